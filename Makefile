@@ -1,0 +1,103 @@
+# make [config=release|native|debug|asan|tsan|gradcheck|coverage] [target]; `make help` lists targets.
+# Each config has its own folder build/<config>/. Only `release` is meant to be handed on: a portable
+# baseline plus kernels for newer instruction sets that are chosen at run time.
+
+config ?= release
+CC     ?= cc
+BUILD  := build/$(config)
+FLOORS := engine image models nem attack attribution training
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion
+CFLAGS   := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno $(WARNINGS) $(EXTRA_CFLAGS)
+LDFLAGS  := $(EXTRA_LDFLAGS)
+LDLIBS   := -lm
+
+ifeq ($(config),release)
+  CFLAGS += -O2 -g1 -DNDEBUG -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+  LDFLAGS += -pie -Wl,-z,relro,-z,now
+else ifeq ($(config),native)
+  CFLAGS += -O3 -g1 -march=native -DNDEBUG
+else ifeq ($(config),debug)
+  CFLAGS += -O0 -g3
+else ifeq ($(config),asan)
+  CFLAGS += -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(config),tsan)
+  CFLAGS += -O1 -g -fsanitize=thread
+  LDFLAGS += -fsanitize=thread
+else ifeq ($(config),gradcheck)
+  CFLAGS += -O2 -g -DREAL_IS_DOUBLE
+else ifeq ($(config),coverage)
+  CFLAGS += -O0 -g --coverage
+  LDFLAGS += --coverage
+else
+  $(error unknown config '$(config)')
+endif
+
+# One parallel seam: OpenMP where the compiler has it; plain threads where race checkers need them.
+HAS_OPENMP := $(shell printf 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo yes)
+ifeq ($(config),tsan)
+  CFLAGS += -DPARALLEL_THREADS -pthread
+  LDLIBS += -pthread
+else ifeq ($(HAS_OPENMP),yes)
+  CFLAGS += -fopenmp
+  LDLIBS += -fopenmp
+endif
+
+TARGET := $(shell $(CC) -dumpmachine)
+ISA_FILES := engine/isa_portable.c
+ifneq ($(config),gradcheck)
+  ifneq ($(filter x86_64%,$(TARGET)),)
+    ISA_FILES += engine/isa_avx2.c engine/isa_avx512.c
+  else ifneq ($(filter aarch64%,$(TARGET)),)
+    ISA_FILES += engine/isa_neon.c
+  endif
+endif
+
+LIBRARY_SOURCES := $(filter-out $(wildcard engine/isa_*.c),$(foreach f,$(FLOORS),$(wildcard $(f)/*.c))) $(ISA_FILES)
+CLI_SOURCES     := $(wildcard cli/*.c)
+TEST_SOURCES    := $(wildcard tests/*.c)
+BENCH_SOURCES   := $(wildcard bench/*.c)
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+.PHONY: all test demo bench layers format clean help
+all: nemesis
+
+nemesis: $(BUILD)/nemesis
+	@cp -f $< $@
+
+$(BUILD)/nemesis: $(call object,$(LIBRARY_SOURCES) $(CLI_SOURCES))
+$(BUILD)/tests:   $(call object,$(LIBRARY_SOURCES) $(filter-out cli/main.c,$(CLI_SOURCES)) $(TEST_SOURCES))
+$(BUILD)/bench:   $(call object,$(LIBRARY_SOURCES) $(BENCH_SOURCES))
+$(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench:
+	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+# The texts re-included per instruction set are tuned by these flags alone.
+$(BUILD)/engine/isa_avx2.o:   CFLAGS += -O3 -mavx2 -mfma
+$(BUILD)/engine/isa_avx512.o: CFLAGS += -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+$(BUILD)/engine/isa_neon.o:   CFLAGS += -O3
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+test: $(BUILD)/tests nemesis ## build and run the test suite
+	@sh tests/run.sh $(BUILD)/tests
+
+bench: $(BUILD)/bench ## print the throughput tables
+	@$(BUILD)/bench
+
+layers: ## check that no folder includes a higher floor
+	@sh tests/layers.sh
+
+format: ## apply .clang-format to every source
+	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests bench,$(f)/*.[ch]))
+
+clean: ## remove what was built
+	rm -rf build nemesis
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort

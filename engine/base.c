@@ -1,0 +1,199 @@
+/* engine/base.c - see base.h. The only file that calls the allocator. */
+#include "base.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+bool fail(Error *error, ErrorCode code, const char *format, ...)
+{
+    if (error && error->code == ERROR_NONE) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+        // File names and labels come from outside: nothing in a message may steer a terminal.
+        for (unsigned char *c = (unsigned char *)error->message; *c; c++)
+            if (*c < 0x20 || *c == 0x7f)
+                *c = '?';
+        error->code = code;
+    }
+    return false;
+}
+
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
+bool size_mul(size_t a, size_t b, size_t *out)
+{
+    size_t product;
+    if (__builtin_mul_overflow(a, b, &product))
+        return false;
+    *out = product;
+    return true;
+}
+
+bool size_add(size_t a, size_t b, size_t *out)
+{
+    size_t sum;
+    if (__builtin_add_overflow(a, b, &sum))
+        return false;
+    *out = sum;
+    return true;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+enum { ALIGNMENT = 64 };
+
+static atomic_int_least64_t live_blocks, fail_countdown;
+static atomic_bool          fail_forever;
+
+void memory_fail_at(int64_t call, bool from_then_on)
+{
+    atomic_store(&fail_countdown, call);
+    atomic_store(&fail_forever, from_then_on);
+}
+
+int64_t memory_live_blocks(void)
+{
+    return atomic_load(&live_blocks);
+}
+
+static bool planned_failure(void)
+{
+    if (atomic_load(&fail_countdown) == 0)
+        return false;
+    int64_t before = atomic_fetch_sub(&fail_countdown, 1);
+    if (before > 1)
+        return false;
+    atomic_store(&fail_countdown, atomic_load(&fail_forever) ? 1 : 0);
+    return true;
+}
+
+void *memory_new(size_t count, size_t size, Error *error)
+{
+    size_t bytes = 0, padded = 0;
+    void  *memory = NULL;
+    if (size_mul(count, size, &bytes) && size_add(bytes, ALIGNMENT, &padded) && !planned_failure())
+        memory = aligned_alloc(ALIGNMENT, padded / ALIGNMENT * ALIGNMENT);
+    if (!memory) {
+        fail(error, ERROR_MEMORY, "out of memory: %zu elements of %zu bytes were asked for", count,
+             size);
+        return NULL;
+    }
+    memset(memory, 0, padded / ALIGNMENT * ALIGNMENT);
+    atomic_fetch_add(&live_blocks, 1);
+    return memory;
+}
+
+void memory_free(void *memory)
+{
+    if (memory)
+        atomic_fetch_sub(&live_blocks, 1);
+    free(memory);
+}
+
+void *memory_grow(void *memory, size_t old_count, size_t new_count, size_t size, Error *error)
+{
+    void *larger = memory_new(new_count, size, error);
+    if (!larger)
+        return NULL;
+    if (memory)
+        memcpy(larger, memory, (old_count < new_count ? old_count : new_count) * size);
+    memory_free(memory);
+    return larger;
+}
+
+char *memory_text(const char *text, Error *error)
+{
+    size_t length = strlen(text);
+    char  *copy   = memory_new(length + 1, 1, error);
+    if (copy)
+        memcpy(copy, text, length);
+    return copy;
+}
+
+/* ---- random numbers -------------------------------------------------------------------------- */
+
+RandomBlock random_block(uint64_t key, uint64_t counter_high, uint64_t counter_low)
+{
+    uint32_t c0 = (uint32_t)counter_low, c1 = (uint32_t)(counter_low >> 32);
+    uint32_t c2 = (uint32_t)counter_high, c3 = (uint32_t)(counter_high >> 32);
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c0;
+        uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
+        uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        uint32_t n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c1          = (uint32_t)p1;
+        c3          = (uint32_t)p0;
+        c0          = n0;
+        c2          = n2;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return (RandomBlock){{c0, c1, c2, c3}};
+}
+
+float random_unit(uint32_t word)
+{
+    return (float)(word >> 8) * 0x1p-24f;
+}
+
+double random_unit_open(uint32_t word)
+{
+    return ((double)word + 1.0) * 0x1p-32;
+}
+
+void random_gaussian(uint32_t word0, uint32_t word1, double *a, double *b)
+{
+    double radius = sqrt(-2.0 * log(random_unit_open(word0)));
+    double angle  = 6.283185307179586476925 * ((double)word1 * 0x1p-32);
+    *a            = radius * cos(angle);
+    *b            = radius * sin(angle);
+}
+
+uint64_t random_key(uint64_t seed, const char *purpose)
+{
+    uint64_t hash = 0xcbf29ce484222325u; // FNV-1a of the purpose
+    for (const unsigned char *c = (const unsigned char *)purpose; *c; c++)
+        hash = (hash ^ *c) * 0x100000001b3u;
+    RandomBlock block = random_block(seed, hash, 0);
+    return (uint64_t)block.word[1] << 32 | block.word[0];
+}
+
+Random random_stream(uint64_t seed, const char *purpose)
+{
+    return (Random){.key = random_key(seed, purpose), .next = 0};
+}
+
+uint32_t random_word(Random *random)
+{
+    uint64_t at = random->next++;
+    return random_block(random->key, 0, at / 4).word[at % 4];
+}
+
+uint32_t random_below(Random *random, uint32_t bound)
+{
+    uint32_t reject = (uint32_t)(-bound) % bound; // the lowest words would favour small numbers
+    uint32_t word;
+    do
+        word = random_word(random);
+    while (word < reject);
+    return word % bound;
+}
+
+/* ---- clock ----------------------------------------------------------------------------------- */
+
+double clock_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

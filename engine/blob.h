@@ -1,0 +1,53 @@
+/* engine/blob.h - the weight blob: map, validate, find. Format in DESIGN.md, "Weight blob".
+ *
+ * A blob is validated, not parsed: a 64-byte header, an index of fixed entries sorted by name, and
+ * tensors aligned to 64 bytes, each with a CRC-32. Data stays mapped and is never copied. Text about
+ * the network (architecture, preparation of images, source) is a tensor named "about" of lines
+ * `key=value`. Errors: ERROR_NOT_FOUND, ERROR_DATA (any broken rule, with the rule in the message). */
+#ifndef ENGINE_BLOB_H
+#define ENGINE_BLOB_H
+
+#include "engine.h"
+
+typedef enum BlobType { BLOB_F32 = 1, BLOB_F16 = 2, BLOB_U8 = 3 } BlobType;
+
+typedef struct BlobTensor {
+    const char *name;  // in the mapping, zero-terminated, at most 127 bytes
+    BlobType    type;
+    Shape       shape;
+    const void *data;  // 64-byte aligned
+    size_t      bytes;
+    uint32_t    crc;
+} BlobTensor;
+
+/* How an image becomes the network's input. RGB planes x in 0..1 (the converter has already reordered
+ * the first layer of BGR networks): input = (x * scale - mean[c]) / std[c]. */
+typedef struct Preparation {
+    int64_t width, height; // pixels the network expects
+    real    scale;         // 1 (torchvision) or 255 (Caffe)
+    real    mean[3], std[3];
+    int64_t resize_short;  // short side before the centre crop, for `classify`; 0: resize to the size
+} Preparation;
+
+typedef struct WeightBlob WeightBlob;
+
+bool blob_open(const char *path, WeightBlob **out, Error *error); // checks everything incl. CRCs
+void blob_close(WeightBlob *blob);                                // NULL allowed
+
+const char        *blob_path(const WeightBlob *blob);
+const char        *blob_architecture(const WeightBlob *blob); // "vgg16", "resnet50", ...
+const Preparation *blob_preparation(const WeightBlob *blob);
+const char        *blob_sha256(const WeightBlob *blob);       // of the whole file, 64 hex digits
+int                blob_tensor_count(const WeightBlob *blob);
+const BlobTensor  *blob_tensor(const WeightBlob *blob, int index);
+/* The value of `key` in "about", or NULL. */
+const char *blob_about(const WeightBlob *blob, const char *key);
+
+/* A tensor by name, or NULL. */
+const BlobTensor *blob_lookup(const WeightBlob *blob, const char *name);
+
+/* A float tensor of exactly this shape as reals: the mapping itself for float32, a widened copy owned
+ * by the blob for float16 or in the double build. */
+bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data, Error *error);
+
+#endif

@@ -1,0 +1,150 @@
+/* engine/engine.h - say what (Graph), say where (Plan), go (plan_run).
+ *
+ * A graph is an array of nodes; an edge is a smaller index, so array order is execution order. A
+ * backward appends nodes, so the gradient of a gradient is the same call once more. Everything that
+ * can fail fails while building or planning; plan_run cannot.
+ * Arrays are contiguous and row-major; images are [n, c, h, w] (image, channel, row, column).
+ *
+ *     NodeId image = op_input(graph, shape_4d(1, 3, 224, 224), "image");
+ *     NodeId score = op_pick(graph, logits, label), map, step;
+ *     graph_gradient(graph, score, &image, 1, &map);                   // saliency map
+ *     NodeId loss  = op_squared_distance(graph, map, target);
+ *     graph_gradient(graph, loss, &image, 1, &step);                   // gradient of a gradient
+ *     plan_create(&plan, graph, (NodeId[]){loss, step}, 2, NULL, &error);
+ *
+ * Builders are sticky: on a failed graph they return NODE_NONE, so a model reads as maths and is
+ * checked once, by graph_check or plan_create. A Graph and a Plan belong to one thread at a time;
+ * several plans may share parameters. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base.h"
+
+/* ---- shapes ----------------------------------------------------------------------------------- */
+
+enum { SHAPE_MAX_RANK = 4 };
+
+typedef struct Shape {
+    int     rank;                // 0 (a scalar) to 4
+    int64_t dim[SHAPE_MAX_RANK]; // each >= 1
+} Shape;
+
+Shape shape_scalar(void);
+Shape shape_1d(int64_t a);
+Shape shape_2d(int64_t a, int64_t b);
+Shape shape_3d(int64_t a, int64_t b, int64_t c);
+Shape shape_4d(int64_t n, int64_t c, int64_t h, int64_t w);
+bool  shape_equal(Shape a, Shape b);
+bool  shape_count(Shape shape, size_t *count);    // false on overflow or a dimension < 1
+int64_t shape_elements(Shape shape);              // of a shape known to be valid
+
+typedef struct ShapeText {
+    char text[96];
+} ShapeText;
+ShapeText shape_text(Shape shape);                // "1x3x224x224"; "scalar"
+#define SHAPE_TEXT(shape) (shape_text(shape).text)
+
+/* ---- graph ------------------------------------------------------------------------------------ */
+
+typedef struct Graph Graph;
+typedef int32_t      NodeId; // index of a node
+enum { NODE_NONE = -1 };
+
+bool  graph_create(Graph **out, Error *error);
+void  graph_destroy(Graph *graph);                 // NULL allowed
+bool  graph_check(const Graph *graph, Error *error); // false with the first builder error
+Shape graph_shape(const Graph *graph, NodeId node);
+void  graph_name(Graph *graph, NodeId node, const char *name); // copied, at most 63 bytes
+NodeId graph_find(const Graph *graph, const char *name);       // latest node of that name or NODE_NONE
+int32_t graph_node_count(const Graph *graph);
+
+/* Appends the nodes of d scalar / d wrt[i] and returns them in gradients[i] (a node of zeros where
+ * the scalar does not depend on wrt[i]). `scalar` must have one element. */
+void graph_gradient(Graph *graph, NodeId scalar, const NodeId *wrt, int count, NodeId *gradients);
+
+/* ---- leaves ----------------------------------------------------------------------------------- */
+
+NodeId op_input(Graph *graph, Shape shape, const char *name);   // filled before each run
+NodeId op_parameter(Graph *graph, Shape shape, const real *data); // constant; data outlives plans
+NodeId op_constant(Graph *graph, Shape shape, real value);
+
+/* ---- the closed op set: every backward is made of these ops ----------------------------------- */
+
+NodeId op_reshape(Graph *graph, NodeId x, Shape shape);         // shares memory
+NodeId op_broadcast_to(Graph *graph, NodeId x, Shape shape);    // same rank; dims of 1 are repeated
+NodeId op_sum_to(Graph *graph, NodeId x, Shape shape);          // adjoint of broadcast_to
+NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count);
+NodeId op_pad(Graph *graph, NodeId x, int axis, int64_t before, int64_t after); // zeros; adjoint of slice
+NodeId op_add(Graph *graph, NodeId a, NodeId b);
+NodeId op_scale(Graph *graph, NodeId x, real factor);
+NodeId op_offset(Graph *graph, NodeId x, real term);
+NodeId op_mul(Graph *graph, NodeId a, NodeId b);
+NodeId op_exp(Graph *graph, NodeId x);
+NodeId op_log(Graph *graph, NodeId x);
+NodeId op_power(Graph *graph, NodeId x, real exponent);         // x > 0 unless the exponent is whole
+NodeId op_sigmoid(Graph *graph, NodeId x, real beta);           // 1 / (1 + exp(-beta x))
+NodeId op_softplus(Graph *graph, NodeId x, real beta);          // log(1 + exp(beta x)) / beta
+NodeId op_relu(Graph *graph, NodeId x);
+NodeId op_gate(Graph *graph, NodeId condition, NodeId x);       // x where condition > 0, else 0
+/* a [m,k] b [k,n], or batched a [g,m,k] b [g,k,n]; a flag says the operand is stored transposed. */
+NodeId op_matmul(Graph *graph, NodeId a, NodeId b, bool transpose_a, bool transpose_b);
+/* x [n,c,h,w], w [k,c,r,s] -> [n,k,oh,ow], oh = (h + 2 pad - r) / stride + 1. */
+NodeId op_conv2d(Graph *graph, NodeId x, NodeId w, int stride, int pad);
+/* The other two sides of the triangle: d conv / d x applied to gy, of shape `x_shape`; ... / d w. */
+NodeId op_conv2d_input(Graph *graph, NodeId gy, NodeId w, Shape x_shape, int stride, int pad);
+NodeId op_conv2d_weight(Graph *graph, NodeId x, NodeId gy, Shape w_shape, int stride, int pad);
+/* Index of the first maximum of each window, as int32 positions in the whole array x. */
+NodeId op_maxpool_index(Graph *graph, NodeId x, int window, int stride, int pad);
+NodeId op_gather(Graph *graph, NodeId x, NodeId index);         // shape of index
+NodeId op_scatter_add(Graph *graph, NodeId y, NodeId index, Shape shape);
+NodeId op_log_softmax(Graph *graph, NodeId x);                  // over the last axis
+
+/* ---- built from the ops above ------------------------------------------------------------------ */
+
+NodeId op_sub(Graph *graph, NodeId a, NodeId b);
+NodeId op_bias(Graph *graph, NodeId x, NodeId bias);            // x [n,c,h,w] or [n,c], bias [c]
+NodeId op_affine(Graph *graph, NodeId x, NodeId factor, NodeId term); // per channel, both [c]
+NodeId op_sum(Graph *graph, NodeId x);                          // all elements -> scalar
+NodeId op_dot(Graph *graph, NodeId a, NodeId b);                // sum of products -> scalar
+NodeId op_squared_distance(Graph *graph, NodeId a, NodeId b);   // -> scalar
+NodeId op_pick(Graph *graph, NodeId x, int64_t element);        // one element -> scalar
+NodeId op_maxpool(Graph *graph, NodeId x, int window, int stride, int pad);
+NodeId op_avgpool2(Graph *graph, NodeId x);                     // 2x2, stride 2, even sides
+NodeId op_global_mean(Graph *graph, NodeId x);                  // [n,c,h,w] -> [n,c]
+NodeId op_concat(Graph *graph, NodeId a, NodeId b, int axis);
+
+/* The same values as op_slice(x, 1, channel, 1), built so that the producing convolution holds only
+ * that channel's weights: what an attack on one unit needs. Reaches through relu, softplus, add,
+ * bias, per-channel factors and concat. */
+NodeId op_channel(Graph *graph, NodeId x, int64_t channel);
+
+/* ---- plan and run ------------------------------------------------------------------------------ */
+
+typedef struct Plan Plan;
+
+typedef enum ConvMethod { CONV_AUTO, CONV_DIRECT, CONV_WINOGRAD } ConvMethod;
+
+typedef struct PlanOptions {
+    ConvMethod conv;     // AUTO: Winograd for 3x3 stride-1 where it is faster
+    bool       no_fuse;  // tests: one step per node
+    bool       no_reuse; // tests: every node has memory of its own
+} PlanOptions;
+
+/* Offsets of every needed node in one arena; nothing allocates afterwards. `options` may be NULL. */
+bool plan_create(Plan **out, const Graph *graph, const NodeId *outputs, int count,
+                 const PlanOptions *options, Error *error);
+void plan_destroy(Plan *plan);                     // NULL allowed
+
+real       *plan_input(Plan *plan, NodeId input);        // fill before plan_run; keeps its contents
+const real *plan_output(const Plan *plan, NodeId output); // valid until the next run
+void        plan_run(Plan *plan);                  // uses all threads of parallel.h
+size_t      plan_bytes(const Plan *plan);          // arena + scratch + prepared weights
+
+/* The kernels in use: "portable", "avx2", "avx512", "neon". */
+const char *engine_isa(void);
+
+/* Flush denormals to zero in the calling thread and in the pool; the command does, the library never
+ * does on its own. */
+void engine_flush_denormals(void);
+
+#endif

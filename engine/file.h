@@ -1,0 +1,66 @@
+/* engine/file.h - the one file seam: reading, mapping, publishing.
+ *
+ * A result appears complete or not at all: it is written to a temporary name in the target folder,
+ * synced, renamed over the final name, and the folder is synced. Nothing else writes files.
+ * Errors: ERROR_NOT_FOUND (absent, unreadable, not a regular file), ERROR_DATA (over a limit),
+ * ERROR_CREATE (cannot create), ERROR_IO (read or write failed, disk full), ERROR_MEMORY. */
+#ifndef ENGINE_FILE_H
+#define ENGINE_FILE_H
+
+#include "base.h"
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+typedef struct Bytes {
+    const uint8_t *data;
+    size_t         size;
+    void          *owned;  // internal: heap block, or NULL when mapped
+    size_t         mapped; // internal: length of the mapping
+} Bytes;
+
+/* The whole of a regular file in memory; refuses files over `limit` bytes. A zero byte follows the
+ * data (not counted), so text may be handed to string functions that stop there. */
+bool file_read(const char *path, size_t limit, Bytes *out, Error *error);
+
+/* The same for a file below `folder`: `relative` must be a plain relative path (path_is_plain). */
+bool file_read_below(const char *folder, const char *relative, size_t limit, Bytes *out,
+                     Error *error);
+
+/* The file mapped read-only and private. */
+bool file_map(const char *path, Bytes *out, Error *error);
+
+void bytes_close(Bytes *bytes); // accepts a zeroed object
+
+bool file_exists(const char *path);
+bool folder_exists(const char *path);
+
+/* ---- paths ----------------------------------------------------------------------------------- */
+
+/* True for a relative path of at most LIMIT_PATH bytes without control characters, "..", "." or
+ * empty parts: such a path cannot leave the folder it is joined to. Symbolic links below the folder
+ * are followed only by file_read; file_read_below refuses them. */
+bool path_is_plain(const char *relative);
+
+/* out = folder + "/" + name. */
+bool path_join(char out[LIMIT_PATH], const char *folder, const char *name, Error *error);
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+bool folder_create(const char *path, Error *error); // parents too; an existing folder is fine
+
+typedef struct Writer Writer;
+
+/* A file being written. Write errors stick: writer_publish reports the first. */
+bool writer_open(Writer **out, const char *path, Error *error);
+void writer_bytes(Writer *writer, const void *data, size_t size);
+void writer_text(Writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool writer_publish(Writer *writer, Error *error); // sync, rename, sync folder; frees the writer
+void writer_discard(Writer *writer);               // removes the temporary; NULL allowed
+
+/* One call for a result that is already in memory. */
+bool file_publish(const char *path, const void *data, size_t size, Error *error);
+
+/* Tests only: the n-th file operation from now fails with this errno, once or from then on. */
+void file_fail_at(int64_t operation, int error_number, bool from_then_on);
+
+#endif

@@ -1,0 +1,62 @@
+/* image/image.h - 8-bit pictures in and out; knows no graph and no probing set.
+ *
+ * Pixels are interleaved and row-major: pixels[(y * width + x) * channels + c]. Files are untrusted:
+ * every decoder takes (pointer, length), validates sizes before allocating, and refuses with
+ * ERROR_DATA and the rule that was broken. `name` is only used in messages.
+ * Limits: LIMIT_IMAGE_PIXELS, LIMIT_IMAGE_SIDE; JPEG also limits scans and total work. */
+#ifndef IMAGE_IMAGE_H
+#define IMAGE_IMAGE_H
+
+#include "../engine/base.h"
+
+typedef struct Image {
+    int      width, height;
+    int      channels;    // 1 gray, 2 gray+alpha, 3 RGB, 4 RGBA (or CMYK, see is_cmyk)
+    bool     is_cmyk;     // JPEG only: 4 channels are C, M, Y, K, 255 = full ink
+    int      orientation; // EXIF 1..8; 1 when absent. Reported, never applied here.
+    uint8_t *pixels;      // owned; image_free
+} Image;
+
+void image_free(Image *image); // accepts a zeroed object
+
+/* Any supported file, by its first bytes (never by its name). */
+bool image_decode(const uint8_t *data, size_t size, const char *name, Image *out, Error *error);
+
+/* PNG, all colour types, depths and interlacing, CRC checked. 16-bit samples keep their high byte;
+ * palettes are expanded; tRNS becomes alpha. */
+bool png_decode(const uint8_t *data, size_t size, const char *name, Image *out, Error *error);
+
+/* PNG encode of 1-4 channels. *out is allocated (memory_free). Same bytes for the same pixels. */
+bool png_encode(const Image *image, uint8_t **out, size_t *size, Error *error);
+
+/* JPEG, baseline and progressive Huffman, 8 bit, equal bit for bit to libjpeg-turbo's defaults
+ * (slow-integer IDCT, fancy upsampling). */
+bool jpeg_decode(const uint8_t *data, size_t size, const char *name, Image *out, Error *error);
+
+typedef enum JpegSampling { JPEG_420, JPEG_422, JPEG_444 } JpegSampling;
+
+/* Baseline JPEG of a gray or RGB image, equal byte for byte to cjpeg's defaults (slow-integer DCT,
+ * standard Huffman tables). quality 1..100. */
+bool jpeg_encode(const Image *image, int quality, JpegSampling sampling, uint8_t **out, size_t *size,
+                 Error *error);
+
+/* Three channels: gray is replicated, alpha is dropped, CMYK is
+ * converted as Pillow does. */
+bool image_to_rgb(const Image *image, Image *out, Error *error);
+
+typedef enum ResizeFilter { RESIZE_BILINEAR, RESIZE_BICUBIC } ResizeFilter;
+
+/* Pillow-equal 8-bit resize with antialiasing. */
+bool image_resize(const Image *image, int width, int height, ResizeFilter filter, Image *out,
+                  Error *error);
+bool image_crop(const Image *image, int left, int top, int width, int height, Image *out,
+                Error *error);
+
+/* RGB planes in 0..1: planes[c][y][x] = pixel / 255, planes holds 3 * height * width floats. */
+void image_to_planes(const Image *rgb, float *planes);
+
+/* zlib data to bytes. *size on entry: room in out, which must be filled exactly. */
+bool inflate_zlib(const uint8_t *data, size_t data_size, uint8_t *out, size_t size,
+                  const char *name, Error *error);
+
+#endif

@@ -1,0 +1,50 @@
+/* models/models.h - a network from a weight blob, up to a named layer, as nodes of a graph.
+ *
+ * Layers carry their published names: VGG `conv3_3` (also `features.14`), ResNet `layer3`, ...
+ * A VGG convolution is read before its ReLU unless post_relu; a ResNet stage after its last ReLU
+ * (neuron-explanation specification, section 4.2). Families share their builder; depths are rows. */
+#ifndef MODELS_MODELS_H
+#define MODELS_MODELS_H
+
+#include "../engine/blob.h"
+
+typedef struct NetworkRequest {
+    int64_t     batch;         // images per run
+    const char *layer;         // NULL: the logits
+    bool        post_relu;     // read convolutions after their ReLU
+    int64_t     unit;          // -1: all units, else only this one (op_channel)
+    real        softplus_beta; // 0: ReLU
+    bool        raw_input;     // the input is the prepared tensor, not pixels
+    int64_t     width, height; // 0: the blob's
+} NetworkRequest;
+
+typedef struct Network {
+    NodeId pixels; // input [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input)
+    NodeId layer;  // [batch, units, lh, lw] or [batch, classes]
+} Network;
+
+/* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks a
+ * tensor the layer needs, or its shape is wrong). */
+bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
+                   Error *error);
+
+/* Name of the i-th layer that can be probed with this blob, or NULL past the last. */
+const char *network_layer_name(WeightBlob *blob, int index);
+
+/* Images in, maps out: graph and plan of one request behind one call. */
+typedef struct LayerRunner {
+    Graph  *graph;
+    Plan   *plan;
+    Network network;
+    int64_t batch, units, height, width;   // of the maps
+    int64_t image_height, image_width;
+} LayerRunner;
+
+bool layer_runner_open(LayerRunner *out, WeightBlob *blob, const NetworkRequest *request,
+                       Error *error);
+void layer_runner_close(LayerRunner *runner); // accepts a zeroed object
+
+/* pixels [count, 3, h, w] in 0..1, maps [count, units, lh, lw]; count <= batch. */
+void layer_runner_run(LayerRunner *runner, const real *pixels, int64_t count, real *maps);
+
+#endif

@@ -1,0 +1,170 @@
+/* tests/test.c - runs the registered suites and counts. */
+#include "test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static TestSuite   *suites;
+static int          passed, failed, skipped;
+static bool         test_failed, test_skipped, only_list;
+static const char **filters;
+static int          filter_count;
+static const char  *suite_name;
+static char         folder[64];
+static uint64_t     seed = 1;
+
+void test_register(TestSuite *suite)
+{
+    TestSuite **place = &suites;
+    while (*place && strcmp((*place)->name, suite->name) < 0)
+        place = &(*place)->next;
+    suite->next = *place;
+    *place      = suite;
+}
+
+static bool wanted(const char *name)
+{
+    if (filter_count == 0)
+        return true;
+    for (int i = 0; i < filter_count; i++)
+        if (strstr(name, filters[i]) || strstr(suite_name, filters[i]))
+            return true;
+    return false;
+}
+
+static void remove_tree(const char *path)
+{
+    DIR *handle = opendir(path);
+    if (handle) {
+        struct dirent *entry;
+        while ((entry = readdir(handle))) {
+            char child[4096];
+            if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+                continue;
+            snprintf(child, sizeof child, "%s/%s", path, entry->d_name);
+            remove_tree(child);
+        }
+        closedir(handle);
+    }
+    remove(path);
+}
+
+void test_run(const char *name, TestFunction *function)
+{
+    if (!wanted(name))
+        return;
+    if (only_list) {
+        printf("%s.%s\n", suite_name, name);
+        return;
+    }
+    test_failed = test_skipped = false;
+    double start               = clock_seconds();
+    function();
+    double seconds = clock_seconds() - start;
+    if (folder[0]) {
+        remove_tree(folder);
+        folder[0] = 0;
+    }
+    const char *verdict = test_failed ? "FAILED" : test_skipped ? "skipped" : "ok";
+    printf("%-8s%s.%s", verdict, suite_name, name);
+    if (seconds >= 1)
+        printf(" (%.1f s)", seconds);
+    printf("\n");
+    fflush(stdout);
+    failed += test_failed;
+    skipped += !test_failed && test_skipped;
+    passed += !test_failed && !test_skipped;
+}
+
+bool test_check(bool ok, const char *file, int line, const char *text)
+{
+    if (!ok) {
+        printf("  %s:%d: not true: %s\n", file, line, text);
+        test_failed = true;
+    }
+    return ok;
+}
+
+bool test_check_close(double found, double want, double bound, const char *file, int line,
+                      const char *text)
+{
+    double error = fabs(found - want);
+    bool   ok    = error <= bound; // false for NaN
+    if (!ok) {
+        printf("  %s:%d: %s is %.9g, wanted %.9g, error %.3g, bound %.3g\n", file, line, text,
+               found, want, error, bound);
+        test_failed = true;
+    }
+    return ok;
+}
+
+bool test_check_text(const char *found, const char *want, const char *file, int line)
+{
+    bool ok = found && want && strcmp(found, want) == 0;
+    if (!ok) {
+        printf("  %s:%d: text is \"%s\", wanted \"%s\"\n", file, line, found ? found : "(null)",
+               want ? want : "(null)");
+        test_failed = true;
+    }
+    return ok;
+}
+
+void test_skip(const char *reason)
+{
+    printf("  skipped: %s\n", reason);
+    test_skipped = true;
+}
+
+const char *test_data(const char *relative)
+{
+    static char slots[4][4096];
+    static int  slot;
+    const char *root = getenv("NEMESIS_DATA");
+    char       *path = slots[slot++ % 4];
+    snprintf(path, sizeof slots[0], "%s/%s", root && *root ? root : "../shared/data", relative);
+    struct stat info;
+    return stat(path, &info) == 0 ? path : NULL;
+}
+
+const char *test_folder(void)
+{
+    if (!folder[0]) {
+        snprintf(folder, sizeof folder, "/tmp/nemesis-test-XXXXXX");
+        if (!mkdtemp(folder)) {
+            printf("  cannot create a folder below /tmp\n");
+            exit(1);
+        }
+    }
+    return folder;
+}
+
+uint64_t test_seed(void)
+{
+    return seed;
+}
+
+int main(int argc, char **argv)
+{
+    filters = calloc((size_t)argc, sizeof *filters);
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--list"))
+            only_list = true;
+        else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
+            seed = strtoull(argv[++i], NULL, 0);
+        else
+            filters[filter_count++] = argv[i];
+    }
+    for (TestSuite *suite = suites; suite; suite = suite->next) {
+        suite_name = suite->name;
+        suite->run();
+    }
+    free(filters);
+    if (!only_list)
+        printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    return failed > 0 || (!only_list && passed + skipped == 0);
+}

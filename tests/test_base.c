@@ -1,0 +1,155 @@
+/* tests/test_base.c - errors, sizes, memory, random numbers, digests, publishing. */
+#include "test.h"
+#include "../engine/digest.h"
+#include "../engine/file.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static void first_cause_is_kept(void)
+{
+    Error error = {0};
+    CHECK(!fail(&error, ERROR_DATA, "a.png: found %d, expected %d", 1, 2));
+    fail(&error, ERROR_IO, "later");
+    CHECK(error.code == ERROR_DATA);
+    CHECK_TEXT(error.message, "a.png: found 1, expected 2");
+    Error control = {0};
+    fail(&control, ERROR_DATA, "\x1b[2Jx\n");
+    CHECK_TEXT(control.message, "?[2Jx?");
+}
+
+static void sizes_refuse_overflow(void)
+{
+    size_t out = 7;
+    CHECK(!size_mul(SIZE_MAX / 2, 3, &out) && out == 7);
+    CHECK(!size_add(SIZE_MAX, 1, &out) && out == 7);
+    CHECK(size_mul(6, 7, &out) && out == 42);
+    Error error = {0};
+    CHECK(!memory_new(SIZE_MAX, 2, &error) && error.code == ERROR_MEMORY);
+}
+
+static void memory_fails_when_told(void)
+{
+    int64_t before = memory_live_blocks();
+    memory_fail_at(2, false);
+    void *a = memory_new(1, 8, NULL), *b = memory_new(1, 8, NULL), *c = memory_new(1, 8, NULL);
+    CHECK(a && !b && c);
+    memory_free(a);
+    memory_free(c);
+    CHECK(memory_live_blocks() == before);
+}
+
+// Published known answers of Philox 4x32-10 (Random123, kat_vectors).
+static void philox_known_answers(void)
+{
+    RandomBlock zero = random_block(0, 0, 0);
+    CHECK(zero.word[0] == 0x6627e8d5 && zero.word[1] == 0xe169c58d && zero.word[2] == 0xbc57ac4c &&
+          zero.word[3] == 0x9b00dbd8);
+    RandomBlock ones = random_block(UINT64_MAX, UINT64_MAX, UINT64_MAX);
+    CHECK(ones.word[0] == 0x408f276d && ones.word[1] == 0x41c83b0e && ones.word[2] == 0xa20bc7c6 &&
+          ones.word[3] == 0x6d5451fd);
+    RandomBlock pi = random_block(0x299f31d0a4093822u, 0x0370734413198a2eu, 0x85a308d3243f6a88u);
+    CHECK(pi.word[0] == 0xd16cfe09 && pi.word[1] == 0x94fdcceb && pi.word[2] == 0x5001e420 &&
+          pi.word[3] == 0x24126ea1);
+}
+
+static void gaussian_moments(void)
+{
+    double sum = 0, square = 0, fourth = 0;
+    int    n = 100000;
+    for (int i = 0; i < n; i++) {
+        RandomBlock block = random_block(5, 1, (uint64_t)i);
+        double      a, b;
+        random_gaussian(block.word[0], block.word[1], &a, &b);
+        sum += a + b;
+        square += a * a + b * b;
+        fourth += a * a * a * a + b * b * b * b;
+    }
+    // Standard errors: mean 1/sqrt(2n), variance sqrt(2/2n), fourth moment sqrt(96/2n); five of each.
+    CHECK_CLOSE(sum / (2 * n), 0, 5 * sqrt(1.0 / (2 * n)));
+    CHECK_CLOSE(square / (2 * n), 1, 5 * sqrt(2.0 / (2 * n)));
+    CHECK_CLOSE(fourth / (2 * n), 3, 5 * sqrt(96.0 / (2 * n)));
+}
+
+static void digests_known_answers(void)
+{
+    CHECK(digest_crc32(0, "123456789", 9) == 0xCBF43926);
+    CHECK(digest_crc32(digest_crc32(0, "12345", 5), "6789", 4) == 0xCBF43926);
+    char   text[65];
+    Sha256 sha;
+    sha256_start(&sha);
+    sha256_add(&sha, "abc", 3);
+    sha256_text(&sha, text);
+    CHECK_TEXT(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    sha256_start(&sha);
+    for (int i = 0; i < 1000; i++)
+        sha256_add(&sha, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                         "aaaaaaaaaaaaaaaaaaaaaaaaaa", 100);
+    sha256_add(&sha, "", 0);
+    sha256_text(&sha, text);
+    CHECK_TEXT(text, "6d1cf22d7cc09b085dfc25ee1a1f3ae0265804c607bc2074ad253bcc82fd81ee");
+}
+
+static void plain_paths(void)
+{
+    CHECK(path_is_plain("a/b.png") && path_is_plain("a..b/.c"));
+    const char *bad[] = {"", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a/", "a\nb", "a\\b", ".."};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK(!path_is_plain(bad[i]));
+}
+
+// Whatever operation fails, the earlier result stays and no temporary is left behind as a result.
+static void publishing_survives_every_failure(void)
+{
+    char path[LIMIT_PATH];
+    REQUIRE(path_join(path, test_folder(), "result.csv", NULL));
+    REQUIRE(file_publish(path, "old", 3, NULL));
+    bool done = false;
+    for (int n = 1; n < 50 && !done; n++) {
+        Error error = {0};
+        Bytes bytes = {0};
+        file_fail_at(n, ENOSPC, false);
+        done = file_publish(path, "new and longer", 14, &error);
+        file_fail_at(0, 0, false);
+        CHECK(done || error.code == ERROR_IO || error.code == ERROR_CREATE);
+        REQUIRE(file_read(path, 100, &bytes, NULL));
+        CHECK(bytes.size == 3 || bytes.size == 14);
+        CHECK(!done || bytes.size == 14);
+        bytes_close(&bytes);
+    }
+    CHECK(done);
+}
+
+static void reading_stays_below_its_folder(void)
+{
+    char        path[LIMIT_PATH];
+    const char *folder = test_folder();
+    Error       error  = {0};
+    Bytes       bytes  = {0};
+    REQUIRE(path_join(path, folder, "in/side", NULL) && folder_create(path, NULL));
+    REQUIRE(path_join(path, folder, "in/side/a", NULL) && file_publish(path, "x", 1, NULL));
+    REQUIRE(path_join(path, folder, "in", NULL));
+    CHECK(file_read_below(path, "side/a", 10, &bytes, &error) && bytes.size == 1);
+    bytes_close(&bytes);
+    CHECK(!file_read_below(path, "../in/side/a", 10, &bytes, &error) && error.code == ERROR_DATA);
+    error = (Error){0};
+    CHECK(!file_read_below(path, "side/b", 10, &bytes, &error) && error.code == ERROR_NOT_FOUND);
+    error = (Error){0};
+    CHECK(!file_read("/dev/null", 10, &bytes, &error) && error.code == ERROR_NOT_FOUND);
+}
+
+SUITE(base)
+{
+    RUN(first_cause_is_kept);
+    RUN(sizes_refuse_overflow);
+    RUN(memory_fails_when_told);
+    RUN(philox_known_answers);
+    RUN(gaussian_moments);
+    RUN(digests_known_answers);
+    RUN(plain_paths);
+    RUN(publishing_survives_every_failure);
+    RUN(reading_stays_below_its_folder);
+}
