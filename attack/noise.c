@@ -1,0 +1,71 @@
+/* attack/noise.c - random noise whose every draw has an address.
+ *
+ * The value added to (image, channel, pixel) is a function of that address and the seed alone, so
+ * any subset, order and thread count gives the same bytes (specification, section 14.5). */
+#include "attack.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { NOISE_TYPES = 3, CHANNELS = 3 };
+
+static const char *const noise_names[NOISE_TYPES] = {"gaussian", "uniform", "bernoulli"};
+
+bool noise_type_parse(const char *name, NoiseType *out, Error *error)
+{
+    for (int type = 0; type < NOISE_TYPES; type++) {
+        if (strcmp(name, noise_names[type]) == 0) {
+            *out = (NoiseType)type;
+            return true;
+        }
+    }
+    return fail(error, ERROR_USAGE,
+                "noise type '%s' is unknown, expected gaussian, uniform or bernoulli", name);
+}
+
+const char *noise_type_name(NoiseType type)
+{
+    return noise_names[type];
+}
+
+bool noise_poisons(const Noise *noise, int64_t image)
+{
+    RandomBlock block = random_block(random_key(noise->seed, "poisoned images"), (uint64_t)image, 0);
+    return random_unit_open(block.word[0]) <= noise->fraction;
+}
+
+// Four values per block, in the order of its words.
+static void block_pattern(NoiseType type, RandomBlock block, real value[4])
+{
+    if (type == NOISE_GAUSSIAN) {
+        for (int pair = 0; pair < 4; pair += 2) {
+            double a, b;
+            random_gaussian(block.word[pair], block.word[pair + 1], &a, &b);
+            value[pair]     = (real)a;
+            value[pair + 1] = (real)b;
+        }
+        return;
+    }
+    for (int i = 0; i < 4; i++) {
+        real unit = random_unit(block.word[i]);
+        value[i]  = type == NOISE_UNIFORM ? 2 * unit - 1 : unit < (real)0.5 ? -1 : 1;
+    }
+}
+
+void noise_add(const Noise *noise, int64_t image, int64_t plane_size, real *planes)
+{
+    uint64_t key = random_key(noise->seed, noise_names[noise->type]);
+    for (int64_t channel = 0; channel < CHANNELS; channel++) {
+        real *plane = planes + channel * plane_size;
+        for (int64_t first = 0; first < plane_size; first += 4) {
+            uint64_t    at    = (uint64_t)channel << 32 | (uint64_t)first / 4;
+            RandomBlock block = random_block(key, (uint64_t)image, at);
+            real        value[4];
+            block_pattern(noise->type, block, value);
+            for (int64_t i = first; i < plane_size && i < first + 4; i++) {
+                real sum = plane[i] + noise->strength * value[i - first];
+                plane[i] = sum < 0 ? 0 : sum > 1 ? 1 : sum;
+            }
+        }
+    }
+}

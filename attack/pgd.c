@@ -1,0 +1,81 @@
+/* attack/pgd.c - projected gradient descent on any scalar node of a graph (section 9.3). */
+#include "attack.h"
+
+#include <string.h>
+
+struct Pgd {
+    Plan  *plan;
+    NodeId input, objective, gradient;
+    size_t count; // elements of the input
+    real  *clean; // [count]
+};
+
+static real clamp(real value, real low, real high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count, real *x)
+{
+    real eps  = rule->eps;
+    real step = rule->method == PGD_FGSM ? eps : 2 * eps / (real)rule->steps;
+    for (size_t i = 0; i < count; i++) {
+        real sign   = (real)((gradient[i] > 0) - (gradient[i] < 0));
+        real offset = clamp(x[i] - step * sign - clean[i], -eps, eps);
+        x[i]        = clamp(clean[i] + offset, 0, 1);
+    }
+}
+
+bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error *error)
+{
+    NodeId gradient = NODE_NONE;
+    graph_gradient(graph, objective, &input, 1, &gradient);
+    if (!graph_check(graph, error))
+        return false;
+    Pgd *pgd = memory_new(1, sizeof *pgd, error);
+    if (!pgd)
+        return false;
+    *pgd       = (Pgd){.input = input, .objective = objective, .gradient = gradient};
+    pgd->count = (size_t)shape_elements(graph_shape(graph, input));
+    pgd->clean = memory_new(pgd->count, sizeof *pgd->clean, error);
+    if (!pgd->clean ||
+        !plan_create(&pgd->plan, graph, (NodeId[]){objective, gradient}, 2, NULL, error)) {
+        pgd_destroy(pgd);
+        return false;
+    }
+    *out = pgd;
+    return true;
+}
+
+void pgd_destroy(Pgd *pgd)
+{
+    if (!pgd)
+        return;
+    plan_destroy(pgd->plan);
+    memory_free(pgd->clean);
+    memory_free(pgd);
+}
+
+Plan *pgd_plan(Pgd *pgd)
+{
+    return pgd->plan;
+}
+
+void pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective)
+{
+    int    steps = rule->method == PGD_FGSM ? 1 : rule->steps;
+    size_t bytes = pgd->count * sizeof *x;
+    memcpy(pgd->clean, x, bytes);
+    for (int k = 0; k < steps; k++) {
+        memcpy(plan_input(pgd->plan, pgd->input), x, bytes);
+        plan_run(pgd->plan);
+        if (objective)
+            objective[k] = *plan_output(pgd->plan, pgd->objective);
+        pgd_update(rule, pgd->clean, plan_output(pgd->plan, pgd->gradient), pgd->count, x);
+    }
+    if (!objective)
+        return;
+    memcpy(plan_input(pgd->plan, pgd->input), x, bytes);
+    plan_run(pgd->plan);
+    objective[steps] = *plan_output(pgd->plan, pgd->objective);
+}
