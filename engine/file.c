@@ -248,6 +248,18 @@ bool folder_create(const char *path, Error *error)
     return true;
 }
 
+bool file_remove(const char *path, Error *error)
+{
+    if ((planned_failure() || unlink(path) != 0) && errno != ENOENT)
+        return fail(error, ERROR_CREATE, "%s: cannot remove: %s", path, strerror(errno));
+    return true;
+}
+
+bool folder_remove(const char *path)
+{
+    return !planned_failure() && rmdir(path) == 0;
+}
+
 enum { WRITER_BLOCK = 1 << 16 };
 
 struct Writer {

@@ -60,6 +60,12 @@ void writer_discard(Writer *writer);               // removes the temporary; NUL
 /* One call for a result that is already in memory. */
 bool file_publish(const char *path, const void *data, size_t size, Error *error);
 
+/* Removes a file; one that is not there is fine. Errors: ERROR_CREATE. */
+bool file_remove(const char *path, Error *error);
+
+/* Removes a folder if it is empty; false if it is not, or is none. */
+bool folder_remove(const char *path);
+
 /* Tests only: the n-th file operation from now fails with this errno, once or from then on. */
 void file_fail_at(int64_t operation, int error_number, bool from_then_on);
 

@@ -1,0 +1,436 @@
+/* cli/arguments.c - see arguments.h. */
+#include "arguments.h"
+#include "units.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(field) offsetof(Settings, field)
+
+const Option shared_options[] = {
+    {.name = "threads", .letter = 't', .kind = ARGUMENT_WHOLE, .offset = AT(threads), .value = "N",
+     .initial = "0", .help = "threads; 0: OMP_NUM_THREADS or all cores", .most = LIMIT_THREADS},
+    {.name = "batch", .letter = 'b', .kind = ARGUMENT_WHOLE, .offset = AT(batch), .value = "N",
+     .initial = "0", .help = "images per run of the network; 0: the program's choice",
+     .most = 4096},
+    {.name = "seed", .letter = 's', .kind = ARGUMENT_SEED, .offset = AT(seed), .value = "N",
+     .initial = "0", .help = "seed of every random draw, 64 bits"},
+    {.name = "limit", .kind = ARGUMENT_WHOLE, .offset = AT(limit), .value = "N", .initial = "0",
+     .help = "only the first N images; 0: all", .most = LIMIT_CSV_ROWS},
+    {.name = "compat", .kind = ARGUMENT_CHOICE, .offset = AT(compat), .value = COMPAT_CHOICES,
+     .initial = "corrupt23", .help = "whose constants and quirks to follow"},
+    {.name = "store", .kind = ARGUMENT_CHOICES, .offset = AT(stores), .value = STORE_CHOICES,
+     .help = "how perturbed images are kept before they are measured; a list gives one row each "
+             "(default: the compat mode's)"},
+    {.name = "quiet", .letter = 'q', .kind = ARGUMENT_FLAG, .offset = AT(quiet),
+     .help = "no progress, no notes"},
+    {.name = "verbose", .letter = 'v', .kind = ARGUMENT_FLAG, .offset = AT(verbose),
+     .help = "more notes on stderr"},
+    {.name = "json", .kind = ARGUMENT_FLAG, .offset = AT(json),
+     .help = "one JSON document on stdout"},
+    {.name = "progress", .kind = ARGUMENT_CHOICE, .offset = AT(progress),
+     .value = "auto|bar|plain|none", .initial = "auto",
+     .help = "a bar, a line per ten seconds, or neither"},
+    {.name = "overwrite", .kind = ARGUMENT_FLAG, .offset = AT(overwrite),
+     .help = "replace an existing output"},
+    {.name = "resume", .kind = ARGUMENT_FLAG, .offset = AT(resume),
+     .help = "go on with an unfinished output of the same settings"},
+    {.name = "help", .letter = 'h', .kind = ARGUMENT_FLAG, .offset = AT(help),
+     .help = "this text"},
+    OPTION_END};
+
+/* ---- values ------------------------------------------------------------------------------------ */
+
+static bool decimal_parse(const char *text, size_t length, double *out)
+{
+    char copy[64], *end;
+    if (length == 0 || length >= sizeof copy || strspn(text, "0123456789.eE+-") < length)
+        return false; // strtod would also take blanks, hex, "inf" and "nan"
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    double value = strtod(copy, &end);
+    if (*end || !isfinite(value))
+        return false;
+    *out = value;
+    return true;
+}
+
+static bool number_parse_part(const char *text, size_t length, double *out)
+{
+    const char *slash = memchr(text, '/', length);
+    double      above, below = 1;
+    size_t      first = slash ? (size_t)(slash - text) : length;
+    if (!decimal_parse(text, first, &above) ||
+        (slash && !decimal_parse(slash + 1, length - first - 1, &below)))
+        return false;
+    if (below == 0 || !isfinite(above / below))
+        return false;
+    *out = above / below;
+    return true;
+}
+
+bool number_parse(const char *text, double *out)
+{
+    return number_parse_part(text, strlen(text), out);
+}
+
+bool whole_parse(const char *text, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (*text < '0' || *text > '9' || value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return true;
+}
+
+const char *choice_word(const char *choices, int index, size_t *length)
+{
+    for (; index > 0 && choices; index--) {
+        choices = strchr(choices, '|');
+        choices = choices ? choices + 1 : NULL;
+    }
+    *length = choices ? strcspn(choices, "|") : 0;
+    return choices;
+}
+
+const char *choice_text(const char *choices, int index)
+{
+    static char slots[4][32];
+    static int  next;
+    size_t      length;
+    const char *word = choice_word(choices, index, &length);
+    char       *slot = slots[next++ % 4];
+    snprintf(slot, sizeof slots[0], "%.*s", (int)length, word ? word : "");
+    return slot;
+}
+
+static int choice_index(const char *choices, const char *text, size_t length)
+{
+    size_t      word_length;
+    const char *word;
+    for (int i = 0; (word = choice_word(choices, i, &word_length)); i++)
+        if (word_length == length && memcmp(word, text, length) == 0)
+            return i;
+    return -1;
+}
+
+static bool bad_value(const Option *option, const char *text, Error *error)
+{
+    bool has_range = option->kind == ARGUMENT_WHOLE || option->kind == ARGUMENT_NUMBER ||
+                     option->kind == ARGUMENT_NUMBERS || option->kind == ARGUMENT_PAIR;
+    if (has_range)
+        return fail(error, ERROR_USAGE, "--%s: '%s' is not %s in %.15g..%.15g", option->name, text,
+                    option->kind == ARGUMENT_WHOLE || option->kind == ARGUMENT_PAIR
+                        ? "a whole number"
+                        : "a number",
+                    option->least, option->most);
+    if (option->kind == ARGUMENT_SEED)
+        return fail(error, ERROR_USAGE, "--%s: '%s' is not a whole number in 0..%llu", option->name,
+                    text, (unsigned long long)UINT64_MAX);
+    return fail(error, ERROR_USAGE, "--%s: '%s' is not %s%s", option->name, text,
+                option->kind == ARGUMENT_CHOICES ? "a list of " : "one of ", option->value);
+}
+
+static bool value_list(const Option *option, const char *text, Settings *out, Error *error)
+{
+    NumberList *numbers = (NumberList *)((char *)out + option->offset);
+    ChoiceList *choices = (ChoiceList *)((char *)out + option->offset);
+    int         count   = 0;
+    for (const char *part = text;; count++) {
+        size_t length = strcspn(part, ",");
+        if (count == ARGUMENT_LIST)
+            return fail(error, ERROR_USAGE, "--%s: '%s' has more than %d values", option->name,
+                        text, ARGUMENT_LIST);
+        if (option->kind == ARGUMENT_NUMBERS) {
+            double *value = &numbers->value[count];
+            if (!number_parse_part(part, length, value) || *value < option->least ||
+                *value > option->most)
+                return bad_value(option, text, error);
+            for (int i = 0; i < count; i++)
+                if (numbers->value[i] == *value)
+                    return fail(error, ERROR_USAGE, "--%s: '%s' has %g twice", option->name, text,
+                                *value);
+        } else {
+            int index = choice_index(option->value, part, length);
+            if (index < 0)
+                return bad_value(option, text, error);
+            for (int i = 0; i < count; i++)
+                if (choices->value[i] == index)
+                    return fail(error, ERROR_USAGE, "--%s: '%s' has %.*s twice", option->name, text,
+                                (int)length, part);
+            choices->value[count] = index;
+        }
+        if (!part[length])
+            break;
+        part += length + 1;
+    }
+    *(option->kind == ARGUMENT_NUMBERS ? &numbers->count : &choices->count) = count + 1;
+    return true;
+}
+
+static bool whole_in_range(const Option *option, const char *text, int64_t *out)
+{
+    uint64_t whole;
+    if (!whole_parse(text, &whole) || (double)whole < option->least ||
+        (double)whole > option->most)
+        return false;
+    *out = (int64_t)whole;
+    return true;
+}
+
+static bool value_set(const Option *option, const char *text, Settings *out, Error *error)
+{
+    void *place = (char *)out + option->offset;
+    switch (option->kind) {
+    case ARGUMENT_FLAG:
+        *(bool *)place = true;
+        return true;
+    case ARGUMENT_UNITS:
+        if (!units_check(text, error))
+            return false;
+        *(const char **)place = text;
+        return true;
+    case ARGUMENT_TEXT:
+        if (!*text)
+            return fail(error, ERROR_USAGE, "--%s: is empty, expected %s", option->name,
+                        option->value);
+        *(const char **)place = text;
+        return true;
+    case ARGUMENT_PAIR: // the text is filled by the caller, who has the second argument
+        if (!whole_in_range(option, text, &((NumberAndText *)place)->number))
+            return bad_value(option, text, error);
+        return true;
+    case ARGUMENT_WHOLE:
+        if (!whole_in_range(option, text, place))
+            return bad_value(option, text, error);
+        return true;
+    case ARGUMENT_SEED:
+        return whole_parse(text, place) || bad_value(option, text, error);
+    case ARGUMENT_NUMBER:
+        if (!number_parse(text, place) || *(double *)place < option->least ||
+            *(double *)place > option->most)
+            return bad_value(option, text, error);
+        return true;
+    case ARGUMENT_CHOICE:
+        *(int *)place = choice_index(option->value, text, strlen(text));
+        return *(int *)place >= 0 || bad_value(option, text, error);
+    case ARGUMENT_NUMBERS:
+    case ARGUMENT_CHOICES:
+        return value_list(option, text, out, error);
+    }
+    return fail(error, ERROR_INTERNAL, "option --%s has no kind", option->name);
+}
+
+/* ---- the parser -------------------------------------------------------------------------------- */
+
+enum { OPTION_LIMIT = 64 };
+
+// The index-th option of a verb: its own first, then the shared ones; NULL past the last.
+static const Option *option_at(const Verb *verb, int index)
+{
+    int own = 0;
+    while (verb->options && verb->options[own].name)
+        own++;
+    const Option *option = index < own ? &verb->options[index] : &shared_options[index - own];
+    return option->name ? option : NULL;
+}
+
+// By long name (length bytes) or by letter; -1 if there is none.
+static int option_index(const Verb *verb, const char *name, size_t length, char letter)
+{
+    const Option *option;
+    for (int i = 0; (option = option_at(verb, i)); i++)
+        if (name ? strlen(option->name) == length && memcmp(option->name, name, length) == 0
+                 : option->letter == letter)
+            return i;
+    return -1;
+}
+
+typedef struct Cursor {
+    const char *const *arguments;
+    int                count, next;
+} Cursor;
+
+static const char *following_value(Cursor *cursor)
+{
+    if (cursor->next >= cursor->count || strncmp(cursor->arguments[cursor->next], "--", 2) == 0)
+        return NULL;
+    return cursor->arguments[cursor->next++];
+}
+
+// Reads the option in `text` and its values from the cursor; *index tells which it was.
+static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int *index,
+                        Settings *out, Error *error)
+{
+    bool        is_long  = text[1] == '-';
+    const char *equals   = is_long ? strchr(text, '=') : NULL;
+    size_t      length   = is_long ? (equals ? (size_t)(equals - text) : strlen(text)) - 2 : 1;
+    const char *attached = is_long ? (equals ? equals + 1 : NULL) : (text[2] ? text + 2 : NULL);
+    *index               = option_index(verb, is_long ? text + 2 : NULL, length, text[1]);
+    if (*index < 0)
+        return fail(error, ERROR_USAGE, "%s: unknown option '%.*s' (see nemesis help %s)",
+                    verb->name, is_long ? (int)length + 2 : 2, text, verb->name);
+    const Option *option = option_at(verb, *index);
+    if (option->kind == ARGUMENT_FLAG) {
+        if (attached)
+            return fail(error, ERROR_USAGE, "--%s: takes no value, found '%s'", option->name,
+                        attached);
+        return value_set(option, "", out, error);
+    }
+    const char *value = attached ? attached : following_value(cursor);
+    if (!value)
+        return fail(error, ERROR_USAGE, "--%s: needs a value: %s", option->name, option->value);
+    if (!value_set(option, value, out, error))
+        return false;
+    if (option->kind != ARGUMENT_PAIR)
+        return true;
+    NumberAndText *pair = (NumberAndText *)((char *)out + option->offset);
+    pair->text          = following_value(cursor);
+    return pair->text || fail(error, ERROR_USAGE, "--%s: needs two values: %s", option->name,
+                              option->value);
+}
+
+static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *out, Error *error)
+{
+    const Option *option;
+    for (int i = 0; (option = option_at(verb, i)); i++) {
+        if (!seen[i] && option->initial && !value_set(option, option->initial, out, error))
+            return false;
+        if (!seen[i] && option->required && !out->help)
+            return fail(error, ERROR_USAGE, "%s: --%s %s is missing", verb->name, option->name,
+                        option->value);
+    }
+    if (out->help)
+        return true;
+    if (out->overwrite && out->resume)
+        return fail(error, ERROR_USAGE, "--overwrite and --resume exclude each other");
+    if (out->input_count < verb->input_least)
+        return fail(error, ERROR_USAGE, "%s: needs %s", verb->name, verb->inputs);
+    return true;
+}
+
+bool arguments_parse(const Verb *verb, int count, const char *const *arguments, Settings *out,
+                     Error *error)
+{
+    Settings     settings           = {.fail_over = -1};
+    bool         seen[OPTION_LIMIT] = {false}, only_inputs = false;
+    Cursor       cursor             = {arguments, count, 0};
+    const char **inputs             = memory_new((size_t)count, sizeof *inputs, error);
+    if (!inputs)
+        return false;
+    while (cursor.next < count) {
+        const char *text  = arguments[cursor.next++];
+        int         index = 0;
+        if (!only_inputs && strcmp(text, "--") == 0) {
+            only_inputs = true;
+        } else if (only_inputs || text[0] != '-' || !text[1]) {
+            if (settings.input_count == verb->input_most) {
+                fail(error, ERROR_USAGE, "%s: unexpected argument '%s'", verb->name, text);
+                goto done;
+            }
+            inputs[settings.input_count++] = text;
+        } else {
+            if (!option_read(verb, text, &cursor, &index, &settings, error))
+                goto done;
+            if (seen[index]) {
+                fail(error, ERROR_USAGE, "--%s: given twice", option_at(verb, index)->name);
+                goto done;
+            }
+            seen[index] = true;
+        }
+    }
+    settings.inputs = inputs;
+    if (!complete(verb, seen, &settings, error))
+        goto done;
+    *out = settings;
+    return true;
+done:
+    memory_free(inputs);
+    return false;
+}
+
+void arguments_free(Settings *settings)
+{
+    memory_free((void *)(uintptr_t)settings->inputs);
+    *settings = (Settings){0};
+}
+
+/* ---- help -------------------------------------------------------------------------------------- */
+
+// The left column: "-t, --threads N".
+static int option_title(const Option *option, char *out, size_t size)
+{
+    char letter[8] = "    ";
+    if (option->letter)
+        snprintf(letter, sizeof letter, "-%c, ", option->letter);
+    return snprintf(out, size, "  %s--%s%s%s", letter, option->name, option->value ? " " : "",
+                    option->value ? option->value : "");
+}
+
+// Prints text from column `column`, broken between words at 96 columns.
+static void print_wrapped(FILE *stream, const char *text, int column)
+{
+    int at = column;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (at > column && at + 1 + length > 96) {
+            fprintf(stream, "\n%*s", column, "");
+            at = column;
+        } else if (at > column) {
+            fputc(' ', stream);
+            at++;
+        }
+        fprintf(stream, "%.*s", length, text);
+        at += length;
+        text += length + strspn(text + length, " ");
+    }
+    fputc('\n', stream);
+}
+
+static void print_options(FILE *stream, const Option *options)
+{
+    enum { COLUMN = 34 };
+    for (const Option *option = options; option->name; option++) {
+        char title[160], help[512];
+        int  width = option_title(option, title, sizeof title);
+        bool shown = option->initial && strcmp(option->initial, "0") != 0;
+        snprintf(help, sizeof help, "%s%s%s%s%s", option->help,
+                 option->required ? " (required)" : "", shown ? " (default: " : "",
+                 shown ? option->initial : "", shown ? ")" : "");
+        if (width + 2 > COLUMN)
+            fprintf(stream, "%s\n%*s", title, COLUMN, "");
+        else
+            fprintf(stream, "%-*s", COLUMN, title);
+        print_wrapped(stream, help, COLUMN);
+    }
+}
+
+void arguments_help(const Verb *verb, FILE *stream)
+{
+    fprintf(stream, "nemesis %s - %s\n\nusage: nemesis %s", verb->name, verb->summary, verb->name);
+    for (const Option *option = verb->options; option && option->name; option++) {
+        if (option->required && option->letter)
+            fprintf(stream, " -%c %s", option->letter, option->value);
+        else if (option->required)
+            fprintf(stream, " --%s %s", option->name, option->value);
+    }
+    fprintf(stream, "%s%s [options]\n", *verb->inputs ? " " : "", verb->inputs);
+    if (*verb->details) {
+        fputc('\n', stream);
+        print_wrapped(stream, verb->details, 0);
+    }
+    if (verb->options && verb->options->name) {
+        fprintf(stream, "\noptions:\n");
+        print_options(stream, verb->options);
+    }
+    fprintf(stream, "\nshared options:\n");
+    print_options(stream, shared_options);
+    fprintf(stream, "\nexample:\n  %s\n", verb->example);
+}

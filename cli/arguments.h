@@ -1,0 +1,160 @@
+/* cli/arguments.h - one option table per verb: parser, help, manual and completion come from it.
+ *
+ * An option writes its value into Settings at `offset`; the type there follows from its kind. Every
+ * verb takes shared_options on top of its own. Forms: `--name value`, `--name=value`, `-n value`,
+ * `-nvalue`; `--` ends the options. Numbers are read in the C locale. Errors: ERROR_USAGE with the
+ * offending text, for unknown or repeated options, missing or bad values, missing or extra inputs. */
+#ifndef CLI_ARGUMENTS_H
+#define CLI_ARGUMENTS_H
+
+#include "../engine/base.h"
+#include <stdio.h>
+
+enum { ARGUMENT_LIST = 32 }; // longest list of values of one option
+
+typedef struct NumberList {
+    double value[ARGUMENT_LIST];
+    int    count;
+} NumberList;
+
+typedef struct ChoiceList {
+    int value[ARGUMENT_LIST];
+    int count;
+} ChoiceList;
+
+typedef struct NumberAndText {
+    int64_t     number;
+    const char *text; // NULL: the option was not given
+} NumberAndText;
+
+typedef enum ArgumentKind {
+    ARGUMENT_FLAG,     // bool
+    ARGUMENT_TEXT,     // const char *; NULL when not given
+    ARGUMENT_UNITS,    // const char *; checked by units_check
+    ARGUMENT_WHOLE,    // int64_t in least..most
+    ARGUMENT_SEED,     // uint64_t
+    ARGUMENT_NUMBER,   // double in least..most; decimal or a fraction such as 4/255
+    ARGUMENT_NUMBERS,  // NumberList of such numbers, separated by commas
+    ARGUMENT_CHOICE,   // int: index into `value`, words separated by |
+    ARGUMENT_CHOICES,  // ChoiceList of such words, separated by commas
+    ARGUMENT_PAIR      // NumberAndText: two arguments, a whole number and a text
+} ArgumentKind;
+
+typedef enum ProgressMode { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_NONE } ProgressMode;
+
+/* Everything a command line can say. Lists are empty and texts NULL where nothing was said. */
+typedef struct Settings {
+    // shared
+    int64_t    threads, batch, limit; // 0: all cores, the verb's choice, all images
+    uint64_t   seed;
+    int        compat;                // index into COMPAT_CHOICES
+    ChoiceList stores;                // indices into STORE_CHOICES; empty: the compat mode's
+    bool       quiet, verbose, json, overwrite, resume;
+    int        progress;              // ProgressMode
+
+    // inputs and outputs
+    const char *model, *layer, *data, *baseline, *out;
+    const char *categories;           // comma-separated; NULL: all of the probing set
+
+    // networks
+    int           readout, conv;      // indices into READOUT_CHOICES, CONV_CHOICES
+    const char   *activation;         // softplus:BETA
+    NumberAndText gradient;           // class and file
+
+    // corruption
+    const char *units, *target;
+    NumberList  strengths;            // std or eps, in pixel units 0..1
+    int         noise, method, loss, masks;
+    int64_t     steps;
+    double      fraction;
+    bool        keep_images;
+
+    // the rest
+    int64_t     top, quality, resize, crop, images;
+    int         sampling;
+    double      fail_over;            // percent; negative: not asked for
+
+    const char *const *inputs;        // positional arguments
+    int                input_count;
+    bool               help;
+} Settings;
+
+#define COMPAT_CHOICES  "corrupt23|clean|lite|nd2017"
+#define STORE_CHOICES   "jpeg75|png8|float"
+#define READOUT_CHOICES "auto|pre|post"
+#define CONV_CHOICES    "auto|direct|winograd"
+
+typedef struct Option {
+    const char  *name;     // without dashes
+    char         letter;   // 0: none
+    ArgumentKind kind;
+    size_t       offset;   // of the value in Settings
+    const char  *value;    // shown in help; for choices also the grammar, words separated by |
+    const char  *initial;  // parsed when the option is absent; NULL: nothing, or `required`
+    const char  *help;
+    double       least, most; // numbers only
+    bool         required;
+} Option;
+
+/* What `nemesis VERB` takes, tells and does. */
+typedef struct Verb {
+    const char   *name;
+    const char   *inputs;                  // positional arguments as help shows them; "" for none
+    int           input_least, input_most;
+    const char   *summary;                 // one line, no full stop
+    const char   *details;                 // paragraphs under the usage line; "" for none
+    const char   *example;                 // a command that runs
+    const Option *options;                 // ends with a NULL name
+    /* Does the work; results to stdout. False with the cause in *error. */
+    bool (*run)(const Settings *settings, Error *error);
+} Verb;
+
+extern const Option shared_options[]; // ends with a NULL name
+
+/* Reads `count` arguments (after the verb) into *out, which keeps pointing into them. --help skips
+ * what is missing. Release with arguments_free. */
+bool arguments_parse(const Verb *verb, int count, const char *const *arguments, Settings *out,
+                     Error *error);
+void arguments_free(Settings *settings); // accepts a zeroed object
+
+/* The help of one verb, ending with its example. */
+void arguments_help(const Verb *verb, FILE *stream);
+
+/* A decimal number or a fraction a/b, all of `text`, finite. */
+bool number_parse(const char *text, double *out);
+
+/* A whole number 0..UINT64_MAX, all of `text`. */
+bool whole_parse(const char *text, uint64_t *out);
+
+/* The index-th word of "a|b|c" in *length bytes, or NULL past the last. */
+const char *choice_word(const char *choices, int index, size_t *length);
+
+/* The same, copied: for messages and files. Static storage, four slots. */
+const char *choice_text(const char *choices, int index);
+
+/* Options that several verbs have. */
+#define OPTION_MODEL                                                                               \
+    {.name = "model", .letter = 'm', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, model),   \
+     .value = "FILE.nw", .help = "weight blob", .required = true}
+#define OPTION_LAYER                                                                               \
+    {.name = "layer", .letter = 'l', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, layer),   \
+     .value = "LAYER", .help = "layer by the network's own name: conv3_3, layer3",                 \
+     .required = true}
+#define OPTION_DATA                                                                                \
+    {.name = "data", .letter = 'd', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, data),     \
+     .value = "PROBE", .help = "probing set, a folder in Broden's layout", .required = true}
+#define OPTION_BASELINE                                                                            \
+    {.name = "baseline", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, baseline),            \
+     .value = "RUN", .help = "finished clean run to compare with", .required = true}
+#define OPTION_OUT(what, text)                                                                     \
+    {.name = "out", .letter = 'o', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, out),       \
+     .value = what, .help = text, .required = true}
+#define OPTION_CONV                                                                                \
+    {.name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),                  \
+     .value = CONV_CHOICES, .initial = "auto", .help = "how convolutions are computed"}
+#define OPTION_KEEP_IMAGES                                                                         \
+    {.name = "keep-images", .kind = ARGUMENT_FLAG, .offset = offsetof(Settings, keep_images),      \
+     .help = "keep the perturbed images as stored, in poisoned/"}
+#define OPTION_END {.name = NULL}
+
+#endif

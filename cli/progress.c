@@ -1,0 +1,61 @@
+/* cli/progress.c - see progress.h. */
+#include "progress.h"
+
+#include <unistd.h>
+
+void progress_start(Progress *progress, const char *what, const Settings *settings)
+{
+    bool bar = settings->progress == PROGRESS_BAR ||
+               (settings->progress == PROGRESS_AUTO && isatty(STDERR_FILENO));
+    double now = clock_seconds();
+    *progress  = (Progress){.what    = what,
+                            .bar     = bar,
+                            .silent  = settings->quiet || settings->progress == PROGRESS_NONE,
+                            .start   = now,
+                            .printed = bar ? 0 : now};
+}
+
+void duration_text(double seconds, char out[32])
+{
+    long whole = (long)(seconds + 0.5);
+    if (seconds < 59.95)
+        snprintf(out, 32, "%.1f s", seconds);
+    else if (whole < 3600)
+        snprintf(out, 32, "%ld min %02ld s", whole / 60, whole % 60);
+    else
+        snprintf(out, 32, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
+}
+
+void progress_step(void *self, int64_t done, int64_t total)
+{
+    enum { WIDTH = 24 };
+    Progress *progress = self;
+    double    now = clock_seconds(), elapsed = now - progress->start;
+    progress->done  = done;
+    progress->total = total;
+    if (progress->silent || done <= 0 || total <= 0 ||
+        now - progress->printed < (progress->bar ? 0.1 : 10.0))
+        return;
+    progress->printed = now;
+    char   left[32];
+    double rate = elapsed > 0 ? (double)done / elapsed : 0;
+    duration_text(rate > 0 ? (double)(total - done) / rate : 0, left);
+    if (progress->bar) {
+        char bar[WIDTH + 1];
+        for (int i = 0; i < WIDTH; i++)
+            bar[i] = (double)i * (double)total < (double)done * WIDTH ? '#' : '.';
+        bar[WIDTH] = 0;
+        fprintf(stderr, "\r%s [%s] %lld/%lld, %.1f/s, %s left   ", progress->what, bar,
+                (long long)done, (long long)total, rate, left);
+    } else {
+        fprintf(stderr, "%s: %lld of %lld, %.1f/s, %s left\n", progress->what, (long long)done,
+                (long long)total, rate, left);
+    }
+    fflush(stderr);
+}
+
+void progress_end(Progress *progress)
+{
+    if (progress->bar && !progress->silent && progress->printed > 0)
+        fprintf(stderr, "\r\033[K");
+}

@@ -1,0 +1,53 @@
+/* cli/run_folder.h - a run folder from refusal to run.json (DESIGN.md, "Run folder").
+ *
+ * run.json is written last and removed first: a folder that has it is a finished run, whole and of
+ * one piece. Result files appear one by one, each complete. */
+#ifndef CLI_RUN_FOLDER_H
+#define CLI_RUN_FOLDER_H
+
+#include "arguments.h"
+#include "json.h"
+
+/* What decides every byte of the results: names and values, in order. */
+enum { IDENTITY_ENTRIES = 40 };
+
+typedef struct Identity {
+    const char *name[IDENTITY_ENTRIES];  // literals
+    char       *value[IDENTITY_ENTRIES]; // owned
+    int         count;
+    Error       error; // sticky
+} Identity;
+
+void identity_text(Identity *identity, const char *name, const char *value); // NULL: "(none)"
+void identity_whole(Identity *identity, const char *name, uint64_t value);
+void identity_number(Identity *identity, const char *name, double value);
+void identity_free(Identity *identity); // accepts a zeroed object
+
+typedef struct RunFolder {
+    char path[LIMIT_PATH];
+    bool is_new;  // made by this program, now
+    bool is_done; // --resume found a finished run of the same settings: nothing to do
+} RunFolder;
+
+/* Makes the folder, or accepts an existing one with --overwrite or --resume.
+ * Errors: ERROR_CREATE (exists and neither was given, or cannot be made). */
+bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error);
+
+/* With --resume, compares with the run.json that is there. Errors: ERROR_CREATE for a finished run of
+ * other settings, naming the first that differs; ERROR_DATA for a run.json that cannot be read. */
+bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
+                        Error *error);
+
+/* Before the first result is written: from here on the folder is not a finished run. */
+bool run_folder_begin(const RunFolder *folder, Error *error);
+
+/* Writes run.json: the folder is a finished run. */
+bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *error);
+
+/* After a failure: removes the folder if this program made it and nothing is in it. */
+void run_folder_abandon(const RunFolder *folder);
+
+/* Opens run.json of a finished run. Errors: ERROR_NOT_FOUND (no run, or not finished), ERROR_DATA. */
+bool run_folder_read(const char *path, Json *out, Error *error);
+
+#endif
