@@ -2,26 +2,25 @@
  *
  * Everything acts on RGB planes in 0..1, [3, height, width], before the network's own preparation;
  * images outside the poisoned set stay as they are. From the bottom up: random noise, storage (what
- * a perturbed image becomes when it is kept), generic PGD over any scalar node, the objective of one
- * unit, and two evaluations: noise (a full dissection per setting) and designed attacks (only what
- * changed is computed again; equal bit for bit to a full rerun).
+ * becomes of a perturbed image that is kept), generic PGD over any scalar node, and two evaluations:
+ * noise (a full dissection per setting) and designed attacks on one unit at a time (only what changed
+ * is computed again; equal bit for bit to a full rerun).
  * Sections named below are those of the neuron-explanation specification. Source of the method:
- * Srivastava, Oikarinen, Weng, "Corrupting Neuron Explanations of Deep Visual Features", ICCV 2023. */
+ * Srivastava et al., "Corrupting Neuron Explanations of Deep Visual Features", ICCV 2023. */
 #ifndef ATTACK_ATTACK_H
 #define ATTACK_ATTACK_H
 
-#include "../engine/engine.h"
-#include "../engine/file.h"
+#include "../models/models.h"
 #include "../nem/nem.h"
 
-/* ---- random noise (9.1) ------------------------------------------------------------------------ */
+/* ---- random noise (9.1) ---------------------------------------------------------------------- */
 
 typedef enum NoiseType { NOISE_GAUSSIAN, NOISE_UNIFORM, NOISE_BERNOULLI } NoiseType;
 
 /* The true standard deviation is `strength`, except for uniform noise (strength / sqrt 3). */
 typedef struct Noise {
     NoiseType type;
-    real      strength; // s of section 9.1, in units of the 0..1 pixel range; 0: no perturbation
+    double    strength; // s of section 9.1, in units of the 0..1 pixel range; 0: no perturbation
     double    fraction; // each image is poisoned with this probability
     uint64_t  seed;
 } Noise;
@@ -31,41 +30,42 @@ bool        noise_type_parse(const char *name, NoiseType *out, Error *error);
 const char *noise_type_name(NoiseType type); // "gaussian", "uniform", "bernoulli"
 
 /* Whether this image is among the poisoned: one uniform draw u in (0, 1] per (seed, image), of a
- * stream apart from the noise; poisoned iff u <= fraction. So a larger fraction keeps the images of a
- * smaller one. */
+ * stream apart from the noise; poisoned iff u <= fraction. So a larger fraction keeps the images of
+ * a smaller one. */
 bool noise_poisons(const Noise *noise, int64_t image);
 
 /* Adds noise to the planes of image `image` of the probing set and clamps to 0..1.
- * The pattern (standard normal, uniform on -1..1, or -1/+1) does not depend on the strength: settings
- * of one seed and type are coupled, and differ in strength alone.
+ * The pattern (standard normal, uniform on -1..1, or -1/+1) does not depend on the strength:
+ * settings of one seed and type are coupled, and differ in strength alone.
  * Address: value i of a plane is word i mod 4 (for normals: pair (i mod 4) / 2) of the Philox block
  * with key (seed, type), high counter = image, low counter = channel * 2^32 + i / 4. */
-void noise_add(const Noise *noise, int64_t image, int64_t plane_size, real *planes);
+void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *planes);
 
-/* ---- storage (9.8) ----------------------------------------------------------------------------- */
+/* ---- storage (9.8) --------------------------------------------------------------------------- */
 
-/* png8 truncates 255 x to a byte, as published; jpeg75 encodes the same bytes at quality 75, 4:2:0. */
+/* png8 truncates 255 x to a byte, as published; jpeg75 encodes these bytes at quality 75, 4:2:0. */
 typedef enum StoreArm { STORE_FLOAT, STORE_PNG8, STORE_JPEG75 } StoreArm;
 enum { STORE_ARMS = 3 };
 
 bool        store_arm_parse(const char *name, StoreArm *out, Error *error); // ERROR_USAGE
-const char *store_arm_name(StoreArm arm);                                   // "float", "png8", "jpeg75"
+const char *store_arm_name(StoreArm arm); // "float", "png8", "jpeg75"
+StoreArm    store_arm_default(CompatMode mode); // jpeg75 for corrupt23, else float
 
-/* Replaces planes in 0..1 by what a reader of the stored file sees. `keep` names a file to publish the
- * stored image in, without its extension (.npy, .png or .jpg is added), or is NULL.
+/* Replaces planes in 0..1 by what a reader of the stored file sees. `keep` names a file to publish
+ * the stored image in, without its extension (.npy, .png or .jpg is added), or is NULL.
  * Errors: ERROR_MEMORY; ERROR_CREATE, ERROR_IO when a file is kept. */
-bool store_image(StoreArm arm, int64_t height, int64_t width, real *planes, const char *keep,
+bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, const char *keep,
                  Error *error);
 
 /* max |a - b|: the L-infinity distance of two images. */
-real planes_distance(const real *a, const real *b, size_t count);
+float planes_distance(const float *a, const float *b, size_t count);
 
-/* ---- projected gradient descent (9.3) ---------------------------------------------------------- */
+/* ---- projected gradient descent (9.3) -------------------------------------------------------- */
 
 typedef enum PgdMethod { PGD_STEPS, PGD_FGSM } PgdMethod;
 
-/* PGD takes `steps` steps of 2 eps / steps and projects on the eps-ball around the clean image and on
- * 0..1 after each; FGSM takes one of size eps. No random start, sign(0) = 0. */
+/* PGD takes `steps` steps of 2 eps / steps and projects on the eps-ball around the clean image and
+ * on 0..1 after each; FGSM takes one of size eps. No random start, sign(0) = 0. */
 typedef struct PgdRule {
     PgdMethod method;
     real      eps;
@@ -75,7 +75,8 @@ typedef struct PgdRule {
 /* One update of x [count] against the gradient. In float arithmetic, exactly as in section 9.3:
  * y = x - step sign(g), d = clamp(y - clean, -eps, eps), x = clamp01(clean + d). Afterwards
  * |x - clean| <= eps + 2^-25, the half unit in the last place of clean + d, and 0 <= x <= 1. */
-void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count, real *x);
+void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count,
+                real *x);
 
 typedef struct Pgd Pgd;
 
@@ -85,9 +86,173 @@ bool  pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error 
 void  pgd_destroy(Pgd *pgd); // NULL allowed
 Plan *pgd_plan(Pgd *pgd);    // to fill the graph's other inputs before pgd_run
 
-/* x (in, out) starts as the clean input [count], which is the whole input node. `objective` receives
- * the value before each step and at the end, [steps + 1] (2 for FGSM), or is NULL, which saves a
- * forward pass. Nothing allocates. */
+/* d objective / d input at x [count], which is the whole input node; valid until the next run. */
+const real *pgd_gradient(Pgd *pgd, const real *x);
+
+/* x (in, out) starts as the clean input. `objective` receives the value before each step and at the
+ * end, [steps + 1] (2 for FGSM), or is NULL, which saves a forward pass. Nothing allocates. */
 void pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective);
+
+/* ---- what changed ---------------------------------------------------------------------------- */
+
+#define DETECTOR_SCORE 0.04 // a unit whose clean score reaches this is a detector (6.8)
+
+/* One unit under one setting: a row of changes.csv. */
+typedef struct ChangeRow {
+    char     method[16];    // "gaussian", "uniform", "bernoulli", "pgd", "fgsm"
+    double   strength;      // std or eps; 0: control, no perturbation but the same storage
+    StoreArm store;
+    int64_t  unit;          // from 0
+    Concept  clean, now;    // before and after
+    double   clean_label_iou; // of the clean concept, afterwards
+    int32_t  target;          // label, 0: untargeted
+    double   target_iou;      // of the target, afterwards
+    int64_t  poisoned;        // images; 0 also marks a unit that cannot be attacked (no concept)
+    double   fraction;        // poisoned / all images
+    double   linf_before, linf_after; // largest distance to the clean images, around storage
+    bool     changed;         // now.label != clean.label
+    bool     hit;             // targeted: now.label == target, of an attacked unit
+} ChangeRow;
+
+typedef struct Changes {
+    ChangeRow *rows;
+    int64_t    count, capacity;
+} Changes;
+
+void changes_close(Changes *changes); // accepts a zeroed object
+bool changes_add(Changes *changes, const ChangeRow *row, Error *error);
+
+/* changes.csv and summary.csv of a run folder, columns as in interface.md. Numbers have nine digits,
+ * so that reading and writing again gives the same bytes. */
+bool changes_write(const Changes *changes, const ProbeSet *probe, const char *folder, Error *error);
+/* Reads changes.csv of a run folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
+bool changes_read(Changes *out, const char *folder, const ProbeSet *probe, Error *error);
+
+/* How many units of a group changed under one setting. */
+typedef struct ChangeShare {
+    int64_t units, changed, hits;
+    double  share, low, high;             // of changed, with its Wilson 95 % interval
+    double  hit_share, hit_low, hit_high; // of hits
+    double  fraction;                     // mean poisoned fraction
+} ChangeShare;
+
+typedef enum ChangeGroup { GROUP_ALL, GROUP_DETECTORS, GROUP_CATEGORY } ChangeGroup;
+
+/* Over the rows of the same method, strength and storage as `setting`. `category` is that of the
+ * clean concept and matters to GROUP_CATEGORY alone. */
+ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, ChangeGroup group,
+                          int category);
+
+/* The Wilson 95 % score interval of hits out of count; 0 and 1 for a count of 0. */
+void wilson_interval(int64_t hits, int64_t count, double *low, double *high);
+
+/* ---- what an evaluation needs ---------------------------------------------------------------- */
+
+/* The clean run: what it was made from and what it found. Everything outlives the evaluation. */
+typedef struct CleanRun {
+    const ProbeSet        *probe;
+    const PlaneCache      *label_planes;
+    ImageSource            images;   // the clean photos
+    ActivationSource       layer;    // all units
+    const DissectSettings *settings; // its cancel and progress serve the evaluation
+    const RunRecord       *record;   // opened with the probing set
+} CleanRun;
+
+/* Called after each finished setting with everything so far, in its final order, so that a command
+ * can write a checkpoint; false ends the evaluation with that error. */
+typedef struct ChangeObserver {
+    bool (*finished)(void *self, const Changes *changes, Error *error); // NULL: nobody listens
+    void *self;
+} ChangeObserver;
+
+/* ---- noise ----------------------------------------------------------------------------------- */
+
+typedef struct NoiseJob {
+    CleanRun        clean;
+    NoiseType       type;
+    const double   *strengths; // each > 0; control rows come by themselves
+    int             strength_count;
+    double          fraction; // 0..1
+    const StoreArm *arms;
+    int             arm_count;
+    uint64_t        seed;
+    const char     *keep_folder; // an existing folder for the stored images, or NULL
+    const Changes  *earlier;     // rows of an interrupted run that are not computed again, or NULL
+    ChangeObserver  observer;
+} NoiseJob;
+
+/* For each storage arm a control (strength 0) and each strength: a full dissection of the corrupted
+ * set, thresholds included (10.1). Rows: arm by arm, strength by strength, unit by unit.
+ * Errors: ERROR_USAGE (a strength or fraction out of range), ERROR_AGAIN (cancelled) and whatever
+ * the sources report. *out holds the finished rows either way. */
+bool noise_run(const NoiseJob *job, Changes *out, Error *error);
+
+/* ---- designed attacks (9.2 to 9.6) ----------------------------------------------------------- */
+
+typedef enum AttackLoss { LOSS_MEAN, LOSS_SOFT_IOU } AttackLoss;
+typedef enum AttackMasks { MASKS_LABELS, MASKS_ACTIVATIONS } AttackMasks;
+
+typedef enum TargetKind { TARGET_NONE, TARGET_RANDOM, TARGET_LABEL } TargetKind;
+
+typedef struct TargetChoice {
+    TargetKind kind;
+    int32_t    label; // of TARGET_LABEL
+} TargetChoice;
+
+/* "random" or "CATEGORY:NAME". Errors: ERROR_USAGE (no such category or label). */
+bool target_parse(const char *text, const ProbeSet *probe, TargetChoice *out, Error *error);
+
+/* Builds pixels -> maps of one unit, [batch, 1, h, w], on an empty graph. */
+typedef struct UnitBuilder {
+    bool (*build)(void *self, Graph *graph, int64_t batch, int64_t unit, Network *out,
+                  Error *error);
+    void *self;
+} UnitBuilder;
+
+/* The builder of a weight blob's layer; its self is the BlobLayer, which outlives it. */
+typedef struct BlobLayer {
+    WeightBlob *blob;
+    const char *layer;
+    bool        post_relu;
+} BlobLayer;
+
+UnitBuilder unit_builder(BlobLayer *layer);
+
+typedef struct AttackJob {
+    CleanRun        clean;
+    UnitBuilder     builder;
+    /* The whole layer fed with pixels as they are, without the blob's preparation: what the
+     * published code cut masks from (Q5). Only MASKS_ACTIVATIONS in corrupt23 uses it. */
+    ActivationSource unprepared;
+    const int64_t  *units;
+    int64_t         unit_count;
+    const double   *eps; // each > 0
+    int             eps_count;
+    PgdMethod       method;
+    int             steps;
+    AttackLoss      loss;
+    AttackMasks     masks;
+    TargetChoice    target;
+    const StoreArm *arms;
+    int             arm_count;
+    uint64_t        seed;        // of random targets
+    int64_t         batch;       // images per PGD run; 0: the layer's batch
+    size_t          cache_bytes; // room for clean maps; 0: ATTACK_CACHE_BYTES
+    const char     *keep_folder; // as in NoiseJob
+    const Changes  *earlier;
+    ChangeObserver  observer;
+} AttackJob;
+
+#define ATTACK_CACHE_BYTES ((size_t)512 << 20)
+
+/* Attacks each unit at each eps and evaluates it against the whole probing set. Only poisoned images
+ * are run again, yet every row equals that of a full rerun, bit for bit (14.6). Rows: unit by unit;
+ * control rows (one per arm), then eps by eps, arm by arm. A unit without a clean concept, or whose
+ * target is its own concept, keeps its rows with nothing poisoned.
+ * Batch coupling (9.3) in corrupt23, per image in the other modes.
+ * Errors: ERROR_USAGE (unit, eps, steps, target out of range), ERROR_DATA (the clean run's record is
+ * not of these weights and images), ERROR_AGAIN (cancelled). *out holds the finished rows either
+ * way. */
+bool attack_run(const AttackJob *job, Changes *out, Error *error);
 
 #endif

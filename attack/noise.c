@@ -30,40 +30,42 @@ const char *noise_type_name(NoiseType type)
 
 bool noise_poisons(const Noise *noise, int64_t image)
 {
-    RandomBlock block = random_block(random_key(noise->seed, "poisoned images"), (uint64_t)image, 0);
+    uint64_t    key   = random_key(noise->seed, "poisoned images");
+    RandomBlock block = random_block(key, (uint64_t)image, 0);
     return random_unit_open(block.word[0]) <= noise->fraction;
 }
 
 // Four values per block, in the order of its words.
-static void block_pattern(NoiseType type, RandomBlock block, real value[4])
+static void block_pattern(NoiseType type, RandomBlock block, float value[4])
 {
     if (type == NOISE_GAUSSIAN) {
         for (int pair = 0; pair < 4; pair += 2) {
             double a, b;
             random_gaussian(block.word[pair], block.word[pair + 1], &a, &b);
-            value[pair]     = (real)a;
-            value[pair + 1] = (real)b;
+            value[pair]     = (float)a;
+            value[pair + 1] = (float)b;
         }
         return;
     }
     for (int i = 0; i < 4; i++) {
-        real unit = random_unit(block.word[i]);
-        value[i]  = type == NOISE_UNIFORM ? 2 * unit - 1 : unit < (real)0.5 ? -1 : 1;
+        float unit = random_unit(block.word[i]);
+        value[i]  = type == NOISE_UNIFORM ? 2 * unit - 1 : unit < 0.5f ? -1 : 1;
     }
 }
 
-void noise_add(const Noise *noise, int64_t image, int64_t plane_size, real *planes)
+void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *planes)
 {
-    uint64_t key = random_key(noise->seed, noise_names[noise->type]);
+    uint64_t key      = random_key(noise->seed, noise_names[noise->type]);
+    float    strength = (float)noise->strength;
     for (int64_t channel = 0; channel < CHANNELS; channel++) {
-        real *plane = planes + channel * plane_size;
+        float *plane = planes + channel * plane_size;
         for (int64_t first = 0; first < plane_size; first += 4) {
             uint64_t    at    = (uint64_t)channel << 32 | (uint64_t)first / 4;
             RandomBlock block = random_block(key, (uint64_t)image, at);
-            real        value[4];
+            float        value[4];
             block_pattern(noise->type, block, value);
             for (int64_t i = first; i < plane_size && i < first + 4; i++) {
-                real sum = plane[i] + noise->strength * value[i - first];
+                float sum = plane[i] + strength * value[i - first];
                 plane[i] = sum < 0 ? 0 : sum > 1 ? 1 : sum;
             }
         }

@@ -61,21 +61,25 @@ Plan *pgd_plan(Pgd *pgd)
     return pgd->plan;
 }
 
+const real *pgd_gradient(Pgd *pgd, const real *x)
+{
+    memcpy(plan_input(pgd->plan, pgd->input), x, pgd->count * sizeof *x);
+    plan_run(pgd->plan);
+    return plan_output(pgd->plan, pgd->gradient);
+}
+
 void pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective)
 {
-    int    steps = rule->method == PGD_FGSM ? 1 : rule->steps;
-    size_t bytes = pgd->count * sizeof *x;
-    memcpy(pgd->clean, x, bytes);
+    int steps = rule->method == PGD_FGSM ? 1 : rule->steps;
+    memcpy(pgd->clean, x, pgd->count * sizeof *x);
     for (int k = 0; k < steps; k++) {
-        memcpy(plan_input(pgd->plan, pgd->input), x, bytes);
-        plan_run(pgd->plan);
+        const real *gradient = pgd_gradient(pgd, x);
         if (objective)
             objective[k] = *plan_output(pgd->plan, pgd->objective);
-        pgd_update(rule, pgd->clean, plan_output(pgd->plan, pgd->gradient), pgd->count, x);
+        pgd_update(rule, pgd->clean, gradient, pgd->count, x);
     }
-    if (!objective)
-        return;
-    memcpy(plan_input(pgd->plan, pgd->input), x, bytes);
-    plan_run(pgd->plan);
-    objective[steps] = *plan_output(pgd->plan, pgd->objective);
+    if (objective) {
+        pgd_gradient(pgd, x);
+        objective[steps] = *plan_output(pgd->plan, pgd->objective);
+    }
 }

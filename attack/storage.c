@@ -1,9 +1,11 @@
 /* attack/storage.c - what a perturbed image becomes when it is kept (section 9.8).
  *
- * The published code truncates to 8 bits and writes JPEG under the original name, so the network sees
+ * The published code truncates to 8 bits and writes JPEG under the original name: the network sees
  * something else than the attack computed. Every evaluation here goes through one of these arms. */
 #include "attack.h"
+#include "../engine/file.h"
 #include "../image/image.h"
+#include "../nem/npy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +23,8 @@ bool store_arm_parse(const char *name, StoreArm *out, Error *error)
             return true;
         }
     }
-    return fail(error, ERROR_USAGE, "storage '%s' is unknown, expected jpeg75, png8 or float", name);
+    return fail(error, ERROR_USAGE, "storage '%s' is unknown, expected jpeg75, png8 or float",
+                name);
 }
 
 const char *store_arm_name(StoreArm arm)
@@ -29,62 +32,39 @@ const char *store_arm_name(StoreArm arm)
     return store_names[arm];
 }
 
-real planes_distance(const real *a, const real *b, size_t count)
+StoreArm store_arm_default(CompatMode mode)
 {
-    real largest = 0;
+    return mode == COMPAT_CORRUPT23 ? STORE_JPEG75 : STORE_FLOAT;
+}
+
+float planes_distance(const float *a, const float *b, size_t count)
+{
+    float largest = 0;
     for (size_t i = 0; i < count; i++) {
-        real difference = a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
+        float difference = a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
         if (difference > largest)
             largest = difference;
     }
     return largest;
 }
 
-static bool keep_bytes(const char *keep, StoreArm arm, const void *data, size_t size, Error *error)
+static bool keep_path(char path[LIMIT_PATH], const char *keep, StoreArm arm, Error *error)
 {
-    char path[LIMIT_PATH];
-    int  length = snprintf(path, sizeof path, "%s%s", keep, store_suffixes[arm]);
-    if (length < 0 || (size_t)length >= sizeof path)
+    int length = snprintf(path, LIMIT_PATH, "%s%s", keep, store_suffixes[arm]);
+    if (length < 0 || length >= LIMIT_PATH)
         return fail(error, ERROR_CREATE, "%s: the path is longer than %d bytes", keep, LIMIT_PATH);
-    return file_publish(path, data, size, error);
+    return true;
 }
 
-// NumPy format 1.0: magic, version, header length, a Python literal padded to 64 bytes, the data.
-static bool keep_npy(const char *keep, int64_t height, int64_t width, const real *planes,
-                     Error *error)
-{
-    enum { HEADER = 128, PREFIX = 10 };
-    size_t   count = (size_t)(CHANNELS * height * width);
-    uint8_t *file  = memory_new(HEADER + count * sizeof(float), 1, error);
-    if (!file)
-        return false;
-    char text[HEADER - PREFIX];
-    int  length = snprintf(text, sizeof text,
-                           "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %lld, %lld), }",
-                           CHANNELS, (long long)height, (long long)width);
-    memcpy(file, "\x93NUMPY\x01\x00", 8);
-    file[8] = HEADER - PREFIX;
-    memset(file + PREFIX, ' ', HEADER - PREFIX);
-    memcpy(file + PREFIX, text, (size_t)length);
-    file[HEADER - 1] = '\n';
-    for (size_t i = 0; i < count; i++) {
-        float value = (float)planes[i];
-        memcpy(file + HEADER + i * sizeof value, &value, sizeof value);
-    }
-    bool done = keep_bytes(keep, STORE_FLOAT, file, HEADER + count * sizeof(float), error);
-    memory_free(file);
-    return done;
-}
-
-static void planes_to_bytes(const real *planes, size_t plane_size, uint8_t *pixels)
+static void planes_to_bytes(const float *planes, size_t plane_size, uint8_t *pixels)
 {
     for (size_t c = 0; c < CHANNELS; c++) {
         for (size_t i = 0; i < plane_size; i++)
-            pixels[i * CHANNELS + c] = (uint8_t)((float)planes[c * plane_size + i] * 255.0f);
+            pixels[i * CHANNELS + c] = (uint8_t)(planes[c * plane_size + i] * 255.0f);
     }
 }
 
-static void bytes_to_planes(const uint8_t *pixels, size_t plane_size, real *planes)
+static void bytes_to_planes(const uint8_t *pixels, size_t plane_size, float *planes)
 {
     for (size_t c = 0; c < CHANNELS; c++) {
         for (size_t i = 0; i < plane_size; i++)
@@ -109,16 +89,22 @@ static bool store_bytes(StoreArm arm, Image *image, const char *keep, Error *err
     } else if (keep) {
         done = png_encode(image, &file, &size, error);
     }
-    done = done && (!keep || keep_bytes(keep, arm, file, size, error));
+    if (done && keep) {
+        char path[LIMIT_PATH];
+        done = keep_path(path, keep, arm, error) && file_publish(path, file, size, error);
+    }
     memory_free(file);
     return done;
 }
 
-bool store_image(StoreArm arm, int64_t height, int64_t width, real *planes, const char *keep,
+bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, const char *keep,
                  Error *error)
 {
-    if (arm == STORE_FLOAT)
-        return !keep || keep_npy(keep, height, width, planes, error);
+    if (arm == STORE_FLOAT) {
+        char path[LIMIT_PATH];
+        return !keep || (keep_path(path, keep, arm, error) &&
+                         npy_write(path, planes, shape_3d(CHANNELS, height, width), error));
+    }
     size_t plane_size = (size_t)(height * width);
     Image  image      = {.width = (int)width, .height = (int)height, .channels = CHANNELS};
     image.pixels      = memory_new(plane_size, CHANNELS, error);
