@@ -2,9 +2,9 @@
  *
  * Everything acts on RGB planes in 0..1, [3, height, width], before the network's own preparation;
  * images outside the poisoned set stay as they are. From the bottom up: random noise, storage (what
- * becomes of a perturbed image that is kept), generic PGD over any scalar node, and two evaluations:
- * noise (a full dissection per setting) and designed attacks on one unit at a time (only what changed
- * is computed again; equal bit for bit to a full rerun).
+ * becomes of a perturbed image that is kept), generic PGD over any scalar node, and two
+ * evaluations: noise (a full dissection per setting) and designed attacks on one unit at a time
+ * (only what changed is computed again; equal bit for bit to a full rerun).
  * Sections named below are those of the neuron-explanation specification. Source of the method:
  * Srivastava et al., "Corrupting Neuron Explanations of Deep Visual Features", ICCV 2023. */
 #ifndef ATTACK_ATTACK_H
@@ -122,18 +122,19 @@ typedef struct Changes {
 void changes_close(Changes *changes); // accepts a zeroed object
 bool changes_add(Changes *changes, const ChangeRow *row, Error *error);
 
-/* changes.csv and summary.csv of a run folder, columns as in interface.md. Numbers have nine digits,
- * so that reading and writing again gives the same bytes. */
+/* changes.csv and summary.csv of a run folder. Numbers have nine digits, so that reading and writing
+ * again gives the same bytes. */
 bool changes_write(const Changes *changes, const ProbeSet *probe, const char *folder, Error *error);
 /* Reads changes.csv of a run folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
 bool changes_read(Changes *out, const char *folder, const ProbeSet *probe, Error *error);
 
 /* How many units of a group changed under one setting. */
 typedef struct ChangeShare {
-    int64_t units, changed, hits;
-    double  share, low, high;             // of changed, with its Wilson 95 % interval
-    double  hit_share, hit_low, hit_high; // of hits
+    int64_t units, changed;
+    double  share, low, high;             // changed / units with its Wilson 95 % interval
     double  fraction;                     // mean poisoned fraction
+    int64_t targeted, hits;               // units with a target; those that took it on
+    double  hit_share, hit_low, hit_high; // hits / targeted
 } ChangeShare;
 
 typedef enum ChangeGroup { GROUP_ALL, GROUP_DETECTORS, GROUP_CATEGORY } ChangeGroup;
@@ -250,9 +251,9 @@ typedef struct AttackJob {
  * control rows (one per arm), then eps by eps, arm by arm. A unit without a clean concept, or whose
  * target is its own concept, keeps its rows with nothing poisoned.
  * Batch coupling (9.3) in corrupt23, per image in the other modes.
- * Errors: ERROR_USAGE (unit, eps, steps, target out of range), ERROR_DATA (the clean run's record is
- * not of these weights and images), ERROR_AGAIN (cancelled). *out holds the finished rows either
- * way. */
+ * Errors: ERROR_USAGE (unit, eps, steps, target out of range), ERROR_DATA (the record of the clean
+ * run is not of these weights and images), ERROR_AGAIN (cancelled). *out holds the finished rows
+ * either way. */
 bool attack_run(const AttackJob *job, Changes *out, Error *error);
 
 #endif
