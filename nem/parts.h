@@ -1,0 +1,159 @@
+/* nem/parts.h - what the files of this folder share; nobody else includes it. */
+#ifndef NEM_PARTS_H
+#define NEM_PARTS_H
+
+#include "nem.h"
+
+/* ---- errors of parallel loops ------------------------------------------------------------------ */
+
+/* One slot a thread; the error of the lowest index wins, whatever ran first. */
+typedef struct LoopErrors {
+    Error   *error; // [threads]
+    int64_t *index; // [threads]; meaningful where error.code is set
+    int      threads;
+} LoopErrors;
+
+bool loop_errors_open(LoopErrors *errors, Error *error);
+/* Where iteration `index` on `thread` reports: a cleared Error. */
+void loop_errors_add(LoopErrors *errors, int64_t index, int thread, const Error *failure);
+/* False, with the first error, if any iteration failed. Clears the slots. */
+bool loop_errors_check(LoopErrors *errors, Error *error);
+void loop_errors_close(LoopErrors *errors); // accepts a zeroed object
+
+/* ---- probing set ------------------------------------------------------------------------------- */
+
+enum { PROBE_MAX_LABEL = 65535 }; // R + 256 G of a label map
+
+/* Decodes one label map into cells [map_height, map_width]. Errors: file and, for a number beyond the
+ * table, the pixel. *blue, if not NULL, is set when a pixel's third channel is not zero. */
+bool probe_map(const ProbeSet *probe, const ProbeItem *item, uint16_t *cells, bool *blue,
+               Error *error);
+
+/* ---- thresholds (6.2, 14.3) -------------------------------------------------------------------- */
+
+/* The quantile of n values lies between the keep-th largest and the one above it. */
+typedef struct QuantileRank {
+    int64_t keep;     // 1..n
+    double  fraction; // of the way up to the next larger value, 0..1
+} QuantileRank;
+
+QuantileRank quantile_rank(int entry, int entries, int64_t n);
+
+/* The largest values of a stream. */
+typedef struct TopValues {
+    float  *values;
+    int64_t count, keep, capacity;
+    float   bound; // nothing at or below it can matter any more
+} TopValues;
+
+bool top_open(TopValues *top, int64_t keep, int64_t n, Error *error);
+void top_close(TopValues *top);
+void top_add(TopValues *top, const float *values, int64_t count);
+/* The threshold, after all values were added. */
+float top_quantile(TopValues *top, QuantileRank rank);
+
+/* Largest of `count` values; *finite is false if one is not finite. */
+float values_maximum(const float *values, int64_t count, bool *finite);
+
+/* ---- resampling, row by row -------------------------------------------------------------------- */
+
+typedef struct MaskScratch {
+    double  *across;   // [height, map_width]: rows brought to the new width
+    uint8_t *has_row;  // [height]
+    uint8_t *wants;    // [map_height]
+    float   *line;     // [map_width]
+} MaskScratch;
+
+bool mask_scratch_open(MaskScratch *scratch, const Resampler *resampler, Error *error);
+void mask_scratch_close(MaskScratch *scratch);
+/* Positions (y * map_width + x) of the resampled pixels above the threshold, in increasing order, into
+ * pixels [map_height * map_width]; returns how many. Only rows that can have one are resampled. */
+int64_t resampler_mask(const Resampler *resampler, const float *map, float threshold,
+                       MaskScratch *scratch, uint32_t *pixels);
+/* Cells further than this from a cell above the threshold cannot touch a pixel above it. */
+void resampler_reach(const Resampler *resampler, int *rows, int *columns);
+
+/* ---- kept cells -------------------------------------------------------------------------------- */
+
+/* For one unit, image after image: the cells above a bound and their neighbours within reach. */
+typedef struct CellStore {
+    uint16_t *runs;          // start, length, start, length, ...
+    float    *cells;
+    uint16_t *image_runs;    // [image_count]: runs of each image
+    size_t    run_count, run_room, cell_count, cell_room;
+    size_t    settled;       // cells after the last pruning
+    float     settled_bound; // ... and its bound
+    int64_t   images;        // added so far
+} CellStore;
+
+typedef struct CellShape {
+    int64_t height, width;
+    int     reach_rows, reach_columns;
+} CellShape;
+
+typedef struct CellScratch {
+    uint8_t *keep; // [height, width]
+    float   *map;  // [height, width]
+} CellScratch;
+
+typedef struct CellCursor {
+    size_t run, cell;
+} CellCursor;
+
+bool   cells_fit(const CellShape *shape); // positions fit 16 bits
+bool   cells_open(CellStore *store, int64_t image_count, Error *error);
+void   cells_close(CellStore *store);
+bool   cell_scratch_open(CellScratch *scratch, const CellShape *shape, Error *error);
+void   cell_scratch_close(CellScratch *scratch);
+size_t cells_bytes(const CellStore *store);
+/* Adds the next image's map, whose largest value is `maximum`, and drops what the bound has outgrown
+ * when the store has doubled. */
+bool cells_add(CellStore *store, const CellShape *shape, const float *map, float maximum,
+               float bound, CellScratch *scratch, Error *error);
+/* Rebuilds the next image's map; false if nothing of it was kept. */
+bool cells_next(const CellStore *store, const CellShape *shape, int64_t image, CellCursor *cursor,
+                float *map);
+
+/* ---- tally ------------------------------------------------------------------------------------- */
+
+/* The map of (unit, image), or NULL if nothing of it exceeds the threshold. `room` [height, width]
+ * may be used to hold it. For each unit, images come in order. */
+typedef const float *MapOf(void *self, int64_t unit, int64_t image, float *room);
+
+typedef struct TallyRun TallyRun;
+
+bool tally_open(TallyRun **out, const DissectSettings *settings, const PlaneCache *planes,
+                const Resampler *resampler, Dissection *dissection, int64_t block, Error *error);
+void tally_close(TallyRun *run); // NULL allowed
+/* Counts images first..first+count-1 (count <= block) into the dissection's tally. */
+bool tally_block(TallyRun *run, int64_t first, int64_t count, MapOf *map_of, void *self,
+                 Error *error);
+
+/* One triple of an image's record: so many pixels of a unit's mask carry a label. */
+typedef struct Triple {
+    int32_t  image; // within the block
+    int32_t  label; // -1: the mask itself
+    uint32_t count;
+} Triple;
+
+/* Triples of one unit over a block: image after image, a mask, then its labels in order. */
+typedef struct TripleList {
+    Triple *items;
+    int64_t count, room;
+} TripleList;
+
+/* What an image's label counts become when its record is full; copies of what planes_labels has. */
+typedef struct ImageLabels {
+    LabelPixels *items;
+    int          count;
+} ImageLabels;
+
+/* nd2017 records at most `limit` triples of one image; sets the counts of the others to zero. */
+bool record_limit(TripleList *lists, int64_t unit_count, int32_t image, ImageLabels *labels,
+                  const ImagePlanes *planes, int64_t limit, Error *error);
+
+/* Dissection without counts. */
+bool dissection_open(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
+                     int64_t unit_count, Error *error);
+
+#endif
