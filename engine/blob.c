@@ -1,0 +1,481 @@
+/* engine/blob.c - see blob.h. The file is cast to the two structs below and checked rule by rule;
+ * nothing in it is trusted before its checksum, and no size is used before its bound. */
+#include "blob.h"
+
+#include "digest.h"
+#include "file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BLOB_VERSION   = 1,
+    BLOB_ORDER     = 0x01020304, // reads otherwise on a machine of the other byte order
+    BLOB_ALIGNMENT = 64,
+    NAME_BYTES     = 128,
+    ABOUT_LIMIT    = 1 << 16, // bytes of the text about the network
+    ABOUT_LINES    = 256,
+    CHECK_BLOCK    = 1 << 16  // bytes that are summed and searched for NaN while in cache
+};
+
+static const uint8_t blob_magic[8] = {0x89, 'N', 'W', 'B', '\r', '\n', 0x1a, '\n'};
+
+typedef struct BlobHeader {
+    uint8_t  magic[8];
+    uint32_t version;
+    uint32_t order;
+    uint64_t file_bytes;
+    uint64_t index_offset;
+    uint64_t data_offset;
+    uint32_t tensor_count;
+    uint32_t index_crc;
+    uint32_t zero[3];
+    uint32_t header_crc; // of the 60 bytes before it
+} BlobHeader;
+
+typedef struct BlobEntry {
+    char     name[NAME_BYTES];
+    uint32_t type;
+    uint32_t rank;
+    uint64_t dim[SHAPE_MAX_RANK]; // 0 past the rank
+    uint64_t offset;
+    uint64_t bytes;
+    uint32_t crc;
+    uint32_t zero;
+} BlobEntry;
+
+_Static_assert(sizeof(BlobHeader) == 64, "the header is 64 bytes");
+_Static_assert(sizeof(BlobEntry) == 192, "an index entry is 192 bytes");
+
+typedef struct AboutLine {
+    const char *key, *value; // zero-terminated, in WeightBlob.about_text
+} AboutLine;
+
+struct WeightBlob {
+    char       *path;
+    Bytes       file;
+    int         count;
+    BlobTensor *tensors;  // [count], sorted by name
+    real      **widened;  // [count], NULL until a tensor is asked for that cannot be used in place
+    char       *about_text;
+    AboutLine  *about;    // [about_count]
+    int         about_count;
+    Preparation preparation;
+    char       *sha256;   // 65 bytes, empty until asked for
+};
+
+/* ---- header and index -------------------------------------------------------------------------- */
+
+static bool check_header(const WeightBlob *blob, const BlobHeader **out, Error *error)
+{
+    const char       *path   = blob->path;
+    const BlobHeader *header = (const BlobHeader *)blob->file.data;
+    size_t            size   = blob->file.size;
+    if (size < sizeof *header)
+        return fail(error, ERROR_DATA, "%s: has %zu bytes, a weight blob has at least %zu", path,
+                    size, sizeof *header);
+    if (memcmp(header->magic, blob_magic, sizeof blob_magic) != 0)
+        return fail(error, ERROR_DATA,
+                    "%s: is not a weight blob (its first bytes differ); weights/convert.py makes one",
+                    path);
+    if (header->order != BLOB_ORDER)
+        return fail(error, ERROR_DATA, "%s: byte-order word is %08x, expected %08x", path,
+                    header->order, BLOB_ORDER);
+    if (header->version != BLOB_VERSION)
+        return fail(error, ERROR_DATA, "%s: blob version is %u, this program reads %d", path,
+                    header->version, BLOB_VERSION);
+    if (digest_crc32(0, header, offsetof(BlobHeader, header_crc)) != header->header_crc)
+        return fail(error, ERROR_DATA, "%s: the header does not match its checksum", path);
+    if (header->file_bytes != size)
+        return fail(error, ERROR_DATA, "%s: has %zu bytes, its header says %llu", path, size,
+                    (unsigned long long)header->file_bytes);
+    if (header->zero[0] || header->zero[1] || header->zero[2])
+        return fail(error, ERROR_DATA, "%s: reserved header words are not zero", path);
+    if (header->tensor_count < 1 || header->tensor_count > LIMIT_TENSORS)
+        return fail(error, ERROR_DATA, "%s: has %u tensors, expected 1 to %d", path,
+                    header->tensor_count, LIMIT_TENSORS);
+    uint64_t index_bytes = header->tensor_count * (uint64_t)sizeof(BlobEntry);
+    if (header->index_offset != sizeof *header)
+        return fail(error, ERROR_DATA, "%s: index offset is %llu, expected %zu", path,
+                    (unsigned long long)header->index_offset, sizeof *header);
+    if (header->data_offset != sizeof *header + index_bytes || header->data_offset > size)
+        return fail(error, ERROR_DATA, "%s: data offset is %llu, expected %llu within %zu bytes",
+                    path, (unsigned long long)header->data_offset,
+                    (unsigned long long)(sizeof *header + index_bytes), size);
+    if (digest_crc32(0, header + 1, (size_t)index_bytes) != header->index_crc)
+        return fail(error, ERROR_DATA, "%s: the index does not match its checksum", path);
+    *out = header;
+    return true;
+}
+
+static bool check_name(const WeightBlob *blob, const BlobEntry *entry, int index, Error *error)
+{
+    const char *end = memchr(entry->name, 0, NAME_BYTES);
+    if (!end || end == entry->name)
+        return fail(error, ERROR_DATA, "%s: name of tensor %d is %s", blob->path, index,
+                    end ? "empty" : "not terminated");
+    for (const char *c = entry->name; c < entry->name + NAME_BYTES; c++)
+        if (c < end ? *c <= ' ' || *c > '~' : *c != 0)
+            return fail(error, ERROR_DATA, "%s: name of tensor %d holds byte 0x%02x %s", blob->path,
+                        index, (unsigned)(unsigned char)*c,
+                        c < end ? "(printable characters only)" : "after its end");
+    if (index > 0) {
+        int order = strcmp(entry[-1].name, entry->name);
+        if (order >= 0)
+            return fail(error, ERROR_DATA, "%s: tensor '%s' %s", blob->path, entry->name,
+                        order == 0 ? "is listed twice" : "is not in the order of names");
+    }
+    return true;
+}
+
+static size_t type_bytes(uint32_t type)
+{
+    return type == BLOB_F32 ? 4 : type == BLOB_F16 ? 2 : type == BLOB_U8 ? 1 : 0;
+}
+
+// Fills *tensor except for its data.
+static bool check_entry(const WeightBlob *blob, const BlobEntry *entry, BlobTensor *tensor,
+                        Error *error)
+{
+    size_t elements = 0, bytes = 0;
+    Shape  shape = {.rank = (int)entry->rank};
+    if (type_bytes(entry->type) == 0)
+        return fail(error, ERROR_DATA, "%s: '%s' is of type %u, expected 1 (f32), 2 (f16) or 3 (u8)",
+                    blob->path, entry->name, entry->type);
+    if (entry->rank > SHAPE_MAX_RANK)
+        return fail(error, ERROR_DATA, "%s: '%s' has rank %u, expected 0 to %d", blob->path,
+                    entry->name, entry->rank, SHAPE_MAX_RANK);
+    for (uint32_t i = 0; i < SHAPE_MAX_RANK; i++) {
+        bool used = i < entry->rank;
+        if (used ? entry->dim[i] < 1 || entry->dim[i] > INT32_MAX : entry->dim[i] != 0)
+            return fail(error, ERROR_DATA, "%s: '%s' has %llu as dimension %u, expected %s",
+                        blob->path, entry->name, (unsigned long long)entry->dim[i], i,
+                        used ? "1 to 2147483647" : "0 past its rank");
+        shape.dim[i] = (int64_t)entry->dim[i];
+    }
+    if (!shape_count(shape, &elements) || !size_mul(elements, type_bytes(entry->type), &bytes))
+        return fail(error, ERROR_DATA, "%s: '%s' has more elements than fit in memory", blob->path,
+                    entry->name);
+    if (bytes != entry->bytes)
+        return fail(error, ERROR_DATA, "%s: '%s' is %s and has %llu bytes, expected %zu", blob->path,
+                    entry->name, SHAPE_TEXT(shape), (unsigned long long)entry->bytes, bytes);
+    if (entry->zero)
+        return fail(error, ERROR_DATA, "%s: '%s' has a reserved word that is not zero", blob->path,
+                    entry->name);
+    *tensor = (BlobTensor){.name  = entry->name,
+                           .type  = (BlobType)entry->type,
+                           .shape = shape,
+                           .bytes = bytes,
+                           .crc   = entry->crc};
+    return true;
+}
+
+/* Tensors follow each other in the order of the index, each at the next multiple of 64, and the file
+ * ends after the padding of the last: so there are neither holes nor overlaps. */
+static bool check_layout(const WeightBlob *blob, const BlobEntry *entry, size_t expected,
+                         size_t *next, Error *error)
+{
+    size_t end = 0, room = 0;
+    if (entry->offset % BLOB_ALIGNMENT != 0)
+        return fail(error, ERROR_DATA, "%s: '%s' starts at %llu, which is not a multiple of %d",
+                    blob->path, entry->name, (unsigned long long)entry->offset, BLOB_ALIGNMENT);
+    if (entry->offset != expected)
+        return fail(error, ERROR_DATA, "%s: '%s' starts at %llu, %s", blob->path, entry->name,
+                    (unsigned long long)entry->offset,
+                    entry->offset < expected ? "inside what comes before it"
+                                             : "with a hole before it");
+    if (!size_add(expected, (size_t)entry->bytes, &end) ||
+        !size_add(end, BLOB_ALIGNMENT - 1, &room) ||
+        (room -= room % BLOB_ALIGNMENT) > blob->file.size)
+        return fail(error, ERROR_DATA, "%s: '%s' reaches past the end of the file", blob->path,
+                    entry->name);
+    for (size_t i = end; i < room; i++)
+        if (blob->file.data[i])
+            return fail(error, ERROR_DATA, "%s: the padding after '%s' is not zero", blob->path,
+                        entry->name);
+    *next = room;
+    return true;
+}
+
+static bool check_index(WeightBlob *blob, Error *error)
+{
+    const BlobHeader *header = NULL;
+    if (!check_header(blob, &header, error))
+        return false;
+    const BlobEntry *entries = (const BlobEntry *)(header + 1);
+    size_t           next    = (size_t)header->data_offset;
+    blob->count              = (int)header->tensor_count;
+    blob->tensors            = memory_new((size_t)blob->count, sizeof *blob->tensors, error);
+    blob->widened            = memory_new((size_t)blob->count, sizeof *blob->widened, error);
+    if (!blob->tensors || !blob->widened)
+        return false;
+    for (int i = 0; i < blob->count; i++) {
+        const BlobEntry *entry = entries + i;
+        BlobTensor      *tensor = blob->tensors + i;
+        if (!check_name(blob, entry, i, error) || !check_entry(blob, entry, tensor, error) ||
+            !check_layout(blob, entry, next, &next, error))
+            return false;
+        tensor->data = blob->file.data + entry->offset;
+    }
+    if (next != blob->file.size)
+        return fail(error, ERROR_DATA, "%s: %zu bytes follow the last tensor", blob->path,
+                    blob->file.size - next);
+    return true;
+}
+
+/* ---- tensor data -------------------------------------------------------------------------------- */
+
+// An exponent of all ones is an infinity or a NaN. Blocks start on multiples of the element size.
+static bool block_is_finite(BlobType type, const uint8_t *data, size_t bytes)
+{
+    const uint32_t *words  = (const uint32_t *)data;
+    const uint16_t *halves = (const uint16_t *)data;
+    bool            finite = true;
+    if (type == BLOB_F32)
+        for (size_t i = 0; i < bytes / 4; i++)
+            finite &= (words[i] & 0x7f800000) != 0x7f800000;
+    else if (type == BLOB_F16)
+        for (size_t i = 0; i < bytes / 2; i++)
+            finite &= (halves[i] & 0x7c00) != 0x7c00;
+    return finite;
+}
+
+static bool check_data(const WeightBlob *blob, const BlobTensor *tensor, Error *error)
+{
+    uint32_t       crc    = 0;
+    bool           finite = true;
+    const uint8_t *data   = tensor->data;
+    for (size_t at = 0; at < tensor->bytes; at += CHECK_BLOCK) {
+        size_t part = tensor->bytes - at < CHECK_BLOCK ? tensor->bytes - at : CHECK_BLOCK;
+        crc         = digest_crc32(crc, data + at, part);
+        finite &= block_is_finite(tensor->type, data + at, part);
+    }
+    if (crc != tensor->crc)
+        return fail(error, ERROR_DATA, "%s: '%s' does not match its checksum", blob->path,
+                    tensor->name);
+    if (!finite)
+        return fail(error, ERROR_DATA, "%s: '%s' holds a NaN or an infinity", blob->path,
+                    tensor->name);
+    return true;
+}
+
+static real half_value(uint16_t half)
+{
+    uint32_t exponent = half >> 10 & 31, fraction = half & 1023;
+    real     size     = (real)fraction * (real)0x1p-24; // exact, also when subnormal
+    if (exponent > 0)
+        size = (real)ldexp(1024 + (double)fraction, (int)exponent - 25);
+    return half & 0x8000 ? -size : size;
+}
+
+static void widen(const BlobTensor *tensor, size_t elements, real *out)
+{
+    if (tensor->type == BLOB_F16)
+        for (size_t i = 0; i < elements; i++)
+            out[i] = half_value(((const uint16_t *)tensor->data)[i]);
+    else
+        for (size_t i = 0; i < elements; i++)
+            out[i] = (real)((const float *)tensor->data)[i];
+}
+
+bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data, Error *error)
+{
+    const BlobTensor *tensor = blob_lookup(blob, name);
+    if (!tensor)
+        return fail(error, ERROR_DATA, "%s: no tensor '%s'", blob->path, name);
+    if (tensor->type == BLOB_U8)
+        return fail(error, ERROR_DATA, "%s: '%s' holds bytes, expected numbers", blob->path, name);
+    if (!shape_equal(tensor->shape, want))
+        return fail(error, ERROR_DATA, "%s: '%s' is %s, expected %s", blob->path, name,
+                    SHAPE_TEXT(tensor->shape), SHAPE_TEXT(want));
+    if (tensor->type == BLOB_F32 && sizeof(real) == sizeof(float)) {
+        *data = tensor->data;
+        return true;
+    }
+    real **widened = blob->widened + (tensor - blob->tensors);
+    if (!*widened) {
+        size_t elements = (size_t)shape_elements(tensor->shape);
+        if (!(*widened = memory_new(elements, sizeof(real), error)))
+            return false;
+        widen(tensor, elements, *widened);
+    }
+    *data = *widened;
+    return true;
+}
+
+/* ---- about -------------------------------------------------------------------------------------- */
+
+static bool parse_about(WeightBlob *blob, Error *error)
+{
+    const BlobTensor *tensor = blob_lookup(blob, "about");
+    if (!tensor || tensor->type != BLOB_U8 || tensor->shape.rank != 1 ||
+        tensor->bytes > ABOUT_LIMIT)
+        return fail(error, ERROR_DATA, "%s: has no text 'about' of at most %d bytes", blob->path,
+                    ABOUT_LIMIT);
+    blob->about_text = memory_new(tensor->bytes + 1, 1, error);
+    blob->about      = memory_new(ABOUT_LINES, sizeof *blob->about, error);
+    if (!blob->about_text || !blob->about)
+        return false;
+    char *text = memcpy(blob->about_text, tensor->data, tensor->bytes);
+    for (size_t i = 0; i < tensor->bytes; i++)
+        if (((unsigned char)text[i] < ' ' && text[i] != '\n') || text[i] == 0x7f)
+            return fail(error, ERROR_DATA, "%s: 'about' holds byte 0x%02x, expected text",
+                        blob->path, (unsigned)(unsigned char)text[i]);
+    for (char *line = text; *line;) {
+        char *end = strchr(line, '\n'), *equals = strchr(line, '=');
+        if (!end || !equals || equals > end || equals == line)
+            return fail(error, ERROR_DATA, "%s: 'about' has a line that is not key=value",
+                        blob->path);
+        *equals = *end = 0;
+        if (blob->about_count == ABOUT_LINES || blob_about(blob, line))
+            return fail(error, ERROR_DATA, "%s: 'about' %s", blob->path,
+                        blob->about_count == ABOUT_LINES ? "has too many lines"
+                                                         : "has a key twice");
+        blob->about[blob->about_count++] = (AboutLine){line, equals + 1};
+        line                             = end + 1;
+    }
+    return true;
+}
+
+// `count` comma-separated numbers, each in [low, high].
+static bool about_numbers(const WeightBlob *blob, const char *key, int count, double low,
+                          double high, double *out, Error *error)
+{
+    const char *text = blob_about(blob, key);
+    char       *end  = NULL;
+    for (int i = 0; text && i < count; i++, text = end + 1) {
+        out[i]         = strtod(text, &end);
+        bool separated = *end == (i + 1 < count ? ',' : 0);
+        if (end == text || !separated || !(out[i] >= low && out[i] <= high))
+            return fail(error, ERROR_DATA, "%s: 'about' has %s=%s, expected %d number%s in %g to %g",
+                        blob->path, key, blob_about(blob, key), count, count > 1 ? "s" : "", low,
+                        high);
+    }
+    if (!text)
+        return fail(error, ERROR_DATA, "%s: 'about' has no %s", blob->path, key);
+    return true;
+}
+
+static bool parse_preparation(WeightBlob *blob, Error *error)
+{
+    double width, height, scale, mean[3], std[3], resize_short;
+    if (!blob_about(blob, "architecture"))
+        return fail(error, ERROR_DATA, "%s: 'about' has no architecture", blob->path);
+    if (!about_numbers(blob, "width", 1, 1, LIMIT_IMAGE_SIDE, &width, error) ||
+        !about_numbers(blob, "height", 1, 1, LIMIT_IMAGE_SIDE, &height, error) ||
+        !about_numbers(blob, "scale", 1, 1e-6, 1e6, &scale, error) ||
+        !about_numbers(blob, "mean", 3, -1e6, 1e6, mean, error) ||
+        !about_numbers(blob, "std", 3, 1e-6, 1e6, std, error) ||
+        !about_numbers(blob, "resize_short", 1, 0, LIMIT_IMAGE_SIDE, &resize_short, error))
+        return false;
+    if (width != floor(width) || height != floor(height) || resize_short != floor(resize_short))
+        return fail(error, ERROR_DATA, "%s: 'about' has an image size that is not whole",
+                    blob->path);
+    Preparation *preparation = &blob->preparation;
+    *preparation             = (Preparation){.width        = (int64_t)width,
+                                             .height       = (int64_t)height,
+                                             .scale        = (real)scale,
+                                             .resize_short = (int64_t)resize_short};
+    for (int c = 0; c < 3; c++) {
+        preparation->mean[c] = (real)mean[c];
+        preparation->std[c]  = (real)std[c];
+    }
+    return true;
+}
+
+/* ---- open, close, ask ---------------------------------------------------------------------------- */
+
+bool blob_open(const char *path, WeightBlob **out, Error *error)
+{
+    WeightBlob *blob = memory_new(1, sizeof *blob, error);
+    if (!blob)
+        return false;
+    bool ok = (blob->path = memory_text(path, error)) != NULL &&
+              (blob->sha256 = memory_new(65, 1, error)) != NULL &&
+              file_map(path, &blob->file, error) && check_index(blob, error);
+    for (int i = 0; ok && i < blob->count; i++)
+        ok = check_data(blob, blob->tensors + i, error);
+    if (!ok || !parse_about(blob, error) || !parse_preparation(blob, error)) {
+        blob_close(blob);
+        return false;
+    }
+    *out = blob;
+    return true;
+}
+
+void blob_close(WeightBlob *blob)
+{
+    if (!blob)
+        return;
+    for (int i = 0; blob->widened && i < blob->count; i++)
+        memory_free(blob->widened[i]);
+    memory_free(blob->widened);
+    memory_free(blob->tensors);
+    memory_free(blob->about);
+    memory_free(blob->about_text);
+    memory_free(blob->sha256);
+    memory_free(blob->path);
+    bytes_close(&blob->file);
+    memory_free(blob);
+}
+
+const char *blob_path(const WeightBlob *blob)
+{
+    return blob->path;
+}
+
+const char *blob_architecture(const WeightBlob *blob)
+{
+    return blob_about(blob, "architecture");
+}
+
+const Preparation *blob_preparation(const WeightBlob *blob)
+{
+    return &blob->preparation;
+}
+
+const char *blob_sha256(const WeightBlob *blob)
+{
+    if (!blob->sha256[0]) {
+        Sha256 sha;
+        sha256_start(&sha);
+        sha256_add(&sha, blob->file.data, blob->file.size);
+        sha256_text(&sha, blob->sha256);
+    }
+    return blob->sha256;
+}
+
+int blob_tensor_count(const WeightBlob *blob)
+{
+    return blob->count;
+}
+
+const BlobTensor *blob_tensor(const WeightBlob *blob, int index)
+{
+    return index >= 0 && index < blob->count ? blob->tensors + index : NULL;
+}
+
+const char *blob_about(const WeightBlob *blob, const char *key)
+{
+    for (int i = 0; i < blob->about_count; i++)
+        if (strcmp(blob->about[i].key, key) == 0)
+            return blob->about[i].value;
+    return NULL;
+}
+
+const BlobTensor *blob_lookup(const WeightBlob *blob, const char *name)
+{
+    int low = 0, high = blob->count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        int order  = strcmp(name, blob->tensors[middle].name);
+        if (order == 0)
+            return blob->tensors + middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}

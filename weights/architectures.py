@@ -1,0 +1,364 @@
+"""What the known networks are made of: tensor names, shapes with free widths, and preparations.
+
+A shape dimension that is a text is a width: the first tensor that has it decides, all others must
+agree. Every base name may have aliases, the names other publishers gave to the same layer."""
+
+import re
+
+from readers.source import Refused
+
+EPSILON = 1e-5             # of every batch norm of these networks
+NORM_PARTS = ('weight', 'bias', 'running_mean', 'running_var')
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CIFAR_GRADIENT_ALIGNMENT = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+CIFAR_VGG_BN = ((0.4915, 0.4823, 0.4468), (0.2470, 0.2435, 0.2616))
+CAFFE_RGB_MEAN = (123.68, 116.779, 103.939)
+
+
+class Slot:
+    """One tensor of a network. Its absence is fine when one of `excused_by` (bases) is there."""
+
+    def __init__(self, base, part, shape, excused_by=()):
+        self.base, self.part, self.shape, self.excused_by = base, part, shape, excused_by
+        self.name = f'{base}.{part}'
+
+
+class Architecture:
+    """slots by name, aliases {other base: base}, pairs [(convolution, norm that follows it)]."""
+
+    def __init__(self, name, size, statistics=IMAGENET):
+        self.name, self.size, self.statistics = name, size, statistics
+        self.slots, self.aliases, self.pairs = {}, {}, []
+        self.first = self.flat_name = None            # first kernel, first dense kernel
+
+    def slot(self, base, part, shape, excused_by=()):
+        slot = Slot(base, part, shape, excused_by)
+        self.slots[slot.name] = slot
+
+    def alias(self, base, *names):
+        for name in names:
+            self.aliases[name] = base
+
+    def conv(self, base, outputs, inputs, side, *aliases, norm=None, bias=True):
+        """A convolution; with `norm` followed by that batch norm, of which either the four
+        tensors are there or, when folded, the convolution's bias."""
+        self.first = self.first or f'{base}.weight'
+        self.slot(base, 'weight', (outputs, inputs, side, side))
+        if bias or norm:
+            self.slot(base, 'bias', (outputs,), () if bias else (norm,))
+        if norm:
+            self.norm(norm, outputs, excused_by=(f'{base}.bias',) if not bias else ())
+            self.pairs.append((base, norm))
+        self.alias(base, *aliases)
+
+    def norm(self, base, width, *aliases, excused_by=()):
+        for part in NORM_PARTS:
+            self.slot(base, part, (width,), excused_by)
+        self.alias(base, *aliases)
+
+    def dense(self, base, outputs, inputs, *aliases, excused_by=()):
+        self.flat_name = self.flat_name or f'{base}.weight'
+        self.slot(base, 'weight', (outputs, inputs), excused_by)
+        self.slot(base, 'bias', (outputs,), excused_by)
+        self.alias(base, *aliases)
+
+
+# ---- families ------------------------------------------------------------------------------------
+
+VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+
+def vgg(depth, batch_norm):
+    net = Architecture(f'vgg{depth}' + ('_bn' if batch_norm else ''), 224)
+    place, inputs, number = 0, 3, 0
+    for stage, convs in enumerate(VGG_STAGES[depth], 1):
+        for conv in range(1, convs + 1):
+            base, width = f'features.{place}', f'c{stage}_{conv}'
+            net.conv(base, width, inputs, 3, f'features.conv{stage}_{conv}',
+                     f'conv{stage}_{conv}', f'block{stage}_conv{conv}', f'vgg0_conv{number}',
+                     norm=f'features.{place + 1}' if batch_norm else None)
+            place, inputs, number = place + (3 if batch_norm else 2), width, number + 1
+        place += 1                                    # the pooling
+    single = ('classifier.weight',)                   # CIFAR variants with one dense layer
+    net.dense('classifier.0', 'h1', 'flat', 'classifier.fc6', 'fc6', 'fc1', 'vgg0_dense0',
+              excused_by=single)
+    net.dense('classifier.3', 'h2', 'h1', 'classifier.fc7', 'fc7', 'fc2', 'vgg0_dense1',
+              excused_by=single)
+    net.dense('classifier.6', 'classes', 'h2', 'classifier.fc8', 'classifier.fc8a', 'fc8', 'fc8a',
+              'predictions', 'vgg0_dense2', excused_by=single)
+    net.dense('classifier', 'classes', 'flat', 'linear', excused_by=('classifier.0.weight', 'any'))
+    return net
+
+
+RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3),
+                 152: (3, 8, 36, 3)}
+
+
+def resnet(depth, cifar=False):
+    net = Architecture(f'resnet{depth}' + ('_cifar' if cifar else ''), 32 if cifar else 224,
+                       CIFAR_GRADIENT_ALIGNMENT if cifar else IMAGENET)
+    net.conv('conv1', 'stem', 3, 3 if cifar else 7, norm='bn1', bias=False)
+    before = 'stem'
+    for stage, blocks in enumerate(RESNET_BLOCKS[depth], 1):
+        for block in range(blocks):
+            base = f'layer{stage}.{block}'
+            inner = f'{base}.inner'
+            after = before if depth < 50 and stage == 1 else f'stage{stage}'
+            if depth < 50:
+                net.conv(f'{base}.conv1', inner, before, 3, norm=f'{base}.bn1', bias=False)
+                net.conv(f'{base}.conv2', after, inner, 3, norm=f'{base}.bn2', bias=False)
+            else:
+                net.conv(f'{base}.conv1', inner, before, 1, norm=f'{base}.bn1', bias=False)
+                net.conv(f'{base}.conv2', inner, inner, 3, norm=f'{base}.bn2', bias=False)
+                net.conv(f'{base}.conv3', after, inner, 1, norm=f'{base}.bn3', bias=False)
+            if block == 0 and after != before:
+                net.conv(f'{base}.downsample.0', after, before, 1, f'{base}.shortcut.0',
+                         norm=f'{base}.downsample.1', bias=False)
+                net.alias(f'{base}.downsample.1', f'{base}.shortcut.1')
+            before = after
+    net.dense('fc', 'classes', before, 'linear')
+    return net
+
+
+def resnet_option_a(depth):
+    """The CIFAR networks of He et al., section 4.2: parameter-free shortcuts."""
+    net = Architecture(f'resnet{depth}', 32)
+    net.conv('conv1', 'stage1', 3, 3, norm='bn1', bias=False)
+    before = 'stage1'
+    for stage in (1, 2, 3):
+        for block in range((depth - 2) // 6):
+            base, after = f'layer{stage}.{block}', f'stage{stage}'
+            net.conv(f'{base}.conv1', f'{base}.inner', before, 3, norm=f'{base}.bn1', bias=False)
+            net.conv(f'{base}.conv2', after, f'{base}.inner', 3, norm=f'{base}.bn2', bias=False)
+            before = after
+    net.dense('linear', 'classes', before, 'fc')
+    return net
+
+
+def resnet50_v2():
+    """Pre-activation bottlenecks; Gluon's numbering runs through a stage in execution order."""
+    net = Architecture('resnet50_v2', 224)
+    net.norm('bn0', 3, 'batchnorm0')
+    net.conv('conv1', 'stem', 3, 7, 'conv0', norm='bn1', bias=False)
+    net.alias('bn1', 'batchnorm1')
+    before = 'stem'
+    for stage, blocks in enumerate(RESNET_BLOCKS[50], 1):
+        number = 0
+        for block in range(blocks):
+            base, after = f'layer{stage}.{block}', f'stage{stage}'
+            gluon = [f'stage{stage}_conv{number + i}' for i in range(4)]
+            norms = [f'stage{stage}_batchnorm{3 * block + i}' for i in range(3)]
+            net.norm(f'{base}.bn1', before, norms[0])
+            net.conv(f'{base}.conv1', f'{base}.inner', before, 1, gluon[0], norm=f'{base}.bn2',
+                     bias=False)
+            net.conv(f'{base}.conv2', f'{base}.inner', f'{base}.inner', 3, gluon[1],
+                     norm=f'{base}.bn3', bias=False)
+            net.conv(f'{base}.conv3', after, f'{base}.inner', 1, gluon[2], bias=False)
+            net.alias(f'{base}.bn2', norms[1])
+            net.alias(f'{base}.bn3', norms[2])
+            if block == 0:
+                net.conv(f'{base}.downsample', after, before, 1, gluon[3], bias=False)
+            number += 4 if block == 0 else 3
+            before = after
+    net.norm('bn2', before, 'batchnorm2')
+    net.dense('fc', 'classes', before, 'dense0')
+    return net
+
+
+def alexnet():
+    net = Architecture('alexnet', 224)
+    inputs = 3
+    for number, (place, side) in enumerate(((0, 11), (3, 5), (6, 3), (8, 3), (10, 3)), 1):
+        net.conv(f'features.{place}', f'c{number}', inputs, side, f'features.conv{number}')
+        inputs = f'c{number}'
+    net.dense('classifier.1', 'h1', 'flat', 'classifier.fc6')
+    net.dense('classifier.4', 'h2', 'h1', 'classifier.fc7')
+    net.dense('classifier.6', 'classes', 'h2', 'classifier.fc8')
+    return net
+
+
+def densenet121():
+    net = Architecture('densenet121', 224)
+    net.conv('features.conv0', 'stem', 3, 7, norm='features.norm0', bias=False)
+    widths = ['stem']
+    for block, layers in enumerate((6, 12, 24, 16), 1):
+        for layer in range(1, layers + 1):
+            base = f'features.denseblock{block}.denselayer{layer}'
+            net.norm(f'{base}.norm1', tuple(widths), f'{base}.norm.1')
+            net.conv(f'{base}.conv1', f'{base}.inner', tuple(widths), 1, f'{base}.conv.1',
+                     norm=f'{base}.norm2', bias=False)
+            net.alias(f'{base}.norm2', f'{base}.norm.2')
+            net.conv(f'{base}.conv2', 'growth', f'{base}.inner', 3, f'{base}.conv.2', bias=False)
+            widths.append('growth')
+        if block < 4:
+            base = f'features.transition{block}'
+            net.norm(f'{base}.norm', tuple(widths))
+            net.conv(f'{base}.conv', f'transition{block}', tuple(widths), 1, bias=False)
+            widths = [f'transition{block}']
+    net.norm('features.norm5', tuple(widths))
+    net.dense('classifier', 'classes', tuple(widths))
+    return net
+
+
+def squeezenet(version):
+    net = Architecture(f'squeezenet{version}', 224)
+    places = {'1.0': (3, 4, 5, 7, 8, 9, 10, 12), '1.1': (3, 4, 6, 7, 9, 10, 11, 12)}[version]
+    net.conv('features.0', 'stem', 3, 7 if version == '1.0' else 3, 'squeezenet0_conv0')
+    before, number = ('stem',), 1
+    for place in places:
+        base = f'features.{place}'
+        parts = [(f'{base}.squeeze', before, 1), (f'{base}.expand1x1', f'{base}.s', 1),
+                 (f'{base}.expand3x3', f'{base}.s', 3)]
+        for (name, inputs, side), output in zip(parts, ('s', 'a', 'b')):
+            net.conv(name, f'{base}.{output}', inputs, side, f'squeezenet0_conv{number}')
+            number += 1
+        before = (f'{base}.a', f'{base}.b')
+    net.conv('classifier.1', 'classes', before, 1, f'squeezenet0_conv{number}')
+    return net
+
+
+def lenet():
+    net = Architecture('lenet', 32, CIFAR_GRADIENT_ALIGNMENT)
+    inputs = 3
+    for name in ('conv11', 'conv12', 'conv21', 'conv22'):
+        net.conv(name, name, inputs, 3)
+        inputs = name
+    net.dense('fc1', 'h1', 'flat')
+    net.dense('fc2', 'classes', 'h1')
+    return net
+
+
+def all_architectures():
+    """In the order in which ties are decided: what is most likely held comes first."""
+    return ([vgg(depth, batch_norm) for batch_norm in (False, True) for depth in (16, 19, 13, 11)]
+            + [resnet(depth) for depth in (50, 18, 34, 101, 152)] + [resnet(18, cifar=True)]
+            + [resnet_option_a(depth) for depth in (20, 32, 44, 56)]
+            + [resnet50_v2(), alexnet(), densenet121(), squeezenet('1.1'), squeezenet('1.0'),
+               lenet()])
+
+
+# ---- matching ------------------------------------------------------------------------------------
+
+PARTS = {'weight': 'weight', 'kernel': 'weight', 'gamma': 'weight', 'bias': 'bias', 'beta': 'bias',
+         'running_mean': 'running_mean', 'moving_mean': 'running_mean',
+         'running_var': 'running_var', 'moving_variance': 'running_var',
+         'moving_var': 'running_var'}
+SOURCE_NAME = re.compile(r'(?:(?:module|model|net|network|backbone)\.)*(?:resnetv2\d_)?(.+?)[./_]'
+                         '(' + '|'.join(PARTS) + r')(?::0)?')
+IGNORED = re.compile(r'.*(num_batches_tracked|_metadata)')
+
+
+class Match:
+    """How a list of tensors fits one architecture."""
+
+    def __init__(self, net, tensors):
+        self.net, self.tensors, self.widths = net, {}, {}
+        self.extra, self.misshapen, self.sources = [], [], {}
+        for tensor in tensors:
+            name = self.canonical(tensor.name)
+            if name is None:
+                self.extra.append(tensor.name)
+            elif name in self.tensors:
+                raise Refused(f"'{tensor.name}' and '{self.sources[name]}' are the same tensor "
+                              f"of {net.name}, '{name}'")
+            else:
+                self.tensors[name], self.sources[name] = tensor, tensor.name
+        for name, slot in net.slots.items():
+            if name in self.tensors:
+                self.check_shape(self.tensors[name], slot.shape)
+        self.missing = [name for name, slot in net.slots.items() if self.is_missing(name, slot)]
+
+    def canonical(self, source):
+        parts = SOURCE_NAME.fullmatch(source)
+        if not parts:
+            return None
+        base = self.net.aliases.get(parts[1], parts[1])
+        name = f'{base}.{PARTS[parts[2]]}'
+        return name if name in self.net.slots else None
+
+    def is_missing(self, name, slot):
+        if name in self.tensors or 'any' in slot.excused_by:
+            return False
+        return not any(excuse in self.tensors or f'{excuse}.weight' in self.tensors
+                       for excuse in slot.excused_by)
+
+    def last_conv_width(self):
+        last = [slot.shape[0] for slot in self.net.slots.values() if len(slot.shape) == 4][-1]
+        return self.widths.get(last, 1)
+
+    def check_shape(self, tensor, want):
+        shown = []
+        fits = len(want) == len(tensor.shape)
+        for size, dim in zip(tensor.shape, want):
+            if isinstance(dim, tuple):                # a concatenation: the sum of widths
+                dim = sum(self.widths[d] for d in dim) if all(d in self.widths for d in dim) \
+                    else None
+            elif isinstance(dim, str):
+                dim = self.widths.setdefault(dim, size) if fits else self.widths.get(dim)
+            shown.append('any' if dim is None else str(dim))
+            fits = fits and dim in (None, size)
+        if not fits:
+            shape = 'x'.join(map(str, tensor.shape)) or 'scalar'
+            shown += ['any'] * (len(want) - len(shown))
+            self.misshapen.append(f"'{tensor.name}' is {shape}, expected {'x'.join(shown)}")
+
+
+def usable(tensors):
+    return [tensor for tensor in tensors if not IGNORED.fullmatch(tensor.name)]
+
+
+def detect(tensors, wanted=None):
+    """The best match, or the one asked for; refused when it does not fit."""
+    nets = all_architectures()
+    if wanted:
+        nets = [net for net in nets if net.name == wanted]
+        if not nets:
+            known = ', '.join(net.name for net in all_architectures())
+            raise Refused(f"architecture '{wanted}' is not known, expected one of {known}")
+    matches = [match_or_none(net, tensors, bool(wanted)) for net in nets]
+    best = min((match for match in matches if match),
+               key=lambda m: (m.net.first not in m.tensors, len(m.misshapen) + len(m.extra),
+                              len(m.missing)), default=None)
+    if not best or best.net.first not in best.tensors:
+        first = tensors[0].name if tensors else 'nothing'
+        raise Refused(f"the tensors ('{first}', ...) are not those of "
+                      f"{wanted or 'a known architecture'}"
+                      + (f", whose first layer '{best.net.first}' is missing" if wanted else ''))
+    if best.misshapen:
+        raise Refused(f'as {best.net.name}, ' + '; '.join(best.misshapen[:20]))
+    if len(best.extra) > len(best.tensors) and not wanted:
+        raise Refused(f'{len(best.extra)} of {len(tensors)} tensors are not those of the nearest '
+                      f'architecture, {best.net.name}: ' + ', '.join(best.extra[:20]))
+    return best
+
+
+def match_or_none(net, tensors, required):
+    try:
+        return Match(net, tensors)
+    except Refused:
+        if required:
+            raise
+        return None
+
+
+# ---- preparation ---------------------------------------------------------------------------------
+
+class Preparation:
+    """How a picture becomes the input: ((RGB in 0..1) * scale - mean) / std at width x height."""
+
+    def __init__(self, match, source_format):
+        side = match.net.size
+        statistics = match.net.statistics
+        if match.net.name.startswith('vgg') and 'flat' in match.widths:
+            if match.widths['flat'] == match.last_conv_width():
+                side, statistics = 32, CIFAR_VGG_BN   # 32 / 2^5 = 1: a network for CIFAR
+        self.width = self.height = side
+        self.resize_short = 256 if side == 224 else 0
+        self.order, self.scale = 'rgb', 1.0
+        self.mean, self.std = statistics
+        is_caffe = source_format == 'caffemodel' or (
+            source_format == 'tensorflowjs' and match.net.name.startswith('vgg'))
+        if is_caffe:
+            self.order, self.scale = 'bgr', 255.0
+            self.mean, self.std = tuple(reversed(CAFFE_RGB_MEAN)), (1.0, 1.0, 1.0)
