@@ -16,6 +16,7 @@ typedef struct NetworkRequest {
     real        softplus_beta; // 0: ReLU
     bool        raw_input;     // the input is the prepared tensor, not pixels
     int64_t     width, height; // 0: the blob's
+    ConvMethod  conv;          // how a LayerRunner plans its convolutions
 } NetworkRequest;
 
 typedef struct Network {
