@@ -19,7 +19,7 @@ const Option shared_options[] = {
     {.name = "limit", .kind = ARGUMENT_WHOLE, .offset = AT(limit), .value = "N", .initial = "0",
      .help = "only the first N images; 0: all", .most = LIMIT_CSV_ROWS},
     {.name = "compat", .kind = ARGUMENT_CHOICE, .offset = AT(compat), .value = COMPAT_CHOICES,
-     .initial = "corrupt23", .help = "whose constants and quirks to follow"},
+     .help = "whose constants and quirks to follow (default: corrupt23, or the baseline's)"},
     {.name = "store", .kind = ARGUMENT_CHOICES, .offset = AT(stores), .value = STORE_CHOICES,
      .help = "how perturbed images are kept before they are measured; a list gives one row each "
              "(default: the compat mode's)"},
@@ -319,7 +319,7 @@ static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *
 bool arguments_parse(const Verb *verb, int count, const char *const *arguments, Settings *out,
                      Error *error)
 {
-    Settings     settings           = {.fail_over = -1};
+    Settings     settings           = {.fail_over = -1, .compat = -1};
     bool         seen[OPTION_LIMIT] = {false}, only_inputs = false;
     Cursor       cursor             = {arguments, count, 0};
     const char **inputs             = memory_new((size_t)count, sizeof *inputs, error);

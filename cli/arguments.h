@@ -47,7 +47,7 @@ typedef struct Settings {
     // shared
     int64_t    threads, batch, limit; // 0: all cores, the verb's choice, all images
     uint64_t   seed;
-    int        compat;                // index into COMPAT_CHOICES
+    int        compat;                // index into COMPAT_CHOICES; -1: not given
     ChoiceList stores;                // indices into STORE_CHOICES; empty: the compat mode's
     bool       quiet, verbose, json, overwrite, resume;
     int        progress;              // ProgressMode
@@ -76,6 +76,8 @@ typedef struct Settings {
 
     const char *const *inputs;        // positional arguments
     int                input_count;
+    const char *const *command;       // the whole command line, for run.json
+    int                command_count;
     bool               help;
 } Settings;
 

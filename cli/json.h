@@ -34,6 +34,8 @@ void json_flag(JsonWriter *json, const char *key, bool value);
 /* Ends the text with a newline. False with the first error. */
 bool json_finish(JsonWriter *json, Error *error);
 void json_discard(JsonWriter *json); // accepts a zeroed object
+/* Finishes, prints to stdout and discards: what --json asks for. */
+bool json_print(JsonWriter *json, Error *error);
 
 /* The shortest decimal that reads back as `value`; "null" if it is not finite. */
 void number_text(double value, char out[32]);

@@ -189,3 +189,12 @@ void json_discard(JsonWriter *json)
     memory_free(json->text);
     *json = (JsonWriter){0};
 }
+
+bool json_print(JsonWriter *json, Error *error)
+{
+    bool ok = json_finish(json, error);
+    if (ok)
+        fwrite(json->text, 1, json->length, stdout);
+    json_discard(json);
+    return ok;
+}

@@ -1,6 +1,7 @@
 /* cli/run_folder.c - see run_folder.h. */
 #include "run_folder.h"
 #include "../engine/file.h"
+#include "output.h"
 
 #include <string.h>
 
@@ -38,9 +39,12 @@ void identity_free(Identity *identity)
     *identity = (Identity){0};
 }
 
-static bool run_json_path(char out[LIMIT_PATH], const char *folder, Error *error)
+void identity_write(JsonWriter *json, const Identity *identity)
 {
-    return path_join(out, folder, "run.json", error);
+    json_open_object(json, "settings");
+    for (int i = 0; i < identity->count; i++)
+        json_text(json, identity->name[i], identity->value[i]);
+    json_close(json);
 }
 
 bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error)
@@ -62,73 +66,122 @@ bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error)
     return true;
 }
 
-bool run_folder_read(const char *path, Json *out, Error *error)
+static bool read_json_in(const char *folder, const char *file, Json *out, Error *error)
 {
     char  name[LIMIT_PATH];
     Bytes bytes = {0};
-    if (!run_json_path(name, path, error))
-        return false;
-    if (!file_exists(name))
-        return fail(error, ERROR_NOT_FOUND, "%s: %s", path,
-                    folder_exists(path) ? "is not a finished run: it has no run.json"
-                                        : "there is no such run folder");
-    bool ok = file_read(name, JSON_BYTES, &bytes, error) &&
+    bool  ok    = path_join(name, folder, file, error) &&
+              file_read(name, JSON_BYTES, &bytes, error) &&
               json_read(bytes.data, bytes.size, name, out, error);
     bytes_close(&bytes);
     return ok;
 }
 
-// The first setting that the finished run in `json` has otherwise; -1 if it has them all.
-static int first_difference(const Json *json, const Identity *identity)
+static bool has_file(const char *folder, const char *file)
 {
-    const JsonNode *settings = json_member(json, json->nodes, "settings");
-    for (int i = 0; i < identity->count; i++) {
-        const JsonNode *found = json_member(json, settings, identity->name[i]);
-        if (!found || found->kind != JSON_TEXT || strcmp(found->text, identity->value[i]) != 0)
-            return i;
+    char name[LIMIT_PATH];
+    return path_join(name, folder, file, NULL) && file_exists(name);
+}
+
+bool run_folder_read(const char *path, Json *out, Error *error)
+{
+    if (!has_file(path, "run.json"))
+        return fail(error, ERROR_NOT_FOUND, "%s: %s", path,
+                    folder_exists(path) ? "is not a finished run: it has no run.json"
+                                        : "there is no such run folder");
+    return read_json_in(path, "run.json", out, error);
+}
+
+// Whether the run described by `file` has these settings; an error names the first that differs.
+static bool same_settings(const char *folder, const char *file, const Identity *identity,
+                          Error *error)
+{
+    Json json = {0};
+    if (!read_json_in(folder, file, &json, error))
+        return false;
+    const JsonNode *settings = json_member(&json, json.nodes, "settings");
+    bool            same     = true;
+    for (int i = 0; same && i < identity->count; i++) {
+        const JsonNode *node  = json_member(&json, settings, identity->name[i]);
+        const char     *found = node && node->kind == JSON_TEXT ? node->text : "(none)";
+        same                  = strcmp(found, identity->value[i]) == 0;
+        if (!same)
+            fail(error, ERROR_CREATE, "%s: cannot resume: %s was '%.80s', now it is '%.80s'",
+                 folder, identity->name[i], found, identity->value[i]);
     }
-    return -1;
+    json_free(&json);
+    return same;
 }
 
 bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
                         Error *error)
 {
-    char name[LIMIT_PATH];
-    Json json = {0};
     if (identity->error.code)
         return fail(error, identity->error.code, "%s", identity->error.message);
     if (!settings->resume || folder->is_new)
         return true;
-    if (!run_json_path(name, folder->path, error))
-        return false;
-    if (!file_exists(name))
+    bool        is_done = has_file(folder->path, "run.json");
+    const char *file    = is_done ? "run.json" : "unfinished.json";
+    if (!has_file(folder->path, file))
         return true;
-    if (!run_folder_read(folder->path, &json, error))
+    if (!same_settings(folder->path, file, identity, error))
         return false;
-    int different   = first_difference(&json, identity);
-    folder->is_done = different < 0;
-    if (different >= 0) {
-        const JsonNode *node = json_member(&json, json_member(&json, json.nodes, "settings"),
-                                           identity->name[different]);
-        fail(error, ERROR_CREATE, "%s: is a finished run with %s '%.80s', now it is '%.80s'",
-             folder->path, identity->name[different],
-             node && node->kind == JSON_TEXT ? node->text : "(none)", identity->value[different]);
-    }
-    json_free(&json);
-    return folder->is_done;
+    folder->is_done        = is_done;
+    folder->has_checkpoint = !is_done && has_file(folder->path, "changes.csv");
+    return true;
+}
+
+bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Error *error)
+{
+    char  name[LIMIT_PATH];
+    Bytes bytes = {0};
+    note(settings, "%s: finished already with these settings, nothing to do", folder->path);
+    if (!settings->json)
+        return true;
+    bool ok = path_join(name, folder->path, "run.json", error) &&
+              file_read(name, JSON_BYTES, &bytes, error);
+    if (ok)
+        fwrite(bytes.data, 1, bytes.size, stdout);
+    bytes_close(&bytes);
+    return ok;
+}
+
+static bool remove_in(const RunFolder *folder, const char *file, Error *error)
+{
+    char name[LIMIT_PATH];
+    return path_join(name, folder->path, file, error) && file_remove(name, error);
 }
 
 bool run_folder_begin(const RunFolder *folder, Error *error)
 {
-    char name[LIMIT_PATH];
-    return run_json_path(name, folder->path, error) && file_remove(name, error);
+    static const char *const files[] = {"run.json",    "tally.csv",   "quantile.npy",
+                                        "changes.csv", "summary.csv", "unfinished.json"};
+    for (size_t i = 0; i < sizeof files / sizeof *files && !folder->has_checkpoint; i++)
+        if (!remove_in(folder, files[i], error))
+            return false;
+    return true;
+}
+
+bool run_folder_mark_unfinished(const RunFolder *folder, const Identity *identity, Error *error)
+{
+    char       name[LIMIT_PATH];
+    JsonWriter json = {0};
+    json_open_object(&json, NULL);
+    identity_write(&json, identity);
+    json_close(&json);
+    bool ok = json_finish(&json, error) &&
+              path_join(name, folder->path, "unfinished.json", error) &&
+              file_publish(name, json.text, json.length, error);
+    json_discard(&json);
+    return ok;
 }
 
 bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *error)
 {
     char name[LIMIT_PATH];
-    return run_json_path(name, folder->path, error) &&
-           file_publish(name, json->text, json->length, error);
+    return path_join(name, folder->path, "run.json", error) &&
+           file_publish(name, json->text, json->length, error) &&
+           remove_in(folder, "unfinished.json", error);
 }
 
 void run_folder_abandon(const RunFolder *folder)

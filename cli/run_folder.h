@@ -1,7 +1,8 @@
 /* cli/run_folder.h - a run folder from refusal to run.json (DESIGN.md, "Run folder").
  *
  * run.json is written last and removed first: a folder that has it is a finished run, whole and of
- * one piece. Result files appear one by one, each complete. */
+ * one piece. Result files appear one by one, each complete. Verbs with checkpoints keep their settings
+ * in unfinished.json until then. */
 #ifndef CLI_RUN_FOLDER_H
 #define CLI_RUN_FOLDER_H
 
@@ -22,24 +23,34 @@ void identity_text(Identity *identity, const char *name, const char *value); // 
 void identity_whole(Identity *identity, const char *name, uint64_t value);
 void identity_number(Identity *identity, const char *name, double value);
 void identity_free(Identity *identity); // accepts a zeroed object
+void identity_write(JsonWriter *json, const Identity *identity); // the object "settings"
 
 typedef struct RunFolder {
     char path[LIMIT_PATH];
-    bool is_new;  // made by this program, now
-    bool is_done; // --resume found a finished run of the same settings: nothing to do
+    bool is_new;         // made by this program, now
+    bool is_done;        // --resume found a finished run of the same settings: nothing to do
+    bool has_checkpoint; // --resume found an unfinished run of the same settings
 } RunFolder;
 
 /* Makes the folder, or accepts an existing one with --overwrite or --resume.
  * Errors: ERROR_CREATE (exists and neither was given, or cannot be made). */
 bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error);
 
-/* With --resume, compares with the run.json that is there. Errors: ERROR_CREATE for a finished run of
- * other settings, naming the first that differs; ERROR_DATA for a run.json that cannot be read. */
+/* With --resume, compares with the run that is there.
+ * Errors: ERROR_CREATE for a run of other settings, naming the first that differs; ERROR_DATA for a
+ * run.json or unfinished.json that cannot be read. */
 bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
                         Error *error);
 
-/* Before the first result is written: from here on the folder is not a finished run. */
+/* Nothing to do: says so; with --json shows the run.json that is there. */
+bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Error *error);
+
+/* Before the first result is written: removes what an earlier run left, run.json first, unless its
+ * checkpoint is being continued. */
 bool run_folder_begin(const RunFolder *folder, Error *error);
+
+/* Says in unfinished.json what the checkpoint in this folder is of. */
+bool run_folder_mark_unfinished(const RunFolder *folder, const Identity *identity, Error *error);
 
 /* Writes run.json: the folder is a finished run. */
 bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *error);

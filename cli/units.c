@@ -1,5 +1,6 @@
 /* cli/units.c - see units.h. */
 #include "units.h"
+#include "../attack/attack.h"
 
 #include <string.h>
 
@@ -105,7 +106,7 @@ bool units_select(const char *text, const double *score, int64_t unit_count, uin
         return false;
     if (strcmp(text, "all") == 0 || sample >= 0) {
         for (int64_t unit = 0; unit < unit_count; unit++)
-            marks[unit] = sample < 0 || score[unit] >= DETECTOR_IOU;
+            marks[unit] = sample < 0 || score[unit] >= DETECTOR_SCORE;
         if (sample > 0)
             keep_sample(marks, unit_count, sample, seed);
     } else if (!mark_list(text, marks, &highest, error)) {
@@ -123,7 +124,7 @@ bool units_select(const char *text, const double *score, int64_t unit_count, uin
             list[kept++] = unit;
     if (kept == 0) {
         fail(error, ERROR_USAGE, "units '%s': the baseline has no detector (IoU >= %.2f)", text,
-             DETECTOR_IOU);
+             DETECTOR_SCORE);
         goto done;
     }
     *units = list;

@@ -1,12 +1,10 @@
 /* cli/units.h - which units: `all`, `detectors`, `detectors:8`, `0-63,190`. Numbers are 0-based.
  *
- * A detector is a unit whose clean IoU is at least DETECTOR_IOU (specification, section 6.8). */
+ * A detector is a unit whose clean IoU is at least DETECTOR_SCORE (specification, section 6.8). */
 #ifndef CLI_UNITS_H
 #define CLI_UNITS_H
 
 #include "../engine/base.h"
-
-#define DETECTOR_IOU 0.04
 
 /* Whether the text follows the grammar: ranges ascend, no unit twice. Errors: ERROR_USAGE. */
 bool units_check(const char *text, Error *error);

@@ -1,0 +1,66 @@
+/* cli/command_verify.c - checks a probing set: every file, label and count. */
+#include "../nem/nem.h"
+#include "commands.h"
+#include "json.h"
+#include "output.h"
+
+typedef struct Findings {
+    bool       as_json;
+    JsonWriter json;
+} Findings;
+
+static void report_problem(void *self, const char *problem)
+{
+    Findings *findings = self;
+    if (findings->as_json) {
+        json_text(&findings->json, NULL, problem);
+    } else {
+        print_clean(stdout, problem);
+        printf("\n");
+    }
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    ProbeSet     probe    = {0};
+    ProbeRequest request  = {.limit = settings->limit};
+    Findings     findings = {.as_json = settings->json};
+    int64_t      problems = 0;
+    if (!probe_open(&probe, settings->data, &request, error))
+        return false;
+    JsonWriter *json = &findings.json;
+    json_open_object(json, NULL);
+    json_text(json, "path", settings->data);
+    json_text(json, "index_sha256", probe.index_sha256);
+    json_whole(json, "images", probe.image_count);
+    json_whole(json, "labels", probe.label_count - 1);
+    json_open_array(json, "problems");
+    bool ok = probe_verify(&probe, report_problem, &findings, &problems, NULL, error);
+    json_close(json);
+    json_close(json);
+    if (ok && settings->json)
+        ok = json_print(json, error);
+    else if (ok)
+        printf("%lld images, %d labels, %d categories: %lld problems\n",
+               (long long)probe.image_count, (int)probe.label_count - 1, probe.category_count,
+               (long long)problems);
+    if (ok && problems > 0)
+        ok = fail(error, ERROR_CHECK, "%s: %lld problems, expected none", settings->data,
+                  (long long)problems);
+    json_discard(json);
+    probe_close(&probe);
+    return ok;
+}
+
+static const Option options[] = {OPTION_DATA, OPTION_END};
+
+const Verb verb_verify = {
+    .name    = "verify",
+    .inputs  = "",
+    .summary = "check a probing set",
+    .details = "Opens every picture and label map of index.csv, checks sizes, label numbers and the "
+               "counts of label.csv, and lists each problem on a line. Exit 1 if there is one.",
+    .example = "nemesis verify -d broden1_224",
+    .options = options,
+    .run     = run,
+};

@@ -1,0 +1,17 @@
+/* cli/commands.h - every verb; each lives in command_<name>.c with its options, help and work. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "arguments.h"
+
+extern const Verb verb_inspect, verb_classify, verb_dissect, verb_noise, verb_attack, verb_compare,
+    verb_activations, verb_image, verb_verify;
+
+/* The index-th verb in the order help lists them, or NULL past the last. */
+const Verb *verb_at(int index);
+const Verb *verb_named(const char *name); // NULL if there is none
+
+/* The whole program behind main(): returns the exit code. */
+int nemesis_run(int count, const char *const *arguments);
+
+#endif

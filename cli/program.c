@@ -1,0 +1,130 @@
+/* cli/program.c - the table of verbs, help, and the way from a command line to an exit code. */
+#include "../engine/engine.h"
+#include "../engine/parallel.h"
+#include "commands.h"
+#include "json.h"
+#include "output.h"
+#include "signals.h"
+#include "version.h"
+
+#include <string.h>
+
+static const Verb *const verbs[] = {&verb_inspect, &verb_classify, &verb_dissect,     &verb_noise,
+                                    &verb_attack,  &verb_compare,  &verb_activations, &verb_image,
+                                    &verb_verify};
+
+const Verb *verb_at(int index)
+{
+    return index < (int)(sizeof verbs / sizeof *verbs) ? verbs[index] : NULL;
+}
+
+const Verb *verb_named(const char *name)
+{
+    for (int i = 0; verb_at(i); i++)
+        if (strcmp(verb_at(i)->name, name) == 0)
+            return verb_at(i);
+    return NULL;
+}
+
+static void print_overview(FILE *stream)
+{
+    fprintf(stream, "nemesis - which concepts do the units of a network stand for, and how such "
+                    "explanations are corrupted\n\nusage: nemesis VERB [options]\n\n");
+    for (int i = 0; verb_at(i); i++)
+        fprintf(stream, "  %-12s  %s\n", verb_at(i)->name, verb_at(i)->summary);
+    fprintf(stream, "  %-12s  %s\n", "version", "version, compiler and kernels");
+    fprintf(stream, "  %-12s  %s\n", "help", "this text, or the options of a verb");
+    fprintf(stream, "\nexample:\n  nemesis help dissect\n");
+}
+
+static bool print_help(int count, const char *const *arguments, Error *error)
+{
+    if (count == 0 || strcmp(arguments[0], "--help") == 0) {
+        print_overview(stdout);
+        return true;
+    }
+    if (count > 1)
+        return fail(error, ERROR_USAGE, "help: unexpected argument '%s'", arguments[1]);
+    const Verb *verb = verb_named(arguments[0]);
+    if (!verb)
+        return fail(error, ERROR_USAGE, "help: unknown verb '%s' (see nemesis help)", arguments[0]);
+    arguments_help(verb, stdout);
+    return true;
+}
+
+static bool print_version(int count, const char *const *arguments, Error *error)
+{
+    bool as_json = count == 1 && strcmp(arguments[0], "--json") == 0;
+    if (count > as_json)
+        return fail(error, ERROR_USAGE, "version: unexpected argument '%s'", arguments[as_json]);
+    if (!as_json) {
+        printf("nemesis %s\ncompiler  %s\nkernels   %s\nthreads   %d\n", NEMESIS_VERSION,
+               __VERSION__, engine_isa(), parallel_threads());
+        return true;
+    }
+    JsonWriter json = {0};
+    json_open_object(&json, NULL);
+    json_text(&json, "version", NEMESIS_VERSION);
+    json_text(&json, "compiler", __VERSION__);
+    json_text(&json, "isa", engine_isa());
+    json_whole(&json, "threads", parallel_threads());
+    json_close(&json);
+    return json_print(&json, error);
+}
+
+static bool run_verb(int count, const char *const *arguments, Error *error)
+{
+    Settings    settings;
+    const char *name = arguments[1];
+    const Verb *verb = verb_named(name);
+    if (!verb)
+        return fail(error, ERROR_USAGE, "unknown verb '%s' (see nemesis help)", name);
+    if (!arguments_parse(verb, count - 2, arguments + 2, &settings, error))
+        return false;
+    settings.command       = arguments;
+    settings.command_count = count;
+    bool ok                = true;
+    if (settings.help) {
+        arguments_help(verb, stdout);
+    } else {
+        parallel_set_threads((int)settings.threads);
+        engine_flush_denormals();
+        signals_catch();
+        note_more(&settings, "kernels %s, %d threads, seed %llu", engine_isa(), parallel_threads(),
+                  (unsigned long long)settings.seed);
+        ok = verb->run(&settings, error);
+    }
+    arguments_free(&settings);
+    return ok;
+}
+
+static bool run_command_line(int count, const char *const *arguments, Error *error)
+{
+    const char *name = count > 1 ? arguments[1] : NULL;
+    if (!name) {
+        print_overview(stderr);
+        return fail(error, ERROR_USAGE, "no verb given");
+    }
+    if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
+        return print_help(count - 2, arguments + 2, error);
+    if (!strcmp(name, "version") || !strcmp(name, "--version"))
+        return print_version(count - 2, arguments + 2, error);
+    return run_verb(count, arguments, error);
+}
+
+int nemesis_run(int count, const char *const *arguments)
+{
+    Error error = {0};
+    bool  ok    = run_command_line(count, arguments, &error);
+    ok          = output_flush(&error) && ok;
+    if (!ok && error.code == ERROR_NONE)
+        fail(&error, ERROR_INTERNAL, "a step failed without saying why");
+    if (!ok) {
+        fprintf(stderr, "error: ");
+        print_clean(stderr, error.message);
+        fprintf(stderr, "\n");
+    }
+    if (!ok && signals_caught())
+        return 128 + signals_caught();
+    return ok ? 0 : (int)error.code;
+}
