@@ -122,7 +122,7 @@ typedef struct Changes {
 void changes_close(Changes *changes); // accepts a zeroed object
 bool changes_add(Changes *changes, const ChangeRow *row, Error *error);
 
-/* changes.csv and summary.csv of a run folder. Numbers have nine digits, so that reading and writing
+/* changes.csv and summary.csv of a run folder. Numbers have nine digits: reading and writing them
  * again gives the same bytes. */
 bool changes_write(const Changes *changes, const ProbeSet *probe, const char *folder, Error *error);
 /* Reads changes.csv of a run folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
@@ -246,7 +246,7 @@ typedef struct AttackJob {
 
 #define ATTACK_CACHE_BYTES ((size_t)512 << 20)
 
-/* Attacks each unit at each eps and evaluates it against the whole probing set. Only poisoned images
+/* Attacks each unit at each eps and evaluates it on the whole probing set. Only poisoned images
  * are run again, yet every row equals that of a full rerun, bit for bit (14.6). Rows: unit by unit;
  * control rows (one per arm), then eps by eps, arm by arm. A unit without a clean concept, or whose
  * target is its own concept, keeps its rows with nothing poisoned.

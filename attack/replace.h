@@ -1,0 +1,47 @@
+/* attack/replace.h - maps of corrupted images, standing in for those of clean ones (14.6). */
+#ifndef ATTACK_REPLACE_H
+#define ATTACK_REPLACE_H
+
+#include "attack.h"
+
+/* What some images become under one setting and storage arm, as some units see it. */
+typedef struct Replacement {
+    StoreArm       arm;
+    const int64_t *units; // [unit_count], of the layer
+    int64_t        unit_count;
+    const int64_t *images; // [count], increasing
+    int64_t        count;
+    size_t         map_size;
+    float         *maps;                     // [unit_count, count, map_size]
+    float         *linf_before, *linf_after; // [count]
+    char           keep[LIMIT_PATH];         // folder of the stored images, or ""
+} Replacement;
+
+/* Nothing but `images` and `units` is kept by reference. keep_folder and name: where stored images are
+ * published, folder keep_folder/name is created; keep_folder NULL: nowhere. */
+bool replacement_open(Replacement *out, StoreArm arm, const int64_t *units, int64_t unit_count,
+                      const int64_t *images, int64_t count, size_t map_size,
+                      const char *keep_folder, const char *name, Error *error);
+void replacement_close(Replacement *replacement); // accepts a zeroed object
+
+/* Stores images and runs the layer on what was stored. */
+typedef struct Replacer {
+    const CleanRun *clean;
+    size_t          image_size, map_size;
+    float          *before, *after; // [batch, image_size]
+    real           *pixels;         // [batch, image_size]
+    real           *maps;           // [batch, units, map_size]
+    Error          *errors;         // [batch]
+} Replacer;
+
+bool replacer_open(Replacer *out, const CleanRun *clean, Error *error);
+void replacer_close(Replacer *replacer); // accepts a zeroed object
+
+/* Fills `count` images of the replacement from number `first` on. planes [count, 3, h, w]: clean and
+ * perturbed. clean_maps: for each unit of the replacement [images, map_size]; an image that storage
+ * leaves as it was keeps its map. */
+bool replacer_fill(Replacer *replacer, Replacement *out, int64_t first, int64_t count,
+                   const real *clean, const real *perturbed, const float *const *clean_maps,
+                   Error *error);
+
+#endif
