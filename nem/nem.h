@@ -72,7 +72,8 @@ typedef struct DissectSettings {
     bool           post_relu;         // default read-out of a VGG convolution
     size_t         store_bytes;       // room for kept cells; beyond it a second forward pass is made
     const volatile bool *cancel;      // stops the run with ERROR_AGAIN once true; NULL allowed
-    /* Called between batches by the calling thread; total counts every image of every pass. */
+    /* Called between batches by the calling thread. total counts every image of every pass, so it
+     * doubles when a second pass turns out to be needed. */
     void (*progress)(void *self, int64_t done, int64_t total);
     void *progress_self;
 } DissectSettings;

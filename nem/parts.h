@@ -123,7 +123,8 @@ typedef const float *MapOf(void *self, int64_t unit, int64_t image, float *room)
 typedef struct TallyRun TallyRun;
 
 bool tally_open(TallyRun **out, const DissectSettings *settings, const PlaneCache *planes,
-                const Resampler *resampler, Dissection *dissection, int64_t block, Error *error);
+                const Resampler *resampler, Dissection *dissection, int64_t map_cells, int64_t block,
+                Error *error);
 void tally_close(TallyRun *run); // NULL allowed
 /* Counts images first..first+count-1 (count <= block) into the dissection's tally. */
 bool tally_block(TallyRun *run, int64_t first, int64_t count, MapOf *map_of, void *self,

@@ -130,6 +130,10 @@ static bool lay_out(PlaneCache *planes, size_t bytes, Error *error)
     for (int64_t image = 0; image < probe->image_count; image++) {
         const ProbeImage *entry = &probe->images[image];
         int32_t           whole = 0;
+        size_t            pixels = 0;
+        if (!size_mul((size_t)entry->item_count, map_cells(probe), &pixels) || pixels > UINT32_MAX)
+            return fail(error, ERROR_DATA, "%s/index.csv: image '%.100s' has too many label planes",
+                        probe->folder, probe_image_path(probe, image));
         for (int32_t i = 0; i < entry->item_count; i++) {
             int32_t label = probe->items[entry->first_item + i].label;
             if (label >= 0)
