@@ -33,9 +33,9 @@ const Option shared_options[] = {
      .value = "auto|bar|plain|none", .initial = "auto",
      .help = "a bar, a line per ten seconds, or neither"},
     {.name = "overwrite", .kind = ARGUMENT_FLAG, .offset = AT(overwrite),
-     .help = "replace an existing output"},
+     .help = "replace an existing run"},
     {.name = "resume", .kind = ARGUMENT_FLAG, .offset = AT(resume),
-     .help = "go on with an unfinished output of the same settings"},
+     .help = "go on with an unfinished run of the same settings; nothing to do if it is finished"},
     {.name = "help", .letter = 'h', .kind = ARGUMENT_FLAG, .offset = AT(help),
      .help = "this text"},
     OPTION_END};
@@ -111,7 +111,7 @@ const char *choice_text(const char *choices, int index)
     return slot;
 }
 
-static int choice_index(const char *choices, const char *text, size_t length)
+int choice_index(const char *choices, const char *text, size_t length)
 {
     size_t      word_length;
     const char *word;

@@ -131,7 +131,10 @@ bool whole_parse(const char *text, uint64_t *out);
 /* The index-th word of "a|b|c" in *length bytes, or NULL past the last. */
 const char *choice_word(const char *choices, int index, size_t *length);
 
-/* The same, copied: for messages and files. Static storage, four slots. */
+/* Index of the word of length bytes at `text`, -1 if it is none of them. */
+int choice_index(const char *choices, const char *text, size_t length);
+
+/* The index-th word, copied: for messages and files. Static storage, four slots. */
 const char *choice_text(const char *choices, int index);
 
 /* Options that several verbs have. */

@@ -15,6 +15,18 @@ static void run_layer(void *self, const real *pixels, int64_t count, real *maps)
     layer_runner_run(self, pixels, count, maps);
 }
 
+ActivationSource layer_source(LayerRunner *runner)
+{
+    return (ActivationSource){.units        = runner->units,
+                              .height       = runner->height,
+                              .width        = runner->width,
+                              .batch        = runner->batch,
+                              .image_height = runner->image_height,
+                              .image_width  = runner->image_width,
+                              .run          = run_layer,
+                              .self         = runner};
+}
+
 // Splits "a,b,c" in place into at most NEM_MAX_CATEGORIES names.
 static bool split_categories(char *text, const char *names[NEM_MAX_CATEGORIES], int *count,
                              Error *error)
@@ -80,16 +92,8 @@ bool experiment_load(Experiment *experiment, Error *error)
     if (!layer_runner_open(&experiment->runner, experiment->blob, &network, error) ||
         !planes_open(&experiment->planes, probe, PLANE_CACHE_BYTES, error))
         return false;
-    const LayerRunner *runner = &experiment->runner;
-    experiment->images        = probe_images(probe);
-    experiment->source        = (ActivationSource){.units        = runner->units,
-                                                   .height       = runner->height,
-                                                   .width        = runner->width,
-                                                   .batch        = runner->batch,
-                                                   .image_height = runner->image_height,
-                                                   .image_width  = runner->image_width,
-                                                   .run          = run_layer,
-                                                   .self         = &experiment->runner};
+    experiment->images              = probe_images(probe);
+    experiment->source              = layer_source(&experiment->runner);
     experiment->rules.progress      = progress_step;
     experiment->rules.progress_self = &experiment->progress;
     return true;

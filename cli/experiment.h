@@ -32,6 +32,9 @@ typedef struct Experiment {
     char              started_at[32]; // UTC, ISO 8601
 } Experiment;
 
+/* The runner as nem and attack see it; it outlives the source. */
+ActivationSource layer_source(LayerRunner *runner);
+
 /* Opens weights, probing set and network; label maps are opened by experiment_load, so that a finished
  * run can be recognised first. */
 bool experiment_open(Experiment *out, const ExperimentRequest *request, const Settings *settings,

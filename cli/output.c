@@ -102,7 +102,7 @@ bool table_print(Table *table, FILE *stream, Error *error)
         int width = shown_width(table->cells[i]), *widest = &widths[i % table->columns];
         *widest   = width > *widest ? width : *widest;
     }
-    for (int i = 0; ok && i < table->count; i++) {
+    for (int i = 0; ok && stream && i < table->count; i++) {
         int  column  = i % table->columns;
         bool is_last = column == table->columns - 1;
         int  padding = widths[column] - shown_width(table->cells[i]);

@@ -24,7 +24,7 @@ typedef struct Table {
 } Table;
 
 void table_cell(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Prints and frees the cells. */
+/* Prints (nothing if stream is NULL) and frees the cells. */
 bool table_print(Table *table, FILE *stream, Error *error);
 
 /* Everything printed so far has reached stdout. Errors: ERROR_IO. */

@@ -32,6 +32,18 @@ void identity_number(Identity *identity, const char *name, double value)
     identity_text(identity, name, text);
 }
 
+void identity_numbers(Identity *identity, const char *name, const NumberList *list)
+{
+    char   text[ARGUMENT_LIST * 32] = "";
+    size_t used                     = 0;
+    for (int i = 0; i < list->count; i++) {
+        char number[32];
+        number_text(list->value[i], number);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? "," : "", number);
+    }
+    identity_text(identity, name, text);
+}
+
 void identity_free(Identity *identity)
 {
     for (int i = 0; i < identity->count; i++)

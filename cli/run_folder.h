@@ -22,6 +22,7 @@ typedef struct Identity {
 void identity_text(Identity *identity, const char *name, const char *value); // NULL: "(none)"
 void identity_whole(Identity *identity, const char *name, uint64_t value);
 void identity_number(Identity *identity, const char *name, double value);
+void identity_numbers(Identity *identity, const char *name, const NumberList *list);
 void identity_free(Identity *identity); // accepts a zeroed object
 void identity_write(JsonWriter *json, const Identity *identity); // the object "settings"
 

@@ -1,0 +1,147 @@
+/* cli/command_classify.c - the classes a network sees in photos. */
+#include "commands.h"
+#include "json.h"
+#include "output.h"
+#include "picture.h"
+#include "../models/models.h"
+
+#include <math.h>
+
+enum { MOST_SHOWN = 100 };
+
+// The best classes in order, ties to the lower number.
+static void best_classes(const real *logits, int64_t count, int64_t wanted, int64_t *best)
+{
+    for (int64_t k = 0; k < wanted; k++) {
+        int64_t place = -1;
+        for (int64_t i = 0; i < count; i++) {
+            bool taken = false;
+            for (int64_t j = 0; j < k && !taken; j++)
+                taken = best[j] == i;
+            if (!taken && (place < 0 || logits[i] > logits[place]))
+                place = i;
+        }
+        best[k] = place;
+    }
+}
+
+static double probability(const real *logits, int64_t count, int64_t of)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += exp((double)logits[i] - (double)logits[of]);
+    return 1 / sum;
+}
+
+typedef struct Answer {
+    JsonWriter json;
+    Table      table;
+} Answer;
+
+static void add_answer(const Settings *settings, const char *path, const real *logits,
+                       int64_t classes, Answer *answer)
+{
+    int64_t best[MOST_SHOWN];
+    int64_t shown = settings->top < classes ? settings->top : classes;
+    best_classes(logits, classes, shown, best);
+    json_open_object(&answer->json, NULL);
+    json_text(&answer->json, "image", path);
+    json_open_array(&answer->json, "top");
+    for (int64_t k = 0; k < shown; k++) {
+        double share = probability(logits, classes, best[k]);
+        json_open_object(&answer->json, NULL);
+        json_whole(&answer->json, "class", best[k]);
+        json_number(&answer->json, "probability", share);
+        json_number(&answer->json, "logit", (double)logits[best[k]]);
+        json_close(&answer->json);
+        table_cell(&answer->table, "%s", k ? "" : path);
+        table_cell(&answer->table, "%lld", (long long)best[k]);
+        table_cell(&answer->table, "%.4f", share);
+        table_cell(&answer->table, "%.5g", (double)logits[best[k]]);
+    }
+    json_close(&answer->json);
+    json_close(&answer->json);
+}
+
+// One photo after another; one that cannot be read is told, skipped and counted.
+static bool classify(const Settings *settings, WeightBlob *blob, Answer *answer, int *skipped,
+                     Error *error)
+{
+    LayerRunner    runner  = {0};
+    NetworkRequest request = {.batch = 1, .unit = -1, .conv = (ConvMethod)settings->conv};
+    real          *pixels = NULL, *logits = NULL;
+    bool           ok = layer_runner_open(&runner, blob, &request, error);
+    if (ok) {
+        int64_t classes = runner.units * runner.height * runner.width;
+        pixels = memory_new((size_t)(3 * runner.image_height * runner.image_width), sizeof *pixels,
+                            error);
+        logits = memory_new((size_t)classes, sizeof *logits, error);
+        ok     = pixels && logits;
+        for (int i = 0; ok && i < settings->input_count; i++) {
+            Error problem = {0};
+            if (picture_planes(settings->inputs[i], blob_preparation(blob), pixels, &problem)) {
+                layer_runner_run(&runner, pixels, 1, logits);
+                add_answer(settings, settings->inputs[i], logits, classes, answer);
+            } else if (settings->input_count == 1 || problem.code == ERROR_MEMORY) {
+                ok = fail(error, problem.code, "%s", problem.message);
+            } else {
+                note(settings, "skipped: %s", problem.message);
+                ++*skipped;
+            }
+        }
+    }
+    memory_free(pixels);
+    memory_free(logits);
+    layer_runner_close(&runner);
+    return ok;
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    WeightBlob *blob    = NULL;
+    Answer      answer  = {.table = {.columns = 4, .alignment = "lrrr"}};
+    int         skipped = 0;
+    if (!blob_open(settings->model, &blob, error))
+        return false;
+    json_open_object(&answer.json, NULL);
+    json_text(&answer.json, "architecture", blob_architecture(blob));
+    json_text(&answer.json, "weights_sha256", blob_sha256(blob));
+    json_open_array(&answer.json, "images");
+    table_cell(&answer.table, "image");
+    table_cell(&answer.table, "class");
+    table_cell(&answer.table, "probability");
+    table_cell(&answer.table, "logit");
+    bool ok = classify(settings, blob, &answer, &skipped, error);
+    json_close(&answer.json);
+    json_whole(&answer.json, "skipped", skipped);
+    json_close(&answer.json);
+    if (ok && settings->json)
+        ok = json_print(&answer.json, error);
+    ok = table_print(&answer.table, ok && !settings->json ? stdout : NULL, error) && ok;
+    json_discard(&answer.json);
+    blob_close(blob);
+    if (ok && skipped)
+        ok = fail(error, ERROR_SKIPPED, "%d of %d images were skipped", skipped,
+                  settings->input_count);
+    return ok;
+}
+
+static const Option options[] = {
+    OPTION_MODEL,
+    {.name = "top", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, top), .value = "K",
+     .initial = "5", .help = "classes to show", .least = 1, .most = MOST_SHOWN},
+    OPTION_CONV,
+    OPTION_END};
+
+const Verb verb_classify = {
+    .name        = "classify",
+    .inputs      = "IMAGE...",
+    .input_least = 1,
+    .input_most  = 1 << 20,
+    .summary     = "the classes a network sees in photos",
+    .details     = "Photos are prepared as the weight blob says. With several, one that cannot be read "
+                   "is told and skipped (exit 3).",
+    .example     = "nemesis classify -m squeezenet.nw photo.jpg",
+    .options     = options,
+    .run         = run,
+};

@@ -1,0 +1,154 @@
+/* cli/command_compare.c - two dissections of the same units, unit by unit. */
+#include "../attack/attack.h"
+#include "../attack/changes.h"
+#include "commands.h"
+#include "json.h"
+#include "output.h"
+
+#include <string.h>
+
+enum { SHOWN_UNITS = 10 };
+
+typedef struct Comparison {
+    const UnitRecord *a, *b; // unit by unit
+    int64_t           count, changed, detectors, detectors_changed;
+    double            low, high;
+} Comparison;
+
+static bool is_changed(const UnitRecord *a, const UnitRecord *b)
+{
+    return strcmp(a->label_name, b->label_name) != 0;
+}
+
+static bool compare(const Settings *settings, const RunRecord *a, const RunRecord *b,
+                    Comparison *out, Error *error)
+{
+    if (a->unit_count != b->unit_count)
+        return fail(error, ERROR_DATA, "%s has %lld units and %s has %lld, expected the same",
+                    settings->inputs[0], (long long)a->unit_count, settings->inputs[1],
+                    (long long)b->unit_count);
+    *out = (Comparison){.a = a->units, .b = b->units, .count = a->unit_count};
+    for (int64_t i = 0; i < out->count; i++) {
+        const UnitRecord *before = &a->units[i], *after = &b->units[i];
+        if (before->unit != after->unit)
+            return fail(error, ERROR_DATA, "%s has no unit %lld", settings->inputs[1],
+                        (long long)before->unit);
+        bool changed = is_changed(before, after), is_detector = before->score >= DETECTOR_SCORE;
+        out->changed += changed;
+        out->detectors += is_detector;
+        out->detectors_changed += is_detector && changed;
+    }
+    wilson_interval(out->changed, out->count, &out->low, &out->high);
+    return true;
+}
+
+static bool write_csv(const Comparison *comparison, const char *path, Error *error)
+{
+    Writer *writer = NULL;
+    if (!writer_open(&writer, path, error))
+        return false;
+    writer_text(writer, "unit0,category_a,label_a,iou_a,threshold_a,"
+                        "category_b,label_b,iou_b,threshold_b,changed\n");
+    for (int64_t i = 0; i < comparison->count; i++) {
+        const UnitRecord *pair[2] = {&comparison->a[i], &comparison->b[i]};
+        writer_text(writer, "%lld,", (long long)pair[0]->unit);
+        for (int k = 0; k < 2; k++) {
+            csv_write_text(writer, pair[k]->category_name);
+            csv_write_text(writer, pair[k]->label_name);
+            writer_text(writer, "%.9g,%.9g,", pair[k]->score, (double)pair[k]->threshold);
+        }
+        writer_text(writer, "%d\n", is_changed(pair[0], pair[1]));
+    }
+    return writer_publish(writer, error);
+}
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole ? 100 * (double)part / (double)whole : 0;
+}
+
+static bool print_text(const Comparison *c, Error *error)
+{
+    Table             table     = {.columns = 5, .alignment = "rlrlr"};
+    const char *const headers[] = {"unit", "before", "IoU", "after", "IoU"};
+    printf("changed: %lld of %lld units, %.1f %% (95 %%: %.1f-%.1f)\n", (long long)c->changed,
+           (long long)c->count, percent(c->changed, c->count), 100 * c->low, 100 * c->high);
+    printf("of detectors (IoU >= %.2f): %lld of %lld, %.1f %%\n", DETECTOR_SCORE,
+           (long long)c->detectors_changed, (long long)c->detectors,
+           percent(c->detectors_changed, c->detectors));
+    for (int i = 0; i < 5 && c->changed; i++)
+        table_cell(&table, "%s", headers[i]);
+    int shown = 0;
+    for (int64_t i = 0; i < c->count && shown < SHOWN_UNITS; i++) {
+        if (!is_changed(&c->a[i], &c->b[i]))
+            continue;
+        table_cell(&table, "%lld", (long long)c->a[i].unit);
+        table_cell(&table, "%s", c->a[i].label_name);
+        table_cell(&table, "%.4f", c->a[i].score);
+        table_cell(&table, "%s", c->b[i].label_name);
+        table_cell(&table, "%.4f", c->b[i].score);
+        shown++;
+    }
+    if (shown)
+        printf("\n");
+    bool ok = table_print(&table, stdout, error);
+    if (shown < c->changed)
+        printf("... and %lld more (-o FILE.csv has all)\n", (long long)c->changed - shown);
+    return ok;
+}
+
+static bool print_json(const Settings *settings, const Comparison *c, Error *error)
+{
+    JsonWriter json = {0};
+    json_open_object(&json, NULL);
+    json_text(&json, "a", settings->inputs[0]);
+    json_text(&json, "b", settings->inputs[1]);
+    json_whole(&json, "units", c->count);
+    json_whole(&json, "changed", c->changed);
+    json_number(&json, "share", percent(c->changed, c->count) / 100);
+    json_number(&json, "low", c->low);
+    json_number(&json, "high", c->high);
+    json_whole(&json, "detectors", c->detectors);
+    json_whole(&json, "detectors_changed", c->detectors_changed);
+    json_close(&json);
+    return json_print(&json, error);
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    RunRecord  a = {0}, b = {0};
+    Comparison comparison = {0};
+    bool ok = run_record_open(&a, settings->inputs[0], NULL, error) &&
+              run_record_open(&b, settings->inputs[1], NULL, error) &&
+              compare(settings, &a, &b, &comparison, error) &&
+              (!settings->out || write_csv(&comparison, settings->out, error)) &&
+              (settings->json ? print_json(settings, &comparison, error)
+                              : print_text(&comparison, error));
+    double changed = percent(comparison.changed, comparison.count);
+    if (ok && settings->fail_over >= 0 && changed > settings->fail_over)
+        ok = fail(error, ERROR_CHECK, "%.2f %% of the units changed, at most %g %% were allowed",
+                  changed, settings->fail_over);
+    run_record_close(&a);
+    run_record_close(&b);
+    return ok;
+}
+
+static const Option options[] = {
+    {.name = "out", .letter = 'o', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, out),
+     .value = "FILE.csv", .help = "every unit, before and after"},
+    {.name = "fail-over", .kind = ARGUMENT_NUMBER, .offset = offsetof(Settings, fail_over),
+     .value = "P", .help = "exit 1 when more than P percent of the units changed", .most = 100},
+    OPTION_END};
+
+const Verb verb_compare = {
+    .name        = "compare",
+    .inputs      = "RUN_A RUN_B",
+    .input_least = 2,
+    .input_most  = 2,
+    .summary     = "compare two dissections unit by unit",
+    .details     = "Joins two clean runs of the same layer by unit and counts the units whose concept "
+                   "is another, with a Wilson 95 % interval.",
+    .example     = "nemesis compare runs/clean runs/other --fail-over 5",
+    .options     = options,
+    .run         = run,
+};

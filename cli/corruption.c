@@ -1,0 +1,169 @@
+/* cli/corruption.c - see corruption.h. */
+#include "corruption.h"
+#include "../engine/file.h"
+
+#include <string.h>
+
+// A text the baseline's run.json must have.
+static bool need(const Corruption *corruption, const char *path, const char **out, Error *error)
+{
+    *out = json_member_text(&corruption->baseline, path);
+    return *out || fail(error, ERROR_DATA, "%s/run.json: has no text '%s'",
+                        corruption->settings->baseline, path);
+}
+
+// The request that made the baseline; what the command line says must agree with it.
+static bool baseline_request(const Corruption *corruption, ExperimentRequest *out, Error *error)
+{
+    const Settings *settings = corruption->settings;
+    const char     *verb, *mode, *readout, *conv, *limit;
+    uint64_t        limit_value;
+    *out = (ExperimentRequest){.batch = settings->batch};
+    if (!need(corruption, "verb", &verb, error) ||
+        !need(corruption, "weights.path", &out->model, error) ||
+        !need(corruption, "data.path", &out->data, error) ||
+        !need(corruption, "settings.layer", &out->layer, error) ||
+        !need(corruption, "settings.compat", &mode, error) ||
+        !need(corruption, "settings.readout", &readout, error) ||
+        !need(corruption, "settings.conv", &conv, error) ||
+        !need(corruption, "settings.categories", &out->categories, error) ||
+        !need(corruption, "settings.limit", &limit, error))
+        return false;
+    int conv_index    = choice_index(CONV_CHOICES, conv, strlen(conv));
+    int readout_index = choice_index(READOUT_CHOICES, readout, strlen(readout));
+    if (strcmp(verb, "dissect") != 0)
+        return fail(error, ERROR_USAGE, "%s: is a run of '%s', expected one of 'dissect'",
+                    settings->baseline, verb);
+    if (!compat_mode_named(mode, &out->mode) || conv_index < 0 || readout_index < 0 ||
+        !whole_parse(limit, &limit_value) || limit_value > LIMIT_CSV_ROWS)
+        return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value",
+                    settings->baseline);
+    if (settings->compat >= 0 && settings->compat != (int)out->mode)
+        return fail(error, ERROR_USAGE, "--compat %s: the baseline was made with %s",
+                    choice_text(COMPAT_CHOICES, settings->compat), mode);
+    if (settings->limit && (uint64_t)settings->limit != limit_value)
+        return fail(error, ERROR_USAGE, "--limit %lld: the baseline was made with %s",
+                    (long long)settings->limit, limit);
+    if (strcmp(out->categories, "(none)") == 0)
+        out->categories = NULL;
+    out->conv    = (ConvMethod)conv_index;
+    out->readout = readout_index;
+    out->limit   = (int64_t)limit_value;
+    return true;
+}
+
+static bool same_digest(const Corruption *corruption, const char *path, const char *of,
+                        const char *found, Error *error)
+{
+    const char *wanted;
+    if (!need(corruption, path, &wanted, error))
+        return false;
+    return strcmp(found, wanted) == 0 ||
+           fail(error, ERROR_DATA, "%s: SHA-256 is %.12s..., the baseline was made with %.12s...",
+                of, found, wanted);
+}
+
+static void choose_arms(Corruption *corruption)
+{
+    const ChoiceList *stores = &corruption->settings->stores;
+    char              text[64] = "";
+    for (int i = 0; i < stores->count; i++)
+        store_arm_parse(choice_text(STORE_CHOICES, stores->value[i]), &corruption->arms[i], NULL);
+    corruption->arm_count = stores->count;
+    if (stores->count == 0) {
+        corruption->arms[0]   = store_arm_default(corruption->experiment.request.mode);
+        corruption->arm_count = 1;
+    }
+    for (int i = 0; i < corruption->arm_count; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%s", i ? "," : "",
+                 store_arm_name(corruption->arms[i]));
+    }
+    identity_text(&corruption->identity, "store", text);
+}
+
+bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings, Error *error)
+{
+    ExperimentRequest request;
+    *out = (Corruption){.verb = verb, .settings = settings};
+    if (!run_folder_read(settings->baseline, &out->baseline, error) ||
+        !baseline_request(out, &request, error) || !run_folder_claim(&out->folder, settings, error) ||
+        !experiment_open(&out->experiment, &request, settings, verb->name, error) ||
+        !same_digest(out, "weights.sha256", request.model, blob_sha256(out->experiment.blob),
+                     error) ||
+        !same_digest(out, "data.index_sha256", request.data, out->experiment.probe.index_sha256,
+                     error))
+        return false;
+    experiment_identify(&out->experiment, verb->name, &out->identity);
+    identity_whole(&out->identity, "seed", settings->seed);
+    choose_arms(out);
+    identity_text(&out->identity, "keep_images", settings->keep_images ? "yes" : "no");
+    return true;
+}
+
+bool corruption_load(Corruption *corruption, Error *error)
+{
+    const Settings *settings   = corruption->settings;
+    Experiment     *experiment = &corruption->experiment;
+    RunFolder      *folder     = &corruption->folder;
+    if (!run_folder_compare(folder, settings, &corruption->identity, error))
+        return false;
+    if (folder->is_done)
+        return true;
+    if (!experiment_load(experiment, error) ||
+        !run_record_open(&corruption->record, settings->baseline, &experiment->probe, error))
+        return false;
+    if (corruption->record.unit_count != experiment->source.units)
+        return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld",
+                    settings->baseline, (long long)corruption->record.unit_count,
+                    experiment->request.layer, (long long)experiment->source.units);
+    if (folder->has_checkpoint &&
+        !changes_read(&corruption->earlier, folder->path, &experiment->probe, error))
+        return false;
+    if (settings->keep_images && (!path_join(corruption->images, folder->path, "poisoned", error) ||
+                                  !folder_create(corruption->images, error)))
+        return false;
+    corruption->clean = (CleanRun){.probe        = &experiment->probe,
+                                   .label_planes = experiment->planes,
+                                   .images       = experiment->images,
+                                   .layer        = experiment->source,
+                                   .settings     = &experiment->rules,
+                                   .record       = &corruption->record};
+    return true;
+}
+
+const char *corruption_keep_folder(const Corruption *corruption)
+{
+    return corruption->images[0] ? corruption->images : NULL;
+}
+
+bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
+{
+    Corruption *corruption = self;
+    RunFolder  *folder     = &corruption->folder;
+    if (!corruption->has_begun &&
+        (!run_folder_begin(folder, error) ||
+         !run_folder_mark_unfinished(folder, &corruption->identity, error)))
+        return false;
+    corruption->has_begun = true;
+    return changes_write(changes, &corruption->experiment.probe, folder->path, error);
+}
+
+ChangeObserver corruption_observer(Corruption *corruption)
+{
+    return (ChangeObserver){corruption_checkpoint, corruption};
+}
+
+void corruption_close(Corruption *corruption, bool ok)
+{
+    if (!ok && corruption->images[0])
+        folder_remove(corruption->images);
+    if (!ok && corruption->folder.path[0])
+        run_folder_abandon(&corruption->folder);
+    changes_close(&corruption->changes);
+    changes_close(&corruption->earlier);
+    run_record_close(&corruption->record);
+    experiment_close(&corruption->experiment);
+    identity_free(&corruption->identity);
+    json_free(&corruption->baseline);
+}

@@ -1,0 +1,50 @@
+/* cli/corruption.h - what noise and attack share: a finished clean run opened again, settings that are
+ * swept, checkpoints after each, and the results of all of them.
+ *
+ * The baseline's run.json says where weights and probing set are (paths as they were given then) and
+ * which layer, mode and read-out were used; both are refused when their SHA-256 is another. */
+#ifndef CLI_CORRUPTION_H
+#define CLI_CORRUPTION_H
+
+#include "../attack/attack.h"
+#include "experiment.h"
+
+typedef struct Corruption {
+    const Verb     *verb;
+    const Settings *settings;
+    RunFolder       folder;
+    Experiment      experiment;
+    Json            baseline;       // its run.json; texts of the request point into it
+    RunRecord       record;
+    CleanRun        clean;
+    Identity        identity;
+    StoreArm        arms[STORE_ARMS];
+    int             arm_count;
+    Changes         earlier;        // of an unfinished run of the same settings
+    Changes         changes;
+    char            images[LIMIT_PATH]; // folder of kept images
+    bool            has_begun;
+} Corruption;
+
+/* Claims the run folder, opens baseline, weights and probing set, and starts the identity with what
+ * the verbs share. The caller adds its own settings to it before corruption_load. */
+bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings, Error *error);
+
+/* Compares with a run that is there; unless that is done (folder.is_done), opens the network, the label
+ * maps and the baseline's record, and reads a checkpoint. */
+bool corruption_load(Corruption *corruption, Error *error);
+
+/* Where stored images go: a folder that exists, or NULL without --keep-images. */
+const char *corruption_keep_folder(const Corruption *corruption);
+
+/* The observer of an evaluation: publishes changes.csv after each setting. `self` is a Corruption. */
+ChangeObserver corruption_observer(Corruption *corruption);
+bool           corruption_checkpoint(void *self, const Changes *changes, Error *error);
+
+/* Writes changes.csv, summary.csv and run.json and shows the summary. */
+bool corruption_publish(Corruption *corruption, Error *error);
+
+/* Removes a folder that nothing was written to when `ok` is false. Accepts a zeroed object. */
+void corruption_close(Corruption *corruption, bool ok);
+
+#endif

@@ -1,0 +1,73 @@
+/* cli/picture.c - see picture.h. */
+#include "picture.h"
+#include "../engine/file.h"
+
+bool picture_open(const char *path, Image *out, Error *error)
+{
+    Bytes bytes = {0};
+    bool  ok    = file_read(path, LIMIT_IMAGE_FILE, &bytes, error) &&
+              image_decode(bytes.data, bytes.size, path, out, error);
+    bytes_close(&bytes);
+    return ok;
+}
+
+// Replaces *image by *next when the step that made it succeeded.
+static bool replace(Image *image, Image *next, bool ok)
+{
+    if (ok) {
+        image_free(image);
+        *image = *next;
+    }
+    return ok;
+}
+
+bool picture_resize_short(Image *image, int length, Error *error)
+{
+    Image   next   = {0};
+    bool    wide   = image->width > image->height;
+    int64_t shorter = wide ? image->height : image->width;
+    int64_t longer  = wide ? image->width : image->height;
+    int64_t scaled  = length * longer / shorter;
+    if (scaled > LIMIT_IMAGE_SIDE)
+        return fail(error, ERROR_DATA, "a side of %lld pixels after resizing, the limit is %d",
+                    (long long)scaled, LIMIT_IMAGE_SIDE);
+    int width  = wide ? (int)scaled : length;
+    int height = wide ? length : (int)scaled;
+    return replace(image, &next, image_resize(image, width, height, RESIZE_BILINEAR, &next, error));
+}
+
+// (side - wanted) / 2, rounded half to even.
+static int centre_offset(int side, int wanted)
+{
+    int twice = side - wanted, half = twice / 2;
+    return half + (twice % 2 && half % 2);
+}
+
+bool picture_crop_centre(Image *image, int width, int height, const char *name, Error *error)
+{
+    Image next = {0};
+    if (image->width < width || image->height < height)
+        return fail(error, ERROR_DATA, "%s: is %dx%d, cannot crop %dx%d from it", name,
+                    image->width, image->height, width, height);
+    return replace(image, &next,
+                   image_crop(image, centre_offset(image->width, width),
+                              centre_offset(image->height, height), width, height, &next, error));
+}
+
+bool picture_planes(const char *path, const Preparation *preparation, float *planes, Error *error)
+{
+    Image image = {0}, next = {0};
+    int   width = (int)preparation->width, height = (int)preparation->height;
+    bool  ok    = picture_open(path, &image, error) &&
+              replace(&image, &next, image_to_rgb(&image, &next, error));
+    if (ok && preparation->resize_short)
+        ok = picture_resize_short(&image, (int)preparation->resize_short, error) &&
+             picture_crop_centre(&image, width, height, path, error);
+    else if (ok && (image.width != width || image.height != height))
+        ok = replace(&image, &next,
+                     image_resize(&image, width, height, RESIZE_BILINEAR, &next, error));
+    if (ok)
+        image_to_planes(&image, planes);
+    image_free(&image);
+    return ok;
+}
