@@ -143,8 +143,8 @@ size_t      plan_bytes(const Plan *plan);          // arena + scratch + prepared
 /* The kernels in use: "portable", "avx2", "avx512", "neon". */
 const char *engine_isa(void);
 
-/* Flush denormals to zero in the calling thread and in the pool; the command does, the library never
- * does on its own. */
+/* Flush denormals to zero in the calling thread and in threads it starts later; call it before the
+ * first run. The command does, the library never does on its own. */
 void engine_flush_denormals(void);
 
 #endif

@@ -1,0 +1,56 @@
+/* engine/conv.h - the convolution triangle on floats: forward, input gradient, weight gradient.
+ *
+ * Letters: n images, c input channels of h x w, k output channels of oh x ow, kernels r x s.
+ * The forward pass and the input gradient are the same loop over a different geometry: panels are
+ * packed straight from the source image, so the column matrix of im2col never exists. Weights are
+ * prepared (packed, or Winograd-transformed) once when they are constant. */
+#ifndef ENGINE_CONV_H
+#define ENGINE_CONV_H
+
+#include "engine.h"
+#include "kernels.h"
+
+enum { CONV_MOST_SIDE = 16 }; // largest r, s
+
+typedef struct ConvShape {
+    int64_t n, c, h, w, k, r, s, oh, ow;
+    int     stride, pad;
+} ConvShape;
+
+typedef enum ConvSide { CONV_FORWARD, CONV_INPUT_GRADIENT } ConvSide;
+
+/* What happens to a result before it is stored: out = gate(relu(conv + bias + add)). Null: skipped.
+ * `add` and `gate` have the shape of the result, bias one value a channel. relu and gate exclude
+ * each other. */
+typedef struct ConvFinish {
+    const real *bias, *add, *gate;
+    bool        relu;
+} ConvFinish;
+
+/* AUTO becomes DIRECT or WINOGRAD. Depends on channels in, kernel and stride alone, never on the
+ * batch or the number of channels out, so that one unit alone has the bits it has among all. */
+ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side);
+
+/* `method` below is DIRECT or WINOGRAD. Sizes in reals. */
+size_t conv_prepared_size(const ConvShape *shape, ConvSide side, ConvMethod method);
+void   conv_prepare(const ConvShape *shape, ConvSide side, ConvMethod method, const real *weights,
+                    real *prepared);
+size_t conv_scratch_size(const ConvShape *shape, ConvSide side, ConvMethod method, int threads);
+
+/* FORWARD: from [n,c,h,w] to [n,k,oh,ow]; INPUT_GRADIENT: from [n,k,oh,ow] to [n,c,h,w]. */
+void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const real *prepared,
+              const real *from, real *to, const ConvFinish *finish, real *scratch);
+
+/* grad_w [k,c,r,s] from x [n,c,h,w] and gy [n,k,oh,ow]. */
+size_t conv_weight_scratch_size(const ConvShape *shape, int threads);
+void   conv_weight_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
+                       real *scratch);
+
+/* Winograd F(4x4,3x3) for 3x3 stride-1, called through conv_run. */
+size_t winograd_prepared_size(const ConvShape *shape, ConvSide side);
+void   winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared);
+size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads);
+void   winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
+                    real *to, const ConvFinish *finish, real *scratch);
+
+#endif

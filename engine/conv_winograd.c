@@ -1,0 +1,311 @@
+/* engine/conv_winograd.c - F(4x4,3x3): sixteen outputs of a 3x3 correlation from 36 products.
+ *
+ * With interpolation points 0, +-a, +-b, infinity a tile of outputs is
+ *     Y = A^T [ (G g G^T) . (B^T d B) ] A,
+ * d the 6x6 input tile, g the 3x3 kernel, "." elementwise. Summed over input channels the products
+ * become 36 matrix products [k x c] [c x tiles], which is where the time goes. A task transforms a
+ * block of tiles for all channels, multiplies and transforms back while everything is in its core's
+ * cache. Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016;
+ * rows below by Toom-Cook, with M(x) = x (x^2 - a^2)(x^2 - b^2). */
+#include "conv.h"
+
+#include "gemm.h"
+#include "parallel.h"
+#include "winograd_points.h"
+
+#include <string.h>
+
+enum {
+    POINTS       = 36,
+    BLOCK_BYTES  = 768 << 10, // transformed input of one task
+    MOST_TILES   = 96,        // tiles of one task
+    ROW_BLOCK    = 64,        // output channels between two output transforms
+    WANTED_TASKS = 16
+};
+
+/* The side of the triangle decides what is source and target: the input gradient is a correlation of
+ * gy with flipped, transposed kernels and padding 2 - pad. */
+typedef struct Grid {
+    int64_t n, source_channels, source_h, source_w, target_channels, target_h, target_w;
+    int64_t pad, tile_rows, tile_cols, tiles;
+    int64_t block, blocks, row_splits, split_rows; // block: tiles of a task, whole vectors
+} Grid;
+
+static Grid grid_of(const ConvShape *shape, ConvSide side)
+{
+    const Kernels *table = kernels();
+    Grid           g     = {.n = shape->n};
+    if (side == CONV_FORWARD) {
+        g.source_channels = shape->c, g.source_h = shape->h, g.source_w = shape->w;
+        g.target_channels = shape->k, g.target_h = shape->oh, g.target_w = shape->ow;
+        g.pad = shape->pad;
+    } else {
+        g.source_channels = shape->k, g.source_h = shape->oh, g.source_w = shape->ow;
+        g.target_channels = shape->c, g.target_h = shape->h, g.target_w = shape->w;
+        g.pad = 2 - shape->pad;
+    }
+    g.tile_rows     = panels_of(g.target_h, 4);
+    g.tile_cols     = panels_of(g.target_w, 4);
+    g.tiles         = g.n * g.tile_rows * g.tile_cols;
+    int64_t full    = (int64_t)table->tile_vectors * table->lanes;
+    int64_t fitting = BLOCK_BYTES / (int64_t)sizeof(real) / (POINTS * g.source_channels) / full * full;
+    int64_t most    = MOST_TILES / full * full;
+    g.block         = fitting > most ? most : fitting < full ? full : fitting;
+    if (g.source_channels >= 256)
+        g.block = most;
+    if (g.block > columns_padded(table, g.tiles))
+        g.block = columns_padded(table, g.tiles);
+    g.blocks           = panels_of(g.tiles, g.block);
+    int64_t row_blocks = panels_of(g.target_channels, ROW_BLOCK);
+    int64_t wanted     = panels_of(WANTED_TASKS, g.blocks);
+    g.row_splits       = wanted < row_blocks ? wanted : row_blocks;
+    g.split_rows       = panels_of(row_blocks, g.row_splits) * ROW_BLOCK;
+    g.row_splits       = panels_of(g.target_channels, g.split_rows);
+    return g;
+}
+
+/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double ---------------------------- */
+
+size_t winograd_prepared_size(const ConvShape *shape, ConvSide side)
+{
+    Grid   g    = grid_of(shape, side);
+    size_t rows = (size_t)panels_of(g.target_channels, kernels()->tile_rows) *
+                  (size_t)kernels()->tile_rows;
+    return POINTS * rows * (size_t)g.source_channels;
+}
+
+static void transform_kernel(double kernel[3][3], double out[6][6])
+{
+    const double a = (double)WINOGRAD_A, b = (double)WINOGRAD_B, a2 = a * a, b2 = b * b;
+    const double na = 1 / (2 * a2 * (a2 - b2)), nb = 1 / (2 * b2 * (b2 - a2));
+    const double g[6][3] = {{1 / (a2 * b2), 0, 0},          {na, na * a, na * a2},
+                            {na, -na * a, na * a2},         {nb, nb * b, nb * b2},
+                            {nb, -nb * b, nb * b2},         {0, 0, 1}};
+    double       half[6][3];
+    for (int i = 0; i < 6; i++)
+        for (int s = 0; s < 3; s++)
+            half[i][s] = g[i][0] * kernel[0][s] + g[i][1] * kernel[1][s] + g[i][2] * kernel[2][s];
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 6; j++)
+            out[i][j] = half[i][0] * g[j][0] + half[i][1] * g[j][1] + half[i][2] * g[j][2];
+}
+
+typedef struct PrepareJob {
+    const ConvShape *shape;
+    ConvSide         side;
+    Grid             grid;
+    const real      *weights;
+    real            *prepared;
+} PrepareJob;
+
+static void prepare_channel(void *data, int64_t target, int thread)
+{
+    PrepareJob      *job   = data;
+    const ConvShape *shape = job->shape;
+    int64_t          rows = kernels()->tile_rows, panels = panels_of(job->grid.target_channels, rows);
+    (void)thread;
+    for (int64_t channel = 0; channel < job->grid.source_channels; channel++) {
+        int64_t k = job->side == CONV_FORWARD ? target : channel;
+        int64_t c = job->side == CONV_FORWARD ? channel : target;
+        double  kernel[3][3], out[6][6];
+        for (int r = 0; r < 3; r++)
+            for (int s = 0; s < 3; s++) {
+                real w = job->weights[((k * shape->c + c) * 3 + r) * 3 + s];
+                if (job->side == CONV_FORWARD)
+                    kernel[r][s] = (double)w;
+                else
+                    kernel[2 - r][2 - s] = (double)w;
+            }
+        transform_kernel(kernel, out);
+        for (int e = 0; e < POINTS; e++)
+            job->prepared[((e * panels + target / rows) * job->grid.source_channels + channel) * rows +
+                          target % rows] = (real)out[e / 6][e % 6];
+    }
+}
+
+void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
+{
+    PrepareJob job = {shape, side, grid_of(shape, side), weights, prepared};
+    memset(prepared, 0, winograd_prepared_size(shape, side) * sizeof(real));
+    parallel_for(job.grid.target_channels, prepare_channel, &job);
+}
+
+/* ---- run -------------------------------------------------------------------------------------------------- */
+
+/* Scratch of one thread: transformed input v[point][panel][channel][tile], products
+ * m[point][row][tile], one channel's pixels, one padded image row, outputs of one channel. */
+typedef struct Scratch {
+    real *v, *m, *pixels, *line, *outputs;
+} Scratch;
+
+static size_t line_size(const Grid *g)
+{
+    return (size_t)(4 * g->tile_cols + 2 + 4 * kernels()->lanes);
+}
+
+static size_t thread_scratch_size(const Grid *g)
+{
+    size_t tiles = (size_t)g->block;
+    size_t total = POINTS * tiles * (size_t)g->source_channels + POINTS * tiles * ROW_BLOCK +
+                   POINTS * tiles + 16 * tiles + line_size(g);
+    // The register tile writes whole panels of rows, the last one past ROW_BLOCK where it does not
+    // divide it.
+    total += POINTS * tiles * TILE_MOST_ROWS;
+    return (total + 15) / 16 * 16;
+}
+
+size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads)
+{
+    Grid g = grid_of(shape, side);
+    return thread_scratch_size(&g) * (size_t)threads;
+}
+
+/* Tiles of a block that lie in one tile row of one image. */
+typedef struct Segment {
+    int64_t image, row, col, count, tile;
+} Segment;
+
+typedef struct RunJob {
+    Grid              grid;
+    const ConvFinish *finish;
+    const real       *prepared, *from;
+    real             *to, *scratch;
+} RunJob;
+
+static int cut_segments(const Grid *g, int64_t first, Segment *segment)
+{
+    int count = 0;
+    for (int64_t at = first; at < first + g->block && at < g->tiles;) {
+        int64_t row = at / g->tile_cols, col = at % g->tile_cols, length = g->tile_cols - col;
+        if (length > first + g->block - at)
+            length = first + g->block - at;
+        segment[count++] = (Segment){row / g->tile_rows, row % g->tile_rows, col, length, at - first};
+        at += length;
+    }
+    return count;
+}
+
+/* pixels[6 i + j][tile] = pixel (i, j) of the tile's input patch, zero outside the image. */
+static void gather_pixels(const RunJob *job, const Segment *segment, int segments, int64_t channel,
+                          Scratch *scratch)
+{
+    const Grid *g = &job->grid;
+    for (int q = 0; q < segments; q++) {
+        const Segment *s     = &segment[q];
+        const real    *plane = job->from +
+                            (s->image * g->source_channels + channel) * g->source_h * g->source_w;
+        int64_t x0 = 4 * s->col - g->pad, width = 4 * s->count + 2;
+        int64_t left = x0 < 0 ? -x0 : 0, right = g->source_w - x0 < width ? g->source_w - x0 : width;
+        for (int i = 0; i < 6; i++) {
+            int64_t     y    = 4 * s->row - g->pad + i;
+            real       *to   = scratch->pixels + 6 * i * g->block + s->tile;
+            const real *line = scratch->line;
+            if (y < 0 || y >= g->source_h || right <= left) {
+                for (int j = 0; j < 6; j++)
+                    memset(to + j * g->block, 0, (size_t)s->count * sizeof(real));
+                continue;
+            }
+            if (left == 0 && right == width) {
+                line = plane + y * g->source_w + x0;
+            } else {
+                memset(scratch->line, 0, (size_t)left * sizeof(real));
+                memcpy(scratch->line + left, plane + y * g->source_w + x0 + left,
+                       (size_t)(right - left) * sizeof(real));
+                memset(scratch->line + right, 0, (size_t)(width - right) * sizeof(real));
+            }
+            kernels()->spread(to, g->block, line, s->count);
+        }
+    }
+}
+
+static void store_channel(const RunJob *job, const Segment *segment, int segments, int64_t channel,
+                          Scratch *scratch)
+{
+    const Grid       *g      = &job->grid;
+    const ConvFinish *finish = job->finish;
+    real              bias   = finish->bias ? finish->bias[channel] : 0;
+    for (int q = 0; q < segments; q++) {
+        const Segment *s     = &segment[q];
+        int64_t        plane = (s->image * g->target_channels + channel) * g->target_h * g->target_w;
+        int64_t        left  = g->target_w - 4 * s->col;
+        int64_t        count = left < 4 * s->count ? left : 4 * s->count;
+        for (int i = 0; i < 4 && 4 * s->row + i < g->target_h; i++) {
+            int64_t at = plane + (4 * s->row + i) * g->target_w + 4 * s->col;
+            kernels()->collect(scratch->line, scratch->outputs + 4 * i * g->block + s->tile, g->block,
+                               s->count);
+            kernels()->finish(job->to + at, scratch->line, bias, finish->add ? finish->add + at : NULL,
+                              finish->relu, finish->gate ? finish->gate + at : NULL, count);
+        }
+    }
+}
+
+static void multiply_rows(const RunJob *job, int64_t first_row, int64_t rows, Scratch *scratch)
+{
+    const Grid    *g       = &job->grid;
+    const Kernels *table   = kernels();
+    int64_t        height  = table->tile_rows, c = g->source_channels;
+    int64_t        full    = (int64_t)table->tile_vectors * table->lanes;
+    int64_t        panels  = panels_of(g->block, full);
+    int64_t        all     = panels_of(g->target_channels, height);
+    int64_t        m_rows  = ROW_BLOCK + TILE_MOST_ROWS;
+    for (int64_t e = 0; e < POINTS; e++)
+        for (int64_t row = 0; row < rows; row += height)
+            for (int64_t p = 0; p < panels; p++)
+                table->gemm_tile[panel_vectors(table, g->block, p)](
+                    c, job->prepared + (e * all + (first_row + row) / height) * c * height,
+                    scratch->v + (e * g->block + p * full) * c,
+                    scratch->m + (e * m_rows + row) * g->block + p * full, g->block);
+}
+
+static void winograd_task(void *data, int64_t task, int thread)
+{
+    RunJob        *job     = data;
+    const Grid    *g       = &job->grid;
+    const Kernels *table   = kernels();
+    int64_t        block   = task / g->row_splits, split = task % g->row_splits;
+    int64_t        full    = (int64_t)table->tile_vectors * table->lanes;
+    int64_t        m_rows  = ROW_BLOCK + TILE_MOST_ROWS;
+    real          *at      = job->scratch + (size_t)thread * thread_scratch_size(g);
+    Scratch        scratch = {.v = at};
+    scratch.m              = scratch.v + POINTS * g->block * g->source_channels;
+    scratch.pixels         = scratch.m + POINTS * g->block * m_rows;
+    scratch.outputs        = scratch.pixels + POINTS * g->block;
+    scratch.line           = scratch.outputs + 16 * g->block;
+    Segment segment[MOST_TILES];
+    int     segments = cut_segments(g, block * g->block, segment);
+
+    memset(scratch.pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
+    for (int64_t c = 0; c < g->source_channels; c++) {
+        gather_pixels(job, segment, segments, c, &scratch);
+        for (int64_t p = 0; p * full < g->block; p++) {
+            int64_t width = (int64_t)panel_vectors(table, g->block, p) * table->lanes;
+            table->winograd_input(scratch.v + p * full * g->source_channels + c * width,
+                                  g->block * g->source_channels, scratch.pixels + p * full, g->block,
+                                  width);
+        }
+    }
+    int64_t last = (split + 1) * g->split_rows;
+    last         = last < g->target_channels ? last : g->target_channels;
+    // Row blocks start at whole panels, so ROW_BLOCK is rounded down to a multiple of the tile.
+    int64_t step = ROW_BLOCK / table->tile_rows * table->tile_rows;
+    int64_t from = panels_of(split * g->split_rows, table->tile_rows) * table->tile_rows;
+    last = last == g->target_channels ? last : panels_of(last, table->tile_rows) * table->tile_rows;
+    last = last < g->target_channels ? last : g->target_channels;
+    for (int64_t row = from; row < last; row += step) {
+        int64_t rows = last - row < step ? last - row : step;
+        multiply_rows(job, row, rows, &scratch);
+        for (int64_t k = 0; k < rows; k++) {
+            table->winograd_output(scratch.outputs, g->block, scratch.m + k * g->block,
+                                   m_rows * g->block, g->block);
+            store_channel(job, segment, segments, row + k, &scratch);
+        }
+    }
+}
+
+void winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
+                  real *to, const ConvFinish *finish, real *scratch)
+{
+    RunJob job = {.grid = grid_of(shape, side), .finish = finish, .prepared = prepared,
+                  .from = from, .to = to, .scratch = scratch};
+    parallel_for(job.grid.blocks * job.grid.row_splits, winograd_task, &job);
+}

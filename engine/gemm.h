@@ -1,0 +1,36 @@
+/* engine/gemm.h - packed panels and general matrix products over the register tile. */
+#ifndef ENGINE_GEMM_H
+#define ENGINE_GEMM_H
+
+#include "kernels.h"
+
+/* Geometry of packing for the kernels in use. A row panel is [k][tile_rows], a column panel
+ * [k][width] with width = vectors * lanes; both zero padded. */
+static inline int64_t panels_of(int64_t count, int64_t size)
+{
+    return (count + size - 1) / size;
+}
+
+/* Column vectors of panel `index` when `columns` columns are cut into full panels: the last is as
+ * narrow as it can be. */
+int panel_vectors(const Kernels *table, int64_t columns, int64_t index);
+
+/* Rounds a count of columns up to whole vectors. */
+int64_t columns_padded(const Kernels *table, int64_t columns);
+
+/* Packs rows first..first+tile_rows-1 of a matrix a(i, p) = a[i * row_step + p * depth_step]. */
+void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t depth_step,
+               int64_t rows, int64_t first, int64_t depth, real *panel);
+
+/* c[m,n] = a b with a(i,p), b(p,j) given by steps; c dense. Parallel; scratch of gemm_scratch_size. */
+typedef struct Gemm {
+    int64_t     m, n, k;
+    const real *a, *b;
+    int64_t     a_row, a_depth, b_depth, b_column; // steps in reals
+    real       *c;
+} Gemm;
+
+size_t gemm_scratch_size(int64_t m, int64_t n, int64_t k, int threads);
+void   gemm_run(const Gemm *gemm, real *scratch);
+
+#endif

@@ -1,0 +1,98 @@
+/* engine/graph.c - the node array: appending, naming, sticky errors. */
+#include "graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { GRAPH_MOST_NODES = 1 << 24 };
+
+bool graph_create(Graph **out, Error *error)
+{
+    Graph *graph = memory_new(1, sizeof *graph, error);
+    if (!graph)
+        return false;
+    *out = graph;
+    return true;
+}
+
+void graph_destroy(Graph *graph)
+{
+    if (graph)
+        memory_free(graph->nodes);
+    memory_free(graph);
+}
+
+bool graph_check(const Graph *graph, Error *error)
+{
+    if (graph->error.code == ERROR_NONE)
+        return true;
+    return fail(error, graph->error.code, "%s", graph->error.message);
+}
+
+Shape graph_shape(const Graph *graph, NodeId node)
+{
+    return node < 0 ? shape_scalar() : graph->nodes[node].shape;
+}
+
+void graph_name(Graph *graph, NodeId node, const char *name)
+{
+    if (node >= 0)
+        snprintf(graph->nodes[node].name, NODE_NAME_BYTES, "%s", name);
+}
+
+NodeId graph_find(const Graph *graph, const char *name)
+{
+    for (NodeId node = graph->count - 1; node >= 0; node--)
+        if (!strcmp(graph->nodes[node].name, name))
+            return node;
+    return NODE_NONE;
+}
+
+int32_t graph_node_count(const Graph *graph)
+{
+    return graph->count;
+}
+
+NodeId graph_append(Graph *graph, OpKind op, NodeId a, NodeId b, const OpParams *params)
+{
+    const OpInfo *info     = op_info(op);
+    NodeId        input[2] = {a, b};
+    Shape         in[2]    = {{0}, {0}}, shape = {0};
+    size_t        elements = 0;
+    if (graph->error.code != ERROR_NONE)
+        return NODE_NONE;
+    for (int i = 0; i < info->arity; i++) {
+        if (input[i] < 0 || input[i] >= graph->count) {
+            fail(&graph->error, ERROR_INTERNAL, "%s: input %d is not a node", info->name, i);
+            return NODE_NONE;
+        }
+        in[i] = graph->nodes[input[i]].shape;
+    }
+    if (!info->infer(in, params, &shape, &graph->error))
+        return NODE_NONE;
+    if (!shape_count(shape, &elements)) {
+        fail(&graph->error, ERROR_DATA, "%s: result %s is empty or too large", info->name,
+             SHAPE_TEXT(shape));
+        return NODE_NONE;
+    }
+    if (graph->count == graph->room) {
+        int32_t room = graph->room ? 2 * graph->room : 64;
+        Node   *more = room > GRAPH_MOST_NODES ? NULL
+                                               : memory_grow(graph->nodes, (size_t)graph->count,
+                                                             (size_t)room, sizeof(Node), NULL);
+        if (!more) {
+            fail(&graph->error, ERROR_MEMORY, "no memory for a graph of %d nodes", room);
+            return NODE_NONE;
+        }
+        graph->nodes = more;
+        graph->room  = room;
+    }
+    graph->nodes[graph->count] = (Node){
+        .op       = op,
+        .input    = {info->arity > 0 ? a : NODE_NONE, info->arity > 1 ? b : NODE_NONE},
+        .params   = *params,
+        .shape    = shape,
+        .is_index = op == OP_MAXPOOL_INDEX,
+    };
+    return graph->count++;
+}

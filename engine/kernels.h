@@ -1,0 +1,68 @@
+/* engine/kernels.h - the dispatch table: one text, several widths.
+ *
+ * Portable fills every entry; each instruction set overwrites what it improves. No kernel reads or
+ * writes past the ends its arguments state. All accumulation runs in order of the depth k with one
+ * accumulator per output, so blocking, tails and threads never change a bit. */
+#ifndef ENGINE_KERNELS_H
+#define ENGINE_KERNELS_H
+
+#include "base.h"
+
+enum {
+    TILE_MOST_ROWS    = 16,
+    TILE_MOST_COLS    = 64,
+    TILE_MOST_VECTORS = 3
+};
+
+/* c[rows][cols] = sum over k of a[k][rows] * b[k][cols]; a panel of `tile_rows`, a panel of
+ * v * lanes columns, both packed and zero padded; c dense with row stride `stride`. */
+typedef void GemmTile(int64_t k, const real *a, const real *b, real *c, int64_t stride);
+
+typedef struct Kernels {
+    const char *isa;
+    int         lanes;        // floats in a vector
+    int         tile_rows;    // rows of the register tile
+    int         tile_vectors; // column vectors of the full register tile
+    GemmTile   *gemm_tile[TILE_MOST_VECTORS + 1]; // [v]: v column vectors; [0] unused
+
+    /* out[i] = ... for i in 0..n-1; out may equal an input. */
+    void (*add)(real *out, const real *a, const real *b, int64_t n);
+    void (*mul)(real *out, const real *a, const real *b, int64_t n);
+    void (*scale_offset)(real *out, const real *x, real factor, real term, int64_t n);
+    void (*relu)(real *out, const real *x, int64_t n);
+    void (*gate)(real *out, const real *condition, const real *x, int64_t n);
+    void (*exp)(real *out, const real *x, int64_t n);
+    void (*sigmoid)(real *out, const real *x, real beta, int64_t n);
+    void (*softplus)(real *out, const real *x, real beta, int64_t n);
+    void (*axpy)(real *y, real factor, const real *x, int64_t n); // y += factor * x
+    real (*dot)(const real *a, const real *b, int64_t n);         // fixed tree of partial sums
+    real (*sum)(const real *x, int64_t n);
+
+    /* Epilogue of a convolution on one row segment: out = gate(relu(x + bias + add)), parts optional. */
+    void (*finish)(real *out, const real *x, real bias, const real *add, bool relu,
+                   const real *gate, int64_t n);
+
+    /* 2x2 stride-2 maximum: out[i] = first maximum of top[2i], top[2i+1], bottom[2i], bottom[2i+1];
+     * index[i] (if not NULL) = at + its position, `width` being the distance from top to bottom. */
+    void (*maxpool2)(real *out, int32_t *index, const real *top, const real *bottom, int32_t at,
+                     int32_t width, int64_t n);
+
+    /* Winograd F(4x4,3x3), see winograd.h. Tiles are vectors: element t belongs to tile t. */
+    void (*spread)(real *out, int64_t stride, const real *line, int64_t tiles); // out[j*stride+t] = line[4t+j], j < 6
+    void (*collect)(real *line, const real *in, int64_t stride, int64_t tiles); // line[4t+j] = in[j*stride+t], j < 4
+    void (*winograd_input)(real *out, int64_t stride, const real *in, int64_t in_stride, int64_t tiles);
+    void (*winograd_output)(real *out, int64_t out_stride, const real *in, int64_t stride, int64_t tiles);
+} Kernels;
+
+/* The table for this machine (filled once). */
+const Kernels *kernels(void);
+
+/* Tests and benches: the table of one level, or NULL if this machine cannot run it. */
+const Kernels *kernels_for(const char *isa);
+
+void kernels_fill_portable(Kernels *table);
+void kernels_fill_avx2(Kernels *table);
+void kernels_fill_avx512(Kernels *table);
+void kernels_fill_neon(Kernels *table);
+
+#endif

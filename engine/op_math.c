@@ -1,0 +1,329 @@
+/* engine/op_math.c - pointwise ops. Rules reuse an op's own output where that saves work. */
+#include "graph.h"
+
+#include <math.h>
+
+static NodeId input_of(const Graph *graph, NodeId node, int i)
+{
+    return graph_node(graph, node)->input[i];
+}
+
+/* ---- add, scale_offset, mul ------------------------------------------------------------------------------ */
+
+static void add_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->add((real *)call->out + first, (const real *)call->in[0] + first,
+                   (const real *)call->in[1] + first, n);
+}
+
+static void add_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, add_chunk);
+}
+
+static void add_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+{
+    (void)graph, (void)out, (void)wanted;
+    grad_in[0] = grad_in[1] = grad;
+}
+
+const OpInfo op_info_add = {.name     = "add",
+                            .arity    = 2,
+                            .flags    = OP_ELEMENTWISE,
+                            .infer    = infer_pair,
+                            .forward  = add_forward,
+                            .backward = add_backward};
+
+static void scale_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->scale_offset((real *)call->out + first, (const real *)call->in[0] + first,
+                            call->params->value, call->params->term, n);
+}
+
+static void scale_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, scale_chunk);
+}
+
+static void scale_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                           NodeId grad_in[2])
+{
+    real factor = graph_node(graph, out)->params.value;
+    (void)wanted;
+    grad_in[0] = factor == 1 ? grad : op_scale(graph, grad, factor);
+}
+
+const OpInfo op_info_scale_offset = {.name     = "scale_offset",
+                                     .arity    = 1,
+                                     .flags    = OP_ELEMENTWISE,
+                                     .infer    = infer_same,
+                                     .forward  = scale_forward,
+                                     .backward = scale_backward};
+
+static void mul_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->mul((real *)call->out + first, (const real *)call->in[0] + first,
+                   (const real *)call->in[1] + first, n);
+}
+
+static void mul_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, mul_chunk);
+}
+
+static void mul_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (wanted[i])
+            grad_in[i] = op_mul(graph, grad, input_of(graph, out, 1 - i));
+}
+
+const OpInfo op_info_mul = {.name     = "mul",
+                            .arity    = 2,
+                            .flags    = OP_ELEMENTWISE,
+                            .infer    = infer_pair,
+                            .forward  = mul_forward,
+                            .backward = mul_backward};
+
+NodeId op_add(Graph *graph, NodeId a, NodeId b)
+{
+    return graph_append(graph, OP_ADD, a, b, &(OpParams){0});
+}
+
+NodeId op_scale(Graph *graph, NodeId x, real factor)
+{
+    return graph_append(graph, OP_SCALE_OFFSET, x, NODE_NONE, &(OpParams){.value = factor});
+}
+
+NodeId op_offset(Graph *graph, NodeId x, real term)
+{
+    return graph_append(graph, OP_SCALE_OFFSET, x, NODE_NONE, &(OpParams){.value = 1, .term = term});
+}
+
+NodeId op_mul(Graph *graph, NodeId a, NodeId b)
+{
+    return graph_append(graph, OP_MUL, a, b, &(OpParams){0});
+}
+
+/* ---- exp, log, power ---------------------------------------------------------------------------------------- */
+
+static void exp_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->exp((real *)call->out + first, (const real *)call->in[0] + first, n);
+}
+
+static void exp_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, exp_chunk);
+}
+
+static void exp_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+{
+    (void)wanted;
+    grad_in[0] = op_mul(graph, grad, out);
+}
+
+static void log_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    for (int64_t i = first; i < first + n; i++)
+        ((real *)call->out)[i] = (real)log((double)((const real *)call->in[0])[i]);
+}
+
+static void log_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, log_chunk);
+}
+
+static void log_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+{
+    (void)wanted;
+    grad_in[0] = op_mul(graph, grad, op_power(graph, input_of(graph, out, 0), -1));
+}
+
+static void power_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    real p = call->params->value;
+    for (int64_t i = first; i < first + n; i++) {
+        double x               = (double)((const real *)call->in[0])[i];
+        ((real *)call->out)[i] = (real)(p == -1 ? 1 / x : p == 2 ? x * x : p == (real)0.5 ? sqrt(x) : pow(x, (double)p));
+    }
+}
+
+static void power_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, power_chunk);
+}
+
+static void power_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                           NodeId grad_in[2])
+{
+    real   p = graph_node(graph, out)->params.value;
+    NodeId x = input_of(graph, out, 0);
+    (void)wanted;
+    if (p == 0)
+        return;
+    NodeId slope = p == 1 ? NODE_NONE : p == 2 ? x : op_power(graph, x, p - 1);
+    grad_in[0]   = op_scale(graph, slope == NODE_NONE ? grad : op_mul(graph, grad, slope), p);
+}
+
+const OpInfo op_info_exp   = {.name     = "exp",
+                              .arity    = 1,
+                              .flags    = OP_ELEMENTWISE,
+                              .infer    = infer_same,
+                              .forward  = exp_forward,
+                              .backward = exp_backward};
+const OpInfo op_info_log   = {.name     = "log",
+                              .arity    = 1,
+                              .flags    = OP_ELEMENTWISE,
+                              .infer    = infer_same,
+                              .forward  = log_forward,
+                              .backward = log_backward};
+const OpInfo op_info_power = {.name     = "power",
+                              .arity    = 1,
+                              .flags    = OP_ELEMENTWISE,
+                              .infer    = infer_same,
+                              .forward  = power_forward,
+                              .backward = power_backward};
+
+NodeId op_exp(Graph *graph, NodeId x)
+{
+    return graph_append(graph, OP_EXP, x, NODE_NONE, &(OpParams){0});
+}
+
+NodeId op_log(Graph *graph, NodeId x)
+{
+    return graph_append(graph, OP_LOG, x, NODE_NONE, &(OpParams){0});
+}
+
+NodeId op_power(Graph *graph, NodeId x, real exponent)
+{
+    return graph_append(graph, OP_POWER, x, NODE_NONE, &(OpParams){.value = exponent});
+}
+
+/* ---- sigmoid(x; beta), softplus(x; beta) ----------------------------------------------------------------------
+ * softplus(x; beta) = log(1 + exp(beta x)) / beta, so d/dx = sigmoid(beta x): a ReLU whose second
+ * derivative is not zero, which attacks on gradient maps need.
+ * Source: Dombrowski et al., NeurIPS 2019 (beta-smoothing). */
+
+static void sigmoid_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->sigmoid((real *)call->out + first, (const real *)call->in[0] + first,
+                       call->params->value, n);
+}
+
+static void sigmoid_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, sigmoid_chunk);
+}
+
+/* d/dx = beta s (1 - s), from the output s. */
+static void sigmoid_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                             NodeId grad_in[2])
+{
+    real   beta  = graph_node(graph, out)->params.value;
+    NodeId other = op_offset(graph, op_scale(graph, out, -1), 1);
+    (void)wanted;
+    grad_in[0] = op_mul(graph, grad, op_scale(graph, op_mul(graph, out, other), beta));
+}
+
+static void softplus_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->softplus((real *)call->out + first, (const real *)call->in[0] + first,
+                        call->params->value, n);
+}
+
+static void softplus_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, softplus_chunk);
+}
+
+static void softplus_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                              NodeId grad_in[2])
+{
+    real beta = graph_node(graph, out)->params.value;
+    (void)wanted;
+    grad_in[0] = op_mul(graph, grad, op_sigmoid(graph, input_of(graph, out, 0), beta));
+}
+
+const OpInfo op_info_sigmoid  = {.name     = "sigmoid",
+                                 .arity    = 1,
+                                 .flags    = OP_ELEMENTWISE,
+                                 .infer    = infer_same,
+                                 .forward  = sigmoid_forward,
+                                 .backward = sigmoid_backward};
+const OpInfo op_info_softplus = {.name     = "softplus",
+                                 .arity    = 1,
+                                 .flags    = OP_ELEMENTWISE,
+                                 .infer    = infer_same,
+                                 .forward  = softplus_forward,
+                                 .backward = softplus_backward};
+
+NodeId op_sigmoid(Graph *graph, NodeId x, real beta)
+{
+    return graph_append(graph, OP_SIGMOID, x, NODE_NONE, &(OpParams){.value = beta});
+}
+
+NodeId op_softplus(Graph *graph, NodeId x, real beta)
+{
+    return graph_append(graph, OP_SOFTPLUS, x, NODE_NONE, &(OpParams){.value = beta});
+}
+
+/* ---- relu and gate ------------------------------------------------------------------------------------------------
+ * gate(c, x) = x where c > 0: closes relu at every order. The rule of relu uses its output, so relu may
+ * run in place. */
+
+static void relu_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->relu((real *)call->out + first, (const real *)call->in[0] + first, n);
+}
+
+static void relu_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, relu_chunk);
+}
+
+static void relu_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+{
+    (void)wanted;
+    grad_in[0] = op_gate(graph, out, grad);
+}
+
+static void gate_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->gate((real *)call->out + first, (const real *)call->in[0] + first,
+                    (const real *)call->in[1] + first, n);
+}
+
+static void gate_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, gate_chunk);
+}
+
+static void gate_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+{
+    if (wanted[1])
+        grad_in[1] = op_gate(graph, input_of(graph, out, 0), grad);
+}
+
+const OpInfo op_info_relu = {.name     = "relu",
+                             .arity    = 1,
+                             .flags    = OP_ELEMENTWISE,
+                             .infer    = infer_same,
+                             .forward  = relu_forward,
+                             .backward = relu_backward};
+const OpInfo op_info_gate = {.name     = "gate",
+                             .arity    = 2,
+                             .flags    = OP_ELEMENTWISE,
+                             .infer    = infer_pair,
+                             .forward  = gate_forward,
+                             .backward = gate_backward};
+
+NodeId op_relu(Graph *graph, NodeId x)
+{
+    return graph_append(graph, OP_RELU, x, NODE_NONE, &(OpParams){0});
+}
+
+NodeId op_gate(Graph *graph, NodeId condition, NodeId x)
+{
+    return graph_append(graph, OP_GATE, condition, x, &(OpParams){0});
+}

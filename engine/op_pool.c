@@ -1,0 +1,218 @@
+/* engine/op_pool.c - selection: an index op without gradient, and gather / scatter_add, each the
+ * other's adjoint. Max-pooling is index + gather, which is what keeps it differentiable twice. */
+#include "graph.h"
+
+#include "parallel.h"
+
+#include <string.h>
+
+/* ---- maxpool_index ------------------------------------------------------------------------------------------ */
+
+static bool infer_pool(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    Shape x = in[0];
+    if (x.rank != 4 || params->window < 1 || params->stride < 1 || params->pad < 0 ||
+        2 * params->pad > params->window || params->window > x.dim[2] + 2 * params->pad ||
+        params->window > x.dim[3] + 2 * params->pad)
+        return fail(error, ERROR_DATA, "pooling: window %d (stride %d, pad %d) does not fit %s",
+                    params->window, params->stride, params->pad, SHAPE_TEXT(x));
+    if (shape_elements(x) > INT32_MAX)
+        return fail(error, ERROR_DATA, "pooling: %s has more than 2^31 elements; use a smaller batch",
+                    SHAPE_TEXT(x));
+    *out = shape_4d(x.dim[0], x.dim[1], (x.dim[2] + 2 * params->pad - params->window) / params->stride + 1,
+                    (x.dim[3] + 2 * params->pad - params->window) / params->stride + 1);
+    return true;
+}
+
+/* One window: the first maximum in row order; NaN wins, so that it is seen downstream. */
+static int32_t window_maximum(const real *plane, const OpCall *call, int64_t i, int64_t j)
+{
+    const OpParams *p = call->params;
+    int64_t         h = call->in_shape[0].dim[2], w = call->in_shape[0].dim[3];
+    int64_t         y0 = i * p->stride - p->pad, x0 = j * p->stride - p->pad, best = -1;
+    for (int64_t y = y0 < 0 ? 0 : y0; y < y0 + p->window && y < h; y++)
+        for (int64_t x = x0 < 0 ? 0 : x0; x < x0 + p->window && x < w; x++)
+            if (best < 0 || plane[y * w + x] > plane[best] || plane[y * w + x] != plane[y * w + x])
+                best = y * w + x;
+    return (int32_t)best;
+}
+
+/* Writes values and positions of one image plane; either may be NULL. */
+static void pool_plane(const OpCall *call, int64_t plane, real *values, int32_t *index)
+{
+    Shape       in = call->in_shape[0], out = call->shape;
+    int64_t     size = in.dim[2] * in.dim[3], oh = out.dim[2], ow = out.dim[3];
+    const real *x    = (const real *)call->in[0] + plane * size;
+    int32_t     base = (int32_t)(plane * size);
+    values           = values ? values + plane * oh * ow : NULL;
+    index            = index ? index + plane * oh * ow : NULL;
+    const OpParams *p = call->params;
+    if (values && p->window == 2 && p->stride == 2 && p->pad == 0) {
+        int32_t width = (int32_t)in.dim[3];
+        for (int64_t i = 0; i < oh; i++)
+            kernels()->maxpool2(values + i * ow, index ? index + i * ow : NULL, x + 2 * i * width,
+                                x + (2 * i + 1) * width, base + (int32_t)(2 * i) * width, width, ow);
+        return;
+    }
+    for (int64_t i = 0; i < oh; i++)
+        for (int64_t j = 0; j < ow; j++) {
+            int32_t at = window_maximum(x, call, i, j);
+            if (values)
+                values[i * ow + j] = x[at];
+            if (index)
+                index[i * ow + j] = base + at;
+        }
+}
+
+static void index_plane(void *data, int64_t plane, int thread)
+{
+    (void)thread;
+    pool_plane(data, plane, NULL, ((const OpCall *)data)->out);
+}
+
+static void index_forward(const OpCall *call)
+{
+    parallel_for(call->shape.dim[0] * call->shape.dim[1], index_plane, (void *)(uintptr_t)call);
+}
+
+static void maxpool_plane(void *data, int64_t plane, int thread)
+{
+    const OpCall *call = data;
+    (void)thread;
+    pool_plane(call, plane, call->out, call->index);
+}
+
+static void maxpool_forward(const OpCall *call)
+{
+    parallel_for(call->shape.dim[0] * call->shape.dim[1], maxpool_plane, (void *)(uintptr_t)call);
+}
+
+const OpInfo op_info_maxpool_index = {.name    = "maxpool_index",
+                                      .arity   = 1,
+                                      .flags   = OP_NO_GRADIENT,
+                                      .infer   = infer_pool,
+                                      .forward = index_forward};
+const OpInfo op_info_maxpool       = {.name    = "maxpool",
+                                      .arity   = 1,
+                                      .flags   = OP_NO_GRADIENT,
+                                      .infer   = infer_pool,
+                                      .forward = maxpool_forward};
+
+/* ---- gather and scatter_add -------------------------------------------------------------------------------------
+ * params.count: groups. Elements of group g of the index point into group g of the array, so groups can
+ * run in parallel. */
+
+static bool infer_gather(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    if (params->count < 1 || shape_elements(in[0]) % params->count ||
+        shape_elements(in[1]) % params->count)
+        return fail(error, ERROR_INTERNAL, "gather: %s and %s do not divide into %lld groups",
+                    SHAPE_TEXT(in[0]), SHAPE_TEXT(in[1]), (long long)params->count);
+    *out = in[1];
+    return true;
+}
+
+static bool infer_scatter(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    size_t elements;
+    if (!shape_equal(in[0], in[1]) || !shape_count(params->shape, &elements) || params->count < 1 ||
+        (int64_t)elements % params->count || shape_elements(in[0]) % params->count)
+        return fail(error, ERROR_INTERNAL, "scatter_add: %s by index %s into %s is not possible",
+                    SHAPE_TEXT(in[0]), SHAPE_TEXT(in[1]), SHAPE_TEXT(params->shape));
+    *out = params->shape;
+    return true;
+}
+
+static void gather_group(void *data, int64_t group, int thread)
+{
+    const OpCall  *call  = data;
+    int64_t        size  = call->count / call->params->count;
+    const int32_t *index = (const int32_t *)call->in[1] + group * size;
+    (void)thread;
+    for (int64_t i = 0; i < size; i++)
+        ((real *)call->out)[group * size + i] = ((const real *)call->in[0])[index[i]];
+}
+
+static void gather_forward(const OpCall *call)
+{
+    parallel_for(call->params->count, gather_group, (void *)(uintptr_t)call);
+}
+
+static void scatter_group(void *data, int64_t group, int thread)
+{
+    const OpCall  *call  = data;
+    int64_t        size  = shape_elements(call->in_shape[0]) / call->params->count;
+    int64_t        whole = call->count / call->params->count;
+    const int32_t *index = (const int32_t *)call->in[1] + group * size;
+    const real    *y     = (const real *)call->in[0] + group * size;
+    (void)thread;
+    memset((real *)call->out + group * whole, 0, (size_t)whole * sizeof(real));
+    for (int64_t i = 0; i < size; i++)
+        ((real *)call->out)[index[i]] += y[i];
+}
+
+static void scatter_forward(const OpCall *call)
+{
+    parallel_for(call->params->count, scatter_group, (void *)(uintptr_t)call);
+}
+
+static NodeId gather_in_groups(Graph *graph, NodeId x, NodeId index, int64_t groups)
+{
+    return graph_append(graph, OP_GATHER, x, index, &(OpParams){.count = groups});
+}
+
+static NodeId scatter_in_groups(Graph *graph, NodeId y, NodeId index, Shape shape, int64_t groups)
+{
+    return graph_append(graph, OP_SCATTER_ADD, y, index, &(OpParams){.shape = shape, .count = groups});
+}
+
+static void gather_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                            NodeId grad_in[2])
+{
+    const Node *node = graph_node(graph, out);
+    (void)wanted;
+    grad_in[0] = scatter_in_groups(graph, grad, node->input[1], graph_shape(graph, node->input[0]),
+                                   node->params.count);
+}
+
+static void scatter_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                             NodeId grad_in[2])
+{
+    const Node *node = graph_node(graph, out);
+    (void)wanted;
+    grad_in[0] = gather_in_groups(graph, grad, node->input[1], node->params.count);
+}
+
+const OpInfo op_info_gather      = {.name     = "gather",
+                                    .arity    = 2,
+                                    .infer    = infer_gather,
+                                    .forward  = gather_forward,
+                                    .backward = gather_backward};
+const OpInfo op_info_scatter_add = {.name     = "scatter_add",
+                                    .arity    = 2,
+                                    .infer    = infer_scatter,
+                                    .forward  = scatter_forward,
+                                    .backward = scatter_backward};
+
+NodeId op_maxpool_index(Graph *graph, NodeId x, int window, int stride, int pad)
+{
+    OpParams params = {.window = window, .stride = stride, .pad = pad};
+    return graph_append(graph, OP_MAXPOOL_INDEX, x, NODE_NONE, &params);
+}
+
+NodeId op_gather(Graph *graph, NodeId x, NodeId index)
+{
+    return gather_in_groups(graph, x, index, 1);
+}
+
+NodeId op_scatter_add(Graph *graph, NodeId y, NodeId index, Shape shape)
+{
+    return scatter_in_groups(graph, y, index, shape, 1);
+}
+
+NodeId op_maxpool(Graph *graph, NodeId x, int window, int stride, int pad)
+{
+    Shape  shape = graph_shape(graph, x);
+    NodeId index = op_maxpool_index(graph, x, window, stride, pad);
+    return gather_in_groups(graph, x, index, shape.dim[0] * shape.dim[1]);
+}

@@ -1,0 +1,376 @@
+/* engine/op_shape.c - leaves and ops that move numbers: reshape, broadcast/sum, slice/pad. */
+#include "graph.h"
+
+#include "parallel.h"
+
+#include <string.h>
+
+/* ---- shared helpers -------------------------------------------------------------------------------- */
+
+enum { CHUNK = 16384 };
+
+typedef struct ChunkJob {
+    const OpCall *call;
+    int64_t       count;
+    void (*chunk)(const OpCall *, int64_t, int64_t);
+} ChunkJob;
+
+static void run_chunk(void *data, int64_t i, int thread)
+{
+    ChunkJob *job   = data;
+    int64_t   first = i * CHUNK, left = job->count - first;
+    (void)thread;
+    job->chunk(job->call, first, left < CHUNK ? left : CHUNK);
+}
+
+void op_chunks(const OpCall *call, int64_t count, void (*chunk)(const OpCall *, int64_t, int64_t))
+{
+    ChunkJob job = {call, count, chunk};
+    parallel_for((count + CHUNK - 1) / CHUNK, run_chunk, &job);
+}
+
+bool infer_same(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    (void)params, (void)error;
+    *out = in[0];
+    return true;
+}
+
+bool infer_pair(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    (void)params;
+    if (!shape_equal(in[0], in[1]))
+        return fail(error, ERROR_INTERNAL, "elementwise op: shapes %s and %s differ",
+                    SHAPE_TEXT(in[0]), SHAPE_TEXT(in[1]));
+    *out = in[0];
+    return true;
+}
+
+/* ---- leaves ------------------------------------------------------------------------------------------ */
+
+static bool infer_leaf(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    size_t count;
+    (void)in;
+    if (!shape_count(params->shape, &count))
+        return fail(error, ERROR_DATA, "a leaf of shape %s is empty or too large",
+                    SHAPE_TEXT(params->shape));
+    *out = params->shape;
+    return true;
+}
+
+const OpInfo op_info_input     = {.name = "input", .flags = OP_IS_LEAF, .infer = infer_leaf};
+const OpInfo op_info_parameter = {.name = "parameter", .flags = OP_IS_LEAF, .infer = infer_leaf};
+const OpInfo op_info_constant  = {.name = "constant", .flags = OP_IS_LEAF, .infer = infer_leaf};
+
+NodeId op_input(Graph *graph, Shape shape, const char *name)
+{
+    NodeId node = graph_append(graph, OP_INPUT, NODE_NONE, NODE_NONE, &(OpParams){.shape = shape});
+    graph_name(graph, node, name);
+    return node;
+}
+
+NodeId op_parameter(Graph *graph, Shape shape, const real *data)
+{
+    OpParams params = {.shape = shape, .data = data};
+    return graph_append(graph, OP_PARAMETER, NODE_NONE, NODE_NONE, &params);
+}
+
+NodeId op_constant(Graph *graph, Shape shape, real value)
+{
+    OpParams params = {.shape = shape, .value = value};
+    return graph_append(graph, OP_CONSTANT, NODE_NONE, NODE_NONE, &params);
+}
+
+/* ---- reshape ------------------------------------------------------------------------------------------ */
+
+static bool infer_reshape(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    size_t before = 0, after = 0;
+    if (!shape_count(in[0], &before) || !shape_count(params->shape, &after) || before != after)
+        return fail(error, ERROR_INTERNAL, "reshape: %s does not hold as many numbers as %s",
+                    SHAPE_TEXT(in[0]), SHAPE_TEXT(params->shape));
+    *out = params->shape;
+    return true;
+}
+
+static void reshape_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                             NodeId grad_in[2])
+{
+    (void)wanted;
+    grad_in[0] = op_reshape(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
+}
+
+const OpInfo op_info_reshape = {.name     = "reshape",
+                                .arity    = 1,
+                                .flags    = OP_SHARES_MEMORY,
+                                .infer    = infer_reshape,
+                                .backward = reshape_backward};
+
+NodeId op_reshape(Graph *graph, NodeId x, Shape shape)
+{
+    return graph_append(graph, OP_RESHAPE, x, NODE_NONE, &(OpParams){.shape = shape});
+}
+
+/* ---- broadcast_to and sum_to: each is the other's adjoint ------------------------------------------------ */
+
+static bool repeats(Shape small, Shape large)
+{
+    if (small.rank != large.rank)
+        return false;
+    for (int i = 0; i < small.rank; i++)
+        if (small.dim[i] != large.dim[i] && small.dim[i] != 1)
+            return false;
+    return true;
+}
+
+static bool infer_broadcast(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    if (!repeats(in[0], params->shape))
+        return fail(error, ERROR_INTERNAL, "broadcast_to: %s does not repeat to %s",
+                    SHAPE_TEXT(in[0]), SHAPE_TEXT(params->shape));
+    *out = params->shape;
+    return true;
+}
+
+static bool infer_sum(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    if (!repeats(params->shape, in[0]))
+        return fail(error, ERROR_INTERNAL, "sum_to: %s does not sum to %s", SHAPE_TEXT(in[0]),
+                    SHAPE_TEXT(params->shape));
+    *out = params->shape;
+    return true;
+}
+
+/* Both shapes as four dimensions, missing ones in front; step of the small one is 0 where repeated. */
+typedef struct Repeat {
+    int64_t large[4], small[4], step[4];
+} Repeat;
+
+static Repeat repeat_of(Shape small, Shape large)
+{
+    Repeat  r      = {{1, 1, 1, 1}, {1, 1, 1, 1}, {0, 0, 0, 0}};
+    int64_t stride = 1;
+    for (int i = large.rank - 1; i >= 0; i--) {
+        int at      = 4 - large.rank + i;
+        r.large[at] = large.dim[i];
+        r.small[at] = small.dim[i];
+        r.step[at]  = small.dim[i] == 1 ? 0 : stride;
+        stride *= small.dim[i];
+    }
+    return r;
+}
+
+static void broadcast_row(void *data, int64_t row, int thread)
+{
+    const OpCall *call = data;
+    Repeat        r    = repeat_of(call->in_shape[0], call->shape);
+    const real   *x    = call->in[0];
+    int64_t       n    = r.large[3];
+    real         *to   = (real *)call->out + row * n;
+    int64_t       at   = row % r.large[2] * r.step[2] + row / r.large[2] % r.large[1] * r.step[1] +
+                 row / (r.large[2] * r.large[1]) * r.step[0];
+    (void)thread;
+    if (r.step[3])
+        memcpy(to, x + at, (size_t)n * sizeof(real));
+    else
+        for (int64_t i = 0; i < n; i++)
+            to[i] = x[at];
+}
+
+static void broadcast_forward(const OpCall *call)
+{
+    Repeat r = repeat_of(call->in_shape[0], call->shape);
+    parallel_for(call->count / r.large[3], broadcast_row, (void *)(uintptr_t)call);
+}
+
+/* One output element: the sum over all large elements that share its place. */
+static void sum_element(const OpCall *call, int64_t first, int64_t count)
+{
+    Repeat      r = repeat_of(call->shape, call->in_shape[0]);
+    const real *x = call->in[0];
+    for (int64_t i = first; i < first + count; i++) {
+        int64_t rest = i, from[4], to[4];
+        for (int d = 3; d >= 0; d--) {
+            int64_t place = rest % r.small[d];
+            rest /= r.small[d];
+            from[d] = r.small[d] == 1 ? 0 : place;
+            to[d]   = r.small[d] == 1 ? r.large[d] : place + 1;
+        }
+        double total = 0;
+        for (int64_t a = from[0]; a < to[0]; a++)
+            for (int64_t b = from[1]; b < to[1]; b++) {
+                int64_t plane = (a * r.large[1] + b) * r.large[2];
+                if (to[3] - from[3] == r.large[3]) { // whole rows follow each other
+                    total += (double)kernels()->sum(x + (plane + from[2]) * r.large[3],
+                                                    (to[2] - from[2]) * r.large[3]);
+                    continue;
+                }
+                for (int64_t c = from[2]; c < to[2]; c++)
+                    total += (double)kernels()->sum(x + (plane + c) * r.large[3] + from[3],
+                                                    to[3] - from[3]);
+            }
+        ((real *)call->out)[i] = (real)total;
+    }
+}
+
+static void sum_one(void *data, int64_t i, int thread)
+{
+    (void)thread;
+    sum_element(data, i, 1);
+}
+
+static void sum_forward(const OpCall *call)
+{
+    if (call->count <= 4096)
+        parallel_for(call->count, sum_one, (void *)(uintptr_t)call);
+    else
+        op_chunks(call, call->count, sum_element);
+}
+
+static void broadcast_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                               NodeId grad_in[2])
+{
+    (void)wanted;
+    grad_in[0] = op_sum_to(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
+}
+
+static void sum_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+{
+    (void)wanted;
+    grad_in[0] = op_broadcast_to(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
+}
+
+const OpInfo op_info_broadcast_to = {.name     = "broadcast_to",
+                                     .arity    = 1,
+                                     .infer    = infer_broadcast,
+                                     .forward  = broadcast_forward,
+                                     .backward = broadcast_backward};
+const OpInfo op_info_sum_to       = {.name     = "sum_to",
+                                     .arity    = 1,
+                                     .infer    = infer_sum,
+                                     .forward  = sum_forward,
+                                     .backward = sum_backward};
+
+NodeId op_broadcast_to(Graph *graph, NodeId x, Shape shape)
+{
+    return graph_append(graph, OP_BROADCAST_TO, x, NODE_NONE, &(OpParams){.shape = shape});
+}
+
+NodeId op_sum_to(Graph *graph, NodeId x, Shape shape)
+{
+    return graph_append(graph, OP_SUM_TO, x, NODE_NONE, &(OpParams){.shape = shape});
+}
+
+/* ---- slice and pad: each is the other's adjoint ------------------------------------------------------------ */
+
+static bool infer_slice(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    int axis = params->axis;
+    if (axis < 0 || axis >= in[0].rank || params->start < 0 || params->count < 1 ||
+        params->count > in[0].dim[axis] - params->start)
+        return fail(error, ERROR_INTERNAL, "slice: %lld from %lld of axis %d does not fit %s",
+                    (long long)params->count, (long long)params->start, axis, SHAPE_TEXT(in[0]));
+    *out           = in[0];
+    out->dim[axis] = params->count;
+    return true;
+}
+
+static bool infer_pad(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    int     axis = params->axis;
+    int64_t side = 0;
+    if (axis < 0 || axis >= in[0].rank || params->start < 0 || params->count < 0 ||
+        __builtin_add_overflow(in[0].dim[axis], params->start, &side) ||
+        __builtin_add_overflow(side, params->count, &side))
+        return fail(error, ERROR_INTERNAL, "pad: %lld and %lld around axis %d of %s is not possible",
+                    (long long)params->start, (long long)params->count, axis, SHAPE_TEXT(in[0]));
+    *out           = in[0];
+    out->dim[axis] = side;
+    return true;
+}
+
+/* Copies blocks: `outer` times, `bytes` from one place to another. */
+static int64_t product(Shape shape, int from, int to)
+{
+    int64_t count = 1;
+    for (int i = from; i < to; i++)
+        count *= shape.dim[i];
+    return count;
+}
+
+static void slice_forward(const OpCall *call)
+{
+    int         axis  = call->params->axis;
+    Shape       large = call->in_shape[0];
+    int64_t     inner = product(large, axis + 1, large.rank), outer = product(large, 0, axis);
+    int64_t     block = call->params->count * inner;
+    const real *from  = (const real *)call->in[0] + call->params->start * inner;
+    for (int64_t i = 0; i < outer; i++)
+        memcpy((real *)call->out + i * block, from + i * large.dim[axis] * inner,
+               (size_t)block * sizeof(real));
+}
+
+static void pad_forward(const OpCall *call)
+{
+    int     axis  = call->params->axis;
+    Shape   small = call->in_shape[0];
+    int64_t inner = product(small, axis + 1, small.rank), outer = product(small, 0, axis);
+    int64_t block = small.dim[axis] * inner, before = call->params->start * inner;
+    int64_t after = call->params->count * inner;
+    real   *to    = call->out;
+    for (int64_t i = 0; i < outer; i++, to += before + block + after) {
+        memset(to, 0, (size_t)before * sizeof(real));
+        memcpy(to + before, (const real *)call->in[0] + i * block, (size_t)block * sizeof(real));
+        memset(to + before + block, 0, (size_t)after * sizeof(real));
+    }
+}
+
+static void slice_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
+                           NodeId grad_in[2])
+{
+    OpParams params = graph_node(graph, out)->params;
+    Shape    whole  = graph_shape(graph, graph_node(graph, out)->input[0]);
+    (void)wanted;
+    grad_in[0] = op_pad(graph, grad, params.axis, params.start,
+                        whole.dim[params.axis] - params.start - params.count);
+}
+
+static void pad_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+{
+    OpParams params = graph_node(graph, out)->params;
+    Shape    small  = graph_shape(graph, graph_node(graph, out)->input[0]);
+    (void)wanted;
+    grad_in[0] = op_slice(graph, grad, params.axis, params.start, small.dim[params.axis]);
+}
+
+const OpInfo op_info_slice = {.name     = "slice",
+                              .arity    = 1,
+                              .infer    = infer_slice,
+                              .forward  = slice_forward,
+                              .backward = slice_backward};
+const OpInfo op_info_pad   = {.name     = "pad",
+                              .arity    = 1,
+                              .infer    = infer_pad,
+                              .forward  = pad_forward,
+                              .backward = pad_backward};
+
+NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count)
+{
+    OpParams params = {.axis = axis, .start = start, .count = count};
+    NodeId   node   = graph_append(graph, OP_SLICE, x, NODE_NONE, &params);
+    // Rows of a parameter lie together, so the slice is a parameter too and weights of one unit can be
+    // prepared once.
+    if (node != NODE_NONE && axis == 0 && graph_node(graph, x)->op == OP_PARAMETER) {
+        Shape       whole = graph_shape(graph, x);
+        const real *data  = graph_node(graph, x)->params.data + start * product(whole, 1, whole.rank);
+        return op_parameter(graph, graph_shape(graph, node), data);
+    }
+    return node;
+}
+
+NodeId op_pad(Graph *graph, NodeId x, int axis, int64_t before, int64_t after)
+{
+    OpParams params = {.axis = axis, .start = before, .count = after};
+    return graph_append(graph, OP_PAD, x, NODE_NONE, &params);
+}

@@ -1,0 +1,37 @@
+/* engine/op_table.c - every op, one line each. */
+#include "op.h"
+
+static const OpInfo *const table[OP_COUNT] = {
+    [OP_INPUT]         = &op_info_input,
+    [OP_PARAMETER]     = &op_info_parameter,
+    [OP_CONSTANT]      = &op_info_constant,
+    [OP_RESHAPE]       = &op_info_reshape,
+    [OP_BROADCAST_TO]  = &op_info_broadcast_to,
+    [OP_SUM_TO]        = &op_info_sum_to,
+    [OP_SLICE]         = &op_info_slice,
+    [OP_PAD]           = &op_info_pad,
+    [OP_ADD]           = &op_info_add,
+    [OP_SCALE_OFFSET]  = &op_info_scale_offset,
+    [OP_MUL]           = &op_info_mul,
+    [OP_EXP]           = &op_info_exp,
+    [OP_LOG]           = &op_info_log,
+    [OP_POWER]         = &op_info_power,
+    [OP_SIGMOID]       = &op_info_sigmoid,
+    [OP_SOFTPLUS]      = &op_info_softplus,
+    [OP_RELU]          = &op_info_relu,
+    [OP_GATE]          = &op_info_gate,
+    [OP_MATMUL]        = &op_info_matmul,
+    [OP_CONV2D]        = &op_info_conv2d,
+    [OP_CONV2D_INPUT]  = &op_info_conv2d_input,
+    [OP_CONV2D_WEIGHT] = &op_info_conv2d_weight,
+    [OP_MAXPOOL_INDEX] = &op_info_maxpool_index,
+    [OP_GATHER]        = &op_info_gather,
+    [OP_SCATTER_ADD]   = &op_info_scatter_add,
+    [OP_LOG_SOFTMAX]   = &op_info_log_softmax,
+    [OP_MAXPOOL]       = &op_info_maxpool,
+};
+
+const OpInfo *op_info(OpKind op)
+{
+    return table[op];
+}

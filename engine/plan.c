@@ -1,0 +1,380 @@
+/* engine/plan.c - steps, lifetimes, one arena, prepared weights; then a run is loops. */
+#include "plan.h"
+
+#include "parallel.h"
+
+#include <string.h>
+
+enum { ALIGN = 64 };
+
+struct Plan {
+    Step        *steps;
+    OpCall      *calls;
+    OpParams    *params;  // copies, so that the graph may grow afterwards
+    void       **buffer;  // one a node; NULL where none is held
+    int32_t      step_count, *order; // nodes with a step, in order
+    uint8_t     *arena;
+    real        *scratch, *prepared;
+    size_t       bytes;
+    Block       *blocks;
+    int32_t     *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
+};
+
+static size_t padded(size_t bytes)
+{
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static bool is_leaf(const Graph *graph, NodeId node)
+{
+    return (op_info(graph_node(graph, node)->op)->flags & OP_IS_LEAF) != 0;
+}
+
+/* All nodes a step reads, NODE_NONE for none. */
+static void step_reads(const Step *step, NodeId reads[5])
+{
+    reads[0] = step->in[0];
+    reads[1] = step->in[1];
+    reads[2] = step->bias;
+    reads[3] = step->add;
+    reads[4] = step->gate;
+}
+
+static NodeId root(const Graph *graph, NodeId node)
+{
+    while (op_info(graph_node(graph, node)->op)->flags & OP_SHARES_MEMORY)
+        node = graph_node(graph, node)->input[0];
+    return node;
+}
+
+/* Nodes the outputs depend on, through plain inputs. */
+static void mark_needed(const Graph *graph, const NodeId *outputs, int count, bool *needed)
+{
+    for (int i = 0; i < count; i++)
+        needed[outputs[i]] = true;
+    for (NodeId node = graph->count - 1; node >= 0; node--)
+        for (int i = 0; i < 2 && needed[node]; i++)
+            if (graph_node(graph, node)->input[i] != NODE_NONE)
+                needed[graph_node(graph, node)->input[i]] = true;
+}
+
+/* After fusing, only what steps still read is needed. */
+static void mark_steps(const Plan *plan, const Graph *graph, const NodeId *outputs, int count,
+                       bool *needed)
+{
+    memset(needed, 0, (size_t)graph->count * sizeof *needed);
+    for (int i = 0; i < count; i++)
+        needed[root(graph, outputs[i])] = true;
+    for (NodeId node = graph->count - 1; node >= 0; node--) {
+        NodeId reads[5];
+        if (graph_node(graph, node)->op == OP_INPUT) // callers may fill what no output reads
+            needed[node] = true;
+        if (!needed[node] || is_leaf(graph, node))
+            continue;
+        step_reads(&plan->steps[node], reads);
+        for (int i = 0; i < 5; i++)
+            if (reads[i] != NODE_NONE)
+                needed[reads[i]] = true;
+    }
+}
+
+static size_t node_bytes(const Graph *graph, NodeId node)
+{
+    const Node *n = graph_node(graph, node);
+    return padded((size_t)shape_elements(n->shape) * (n->is_index ? sizeof(int32_t) : sizeof(real)));
+}
+
+/* When each buffer is first written and last read. Inputs, constants and outputs live to the end. */
+static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed, const NodeId *outputs,
+                           int count)
+{
+    for (NodeId node = 0; node < graph->count; node++)
+        plan->blocks[node] = (Block){.first = INT32_MAX, .last = -1};
+    for (NodeId node = 0; node < graph->count; node++) {
+        const Step *step = &plan->steps[node];
+        NodeId      reads[5];
+        if (!needed[node] || graph_node(graph, node)->op == OP_PARAMETER)
+            continue;
+        Block *block = &plan->blocks[node];
+        block->bytes = node_bytes(graph, node);
+        if (is_leaf(graph, node)) {
+            block->first = 0;
+            block->last  = graph->count;
+            continue;
+        }
+        if (step->absorbed) // a pooling index, written by the step of its gather
+            continue;
+        block->first = block->first < node ? block->first : node;
+        block->last  = block->last > node ? block->last : node;
+        if (step->index != NODE_NONE) {
+            Block *index = &plan->blocks[step->index];
+            index->bytes = node_bytes(graph, step->index);
+            index->first = node;
+            index->last  = index->last > node ? index->last : node;
+        }
+        step_reads(step, reads);
+        for (int i = 0; i < 5; i++)
+            if (reads[i] != NODE_NONE && plan->blocks[reads[i]].last < node)
+                plan->blocks[reads[i]].last = node;
+    }
+    for (int i = 0; i < count; i++) {
+        NodeId node = root(graph, outputs[i]);
+        if (plan->blocks[node].last >= 0)
+            plan->blocks[node].last = graph->count;
+    }
+}
+
+/* An elementwise step may write over an input that dies with it; the two blocks become one. */
+static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
+{
+    for (NodeId node = 0; node < graph->count; node++)
+        plan->owner[node] = node;
+    for (NodeId node = 0; node < graph->count; node++) {
+        const Step *step = &plan->steps[node];
+        if (!needed[node] || is_leaf(graph, node) || step->absorbed)
+            continue;
+        bool   pointwise    = (op_info(step->op)->flags & OP_ELEMENTWISE) != 0;
+        NodeId candidate[4] = {pointwise ? step->in[0] : NODE_NONE, pointwise ? step->in[1] : NODE_NONE,
+                               step->add, step->gate};
+        for (int i = 0; i < 4; i++) {
+            NodeId other = candidate[i];
+            if (other == NODE_NONE || is_leaf(graph, other) ||
+                (!pointwise && (other == step->in[0] || other == step->in[1])))
+                continue;
+            Block *from = &plan->blocks[plan->owner[other]], *to = &plan->blocks[node];
+            if (from->last == node && plan->blocks[other].last == node && from->bytes == to->bytes &&
+                !graph_node(graph, other)->is_index) {
+                from->last        = to->last;
+                plan->owner[node] = plan->owner[other];
+                to->bytes         = 0;
+                break;
+            }
+        }
+    }
+}
+
+static bool place_blocks(Plan *plan, const Graph *graph, const bool *needed, Error *error)
+{
+    Block   *packed = memory_new((size_t)graph->count + 1, sizeof *packed, error);
+    int32_t *node   = memory_new((size_t)graph->count + 1, sizeof *node, error);
+    int32_t *order  = memory_new((size_t)graph->count + 1, sizeof *order, error);
+    int32_t  count  = 0;
+    bool     ok     = packed && node && order;
+    if (ok) {
+        for (NodeId i = 0; i < graph->count; i++)
+            if (plan->blocks[i].bytes > 0 && plan->blocks[i].last >= 0 && plan->owner[i] == i) {
+                node[count]     = i;
+                packed[count++] = plan->blocks[i];
+            }
+        size_t arena = plan_place(packed, count, order);
+        plan->bytes += arena;
+        plan->arena = memory_new(arena, 1, error);
+        ok          = plan->arena != NULL;
+        for (int32_t i = 0; ok && i < count; i++)
+            plan->buffer[node[i]] = plan->arena + packed[i].offset;
+        for (NodeId i = 0; ok && i < graph->count; i++) {
+            const Node *n = graph_node(graph, i);
+            if (n->op == OP_PARAMETER && needed[i])
+                plan->buffer[i] = (void *)(uintptr_t)n->params.data;
+            else if (plan->owner[i] != i)
+                plan->buffer[i] = plan->buffer[plan->owner[i]];
+        }
+    }
+    memory_free(packed);
+    memory_free(node);
+    memory_free(order);
+    return ok;
+}
+
+static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const PlanOptions *options)
+{
+    const Node *core         = graph_node(graph, step->core);
+    plan->params[step->node] = core->params;
+    OpCall call = {.params = &plan->params[step->node], .shape = graph_node(graph, step->node)->shape};
+    call.count  = shape_elements(call.shape);
+    for (int i = 0; i < 2; i++)
+        if (step->in[i] != NODE_NONE) {
+            call.in[i]       = plan->buffer[step->in[i]];
+            call.in_shape[i] = graph_shape(graph, core->input[i]);
+        }
+    call.out    = plan->buffer[step->node];
+    call.index  = step->index == NODE_NONE ? NULL : plan->buffer[step->index];
+    call.finish = (ConvFinish){
+        .bias = step->bias == NODE_NONE ? NULL : plan->buffer[step->bias],
+        .add  = step->add == NODE_NONE ? NULL : plan->buffer[step->add],
+        .gate = step->gate == NODE_NONE ? NULL : plan->buffer[step->gate],
+        .relu = step->relu,
+    };
+    if (step->op == OP_CONV2D || step->op == OP_CONV2D_INPUT) {
+        ConvShape shape = conv_shape_of(step->op, &core->params, call.in_shape, call.shape);
+        ConvSide  side  = step->op == OP_CONV2D ? CONV_FORWARD : CONV_INPUT_GRADIENT;
+        call.method     = conv_choose(options->conv, &shape, side);
+    }
+    return call;
+}
+
+/* Constant weights are laid out once for the kernels: sizes first, then one allocation. */
+static bool prepare_weights(Plan *plan, const Graph *graph, Error *error)
+{
+    size_t total = 0, at = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int32_t i = 0; i < plan->step_count; i++) {
+            const Step   *step = &plan->steps[plan->order[i]];
+            const OpInfo *info = op_info(step->op);
+            OpCall       *call = &plan->calls[i];
+            if (!info->prepare || graph_node(graph, step->in[1])->op != OP_PARAMETER)
+                continue;
+            size_t size = padded(info->prepared_size(call) * sizeof(real)) / sizeof(real);
+            if (pass == 0) {
+                total += size;
+            } else {
+                info->prepare(call, call->in[1], plan->prepared + at);
+                call->prepared = plan->prepared + at;
+                at += size;
+            }
+        }
+        if (pass == 0 && !(plan->prepared = memory_new(total, sizeof(real), error)))
+            return false;
+    }
+    plan->bytes += total * sizeof(real);
+    return true;
+}
+
+static bool allocate_scratch(Plan *plan, Error *error)
+{
+    size_t most = 0;
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        const OpInfo *info = op_info(plan->steps[plan->order[i]].op);
+        size_t        size = info->scratch_size ? info->scratch_size(&plan->calls[i], parallel_threads()) : 0;
+        most               = size > most ? size : most;
+    }
+    plan->bytes += most * sizeof(real);
+    plan->scratch = memory_new(most, sizeof(real), error);
+    for (int32_t i = 0; i < plan->step_count && plan->scratch; i++)
+        plan->calls[i].scratch = plan->scratch;
+    return plan->scratch != NULL;
+}
+
+static void fill_constants(const Plan *plan, const Graph *graph, const bool *needed)
+{
+    for (NodeId node = 0; node < graph->count; node++) {
+        const Node *n = graph_node(graph, node);
+        if (!needed[node] || n->op != OP_CONSTANT)
+            continue;
+        int64_t count = shape_elements(n->shape);
+        for (int64_t i = 0; i < count; i++)
+            ((real *)plan->buffer[node])[i] = n->params.value;
+    }
+}
+
+static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int count,
+                    const PlanOptions *options, Error *error)
+{
+    size_t   nodes     = (size_t)graph->count;
+    bool    *needed    = memory_new(nodes, sizeof *needed, error);
+    bool    *is_output = memory_new(nodes, sizeof *is_output, error);
+    int32_t *uses      = memory_new(nodes, sizeof *uses, error);
+    bool     ok        = needed && is_output && uses;
+    if (ok) {
+        mark_needed(graph, outputs, count, needed);
+        for (int i = 0; i < count; i++)
+            is_output[outputs[i]] = is_output[root(graph, outputs[i])] = true;
+        plan_fuse(graph, needed, is_output, !options->no_fuse, plan->steps, uses);
+        mark_steps(plan, graph, outputs, count, needed);
+        find_lifetimes(plan, graph, needed, outputs, count);
+        share_blocks(plan, graph, needed);
+        if (options->no_reuse)
+            for (NodeId node = 0; node < graph->count; node++) {
+                plan->owner[node] = node;
+                plan->blocks[node].bytes = plan->blocks[node].last >= 0 ? node_bytes(graph, node) : 0;
+                plan->blocks[node].first = 0;
+                if (plan->blocks[node].last >= 0)
+                    plan->blocks[node].last = graph->count;
+            }
+        ok = place_blocks(plan, graph, needed, error);
+    }
+    if (ok) {
+        fill_constants(plan, graph, needed);
+        for (NodeId node = 0; node < graph->count; node++)
+            if (needed[node] && !is_leaf(graph, node) && !plan->steps[node].absorbed &&
+                root(graph, node) == node) {
+                plan->calls[plan->step_count]   = call_of(plan, graph, &plan->steps[node], options);
+                plan->order[plan->step_count++] = node;
+            }
+        ok = prepare_weights(plan, graph, error) && allocate_scratch(plan, error);
+    }
+    // Names of nodes that share memory resolve to the same buffer.
+    for (NodeId node = 0; ok && node < graph->count; node++)
+        plan->buffer[node] = plan->buffer[root(graph, node)];
+    memory_free(needed);
+    memory_free(is_output);
+    memory_free(uses);
+    return ok;
+}
+
+bool plan_create(Plan **out, const Graph *graph, const NodeId *outputs, int count,
+                 const PlanOptions *options, Error *error)
+{
+    if (!graph_check(graph, error))
+        return false;
+    for (int i = 0; i < count; i++)
+        if (outputs[i] < 0 || outputs[i] >= graph->count)
+            return fail(error, ERROR_INTERNAL, "plan: output %d is not a node of the graph", i);
+    Plan  *plan  = memory_new(1, sizeof *plan, error);
+    size_t nodes = (size_t)graph->count;
+    if (!plan)
+        return false;
+    plan->steps  = memory_new(nodes, sizeof *plan->steps, error);
+    plan->calls  = memory_new(nodes, sizeof *plan->calls, error);
+    plan->params = memory_new(nodes, sizeof *plan->params, error);
+    plan->buffer = memory_new(nodes, sizeof *plan->buffer, error);
+    plan->order  = memory_new(nodes, sizeof *plan->order, error);
+    plan->blocks = memory_new(nodes, sizeof *plan->blocks, error);
+    plan->owner  = memory_new(nodes, sizeof *plan->owner, error);
+    bool ok = plan->steps && plan->calls && plan->params && plan->buffer && plan->order && plan->blocks && plan->owner &&
+              lay_out(plan, graph, outputs, count, options ? options : &(PlanOptions){0}, error);
+    if (!ok) {
+        plan_destroy(plan);
+        return false;
+    }
+    *out = plan;
+    return true;
+}
+
+void plan_destroy(Plan *plan)
+{
+    if (!plan)
+        return;
+    memory_free(plan->steps);
+    memory_free(plan->calls);
+    memory_free(plan->params);
+    memory_free(plan->buffer);
+    memory_free(plan->order);
+    memory_free(plan->blocks);
+    memory_free(plan->owner);
+    memory_free(plan->arena);
+    memory_free(plan->scratch);
+    memory_free(plan->prepared);
+    memory_free(plan);
+}
+
+real *plan_input(Plan *plan, NodeId input)
+{
+    return plan->buffer[input];
+}
+
+const real *plan_output(const Plan *plan, NodeId output)
+{
+    return plan->buffer[output];
+}
+
+void plan_run(Plan *plan)
+{
+    for (int32_t i = 0; i < plan->step_count; i++)
+        op_info(plan->steps[plan->order[i]].op)->forward(&plan->calls[i]);
+}
+
+size_t plan_bytes(const Plan *plan)
+{
+    return plan->bytes;
+}

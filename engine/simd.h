@@ -1,0 +1,143 @@
+/* engine/simd.h - the few vector primitives the kernel text needs, one section per instruction set.
+ *
+ * Vec is a compiler vector of LANES floats, so + - * and comparisons are written as on scalars; only
+ * the fused multiply-add and the stride-4 shuffles are spelled per set. Included by isa_*.c alone. */
+#ifndef ENGINE_SIMD_H
+#define ENGINE_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define UNROLL _Pragma("GCC unroll 16")
+
+#if defined SIMD_AVX512
+#include <immintrin.h>
+enum { LANES = 16 };
+#elif defined SIMD_AVX2
+#include <immintrin.h>
+enum { LANES = 8 };
+#elif defined SIMD_NEON
+#include <arm_neon.h>
+enum { LANES = 4 };
+#else
+enum { LANES = 4 };
+#endif
+
+#ifdef REAL_IS_DOUBLE
+typedef double  Vec __attribute__((vector_size(LANES * 8)));
+typedef int64_t VecInt __attribute__((vector_size(LANES * 8)));
+#else
+typedef float   Vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t VecInt __attribute__((vector_size(LANES * 4)));
+#endif
+
+static inline __attribute__((always_inline)) Vec vec_load(const real *p)
+{
+    Vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline __attribute__((always_inline)) void vec_store(real *p, Vec v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline __attribute__((always_inline)) Vec vec_all(real x)
+{
+    return (Vec){0} + x;
+}
+
+/* a where the mask is set, else b. */
+static inline __attribute__((always_inline)) Vec vec_select(VecInt mask, Vec a, Vec b)
+{
+    return (Vec)((mask & (VecInt)a) | (~mask & (VecInt)b));
+}
+
+static inline __attribute__((always_inline)) Vec vec_fma(Vec a, Vec b, Vec c)
+{
+#if defined SIMD_AVX512
+    return (Vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined SIMD_AVX2
+    return (Vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined SIMD_NEON
+    return (Vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+/* out[j] = elements j, j+4, j+8, ... of the 4 * LANES reals at p. */
+static inline __attribute__((always_inline)) void vec_spread4(const real *p, Vec out[4])
+{
+#if defined SIMD_AVX512
+    __m512  v0 = _mm512_loadu_ps(p), v1 = _mm512_loadu_ps(p + 16);
+    __m512  v2 = _mm512_loadu_ps(p + 32), v3 = _mm512_loadu_ps(p + 48);
+    // Even and odd elements of neighbours first, then again: two levels of two-source permutes.
+    __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    __m512i odd  = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    __m512  e0 = _mm512_permutex2var_ps(v0, even, v1), e1 = _mm512_permutex2var_ps(v2, even, v3);
+    __m512  o0 = _mm512_permutex2var_ps(v0, odd, v1), o1 = _mm512_permutex2var_ps(v2, odd, v3);
+    out[0]     = (Vec)_mm512_permutex2var_ps(e0, even, e1);
+    out[1]     = (Vec)_mm512_permutex2var_ps(o0, even, o1);
+    out[2]     = (Vec)_mm512_permutex2var_ps(e0, odd, e1);
+    out[3]     = (Vec)_mm512_permutex2var_ps(o0, odd, o1);
+#elif defined SIMD_AVX2
+    // Rows of four reals are a 8x4 matrix; transpose it inside 128-bit halves.
+    __m256 r0 = _mm256_setr_m128(_mm_loadu_ps(p), _mm_loadu_ps(p + 16));
+    __m256 r1 = _mm256_setr_m128(_mm_loadu_ps(p + 4), _mm_loadu_ps(p + 20));
+    __m256 r2 = _mm256_setr_m128(_mm_loadu_ps(p + 8), _mm_loadu_ps(p + 24));
+    __m256 r3 = _mm256_setr_m128(_mm_loadu_ps(p + 12), _mm_loadu_ps(p + 28));
+    __m256 a0 = _mm256_unpacklo_ps(r0, r1), a1 = _mm256_unpackhi_ps(r0, r1);
+    __m256 a2 = _mm256_unpacklo_ps(r2, r3), a3 = _mm256_unpackhi_ps(r2, r3);
+    out[0]    = (Vec)_mm256_shuffle_ps(a0, a2, 0x44);
+    out[1]    = (Vec)_mm256_shuffle_ps(a0, a2, 0xEE);
+    out[2]    = (Vec)_mm256_shuffle_ps(a1, a3, 0x44);
+    out[3]    = (Vec)_mm256_shuffle_ps(a1, a3, 0xEE);
+#elif defined SIMD_NEON
+    float32x4x4_t v = vld4q_f32(p);
+    for (int j = 0; j < 4; j++)
+        out[j] = (Vec)v.val[j];
+#else
+    for (int j = 0; j < 4; j++)
+        for (int t = 0; t < LANES; t++)
+            out[j][t] = p[4 * t + j];
+#endif
+}
+
+/* The inverse: p[4t + j] = in[j][t]. */
+static inline __attribute__((always_inline)) void vec_collect4(real *p, const Vec in[4])
+{
+#if defined SIMD_AVX512
+    __m512i low  = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    __m512  a0   = _mm512_permutex2var_ps((__m512)in[0], low, (__m512)in[2]);
+    __m512  a1   = _mm512_permutex2var_ps((__m512)in[0], high, (__m512)in[2]);
+    __m512  b0   = _mm512_permutex2var_ps((__m512)in[1], low, (__m512)in[3]);
+    __m512  b1   = _mm512_permutex2var_ps((__m512)in[1], high, (__m512)in[3]);
+    _mm512_storeu_ps(p, _mm512_permutex2var_ps(a0, low, b0));
+    _mm512_storeu_ps(p + 16, _mm512_permutex2var_ps(a0, high, b0));
+    _mm512_storeu_ps(p + 32, _mm512_permutex2var_ps(a1, low, b1));
+    _mm512_storeu_ps(p + 48, _mm512_permutex2var_ps(a1, high, b1));
+#elif defined SIMD_AVX2
+    __m256 a0 = _mm256_unpacklo_ps((__m256)in[0], (__m256)in[1]);
+    __m256 a1 = _mm256_unpackhi_ps((__m256)in[0], (__m256)in[1]);
+    __m256 a2 = _mm256_unpacklo_ps((__m256)in[2], (__m256)in[3]);
+    __m256 a3 = _mm256_unpackhi_ps((__m256)in[2], (__m256)in[3]);
+    __m256 r0 = _mm256_shuffle_ps(a0, a2, 0x44), r1 = _mm256_shuffle_ps(a0, a2, 0xEE);
+    __m256 r2 = _mm256_shuffle_ps(a1, a3, 0x44), r3 = _mm256_shuffle_ps(a1, a3, 0xEE);
+    _mm256_storeu_ps(p, _mm256_permute2f128_ps(r0, r1, 0x20));
+    _mm256_storeu_ps(p + 8, _mm256_permute2f128_ps(r2, r3, 0x20));
+    _mm256_storeu_ps(p + 16, _mm256_permute2f128_ps(r0, r1, 0x31));
+    _mm256_storeu_ps(p + 24, _mm256_permute2f128_ps(r2, r3, 0x31));
+#elif defined SIMD_NEON
+    vst4q_f32(p, (float32x4x4_t){{(float32x4_t)in[0], (float32x4_t)in[1], (float32x4_t)in[2],
+                                  (float32x4_t)in[3]}});
+#else
+    for (int j = 0; j < 4; j++)
+        for (int t = 0; t < LANES; t++)
+            p[4 * t + j] = in[j][t];
+#endif
+}
+
+#endif
