@@ -1,0 +1,239 @@
+/* models/builder.c - see builder.h. */
+#include "builder.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const real norm_epsilon = (real)1e-5; // of every batch norm here
+
+LayerText layer_text(const char *format, ...)
+{
+    LayerText text;
+    va_list   arguments;
+    va_start(arguments, format);
+    vsnprintf(text.text, sizeof text.text, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+bool builder_is_over(Builder *builder)
+{
+    return builder->layer != NODE_NONE || builder->lack.code != ERROR_NONE ||
+           !graph_check(builder->graph, &builder->lack);
+}
+
+/* ---- tensors of the blob -------------------------------------------------------------------------- */
+
+bool builder_has(const Builder *builder, const char *base, const char *part)
+{
+    return blob_lookup(builder->blob, LAYER("%s.%s", base, part)) != NULL;
+}
+
+// Shape of base.part, or rank 0 and a lack if it is not there or has another rank.
+static Shape tensor_shape(Builder *builder, const char *base, const char *part, int rank)
+{
+    LayerText         name   = layer_text("%s.%s", base, part);
+    const BlobTensor *tensor = blob_lookup(builder->blob, name.text);
+    if (tensor && tensor->shape.rank == rank)
+        return tensor->shape;
+    if (tensor)
+        fail(&builder->lack, ERROR_DATA, "%s: '%s' is %s, expected rank %d",
+             blob_path(builder->blob), name.text, SHAPE_TEXT(tensor->shape), rank);
+    else
+        fail(&builder->lack, ERROR_DATA, "%s: no tensor '%s'", blob_path(builder->blob), name.text);
+    return shape_scalar();
+}
+
+static NodeId parameter(Builder *builder, const char *base, const char *part, Shape shape)
+{
+    const real *data = NULL;
+    if (!blob_find(builder->blob, LAYER("%s.%s", base, part), shape, &data, &builder->lack))
+        return NODE_NONE;
+    return op_parameter(builder->graph, shape, data);
+}
+
+/* ---- layers ------------------------------------------------------------------------------------------ */
+
+NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    Shape shape = tensor_shape(builder, base, "weight", 4);
+    if (shape.rank == 0)
+        return NODE_NONE;
+    Shape  want   = shape_4d(shape.dim[0], graph_shape(builder->graph, x).dim[1], side, side);
+    NodeId weight = parameter(builder, base, "weight", want);
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    NodeId y = op_conv2d(builder->graph, x, weight, stride, pad);
+    if (!builder_has(builder, base, "bias"))
+        return y;
+    NodeId bias = parameter(builder, base, "bias", shape_1d(shape.dim[0]));
+    return builder_is_over(builder) ? NODE_NONE : op_bias(builder->graph, y, bias);
+}
+
+// A variance is not negative, so its root exists.
+static bool variance_is_valid(Builder *builder, const char *base, int64_t channels)
+{
+    const real   *variance = NULL;
+    const char   *path     = blob_path(builder->blob);
+    LayerText     name     = layer_text("%s.running_var", base);
+    if (!blob_find(builder->blob, name.text, shape_1d(channels), &variance, &builder->lack))
+        return false;
+    for (int64_t c = 0; c < channels; c++)
+        if (!(variance[c] >= 0))
+            return fail(&builder->lack, ERROR_DATA, "%s: '%s' has the negative variance %g", path,
+                        name.text, (double)variance[c]);
+    return true;
+}
+
+// Some convolutions have a bias besides their norm, so the bias alone does not tell.
+static bool is_folded(const Builder *builder, const char *norm, const char *conv)
+{
+    const char *state = blob_about(builder->blob, "bn");
+    return !builder_has(builder, norm, "running_var") && builder_has(builder, conv, "bias") &&
+           !(state && strcmp(state, "unfolded") == 0);
+}
+
+/* gamma (x - mean) / sqrt(var + epsilon) + beta. Source: Ioffe and Szegedy, ICML 2015, algorithm 2. */
+NodeId build_norm(Builder *builder, NodeId x, const char *base, const char *folded_into)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    if (folded_into && is_folded(builder, base, folded_into))
+        return x;
+    Graph  *graph    = builder->graph;
+    int64_t channels = graph_shape(graph, x).dim[1];
+    NodeId  gamma    = parameter(builder, base, "weight", shape_1d(channels));
+    NodeId  beta     = parameter(builder, base, "bias", shape_1d(channels));
+    NodeId  mean     = parameter(builder, base, "running_mean", shape_1d(channels));
+    NodeId  variance = parameter(builder, base, "running_var", shape_1d(channels));
+    if (!variance_is_valid(builder, base, channels) || builder_is_over(builder))
+        return NODE_NONE;
+    NodeId root   = op_power(graph, op_offset(graph, variance, norm_epsilon), (real)-0.5);
+    NodeId factor = op_mul(graph, gamma, root);
+    return op_affine(graph, x, factor, op_sub(graph, beta, op_mul(graph, mean, factor)));
+}
+
+NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm, int side,
+                       int stride, int pad)
+{
+    return build_norm(builder, build_conv(builder, x, conv, side, stride, pad), norm, conv);
+}
+
+NodeId build_dense(Builder *builder, NodeId x, const char *base)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    Graph *graph = builder->graph;
+    Shape  shape = tensor_shape(builder, base, "weight", 2), in = graph_shape(graph, x);
+    if (shape.rank == 0)
+        return NODE_NONE;
+    int64_t columns = shape_elements(in) / in.dim[0];
+    NodeId  weight  = parameter(builder, base, "weight", shape_2d(shape.dim[0], columns));
+    NodeId  bias    = parameter(builder, base, "bias", shape_1d(shape.dim[0]));
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    NodeId flat = in.rank == 2 ? x : op_reshape(graph, x, shape_2d(in.dim[0], columns));
+    return op_bias(graph, op_matmul(graph, flat, weight, false, true), bias);
+}
+
+NodeId build_activation(Builder *builder, NodeId x)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    return builder->request->softplus_beta > 0
+               ? op_softplus(builder->graph, x, builder->request->softplus_beta)
+               : op_relu(builder->graph, x);
+}
+
+NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad)
+{
+    return builder_is_over(builder) ? NODE_NONE
+                                    : op_maxpool(builder->graph, x, window, stride, pad);
+}
+
+/* Rows and columns of zeros complete the last window; they lose against, or equal, what is there. */
+NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    for (int axis = 2; axis < 4; axis++) {
+        int64_t over = (graph_shape(builder->graph, x).dim[axis] - window) % stride;
+        if (over > 0)
+            x = op_pad(builder->graph, x, axis, 0, stride - over);
+    }
+    return op_maxpool(builder->graph, x, window, stride, 0);
+}
+
+NodeId build_add(Builder *builder, NodeId a, NodeId b)
+{
+    return builder_is_over(builder) ? NODE_NONE : op_add(builder->graph, a, b);
+}
+
+NodeId build_concat(Builder *builder, NodeId a, NodeId b)
+{
+    return builder_is_over(builder) ? NODE_NONE : op_concat(builder->graph, a, b, 1);
+}
+
+NodeId build_global_mean(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder) ? NODE_NONE : op_global_mean(builder->graph, x);
+}
+
+/* ---- layers with names ---------------------------------------------------------------------------------- */
+
+static bool is_wanted(const Builder *builder, const char *name)
+{
+    return builder->wanted && name && strcmp(builder->wanted, name) == 0;
+}
+
+static void take_layer(Builder *builder, NodeId x, const char *name)
+{
+    if (builder_is_over(builder)) {
+        if (builder->layer == NODE_NONE)
+            snprintf(builder->lacking, sizeof builder->lacking, "%s", name);
+        return;
+    }
+    builder->layer = x;
+    snprintf(builder->layer_name, sizeof builder->layer_name, "%s", name);
+}
+
+void build_module(Builder *builder, NodeId x, const char *name)
+{
+    if (is_wanted(builder, name))
+        take_layer(builder, x, name);
+}
+
+// " ..." in place of the names that do not fit.
+static void list_layer(Builder *builder, const char *name)
+{
+    size_t used = strlen(builder->list), room = sizeof builder->list - used;
+    if (used + strlen(name) + 8 < sizeof builder->list)
+        snprintf(builder->list + used, room, "%s%s", used ? ", " : "", name);
+    else if (builder->list[used - 1] != '.')
+        snprintf(builder->list + used, room, " ...");
+}
+
+void build_layer(Builder *builder, NodeId x, const char *name, const char *alias)
+{
+    bool is_there = !builder_is_over(builder);
+    if (is_wanted(builder, name) || is_wanted(builder, alias) ||
+        (is_there && builder->listed == builder->wanted_index))
+        take_layer(builder, x, name);
+    if (is_there) {
+        list_layer(builder, name);
+        builder->listed++;
+    }
+}
+
+NodeId build_activated_layer(Builder *builder, NodeId x, const char *name, const char *alias)
+{
+    if (!builder->request->post_relu)
+        build_layer(builder, x, name, alias);
+    NodeId y = build_activation(builder, x);
+    if (builder->request->post_relu)
+        build_layer(builder, y, name, alias);
+    return y;
+}

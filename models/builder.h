@@ -1,0 +1,68 @@
+/* models/builder.h - what the families share: layers from a blob, and stopping at the one asked for.
+ *
+ * A family calls these functions in order, as if the whole network were wanted. Once the layer is
+ * found, or a tensor is missing, the rest only counts and names layers: every call returns NODE_NONE
+ * and appends nothing. So a family reads as maths, without a single test. */
+#ifndef MODELS_BUILDER_H
+#define MODELS_BUILDER_H
+
+#include "models.h"
+
+enum { LAYER_NAME_BYTES = 64, LAYER_LIST_BYTES = 400 };
+
+typedef struct Builder {
+    Graph                *graph;
+    WeightBlob           *blob;
+    const NetworkRequest *request;
+    const char           *wanted;       // name of the layer, or NULL
+    int                   wanted_index; // in the order of listed layers, or -1
+    int                   listed;       // layers listed so far
+    NodeId                layer;        // the layer, once found
+    char                  layer_name[LAYER_NAME_BYTES];
+    Error                 lack;         // why nothing past here can be built
+    char                  lacking[LAYER_NAME_BYTES]; // the wanted layer, passed after the lack
+    char                  list[LAYER_LIST_BYTES];    // "conv1_1, conv1_2, ..." of what can be built
+} Builder;
+
+/* Appends a whole network on the prepared input x; the last layer is named "logits". */
+typedef void FamilyBuild(Builder *builder, NodeId x, int depth);
+
+FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_cifar_build,
+    resnet_v2_build, alexnet_build, densenet_build, squeezenet_build, lenet_build;
+
+/* ((x * scale) - mean) / std per channel, with the constants of the blob. */
+NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation);
+
+/* Convolution `base`.weight, square of this side; adds `base`.bias where the blob has it. */
+NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad);
+/* The batch norm `base` in inference mode; x itself where the blob lacks it because it was folded
+ * into the convolution `folded_into` (NULL: it cannot be). */
+NodeId build_norm(Builder *builder, NodeId x, const char *base, const char *folded_into);
+NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm, int side,
+                       int stride, int pad);
+NodeId build_dense(Builder *builder, NodeId x, const char *base); // x [n, c] or [n, c, h, w]
+NodeId build_activation(Builder *builder, NodeId x);              // ReLU, or softplus on request
+NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad);
+/* The same with the last, incomplete window kept; x is not negative. */
+NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride);
+NodeId build_add(Builder *builder, NodeId a, NodeId b);
+NodeId build_concat(Builder *builder, NodeId a, NodeId b);        // of channels
+NodeId build_global_mean(Builder *builder, NodeId x);
+
+/* A layer callers may ask for, under either name (alias may be NULL); only `name` is listed. */
+void build_layer(Builder *builder, NodeId x, const char *name, const char *alias);
+/* One that can be asked for but is not listed: a module inside a layer. */
+void build_module(Builder *builder, NodeId x, const char *name);
+/* Listed before the activation, or after it when the request says post_relu; returns the latter. */
+NodeId build_activated_layer(Builder *builder, NodeId x, const char *name, const char *alias);
+
+bool builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
+bool builder_is_over(Builder *builder);
+
+typedef struct LayerText {
+    char text[LAYER_NAME_BYTES];
+} LayerText;
+LayerText layer_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define LAYER(...) (layer_text(__VA_ARGS__).text)
+
+#endif
