@@ -203,10 +203,9 @@ typedef struct TargetChoice {
 /* "random" or "CATEGORY:NAME". Errors: ERROR_USAGE (no such category or label). */
 bool target_parse(const char *text, const ProbeSet *probe, TargetChoice *out, Error *error);
 
-/* Builds pixels -> maps of one unit, [batch, 1, h, w], on an empty graph. */
+/* Builds pixels -> maps of one unit, [n, 1, h, w], on an empty graph; pixels: [n, 3, height, width]. */
 typedef struct UnitBuilder {
-    bool (*build)(void *self, Graph *graph, int64_t batch, int64_t unit, Network *out,
-                  Error *error);
+    bool (*build)(void *self, Graph *graph, Shape pixels, int64_t unit, Network *out, Error *error);
     void *self;
 } UnitBuilder;
 

@@ -47,6 +47,9 @@ static bool job_check(const AttackJob *job, Error *error)
             return fail(error, ERROR_USAGE, "eps is %g, expected more than 0 and at most 1",
                         job->eps[i]);
     }
+    if (job->arm_count < 1 || job->arm_count > STORE_ARMS)
+        return fail(error, ERROR_USAGE, "found %d storage arms, expected 1 to %d", job->arm_count,
+                    STORE_ARMS);
     if (job->steps < 1)
         return fail(error, ERROR_USAGE, "steps is %d, expected at least 1", job->steps);
     return true;
@@ -426,14 +429,16 @@ bool attack_run(const AttackJob *job, Changes *out, Error *error)
 
 /* ---- the network of a weight blob ------------------------------------------------------------ */
 
-static bool build_from_blob(void *self, Graph *graph, int64_t batch, int64_t unit, Network *out,
+static bool build_from_blob(void *self, Graph *graph, Shape pixels, int64_t unit, Network *out,
                             Error *error)
 {
     const BlobLayer *layer   = self;
-    NetworkRequest   request = {.batch     = batch,
+    NetworkRequest   request = {.batch     = pixels.dim[0],
                                 .layer     = layer->layer,
                                 .post_relu = layer->post_relu,
-                                .unit      = unit};
+                                .unit      = unit,
+                                .width     = pixels.dim[3],
+                                .height    = pixels.dim[2]};
     return network_build(graph, layer->blob, &request, out, error);
 }
 

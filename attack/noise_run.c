@@ -1,6 +1,7 @@
 /* attack/noise_run.c - noise sweeps: one full dissection for each storage arm and strength. */
 #include "changes.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -171,9 +172,8 @@ static bool job_check(const NoiseJob *job, Error *error)
     if (!(job->fraction >= 0 && job->fraction <= 1))
         return fail(error, ERROR_USAGE, "fraction is %g, expected 0 to 1", job->fraction);
     for (int i = 0; i < job->strength_count; i++) {
-        if (!(job->strengths[i] > 0 && job->strengths[i] <= 1))
-            return fail(error, ERROR_USAGE, "std is %g, expected more than 0 and at most 1",
-                        job->strengths[i]);
+        if (!(job->strengths[i] > 0 && isfinite(job->strengths[i])))
+            return fail(error, ERROR_USAGE, "std is %g, expected more than 0", job->strengths[i]);
     }
     if (clean->record->unit_count != clean->layer.units)
         return fail(error, ERROR_DATA, "the clean run has %lld units, the layer has %lld",

@@ -39,9 +39,11 @@ bool attack_cancelled(const CleanRun *clean, Error *error)
 
 static bool build_network(UnitAttack *attack, int64_t unit, Error *error)
 {
-    const UnitBuilder *builder = &attack->job->builder;
+    const UnitBuilder      *builder = &attack->job->builder;
+    const ActivationSource *layer   = &attack->job->clean.layer;
+    Shape pixels = shape_4d(attack->batch, CHANNELS, layer->image_height, layer->image_width);
     if (!graph_create(&attack->graph, error) ||
-        !builder->build(builder->self, attack->graph, attack->batch, unit, &attack->network, error))
+        !builder->build(builder->self, attack->graph, pixels, unit, &attack->network, error))
         return false;
     Graph *graph = attack->graph;
     Shape  maps  = graph_shape(graph, attack->network.layer);
