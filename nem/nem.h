@@ -93,8 +93,9 @@ typedef struct ProbeLabel {
 } ProbeLabel;
 
 typedef struct ProbeItem {
-    int32_t label; // whole-image label (0 possible), or -1: a label map
-    int32_t path;  // offset into ProbeSet.text of its path below images/, when label is -1
+    int32_t label;    // whole-image label (0 possible), or -1: a label map
+    int32_t path;     // offset into ProbeSet.text of its path below images/, when label is -1
+    int32_t category; // whose column it stands in
 } ProbeItem;
 
 typedef struct ProbeImage {
@@ -117,6 +118,7 @@ typedef struct ProbeSet {
     ProbeImage *images;
     ProbeItem  *items;
     char       *text; // the paths, zero-terminated, one after another
+    bool        is_whole; // all categories, no limit: the tables' counts can be checked
 } ProbeSet;
 
 typedef struct ProbeRequest {

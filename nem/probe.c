@@ -176,10 +176,11 @@ static int32_t keep_text(IndexReader *reader, const char *text, size_t length)
     return (int32_t)offset;
 }
 
-static bool read_item(IndexReader *reader, int64_t row, const char *text, size_t length)
+static bool read_item(IndexReader *reader, int64_t row, int category, const char *text,
+                      size_t length)
 {
     ProbeSet *probe = reader->probe;
-    ProbeItem item  = {.label = -1};
+    ProbeItem item  = {.label = -1, .category = category};
     if (strspn(text, "0123456789") >= length) {
         int64_t number = 0;
         for (size_t i = 0; i < length && number < probe->label_count; i++)
@@ -211,7 +212,7 @@ static bool read_items(IndexReader *reader, int64_t row, bool *has_label)
         const char *text = csv_text(reader->csv, row, reader->category[category]);
         while (*text) {
             size_t length = strcspn(text, ";");
-            if (length > 0 && !read_item(reader, row, text, length))
+            if (length > 0 && !read_item(reader, row, category, text, length))
                 return false;
             if (length > 0)
                 *has_label |= reader->probe->items[reader->item_count - 1].label != 0;
@@ -318,7 +319,8 @@ bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, 
         probe_close(&probe);
         return false;
     }
-    *out = probe;
+    probe.is_whole = !request->categories && !request->without && request->limit == 0;
+    *out           = probe;
     return true;
 }
 
