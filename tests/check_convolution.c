@@ -1,0 +1,360 @@
+/* tests/check_convolution.c - the convolution triangle against plain loops in double, on every
+ * instruction set; the plan against itself without fusion, without reuse and with other threads. */
+#include "test.h"
+#include "../engine/conv.h"
+#include "../engine/parallel.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void fill(real *to, int64_t count, uint64_t stream, bool whole)
+{
+    Random random = random_stream(test_seed() + stream, "convolution");
+    for (int64_t i = 0; i < count; i++)
+        to[i] = whole ? (real)((int)random_below(&random, 7) - 3)
+                      : (real)random_unit(random_word(&random)) * 2 - 1;
+}
+
+/* ---- reference: the definition, and the sum of magnitudes its error bound needs ---------------------- */
+
+typedef struct Sum {
+    double value, magnitude;
+} Sum;
+
+static Sum forward_at(const ConvShape *s, const real *x, const real *w, int64_t n, int64_t k, int64_t i,
+                      int64_t j)
+{
+    Sum sum = {0, 0};
+    for (int64_t c = 0; c < s->c; c++)
+        for (int64_t r = 0; r < s->r; r++)
+            for (int64_t q = 0; q < s->s; q++) {
+                int64_t y = i * s->stride - s->pad + r, z = j * s->stride - s->pad + q;
+                if (y < 0 || y >= s->h || z < 0 || z >= s->w)
+                    continue;
+                double term = (double)x[((n * s->c + c) * s->h + y) * s->w + z] *
+                              (double)w[((k * s->c + c) * s->r + r) * s->s + q];
+                sum.value += term;
+                sum.magnitude += fabs(term);
+            }
+    return sum;
+}
+
+static Sum input_at(const ConvShape *s, const real *gy, const real *w, int64_t n, int64_t c, int64_t y,
+                    int64_t z)
+{
+    Sum sum = {0, 0};
+    for (int64_t k = 0; k < s->k; k++)
+        for (int64_t r = 0; r < s->r; r++)
+            for (int64_t q = 0; q < s->s; q++) {
+                int64_t i = y + s->pad - r, j = z + s->pad - q;
+                if (i < 0 || j < 0 || i % s->stride || j % s->stride || i / s->stride >= s->oh ||
+                    j / s->stride >= s->ow)
+                    continue;
+                double term = (double)gy[((n * s->k + k) * s->oh + i / s->stride) * s->ow + j / s->stride] *
+                              (double)w[((k * s->c + c) * s->r + r) * s->s + q];
+                sum.value += term;
+                sum.magnitude += fabs(term);
+            }
+    return sum;
+}
+
+static Sum weight_at(const ConvShape *s, const real *x, const real *gy, int64_t k, int64_t c, int64_t r,
+                     int64_t q)
+{
+    Sum sum = {0, 0};
+    for (int64_t n = 0; n < s->n; n++)
+        for (int64_t i = 0; i < s->oh; i++)
+            for (int64_t j = 0; j < s->ow; j++) {
+                int64_t y = i * s->stride - s->pad + r, z = j * s->stride - s->pad + q;
+                if (y < 0 || y >= s->h || z < 0 || z >= s->w)
+                    continue;
+                double term = (double)x[((n * s->c + c) * s->h + y) * s->w + z] *
+                              (double)gy[((n * s->k + k) * s->oh + i) * s->ow + j];
+                sum.value += term;
+                sum.magnitude += fabs(term);
+            }
+    return sum;
+}
+
+static const ConvShape shapes[] = {
+    // n  c   h   w   k  r  s oh ow stride pad
+    {1, 3, 9, 11, 5, 3, 3, 0, 0, 1, 1},   {2, 17, 14, 14, 9, 3, 3, 0, 0, 1, 1},
+    {3, 16, 7, 7, 33, 3, 3, 0, 0, 1, 1},  {1, 20, 4, 70, 8, 3, 3, 0, 0, 1, 1},
+    {1, 16, 13, 6, 4, 3, 3, 0, 0, 1, 0},  {2, 18, 5, 5, 3, 3, 3, 0, 0, 1, 2},
+    {1, 3, 23, 20, 8, 7, 7, 0, 0, 2, 3},  {2, 5, 12, 9, 6, 3, 3, 0, 0, 2, 1},
+    {2, 40, 9, 9, 21, 1, 1, 0, 0, 1, 0},  {1, 6, 9, 10, 7, 1, 1, 0, 0, 2, 0},
+    {1, 3, 31, 31, 4, 11, 11, 0, 0, 4, 2}, {1, 4, 6, 7, 3, 5, 5, 0, 0, 1, 2},
+    {1, 2, 8, 8, 2, 2, 2, 0, 0, 3, 0},    {1, 64, 16, 16, 70, 3, 3, 0, 0, 1, 1},
+    {1, 32, 3, 3, 1, 3, 3, 0, 0, 1, 1},
+};
+
+static ConvShape completed(ConvShape s)
+{
+    s.oh = (s.h + 2 * s.pad - s.r) / s.stride + 1;
+    s.ow = (s.w + 2 * s.pad - s.s) / s.stride + 1;
+    return s;
+}
+
+/* Largest error in units of the bound's sum of magnitudes. */
+static double worst(const ConvShape *s, ConvSide side, ConvMethod method, bool whole)
+{
+    int64_t from_count = side == CONV_FORWARD ? s->n * s->c * s->h * s->w : s->n * s->k * s->oh * s->ow;
+    int64_t to_count   = side == CONV_FORWARD ? s->n * s->k * s->oh * s->ow : s->n * s->c * s->h * s->w;
+    int64_t w_count    = s->k * s->c * s->r * s->s;
+    real   *from = memory_new((size_t)from_count, sizeof(real), NULL);
+    real   *to = memory_new((size_t)to_count, sizeof(real), NULL);
+    real   *w = memory_new((size_t)w_count, sizeof(real), NULL);
+    real   *prepared = memory_new(conv_prepared_size(s, side, method), sizeof(real), NULL);
+    real   *scratch = memory_new(conv_scratch_size(s, side, method, parallel_threads()), sizeof(real), NULL);
+    double  most = 0;
+    fill(from, from_count, 1, whole);
+    fill(w, w_count, 2, whole);
+    conv_prepare(s, side, method, w, prepared);
+    conv_run(s, side, method, prepared, from, to, &(ConvFinish){0}, scratch);
+    int64_t channels = side == CONV_FORWARD ? s->k : s->c, h = side == CONV_FORWARD ? s->oh : s->h,
+            width = side == CONV_FORWARD ? s->ow : s->w;
+    for (int64_t at = 0; at < to_count; at++) {
+        int64_t z = at % width, y = at / width % h, c = at / (width * h) % channels,
+                n = at / (width * h * channels);
+        Sum     sum = side == CONV_FORWARD ? forward_at(s, from, w, n, c, y, z)
+                                           : input_at(s, from, w, n, c, y, z);
+        double  error = fabs((double)to[at] - sum.value);
+        if (!(error <= most * sum.magnitude))
+            most = sum.magnitude > 0 ? error / sum.magnitude : 1e9;
+    }
+    memory_free(from);
+    memory_free(to);
+    memory_free(w);
+    memory_free(prepared);
+    memory_free(scratch);
+    return most;
+}
+
+static double epsilon(void)
+{
+    return sizeof(real) == sizeof(float) ? (double)FLT_EPSILON : DBL_EPSILON;
+}
+
+/* Small integers make every sum exact in any order, so the direct path must be exact. */
+static void direct_is_exact_on_integers(void)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (ConvSide side = CONV_FORWARD; side <= CONV_INPUT_GRADIENT; side++) {
+            ConvShape s = completed(shapes[i]);
+            if (!CHECK(worst(&s, side, CONV_DIRECT, true) == 0))
+                printf("  shape %zu, side %d\n", i, (int)side);
+        }
+}
+
+static void direct_is_within_its_bound(void)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (ConvSide side = CONV_FORWARD; side <= CONV_INPUT_GRADIENT; side++) {
+            ConvShape s     = completed(shapes[i]);
+            double    depth = (double)((side == CONV_FORWARD ? s.c : s.k) * s.r * s.s);
+            CHECK_CLOSE(worst(&s, side, CONV_DIRECT, false), 0, (depth + 4) * epsilon());
+        }
+}
+
+/* The transforms mix a tile, so their error is relative to the tile and not to one sum: 3e-5 of the
+ * magnitudes in float (measured: below 4e-6), the same number of units in double. */
+static void winograd_is_within_its_bound(void)
+{
+    double most = 0;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (ConvSide side = CONV_FORWARD; side <= CONV_INPUT_GRADIENT; side++) {
+            ConvShape s = completed(shapes[i]);
+            if (conv_choose(CONV_WINOGRAD, &s, side) != CONV_WINOGRAD)
+                continue;
+            double error = worst(&s, side, CONV_WINOGRAD, false);
+            CHECK_CLOSE(error, 0, 3e-5 * epsilon() / (double)FLT_EPSILON);
+            most = error > most ? error : most;
+        }
+    printf("  largest error of Winograd: %.2g of the magnitudes\n", most);
+}
+
+static void weight_gradient_is_exact_on_integers(void)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        ConvShape s = completed(shapes[i]);
+        int64_t   x_count = s.n * s.c * s.h * s.w, y_count = s.n * s.k * s.oh * s.ow;
+        int64_t   w_count = s.k * s.c * s.r * s.s;
+        real     *x = memory_new((size_t)x_count, sizeof(real), NULL);
+        real     *gy = memory_new((size_t)y_count, sizeof(real), NULL);
+        real     *gw = memory_new((size_t)w_count, sizeof(real), NULL);
+        real *scratch = memory_new(conv_weight_scratch_size(&s, parallel_threads()), sizeof(real), NULL);
+        fill(x, x_count, 1, true);
+        fill(gy, y_count, 2, true);
+        conv_weight_run(&s, x, gy, gw, scratch);
+        bool equal = true;
+        for (int64_t at = 0; at < w_count; at++) {
+            Sum sum = weight_at(&s, x, gy, at / (s.s * s.r * s.c), at / (s.s * s.r) % s.c,
+                                at / s.s % s.r, at % s.s);
+            equal   = equal && (double)gw[at] == sum.value;
+        }
+        if (!CHECK(equal))
+            printf("  shape %zu\n", i);
+        memory_free(x);
+        memory_free(gy);
+        memory_free(gw);
+        memory_free(scratch);
+    }
+}
+
+/* ---- plans ---------------------------------------------------------------------------------------------- */
+
+typedef struct Built {
+    Graph *graph;
+    NodeId image, outputs[3];
+    real  *weights[4];
+} Built;
+
+/* conv-bias-relu, pool, residual block, gradient: everything the plan fuses and reuses. */
+static void build(Built *b, int64_t batch)
+{
+    static const int64_t counts[4] = {24 * 3 * 9, 24, 24 * 24 * 9, 24};
+    graph_create(&b->graph, NULL);
+    Graph *g = b->graph;
+    for (int i = 0; i < 4; i++) {
+        b->weights[i] = memory_new((size_t)counts[i], sizeof(real), NULL);
+        fill(b->weights[i], counts[i], 10 + (uint64_t)i, false);
+    }
+    NodeId w1 = op_parameter(g, shape_4d(24, 3, 3, 3), b->weights[0]);
+    NodeId b1 = op_parameter(g, shape_1d(24), b->weights[1]);
+    NodeId w2 = op_parameter(g, shape_4d(24, 24, 3, 3), b->weights[2]);
+    NodeId b2 = op_parameter(g, shape_1d(24), b->weights[3]);
+    b->image  = op_input(g, shape_4d(batch, 3, 20, 22), "image");
+    NodeId x  = op_relu(g, op_bias(g, op_conv2d(g, b->image, w1, 1, 1), b1));
+    x         = op_maxpool(g, x, 2, 2, 0);
+    NodeId y  = op_bias(g, op_conv2d(g, x, w2, 1, 1), b2);
+    y         = op_relu(g, op_add(g, y, x));
+    graph_name(g, y, "block");
+    NodeId one    = op_channel(g, y, 5);
+    NodeId square = op_dot(g, y, y);
+    graph_gradient(g, square, &b->image, 1, &b->outputs[0]);
+    b->outputs[1] = y;
+    b->outputs[2] = one;
+}
+
+static void unbuild(Built *b)
+{
+    graph_destroy(b->graph);
+    for (int i = 0; i < 4; i++)
+        memory_free(b->weights[i]);
+}
+
+/* Runs with the given options and threads; returns the concatenated outputs. */
+static real *run(int64_t batch, const PlanOptions *options, int threads, int64_t *count)
+{
+    Built b;
+    Plan *plan  = NULL;
+    Error error = {0};
+    build(&b, batch);
+    parallel_set_threads(threads);
+    real *all = NULL;
+    if (!CHECK(plan_create(&plan, b.graph, b.outputs, 3, options, &error)))
+        printf("  %s\n", error.message);
+    else {
+        fill(plan_input(plan, b.image), batch * 3 * 20 * 22, 3, false);
+        plan_run(plan);
+        plan_run(plan); // a second run must not see the first
+        *count = 0;
+        for (int i = 0; i < 3; i++)
+            *count += shape_elements(graph_shape(b.graph, b.outputs[i]));
+        all        = memory_new((size_t)*count, sizeof(real), NULL);
+        int64_t at = 0;
+        for (int i = 0; i < 3; i++) {
+            int64_t size = shape_elements(graph_shape(b.graph, b.outputs[i]));
+            memcpy(all + at, plan_output(plan, b.outputs[i]), (size_t)size * sizeof(real));
+            at += size;
+        }
+    }
+    plan_destroy(plan);
+    unbuild(&b);
+    parallel_set_threads(0);
+    return all;
+}
+
+static void plans_agree_bit_for_bit(void)
+{
+    int64_t     count = 0;
+    PlanOptions variants[] = {{.no_fuse = true}, {.no_reuse = true}, {.no_fuse = true, .no_reuse = true}};
+    real       *wanted     = run(3, NULL, 1, &count);
+    REQUIRE(wanted);
+    for (int i = 0; i < 3; i++) {
+        real *found = run(3, &variants[i], 1, &count);
+        CHECK(found && !memcmp(found, wanted, (size_t)count * sizeof(real)));
+        memory_free(found);
+    }
+    for (int threads = 2; threads <= 8; threads += 3) {
+        real *found = run(3, NULL, threads, &count);
+        CHECK(found && !memcmp(found, wanted, (size_t)count * sizeof(real)));
+        memory_free(found);
+    }
+    memory_free(wanted);
+}
+
+/* One unit alone, and any batch, give the bits of the whole layer. */
+static void channel_and_batch_change_no_bit(void)
+{
+    int64_t count3 = 0, count1 = 0;
+    real   *three = run(3, NULL, 2, &count3), *one = run(1, NULL, 2, &count1);
+    REQUIRE(three && one);
+    int64_t plane = 10 * 11, image = 3 * 20 * 22, layer = 24 * plane;
+    const real *block = three + 3 * image, *channel = block + 3 * layer;
+    for (int64_t n = 0; n < 3; n++)
+        CHECK(!memcmp(block + n * layer + 5 * plane, channel + n * plane, (size_t)plane * sizeof(real)));
+    CHECK(!memcmp(one + image, block, (size_t)layer * sizeof(real))); // same first image
+    memory_free(three);
+    memory_free(one);
+}
+
+static void graphs_say_what_does_not_fit(void)
+{
+    Graph *g = NULL;
+    Error  error = {0};
+    REQUIRE(graph_create(&g, NULL));
+    NodeId x = op_input(g, shape_4d(1, 3, 8, 8), "x"), w = op_input(g, shape_4d(4, 5, 3, 3), "w");
+    CHECK(op_conv2d(g, x, w, 1, 1) == NODE_NONE);
+    CHECK(op_relu(g, x) == NODE_NONE); // sticky
+    CHECK(!graph_check(g, &error) && error.code == ERROR_DATA);
+    CHECK_TEXT(error.message, "convolution: image 1x3x8x8 and kernel 4x5x3x3 do not fit (stride 1, pad 1)");
+    graph_destroy(g);
+    REQUIRE(graph_create(&g, NULL));
+    CHECK(op_input(g, shape_4d(INT32_MAX, INT32_MAX, INT32_MAX, 2), "huge") == NODE_NONE);
+    graph_destroy(g);
+}
+
+static void plans_survive_failing_allocations(void)
+{
+    int64_t before = memory_live_blocks();
+    bool    done   = false;
+    for (int n = 1; n < 100 && !done; n++) {
+        Built b;
+        Plan *plan  = NULL;
+        Error error = {0};
+        build(&b, 1);
+        memory_fail_at(n, false);
+        done = plan_create(&plan, b.graph, b.outputs, 3, NULL, &error);
+        memory_fail_at(0, false);
+        CHECK(done || (error.code == ERROR_MEMORY && error.message[0]));
+        plan_destroy(plan);
+        unbuild(&b);
+        CHECK(memory_live_blocks() == before);
+    }
+    CHECK(done);
+}
+
+SUITE(convolution)
+{
+    RUN(direct_is_exact_on_integers);
+    RUN(direct_is_within_its_bound);
+    RUN(winograd_is_within_its_bound);
+    RUN(weight_gradient_is_exact_on_integers);
+    RUN(plans_agree_bit_for_bit);
+    RUN(channel_and_batch_change_no_bit);
+    RUN(graphs_say_what_does_not_fit);
+    RUN(plans_survive_failing_allocations);
+}
