@@ -1,0 +1,191 @@
+/* tests/test_run_folder.c - refused, resumed, overwritten, abandoned: never half a finished run. */
+#include "../cli/run_folder.h"
+#include "../engine/file.h"
+#include "test.h"
+
+#include <string.h>
+
+static Settings run_settings(const char *path, bool overwrite, bool resume)
+{
+    return (Settings){.out = path, .overwrite = overwrite, .resume = resume, .quiet = true};
+}
+
+// A finished run with the setting std = value.
+static bool finish_run(const char *path, const char *value)
+{
+    RunFolder  folder   = {0};
+    Identity   identity = {0};
+    JsonWriter json     = {0};
+    Settings   settings = run_settings(path, true, false);
+    identity_text(&identity, "std", value);
+    json_open_object(&json, NULL);
+    identity_write(&json, &identity);
+    json_close(&json);
+    bool ok = json_finish(&json, NULL) && run_folder_claim(&folder, &settings, NULL) &&
+              run_folder_begin(&folder, NULL) && run_folder_finish(&folder, &json, NULL);
+    identity_free(&identity);
+    json_discard(&json);
+    return ok;
+}
+
+static char *path_in(const char *name)
+{
+    static char slots[4][LIMIT_PATH];
+    static int  next;
+    char       *path = slots[next++ % 4];
+    path_join(path, test_folder(), name, NULL);
+    return path;
+}
+
+static void an_existing_run_is_refused(void)
+{
+    const char *path     = path_in("run");
+    RunFolder   folder   = {0};
+    Settings    settings = run_settings(path, false, false);
+    Error       error    = {0};
+    REQUIRE(finish_run(path, "1"));
+    CHECK(!run_folder_claim(&folder, &settings, &error));
+    CHECK(error.code == ERROR_CREATE && strstr(error.message, "--overwrite"));
+}
+
+static void an_empty_folder_is_taken(void)
+{
+    const char *path     = path_in("run");
+    RunFolder   folder   = {0};
+    Settings    settings = run_settings(path, false, false);
+    REQUIRE(folder_create(path, NULL));
+    CHECK(run_folder_claim(&folder, &settings, NULL));
+    run_folder_abandon(&folder);
+    CHECK(!folder_exists(path));
+}
+
+static void a_file_is_no_run_folder(void)
+{
+    const char *path   = path_in("file");
+    RunFolder   folder = {0};
+    REQUIRE(file_publish(path, "x", 1, NULL));
+    for (int mode = 0; mode < 3; mode++) {
+        Settings settings = run_settings(path, mode == 1, mode == 2);
+        Error    error    = {0};
+        CHECK(!run_folder_claim(&folder, &settings, &error) && error.code == ERROR_CREATE);
+    }
+    CHECK(file_exists(path));
+}
+
+static void a_failed_run_leaves_no_folder(void)
+{
+    const char *path     = path_in("run");
+    RunFolder   folder   = {0};
+    Settings    settings = run_settings(path, false, false);
+    REQUIRE(run_folder_claim(&folder, &settings, NULL));
+    CHECK(folder_exists(path));
+    run_folder_abandon(&folder);
+    CHECK(!folder_exists(path));
+}
+
+static void abandoning_keeps_what_is_in_the_folder(void)
+{
+    const char *path     = path_in("run");
+    RunFolder   folder   = {0};
+    Settings    settings = run_settings(path, false, false);
+    REQUIRE(run_folder_claim(&folder, &settings, NULL));
+    char name[LIMIT_PATH];
+    REQUIRE(path_join(name, path, "notes.txt", NULL) && file_publish(name, "x", 1, NULL));
+    run_folder_abandon(&folder);
+    CHECK(file_exists(name));
+}
+
+static void resuming_a_finished_run_has_nothing_to_do(void)
+{
+    const char *path     = path_in("run");
+    RunFolder   folder   = {0};
+    Identity    identity = {0};
+    Settings    settings = run_settings(path, false, true);
+    REQUIRE(finish_run(path, "0.02"));
+    identity_text(&identity, "std", "0.02");
+    REQUIRE(run_folder_claim(&folder, &settings, NULL));
+    CHECK(run_folder_compare(&folder, &settings, &identity, NULL));
+    CHECK(folder.is_done && !folder.has_checkpoint);
+    identity_free(&identity);
+}
+
+static void resuming_with_other_settings_is_refused(void)
+{
+    const char *path     = path_in("run");
+    RunFolder   folder   = {0};
+    Identity    identity = {0};
+    Settings    settings = run_settings(path, false, true);
+    Error       error    = {0};
+    REQUIRE(finish_run(path, "0.02"));
+    identity_text(&identity, "std", "0.05");
+    REQUIRE(run_folder_claim(&folder, &settings, NULL));
+    CHECK(!run_folder_compare(&folder, &settings, &identity, &error));
+    CHECK(error.code == ERROR_CREATE && strstr(error.message, "std was '0.02', now it is '0.05'"));
+    identity_free(&identity);
+}
+
+static void a_checkpoint_belongs_to_its_settings(void)
+{
+    const char *path = path_in("run");
+    char        rows[LIMIT_PATH];
+    Settings    settings = run_settings(path, false, true);
+    Identity    identity = {0}, other = {0};
+    RunFolder   folder   = {0};
+    identity_text(&identity, "std", "1");
+    identity_text(&other, "std", "2");
+    REQUIRE(run_folder_claim(&folder, &settings, NULL) && run_folder_begin(&folder, NULL));
+    REQUIRE(run_folder_mark_unfinished(&folder, &identity, NULL));
+    REQUIRE(path_join(rows, path, "changes.csv", NULL) && file_publish(rows, "x", 1, NULL));
+    REQUIRE(run_folder_claim(&folder, &settings, NULL));
+    CHECK(run_folder_compare(&folder, &settings, &identity, NULL));
+    CHECK(folder.has_checkpoint && !folder.is_done);
+    CHECK(run_folder_begin(&folder, NULL) && file_exists(rows));
+    CHECK(!run_folder_compare(&folder, &settings, &other, NULL));
+    Json json = {0};
+    CHECK(!run_folder_read(path, &json, NULL)); // not a finished run
+    identity_free(&identity);
+    identity_free(&other);
+}
+
+static void overwriting_removes_the_old_results_first(void)
+{
+    const char *path = path_in("run");
+    char        rows[LIMIT_PATH], notes[LIMIT_PATH], document[LIMIT_PATH];
+    Settings    settings = run_settings(path, true, false);
+    RunFolder   folder   = {0};
+    REQUIRE(finish_run(path, "1"));
+    REQUIRE(path_join(rows, path, "tally.csv", NULL) && file_publish(rows, "x", 1, NULL));
+    REQUIRE(path_join(notes, path, "notes.txt", NULL) && file_publish(notes, "x", 1, NULL));
+    REQUIRE(path_join(document, path, "run.json", NULL));
+    REQUIRE(run_folder_claim(&folder, &settings, NULL));
+    CHECK(file_exists(document) && file_exists(rows)); // untouched until results are there
+    REQUIRE(run_folder_begin(&folder, NULL));
+    CHECK(!file_exists(document) && !file_exists(rows) && file_exists(notes));
+}
+
+static void a_damaged_run_json_is_told(void)
+{
+    const char *path = path_in("run");
+    char        document[LIMIT_PATH];
+    Json        json  = {0};
+    Error       error = {0};
+    REQUIRE(finish_run(path, "1"));
+    REQUIRE(path_join(document, path, "run.json", NULL) && file_publish(document, "{", 1, NULL));
+    CHECK(!run_folder_read(path, &json, &error) && error.code == ERROR_DATA);
+    error = (Error){0};
+    CHECK(!run_folder_read(path_in("none"), &json, &error) && error.code == ERROR_NOT_FOUND);
+}
+
+SUITE(run_folder)
+{
+    RUN(an_existing_run_is_refused);
+    RUN(an_empty_folder_is_taken);
+    RUN(a_file_is_no_run_folder);
+    RUN(a_failed_run_leaves_no_folder);
+    RUN(abandoning_keeps_what_is_in_the_folder);
+    RUN(resuming_a_finished_run_has_nothing_to_do);
+    RUN(resuming_with_other_settings_is_refused);
+    RUN(a_checkpoint_belongs_to_its_settings);
+    RUN(overwriting_removes_the_old_results_first);
+    RUN(a_damaged_run_json_is_told);
+}
