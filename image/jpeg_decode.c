@@ -312,8 +312,7 @@ static bool segment_next(const Jpeg *jpeg, const uint8_t *data, size_t size, siz
                     jpeg->name, size);
     *segment = (Segment){.marker = data[*at + 1]};
     *at += 2;
-    if (segment->marker == MARKER_EOI || segment->marker == 0x01 ||
-        (segment->marker >= MARKER_RST0 && segment->marker <= MARKER_RST7))
+    if (segment->marker == 0x01 || (segment->marker >= MARKER_RST0 && segment->marker <= MARKER_EOI))
         return true; // markers without content
     size_t length = size - *at >= 2 ? (size_t)load_be16(data + *at) : 0;
     if (length < 2 || length > size - *at)
@@ -361,8 +360,8 @@ static bool segments_read(Jpeg *jpeg, const uint8_t *data, size_t size, Error *e
             if ((segment.marker > MARKER_SOF2 && segment.marker <= 0xCF) ||
                 segment.marker == MARKER_SOI)
                 return fail(error, ERROR_DATA,
-                            "%s: marker %02x: lossless, hierarchical and arithmetic coding are not "
-                            "supported",
+                            "%s: marker %02x: only one sequential or progressive picture with "
+                            "Huffman coding is supported",
                             jpeg->name, segment.marker);
             application_read(jpeg, &segment);
         }
