@@ -1,0 +1,163 @@
+/* tests/test_storage.c - what the network sees of a stored image: truncation, JPEG, kept files. */
+#include "test.h"
+#include "../attack/attack.h"
+#include "../engine/file.h"
+#include "../image/image.h"
+#include "../nem/npy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHANNELS = 3, SIDE = 16, PLANE = SIDE * SIDE, SIZE = CHANNELS * PLANE };
+
+// Smooth and different in every channel, with values between the 8-bit levels.
+static void draw(float *planes)
+{
+    for (int c = 0; c < CHANNELS; c++) {
+        for (int i = 0; i < PLANE; i++)
+            planes[c * PLANE + i] = ((float)(i % SIDE * 9 + i / SIDE * 5 + c * 20) + 0.75f) / 255;
+    }
+}
+
+// Section 15, vector 6: truncation of 255 (v / 255) gives v back, for every byte.
+static void every_level_survives_truncation(void)
+{
+    float planes[SIZE], before[SIZE];
+    for (int i = 0; i < SIZE; i++)
+        planes[i] = before[i] = (float)(i % 256) / 255.0f;
+    REQUIRE(store_image(STORE_PNG8, SIDE, SIDE, planes, NULL, NULL));
+    CHECK(memcmp(planes, before, sizeof planes) == 0);
+}
+
+static void bytes_are_truncated_not_rounded(void)
+{
+    float planes[SIZE];
+    for (int i = 0; i < SIZE; i++)
+        planes[i] = ((float)(i % 255) + 0.99f) / 255;
+    REQUIRE(store_image(STORE_PNG8, SIDE, SIDE, planes, NULL, NULL));
+    int wrong = 0;
+    for (int i = 0; i < SIZE; i++)
+        wrong += planes[i] != (float)(i % 255) / 255.0f;
+    CHECK(wrong == 0);
+    for (int i = 0; i < SIZE; i++)
+        planes[i] = 1;
+    REQUIRE(store_image(STORE_PNG8, SIDE, SIDE, planes, NULL, NULL));
+    CHECK(planes[0] == 1 && planes[SIZE - 1] == 1);
+}
+
+static void float_storage_changes_nothing(void)
+{
+    float planes[SIZE], before[SIZE];
+    draw(planes);
+    memcpy(before, planes, sizeof planes);
+    REQUIRE(store_image(STORE_FLOAT, SIDE, SIDE, planes, NULL, NULL));
+    CHECK(memcmp(planes, before, sizeof planes) == 0);
+}
+
+// The arm is: truncate, encode at quality 75 with 4:2:0, decode.
+static void jpeg_arm_is_encoder_then_decoder(void)
+{
+    float   planes[SIZE], wanted[SIZE];
+    uint8_t pixels[SIZE];
+    draw(planes);
+    for (int i = 0; i < PLANE; i++) {
+        for (int c = 0; c < CHANNELS; c++)
+            pixels[i * CHANNELS + c] = (uint8_t)(planes[c * PLANE + i] * 255.0f);
+    }
+    Image    image = {.width = SIDE, .height = SIDE, .channels = CHANNELS, .pixels = pixels};
+    Image    back  = {0};
+    uint8_t *file  = NULL;
+    size_t   size  = 0;
+    REQUIRE(jpeg_encode(&image, 75, JPEG_420, &file, &size, NULL));
+    REQUIRE(jpeg_decode(file, size, "test", &back, NULL));
+    image_to_planes(&back, wanted);
+    REQUIRE(store_image(STORE_JPEG75, SIDE, SIDE, planes, NULL, NULL));
+    CHECK(memcmp(planes, wanted, sizeof planes) == 0);
+    memory_free(file);
+    image_free(&back);
+}
+
+// The control: JPEG alone moves pixels; what it made is stored unchanged by png8.
+static void jpeg_alone_moves_pixels(void)
+{
+    float before[SIZE], after[SIZE], again[SIZE];
+    draw(before);
+    memcpy(after, before, sizeof before);
+    REQUIRE(store_image(STORE_JPEG75, SIDE, SIDE, after, NULL, NULL));
+    CHECK(planes_distance(before, after, SIZE) > 0.5f / 255);
+    CHECK(planes_distance(before, after, SIZE) < 0.2f);
+    memcpy(again, after, sizeof after);
+    REQUIRE(store_image(STORE_PNG8, SIDE, SIDE, again, NULL, NULL));
+    CHECK(memcmp(again, after, sizeof after) == 0);
+}
+
+static void distance_is_the_largest_difference(void)
+{
+    float a[4] = {0, 0.5f, 1, 0.25f}, b[4] = {0.125f, 0.5f, 0.5f, 0.5f};
+    CHECK(planes_distance(a, b, 4) == 0.5f && planes_distance(b, a, 4) == 0.5f);
+    CHECK(planes_distance(a, b, 2) == 0.125f && planes_distance(a, a, 4) == 0);
+}
+
+// A kept file holds what the network saw.
+static void kept_files_read_back_as_seen(void)
+{
+    static const char *const suffix[STORE_ARMS] = {".npy", ".png", ".jpg"};
+    for (int arm = 0; arm < STORE_ARMS; arm++) {
+        float planes[SIZE], read[SIZE];
+        char  keep[LIMIT_PATH], path[LIMIT_PATH];
+        Bytes bytes = {0};
+        Image image = {0};
+        draw(planes);
+        REQUIRE(path_join(keep, test_folder(), "kept", NULL));
+        REQUIRE(store_image((StoreArm)arm, SIDE, SIDE, planes, keep, NULL));
+        snprintf(path, sizeof path, "%.4000s%s", keep, suffix[arm]);
+        if (arm == STORE_FLOAT) {
+            float *data  = NULL;
+            Shape  shape = {0};
+            REQUIRE(npy_read(path, &data, &shape, NULL));
+            CHECK(shape_equal(shape, shape_3d(CHANNELS, SIDE, SIDE)));
+            memcpy(read, data, sizeof read);
+            memory_free(data);
+        } else {
+            REQUIRE(file_read(path, LIMIT_IMAGE_FILE, &bytes, NULL));
+            REQUIRE(image_decode(bytes.data, bytes.size, path, &image, NULL));
+            REQUIRE(image.width == SIDE && image.height == SIDE && image.channels == CHANNELS);
+            image_to_planes(&image, read);
+        }
+        CHECK(memcmp(planes, read, sizeof planes) == 0);
+        bytes_close(&bytes);
+        image_free(&image);
+    }
+}
+
+static void an_unwritable_folder_is_an_error(void)
+{
+    float planes[SIZE];
+    Error error = {0};
+    draw(planes);
+    CHECK(!store_image(STORE_PNG8, SIDE, SIDE, planes, "/nowhere/at/all", &error));
+    CHECK(error.code == ERROR_CREATE || error.code == ERROR_NOT_FOUND);
+}
+
+static void defaults_follow_the_mode(void)
+{
+    StoreArm arm = STORE_FLOAT;
+    CHECK(store_arm_default(COMPAT_CORRUPT23) == STORE_JPEG75);
+    CHECK(store_arm_default(COMPAT_CLEAN) == STORE_FLOAT);
+    CHECK(store_arm_parse("png8", &arm, NULL) && arm == STORE_PNG8);
+    Error error = {0};
+    CHECK(!store_arm_parse("tiff", &arm, &error) && error.code == ERROR_USAGE);
+}
+
+SUITE(storage)
+{
+    RUN(every_level_survives_truncation);
+    RUN(bytes_are_truncated_not_rounded);
+    RUN(float_storage_changes_nothing);
+    RUN(jpeg_arm_is_encoder_then_decoder);
+    RUN(jpeg_alone_moves_pixels);
+    RUN(distance_is_the_largest_difference);
+    RUN(kept_files_read_back_as_seen);
+    RUN(an_unwritable_folder_is_an_error);
+    RUN(defaults_follow_the_mode);
+}
