@@ -323,7 +323,30 @@ NodeId op_relu(Graph *graph, NodeId x)
     return graph_append(graph, OP_RELU, x, NODE_NONE, &(OpParams){0});
 }
 
+/* The node gather(x, index) if the graph already has it. */
+static NodeId existing_gather(const Graph *graph, NodeId x, NodeId index)
+{
+    for (NodeId node = index + 1; node < graph->count; node++) {
+        const Node *n = graph_node(graph, node);
+        if (n->op == OP_GATHER && n->input[0] == x && n->input[1] == index)
+            return node;
+    }
+    return NODE_NONE;
+}
+
+/* Behind a max-pool, gate(c, scatter(y, i)) is scatter(gate(c[i], y), i): the same numbers from the
+ * pooled layer, so that the layer before the pool need not be kept for the gradient. */
 NodeId op_gate(Graph *graph, NodeId condition, NodeId x)
 {
+    if (graph->error.code == ERROR_NONE && x >= 0 && x < graph->count &&
+        graph_node(graph, x)->op == OP_SCATTER_ADD) {
+        Node   scatter = *graph_node(graph, x);
+        NodeId index   = scatter.input[1];
+        NodeId pooled  = existing_gather(graph, condition, index);
+        if (graph_node(graph, index)->op == OP_MAXPOOL_INDEX && pooled != NODE_NONE) {
+            NodeId gated = graph_append(graph, OP_GATE, pooled, scatter.input[0], &(OpParams){0});
+            return graph_append(graph, OP_SCATTER_ADD, gated, index, &scatter.params);
+        }
+    }
     return graph_append(graph, OP_GATE, condition, x, &(OpParams){0});
 }

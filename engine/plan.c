@@ -3,6 +3,7 @@
 
 #include "parallel.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ALIGN = 64 };
@@ -368,10 +369,41 @@ const real *plan_output(const Plan *plan, NodeId output)
     return plan->buffer[output];
 }
 
+void plan_run_step(const Plan *plan, int32_t step)
+{
+    op_info(plan->steps[plan->order[step]].op)->forward(&plan->calls[step]);
+}
+
 void plan_run(Plan *plan)
 {
     for (int32_t i = 0; i < plan->step_count; i++)
-        op_info(plan->steps[plan->order[i]].op)->forward(&plan->calls[i]);
+        plan_run_step(plan, i);
+}
+
+int32_t plan_step_count(const Plan *plan)
+{
+    return plan->step_count;
+}
+
+StepReport plan_step_report(const Plan *plan, int32_t step)
+{
+    const OpCall *call   = &plan->calls[step];
+    const Step   *s      = &plan->steps[plan->order[step]];
+    StepReport    report = {.flops = 0};
+    bool          conv   = s->op == OP_CONV2D || s->op == OP_CONV2D_INPUT || s->op == OP_CONV2D_WEIGHT;
+    snprintf(report.text, sizeof report.text, "%s %s%s%s%s%s%s", op_info(s->op)->name,
+             SHAPE_TEXT(call->shape), call->method == CONV_WINOGRAD ? " winograd" : "",
+             call->finish.bias ? " +bias" : "", call->finish.add ? " +add" : "",
+             call->finish.relu ? " +relu" : "", call->finish.gate ? " +gate" : "");
+    if (conv) {
+        ConvShape c  = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
+        report.flops = 2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)(c.c * c.r * c.s);
+    } else if (s->op == OP_MATMUL) {
+        Shape   a = call->in_shape[0];
+        int64_t k = a.dim[a.rank - (call->params->transpose_a ? 2 : 1)];
+        report.flops = 2.0 * (double)call->count * (double)k;
+    }
+    return report;
 }
 
 size_t plan_bytes(const Plan *plan)

@@ -31,4 +31,15 @@ typedef struct Block {
  * Largest first, into the smallest gap that fits. `order` is scratch for `count` indices. */
 size_t plan_place(Block *blocks, int32_t count, int32_t *order);
 
+/* For benches: the steps one by one. `text` says op, result shape, method and what is fused; flops
+ * counts a convolution or product as written (2 x multiplications), 0 for the rest. */
+typedef struct StepReport {
+    char   text[192];
+    double flops;
+} StepReport;
+
+int32_t    plan_step_count(const Plan *plan);
+StepReport plan_step_report(const Plan *plan, int32_t step);
+void       plan_run_step(const Plan *plan, int32_t step);
+
 #endif
