@@ -184,7 +184,7 @@ uint8_t *blob_builder_bytes(BlobBuilder *builder, size_t *size)
     put32(file + 40, (uint32_t)count);
     for (int i = 0; i < count; data += padded(list[i].bytes), i++) {
         uint8_t *entry = file + HEADER_BYTES + i * ENTRY_BYTES;
-        snprintf((char *)entry, 128, "%s", list[i].name);
+        memcpy(entry, list[i].name, sizeof list[i].name);
         put32(entry + 128, list[i].type);
         put32(entry + 132, (uint32_t)list[i].shape.rank);
         for (int d = 0; d < list[i].shape.rank; d++)

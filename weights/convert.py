@@ -35,7 +35,9 @@ def read_input(path):
         manifest = os.path.join(path, 'model.json')
         if os.path.exists(manifest):
             return 'tensorflowjs', read_tensorflowjs(manifest)
-        return 'npy', read_folder(path)
+        inner = os.path.join(path, 'weights')         # arrays beside their test data
+        has_arrays = any(name.endswith('.npy') for name in os.listdir(path))
+        return 'npy', read_folder(path if has_arrays or not os.path.isdir(inner) else inner)
     lower = path.lower()
     if lower.endswith('.json'):
         return 'tensorflowjs', read_tensorflowjs(path)
