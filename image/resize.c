@@ -42,6 +42,7 @@ static void weights_free(Weights *weights)
     memory_free(weights->values);
 }
 
+// The caller frees the weights, on failure too.
 static bool weights_make(Weights *weights, int from, int to, ResizeFilter filter, Error *error)
 {
     double (*value)(double) = filter == RESIZE_BILINEAR ? filter_bilinear : filter_bicubic;
@@ -58,7 +59,6 @@ static bool weights_make(Weights *weights, int from, int to, ResizeFilter filter
     else
         weights->values = memory_new(count, sizeof(int32_t), error);
     if (!weights->spans || !weights->values || !exact) {
-        weights_free(weights);
         memory_free(exact);
         return false;
     }

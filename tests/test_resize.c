@@ -1,0 +1,215 @@
+/* tests/test_resize.c - resize, crop and conversion against Pillow's answers. */
+#include "test.h"
+#include "pictures.h"
+#include "../engine/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void resize_known_answers(void) // Image.resize of Pillow 9.4
+{
+    static const struct {
+        int          width, height, channels, to_width, to_height;
+        ResizeFilter filter;
+        uint32_t     pixels;
+    } answers[] = {
+        {20, 30, 3, 10, 15, RESIZE_BILINEAR, 0x25160777},
+        {20, 30, 3, 41, 17, RESIZE_BILINEAR, 0x2dd9100a},
+        {256, 192, 3, 224, 224, RESIZE_BILINEAR, 0xec18875a},
+        {7, 5, 1, 64, 48, RESIZE_BICUBIC, 0x7ac2ca60},
+        {100, 80, 3, 33, 27, RESIZE_BICUBIC, 0x0c5ff26c},
+        {1, 1, 3, 9, 4, RESIZE_BICUBIC, 0x83d1f7f3},
+        {13, 11, 1, 13, 40, RESIZE_BICUBIC, 0x1ccb2b9b},
+        {50, 60, 3, 50, 7, RESIZE_BILINEAR, 0xd54a92d4},
+        {31, 1, 1, 4, 1, RESIZE_BICUBIC, 0x2d86b5bf},
+        {640, 3, 3, 1, 1, RESIZE_BILINEAR, 0xd1eaceaa},
+    };
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        Image from = picture_make(answers[i].width, answers[i].height, answers[i].channels);
+        Image to   = {0};
+        REQUIRE(image_resize(&from, answers[i].to_width, answers[i].to_height, answers[i].filter,
+                             &to, NULL));
+        CHECK(to.width == answers[i].to_width && to.height == answers[i].to_height);
+        CHECK(picture_digest(&to) == answers[i].pixels);
+        image_free(&from);
+        image_free(&to);
+    }
+}
+
+static const char *const PILLOW_SCRIPT =
+    "import sys\n"
+    "from PIL import Image\n"
+    "folder = sys.argv[1]\n"
+    "for line in open(folder + '/cases'):\n"
+    "    case, w, h, c, tw, th, f = map(int, line.split())\n"
+    "    mode = 'RGB' if c == 3 else 'L'\n"
+    "    data = open('%s/%d' % (folder, case), 'rb').read()\n"
+    "    image = Image.frombytes(mode, (w, h), data)\n"
+    "    image = image.resize((tw, th), Image.BICUBIC if f else Image.BILINEAR)\n"
+    "    open('%s/%d.out' % (folder, case), 'wb').write(image.tobytes())\n";
+
+static void resize_equals_pillow_on_random_pictures(void)
+{
+    enum { CASES = 150 };
+    static Image results[CASES];
+    char         path[LIMIT_PATH], command[2 * LIMIT_PATH];
+    Random       random = random_stream(test_seed(), "resize");
+    if (system("/usr/bin/python3 -c 'from PIL import Image' 2>/dev/null"))
+        SKIP("Python with Pillow is not installed");
+    snprintf(path, sizeof path, "%s/script.py", test_folder());
+    CHECK(file_publish(path, PILLOW_SCRIPT, strlen(PILLOW_SCRIPT), NULL));
+    snprintf(path, sizeof path, "%s/cases", test_folder());
+    FILE *cases = fopen(path, "w");
+    REQUIRE(cases != NULL);
+    for (int i = 0; i < CASES; i++) {
+        int          side[4];
+        ResizeFilter filter = random_below(&random, 2) ? RESIZE_BICUBIC : RESIZE_BILINEAR;
+        for (int k = 0; k < 4; k++)
+            side[k] = 1 + (int)random_below(&random, random_below(&random, 2) ? 300 : 20);
+        Image from = picture_random(&random, side[0], side[1], random_below(&random, 3) ? 3 : 1);
+        CHECK(image_resize(&from, side[2], side[3], filter, &results[i], NULL));
+        fprintf(cases, "%d %d %d %d %d %d %d\n", i, side[0], side[1], from.channels, side[2],
+                side[3], filter == RESIZE_BICUBIC);
+        snprintf(path, sizeof path, "%s/%d", test_folder(), i);
+        CHECK(file_publish(path, from.pixels, picture_bytes(&from), NULL));
+        image_free(&from);
+    }
+    fclose(cases);
+    snprintf(command, sizeof command, "/usr/bin/python3 -W ignore %s/script.py %s", test_folder(),
+             test_folder());
+    CHECK(system(command) == 0);
+    for (int i = 0; i < CASES; i++) {
+        Bytes wanted = {0};
+        snprintf(path, sizeof path, "%s/%d.out", test_folder(), i);
+        CHECK(file_read(path, LIMIT_IMAGE_FILE, &wanted, NULL));
+        CHECK(wanted.size == picture_bytes(&results[i]) &&
+              !memcmp(wanted.data, results[i].pixels, wanted.size));
+        bytes_close(&wanted);
+        image_free(&results[i]);
+    }
+}
+
+static void same_size_is_a_copy(void)
+{
+    Image from = picture_make(9, 7, 4), to = {0};
+    REQUIRE(image_resize(&from, 9, 7, RESIZE_BICUBIC, &to, NULL));
+    CHECK(pictures_equal(&from, &to) && from.pixels != to.pixels);
+    image_free(&from);
+    image_free(&to);
+}
+
+static void flat_stays_flat(void) // rounded weights must sum to one
+{
+    for (int to = 1; to < 60; to += 7)
+        for (int filter = 0; filter < 2; filter++) {
+            Image from = picture_make(37, 23, 1), result = {0};
+            memset(from.pixels, 201, picture_bytes(&from));
+            REQUIRE(image_resize(&from, to, 61 - to, (ResizeFilter)filter, &result, NULL));
+            for (size_t i = 0; i < picture_bytes(&result); i++)
+                CHECK(result.pixels[i] == 201);
+            image_free(&from);
+            image_free(&result);
+        }
+}
+
+static void bad_sizes_are_refused(void)
+{
+    Image from = picture_make(5, 4, 3), to = {0};
+    Error error = {0};
+    CHECK(!image_resize(&from, 0, 4, RESIZE_BILINEAR, &to, &error) && error.code == ERROR_USAGE);
+    CHECK(!image_resize(&from, 4, -1, RESIZE_BILINEAR, &to, NULL));
+    CHECK(!image_resize(&from, 65535, 65535, RESIZE_BILINEAR, &to, NULL));
+    CHECK(!image_crop(&from, -1, 0, 2, 2, &to, NULL) && !image_crop(&from, 4, 0, 2, 2, &to, NULL));
+    CHECK(!image_crop(&from, 0, 3, 2, 2, &to, NULL) && !image_crop(&from, 0, 0, 0, 2, &to, NULL));
+    CHECK(!image_crop(&from, 2, 0, INT32_MAX, 2, &to, NULL) && !to.pixels);
+    image_free(&from);
+}
+
+static void crop_takes_the_rectangle(void)
+{
+    Image from = picture_make(11, 8, 3), to = {0};
+    REQUIRE(image_crop(&from, 3, 2, 5, 6, &to, NULL));
+    REQUIRE(to.width == 5 && to.height == 6);
+    for (int y = 0; y < 6; y++)
+        for (int i = 0; i < 15; i++)
+            CHECK(to.pixels[y * 15 + i] == from.pixels[(y + 2) * 33 + 9 + i]);
+    image_free(&from);
+    image_free(&to);
+}
+
+static void memory_failures_are_clean(void)
+{
+    int64_t blocks = memory_live_blocks();
+    Image   from   = picture_make(11, 8, 3);
+    bool    done   = false;
+    for (int64_t call = 1; !done && CHECK(call < 50); call++) {
+        Image to    = {0};
+        Error error = {0};
+        memory_fail_at(call, false);
+        done = image_resize(&from, 5, 20, RESIZE_BICUBIC, &to, &error);
+        memory_fail_at(0, false);
+        CHECK(done || (error.code == ERROR_MEMORY && !to.pixels));
+        image_free(&to);
+    }
+    image_free(&from);
+    CHECK(memory_live_blocks() == blocks);
+}
+
+static void rgb_from_every_kind(void)
+{
+    uint8_t gray[] = {7, 200}, alpha[] = {7, 1, 200, 2}, rgba[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    // Pillow: (255 - K) less its share of the ink, each product rounded
+    uint8_t  cmyk[]      = {0, 255, 128, 0, 10, 20, 30, 100};
+    uint8_t *pixels[]    = {gray, alpha, rgba, cmyk};
+    int      channels[]  = {1, 2, 4, 4};
+    uint8_t  wanted[][6] = {{7, 7, 7, 200, 200, 200},
+                            {7, 7, 7, 200, 200, 200},
+                            {1, 2, 3, 5, 6, 7},
+                            {255, 0, 127, 149, 143, 137}};
+    for (int i = 0; i < 4; i++) {
+        Image from = {.width = 2, .height = 1, .channels = channels[i], .is_cmyk = i == 3,
+                      .orientation = 6, .pixels = pixels[i]};
+        Image rgb  = {0};
+        REQUIRE(image_to_rgb(&from, &rgb, NULL));
+        CHECK(rgb.channels == 3 && !rgb.is_cmyk && rgb.orientation == 6);
+        CHECK(!memcmp(rgb.pixels, wanted[i], 6));
+        image_free(&rgb);
+    }
+}
+
+static void planes_divide_by_255(void)
+{
+    Image picture = picture_make(16, 16, 3);
+    float planes[3 * 256];
+    for (int i = 0; i < 768; i++)
+        picture.pixels[i] = (uint8_t)(i * 7);
+    image_to_planes(&picture, planes);
+    for (int i = 0; i < 256; i++)
+        for (int c = 0; c < 3; c++)
+            CHECK(planes[256 * c + i] == (float)picture.pixels[3 * i + c] / 255.0f);
+    image_free(&picture);
+}
+
+static void unknown_files_are_refused(void)
+{
+    Image image = {0};
+    Error error = {0};
+    CHECK(!image_decode((const uint8_t *)"GIF89a", 6, "x.gif", &image, &error));
+    CHECK_TEXT(error.message, "x.gif: is neither a PNG nor a JPEG file");
+    CHECK(!image_decode(NULL, 0, "empty", &image, NULL));
+}
+
+SUITE(resize)
+{
+    RUN(resize_known_answers);
+    RUN(resize_equals_pillow_on_random_pictures);
+    RUN(same_size_is_a_copy);
+    RUN(flat_stays_flat);
+    RUN(bad_sizes_are_refused);
+    RUN(crop_takes_the_rectangle);
+    RUN(memory_failures_are_clean);
+    RUN(rgb_from_every_kind);
+    RUN(planes_divide_by_255);
+    RUN(unknown_files_are_refused);
+}
