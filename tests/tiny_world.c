@@ -1,0 +1,210 @@
+/* tests/tiny_world.c - see tiny_world.h. */
+#include "tiny_world.h"
+#include "../engine/file.h"
+#include "../image/image.h"
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the probing set ------------------------------------------------------------------------- */
+
+static bool write_text(const char *folder, const char *name, const char *text)
+{
+    char path[LIMIT_PATH];
+    return path_join(path, folder, name, NULL) && file_publish(path, text, strlen(text), NULL);
+}
+
+static bool write_png(const char *folder, const char *name, int side, uint8_t *pixels)
+{
+    char     path[LIMIT_PATH];
+    Image    image = {.width = side, .height = side, .channels = 3, .pixels = pixels};
+    uint8_t *file  = NULL;
+    size_t   size  = 0;
+    bool     done  = path_join(path, folder, name, NULL) && png_encode(&image, &file, &size, NULL) &&
+                file_publish(path, file, size, NULL);
+    memory_free(file);
+    return done;
+}
+
+// Red or blue halves; in two images of three a bright box, in one of three a dark ball.
+static bool write_image(const char *folder, int image, Writer *index)
+{
+    uint8_t photo[WORLD_SIDE * WORLD_SIDE * 3], color[WORLD_MAP * WORLD_MAP * 3] = {0};
+    uint8_t object[WORLD_MAP * WORLD_MAP * 3] = {0};
+    Random  random = random_stream((uint64_t)image, "tiny world");
+    int     left   = 1 + (int)random_below(&random, 3), top = (int)random_below(&random, 5);
+    int     thing  = image % 3 == 2 ? 4 : 3, texture = image % 5;
+    char    name[64];
+    for (int y = 0; y < WORLD_SIDE; y++) {
+        for (int x = 0; x < WORLD_SIDE; x++) {
+            int      cell = y / 2 * WORLD_MAP + x / 2, label = (x / 8 + image) % 2 ? 1 : 2;
+            bool     in     = x / 2 >= left && x / 2 < left + 4 && y / 2 >= top && y / 2 < top + 3;
+            int      level  = in ? (thing == 3 ? 90 : -50) : 0;
+            uint8_t *pixel  = photo + (y * WORLD_SIDE + x) * 3;
+            int      dots   = texture == 0 && (x + y) % 3 == 0 ? 40 : texture == 1 ? y % 2 * 40 : 0;
+            pixel[0]        = (uint8_t)(60 + (label == 1) * 80 + level / 2 + dots +
+                                 (int)random_below(&random, 12));
+            pixel[1]        = (uint8_t)(70 + level + dots + (int)random_below(&random, 12));
+            pixel[2]        = (uint8_t)(60 + (label == 2) * 80 + level / 2 + dots +
+                                 (int)random_below(&random, 12));
+            color[cell * 3] = (uint8_t)label;
+            if (in)
+                object[cell * 3] = (uint8_t)thing;
+        }
+    }
+    writer_text(index, "%d.png,train,%d,%d,%d,%d,%d_color.png,%d_object.png,%s\n", image, WORLD_SIDE,
+                WORLD_SIDE, WORLD_MAP, WORLD_MAP, image, image,
+                texture == 0 ? "5" : texture == 1 ? "6" : "");
+    snprintf(name, sizeof name, "%d.png", image);
+    bool done = write_png(folder, name, WORLD_SIDE, photo);
+    snprintf(name, sizeof name, "%d_color.png", image);
+    done = done && write_png(folder, name, WORLD_MAP, color);
+    snprintf(name, sizeof name, "%d_object.png", image);
+    return done && write_png(folder, name, WORLD_MAP, object);
+}
+
+static bool write_set(const char *folder)
+{
+    char    images[LIMIT_PATH], path[LIMIT_PATH];
+    Writer *index = NULL;
+    if (!path_join(images, folder, "images", NULL) || !folder_create(images, NULL) ||
+        !path_join(path, folder, "index.csv", NULL) || !writer_open(&index, path, NULL))
+        return false;
+    writer_text(index, "image,split,ih,iw,sh,sw,color,object,texture\n");
+    for (int image = 0; image < WORLD_IMAGES; image++) {
+        if (!write_image(images, image, index)) {
+            writer_discard(index);
+            return false;
+        }
+    }
+    return writer_publish(index, NULL) &&
+           write_text(folder, "label.csv",
+                      "number,name,category,frequency,coverage,syns\n"
+                      "1,red-c,color(70),70,35,\n2,blue-c,color(70),70,35,\n"
+                      "3,box,object(47),47,9,\n4,ball,object(23),23,4,\n"
+                      "5,\"dotted, or \"\"spotted\"\"\",texture(14),14,14,\n"
+                      "6,striped,texture(14),14,14,\n") &&
+           write_text(folder, "category.csv",
+                      "name,first,last,count,frequency\n"
+                      "color,1,2,2,140\nobject,3,4,2,70\ntexture,5,6,2,28\n") &&
+           write_text(folder, "c_color.csv",
+                      "code,number,name,frequency,coverage\n1,1,red-c,70,35\n2,2,blue-c,70,35\n") &&
+           write_text(folder, "c_object.csv",
+                      "code,number,name,frequency,coverage\n1,3,box,47,9\n2,4,ball,23,4\n") &&
+           write_text(folder, "c_texture.csv",
+                      "code,number,name,frequency,coverage\n"
+                      "1,5,\"dotted, or \"\"spotted\"\"\",14,14\n2,6,striped,14,14\n");
+}
+
+/* ---- the network ----------------------------------------------------------------------------- */
+
+// Convolution, ReLU, max-pool, convolution of stride 2 with bias: [n, 3, 16, 16] -> [n, 6, 4, 4].
+static Network build_layer(World *world, Graph *graph, Shape pixels, real scale)
+{
+    Network network = {.pixels = op_input(graph, pixels, "pixels")};
+    NodeId  w1   = op_parameter(graph, shape_4d(WORLD_HIDDEN, 3, 3, 3), world->first);
+    NodeId  w2   = op_parameter(graph, shape_4d(WORLD_UNITS, WORLD_HIDDEN, 3, 3), world->second);
+    NodeId  bias = op_parameter(graph, shape_1d(WORLD_UNITS), world->bias);
+    NodeId  x    = op_scale(graph, op_offset(graph, network.pixels, (real)-0.4), scale);
+    x            = op_maxpool(graph, op_relu(graph, op_conv2d(graph, x, w1, 1, 1)), 2, 2, 0);
+    network.layer = op_bias(graph, op_conv2d(graph, x, w2, 2, 1), bias);
+    return network;
+}
+
+static bool build_unit(void *self, Graph *graph, Shape pixels, int64_t unit, Network *out,
+                       Error *error)
+{
+    *out       = build_layer(self, graph, pixels, 1);
+    out->layer = op_channel(graph, out->layer, unit);
+    return graph_check(graph, error);
+}
+
+static void run_layer(void *self, const real *pixels, int64_t count, real *maps)
+{
+    WorldLayer *layer = self;
+    size_t      size  = WORLD_UNITS * WORLD_CELLS * WORLD_CELLS;
+    real       *input = plan_input(layer->plan, layer->network.pixels);
+    memcpy(input, pixels, (size_t)count * WORLD_SIZE * sizeof *input);
+    plan_run(layer->plan);
+    memcpy(maps, plan_output(layer->plan, layer->network.layer),
+           (size_t)count * size * sizeof *maps);
+    layer->runs += count;
+}
+
+bool world_layer_open(World *world, WorldLayer *layer, int64_t batch, real scale,
+                      ActivationSource *source)
+{
+    *layer = (WorldLayer){.batch = batch};
+    if (!graph_create(&layer->graph, NULL))
+        return false;
+    layer->network =
+        build_layer(world, layer->graph, shape_4d(batch, 3, WORLD_SIDE, WORLD_SIDE), scale);
+    *source = (ActivationSource){.units        = WORLD_UNITS,
+                                 .height       = WORLD_CELLS,
+                                 .width        = WORLD_CELLS,
+                                 .batch        = batch,
+                                 .image_height = WORLD_SIDE,
+                                 .image_width  = WORLD_SIDE,
+                                 .run          = run_layer,
+                                 .self         = layer};
+    return plan_create(&layer->plan, layer->graph, &layer->network.layer, 1, NULL, NULL);
+}
+
+void world_layer_close(WorldLayer *layer)
+{
+    plan_destroy(layer->plan);
+    graph_destroy(layer->graph);
+    *layer = (WorldLayer){0};
+}
+
+static void draw(const char *purpose, real *values, int count)
+{
+    Random random = random_stream(7, purpose);
+    for (int i = 0; i < count; i++)
+        values[i] = 2 * (real)random_unit(random_word(&random)) - 1;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static bool dissect_clean(World *world)
+{
+    Dissection dissection = {0};
+    bool       done = dissect_layer(&dissection, &world->settings, &world->probe, world->planes,
+                                    &world->images, &world->source, NULL) &&
+                dissection_write(&dissection, NULL, world->probe.folder, NULL) &&
+                run_record_open(&world->record, world->probe.folder, &world->probe, NULL);
+    dissection_close(&dissection);
+    return done;
+}
+
+bool world_open(World *out, CompatMode mode, int64_t batch)
+{
+    *out          = (World){0};
+    out->settings = dissect_settings(mode);
+    draw("first", out->first, WORLD_HIDDEN * 27);
+    draw("second", out->second, (WORLD_UNITS - 1) * WORLD_HIDDEN * 9); // the last unit stays zero
+    draw("bias", out->bias, WORLD_UNITS);
+    if (!dissect_set_alpha(&out->settings, 0.1, NULL) || !write_set(test_folder()) ||
+        !probe_open(&out->probe, test_folder(), NULL, NULL) ||
+        !planes_open(&out->planes, &out->probe, PLANE_CACHE_BYTES, NULL) ||
+        !world_layer_open(out, &out->layer, batch, 1, &out->source))
+        return false;
+    out->images  = probe_images(&out->probe);
+    out->builder = (UnitBuilder){build_unit, out};
+    if (!dissect_clean(out))
+        return false;
+    out->layer.runs = 0;
+    out->clean      = (CleanRun){&out->probe,    out->planes,  out->images, out->source,
+                                 &out->settings, &out->record};
+    return true;
+}
+
+void world_close(World *world)
+{
+    run_record_close(&world->record);
+    world_layer_close(&world->layer);
+    planes_close(world->planes);
+    probe_close(&world->probe);
+    *world = (World){0};
+}

@@ -1,0 +1,48 @@
+/* tests/tiny_world.h - a probing set of seventy small pictures and a seeded network to probe. */
+#ifndef TESTS_TINY_WORLD_H
+#define TESTS_TINY_WORLD_H
+
+#include "../attack/attack.h"
+
+enum {
+    WORLD_IMAGES = 70, // more than one group of 64
+    WORLD_SIDE   = 16, // pixels of a photo
+    WORLD_MAP    = 8,  // cells of a label map
+    WORLD_CELLS  = 4,  // cells of a unit's map
+    WORLD_UNITS  = 6,  // the last one is dead: the same value everywhere
+    WORLD_HIDDEN = 5,
+    WORLD_SIZE   = 3 * WORLD_SIDE * WORLD_SIDE
+};
+
+typedef struct WorldLayer {
+    Graph  *graph;
+    Plan   *plan;
+    Network network;
+    int64_t batch, runs; // runs: images that went through
+} WorldLayer;
+
+typedef struct World {
+    ProbeSet        probe;
+    PlaneCache     *planes;
+    DissectSettings settings;
+    ImageSource     images;
+    real            first[WORLD_HIDDEN * 3 * 9], second[WORLD_UNITS * WORLD_HIDDEN * 9];
+    real            bias[WORLD_UNITS];
+    WorldLayer      layer;
+    ActivationSource source;
+    RunRecord       record; // of a clean dissection
+    CleanRun        clean;
+    UnitBuilder     builder;
+} World;
+
+/* Writes the set below test_folder(), opens it and dissects it. Label 1 red-c, 2 blue-c, 3 box,
+ * 4 ball, 5 dotted, 6 striped. */
+bool world_open(World *out, CompatMode mode, int64_t batch);
+void world_close(World *world); // accepts a zeroed object
+
+/* The whole layer once more, with `scale` before the first convolution. */
+bool world_layer_open(World *world, WorldLayer *layer, int64_t batch, real scale,
+                      ActivationSource *source);
+void world_layer_close(WorldLayer *layer);
+
+#endif
