@@ -6,6 +6,7 @@
 #include "file.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,12 +53,19 @@ typedef struct AboutLine {
     const char *key, *value; // zero-terminated, in WeightBlob.about_text
 } AboutLine;
 
+typedef struct Derived {
+    struct Derived *next;
+    real           *data;
+    char            key[2 * NAME_BYTES];
+} Derived;
+
 struct WeightBlob {
     char       *path;
     Bytes       file;
     int         count;
     BlobTensor *tensors;  // [count], sorted by name
     real      **widened;  // [count], NULL until a tensor is asked for that cannot be used in place
+    Derived    *derived;
     char       *about_text;
     AboutLine  *about;    // [about_count]
     int         about_count;
@@ -304,6 +312,28 @@ bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data
     return true;
 }
 
+bool blob_derived(WeightBlob *blob, const char *key, size_t count, real **data, bool *is_new,
+                  Error *error)
+{
+    for (Derived *derived = blob->derived; derived; derived = derived->next)
+        if (strcmp(derived->key, key) == 0) {
+            *data   = derived->data;
+            *is_new = false;
+            return true;
+        }
+    Derived *fresh = memory_new(1, sizeof *fresh, error);
+    if (!fresh || !(fresh->data = memory_new(count, sizeof(real), error))) {
+        memory_free(fresh);
+        return false;
+    }
+    snprintf(fresh->key, sizeof fresh->key, "%s", key);
+    fresh->next   = blob->derived;
+    blob->derived = fresh;
+    *data         = fresh->data;
+    *is_new       = true;
+    return true;
+}
+
 /* ---- about -------------------------------------------------------------------------------------- */
 
 static bool parse_about(WeightBlob *blob, Error *error)
@@ -411,6 +441,11 @@ void blob_close(WeightBlob *blob)
     for (int i = 0; blob->widened && i < blob->count; i++)
         memory_free(blob->widened[i]);
     memory_free(blob->widened);
+    for (Derived *next; blob->derived; blob->derived = next) {
+        next = blob->derived->next;
+        memory_free(blob->derived->data);
+        memory_free(blob->derived);
+    }
     memory_free(blob->tensors);
     memory_free(blob->about);
     memory_free(blob->about_text);

@@ -50,4 +50,9 @@ const BlobTensor *blob_lookup(const WeightBlob *blob, const char *name);
  * by the blob for float16 or in the double build. */
 bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data, Error *error);
 
+/* Memory for reals derived from the blob's (a kernel with its batch norm folded in), owned by the blob
+ * and found again under `key`. *is_new: to be filled by the caller. */
+bool blob_derived(WeightBlob *blob, const char *key, size_t count, real **data, bool *is_new,
+                  Error *error);
+
 #endif

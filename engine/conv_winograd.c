@@ -19,8 +19,9 @@ enum {
     POINTS       = 36,
     BLOCK_BYTES  = 768 << 10, // transformed input of one task
     MOST_TILES   = 96,        // tiles of one task
-    ROW_BLOCK    = 64,        // output channels between two output transforms
-    WANTED_TASKS = 16
+    ROW_BLOCK    = 64,        // most output channels between two output transforms
+    WANTED_TASKS = 16,
+    SKEW         = 16 // reals between the 36 planes: keeps them out of one another's cache sets
 };
 
 /* The side of the triangle decides what is source and target: the input gradient is a correlation of
@@ -29,6 +30,7 @@ typedef struct Grid {
     int64_t n, source_channels, source_h, source_w, target_channels, target_h, target_w;
     int64_t pad, tile_rows, tile_cols, tiles;
     int64_t block, blocks, row_splits, split_rows; // block: tiles of a task, whole vectors
+    int64_t row_block;                            // rows multiplied between two output transforms
 } Grid;
 
 static Grid grid_of(const ConvShape *shape, ConvSide side)
@@ -53,6 +55,8 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     g.block         = fitting > most ? most : fitting < full ? full : fitting;
     if (g.source_channels >= 256)
         g.block = most;
+    // Few channels: v, m and the weights share a core's cache, so m is kept small.
+    g.row_block = (g.source_channels >= 256 ? ROW_BLOCK : ROW_BLOCK / 2) / table->tile_rows * table->tile_rows;
     if (g.block > columns_padded(table, g.tiles))
         g.block = columns_padded(table, g.tiles);
     g.blocks           = panels_of(g.tiles, g.block);
@@ -133,10 +137,22 @@ void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights
 /* ---- run -------------------------------------------------------------------------------------------------- */
 
 /* Scratch of one thread: transformed input v[point][panel][channel][tile], products
- * m[point][row][tile], one channel's pixels, one padded image row, outputs of one channel. */
+ * m[point][row][tile], one channel's pixels, one padded image row, outputs of one channel. The register
+ * tile writes whole panels of rows, so m has TILE_MOST_ROWS to spare. */
 typedef struct Scratch {
     real *v, *m, *pixels, *line, *outputs;
 } Scratch;
+
+/* Distance between the planes of two points in v and in m. */
+static int64_t v_stride(const Grid *g)
+{
+    return g->block * g->source_channels + SKEW;
+}
+
+static int64_t m_stride(const Grid *g)
+{
+    return g->block * (g->row_block + TILE_MOST_ROWS) + SKEW;
+}
 
 static size_t line_size(const Grid *g)
 {
@@ -146,11 +162,7 @@ static size_t line_size(const Grid *g)
 static size_t thread_scratch_size(const Grid *g)
 {
     size_t tiles = (size_t)g->block;
-    size_t total = POINTS * tiles * (size_t)g->source_channels + POINTS * tiles * ROW_BLOCK +
-                   POINTS * tiles + 16 * tiles + line_size(g);
-    // The register tile writes whole panels of rows, the last one past ROW_BLOCK where it does not
-    // divide it.
-    total += POINTS * tiles * TILE_MOST_ROWS;
+    size_t total = POINTS * (size_t)(v_stride(g) + m_stride(g)) + (POINTS + 16) * tiles + line_size(g);
     return (total + 15) / 16 * 16;
 }
 
@@ -247,14 +259,13 @@ static void multiply_rows(const RunJob *job, int64_t first_row, int64_t rows, Sc
     int64_t        full    = (int64_t)table->tile_vectors * table->lanes;
     int64_t        panels  = panels_of(g->block, full);
     int64_t        all     = panels_of(g->target_channels, height);
-    int64_t        m_rows  = ROW_BLOCK + TILE_MOST_ROWS;
     for (int64_t e = 0; e < POINTS; e++)
         for (int64_t row = 0; row < rows; row += height)
             for (int64_t p = 0; p < panels; p++)
                 table->gemm_tile[panel_vectors(table, g->block, p)](
                     c, job->prepared + (e * all + (first_row + row) / height) * c * height,
-                    scratch->v + (e * g->block + p * full) * c,
-                    scratch->m + (e * m_rows + row) * g->block + p * full, g->block);
+                    scratch->v + e * v_stride(g) + p * full * c,
+                    scratch->m + e * m_stride(g) + row * g->block + p * full, g->block);
 }
 
 static void winograd_task(void *data, int64_t task, int thread)
@@ -264,11 +275,10 @@ static void winograd_task(void *data, int64_t task, int thread)
     const Kernels *table   = kernels();
     int64_t        block   = task / g->row_splits, split = task % g->row_splits;
     int64_t        full    = (int64_t)table->tile_vectors * table->lanes;
-    int64_t        m_rows  = ROW_BLOCK + TILE_MOST_ROWS;
     real          *at      = job->scratch + (size_t)thread * thread_scratch_size(g);
     Scratch        scratch = {.v = at};
-    scratch.m              = scratch.v + POINTS * g->block * g->source_channels;
-    scratch.pixels         = scratch.m + POINTS * g->block * m_rows;
+    scratch.m              = scratch.v + POINTS * v_stride(g);
+    scratch.pixels         = scratch.m + POINTS * m_stride(g);
     scratch.outputs        = scratch.pixels + POINTS * g->block;
     scratch.line           = scratch.outputs + 16 * g->block;
     Segment segment[MOST_TILES];
@@ -280,14 +290,14 @@ static void winograd_task(void *data, int64_t task, int thread)
         for (int64_t p = 0; p * full < g->block; p++) {
             int64_t width = (int64_t)panel_vectors(table, g->block, p) * table->lanes;
             table->winograd_input(scratch.v + p * full * g->source_channels + c * width,
-                                  g->block * g->source_channels, scratch.pixels + p * full, g->block,
+                                  v_stride(g), scratch.pixels + p * full, g->block,
                                   width);
         }
     }
     int64_t last = (split + 1) * g->split_rows;
     last         = last < g->target_channels ? last : g->target_channels;
-    // Row blocks start at whole panels, so ROW_BLOCK is rounded down to a multiple of the tile.
-    int64_t step = ROW_BLOCK / table->tile_rows * table->tile_rows;
+    // Row blocks start at whole panels of the register tile.
+    int64_t step = g->row_block;
     int64_t from = panels_of(split * g->split_rows, table->tile_rows) * table->tile_rows;
     last = last == g->target_channels ? last : panels_of(last, table->tile_rows) * table->tile_rows;
     last = last < g->target_channels ? last : g->target_channels;
@@ -295,8 +305,8 @@ static void winograd_task(void *data, int64_t task, int thread)
         int64_t rows = last - row < step ? last - row : step;
         multiply_rows(job, row, rows, &scratch);
         for (int64_t k = 0; k < rows; k++) {
-            table->winograd_output(scratch.outputs, g->block, scratch.m + k * g->block,
-                                   m_rows * g->block, g->block);
+            table->winograd_output(scratch.outputs, g->block, scratch.m + k * g->block, m_stride(g),
+                                   g->block);
             store_channel(job, segment, segments, row + k, &scratch);
         }
     }

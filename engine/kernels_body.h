@@ -278,24 +278,52 @@ static void softplus(real *out, const real *x, real beta, int64_t n)
 
 /* ---- 2x2 pooling -------------------------------------------------------------------------------- */
 
+/* Even and odd elements of 2 * LANES reals. */
+static inline __attribute__((always_inline)) void vec_pairs(const real *p, Vec *even, Vec *odd)
+{
+    for (int i = 0; i < LANES; i++) {
+        (*even)[i] = p[2 * i];
+        (*odd)[i]  = p[2 * i + 1];
+    }
+}
+
+/* A value and its place travel together; strictly greater replaces, so the first maximum wins. */
+static inline __attribute__((always_inline)) void vec_better(Vec *best, VecInt *place, Vec value,
+                                                             VecInt at)
+{
+    VecInt greater = value > *best;
+    *best          = vec_select(greater, value, *best);
+    *place         = (greater & at) | (~greater & *place);
+}
+
 static void maxpool2(real *restrict out, int32_t *restrict index, const real *restrict top,
                      const real *restrict bottom, int32_t at, int32_t width, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
-        real    best  = top[2 * i];
-        int32_t place = at + (int32_t)(2 * i);
-        int32_t right = top[2 * i + 1] > best;
-        best          = right ? top[2 * i + 1] : best;
-        place += right;
-        int32_t low = bottom[2 * i] > best;
-        best        = low ? bottom[2 * i] : best;
-        place       = low ? at + width + (int32_t)(2 * i) : place;
-        int32_t far = bottom[2 * i + 1] > best;
-        best        = far ? bottom[2 * i + 1] : best;
-        place       = far ? at + width + (int32_t)(2 * i) + 1 : place;
-        out[i]      = best;
+    int64_t i    = 0;
+    VecInt  ramp = {0};
+    for (int lane = 0; lane < LANES; lane++)
+        ramp[lane] = 2 * lane;
+    for (; i + LANES <= n; i += LANES) {
+        Vec    best, right, left_below, right_below;
+        VecInt place = ramp + (at + (int32_t)(2 * i));
+        VecInt first = place;
+        vec_pairs(top + 2 * i, &best, &right);
+        vec_pairs(bottom + 2 * i, &left_below, &right_below);
+        vec_better(&best, &place, right, first + 1);
+        vec_better(&best, &place, left_below, first + width);
+        vec_better(&best, &place, right_below, first + width + 1);
+        vec_store(out + i, best);
+        for (int lane = 0; index && lane < LANES; lane++)
+            index[i + lane] = (int32_t)place[lane];
+    }
+    for (; i < n; i++) {
+        const real value[4] = {top[2 * i], top[2 * i + 1], bottom[2 * i], bottom[2 * i + 1]};
+        int        best     = 0;
+        for (int j = 1; j < 4; j++)
+            best = value[j] > value[best] ? j : best;
+        out[i] = value[best];
         if (index)
-            index[i] = place;
+            index[i] = at + (int32_t)(2 * i) + (best & 1) + (best >> 1) * width;
     }
 }
 

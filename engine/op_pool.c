@@ -24,7 +24,7 @@ static bool infer_pool(const Shape *in, const OpParams *params, Shape *out, Erro
     return true;
 }
 
-/* One window: the first maximum in row order; NaN wins, so that it is seen downstream. */
+/* One window: the first maximum in row order. */
 static int32_t window_maximum(const real *plane, const OpCall *call, int64_t i, int64_t j)
 {
     const OpParams *p = call->params;
@@ -32,7 +32,7 @@ static int32_t window_maximum(const real *plane, const OpCall *call, int64_t i, 
     int64_t         y0 = i * p->stride - p->pad, x0 = j * p->stride - p->pad, best = -1;
     for (int64_t y = y0 < 0 ? 0 : y0; y < y0 + p->window && y < h; y++)
         for (int64_t x = x0 < 0 ? 0 : x0; x < x0 + p->window && x < w; x++)
-            if (best < 0 || plane[y * w + x] > plane[best] || plane[y * w + x] != plane[y * w + x])
+            if (best < 0 || plane[y * w + x] > plane[best])
                 best = y * w + x;
     return (int32_t)best;
 }

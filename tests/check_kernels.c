@@ -1,0 +1,299 @@
+/* tests/check_kernels.c - every table entry of every instruction set this machine has, against plain
+ * arithmetic in double: all tails, shifted pointers, guard pages on both sides, NaN and infinity. */
+#include "test.h"
+#include "../engine/kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const char *const isas[] = {"portable", "avx2", "avx512", "neon"};
+enum { ISA_COUNT = 4, ROOM = 4096 };
+
+/* ---- buffers that end (or start) at a page nobody may touch ------------------------------------------------ */
+
+typedef struct Guarded {
+    char  *base;
+    size_t page, bytes;
+} Guarded;
+
+static bool guarded_open(Guarded *g)
+{
+    g->page  = (size_t)sysconf(_SC_PAGESIZE);
+    g->bytes = (ROOM * sizeof(real) + g->page - 1) / g->page * g->page;
+    g->base  = mmap(NULL, g->bytes + 2 * g->page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return g->base != MAP_FAILED && mprotect(g->base + g->page, g->bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+static void guarded_close(Guarded *g)
+{
+    munmap(g->base, g->bytes + 2 * g->page);
+}
+
+/* `count` elements touching the upper guard page, or starting at the lower one. */
+static real *at_end(Guarded *g, int64_t count)
+{
+    return (real *)(g->base + g->page + g->bytes) - count;
+}
+
+static real *at_start(Guarded *g)
+{
+    return (real *)(g->base + g->page);
+}
+
+static void fill(real *to, int64_t count, uint64_t stream)
+{
+    Random random = random_stream(test_seed() + stream, "kernels");
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (real)((double)random_unit(random_word(&random)) * 8 - 4);
+}
+
+static double epsilon(void)
+{
+    return sizeof(real) == sizeof(float) ? (double)FLT_EPSILON : DBL_EPSILON;
+}
+
+/* ---- pointwise --------------------------------------------------------------------------------------------------- */
+
+typedef enum Entry { ADD, MUL, SCALE, RELU, GATE, EXP, SIGMOID, SOFTPLUS, FINISH_ALL, FINISH_GATE, ENTRIES } Entry;
+
+static const char *const entry_name[ENTRIES] = {"add", "mul", "scale_offset", "relu", "gate",
+                                                "exp", "sigmoid", "softplus", "finish+relu", "finish+gate"};
+
+static void call(const Kernels *k, Entry e, real *out, const real *a, const real *b, int64_t n)
+{
+    switch (e) {
+    case ADD: k->add(out, a, b, n); break;
+    case MUL: k->mul(out, a, b, n); break;
+    case SCALE: k->scale_offset(out, a, (real)1.5, (real)-0.25, n); break;
+    case RELU: k->relu(out, a, n); break;
+    case GATE: k->gate(out, a, b, n); break;
+    case EXP: k->exp(out, a, n); break;
+    case SIGMOID: k->sigmoid(out, a, (real)1.7, n); break;
+    case SOFTPLUS: k->softplus(out, a, (real)1.7, n); break;
+    case FINISH_ALL: k->finish(out, a, (real)0.5, b, true, NULL, n); break;
+    case FINISH_GATE: k->finish(out, a, (real)0.5, NULL, false, b, n); break;
+    case ENTRIES: break;
+    }
+}
+
+static double wanted(Entry e, double a, double b)
+{
+    double beta = (double)(real)1.7;
+    switch (e) {
+    case ADD: return a + b;
+    case MUL: return a * b;
+    case SCALE: return a * 1.5 - 0.25;
+    case RELU: return a <= 0 ? 0 : a;
+    case GATE: return a > 0 ? b : 0;
+    case EXP: return exp(a);
+    case SIGMOID: return 1 / (1 + exp(-beta * a));
+    case SOFTPLUS: return (fmax(beta * a, 0) + log1p(exp(-fabs(beta * a)))) / beta;
+    case FINISH_ALL: return fmax(a + 0.5 + b, 0);
+    case FINISH_GATE: return b > 0 ? a + 0.5 : 0;
+    case ENTRIES: break;
+    }
+    return 0;
+}
+
+static void pointwise_with_every_tail(void)
+{
+    Guarded x, y, z;
+    REQUIRE(guarded_open(&x) && guarded_open(&y) && guarded_open(&z));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (Entry e = ADD; k && e < ENTRIES; e++)
+            for (int64_t n = 0; n <= 2 * k->lanes + 3; n++)
+                for (int place = 0; place < 3; place++) { // at the upper guard, the lower, shifted
+                    real *a = place == 0 ? at_end(&x, n) : at_start(&x) + (place == 2);
+                    real *b = place == 0 ? at_end(&y, n) : at_start(&y) + 2 * (place == 2);
+                    real *out = place == 0 ? at_end(&z, n) : at_start(&z) + 3 * (place == 2);
+                    fill(a, n, 1);
+                    fill(b, n, 2);
+                    call(k, e, out, a, b, n);
+                    for (int64_t i = 0; i < n; i++) {
+                        double want  = wanted(e, (double)a[i], (double)b[i]);
+                        double scale = 1 + fabs(want) + fabs((double)a[i]) + fabs((double)b[i]);
+                        if (!(fabs((double)out[i] - want) <= 4 * epsilon() * scale)) {
+                            printf("  %s %s, n %lld, element %lld\n", k->isa, entry_name[e],
+                                   (long long)n, (long long)i);
+                            CHECK_CLOSE((double)out[i], want, 4 * epsilon() * scale);
+                            return;
+                        }
+                    }
+                }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+    guarded_close(&z);
+}
+
+static void exponentials_over_their_range(void)
+{
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        if (!k)
+            continue;
+        double worst = 0;
+        for (double at = -87; at < 88; at += 0.0371) {
+            real x = (real)at, out = 0;
+            k->exp(&out, &x, 1);
+            worst = fmax(worst, fabs((double)out / exp((double)x) - 1));
+        }
+        CHECK_CLOSE(worst, 0, 2 * epsilon());
+        real inf = (real)HUGE_VAL, in[5] = {-inf, inf, -1000, 1000, 0}, out[5];
+        k->exp(out, in, 5);
+        CHECK(out[0] == 0 && out[1] == inf && out[2] == 0 && (sizeof(real) > 4 || out[3] == inf) && out[4] == 1);
+        k->softplus(out, in, 1, 5);
+        CHECK(out[0] == 0 && out[1] == inf && out[3] == 1000);
+        k->sigmoid(out, in, 1, 5);
+        CHECK(out[0] == 0 && out[1] == 1 && out[4] == (real)0.5);
+    }
+}
+
+static void nothing_hides_a_nan(void)
+{
+    real nan = (real)NAN;
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t at = 0; k && at < 2 * k->lanes + 1; at++) {
+            real x[64] = {0}, ones[64], out[64];
+            for (int i = 0; i < 64; i++)
+                ones[i] = 1;
+            x[at] = nan;
+            for (Entry e = ADD; e < ENTRIES; e++) {
+                if (e == GATE) // a condition that is not a number is not above zero
+                    continue;
+                call(k, e, out, x, ones, 2 * k->lanes + 1);
+                if (!CHECK(isnan((double)out[at])))
+                    printf("  %s %s\n", k->isa, entry_name[e]);
+            }
+        }
+    }
+}
+
+/* ---- reductions, tile, pooling ----------------------------------------------------------------------------------- */
+
+static void reductions_and_axpy(void)
+{
+    Guarded x, y;
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 0; k && n <= 9 * k->lanes + 3; n++) {
+            real  *a = at_end(&x, n), *b = at_end(&y, n);
+            double dot = 0, sum = 0, size = 0;
+            fill(a, n, 3);
+            fill(b, n, 4);
+            for (int64_t i = 0; i < n; i++) {
+                dot += (double)a[i] * (double)b[i];
+                sum += (double)a[i];
+                size += fabs((double)a[i] * (double)b[i]) + fabs((double)a[i]);
+            }
+            CHECK_CLOSE((double)k->dot(a, b, n), dot, (double)(n + 4) * epsilon() * size);
+            CHECK_CLOSE((double)k->sum(a, n), sum, (double)(n + 4) * epsilon() * size);
+            real before = n ? b[n - 1] : 0;
+            k->axpy(b, 2, a, n);
+            CHECK(n == 0 || fabs((double)b[n - 1] - (double)before - 2 * (double)a[n - 1]) <= 20 * epsilon());
+        }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
+static void tiles_are_exact_on_integers(void)
+{
+    Guarded x, y, z;
+    REQUIRE(guarded_open(&x) && guarded_open(&y) && guarded_open(&z));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *table = kernels_for(isas[isa]);
+        for (int v = 1; table && v <= table->tile_vectors; v++)
+            for (int64_t k = 1; k <= 40; k += 13) {
+                int64_t rows = table->tile_rows, cols = (int64_t)v * table->lanes;
+                real   *a = at_end(&x, k * rows), *b = at_end(&y, k * cols), *c = at_end(&z, rows * cols);
+                Random  random = random_stream(test_seed(), "tile");
+                for (int64_t i = 0; i < k * rows; i++)
+                    a[i] = (real)((int)random_below(&random, 9) - 4);
+                for (int64_t i = 0; i < k * cols; i++)
+                    b[i] = (real)((int)random_below(&random, 9) - 4);
+                table->gemm_tile[v](k, a, b, c, cols);
+                for (int64_t i = 0; i < rows * cols; i++) {
+                    double want = 0;
+                    for (int64_t p = 0; p < k; p++)
+                        want += (double)a[p * rows + i / cols] * (double)b[p * cols + i % cols];
+                    if (!CHECK((double)c[i] == want))
+                        return;
+                }
+            }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+    guarded_close(&z);
+}
+
+static void pooling_takes_the_first_maximum(void)
+{
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 0; k && n <= 2 * k->lanes + 3; n++) {
+            real    in[2][160], out[80];
+            int32_t index[80];
+            Random  random = random_stream(test_seed(), "pool");
+            for (int i = 0; i < 2 * n; i++) { // few values, so ties are common
+                in[0][i] = (real)random_below(&random, 3);
+                in[1][i] = (real)random_below(&random, 3);
+            }
+            k->maxpool2(out, index, in[0], in[1], 1000, 160, n);
+            for (int64_t i = 0; i < n; i++) {
+                int best = 0;
+                for (int j = 1; j < 4; j++)
+                    if (in[j / 2][2 * i + j % 2] > in[best / 2][2 * i + best % 2])
+                        best = j;
+                CHECK(out[i] == in[best / 2][2 * i + best % 2]);
+                CHECK(index[i] == 1000 + best / 2 * 160 + 2 * i + best % 2);
+            }
+            k->maxpool2(out, NULL, in[0], in[1], 0, 160, n); // positions are optional
+        }
+    }
+}
+
+static void spreading_and_collecting(void)
+{
+    Guarded x, y;
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t tiles = 1; k && tiles <= 2 * k->lanes + 3; tiles++) {
+            real *line = at_end(&x, 4 * tiles + 2), *parts = at_end(&y, 6 * tiles);
+            fill(line, 4 * tiles + 2, 5);
+            k->spread(parts, tiles, line, tiles);
+            bool equal = true;
+            for (int j = 0; j < 6; j++)
+                for (int64_t t = 0; t < tiles; t++)
+                    equal = equal && parts[j * tiles + t] == line[4 * t + j];
+            real *back = at_end(&x, 4 * tiles);
+            memset(back, 0, (size_t)(4 * tiles) * sizeof(real));
+            k->collect(back, parts, tiles, tiles);
+            for (int64_t i = 0; i < 4 * tiles; i++)
+                equal = equal && back[i] == parts[i % 4 * tiles + i / 4];
+            if (!CHECK(equal))
+                printf("  %s, %lld tiles\n", k->isa, (long long)tiles);
+        }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
+SUITE(kernels)
+{
+    RUN(pointwise_with_every_tail);
+    RUN(exponentials_over_their_range);
+    RUN(nothing_hides_a_nan);
+    RUN(reductions_and_axpy);
+    RUN(tiles_are_exact_on_integers);
+    RUN(pooling_takes_the_first_maximum);
+    RUN(spreading_and_collecting);
+}
