@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const real norm_epsilon = (real)1e-5; // of every batch norm here
-
 LayerText layer_text(const char *format, ...)
 {
     LayerText text;
@@ -30,6 +28,11 @@ bool builder_has(const Builder *builder, const char *base, const char *part)
     return blob_lookup(builder->blob, LAYER("%s.%s", base, part)) != NULL;
 }
 
+bool builder_has_norm(const Builder *builder, const char *norm)
+{
+    return builder_has(builder, norm, "running_var");
+}
+
 // Shape of base.part, or rank 0 and a lack if it is not there or has another rank.
 static Shape tensor_shape(Builder *builder, const char *base, const char *part, int rank)
 {
@@ -45,7 +48,7 @@ static Shape tensor_shape(Builder *builder, const char *base, const char *part, 
     return shape_scalar();
 }
 
-static NodeId parameter(Builder *builder, const char *base, const char *part, Shape shape)
+NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape)
 {
     const real *data = NULL;
     if (!blob_find(builder->blob, LAYER("%s.%s", base, part), shape, &data, &builder->lack))
@@ -63,63 +66,14 @@ NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int st
     if (shape.rank == 0)
         return NODE_NONE;
     Shape  want   = shape_4d(shape.dim[0], graph_shape(builder->graph, x).dim[1], side, side);
-    NodeId weight = parameter(builder, base, "weight", want);
+    NodeId weight = builder_parameter(builder, base, "weight", want);
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId y = op_conv2d(builder->graph, x, weight, stride, pad);
     if (!builder_has(builder, base, "bias"))
         return y;
-    NodeId bias = parameter(builder, base, "bias", shape_1d(shape.dim[0]));
+    NodeId bias = builder_parameter(builder, base, "bias", shape_1d(shape.dim[0]));
     return builder_is_over(builder) ? NODE_NONE : op_bias(builder->graph, y, bias);
-}
-
-// A variance is not negative, so its root exists.
-static bool variance_is_valid(Builder *builder, const char *base, int64_t channels)
-{
-    const real   *variance = NULL;
-    const char   *path     = blob_path(builder->blob);
-    LayerText     name     = layer_text("%s.running_var", base);
-    if (!blob_find(builder->blob, name.text, shape_1d(channels), &variance, &builder->lack))
-        return false;
-    for (int64_t c = 0; c < channels; c++)
-        if (!(variance[c] >= 0))
-            return fail(&builder->lack, ERROR_DATA, "%s: '%s' has the negative variance %g", path,
-                        name.text, (double)variance[c]);
-    return true;
-}
-
-// Some convolutions have a bias besides their norm, so the bias alone does not tell.
-static bool is_folded(const Builder *builder, const char *norm, const char *conv)
-{
-    const char *state = blob_about(builder->blob, "bn");
-    return !builder_has(builder, norm, "running_var") && builder_has(builder, conv, "bias") &&
-           !(state && strcmp(state, "unfolded") == 0);
-}
-
-/* gamma (x - mean) / sqrt(var + epsilon) + beta. Source: Ioffe and Szegedy, ICML 2015, algorithm 2. */
-NodeId build_norm(Builder *builder, NodeId x, const char *base, const char *folded_into)
-{
-    if (builder_is_over(builder))
-        return NODE_NONE;
-    if (folded_into && is_folded(builder, base, folded_into))
-        return x;
-    Graph  *graph    = builder->graph;
-    int64_t channels = graph_shape(graph, x).dim[1];
-    NodeId  gamma    = parameter(builder, base, "weight", shape_1d(channels));
-    NodeId  beta     = parameter(builder, base, "bias", shape_1d(channels));
-    NodeId  mean     = parameter(builder, base, "running_mean", shape_1d(channels));
-    NodeId  variance = parameter(builder, base, "running_var", shape_1d(channels));
-    if (!variance_is_valid(builder, base, channels) || builder_is_over(builder))
-        return NODE_NONE;
-    NodeId root   = op_power(graph, op_offset(graph, variance, norm_epsilon), (real)-0.5);
-    NodeId factor = op_mul(graph, gamma, root);
-    return op_affine(graph, x, factor, op_sub(graph, beta, op_mul(graph, mean, factor)));
-}
-
-NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm, int side,
-                       int stride, int pad)
-{
-    return build_norm(builder, build_conv(builder, x, conv, side, stride, pad), norm, conv);
 }
 
 NodeId build_dense(Builder *builder, NodeId x, const char *base)
@@ -131,8 +85,8 @@ NodeId build_dense(Builder *builder, NodeId x, const char *base)
     if (shape.rank == 0)
         return NODE_NONE;
     int64_t columns = shape_elements(in) / in.dim[0];
-    NodeId  weight  = parameter(builder, base, "weight", shape_2d(shape.dim[0], columns));
-    NodeId  bias    = parameter(builder, base, "bias", shape_1d(shape.dim[0]));
+    NodeId  weight  = builder_parameter(builder, base, "weight", shape_2d(shape.dim[0], columns));
+    NodeId  bias    = builder_parameter(builder, base, "bias", shape_1d(shape.dim[0]));
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId flat = in.rank == 2 ? x : op_reshape(graph, x, shape_2d(in.dim[0], columns));

@@ -35,11 +35,16 @@ NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparatio
 
 /* Convolution `base`.weight, square of this side; adds `base`.bias where the blob has it. */
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad);
-/* The batch norm `base` in inference mode; x itself where the blob lacks it because it was folded
- * into the convolution `folded_into` (NULL: it cannot be). */
-NodeId build_norm(Builder *builder, NodeId x, const char *base, const char *folded_into);
+NodeId build_norm(Builder *builder, NodeId x, const char *base);  // batch norm in inference mode
+/* A convolution and the batch norm that follows it. One convolution with folded weights, whether the
+ * converter folded them or it is done here, unless the request keeps norms. The bare convolution can
+ * be asked for under its own name where the blob has it. */
 NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm, int side,
                        int stride, int pad);
+/* First layers of a residual network: convolution, norm, activation. Layers `conv` (before the norm,
+ * where the blob has it) and `norm` (before the activation); tensors have the prefix. */
+NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *conv, const char *norm,
+                  int side, int stride);
 NodeId build_dense(Builder *builder, NodeId x, const char *base); // x [n, c] or [n, c, h, w]
 NodeId build_activation(Builder *builder, NodeId x);              // ReLU, or softplus on request
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad);
@@ -56,8 +61,10 @@ void build_module(Builder *builder, NodeId x, const char *name);
 /* Listed before the activation, or after it when the request says post_relu; returns the latter. */
 NodeId build_activated_layer(Builder *builder, NodeId x, const char *name, const char *alias);
 
+NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape);
 bool builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
 bool builder_is_over(Builder *builder);
+bool builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
 
 typedef struct LayerText {
     char text[LAYER_NAME_BYTES];

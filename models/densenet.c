@@ -7,7 +7,7 @@
 
 static NodeId dense_layer(Builder *builder, NodeId x, const char *base)
 {
-    NodeId y = build_norm(builder, x, LAYER("%s.norm1", base), NULL);
+    NodeId y = build_norm(builder, x, LAYER("%s.norm1", base));
     y        = build_activation(builder, y);
     y = build_conv_norm(builder, y, LAYER("%s.conv1", base), LAYER("%s.norm2", base), 1, 1, 0);
     y = build_activation(builder, y);
@@ -18,7 +18,7 @@ static NodeId dense_layer(Builder *builder, NodeId x, const char *base)
 static NodeId transition(Builder *builder, NodeId x, int number)
 {
     LayerText base = layer_text("features.transition%d", number);
-    x = build_activation(builder, build_norm(builder, x, LAYER("%s.norm", base.text), NULL));
+    x = build_activation(builder, build_norm(builder, x, LAYER("%s.norm", base.text)));
     x = build_conv(builder, x, LAYER("%s.conv", base.text), 1, 1, 0);
     if (!builder_is_over(builder))
         x = op_avgpool2(builder->graph, x);
@@ -30,11 +30,7 @@ void densenet_build(Builder *builder, NodeId x, int depth)
 {
     static const int layers[4] = {6, 12, 24, 16}; // the table of one depth, 121
     (void)depth;
-    x = build_conv(builder, x, "features.conv0", 7, 2, 3);
-    if (builder_has(builder, "features.norm0", "running_var"))
-        build_layer(builder, x, "conv0", "features.conv0");
-    x = build_norm(builder, x, "features.norm0", "features.conv0");
-    x = build_activated_layer(builder, x, "norm0", "features.norm0");
+    x = build_stem(builder, x, "features.", "conv0", "norm0", 7, 2);
     x = build_maxpool(builder, x, 3, 2, 1);
     for (int block = 1; block <= 4; block++) {
         LayerText base = layer_text("features.denseblock%d", block);
@@ -44,7 +40,7 @@ void densenet_build(Builder *builder, NodeId x, int depth)
         if (block < 4)
             x = transition(builder, x, block);
     }
-    x = build_norm(builder, x, "features.norm5", NULL);
+    x = build_norm(builder, x, "features.norm5");
     x = build_activated_layer(builder, x, "norm5", "features.norm5");
     x = build_global_mean(builder, x);
     build_layer(builder, x, "avgpool", NULL);

@@ -17,6 +17,7 @@ typedef struct NetworkRequest {
     bool        raw_input;     // the input is the prepared tensor, not pixels
     int64_t     width, height; // 0: the blob's
     ConvMethod  conv;          // how a LayerRunner plans its convolutions
+    bool        keep_norms;    // batch norms stay nodes; else they are folded into convolutions
 } NetworkRequest;
 
 typedef struct Network {
@@ -29,7 +30,8 @@ typedef struct Network {
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
 
-/* Name of the i-th layer that can be probed with this blob, or NULL past the last. */
+/* Name of the i-th layer that can be probed with this blob, or NULL past the last; valid until the next
+ * call in this thread. Blocks of a stage (`layer3.5`) can be asked for too but are not listed. */
 const char *network_layer_name(WeightBlob *blob, int index);
 
 /* Images in, maps out: graph and plan of one request behind one call. */

@@ -68,23 +68,14 @@ static void stages_build(Builder *builder, NodeId x, int depth)
     build_layer(builder, build_dense(builder, x, "fc"), "logits", "fc");
 }
 
-static NodeId stem(Builder *builder, NodeId x, int side, int stride)
-{
-    x = build_conv(builder, x, "conv1", side, stride, side / 2);
-    if (builder_has(builder, "bn1", "running_var"))
-        build_layer(builder, x, "conv1", NULL);
-    x = build_norm(builder, x, "bn1", "conv1");
-    return build_activated_layer(builder, x, "bn1", NULL);
-}
-
 void resnet_build(Builder *builder, NodeId x, int depth)
 {
-    x = stem(builder, x, 7, 2);
+    x = build_stem(builder, x, "", "conv1", "bn1", 7, 2);
     stages_build(builder, build_maxpool(builder, x, 3, 2, 1), depth);
 }
 
 // For 32x32 pictures: a 3x3 stem of stride 1 and no pooling.
 void resnet_small_build(Builder *builder, NodeId x, int depth)
 {
-    stages_build(builder, stem(builder, x, 3, 1), depth);
+    stages_build(builder, build_stem(builder, x, "", "conv1", "bn1", 3, 1), depth);
 }

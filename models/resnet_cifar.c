@@ -34,11 +34,7 @@ static NodeId block_build(Builder *builder, NodeId x, const char *block, int str
 
 void resnet_cifar_build(Builder *builder, NodeId x, int depth)
 {
-    x = build_conv(builder, x, "conv1", 3, 1, 1);
-    if (builder_has(builder, "bn1", "running_var"))
-        build_layer(builder, x, "conv1", NULL);
-    x = build_norm(builder, x, "bn1", "conv1");
-    x = build_activated_layer(builder, x, "bn1", NULL);
+    x = build_stem(builder, x, "", "conv1", "bn1", 3, 1);
     for (int stage = 1; stage <= 3; stage++) {
         for (int i = 0; i < (depth - 2) / 6; i++) {
             LayerText block = layer_text("layer%d.%d", stage, i);

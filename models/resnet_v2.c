@@ -8,7 +8,7 @@
 
 static NodeId block_build(Builder *builder, NodeId x, const char *block, int stride, bool is_first)
 {
-    NodeId a = build_norm(builder, x, LAYER("%s.bn1", block), NULL);
+    NodeId a = build_norm(builder, x, LAYER("%s.bn1", block));
     a        = build_activation(builder, a);
     NodeId y = build_conv_norm(builder, a, LAYER("%s.conv1", block), LAYER("%s.bn2", block), 1, 1, 0);
     y        = build_activation(builder, y);
@@ -24,12 +24,7 @@ void resnet_v2_build(Builder *builder, NodeId x, int depth)
 {
     static const int blocks[4] = {3, 4, 6, 3}; // the table of one depth, 50
     (void)depth;
-    x = build_norm(builder, x, "bn0", NULL);
-    x = build_conv(builder, x, "conv1", 7, 2, 3);
-    if (builder_has(builder, "bn1", "running_var"))
-        build_layer(builder, x, "conv1", NULL);
-    x = build_norm(builder, x, "bn1", "conv1");
-    x = build_activated_layer(builder, x, "bn1", NULL);
+    x = build_stem(builder, build_norm(builder, x, "bn0"), "", "conv1", "bn1", 7, 2);
     x = build_maxpool(builder, x, 3, 2, 1);
     for (int stage = 0; stage < 4; stage++) {
         for (int i = 0; i < blocks[stage]; i++) {
@@ -39,7 +34,7 @@ void resnet_v2_build(Builder *builder, NodeId x, int depth)
         }
         build_layer(builder, x, LAYER("layer%d", stage + 1), NULL);
     }
-    x = build_activated_layer(builder, build_norm(builder, x, "bn2", NULL), "bn2", NULL);
+    x = build_activated_layer(builder, build_norm(builder, x, "bn2"), "bn2", NULL);
     x = build_global_mean(builder, x);
     build_layer(builder, x, "avgpool", NULL);
     build_layer(builder, build_dense(builder, x, "fc"), "logits", "fc");

@@ -41,13 +41,12 @@ static NodeId vgg_features(Builder *builder, NodeId x, int depth, bool has_norms
     for (int stage = 0, place = 0; stage < 5; stage++, place++) {
         for (int i = 0; i < convs[stage]; i++) {
             LayerText base = layer_text("features.%d", place++);
-            x              = build_conv(builder, x, base.text, 3, 1, 1);
             if (has_norms) {
                 LayerText norm = layer_text("features.%d", place++);
-                if (builder_has(builder, norm.text, "running_var"))
-                    build_module(builder, x, base.text);
-                x    = build_norm(builder, x, norm.text, base.text);
-                base = norm;
+                x              = build_conv_norm(builder, x, base.text, norm.text, 3, 1, 1);
+                base           = norm;
+            } else {
+                x = build_conv(builder, x, base.text, 3, 1, 1);
             }
             place++; // the activation
             x = build_activated_layer(builder, x, LAYER("conv%d_%d", stage + 1, i + 1), base.text);

@@ -1,0 +1,123 @@
+/* models/norm.c - batch norm in inference mode: gamma (x - mean) / sqrt(variance + epsilon) + beta.
+ *
+ * After a convolution it is a factor per kernel and a bias, so it is folded into the weights once.
+ * Source: Ioffe and Szegedy, ICML 2015, algorithm 2. */
+#include "builder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double epsilon = 1e-5; // of every batch norm here
+
+typedef struct Norm {
+    const real *gamma, *beta, *mean, *variance;
+} Norm;
+
+// The four vectors of `base`; a variance is not negative, so its root exists.
+static bool find_norm(Builder *builder, const char *base, int64_t channels, Norm *out)
+{
+    static const char *const parts[4] = {"weight", "bias", "running_mean", "running_var"};
+    const real             **vectors[4] = {&out->gamma, &out->beta, &out->mean, &out->variance};
+    for (int i = 0; i < 4; i++)
+        if (!blob_find(builder->blob, LAYER("%s.%s", base, parts[i]), shape_1d(channels), vectors[i],
+                       &builder->lack))
+            return false;
+    for (int64_t c = 0; c < channels; c++)
+        if (!(out->variance[c] >= 0))
+            return fail(&builder->lack, ERROR_DATA, "%s: '%s.running_var' has the negative variance %g",
+                        blob_path(builder->blob), base, (double)out->variance[c]);
+    return true;
+}
+
+NodeId build_norm(Builder *builder, NodeId x, const char *base)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    Graph *graph = builder->graph;
+    Norm   norm  = {0};
+    Shape  shape = shape_1d(graph_shape(graph, x).dim[1]);
+    if (!find_norm(builder, base, shape.dim[0], &norm))
+        return NODE_NONE;
+    NodeId gamma  = op_parameter(graph, shape, norm.gamma);
+    NodeId beta   = op_parameter(graph, shape, norm.beta);
+    NodeId mean   = op_parameter(graph, shape, norm.mean);
+    NodeId spread = op_offset(graph, op_parameter(graph, shape, norm.variance), (real)epsilon);
+    NodeId factor = op_mul(graph, gamma, op_power(graph, spread, (real)-0.5));
+    return op_affine(graph, x, factor, op_sub(graph, beta, op_mul(graph, mean, factor)));
+}
+
+/* ---- folding ---------------------------------------------------------------------------------------- */
+
+static void fold(const Norm *norm, const real *weight, const real *bias, Shape shape, real *out_weight,
+                 real *out_bias)
+{
+    int64_t size = shape_elements(shape) / shape.dim[0];
+    for (int64_t k = 0; k < shape.dim[0]; k++) {
+        double factor = (double)norm->gamma[k] / sqrt((double)norm->variance[k] + epsilon);
+        double start  = bias ? (double)bias[k] : 0;
+        out_bias[k]   = (real)((start - (double)norm->mean[k]) * factor + (double)norm->beta[k]);
+        for (int64_t i = 0; i < size; i++)
+            out_weight[k * size + i] = (real)(factor * (double)weight[k * size + i]);
+    }
+}
+
+// The folded kernel and bias, made at the first request and kept by the blob.
+static bool folded_weights(Builder *builder, const char *conv, const char *norm_name, Shape shape,
+                           real **weight, real **bias)
+{
+    WeightBlob *blob    = builder->blob;
+    Error      *lack    = &builder->lack;
+    const real *plain   = NULL, *shift = NULL;
+    Norm        norm    = {0};
+    bool        is_new  = false;
+    int64_t     outputs = shape.dim[0];
+    if (!find_norm(builder, norm_name, outputs, &norm) ||
+        !blob_find(blob, LAYER("%s.weight", conv), shape, &plain, lack) ||
+        (builder_has(builder, conv, "bias") &&
+         !blob_find(blob, LAYER("%s.bias", conv), shape_1d(outputs), &shift, lack)) ||
+        !blob_derived(blob, LAYER("%s.bias, folded", conv), (size_t)outputs, bias, &is_new, lack) ||
+        !blob_derived(blob, LAYER("%s.weight, folded", conv), (size_t)shape_elements(shape), weight,
+                      &is_new, lack))
+        return false;
+    if (is_new)
+        fold(&norm, plain, shift, shape, *weight, *bias);
+    return true;
+}
+
+// Some convolutions have a bias besides their norm, so the bias alone does not tell.
+static bool was_folded(const Builder *builder, const char *conv, const char *norm)
+{
+    const char *state = blob_about(builder->blob, "bn");
+    return !builder_has_norm(builder, norm) && builder_has(builder, conv, "bias") &&
+           !(state && strcmp(state, "unfolded") == 0);
+}
+
+NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm, int side,
+                       int stride, int pad)
+{
+    NodeId bare = build_conv(builder, x, conv, side, stride, pad);
+    if (was_folded(builder, conv, norm))
+        return bare;
+    build_module(builder, bare, conv);
+    if (builder->request->keep_norms || builder_is_over(builder))
+        return build_norm(builder, bare, norm);
+    real  *weight  = NULL, *bias = NULL;
+    Shape  in      = graph_shape(builder->graph, x);
+    Shape  shape   = shape_4d(graph_shape(builder->graph, bare).dim[1], in.dim[1], side, side);
+    if (!folded_weights(builder, conv, norm, shape, &weight, &bias))
+        return NODE_NONE;
+    NodeId y = op_conv2d(builder->graph, x, op_parameter(builder->graph, shape, weight), stride, pad);
+    return op_bias(builder->graph, y, op_parameter(builder->graph, shape_1d(shape.dim[0]), bias));
+}
+
+NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *conv, const char *norm,
+                  int side, int stride)
+{
+    LayerText conv_base = layer_text("%s%s", prefix, conv), norm_base = layer_text("%s%s", prefix, norm);
+    if (builder_has_norm(builder, norm_base.text))
+        build_layer(builder, build_conv(builder, x, conv_base.text, side, stride, side / 2), conv,
+                    conv_base.text);
+    x = build_conv_norm(builder, x, conv_base.text, norm_base.text, side, stride, side / 2);
+    return build_activated_layer(builder, x, norm, norm_base.text);
+}
