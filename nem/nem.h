@@ -86,7 +86,8 @@ bool dissect_set_alpha(DissectSettings *settings, double alpha, Error *error);
 /* ---- the probing set (section 5) -------------------------------------------------------------- */
 
 typedef struct ProbeLabel {
-    char   *name;      // "" for label 0 and for numbers label.csv skips
+    char   *name;      // "" for label 0; "#5" for a number 5 that label.csv skips
+    bool    is_listed; // in label.csv
     int     category;  // primary category (5.7)
     double  frequency; // images, as label.csv says
     double  coverage;  // image-equivalents, as label.csv says

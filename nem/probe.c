@@ -82,7 +82,8 @@ static bool read_label(ProbeSet *probe, const Csv *csv, int64_t row, const int c
     if (label->name)
         return fail(error, ERROR_DATA, "%s/label.csv: line %lld: number %lld appears twice",
                     probe->folder, (long long)csv_line(csv, row), (long long)number);
-    label->name = memory_text(csv_text(csv, row, columns[1]), error);
+    label->is_listed = true;
+    label->name      = memory_text(csv_text(csv, row, columns[1]), error);
     return label->name && csv_number(csv, row, columns[2], &label->frequency, error) &&
            csv_number(csv, row, columns[3], &label->coverage, error);
 }
@@ -108,9 +109,12 @@ static bool read_labels(ProbeSet *probe, Error *error)
     }
     for (int64_t row = 0; ok && row < csv_row_count(csv); row++)
         ok = read_label(probe, csv, row, columns, error);
-    for (int32_t i = 0; ok && i < probe->label_count; i++)
+    for (int32_t i = 0; ok && i < probe->label_count; i++) {
+        char text[16];
+        snprintf(text, sizeof text, i ? "#%d" : "", i);
         if (!probe->labels[i].name)
-            ok = (probe->labels[i].name = memory_text("", error)) != NULL;
+            ok = (probe->labels[i].name = memory_text(text, error)) != NULL;
+    }
     csv_close(csv);
     return ok;
 }

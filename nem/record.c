@@ -24,7 +24,7 @@ static void write_name(Writer *writer, const char *name)
     }
     writer_bytes(writer, "\"", 1);
     for (const char *c = name; *c; c++)
-        writer_bytes(writer, "\"\"", *c == '"' ? 2 : 0), writer_bytes(writer, c, *c != '"');
+        writer_bytes(writer, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
     writer_bytes(writer, "\"", 1);
 }
 

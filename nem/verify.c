@@ -126,13 +126,13 @@ static void check_labels(Verifier *verifier)
         for (int category = 0; category < probe->category_count; category++)
             pixels += verifier->pixels[(size_t)category * (size_t)probe->label_count +
                                        (size_t)label];
-        if (!*name && pixels > 0) {
+        if (!probe->labels[label].is_listed && pixels > 0) {
             snprintf(text, sizeof text, "%.200s/label.csv: lacks label %d, which has %llu pixels",
                      probe->folder, label, (unsigned long long)pixels);
             problem(verifier, text);
         }
         int32_t first = probe_label_named(probe, name, -1);
-        if (*name && first != label) {
+        if (first != label) {
             snprintf(text, sizeof text, "%.200s/label.csv: labels %d and %d are both called '%.60s'",
                      probe->folder, first, label, name);
             problem(verifier, text);
