@@ -1,6 +1,6 @@
 """Caffe models and ONNX graphs: the protobuf wire format walked by hand, no schema, no recursion."""
 
-from .source import ELEMENT_BYTES, MAX_TENSORS, Refused, Tensor, element_count, memory_view
+from .source import MAX_TENSORS, Refused, Tensor
 
 MAX_FIELDS = 1000000       # of one file
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -125,7 +125,7 @@ def caffe_blob(walker, name, blob):
 
 # ---- ONNX: ModelProto.graph 7, GraphProto.initializer 5 --------------------------------------------
 
-ONNX_KINDS = {1: 'f32', 10: 'f16', 11: 'f64', 16: 'bf16', 7: 'i64', 6: 'i32', 2: 'u8', 3: 'i8'}
+ONNX_FLOATS = {1: 'f32', 10: 'f16', 11: 'f64', 16: 'bf16'}
 
 
 def read_onnx(view):
@@ -133,9 +133,10 @@ def read_onnx(view):
     for field, wire, value in walker.walk(view):
         if field != 7:
             continue
-        for inner, inner_wire, tensor in walker.walk(walker.message(value, wire)):
-            if inner == 5:
-                tensors.append(onnx_tensor(walker, walker.message(tensor, inner_wire)))
+        for inner, inner_wire, message in walker.walk(walker.message(value, wire)):
+            tensor = onnx_tensor(walker, walker.message(message, inner_wire)) if inner == 5 else None
+            if tensor:
+                tensors.append(tensor)
             if len(tensors) > MAX_TENSORS:
                 raise Refused(f'{view.name}: holds more than {MAX_TENSORS} tensors')
     if not tensors:
@@ -144,7 +145,8 @@ def read_onnx(view):
 
 
 def onnx_tensor(walker, message):
-    name, shape, kind, data, external = '', [], 0, [], False
+    """None for what is no weight: integers that describe shapes."""
+    name, shape, kind, data, is_external = '', [], 0, [], False
     for field, wire, value in walker.walk(message):
         if field == 1:
             shape += walker.integers(value, wire)
@@ -155,15 +157,9 @@ def onnx_tensor(walker, message):
         elif field in (4, 9, 10):                     # float_data, raw_data, double_data
             data.append(walker.message(value, wire))
         elif field == 13 or (field == 14 and value == 1):
-            external = True
-    if external:
+            is_external = True
+    if is_external:
         raise Refused(f"{walker.view.name}: '{name}' is kept in another file")
-    if kind not in ONNX_KINDS:
-        raise Refused(f"{walker.view.name}: '{name}' is of type {kind}, which is not known")
-    kind = ONNX_KINDS[kind]
-    if not data and kind in ('i64', 'i32'):           # small constants: never weights
-        data = [memory_view(name, bytes(element_count(name, shape[:1]) and 0))]
-        shape = [0]
-    if kind in ELEMENT_BYTES and len(data) > 1:
-        data = [part for part in data if part.size]
-    return Tensor(name, shape, kind, joined(walker, name, data))
+    if kind not in ONNX_FLOATS:
+        return None
+    return Tensor(name, shape, ONNX_FLOATS[kind], joined(walker, name, data))
