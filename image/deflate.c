@@ -29,7 +29,7 @@ typedef struct Deflate {
     size_t   size, capacity;
     uint64_t window; // bits not yet written, lowest first
     int      bits;
-    int32_t  head[1 << HASH_BITS], chain[WINDOW];           // last position of a hash, the one before
+    int32_t  head[1 << HASH_BITS], chain[WINDOW]; // last position of a hash, the one before
     uint16_t length[BLOCK_SYMBOLS], distance[BLOCK_SYMBOLS]; // distance 0: length is a literal
     int      symbols;
     uint8_t  length_code[MATCH_MAX + 1]; // of a match length
@@ -58,8 +58,8 @@ static int by_weight(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Code lengths for `count` symbols, at most `longest` bits. Symbols are merged lightest first; when a
- * code gets too long, the counts are flattened and the tree is built again. */
+/* Code lengths for `count` symbols, at most `longest` bits. Symbols are merged lightest first; when
+ * a code gets too long, the counts are flattened and the tree is built again. */
 static void code_lengths(const uint32_t *counts, int count, int longest, uint8_t *length)
 {
     for (int flatten = 0;; flatten++) {
@@ -82,9 +82,9 @@ static void code_lengths(const uint32_t *counts, int count, int longest, uint8_t
         for (int node = leaves, next_leaf = 0, next_node = leaves; node <= root; node++) {
             weight[node] = 0;
             for (int child = 0; child < 2; child++) {
-                bool take_leaf = next_leaf < leaves && (next_node == node ||
-                                                        weight[next_leaf] <= weight[next_node]);
-                int  taken     = take_leaf ? next_leaf++ : next_node++;
+                bool take_leaf = next_leaf < leaves &&
+                                 (next_node == node || weight[next_leaf] <= weight[next_node]);
+                int taken = take_leaf ? next_leaf++ : next_node++;
                 weight[node] += weight[taken];
                 parent[taken] = node;
             }
@@ -143,7 +143,8 @@ static void put_header(Deflate *z, const Code *literals, const Code *distances)
         literal_count--;
     while (distance_count > 1 && !distances->length[distance_count - 1])
         distance_count--;
-    uint8_t lengths[LITERALS + DISTANCES], symbol[LITERALS + DISTANCES], extra[LITERALS + DISTANCES];
+    uint8_t lengths[LITERALS + DISTANCES], symbol[LITERALS + DISTANCES],
+        extra[LITERALS + DISTANCES];
     memcpy(lengths, literals->length, (size_t)literal_count);
     memcpy(lengths + literal_count, distances->length, (size_t)distance_count);
     int      total = literal_count + distance_count, runs = 0;

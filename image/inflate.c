@@ -30,17 +30,18 @@ enum { KIND_LITERAL, KIND_BASE, KIND_END, KIND_LINK, KIND_BAD };
 #define ENTRY_EXTRA(entry) ((entry) >> 8 & 15)
 #define ENTRY_VALUE(entry) ((entry) >> 16)
 
-const uint16_t zlib_length_base[29] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
-                                       31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
-const uint8_t  zlib_length_extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
-                                        2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-const uint16_t zlib_distance_base[30] = {1,   2,   3,   4,   5,   7,    9,    13,   17,   25,
-                                         33,  49,  65,  97,  129, 193,  257,  385,  513,  769,
-                                         1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
-const uint8_t  zlib_distance_extra[30] = {0, 0, 0, 0, 1, 1, 2, 2,  3,  3,  4,  4,  5,  5,  6,
-                                          6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
-const uint8_t  zlib_length_order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
-                                        11, 4,  12, 3, 13, 2, 14, 1, 15};
+const uint16_t zlib_length_base[29]   = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                         15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
+                                         67, 83, 99, 115, 131, 163, 195, 227, 258};
+const uint8_t  zlib_length_extra[29]  = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
+                                         2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
+const uint16_t zlib_distance_base[30] = {
+    1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
+    193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+const uint8_t zlib_distance_extra[30] = {0, 0, 0, 0, 1, 1, 2, 2,  3,  3,  4,  4,  5,  5,  6,
+                                         6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
+const uint8_t zlib_length_order[19]   = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                         11, 4,  12, 3, 13, 2, 14, 1, 15};
 
 typedef struct Inflate {
     const uint8_t *next, *end; // input
@@ -114,8 +115,9 @@ static uint32_t reversed(uint32_t code, int length)
 }
 
 /* Fills `table` from code lengths; entries[symbol] is what a code stands for. False if the lengths
- * are not a prefix code that uses every bit pattern; a single one-bit code and, where `may_be_empty`,
- * no code at all are let through, as encoders write them for blocks without matches. */
+ * are not a prefix code that uses every bit pattern; a single one-bit code and, where
+ * `may_be_empty`, no code at all are let through, as encoders write them for blocks without
+ * matches. */
 static bool table_build(uint32_t *table, int capacity, int root, const uint8_t *lengths, int count,
                         const uint32_t *entries, bool may_be_empty)
 {
@@ -182,8 +184,9 @@ static void literal_entries(uint32_t entries[LITERAL_SYMBOLS])
         entries[i] = ENTRY(KIND_LITERAL, i, 0);
     entries[256] = ENTRY(KIND_END, 0, 0);
     for (int i = 257; i < LITERAL_SYMBOLS; i++)
-        entries[i] = i < 286 ? ENTRY(KIND_BASE, zlib_length_base[i - 257], zlib_length_extra[i - 257])
-                             : ENTRY(KIND_BAD, 0, 0);
+        entries[i] = i < 286
+                         ? ENTRY(KIND_BASE, zlib_length_base[i - 257], zlib_length_extra[i - 257])
+                         : ENTRY(KIND_BAD, 0, 0);
 }
 
 static void distance_entries(uint32_t entries[DISTANCE_SYMBOLS])

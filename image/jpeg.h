@@ -32,7 +32,7 @@ typedef struct HuffmanSpec {
     uint8_t symbols[256]; // in order of their codes
 } HuffmanSpec;
 
-extern const uint8_t     jpeg_zigzag[64]; // natural position of the k-th coefficient
+extern const uint8_t     jpeg_zigzag[64];    // natural position of the k-th coefficient
 extern const HuffmanSpec jpeg_huffman[2][2]; // [luminance, chrominance][DC, AC]; T.81 annex K.3
 extern const uint8_t     jpeg_quantization[2][64]; // natural order; T.81 annex K.1
 
@@ -65,33 +65,33 @@ typedef struct BitReader {
 } BitReader;
 
 typedef struct JpegComponent {
-    int      id, h, v;                // sampling factors
+    int      id, h, v; // sampling factors
     int      quant_index;
-    bool     has_quant;               // quant was copied when its first scan began
-    uint16_t quant[64];               // natural order
-    int      width, height;           // samples that count
+    bool     has_quant;                // quant was copied when its first scan began
+    uint16_t quant[64];                // natural order
+    int      width, height;            // samples that count
     int      blocks_wide, blocks_high; // blocks that count
     int      padded_wide, padded_high; // in whole MCUs
-    int16_t *coefs;                   // [padded_high][padded_wide][64]; NULL when streaming
-    uint8_t *plane;                   // [padded_high * 8][padded_wide * 8]
-    int      dc_table, ac_table;      // of the current scan
-    uint32_t last_dc;                 // of the current scan; wraps for broken files
+    int16_t *coefs;                    // [padded_high][padded_wide][64]; NULL when streaming
+    uint8_t *plane;                    // [padded_high * 8][padded_wide * 8]
+    int      dc_table, ac_table;       // of the current scan
+    uint32_t last_dc;                  // of the current scan; wraps for broken files
 } JpegComponent;
 
 typedef struct Jpeg {
-    const char    *name;
-    bool           has_frame, progressive;
-    int            width, height, component_count, max_h, max_v;
-    int            mcus_wide, mcus_high;
-    JpegComponent  components[JPEG_COMPONENTS];
-    uint16_t       quants[4][64]; // natural order
-    bool           has_quants[4];
-    HuffmanTable   dc[4], ac[4];
-    int            restart_interval;
-    bool           has_jfif, has_adobe;
-    int            adobe_transform, orientation;
-    int            scans;
-    uint64_t       work; // coefficient visits so far
+    const char   *name;
+    bool          has_frame, progressive;
+    int           width, height, component_count, max_h, max_v;
+    int           mcus_wide, mcus_high;
+    JpegComponent components[JPEG_COMPONENTS];
+    uint16_t      quants[4][64]; // natural order
+    bool          has_quants[4];
+    HuffmanTable  dc[4], ac[4];
+    int           restart_interval;
+    bool          has_jfif, has_adobe;
+    int           adobe_transform, orientation;
+    int           scans;
+    uint64_t      work; // coefficient visits so far
     // the current scan
     JpegComponent *scan_components[JPEG_COMPONENTS];
     int            scan_count;

@@ -1,9 +1,9 @@
 /* image/jpeg_color.c - component planes to pixels, equal bit for bit to libjpeg-turbo's defaults.
  *
- * Planes at half resolution are interpolated with a triangle filter ("fancy upsampling": each output
- * sample is 3/4 of the nearer and 1/4 of the further input, per direction); other whole ratios
- * repeat samples. Everything works on one output row at a time.
- * Source: JFIF 1.02 (colour equations); T.81 leaves upsampling open, so libjpeg-turbo decides. */
+ * Planes at half resolution are interpolated with a triangle filter ("fancy upsampling": each
+ * output sample is 3/4 of the nearer and 1/4 of the further input, per direction); other whole
+ * ratios repeat samples. Everything works on one output row at a time. Source: JFIF 1.02 (colour
+ * equations); T.81 leaves upsampling open, so libjpeg-turbo decides. */
 #include "jpeg.h"
 
 #include <string.h>
@@ -65,11 +65,11 @@ static void row_h2v2(const uint8_t *near, const uint8_t *far, int width, uint16_
 static const uint8_t *row_upsampled(const Jpeg *jpeg, const JpegComponent *component, int y,
                                     uint16_t *sums, uint8_t *line)
 {
-    int h = jpeg->max_h / component->h, v = jpeg->max_v / component->v;
-    int from                = y / v;
-    int other               = y % 2 ? from + 1 : from - 1; // the further row when v is 2
-    const uint8_t *near     = plane_row(component, from);
-    const uint8_t *far      = plane_row(component, other);
+    int            h = jpeg->max_h / component->h, v = jpeg->max_v / component->v;
+    int            from  = y / v;
+    int            other = y % 2 ? from + 1 : from - 1; // the further row when v is 2
+    const uint8_t *near  = plane_row(component, from);
+    const uint8_t *far   = plane_row(component, other);
     switch (upsampling_of(jpeg, component)) {
     case UP_NONE:
         return near;
@@ -118,7 +118,7 @@ static void color_tables_fill(ColorTables *tables)
 {
     enum { HALF = 1 << 15 };
     for (int i = 0; i < 256; i++) {
-        int x              = i - 128;
+        int x               = i - 128;
         tables->cr_red[i]   = (91881 * x + HALF) >> 16;  // 1.40200
         tables->cb_blue[i]  = (116130 * x + HALF) >> 16; // 1.77200
         tables->cr_green[i] = -46802 * x;                // 0.71414
@@ -143,8 +143,8 @@ static void row_ycc_to_rgb(const ColorTables *tables, const uint8_t *y, const ui
 
 bool jpeg_planes_to_pixels(const Jpeg *jpeg, uint8_t *pixels, Error *error)
 {
-    int      channels = jpeg->component_count, width = jpeg->width;
-    size_t   line_size = 0; // of the widest upsampled row
+    int    channels = jpeg->component_count, width = jpeg->width;
+    size_t line_size = 0; // of the widest upsampled row
     for (int i = 0; i < channels; i++) {
         const JpegComponent *c    = &jpeg->components[i];
         size_t               wide = (size_t)c->padded_wide * 8 * (size_t)(jpeg->max_h / c->h);
@@ -164,8 +164,8 @@ bool jpeg_planes_to_pixels(const Jpeg *jpeg, uint8_t *pixels, Error *error)
         const uint8_t *row[JPEG_COMPONENTS];
         uint8_t       *out = pixels + (size_t)y * (size_t)width * (size_t)channels;
         for (int i = 0; i < channels; i++)
-            row[i] = row_upsampled(jpeg, &jpeg->components[i], y, sums,
-                                   lines + (size_t)i * line_size);
+            row[i] =
+                row_upsampled(jpeg, &jpeg->components[i], y, sums, lines + (size_t)i * line_size);
         if (space == SPACE_YCC || space == SPACE_YCCK)
             row_ycc_to_rgb(&tables, row[0], row[1], row[2], width, channels, out);
         if (channels == 1)

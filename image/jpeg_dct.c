@@ -1,10 +1,10 @@
 /* image/jpeg_dct.c - the 8x8 DCT and its inverse in whole numbers, libjpeg's "slow integer" kind.
  *
  * Both are the 11-multiplication flow graph applied to rows and to columns, with constants of 13
- * fractional bits and 2 more bits kept between the passes. Results are part of the contract: decoded
- * pixels and encoded files equal those of libjpeg bit for bit, so the order of the roundings matters.
- * Source: Loeffler, Ligtenberg, Moschytz, "Practical fast 1-D DCT algorithms with 11
- * multiplications", ICASSP 1989. */
+ * fractional bits and 2 more bits kept between the passes. Results are part of the contract:
+ * decoded pixels and encoded files equal those of libjpeg bit for bit, so the order of the
+ * roundings matters. Source: Loeffler, Ligtenberg, Moschytz, "Practical fast 1-D DCT algorithms
+ * with 11 multiplications", ICASSP 1989. */
 #include "jpeg.h"
 
 enum { CONST_BITS = 13, PASS_BITS = 2 };
@@ -37,8 +37,8 @@ static inline void rotate_odd(int64_t t[4])
     int64_t z5 = (z3 + z4) * C_1_175875602;
     z1 *= -C_0_899976223;
     z2 *= -C_2_562915447;
-    z3 = z5 - z3 * C_1_961570560;
-    z4 = z5 - z4 * C_0_390180644;
+    z3   = z5 - z3 * C_1_961570560;
+    z4   = z5 - z4 * C_0_390180644;
     t[0] = t[0] * C_0_298631336 + z1 + z3;
     t[1] = t[1] * C_2_053119869 + z2 + z4;
     t[2] = t[2] * C_3_072711026 + z2 + z3;
@@ -88,11 +88,11 @@ void jpeg_forward_dct(const uint8_t *samples, size_t stride, int32_t coefs[64])
 // out[k] for k = 0..7 from eight coefficients, scaled by 2^13.
 static inline void inverse_pass(const int64_t in[8], int64_t out[8])
 {
-    int64_t middle = (in[2] + in[6]) * C_0_541196100;
-    int64_t low    = middle - in[6] * C_1_847759065;
-    int64_t high   = middle + in[2] * C_0_765366865;
-    int64_t sum    = (in[0] + in[4]) * (1 << CONST_BITS);
-    int64_t rest   = (in[0] - in[4]) * (1 << CONST_BITS);
+    int64_t middle  = (in[2] + in[6]) * C_0_541196100;
+    int64_t low     = middle - in[6] * C_1_847759065;
+    int64_t high    = middle + in[2] * C_0_765366865;
+    int64_t sum     = (in[0] + in[4]) * (1 << CONST_BITS);
+    int64_t rest    = (in[0] - in[4]) * (1 << CONST_BITS);
     int64_t even[4] = {sum + high, rest + low, rest - low, sum - high};
     int64_t odd[4]  = {in[7], in[5], in[3], in[1]};
     rotate_odd(odd);

@@ -1,9 +1,9 @@
 /* image/jpeg_decode.c - the segments of a JPEG file, and the order in which it is decoded.
  *
- * Segments are read until the picture is complete: behind the only scan of a sequential file, else at
- * the end marker. A single sequential scan goes straight through the inverse DCT; otherwise all
- * coefficients are kept until the last scan. Sizes, scans and total work are checked before anything
- * is allocated or decoded. A file whose data ends before its last block is refused.
+ * Segments are read until the picture is complete: behind the only scan of a sequential file, else
+ * at the end marker. A single sequential scan goes straight through the inverse DCT; otherwise all
+ * coefficients are kept until the last scan. Sizes, scans and total work are checked before
+ * anything is allocated or decoded. A file whose data ends before its last block is refused.
  * Source: ITU-T T.81, annex B; JFIF 1.02; Exif 2.3 (orientation); Adobe TN 5116 (APP14). */
 #include "jpeg.h"
 
@@ -42,7 +42,7 @@ static bool quantization_read(Jpeg *jpeg, const Segment *segment, Error *error)
             return fail(error, ERROR_DATA, "%s: quantization table %d is cut short or unknown",
                         jpeg->name, slot);
         for (size_t k = 0; k < 64; k++) {
-            const uint8_t *p = segment->data + at + k * (bytes / 64);
+            const uint8_t *p                   = segment->data + at + k * (bytes / 64);
             jpeg->quants[slot][jpeg_zigzag[k]] = (uint16_t)(wide ? load_be16(p) : *p);
         }
         jpeg->has_quants[slot] = true;
@@ -54,8 +54,8 @@ static bool quantization_read(Jpeg *jpeg, const Segment *segment, Error *error)
 static bool huffman_read(Jpeg *jpeg, const Segment *segment, Error *error)
 {
     for (size_t at = 0; at < segment->size;) {
-        HuffmanSpec spec  = {{0}, {0}};
-        int         slot  = segment->data[at] & 15, is_ac = segment->data[at] >> 4;
+        HuffmanSpec spec = {{0}, {0}};
+        int         slot = segment->data[at] & 15, is_ac = segment->data[at] >> 4;
         size_t      count = 0;
         at++;
         if (slot > 3 || is_ac > 1 || segment->size - at < sizeof spec.counts)
@@ -99,7 +99,8 @@ static int exif_orientation(const uint8_t *tiff, size_t size)
         return 1;
     const uint8_t *entry = tiff + offset + 2;
     int            count = big ? load_be16(entry - 2) : entry[-2] | entry[-1] << 8;
-    for (size_t left = (size - 2 - offset) / 12; count > 0 && left > 0; count--, left--, entry += 12) {
+    for (size_t left = (size - 2 - offset) / 12; count > 0 && left > 0;
+         count--, left--, entry += 12) {
         int tag   = big ? load_be16(entry) : entry[0] | entry[1] << 8;
         int kind  = big ? load_be16(entry + 2) : entry[2] | entry[3] << 8;
         int value = big ? load_be16(entry + 8) : entry[8] | entry[9] << 8;
@@ -189,7 +190,7 @@ static bool memory_prepare(Jpeg *jpeg, bool streaming, Error *error)
         JpegComponent *c      = &jpeg->components[i];
         size_t         blocks = (size_t)c->padded_wide * (size_t)c->padded_high;
         c->plane              = memory_new(blocks, 64, error);
-        c->coefs = streaming ? NULL : memory_new(blocks, 64 * sizeof(int16_t), error);
+        c->coefs              = streaming ? NULL : memory_new(blocks, 64 * sizeof(int16_t), error);
         if (!c->plane || (!streaming && !c->coefs))
             return false;
     }
@@ -222,8 +223,9 @@ static bool scan_components_read(Jpeg *jpeg, const Segment *segment, Error *erro
         blocks += found->h * found->v;
     }
     if (jpeg->scan_count > 1 && blocks > JPEG_BLOCKS_IN_MCU)
-        return fail(error, ERROR_DATA, "%s: scan %d has %d blocks in a unit, at most %d are allowed",
-                    jpeg->name, jpeg->scans, blocks, JPEG_BLOCKS_IN_MCU);
+        return fail(error, ERROR_DATA,
+                    "%s: scan %d has %d blocks in a unit, at most %d are allowed", jpeg->name,
+                    jpeg->scans, blocks, JPEG_BLOCKS_IN_MCU);
     return true;
 }
 
@@ -238,11 +240,11 @@ static bool scan_band_read(Jpeg *jpeg, const uint8_t *p, Error *error)
     jpeg->band_last  = p[1];
     jpeg->bit_high   = p[2] >> 4;
     jpeg->bit_low    = p[2] & 15;
-    bool band_fine   = jpeg->band_first == 0
-                           ? jpeg->band_last == 0
-                           : jpeg->band_first <= jpeg->band_last && jpeg->band_last <= 63 &&
-                               jpeg->scan_count == 1;
-    bool bits_fine = jpeg->bit_low <= 13 && (!jpeg->bit_high || jpeg->bit_low == jpeg->bit_high - 1);
+    bool band_fine   = jpeg->band_first == 0 ? jpeg->band_last == 0
+                                             : jpeg->band_first <= jpeg->band_last &&
+                                                 jpeg->band_last <= 63 && jpeg->scan_count == 1;
+    bool bits_fine =
+        jpeg->bit_low <= 13 && (!jpeg->bit_high || jpeg->bit_low == jpeg->bit_high - 1);
     if (!band_fine || !bits_fine)
         return fail(error, ERROR_DATA, "%s: scan %d has impossible band %d-%d, bits %d-%d",
                     jpeg->name, jpeg->scans, p[0], p[1], jpeg->bit_high, jpeg->bit_low);
@@ -254,20 +256,22 @@ static bool scan_check(Jpeg *jpeg, Error *error)
 {
     uint64_t blocks = 0, total = 0;
     for (int i = 0; i < jpeg->component_count; i++)
-        total += (uint64_t)jpeg->components[i].padded_wide *
-                 (uint64_t)jpeg->components[i].padded_high;
+        total +=
+            (uint64_t)jpeg->components[i].padded_wide * (uint64_t)jpeg->components[i].padded_high;
     for (int i = 0; i < jpeg->scan_count; i++) {
         JpegComponent *c = jpeg->scan_components[i];
         blocks += (uint64_t)c->padded_wide * (uint64_t)c->padded_high;
         if (!c->has_quant) { // a component keeps the table that is valid when it first appears
             if (!jpeg->has_quants[c->quant_index])
-                return fail(error, ERROR_DATA, "%s: scan %d needs quantization table %d", jpeg->name,
-                            jpeg->scans, c->quant_index);
+                return fail(error, ERROR_DATA, "%s: scan %d needs quantization table %d",
+                            jpeg->name, jpeg->scans, c->quant_index);
             memcpy(c->quant, jpeg->quants[c->quant_index], sizeof c->quant);
             c->has_quant = true;
         }
-        bool needs_dc = jpeg->band_first == 0 && jpeg->bit_high == 0, needs_ac = jpeg->band_last > 0;
-        if ((needs_dc && !jpeg->dc[c->dc_table].known) || (needs_ac && !jpeg->ac[c->ac_table].known))
+        bool needs_dc = jpeg->band_first == 0 && jpeg->bit_high == 0,
+             needs_ac = jpeg->band_last > 0;
+        if ((needs_dc && !jpeg->dc[c->dc_table].known) ||
+            (needs_ac && !jpeg->ac[c->ac_table].known))
             return fail(error, ERROR_DATA, "%s: scan %d needs Huffman tables %d and %d", jpeg->name,
                         jpeg->scans, c->dc_table, c->ac_table);
     }
@@ -312,7 +316,8 @@ static bool segment_next(const Jpeg *jpeg, const uint8_t *data, size_t size, siz
                     jpeg->name, size);
     *segment = (Segment){.marker = data[*at + 1]};
     *at += 2;
-    if (segment->marker == 0x01 || (segment->marker >= MARKER_RST0 && segment->marker <= MARKER_EOI))
+    if (segment->marker == 0x01 ||
+        (segment->marker >= MARKER_RST0 && segment->marker <= MARKER_EOI))
         return true; // markers without content
     size_t length = size - *at >= 2 ? (size_t)load_be16(data + *at) : 0;
     if (length < 2 || length > size - *at)
@@ -379,8 +384,8 @@ static bool segments_read(Jpeg *jpeg, const uint8_t *data, size_t size, Error *e
 static void planes_from_coefs(Jpeg *jpeg)
 {
     for (int i = 0; i < jpeg->component_count; i++) {
-        const JpegComponent *c      = &jpeg->components[i];
-        size_t               wide   = (size_t)c->padded_wide, stride = wide * 8;
+        const JpegComponent *c    = &jpeg->components[i];
+        size_t               wide = (size_t)c->padded_wide, stride = wide * 8;
         for (size_t y = 0; c->coefs && y < (size_t)c->blocks_high; y++)
             for (size_t x = 0; x < (size_t)c->blocks_wide; x++)
                 jpeg_inverse_dct(c->coefs + 64 * (y * wide + x), c->quant,
@@ -408,9 +413,9 @@ bool jpeg_decode(const uint8_t *data, size_t size, const char *name, Image *out,
                         .channels    = jpeg->component_count,
                         .is_cmyk     = jpeg->component_count == 4,
                         .orientation = jpeg->orientation};
-        image.pixels = memory_new((size_t)image.width * (size_t)image.height,
-                                  (size_t)image.channels, error);
-        done         = image.pixels && jpeg_planes_to_pixels(jpeg, image.pixels, error);
+        image.pixels =
+            memory_new((size_t)image.width * (size_t)image.height, (size_t)image.channels, error);
+        done = image.pixels && jpeg_planes_to_pixels(jpeg, image.pixels, error);
     }
     for (int i = 0; i < JPEG_COMPONENTS; i++) {
         memory_free(jpeg->components[i].coefs);

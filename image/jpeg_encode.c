@@ -1,20 +1,20 @@
 /* image/jpeg_encode.c - baseline JPEG, equal byte for byte to cjpeg with the same quality.
  *
- * The picture is taken one row of MCUs at a time: converted to Y, Cb, Cr, averaged down where chroma
- * is subsampled, transformed, quantized and coded with the standard tables. What lies beyond the
- * picture is filled the way libjpeg fills it, because those samples reach the file.
- * Source: ITU-T T.81; JFIF 1.02 (header and colour equations). */
+ * The picture is taken one row of MCUs at a time: converted to Y, Cb, Cr, averaged down where
+ * chroma is subsampled, transformed, quantized and coded with the standard tables. What lies beyond
+ * the picture is filled the way libjpeg fills it, because those samples reach the file. Source:
+ * ITU-T T.81; JFIF 1.02 (header and colour equations). */
 #include "jpeg.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct Plane {
-    int      h, v;                    // sampling factors
+    int      h, v;                     // sampling factors
     int      blocks_wide, blocks_high; // blocks that hold picture
-    size_t   stride;                  // samples in a row of `samples`
-    uint8_t *samples;                 // one MCU row: v * 8 rows
-    uint16_t quant[64];               // natural order
+    size_t   stride;                   // samples in a row of `samples`
+    uint8_t *samples;                  // one MCU row: v * 8 rows
+    uint16_t quant[64];                // natural order
     int      last_dc;
 } Plane;
 
@@ -167,7 +167,7 @@ static uint8_t *full_row(const Encoder *e, int plane, int row)
 static void row_convert(const Encoder *e, const uint8_t *pixel, int row)
 {
     enum { HALF = 1 << 15, CENTER = 128 << 16 };
-    uint8_t *y = full_row(e, 0, row);
+    uint8_t *y     = full_row(e, 0, row);
     int      width = e->image->width;
     if (e->plane_count == 1) {
         memcpy(y, pixel, (size_t)width);
@@ -186,14 +186,14 @@ static void row_convert(const Encoder *e, const uint8_t *pixel, int row)
     }
 }
 
-/* Rows first..7 * v of one MCU row of a plane are averages of full rows. Rounding alternates between
- * neighbours, so that it does not shift the mean. */
+/* Rows first..7 * v of one MCU row of a plane are averages of full rows. Rounding alternates
+ * between neighbours, so that it does not shift the mean. */
 static void plane_shrink(const Encoder *e, int index, int row)
 {
-    const Plane *plane = &e->planes[index];
-    int          h = e->max_h / plane->h, v = e->max_v / plane->v;
-    uint8_t     *out  = plane->samples + (size_t)row * plane->stride;
-    size_t       wide = (size_t)plane->blocks_wide * 8;
+    const Plane   *plane = &e->planes[index];
+    int            h = e->max_h / plane->h, v = e->max_v / plane->v;
+    uint8_t       *out  = plane->samples + (size_t)row * plane->stride;
+    size_t         wide = (size_t)plane->blocks_wide * 8;
     const uint8_t *a = full_row(e, index, row * v), *b = full_row(e, index, row * v + v - 1);
     if (h == 1) {
         memcpy(out, a, wide);
@@ -204,8 +204,8 @@ static void plane_shrink(const Encoder *e, int index, int row)
                                   : (a[0] + a[1] + (int)(x & 1)) >> 1);
 }
 
-/* Fills every plane for one MCU row. Below the picture libjpeg repeats the last pixel row only to the
- * end of its group of max_v rows, and from there the last averaged row. */
+/* Fills every plane for one MCU row. Below the picture libjpeg repeats the last pixel row only to
+ * the end of its group of max_v rows, and from there the last averaged row. */
 static void samples_load(const Encoder *e, int mcu_y)
 {
     const Image *image = e->image;
@@ -214,8 +214,8 @@ static void samples_load(const Encoder *e, int mcu_y)
     int groups         = (rows + e->max_v - 1) / e->max_v;
     for (int row = 0; row < groups * e->max_v; row++) {
         int from = mcu_y * e->max_v * 8 + (row < rows ? row : rows - 1);
-        row_convert(e, image->pixels + (size_t)from * (size_t)image->width * (size_t)image->channels,
-                    row);
+        row_convert(
+            e, image->pixels + (size_t)from * (size_t)image->width * (size_t)image->channels, row);
     }
     for (int i = 0; i < e->plane_count; i++) {
         const Plane *plane  = &e->planes[i];
@@ -248,7 +248,7 @@ static void put_block(Encoder *e, Plane *plane, const int coefs[64], int slot)
 {
     const Codes *dc = &e->dc[slot], *ac = &e->ac[slot];
     int          difference = coefs[0] - plane->last_dc, size = bit_length(abs(difference));
-    plane->last_dc          = coefs[0];
+    plane->last_dc = coefs[0];
     put_bits(e, dc->bits[size], dc->length[size]);
     put_signed(e, difference, size);
     int run = 0;
@@ -317,7 +317,7 @@ static bool encoder_open(Encoder *e, const Image *image, int quality, JpegSampli
     e->mcus_wide   = (image->width + 8 * e->max_h - 1) / (8 * e->max_h);
     e->mcus_high   = (image->height + 8 * e->max_v - 1) / (8 * e->max_v);
     e->full_stride = (size_t)e->mcus_wide * (size_t)e->max_h * 8;
-    e->full = memory_new((size_t)e->plane_count * (size_t)e->max_v * 8, e->full_stride, error);
+    e->full   = memory_new((size_t)e->plane_count * (size_t)e->max_v * 8, e->full_stride, error);
     bool fine = e->full != NULL;
     for (int i = 0; i < e->plane_count; i++) {
         Plane *plane       = &e->planes[i];
@@ -362,8 +362,8 @@ static bool encoder_run(Encoder *e, Error *error)
     return true;
 }
 
-bool jpeg_encode(const Image *image, int quality, JpegSampling sampling, uint8_t **out, size_t *size,
-                 Error *error)
+bool jpeg_encode(const Image *image, int quality, JpegSampling sampling, uint8_t **out,
+                 size_t *size, Error *error)
 {
     if ((image->channels != 1 && image->channels != 3) || quality < 1 || quality > 100)
         return fail(error, ERROR_USAGE, "jpeg: cannot write %d channels with quality %d",

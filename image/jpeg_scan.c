@@ -53,7 +53,8 @@ static void refill_bytewise(BitReader *r)
     for (; r->bits <= 56; r->bits += 8) {
         const uint8_t *p     = r->next;
         uint64_t       value = 0;
-        while (p < r->end && *p == 0xFF) // a stuffed zero, or a marker; more FF may come before both
+        while (p < r->end &&
+               *p == 0xFF) // a stuffed zero, or a marker; more FF may come before both
             p++;
         if (p == r->end || (p > r->next && *p != 0)) {
             r->beyond++;
@@ -217,6 +218,17 @@ static inline void coef_refine(BitReader *r, int16_t *coef, int bit)
         *coef = (int16_t)(*coef < 0 ? *coef - bit : *coef + bit);
 }
 
+// Most blocks of a long run have no detail at all, which is seen faster than 63 zeros.
+static bool block_is_flat(const int16_t block[64])
+{
+    uint64_t any = 0, words[16];
+    memcpy(words, block, sizeof words);
+    words[0] = 0; // the mean and three neighbours, looked at one by one
+    for (int i = 0; i < 16; i++)
+        any |= words[i];
+    return !(any | (uint64_t)(block[1] | block[2] | block[3]));
+}
+
 static bool block_ac_refine(Jpeg *jpeg, JpegComponent *component, int16_t *block)
 {
     BitReader          *r   = &jpeg->reader;
@@ -248,7 +260,8 @@ static bool block_ac_refine(Jpeg *jpeg, JpegComponent *component, int16_t *block
         }
     }
     if (jpeg->end_run > 0) {
-        for (; k <= last; k++)
+        bool flat = block_is_flat(block);
+        for (; !flat && k <= last; k++)
             if (block[jpeg_zigzag[k]])
                 coef_refine(r, block + jpeg_zigzag[k], bit);
         jpeg->end_run--;

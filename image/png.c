@@ -218,7 +218,8 @@ static bool pass_is_empty(const Png *png, const Pass *pass)
 
 static inline uint8_t paeth(int left, int up, int corner)
 {
-    int by_left = abs(up - corner), by_up = abs(left - corner), by_both = abs(left + up - 2 * corner);
+    int by_left = abs(up - corner), by_up = abs(left - corner),
+        by_both = abs(left + up - 2 * corner);
     return (uint8_t)(by_left <= by_up && by_left <= by_both ? left
                      : by_up <= by_both                     ? up
                                                             : corner);
@@ -351,9 +352,10 @@ bool png_decode(const uint8_t *data, size_t size, const char *name, Image *out, 
     size_t      raw_size   = 0; // below 2^30 by the limit on pixels
     for (int i = 0; i < pass_count; i++)
         if (!pass_is_empty(&png, passes + i))
-            raw_size += pass_height(&png, passes + i) *
-                        (row_bytes(&png, pass_width(&png, passes + i)) + 1);
-    // Deflate cannot shrink data more than 1032 times, so a small file cannot claim a large picture.
+            raw_size +=
+                pass_height(&png, passes + i) * (row_bytes(&png, pass_width(&png, passes + i)) + 1);
+    // Deflate cannot shrink data more than 1032 times, so a small file cannot claim a large
+    // picture.
     if (raw_size / 1032 > png.compressed)
         return fail(error, ERROR_DATA, "%s: %zu compressed bytes cannot hold %ux%u pixels", name,
                     png.compressed, png.width, png.height);
@@ -367,7 +369,7 @@ bool png_decode(const uint8_t *data, size_t size, const char *name, Image *out, 
     const uint8_t *compressed = png.first;
     bool           done       = false;
     size_t         pixels     = (size_t)png.width * png.height;
-    uint8_t       *raw        = memory_new(raw_size, 1, error), *at = raw;
+    uint8_t       *raw = memory_new(raw_size, 1, error), *at = raw;
     if (!raw)
         goto done;
     if (png.data_chunks > 1) {
@@ -411,7 +413,7 @@ static size_t row_filter(int filter, const uint8_t *row, const uint8_t *above, s
                      : filter == FILTER_AVERAGE ? (left + up) / 2
                      : filter == FILTER_PAETH   ? paeth(left, up, corner)
                                                 : 0;
-        out[i] = (uint8_t)(row[i] - guess);
+        out[i]     = (uint8_t)(row[i] - guess);
         sum += (size_t)abs((int8_t)out[i]);
     }
     return sum;
@@ -471,7 +473,7 @@ bool png_encode(const Image *image, uint8_t **out, size_t *size, Error *error)
                     image->width, image->height, image->channels, image->is_cmyk ? "CMYK " : "");
     size_t   raw_size = 0, packed_size = 0;
     uint8_t *packed = NULL, *file = NULL;
-    uint8_t *raw    = rows_filtered(image, &raw_size, error);
+    uint8_t *raw = rows_filtered(image, &raw_size, error);
     if (raw && deflate_zlib(raw, raw_size, &packed, &packed_size, error))
         file = memory_new(sizeof SIGNATURE + 13 + packed_size + 3 * CHUNK_OVERHEAD, 1, error);
     if (file) {

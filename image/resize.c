@@ -3,7 +3,8 @@
  * The resize equals Pillow's for 8-bit pictures: a filter that widens when shrinking (antialias),
  * weights rounded to 22 fractional bits, and two passes, rows first, each rounded to 8 bits.
  * Channels are independent: alpha does not weight the colours.
- * Source: Pillow, Resample.c; Keys, "Cubic convolution interpolation", IEEE TASSP 1981 (a = -1/2). */
+ * Source: Pillow, Resample.c; Keys, "Cubic convolution interpolation", IEEE TASSP 1981 (a = -1/2).
+ */
 #include "image.h"
 
 #include <math.h>
@@ -55,7 +56,8 @@ static bool weights_make(Weights *weights, int from, int to, ResizeFilter filter
     size_t  count           = 0;
     double *exact           = memory_new((size_t)weights->width, sizeof(double), error);
     if (!size_mul((size_t)to, (size_t)weights->width, &count))
-        fail(error, ERROR_MEMORY, "resize: %d weights for %d samples do not fit", weights->width, to);
+        fail(error, ERROR_MEMORY, "resize: %d weights for %d samples do not fit", weights->width,
+             to);
     else
         weights->values = memory_new(count, sizeof(int32_t), error);
     if (!weights->spans || !weights->values || !exact) {
@@ -64,10 +66,10 @@ static bool weights_make(Weights *weights, int from, int to, ResizeFilter filter
     }
     for (int i = 0; i < to; i++) {
         double center = (i + 0.5) * scale, inverse = 1 / stretch, sum = 0;
-        int    first  = (int)(center - support + 0.5);
-        int    end    = (int)(center + support + 0.5);
-        first         = first < 0 ? 0 : first;
-        end           = end > from ? from : end;
+        int    first = (int)(center - support + 0.5);
+        int    end   = (int)(center + support + 0.5);
+        first        = first < 0 ? 0 : first;
+        end          = end > from ? from : end;
         for (int k = 0; k < end - first; k++) {
             exact[k] = value((k + first - center + 0.5) * inverse);
             sum += exact[k];
@@ -136,8 +138,9 @@ static bool image_make(const Image *like, int width, int height, int channels, I
 {
     if (width < 1 || height < 1 || width > LIMIT_IMAGE_SIDE || height > LIMIT_IMAGE_SIDE ||
         (size_t)width * (size_t)height > LIMIT_IMAGE_PIXELS)
-        return fail(error, ERROR_USAGE, "image: size %dx%d is empty or over the limit of %zu pixels",
-                    width, height, LIMIT_IMAGE_PIXELS);
+        return fail(error, ERROR_USAGE,
+                    "image: size %dx%d is empty or over the limit of %zu pixels", width, height,
+                    LIMIT_IMAGE_PIXELS);
     uint8_t *pixels = memory_new((size_t)width * (size_t)height, (size_t)channels, error);
     if (!pixels)
         return false;
@@ -197,16 +200,16 @@ bool image_crop(const Image *image, int left, int top, int width, int height, Im
 {
     if (left < 0 || top < 0 || width < 1 || height < 1 || width > image->width - left ||
         height > image->height - top)
-        return fail(error, ERROR_USAGE, "image: no %dx%d pixels at (%d, %d) of %dx%d", width, height,
-                    left, top, image->width, image->height);
+        return fail(error, ERROR_USAGE, "image: no %dx%d pixels at (%d, %d) of %dx%d", width,
+                    height, left, top, image->width, image->height);
     size_t channels = (size_t)image->channels;
     Image  result;
     if (!image_make(image, width, height, image->channels, &result, error))
         return false;
     for (int y = 0; y < height; y++) {
         size_t from = (size_t)(top + y) * (size_t)image->width + (size_t)left;
-        memcpy(result.pixels + (size_t)y * (size_t)width * channels, image->pixels + from * channels,
-               (size_t)width * channels);
+        memcpy(result.pixels + (size_t)y * (size_t)width * channels,
+               image->pixels + from * channels, (size_t)width * channels);
     }
     *out = result;
     return true;

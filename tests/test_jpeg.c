@@ -100,9 +100,11 @@ static void memory_failures_are_clean(void)
             size_t   size  = 0;
             memory_fail_at(call, false);
             if (kind == 0)
-                done = jpeg_decode(GOLDEN_PROGRESSIVE, sizeof GOLDEN_PROGRESSIVE, "m", &image, &error);
+                done =
+                    jpeg_decode(GOLDEN_PROGRESSIVE, sizeof GOLDEN_PROGRESSIVE, "m", &image, &error);
             else if (kind == 1)
-                done = jpeg_decode(GOLDEN_SUBSAMPLED, sizeof GOLDEN_SUBSAMPLED, "m", &image, &error);
+                done =
+                    jpeg_decode(GOLDEN_SUBSAMPLED, sizeof GOLDEN_SUBSAMPLED, "m", &image, &error);
             else
                 done = jpeg_encode(&picture, 100, JPEG_420, &file, &size, &error);
             memory_fail_at(0, false);
@@ -268,9 +270,12 @@ static void progressive_bands_are_checked(void)
     static const struct {
         const char *scan, *message;
     } cases[] = {
-        {"FFDA 0008 01 01 00 00 01 00 AF", "band 0-1"}, {"FFDA 0008 01 01 00 05 04 00 AF", "band 5-4"},
-        {"FFDA 0008 01 01 00 01 40 00 AF", "band 1-64"}, {"FFDA 0008 01 01 00 01 3F 0E AF", "bits 0-14"},
-        {"FFDA 0008 01 01 00 01 3F 31 AF", "bits 3-1"}, {"FFDA 0008 01 01 30 00 00 00 AF", "tables 3"},
+        {"FFDA 0008 01 01 00 00 01 00 AF", "band 0-1"},
+        {"FFDA 0008 01 01 00 05 04 00 AF", "band 5-4"},
+        {"FFDA 0008 01 01 00 01 40 00 AF", "band 1-64"},
+        {"FFDA 0008 01 01 00 01 3F 0E AF", "bits 0-14"},
+        {"FFDA 0008 01 01 00 01 3F 31 AF", "bits 3-1"},
+        {"FFDA 0008 01 01 30 00 00 00 AF", "tables 3"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Builder b;
@@ -312,14 +317,14 @@ static void orientation_is_reported(void)
     } cases[] = {
         {"4D4D002A 00000008 0001 0112 0003 00000001 0006 0000", 6},
         {"49492A00 08000000 0200 0F01 0300 01000000 0100 0000 1201 0300 01000000 0800 0000", 8},
-        {"4D4D002A 00000008 0001 0112 0003 00000001 0009 0000", 1},  // no such orientation
-        {"4D4D002A 00000008 0001 0112 0004 00000001 0006 0000", 1},  // wrong type
-        {"4D4D002A FFFFFFFF 0001 0112 0003 00000001 0006 0000", 1},  // beyond the segment
-        {"4D4D002A 00000008 FFFF 0100 0003 00000001 0006 0000", 1},  // entries beyond it
+        {"4D4D002A 00000008 0001 0112 0003 00000001 0009 0000", 1}, // no such orientation
+        {"4D4D002A 00000008 0001 0112 0004 00000001 0006 0000", 1}, // wrong type
+        {"4D4D002A FFFFFFFF 0001 0112 0003 00000001 0006 0000", 1}, // beyond the segment
+        {"4D4D002A 00000008 FFFF 0100 0003 00000001 0006 0000", 1}, // entries beyond it
         {"4D4D002A", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        Builder b     = {.size = 0}, exif = {.size = 0};
+        Builder b = {.size = 0}, exif = {.size = 0};
         Image   image = {0};
         char    head[32];
         add(&exif, cases[i].exif);
@@ -364,7 +369,8 @@ static bool command_output(const char *command, Bytes *out)
     snprintf(path, sizeof path, "%s/output", test_folder());
     snprintf(line, sizeof line, "%s >%s 2>/dev/null", command, path);
     int status = system(line);
-    return (status == 0 || WEXITSTATUS(status) == 2) && file_read(path, LIMIT_IMAGE_FILE, out, NULL);
+    return (status == 0 || WEXITSTATUS(status) == 2) &&
+           file_read(path, LIMIT_IMAGE_FILE, out, NULL);
 }
 
 // A picture from the PGM or PPM that djpeg writes.
@@ -412,12 +418,12 @@ static int files_wanted(void)
 static void options_random(Random *random, char *out, size_t room, const char *script)
 {
     static const char *const samplings[] = {
-        "1x1", "2x1", "1x2", "2x2", "4x1", "1x4", "4x2", "2x4", "2x2,1x2,1x1", "2x2,2x1,1x1",
-        "2x1,1x1,2x1", "1x2,1x1,1x2", "2x2,1x2,2x1", "4x1,2x1,1x1", "1x4,1x2,1x1", "1x1,2x1,1x2",
-        "4x2,2x2,1x1", "1x1,2x2,1x1"};
-    int quality = 1 + (int)random_below(random, 100);
-    int size    = snprintf(out, room, "-quality %d -sample %s", quality,
-                           samplings[random_below(random, sizeof samplings / sizeof samplings[0])]);
+        "1x1",         "2x1",         "1x2",         "2x2",         "4x1",         "1x4",
+        "4x2",         "2x4",         "2x2,1x2,1x1", "2x2,2x1,1x1", "2x1,1x1,2x1", "1x2,1x1,1x2",
+        "2x2,1x2,2x1", "4x1,2x1,1x1", "1x4,1x2,1x1", "1x1,2x1,1x2", "4x2,2x2,1x1", "1x1,2x2,1x1"};
+    enum { SAMPLINGS = sizeof samplings / sizeof samplings[0] };
+    int size = snprintf(out, room, "-quality %u -sample %s", 1 + random_below(random, 100),
+                        samplings[random_below(random, SAMPLINGS)]);
     static const char *const extras[] = {" -progressive", " -optimize", " -grayscale", " -rgb",
                                          " -baseline"};
     for (size_t i = 0; i < sizeof extras / sizeof extras[0]; i++)
@@ -442,7 +448,8 @@ static void decoder_equals_djpeg_on_random_files(void)
     Random random = random_stream(test_seed(), "jpeg decode");
     int    made = 0, equal = 0;
     for (int i = 0; made < files_wanted() && i < 2 * files_wanted(); i++) {
-        int   width = 1 + (int)random_below(&random, 200), height = 1 + (int)random_below(&random, 200);
+        int width     = 1 + (int)random_below(&random, 200),
+            height    = 1 + (int)random_below(&random, 200);
         Image picture = picture_random(&random, width, height, 3), decoded = {0}, wanted = {0};
         char  options[256 + LIMIT_PATH], command[4 * LIMIT_PATH];
         Bytes bytes = {0};
@@ -478,7 +485,8 @@ static void encoder_equals_cjpeg(void)
     int                      equal = 0, made = 0;
     snprintf(source, sizeof source, "%s/source", test_folder());
     for (int i = 0; i < files_wanted() / 5; i++) {
-        int   width = 1 + (int)random_below(&random, 200), height = 1 + (int)random_below(&random, 200);
+        int width     = 1 + (int)random_below(&random, 200),
+            height    = 1 + (int)random_below(&random, 200);
         Image picture = picture_random(&random, width, height, random_below(&random, 6) ? 3 : 1);
         JpegSampling sampling = (JpegSampling)random_below(&random, 3);
         pnm_write(&picture, source);
@@ -548,15 +556,15 @@ static bool refused_on_purpose(const char *name)
            strstr(name, "partial_progressive");
 }
 
-/* Every file of the index: what a libjpeg-turbo program refuses is refused, what it accepts is equal,
- * no file crashes. */
+/* Every file of the index: what a libjpeg-turbo program refuses is refused, what it accepts is
+ * equal, no file crashes. */
 static void published_files(void)
 {
     const char *index = test_data("decoder/JPEG_INDEX.tsv");
     Bytes       list  = {0};
     if (!index || !file_read(index, LIMIT_TEXT_FILE, &list, NULL))
         SKIP("decoder/JPEG_INDEX.tsv is not there");
-    char   *line = strchr((char *)(uintptr_t)list.data, '\n');
+    char   *line       = strchr((char *)(uintptr_t)list.data, '\n');
     int     references = 0, compared = 0, decoded_count = 0, files = 0;
     int64_t blocks = memory_live_blocks();
     bool    tools  = have_tools();
@@ -574,9 +582,9 @@ static void published_files(void)
         const char *reference = memchr(verdict, '=', line_size - (size_t)(verdict - line));
         const char *path      = test_data(name);
         Bytes       bytes     = {0};
-        Image       image     = {0}, wanted = {0};
-        Error       error     = {0};
-        line                  = strchr(line, '\n');
+        Image       image = {0}, wanted = {0};
+        Error       error = {0};
+        line              = strchr(line, '\n');
         if (!CHECK(path && file_read(path, LIMIT_IMAGE_FILE, &bytes, NULL)))
             continue;
         files++;

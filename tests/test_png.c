@@ -75,10 +75,11 @@ static void deflate_round_trips(void)
 {
     Random random = random_stream(test_seed(), "deflate");
     for (int i = 0; i < 60; i++) {
-        size_t   size = i < 5 ? (size_t)i : random_below(&random, i < 50 ? 3000 : 200000);
+        size_t   size  = i < 5 ? (size_t)i : random_below(&random, i < 50 ? 3000 : 200000);
         uint32_t range = 1 + random_below(&random, 256), repeat = 1 + random_below(&random, 40);
-        uint8_t *data = memory_new(size, 1, NULL), *back = memory_new(size, 1, NULL), *packed = NULL;
-        size_t   packed_size = 0;
+        uint8_t *data = memory_new(size, 1, NULL), *back = memory_new(size, 1, NULL),
+                *packed    = NULL;
+        size_t packed_size = 0;
         for (size_t k = 0; k < size; k++)
             data[k] = (uint8_t)(k >= repeat && random_below(&random, repeat)
                                     ? data[k - repeat]
@@ -93,12 +94,14 @@ static void deflate_round_trips(void)
     }
 }
 
-/* The weights 1, 1, 2, 3, 5, ... give the deepest Huffman tree: its codes must be kept to 15 bits. */
+/* The weights 1, 1, 2, 3, 5, ... give the deepest Huffman tree: its codes must be kept to 15 bits.
+ */
 static void deflate_limits_code_lengths(void)
 {
     size_t   size = 0, packed_size = 0;
-    uint8_t *data = memory_new(200000, 1, NULL), *back = memory_new(200000, 1, NULL), *packed = NULL;
-    size_t   weight = 1, before = 0;
+    uint8_t *data = memory_new(200000, 1, NULL), *back = memory_new(200000, 1, NULL),
+            *packed = NULL;
+    size_t weight = 1, before = 0;
     for (int symbol = 0; symbol < 22; symbol++) {
         for (size_t i = 0; i < weight && size < 30000; i++)
             data[size++] = (uint8_t)symbol;
@@ -226,9 +229,10 @@ static void filters_are_undone(void) // one row of each, worked out by hand
 {
     Builder b;
     add_header(&b, 3, 5, 8, 0, 0);
-    add_rows(&b, (const uint8_t[]){0, 10, 20, 30, 1, 1, 2, 3, 2, 5, 5, 5, 3, 9, 9, 9, 4, 1, 1, 1}, 20,
-             3);
-    decodes_to(&b, 3, 5, 1, (const uint8_t[]){10, 20, 30, 1, 3, 6, 6, 8, 11, 12, 19, 24, 13, 20, 25});
+    add_rows(&b, (const uint8_t[]){0, 10, 20, 30, 1, 1, 2, 3, 2, 5, 5, 5, 3, 9, 9, 9, 4, 1, 1, 1},
+             20, 3);
+    decodes_to(&b, 3, 5, 1,
+               (const uint8_t[]){10, 20, 30, 1, 3, 6, 6, 8, 11, 12, 19, 24, 13, 20, 25});
 }
 
 static void interlacing_is_undone(void) // 3x3: passes 1, 4 (right), 5 (bottom), 6, 7 have pixels
@@ -245,11 +249,16 @@ static void headers_are_checked(void)
         int         width, height, depth, color, interlaced;
         const char *message;
     } cases[] = {
-        {0, 1, 8, 0, 0, "empty"},           {1, 0, 8, 0, 0, "empty"},
-        {65535, 65535, 8, 0, 0, "limit"},   {1, 1, 16, 3, 0, "does not exist"},
-        {1, 1, 4, 2, 0, "does not exist"},  {1, 1, 8, 1, 0, "does not exist"},
-        {1, 1, 8, 7, 0, "does not exist"},  {1, 1, 32, 0, 0, "does not exist"},
-        {1, 1, 8, 0, 2, "unknown compression"}, {60000, 1000, 8, 6, 0, "cannot hold"},
+        {0, 1, 8, 0, 0, "empty"},
+        {1, 0, 8, 0, 0, "empty"},
+        {65535, 65535, 8, 0, 0, "limit"},
+        {1, 1, 16, 3, 0, "does not exist"},
+        {1, 1, 4, 2, 0, "does not exist"},
+        {1, 1, 8, 1, 0, "does not exist"},
+        {1, 1, 8, 7, 0, "does not exist"},
+        {1, 1, 32, 0, 0, "does not exist"},
+        {1, 1, 8, 0, 2, "unknown compression"},
+        {60000, 1000, 8, 6, 0, "cannot hold"},
         {1, 1, 8, 3, 0, "IDAT is misplaced"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -270,12 +279,12 @@ static void chunks_are_checked(void)
         int         color;
         const char *message;
     } cases[] = {
-        {"PLTE", 3, 0, "PLTE is misplaced"},  {"PLTE", 4, 3, "in threes"},
-        {"PLTE", 0, 3, "in threes"},          {"PLTE", 771, 2, "in threes"},
-        {"PLTE", 51, 3, "in threes"},         {"tRNS", 1, 3, "tRNS is misplaced"},
-        {"tRNS", 3, 0, "tRNS has 3 bytes"},   {"tRNS", 2, 2, "tRNS has 2 bytes"},
-        {"tRNS", 2, 4, "tRNS is misplaced"},  {"ABCD", 2, 0, "unknown critical"},
-        {"IEND", 0, 0, "before any IDAT"},    {"IHDR", 13, 0, "unknown critical"},
+        {"PLTE", 3, 0, "PLTE is misplaced"}, {"PLTE", 4, 3, "in threes"},
+        {"PLTE", 0, 3, "in threes"},         {"PLTE", 771, 2, "in threes"},
+        {"PLTE", 51, 3, "in threes"},        {"tRNS", 1, 3, "tRNS is misplaced"},
+        {"tRNS", 3, 0, "tRNS has 3 bytes"},  {"tRNS", 2, 2, "tRNS has 2 bytes"},
+        {"tRNS", 2, 4, "tRNS is misplaced"}, {"ABCD", 2, 0, "unknown critical"},
+        {"IEND", 0, 0, "before any IDAT"},   {"IHDR", 13, 0, "unknown critical"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Builder b;
@@ -330,7 +339,7 @@ static void encoding_round_trips(void)
 {
     Random random = random_stream(test_seed(), "png");
     for (int i = 0; i < 80; i++) {
-        int      width = 1 + (int)random_below(&random, 90), height = 1 + (int)random_below(&random, 90);
+        int width = 1 + (int)random_below(&random, 90), height = 1 + (int)random_below(&random, 90);
         Image    picture = picture_random(&random, width, height, 1 + i % 4), back = {0};
         uint8_t *file = NULL, *again = NULL;
         size_t   size = 0, again_size = 0;
@@ -394,8 +403,8 @@ static void damaged_data_with_good_checksums(void)
         rows[28 * y] = (uint8_t)(y % 5);
         memcpy(rows + 28 * y + 1, picture.pixels + 27 * y, 27);
     }
-    uint8_t *packed = NULL, *copy;
-    size_t   size   = 0;
+    uint8_t *packed  = NULL, *copy;
+    size_t   size    = 0;
     int      decoded = 0;
     REQUIRE(deflate_zlib(rows, sizeof rows, &packed, &size, NULL));
     copy = memory_new(size, 1, NULL);

@@ -168,8 +168,12 @@ static void rgb_from_every_kind(void)
                             {1, 2, 3, 5, 6, 7},
                             {255, 0, 127, 149, 143, 137}};
     for (int i = 0; i < 4; i++) {
-        Image from = {.width = 2, .height = 1, .channels = channels[i], .is_cmyk = i == 3,
-                      .orientation = 6, .pixels = pixels[i]};
+        Image from = {.width       = 2,
+                      .height      = 1,
+                      .channels    = channels[i],
+                      .is_cmyk     = i == 3,
+                      .orientation = 6,
+                      .pixels      = pixels[i]};
         Image rgb  = {0};
         REQUIRE(image_to_rgb(&from, &rgb, NULL));
         CHECK(rgb.channels == 3 && !rgb.is_cmyk && rgb.orientation == 6);
