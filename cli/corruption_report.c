@@ -43,6 +43,7 @@ static void write_share(JsonWriter *json, const char *key, const ChangeShare *sh
     json_number(json, "low", share->low);
     json_number(json, "high", share->high);
     if (targeted) {
+        json_whole(json, "targeted", share->targeted);
         json_whole(json, "hits", share->hits);
         json_number(json, "hit_share", share->hit_share);
         json_number(json, "hit_low", share->hit_low);
@@ -73,7 +74,7 @@ static void write_settings(const Changes *changes, const ChangeRow *const *list,
 static void share_cells(Table *table, const ChangeShare *share, bool hits)
 {
     table_cell(table, "%lld/%lld", (long long)(hits ? share->hits : share->changed),
-               (long long)share->units);
+               (long long)(hits ? share->targeted : share->units));
     table_cell(table, "%.1f %%", 100 * (hits ? share->hit_share : share->share));
     table_cell(table, "%.1f-%.1f", 100 * (hits ? share->hit_low : share->low),
                100 * (hits ? share->hit_high : share->high));
@@ -84,8 +85,9 @@ static bool print_settings(const Corruption *corruption, const ChangeRow *const 
 {
     const Changes *changes = &corruption->changes;
     Table table = {.columns = targeted ? 13 : 10, .alignment = "llrrrrrrrrrrr"};
-    const char *const headers[] = {"method", "store", "strength", "poisoned", "changed", "all",
-                                   "95 %",   "changed", "detectors", "95 %", "hit", "target", "95 %"};
+    const char *const headers[] = {"method", "store", "strength", "poisoned", "changed",
+                                   "share",  "95 %",  "detectors", "share",   "95 %",
+                                   "hits",   "share", "95 %"};
     printf("%s of ", corruption->verb->name);
     print_clean(stdout, corruption->experiment.request.layer);
     printf(": %lld images, baseline ", (long long)corruption->experiment.probe.image_count);
@@ -108,14 +110,30 @@ static bool print_settings(const Corruption *corruption, const ChangeRow *const 
     return table_print(&table, stdout, error);
 }
 
+// Publishes the rows and takes them back as written, so that every summary follows from the nine
+// digits of changes.csv alone, whether a run was resumed or not.
+static bool settle(Corruption *corruption, Error *error)
+{
+    Changes     written = {0};
+    const char *folder  = corruption->folder.path;
+    if (!corruption_checkpoint(corruption, &corruption->changes, error) ||
+        !changes_read(&written, folder, &corruption->experiment.probe, error))
+        return false;
+    changes_close(&corruption->changes);
+    corruption->changes = written;
+    return changes_write(&written, &corruption->experiment.probe, folder, error);
+}
+
 bool corruption_publish(Corruption *corruption, Error *error)
 {
+    if (!settle(corruption, error))
+        return false;
     const Changes *changes  = &corruption->changes;
     bool           targeted = corruption->settings->target != NULL;
     int            count    = 0;
     JsonWriter     json     = {0};
     const ChangeRow **list  = list_settings(changes, &count, error);
-    bool ok = list && corruption_checkpoint(corruption, changes, error);
+    bool ok = list != NULL;
     if (ok) {
         experiment_document(&corruption->experiment, corruption->verb->name, corruption->settings,
                             &corruption->identity, &json);

@@ -1,0 +1,149 @@
+/* tests/program.c - see program.h. */
+#include "program.h"
+
+#include "../engine/file.h"
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_WORDS = 64, LINE = 8192 };
+
+static const char *program_path(void)
+{
+    const char *path = getenv("NEMESIS");
+    return path && *path ? path : "./nemesis";
+}
+
+bool program_exists(void)
+{
+    return access(program_path(), X_OK) == 0;
+}
+
+const char *in_folder(const char *format, ...)
+{
+    static char slots[64][LIMIT_PATH];
+    static int  next;
+    char       *path = slots[next++ % 64], name[1024];
+    va_list     arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    path_join(path, test_folder(), name, NULL);
+    return path;
+}
+
+static void redirect(int descriptor, const char *path)
+{
+    close(descriptor);
+    if (!path)
+        return;
+    int handle = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (handle >= 0 && handle != descriptor) {
+        dup2(handle, descriptor);
+        close(handle);
+    }
+}
+
+static pid_t start(char *line, const char *out, const char *err)
+{
+    char *words[MOST_WORDS + 2];
+    int   count    = 0;
+    words[count++] = (char *)(uintptr_t)program_path();
+    for (char *word = strtok(line, " "); word && count < MOST_WORDS; word = strtok(NULL, " "))
+        words[count++] = word;
+    words[count] = NULL;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        redirect(2, err);
+        redirect(1, out);
+        execv(words[0], words);
+        _exit(127);
+    }
+    return child;
+}
+
+static void read_text(const char *path, char *text, size_t size)
+{
+    FILE  *file = path ? fopen(path, "rb") : NULL;
+    size_t got  = file ? fread(text, 1, size - 1, file) : 0;
+    text[got]   = 0;
+    if (file)
+        fclose(file);
+}
+
+static const Outcome *finish(pid_t child, const char *out, const char *err)
+{
+    static Outcome slots[2];
+    static int     next;
+    Outcome       *outcome = &slots[next++ % 2];
+    int            status  = 0;
+    waitpid(child, &status, 0);
+    outcome->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    read_text(out, outcome->out, sizeof outcome->out);
+    read_text(err, outcome->err, sizeof outcome->err);
+    return outcome;
+}
+
+static void format_line(char line[LINE], const char *format, va_list arguments)
+{
+    vsnprintf(line, LINE, format, arguments);
+}
+
+const Outcome *program_run(const char *format, ...)
+{
+    char        line[LINE];
+    const char *out = in_folder("stdout"), *err = in_folder("stderr");
+    va_list     arguments;
+    va_start(arguments, format);
+    format_line(line, format, arguments);
+    va_end(arguments);
+    return finish(start(line, out, err), out, err);
+}
+
+const Outcome *program_run_to(const char *path, const char *format, ...)
+{
+    char        line[LINE];
+    const char *err = in_folder("stderr");
+    va_list     arguments;
+    va_start(arguments, format);
+    format_line(line, format, arguments);
+    va_end(arguments);
+    return finish(start(line, path, err), NULL, err);
+}
+
+const Outcome *program_interrupt(int signal_number, double seconds, const char *format, ...)
+{
+    char            line[LINE];
+    const char     *out = in_folder("stdout"), *err = in_folder("stderr");
+    struct timespec pause = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    va_list         arguments;
+    va_start(arguments, format);
+    format_line(line, format, arguments);
+    va_end(arguments);
+    pid_t child = start(line, out, err);
+    nanosleep(&pause, NULL);
+    kill(child, signal_number);
+    return finish(child, out, err);
+}
+
+bool same_file(const char *folder_a, const char *folder_b, const char *name)
+{
+    char  path_a[LIMIT_PATH], path_b[LIMIT_PATH];
+    Bytes a = {0}, b = {0};
+    bool  same = path_join(path_a, folder_a, name, NULL) && path_join(path_b, folder_b, name, NULL) &&
+                file_read(path_a, LIMIT_TEXT_FILE, &a, NULL) &&
+                file_read(path_b, LIMIT_TEXT_FILE, &b, NULL) && a.size == b.size &&
+                memcmp(a.data, b.data, a.size) == 0;
+    bytes_close(&a);
+    bytes_close(&b);
+    return same;
+}

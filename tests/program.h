@@ -1,0 +1,33 @@
+/* tests/program.h - runs the built ./nemesis (or $NEMESIS) and keeps what it says. */
+#ifndef TESTS_PROGRAM_H
+#define TESTS_PROGRAM_H
+
+#include "../engine/base.h"
+
+typedef struct Outcome {
+    int  code;          // exit code; 128 + signal if it was killed
+    char out[1 << 16];  // what reached stdout and stderr, zero-terminated, cut if longer
+    char err[1 << 13];
+} Outcome;
+
+/* Whether there is a program to run. */
+bool program_exists(void);
+
+/* The words of a formatted line, split at blanks, as arguments. Static storage, two slots. */
+const Outcome *program_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, with stdout going to `path` (NULL: stdout is closed). */
+const Outcome *program_run_to(const char *path, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Starts the program, sends `signal_number` after `seconds`, waits for its end. */
+const Outcome *program_interrupt(int signal_number, double seconds, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Whether two files exist and hold the same bytes. */
+bool same_file(const char *folder_a, const char *folder_b, const char *name);
+
+/* A path below the test's folder. Static storage, 64 slots. */
+const char *in_folder(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
