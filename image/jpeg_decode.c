@@ -4,6 +4,7 @@
  * at the end marker. A single sequential scan goes straight through the inverse DCT; otherwise all
  * coefficients are kept until the last scan. Sizes, scans and total work are checked before
  * anything is allocated or decoded. A file whose data ends before its last block is refused.
+ * An incomplete progressive file with an end marker shows what it has; libjpeg would smooth it.
  * Source: ITU-T T.81, annex B; JFIF 1.02; Exif 2.3 (orientation); Adobe TN 5116 (APP14). */
 #include "jpeg.h"
 

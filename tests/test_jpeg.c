@@ -309,6 +309,63 @@ static void scans_and_work_are_limited(void)
     refused(&b, "work over 40");
 }
 
+/* One block a component, all 128 but the third, which is 129. Pictures with four components store
+ * 255 - ink. */
+static void color_spaces_are_told_apart(void)
+{
+    static const struct {
+        const char *head, *scan;
+        int         channels;
+        uint8_t     pixel[4];
+    } cases[] = {
+        // no marker, usual names: Y Cb Cr, so red +1.402, green -0.714
+        {"FFC0 0011 08 0008 0008 03 01 11 00 02 11 00 03 11 00",
+         "FFDA 000C 03 01 00 02 00 03 00 00 3F 00 0A FF00 FFD9",
+         3,
+         {129, 127, 128, 0}},
+        // names R, G, B
+        {"FFC0 0011 08 0008 0008 03 52 11 00 47 11 00 42 11 00",
+         "FFDA 000C 03 52 00 47 00 42 00 00 3F 00 0A FF00 FFD9",
+         3,
+         {128, 128, 129, 0}},
+        // names R, G, B below a JFIF header: Y Cb Cr
+        {"FFE0 0010 4A46494600 0101 00 0001 0001 00 00"
+         "FFC0 0011 08 0008 0008 03 52 11 00 47 11 00 42 11 00",
+         "FFDA 000C 03 52 00 47 00 42 00 00 3F 00 0A FF00 FFD9",
+         3,
+         {129, 127, 128, 0}},
+        // Adobe transform 0: RGB
+        {"FFEE 000E 41646F6265 0064 0000 0000 00"
+         "FFC0 0011 08 0008 0008 03 01 11 00 02 11 00 03 11 00",
+         "FFDA 000C 03 01 00 02 00 03 00 00 3F 00 0A FF00 FFD9",
+         3,
+         {128, 128, 129, 0}},
+        // four components: CMYK
+        {"FFC0 0014 08 0008 0008 04 01 11 00 02 11 00 03 11 00 04 11 00",
+         "FFDA 000E 04 01 00 02 00 03 00 04 00 00 3F 00 0A 3F FFD9",
+         4,
+         {127, 127, 126, 127}},
+        // Adobe transform 2: Y Cb Cr K
+        {"FFEE 000E 41646F6265 0064 0000 0000 02"
+         "FFC0 0014 08 0008 0008 04 01 11 00 02 11 00 03 11 00 04 11 00",
+         "FFDA 000E 04 01 00 02 00 03 00 04 00 00 3F 00 0A 3F FFD9",
+         4,
+         {129, 127, 128, 127}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Builder b;
+        Image   image = {0};
+        add_gray_start(&b, cases[i].head);
+        add(&b, cases[i].scan);
+        REQUIRE(jpeg_decode(b.data, b.size, "colors", &image, NULL));
+        CHECK(image.channels == cases[i].channels && image.is_cmyk == (image.channels == 4));
+        for (int k = 0; k < 64; k++)
+            CHECK(
+                !memcmp(image.pixels + k * image.channels, cases[i].pixel, (size_t)image.channels));
+        image_free(&image);
+    }
+}
+
 static void orientation_is_reported(void)
 {
     static const struct {
@@ -644,6 +701,7 @@ SUITE(jpeg)
     RUN(restart_markers_are_checked);
     RUN(progressive_bands_are_checked);
     RUN(scans_and_work_are_limited);
+    RUN(color_spaces_are_told_apart);
     RUN(orientation_is_reported);
     RUN(encoder_refuses_nonsense);
     RUN(memory_failures_are_clean);
