@@ -119,7 +119,9 @@ static void incremental_rows_equal_full_reruns(void)
 {
     World world;
     REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
-    AttackJob job = job_of(&world);
+    AttackJob job  = job_of(&world);
+    job.units      = (int64_t[]){0, 3};
+    job.unit_count = 2;
     check_reruns(&job, &world);
     world_close(&world);
 }
@@ -130,6 +132,8 @@ static void targeted_clean_rows_equal_full_reruns(void)
     REQUIRE(world_open(&world, COMPAT_CLEAN, 3));
     AttackJob job   = job_of(&world);
     job.target.kind = TARGET_RANDOM;
+    job.units       = (int64_t[]){1, 4};
+    job.unit_count  = 2;
     job.eps_count   = 1;
     job.method      = PGD_FGSM;
     job.cache_bytes = 1; // one unit at a time
@@ -143,6 +147,8 @@ static void soft_iou_rows_equal_full_reruns(void)
     REQUIRE(world_open(&world, COMPAT_CORRUPT23, 5));
     AttackJob job   = job_of(&world);
     job.target.kind = TARGET_RANDOM;
+    job.units       = (int64_t[]){2, 3};
+    job.unit_count  = 2;
     job.eps_count   = 1;
     job.loss        = LOSS_SOFT_IOU;
     check_reruns(&job, &world);
@@ -274,6 +280,7 @@ static void threads_and_batches_give_the_same_bytes(void)
             AttackJob job   = job_of(&world);
             job.loss        = (AttackLoss)loss;
             job.target.kind = TARGET_RANDOM;
+            job.eps_count   = 1;
             job.batch       = i == 2 ? 2 : 0;
             REQUIRE(attack_run(&job, &changes, NULL));
             REQUIRE(csv_of(&world, &changes, "changes.csv", i ? &found : &wanted));

@@ -27,41 +27,85 @@ static bool write_png(const char *folder, const char *name, int side, uint8_t *p
     return done;
 }
 
-// Red or blue halves; in two images of three a bright box, in one of three a dark ball.
-static bool write_image(const char *folder, int image, Writer *index)
+typedef struct Scene {
+    int left, top; // of the object, in cells of the label map
+    int thing;     // its label: 3 or 4
+    int texture;   // 5, 6, or 0
+    int shift;     // which half is red
+} Scene;
+
+static Scene scene_of(int image, Random *random)
 {
-    uint8_t photo[WORLD_SIDE * WORLD_SIDE * 3], color[WORLD_MAP * WORLD_MAP * 3] = {0};
-    uint8_t object[WORLD_MAP * WORLD_MAP * 3] = {0};
-    Random  random = random_stream((uint64_t)image, "tiny world");
-    int     left   = 1 + (int)random_below(&random, 3), top = (int)random_below(&random, 5);
-    int     thing  = image % 3 == 2 ? 4 : 3, texture = image % 5;
-    char    name[64];
-    for (int y = 0; y < WORLD_SIDE; y++) {
-        for (int x = 0; x < WORLD_SIDE; x++) {
-            int      cell = y / 2 * WORLD_MAP + x / 2, label = (x / 8 + image) % 2 ? 1 : 2;
-            bool     in     = x / 2 >= left && x / 2 < left + 4 && y / 2 >= top && y / 2 < top + 3;
-            int      level  = in ? (thing == 3 ? 90 : -50) : 0;
-            uint8_t *pixel  = photo + (y * WORLD_SIDE + x) * 3;
-            int      dots   = texture == 0 && (x + y) % 3 == 0 ? 40 : texture == 1 ? y % 2 * 40 : 0;
-            pixel[0]        = (uint8_t)(60 + (label == 1) * 80 + level / 2 + dots +
-                                 (int)random_below(&random, 12));
-            pixel[1]        = (uint8_t)(70 + level + dots + (int)random_below(&random, 12));
-            pixel[2]        = (uint8_t)(60 + (label == 2) * 80 + level / 2 + dots +
-                                 (int)random_below(&random, 12));
-            color[cell * 3] = (uint8_t)label;
-            if (in)
-                object[cell * 3] = (uint8_t)thing;
+    *random = random_stream((uint64_t)image, "tiny world");
+    return (Scene){.left    = 1 + (int)random_below(random, 3),
+                   .top     = (int)random_below(random, 5),
+                   .thing   = image % 3 == 2 ? 4 : 3,
+                   .texture = image % 5 == 0 ? 5 : image % 5 == 1 ? 6 : 0,
+                   .shift   = image % 2};
+}
+
+static bool in_object(const Scene *scene, int x, int y)
+{
+    return x >= scene->left && x < scene->left + 4 && y >= scene->top && y < scene->top + 3;
+}
+
+// Red and blue halves, a bright box or a dark ball, dots or stripes, and some noise.
+static void paint(int image, float *planes)
+{
+    enum { PLANE = WORLD_SIDE * WORLD_SIDE };
+    Random random;
+    Scene  scene = scene_of(image, &random);
+    for (int i = 0; i < PLANE; i++) {
+        int x = i % WORLD_SIDE, y = i / WORLD_SIDE, red = (x / 8 + scene.shift) % 2;
+        int object  = in_object(&scene, x / 2, y / 2) ? (scene.thing == 3 ? 90 : -50) : 0;
+        int texture = scene.texture == 5 ? ((x + y) % 3 == 0) * 40
+                      : scene.texture == 6 ? y % 2 * 40
+                                           : 0;
+        int level[3] = {60 + red * 80 + object / 2, 70 + object, 140 - red * 80 + object / 2};
+        for (int c = 0; c < 3; c++) {
+            int byte              = level[c] + texture + (int)random_below(&random, 12);
+            planes[c * PLANE + i] = (float)byte / 255;
         }
     }
-    writer_text(index, "%d.png,train,%d,%d,%d,%d,%d_color.png,%d_object.png,%s\n", image, WORLD_SIDE,
-                WORLD_SIDE, WORLD_MAP, WORLD_MAP, image, image,
-                texture == 0 ? "5" : texture == 1 ? "6" : "");
-    snprintf(name, sizeof name, "%d.png", image);
-    bool done = write_png(folder, name, WORLD_SIDE, photo);
-    snprintf(name, sizeof name, "%d_color.png", image);
-    done = done && write_png(folder, name, WORLD_MAP, color);
-    snprintf(name, sizeof name, "%d_object.png", image);
-    return done && write_png(folder, name, WORLD_MAP, object);
+}
+
+static bool load_photo(void *self, int64_t image, float *planes, Error *error)
+{
+    const World *world = self;
+    (void)error;
+    memcpy(planes, world->photos[image], sizeof world->photos[image]);
+    return true;
+}
+
+// Writes the label map of one colour shift or one object; scenes share them.
+static bool write_map(const char *folder, const char *name, const Scene *scene, bool is_color)
+{
+    uint8_t pixels[WORLD_MAP * WORLD_MAP * 3] = {0};
+    char    path[LIMIT_PATH];
+    if (!path_join(path, folder, name, NULL) || file_exists(path))
+        return file_exists(path);
+    for (int i = 0; i < WORLD_MAP * WORLD_MAP; i++) {
+        int x = i % WORLD_MAP, y = i / WORLD_MAP;
+        if (is_color)
+            pixels[i * 3] = (x / 4 + scene->shift) % 2 ? 1 : 2;
+        else if (in_object(scene, x, y))
+            pixels[i * 3] = (uint8_t)scene->thing;
+    }
+    return write_png(folder, name, WORLD_MAP, pixels);
+}
+
+static bool write_image(const char *folder, int image, Writer *index)
+{
+    Random random;
+    Scene  scene = scene_of(image, &random);
+    char   color[64], object[64], texture[4] = "";
+    snprintf(color, sizeof color, "color%d.png", scene.shift);
+    snprintf(object, sizeof object, "object%d_%d_%d.png", scene.thing, scene.left, scene.top);
+    if (scene.texture)
+        snprintf(texture, sizeof texture, "%d", scene.texture);
+    writer_text(index, "%d.png,train,%d,%d,%d,%d,%s,%s,%s\n", image, WORLD_SIDE, WORLD_SIDE,
+                WORLD_MAP, WORLD_MAP, color, object, texture);
+    return write_map(folder, color, &scene, true) && write_map(folder, object, &scene, false);
 }
 
 static bool write_set(const char *folder)
@@ -190,7 +234,9 @@ bool world_open(World *out, CompatMode mode, int64_t batch)
         !planes_open(&out->planes, &out->probe, PLANE_CACHE_BYTES, NULL) ||
         !world_layer_open(out, &out->layer, batch, 1, &out->source))
         return false;
-    out->images  = probe_images(&out->probe);
+    for (int image = 0; image < WORLD_IMAGES; image++)
+        paint(image, out->photos[image]);
+    out->images  = (ImageSource){load_photo, out};
     out->builder = (UnitBuilder){build_unit, out};
     if (!dissect_clean(out))
         return false;

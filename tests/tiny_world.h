@@ -26,6 +26,7 @@ typedef struct World {
     PlaneCache     *planes;
     DissectSettings settings;
     ImageSource     images;
+    float           photos[WORLD_IMAGES][WORLD_SIZE]; // levels of 8 bits; not on disk
     real            first[WORLD_HIDDEN * 3 * 9], second[WORLD_UNITS * WORLD_HIDDEN * 9];
     real            bias[WORLD_UNITS];
     WorldLayer      layer;
@@ -35,7 +36,7 @@ typedef struct World {
     UnitBuilder     builder;
 } World;
 
-/* Writes the set below test_folder(), opens it and dissects it. Label 1 red-c, 2 blue-c, 3 box,
+/* Writes the label maps and tables below test_folder(), opens the set and dissects it. Label 1 red-c, 2 blue-c, 3 box,
  * 4 ball, 5 dotted, 6 striped. */
 bool world_open(World *out, CompatMode mode, int64_t batch);
 void world_close(World *world); // accepts a zeroed object
