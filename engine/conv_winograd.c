@@ -17,9 +17,8 @@
 
 enum {
     POINTS       = 36,
-    BLOCK_BYTES  = 768 << 10, // transformed input of one task
-    MOST_TILES   = 96,        // tiles of one task
-    ROW_BLOCK    = 64,        // most output channels between two output transforms
+    TILES        = 48, // of one task: v of 64 channels fills half a core's own cache, m the rest
+    ROWS         = 32, // output channels between two output transforms
     WANTED_TASKS = 16,
     SKEW         = 16 // reals between the 36 planes: keeps them out of one another's cache sets
 };
@@ -49,21 +48,16 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     g.tile_rows     = panels_of(g.target_h, 4);
     g.tile_cols     = panels_of(g.target_w, 4);
     g.tiles         = g.n * g.tile_rows * g.tile_cols;
-    int64_t full    = (int64_t)table->tile_vectors * table->lanes;
-    int64_t fitting = BLOCK_BYTES / (int64_t)sizeof(real) / (POINTS * g.source_channels) / full * full;
-    int64_t most    = MOST_TILES / full * full;
-    g.block         = fitting > most ? most : fitting < full ? full : fitting;
-    if (g.source_channels >= 256)
-        g.block = most;
-    // Few channels: v, m and the weights share a core's cache, so m is kept small.
-    g.row_block = (g.source_channels >= 256 ? ROW_BLOCK : ROW_BLOCK / 2) / table->tile_rows * table->tile_rows;
+    int64_t full = (int64_t)table->tile_vectors * table->lanes;
+    g.block      = TILES / full * full;
+    g.row_block  = ROWS / table->tile_rows * table->tile_rows;
     if (g.block > columns_padded(table, g.tiles))
         g.block = columns_padded(table, g.tiles);
     g.blocks           = panels_of(g.tiles, g.block);
-    int64_t row_blocks = panels_of(g.target_channels, ROW_BLOCK);
+    int64_t row_blocks = panels_of(g.target_channels, g.row_block);
     int64_t wanted     = panels_of(WANTED_TASKS, g.blocks);
     g.row_splits       = wanted < row_blocks ? wanted : row_blocks;
-    g.split_rows       = panels_of(row_blocks, g.row_splits) * ROW_BLOCK;
+    g.split_rows       = panels_of(row_blocks, g.row_splits) * g.row_block;
     g.row_splits       = panels_of(g.target_channels, g.split_rows);
     return g;
 }
@@ -251,18 +245,20 @@ static void store_channel(const RunJob *job, const Segment *segment, int segment
     }
 }
 
-static void multiply_rows(const RunJob *job, int64_t first_row, int64_t rows, Scratch *scratch)
+/* `tiles`: those of this block, whole vectors; the last block may hold fewer than the others. */
+static void multiply_rows(const RunJob *job, int64_t tiles, int64_t first_row, int64_t rows,
+                          Scratch *scratch)
 {
     const Grid    *g       = &job->grid;
     const Kernels *table   = kernels();
     int64_t        height  = table->tile_rows, c = g->source_channels;
     int64_t        full    = (int64_t)table->tile_vectors * table->lanes;
-    int64_t        panels  = panels_of(g->block, full);
+    int64_t        panels  = panels_of(tiles, full);
     int64_t        all     = panels_of(g->target_channels, height);
     for (int64_t e = 0; e < POINTS; e++)
         for (int64_t row = 0; row < rows; row += height)
             for (int64_t p = 0; p < panels; p++)
-                table->gemm_tile[panel_vectors(table, g->block, p)](
+                table->gemm_tile[panel_vectors(table, tiles, p)](
                     c, job->prepared + (e * all + (first_row + row) / height) * c * height,
                     scratch->v + e * v_stride(g) + p * full * c,
                     scratch->m + e * m_stride(g) + row * g->block + p * full, g->block);
@@ -281,14 +277,16 @@ static void winograd_task(void *data, int64_t task, int thread)
     scratch.pixels         = scratch.m + POINTS * m_stride(g);
     scratch.outputs        = scratch.pixels + POINTS * g->block;
     scratch.line           = scratch.outputs + 16 * g->block;
-    Segment segment[MOST_TILES];
+    Segment segment[TILES];
     int     segments = cut_segments(g, block * g->block, segment);
+    int64_t left     = g->tiles - block * g->block;
+    int64_t tiles    = columns_padded(table, left < g->block ? left : g->block);
 
     memset(scratch.pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
     for (int64_t c = 0; c < g->source_channels; c++) {
         gather_pixels(job, segment, segments, c, &scratch);
-        for (int64_t p = 0; p * full < g->block; p++) {
-            int64_t width = (int64_t)panel_vectors(table, g->block, p) * table->lanes;
+        for (int64_t p = 0; p * full < tiles; p++) {
+            int64_t width = (int64_t)panel_vectors(table, tiles, p) * table->lanes;
             table->winograd_input(scratch.v + p * full * g->source_channels + c * width,
                                   v_stride(g), scratch.pixels + p * full, g->block,
                                   width);
@@ -296,17 +294,12 @@ static void winograd_task(void *data, int64_t task, int thread)
     }
     int64_t last = (split + 1) * g->split_rows;
     last         = last < g->target_channels ? last : g->target_channels;
-    // Row blocks start at whole panels of the register tile.
-    int64_t step = g->row_block;
-    int64_t from = panels_of(split * g->split_rows, table->tile_rows) * table->tile_rows;
-    last = last == g->target_channels ? last : panels_of(last, table->tile_rows) * table->tile_rows;
-    last = last < g->target_channels ? last : g->target_channels;
-    for (int64_t row = from; row < last; row += step) {
-        int64_t rows = last - row < step ? last - row : step;
-        multiply_rows(job, row, rows, &scratch);
+    for (int64_t row = split * g->split_rows; row < last; row += g->row_block) {
+        int64_t rows = last - row < g->row_block ? last - row : g->row_block;
+        multiply_rows(job, tiles, row, rows, &scratch);
         for (int64_t k = 0; k < rows; k++) {
             table->winograd_output(scratch.outputs, g->block, scratch.m + k * g->block, m_stride(g),
-                                   g->block);
+                                   tiles);
             store_channel(job, segment, segments, row + k, &scratch);
         }
     }
