@@ -76,56 +76,62 @@ static bool make_room(void **list, size_t used, size_t more, size_t *room, size_
     return true;
 }
 
-// Marks what lies within reach of a cell above the bound; counts these cells and their runs.
-static void mark(const CellShape *shape, const float *map, float bound, uint8_t *keep,
-                 size_t *marked, size_t *runs)
+// Marks what lies within reach of a cell above the bound, row by row; returns the rows from..to-1 that
+// may have marks, the only ones of `keep` that are written.
+static void mark(const CellShape *shape, const float *map, float bound, uint8_t *keep, int64_t *from,
+                 int64_t *to)
 {
-    memset(keep, 0, (size_t)(shape->height * shape->width));
+    int64_t width = shape->width;
+    *from = *to = 0;
     for (int64_t row = 0; row < shape->height; row++) {
+        const float *values = map + row * width;
+        bool         finite;
+        if (!(values_maximum(values, width, &finite) > bound))
+            continue;
         int64_t top    = row > shape->reach_rows ? row - shape->reach_rows : 0;
-        int64_t bottom = row + shape->reach_rows < shape->height ? row + shape->reach_rows
-                                                                 : shape->height - 1;
-        for (int64_t column = 0; column < shape->width; column++) {
-            if (!(map[row * shape->width + column] > bound))
+        int64_t bottom = row + shape->reach_rows < shape->height ? row + shape->reach_rows + 1
+                                                                 : shape->height;
+        if (*to == 0)
+            *from = *to = top;
+        memset(keep + *to * width, 0, (size_t)((bottom - *to) * width));
+        *to = bottom;
+        for (int64_t start = 0, end; start < width; start = end + 1) {
+            for (; start < width && !(values[start] > bound); start++)
                 continue;
-            int64_t left  = column > shape->reach_columns ? column - shape->reach_columns : 0;
-            int64_t right = column + shape->reach_columns < shape->width
-                                ? column + shape->reach_columns
-                                : shape->width - 1;
-            for (int64_t y = top; y <= bottom; y++)
-                memset(keep + y * shape->width + left, 1, (size_t)(right - left + 1));
+            for (end = start; end < width && values[end] > bound; end++)
+                continue;
+            int64_t left  = start > shape->reach_columns ? start - shape->reach_columns : 0;
+            int64_t right = end + shape->reach_columns < width ? end + shape->reach_columns : width;
+            for (int64_t y = top; y < bottom && start < width; y++)
+                memset(keep + y * width + left, 1, (size_t)(right - left));
         }
-    }
-    *marked = *runs = 0;
-    for (int64_t i = 0, before = 0; i < shape->height * shape->width; before = keep[i++]) {
-        *marked += keep[i];
-        *runs += keep[i] && !before;
     }
 }
 
-// Appends one image's map, above the bound somewhere.
+// Appends one image's map, above the bound somewhere. Runs go on from row to row.
 static bool append(CellStore *store, const CellShape *shape, int64_t image, const float *map,
                    float bound, uint8_t *keep, Error *error)
 {
-    int64_t cells = shape->height * shape->width;
-    size_t  marked, runs;
-    mark(shape, map, bound, keep, &marked, &runs);
-    if (!make_room((void **)&store->cells, store->cell_count, marked, &store->cell_room,
+    int64_t from, to;
+    mark(shape, map, bound, keep, &from, &to);
+    size_t         most = (size_t)((to - from) * shape->width);
+    const uint8_t *at = keep + from * shape->width, *end = at + most;
+    if (!make_room((void **)&store->cells, store->cell_count, most, &store->cell_room,
                    sizeof *store->cells, error) ||
-        !make_room((void **)&store->runs, store->run_count, runs, &store->run_room,
+        !make_room((void **)&store->runs, store->run_count, most / 2 + 1, &store->run_room,
                    2 * sizeof *store->runs, error))
         return false;
-    for (int64_t at = 0; at < cells; at++) {
-        if (!keep[at])
-            continue;
-        int64_t start = at;
-        while (at < cells && keep[at])
-            store->cells[store->cell_count++] = map[at++];
-        store->runs[2 * store->run_count]     = (uint16_t)start;
-        store->runs[2 * store->run_count + 1] = (uint16_t)(at - start);
+    while (at < end && (at = memchr(at, 1, (size_t)(end - at)))) {
+        const uint8_t *past   = memchr(at, 0, (size_t)(end - at));
+        size_t         length = (size_t)((past ? past : end) - at);
+        memcpy(store->cells + store->cell_count, map + (at - keep), length * sizeof *map);
+        store->runs[2 * store->run_count]     = (uint16_t)(at - keep);
+        store->runs[2 * store->run_count + 1] = (uint16_t)length;
+        store->cell_count += length;
         store->run_count++;
+        store->image_runs[image]++;
+        at += length;
     }
-    store->image_runs[image] = (uint16_t)runs;
     return true;
 }
 

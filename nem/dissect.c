@@ -1,13 +1,9 @@
 /* nem/dissect.c - images through a layer, thresholds, tally (6.1 to 6.5).
  *
- * One forward pass serves both: while maps stream by, each unit keeps its largest values (threshold.c)
- * and the cells that may still matter (cells.c). When the kept cells outgrow their room they are
- * dropped and a second forward pass feeds the tally. */
+ * One forward pass serves both: while maps stream by (stream.c), each unit keeps its largest values
+ * (threshold.c) and the cells that may still matter (cells.c); survey.c drives these. When the kept
+ * cells outgrow their room they are dropped and a second forward pass feeds the tally. */
 #include "parts.h"
-
-#include "../engine/parallel.h"
-
-#include <string.h>
 
 enum { TALLY_BLOCK = 64 }; // images whose planes are held at a time
 
@@ -41,221 +37,6 @@ void dissection_close(Dissection *dissection)
     memory_free(dissection->tally.both);
     memory_free(dissection->tally.activity);
     *dissection = (Dissection){0};
-}
-
-static bool check_finite(const ProbeSet *probe, int64_t image, int64_t unit, bool finite,
-                         Error *error)
-{
-    return finite || fail(error, ERROR_DATA, "image '%s': unit %lld has an activation that is not a "
-                          "finite number", probe_image_path(probe, image), (long long)unit);
-}
-
-/* ---- images through the layer ------------------------------------------------------------------ */
-
-typedef bool Consume(void *self, const real *maps, int64_t first, int64_t count, Error *error);
-
-typedef struct Stream {
-    const DissectSettings  *settings;
-    const ProbeSet         *probe;
-    const ImageSource      *images;
-    const ActivationSource *source;
-    size_t                  pixel_count; // of one image
-    float                  *planes;      // [batch, 3, h, w]
-    real                   *pixels;      // [batch, 3, h, w]
-    real                   *maps;        // [batch, units, h, w]
-    int64_t                 first, done; // of the batch at hand; images over all passes
-    LoopErrors              errors;
-} Stream;
-
-static bool stream_open(Stream *stream, Error *error)
-{
-    const ActivationSource *source = stream->source;
-    const ProbeSet         *probe  = stream->probe;
-    size_t pixels = 0, maps = 0;
-    if (source->image_height != probe->image_height || source->image_width != probe->image_width)
-        return fail(error, ERROR_DATA, "%s/index.csv: photos are %lld x %lld, the network takes "
-                    "%lld x %lld (width x height)", probe->folder, (long long)probe->image_width,
-                    (long long)probe->image_height, (long long)source->image_width,
-                    (long long)source->image_height);
-    stream->pixel_count = 3 * (size_t)probe->image_height * (size_t)probe->image_width;
-    if (!size_mul(stream->pixel_count, (size_t)source->batch, &pixels) ||
-        !size_mul((size_t)source->height * (size_t)source->width, (size_t)source->units, &maps) ||
-        !size_mul(maps, (size_t)source->batch, &maps))
-        return fail(error, ERROR_MEMORY, "a batch of %lld images does not fit into memory",
-                    (long long)source->batch);
-    stream->planes = memory_new(sizeof(real) == sizeof(float) ? 0 : pixels, sizeof(float), error);
-    stream->pixels = memory_new(pixels, sizeof(real), error);
-    stream->maps   = memory_new(maps, sizeof(real), error);
-    return stream->planes && stream->pixels && stream->maps &&
-           loop_errors_open(&stream->errors, error);
-}
-
-static void stream_close(Stream *stream)
-{
-    memory_free(stream->planes);
-    memory_free(stream->pixels);
-    memory_free(stream->maps);
-    loop_errors_close(&stream->errors);
-}
-
-static void stream_load(void *data, int64_t slot, int thread)
-{
-    Stream *stream = data;
-    Error   error  = {0};
-    real   *pixels = stream->pixels + (size_t)slot * stream->pixel_count;
-    float  *planes = sizeof(real) == sizeof(float)
-                         ? (float *)(void *)pixels
-                         : stream->planes + (size_t)slot * stream->pixel_count;
-    if (!stream->images->load(stream->images->self, stream->first + slot, planes, &error))
-        loop_errors_add(&stream->errors, slot, thread, &error);
-    else if (planes != (float *)(void *)pixels)
-        for (size_t i = 0; i < stream->pixel_count; i++)
-            pixels[i] = (real)planes[i];
-}
-
-// Every image through the layer once, batch by batch.
-static bool stream_run(Stream *stream, int passes, Consume *consume, void *self, Error *error)
-{
-    const DissectSettings *settings = stream->settings;
-    int64_t                total    = stream->probe->image_count;
-    for (int64_t first = 0; first < total; first += stream->source->batch) {
-        int64_t left = total - first, batch = stream->source->batch;
-        int64_t count = left < batch ? left : batch;
-        if (settings->cancel && *settings->cancel)
-            return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld images",
-                        (long long)stream->done, (long long)(total * passes));
-        stream->first = first;
-        parallel_for(count, stream_load, stream);
-        if (!loop_errors_check(&stream->errors, error))
-            return false;
-        stream->source->run(stream->source->self, stream->pixels, count, stream->maps);
-        if (!consume(self, stream->maps, first, count, error))
-            return false;
-        stream->done += count;
-        if (settings->progress)
-            settings->progress(settings->progress_self, stream->done, total * passes);
-    }
-    return true;
-}
-
-// A map as floats: itself, or converted into room in the build where real is double.
-static const float *as_floats(const real *map, int64_t count, float *room)
-{
-    if (sizeof(real) == sizeof(float))
-        return (const float *)(const void *)map;
-    for (int64_t i = 0; i < count; i++)
-        room[i] = (float)map[i];
-    return room;
-}
-
-/* ---- first pass: thresholds, and the cells worth keeping ---------------------------------------- */
-
-typedef struct Survey {
-    const DissectSettings *settings;
-    const ProbeSet        *probe;
-    int64_t                unit_count;
-    CellShape              shape;
-    QuantileRank           rank;
-    TopValues             *top;     // [units]
-    CellStore             *stores;  // [units], NULL once they outgrew their room
-    CellScratch           *scratch; // [threads]
-    int                    threads;
-    size_t                 peak_bytes;
-    const real            *maps; // of the batch at hand
-    int64_t                first, count;
-    LoopErrors             errors;
-} Survey;
-
-static void survey_drop(Survey *survey)
-{
-    for (int64_t unit = 0; survey->stores && unit < survey->unit_count; unit++)
-        cells_close(&survey->stores[unit]);
-    memory_free(survey->stores);
-    survey->stores = NULL;
-}
-
-static bool survey_open(Survey *survey, const Resampler *resampler, Error *error)
-{
-    int64_t images = survey->probe->image_count;
-    int64_t values = images * survey->shape.height * survey->shape.width;
-    size_t  units  = (size_t)survey->unit_count;
-    resampler_reach(resampler, &survey->shape.reach_rows, &survey->shape.reach_columns);
-    survey->rank = quantile_rank(survey->settings->quantile_entry,
-                                 survey->settings->quantile_entries, values);
-    survey->threads = parallel_threads();
-    survey->top     = memory_new(units, sizeof *survey->top, error);
-    survey->stores  = memory_new(units, sizeof *survey->stores, error);
-    survey->scratch = memory_new((size_t)survey->threads, sizeof *survey->scratch, error);
-    bool ok = survey->top && survey->stores && survey->scratch &&
-              loop_errors_open(&survey->errors, error);
-    for (int64_t unit = 0; ok && unit < survey->unit_count; unit++)
-        ok = top_open(&survey->top[unit], survey->rank.keep, values, error) &&
-             cells_open(&survey->stores[unit], images, error);
-    for (int i = 0; ok && i < survey->threads; i++)
-        ok = cell_scratch_open(&survey->scratch[i], &survey->shape, error);
-    if (ok && (!cells_fit(&survey->shape) || survey->settings->store_bytes == 0))
-        survey_drop(survey);
-    return ok;
-}
-
-static void survey_close(Survey *survey)
-{
-    survey_drop(survey);
-    for (int64_t unit = 0; survey->top && unit < survey->unit_count; unit++)
-        top_close(&survey->top[unit]);
-    for (int i = 0; survey->scratch && i < survey->threads; i++)
-        cell_scratch_close(&survey->scratch[i]);
-    memory_free(survey->top);
-    memory_free(survey->scratch);
-    loop_errors_close(&survey->errors);
-}
-
-static bool survey_map(Survey *survey, int64_t unit, int64_t image, const float *map,
-                       CellScratch *scratch, Error *error)
-{
-    TopValues *top    = &survey->top[unit];
-    int64_t    cells  = survey->shape.height * survey->shape.width;
-    bool       finite = true;
-    float      largest = values_maximum(map, cells, &finite);
-    if (!check_finite(survey->probe, image, unit, finite, error))
-        return false;
-    if (largest > top->bound)
-        top_add(top, map, cells);
-    return !survey->stores || cells_add(&survey->stores[unit], &survey->shape, map, largest,
-                                        top->bound, scratch, error);
-}
-
-static void survey_unit(void *data, int64_t unit, int thread)
-{
-    Survey *survey = data;
-    int64_t cells  = survey->shape.height * survey->shape.width;
-    for (int64_t i = 0; i < survey->count; i++) {
-        Error        error = {0};
-        const float *map   = as_floats(survey->maps + (i * survey->unit_count + unit) * cells, cells,
-                                       survey->scratch[thread].map);
-        if (!survey_map(survey, unit, survey->first + i, map, &survey->scratch[thread], &error)) {
-            loop_errors_add(&survey->errors, i * survey->unit_count + unit, thread, &error);
-            return;
-        }
-    }
-}
-
-static bool survey_batch(void *self, const real *maps, int64_t first, int64_t count, Error *error)
-{
-    Survey *survey = self;
-    size_t  bytes  = 0;
-    survey->maps   = maps;
-    survey->first  = first;
-    survey->count  = count;
-    parallel_for(survey->unit_count, survey_unit, survey);
-    if (!loop_errors_check(&survey->errors, error))
-        return false;
-    for (int64_t unit = 0; survey->stores && unit < survey->unit_count; unit++)
-        bytes += cells_bytes(&survey->stores[unit]);
-    survey->peak_bytes = bytes > survey->peak_bytes ? bytes : survey->peak_bytes;
-    if (bytes > survey->settings->store_bytes)
-        survey_drop(survey);
-    return true;
 }
 
 /* ---- tally: from the kept cells, or from maps passing by a second time ------------------------- */
@@ -304,7 +85,7 @@ static const float *passing_map(void *self, int64_t unit, int64_t image, float *
 {
     const PassingMaps *passing = self;
     int64_t            slot    = (image - passing->first) * passing->unit_count + unit;
-    return as_floats(passing->maps + slot * passing->cells, passing->cells, room);
+    return map_floats(passing->maps + slot * passing->cells, passing->cells, room);
 }
 
 static bool passing_batch(void *self, const real *maps, int64_t first, int64_t count, Error *error)
@@ -386,7 +167,7 @@ static bool unit_threshold(const DissectSettings *settings, const ProbeSet *prob
     for (int64_t image = 0; ok && image < probe->image_count; image++) {
         if (values_maximum(maps[image], cells, &finite) > top.bound)
             top_add(&top, maps[image], cells);
-        ok = check_finite(probe, image, 0, finite, error);
+        ok = map_check(probe, image, 0, finite, error);
     }
     if (ok)
         *threshold = top_quantile(&top, rank);

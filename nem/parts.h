@@ -114,6 +114,56 @@ bool cells_add(CellStore *store, const CellShape *shape, const float *map, float
 bool cells_next(const CellStore *store, const CellShape *shape, int64_t image, CellCursor *cursor,
                 float *map);
 
+/* ---- maps of a layer, passing by --------------------------------------------------------------- */
+
+/* Takes the maps [count, units, height, width] of images first..first+count-1. */
+typedef bool Consume(void *self, const real *maps, int64_t first, int64_t count, Error *error);
+
+typedef struct Stream {
+    const DissectSettings  *settings;
+    const ProbeSet         *probe;
+    const ImageSource      *images;
+    const ActivationSource *source;
+    size_t                  pixel_count; // of one image
+    float                  *planes;      // [batch, 3, h, w]
+    real                   *pixels;      // [batch, 3, h, w]
+    real                   *maps;        // [batch, units, h, w]
+    int64_t                 first, done; // of the batch at hand; images over all passes
+    LoopErrors              errors;
+} Stream;
+
+bool stream_open(Stream *stream, Error *error); // the first four fields are set
+void stream_close(Stream *stream);
+/* Every image through the layer once. `passes` is how many there will be, for the progress. */
+bool stream_run(Stream *stream, int passes, Consume *consume, void *self, Error *error);
+
+/* A map as floats: itself, or converted into room in the build where real is double. */
+const float *map_floats(const real *map, int64_t count, float *room);
+/* The error of a map with a value that is not finite. */
+bool map_check(const ProbeSet *probe, int64_t image, int64_t unit, bool finite, Error *error);
+
+/* ---- first pass -------------------------------------------------------------------------------- */
+
+typedef struct Survey {
+    const DissectSettings *settings;
+    const ProbeSet        *probe;
+    int64_t                unit_count;
+    CellShape              shape;
+    QuantileRank           rank;
+    TopValues             *top;     // [units]
+    CellStore             *stores;  // [units], NULL once they outgrew their room
+    CellScratch           *scratch; // [threads]
+    int                    threads;
+    size_t                 peak_bytes;
+    const real            *maps; // of the batch at hand
+    int64_t                first, count;
+    LoopErrors             errors;
+} Survey;
+
+bool    survey_open(Survey *survey, const Resampler *resampler, Error *error); // first three are set
+void    survey_close(Survey *survey);
+Consume survey_batch; // self is a Survey
+
 /* ---- tally ------------------------------------------------------------------------------------- */
 
 /* The map of (unit, image), or NULL if nothing of it exceeds the threshold. `room` [height, width]
