@@ -1,0 +1,247 @@
+/* tests/test_runs.c - dissect, noise and attack as programs: folders, rows, resuming, signals. */
+#include "../cli/json.h"
+#include "../engine/file.h"
+#include "../nem/npy.h"
+#include "small_inputs.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- dissect ----------------------------------------------------------------------------------- */
+
+static void dissect_writes_a_run_folder(void)
+{
+    NEED_INPUTS();
+    const char    *run = in_folder("run");
+    const Outcome *o   = program_run("dissect -m %s -l conv22 -d %s -o %s -s 7", blob, probe, run);
+    REQUIRE(o->code == 0);
+    CHECK(strncmp(o->out, "conv22 of lenet: 6 units, 70 images", 35) == 0);
+    CHECK(count_lines(in_folder("run/tally.csv")) == SMALL_UNITS + 1);
+    float *thresholds = NULL;
+    Shape  shape;
+    CHECK(npy_read(in_folder("run/quantile.npy"), &thresholds, &shape, NULL) &&
+          shape_equal(shape, shape_1d(SMALL_UNITS)));
+    memory_free(thresholds);
+    Bytes bytes = {0};
+    Json  json  = {0};
+    REQUIRE(file_read(in_folder("run/run.json"), JSON_BYTES, &bytes, NULL));
+    REQUIRE(json_read(bytes.data, bytes.size, "run.json", &json, NULL));
+    CHECK_TEXT(json_member_text(&json, "verb"), "dissect");
+    CHECK_TEXT(json_member_text(&json, "state"), "done");
+    CHECK_TEXT(json_member(&json, json.nodes, "seed")->text, "7");
+    CHECK_TEXT(json_member_text(&json, "weights.path"), blob);
+    CHECK_TEXT(json_member_text(&json, "compat.mode"), "corrupt23");
+    CHECK(json_member(&json, json.nodes, "command")->count == 12);
+    CHECK(json_member_text(&json, "weights.sha256") && json_member_text(&json, "data.index_sha256"));
+    CHECK(json_member(&json, json.nodes, "peak_memory_bytes") && json_member_text(&json, "machine.isa"));
+    json_free(&json);
+    bytes_close(&bytes);
+}
+
+static void results_do_not_depend_on_threads_or_batch(void)
+{
+    NEED_INPUTS();
+    const char *a = dissect("a", "-t 1 -b 1"), *b = dissect("b", "-t 2 -b 7");
+    CHECK(same_file(a, b, "tally.csv") && same_file(a, b, "quantile.npy"));
+}
+
+static void a_run_is_refused_resumed_or_overwritten(void)
+{
+    NEED_INPUTS();
+    const char *run = dissect("run", "");
+    char        line[1024];
+    snprintf(line, sizeof line, "dissect -m %s -l conv22 -d %s -o %s", blob, probe, run);
+    CHECK(program_run("%s", line)->code == 73);
+    const Outcome *o = program_run("%s --resume", line);
+    CHECK(o->code == 0 && strstr(o->err, "nothing to do"));
+    CHECK(program_run("%s --resume --limit 3", line)->code == 73);
+    CHECK(count_lines(in_folder("run/tally.csv")) == SMALL_UNITS + 1);
+    CHECK(program_run("%s --overwrite --limit 3", line)->code == 0);
+    CHECK(program_run("%s --resume --limit 3", line)->code == 0);
+}
+
+static void an_unknown_layer_is_exit_2_and_leaves_nothing(void)
+{
+    NEED_INPUTS();
+    const char    *run = in_folder("run");
+    const Outcome *o   = program_run("dissect -m %s -l conv99 -d %s -o %s", blob, probe, run);
+    CHECK(o->code == 2 && strstr(o->err, "conv99") && strstr(o->err, "conv12"));
+    CHECK(!folder_exists(run));
+}
+
+/* ---- noise, attack ----------------------------------------------------------------------------- */
+
+static const char changes_header[] =
+    "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,new_iou,"
+    "clean_label_iou,target_category,target_label,target_iou,poisoned,fraction,linf_before_store,"
+    "linf_after_store,changed,hit\n";
+
+static bool starts_with(const char *path, const char *text)
+{
+    Bytes bytes = {0};
+    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, NULL) && bytes.size >= strlen(text) &&
+              memcmp(bytes.data, text, strlen(text)) == 0;
+    bytes_close(&bytes);
+    return ok;
+}
+
+// Cuts changes.csv of a finished run after `lines` lines and makes the folder unfinished again.
+static bool undo(const char *run, int lines)
+{
+    char  path[LIMIT_PATH];
+    Bytes bytes = {0};
+    Json  json  = {0};
+    bool  ok    = path_join(path, run, "run.json", NULL) &&
+              file_read(path, JSON_BYTES, &bytes, NULL) &&
+              json_read(bytes.data, bytes.size, path, &json, NULL);
+    bytes_close(&bytes);
+    JsonWriter writer = {0};
+    json_open_object(&writer, NULL);
+    json_open_object(&writer, "settings");
+    const JsonNode *settings = ok ? json_member(&json, json.nodes, "settings") : NULL;
+    for (int i = settings ? settings->first : -1; i >= 0; i = json.nodes[i].next)
+        json_text(&writer, json.nodes[i].key, json.nodes[i].text);
+    json_close(&writer);
+    json_close(&writer);
+    ok = ok && file_remove(path, NULL) && json_finish(&writer, NULL) &&
+         path_join(path, run, "unfinished.json", NULL) &&
+         file_publish(path, writer.text, writer.length, NULL) &&
+         path_join(path, run, "summary.csv", NULL) && file_remove(path, NULL) &&
+         path_join(path, run, "changes.csv", NULL) &&
+         file_read(path, LIMIT_TEXT_FILE, &bytes, NULL);
+    size_t size = 0;
+    for (; ok && size < bytes.size && lines > 0; size++)
+        lines -= bytes.data[size] == '\n';
+    ok = ok && file_publish(path, bytes.data, size, NULL);
+    bytes_close(&bytes);
+    json_free(&json);
+    json_discard(&writer);
+    return ok;
+}
+
+static void noise_writes_a_row_for_each_unit_and_setting(void)
+{
+    NEED_INPUTS();
+    const char    *clean = dissect("clean", "");
+    const Outcome *o     = program_run("noise --baseline %s --type gaussian --std 0.05,0.2 --store "
+                                       "png8,float -o %s", clean, in_folder("noise"));
+    REQUIRE(o->code == 0);
+    CHECK(strstr(o->out, "seed 0"));
+    CHECK(starts_with(in_folder("noise/changes.csv"), changes_header));
+    CHECK(count_lines(in_folder("noise/changes.csv")) == 1 + 2 * 3 * SMALL_UNITS);
+    CHECK(file_exists(in_folder("noise/summary.csv")) && file_exists(in_folder("noise/run.json")));
+    CHECK(!file_exists(in_folder("noise/unfinished.json")));
+}
+
+static void an_interrupted_sweep_resumes_to_the_same_bytes(void)
+{
+    NEED_INPUTS();
+    const char *clean = dissect("clean", "");
+    char        line[1024];
+    snprintf(line, sizeof line,
+             "noise --baseline %s --type uniform --std 0.05,0.2 --store png8,float -q", clean);
+    REQUIRE(program_run("%s -o %s", line, in_folder("a"))->code == 0);
+    REQUIRE(program_run("%s -o %s -t 1 -b 3", line, in_folder("b"))->code == 0);
+    CHECK(same_file(in_folder("a"), in_folder("b"), "changes.csv"));
+    for (int settings = 0; settings <= 6; settings += 2) {
+        REQUIRE(undo(in_folder("b"), 1 + settings * SMALL_UNITS));
+        CHECK(program_run("%s -o %s", line, in_folder("b"))->code == 73);
+        CHECK(program_run("%s -s 1 -o %s --resume", line, in_folder("b"))->code == 73);
+        CHECK(program_run("%s -o %s --resume", line, in_folder("b"))->code == 0);
+        CHECK(same_file(in_folder("a"), in_folder("b"), "changes.csv"));
+        CHECK(same_file(in_folder("a"), in_folder("b"), "summary.csv"));
+    }
+}
+
+static void attack_keeps_to_units_and_eps(void)
+{
+    NEED_INPUTS();
+    const char    *clean = dissect("clean", "");
+    const Outcome *o = program_run("attack --baseline %s -u 0-2,5 --eps 8/255,0.1 --steps 3 --store "
+                                   "float -o %s --keep-images", clean, in_folder("attack"));
+    REQUIRE(o->code == 0);
+    CHECK(starts_with(in_folder("attack/changes.csv"), changes_header));
+    CHECK(count_lines(in_folder("attack/changes.csv")) == 1 + 4 * 3);
+    CHECK(folder_exists(in_folder("attack/poisoned")));
+    CHECK(program_run("attack --baseline %s -u 6 -o %s", clean, in_folder("x"))->code == 2);
+    CHECK(program_run("attack --baseline %s -u 0 --target color:nothing -o %s", clean,
+                      in_folder("x"))->code == 2);
+    CHECK(!folder_exists(in_folder("x")));
+    CHECK(program_run("attack --baseline %s -u 0 --target random --steps 2 --loss soft-iou --masks "
+                      "activations --method fgsm -o %s", clean, in_folder("y"))->code == 0);
+}
+
+static void an_interrupted_attack_resumes_to_the_same_bytes(void)
+{
+    NEED_INPUTS();
+    const char *clean = dissect("clean", "");
+    char        line[1024];
+    snprintf(line, sizeof line, "attack --baseline %s -u all --steps 2 --store png8,float -q", clean);
+    REQUIRE(program_run("%s -o %s", line, in_folder("a"))->code == 0);
+    REQUIRE(program_run("%s -o %s", line, in_folder("b"))->code == 0);
+    for (int rows = 0; rows <= 4 * SMALL_UNITS; rows += 4) {
+        REQUIRE(undo(in_folder("b"), 1 + rows));
+        CHECK(program_run("%s -o %s --resume", line, in_folder("b"))->code == 0);
+        CHECK(same_file(in_folder("a"), in_folder("b"), "changes.csv"));
+        CHECK(same_file(in_folder("a"), in_folder("b"), "summary.csv"));
+    }
+}
+
+static void a_baseline_of_other_weights_is_refused(void)
+{
+    NEED_INPUTS();
+    const char *clean = dissect("clean", "");
+    REQUIRE(make_blob(blob, 2));
+    const Outcome *o = program_run("noise --baseline %s --type uniform --std 0.1 -o %s", clean,
+                                   in_folder("x"));
+    CHECK(o->code == 65 && strstr(o->err, "SHA-256"));
+    CHECK(!folder_exists(in_folder("x")));
+}
+
+static void a_baseline_decides_mode_and_limit(void)
+{
+    NEED_INPUTS();
+    const char *clean = dissect("clean", "--compat clean --limit 9");
+    char        line[1024];
+    snprintf(line, sizeof line, "noise --baseline %s --type uniform --std 0.1 -q", clean);
+    CHECK(program_run("%s --compat lite -o %s", line, in_folder("x"))->code == 2);
+    CHECK(program_run("%s --limit 8 -o %s", line, in_folder("x"))->code == 2);
+    const Outcome *o = program_run("%s --compat clean --limit 9 -o %s", line, in_folder("x"));
+    CHECK(o->code == 0 && strstr(o->out, "noise of conv22: 9 images"));
+    o = program_run("noise --baseline %s --type uniform --std 0.1 -q -o %s", in_folder("x"),
+                    in_folder("y"));
+    CHECK(o->code == 2 && strstr(o->err, "run of 'noise'"));
+}
+
+static void a_signal_stops_a_run_after_the_batch(void)
+{
+    NEED_INPUTS();
+    const char *clean = dissect("clean", "");
+    static const int signals[] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        const char    *out = in_folder("out%d", i);
+        const Outcome *o   = program_interrupt(
+            signals[i], 0.4, "attack --baseline %s -u all --steps 400 --eps "
+            "0.01,0.02,0.03,0.04,0.05,0.06,0.07,0.08,0.09,0.1 -o %s", clean, out);
+        if (!CHECK(o->code == 128 + signals[i]))
+            printf("  exit %d: %s\n", o->code, o->err);
+        char document[LIMIT_PATH];
+        CHECK(path_join(document, out, "run.json", NULL) && !file_exists(document));
+    }
+}
+
+SUITE(runs)
+{
+    RUN(dissect_writes_a_run_folder);
+    RUN(results_do_not_depend_on_threads_or_batch);
+    RUN(a_run_is_refused_resumed_or_overwritten);
+    RUN(an_unknown_layer_is_exit_2_and_leaves_nothing);
+    RUN(noise_writes_a_row_for_each_unit_and_setting);
+    RUN(an_interrupted_sweep_resumes_to_the_same_bytes);
+    RUN(attack_keeps_to_units_and_eps);
+    RUN(an_interrupted_attack_resumes_to_the_same_bytes);
+    RUN(a_baseline_of_other_weights_is_refused);
+    RUN(a_baseline_decides_mode_and_limit);
+    RUN(a_signal_stops_a_run_after_the_batch);
+}
