@@ -105,9 +105,11 @@ void blob_builder_random(BlobBuilder *builder, const char *name, Shape shape, ui
     size_t   count  = (size_t)shape_elements(shape);
     float   *values = must(malloc(count * sizeof *values));
     uint64_t key    = random_key(seed, name);
-    for (size_t i = 0; i < count; i++)
-        values[i] = centre +
-                    spread * (2 * random_unit(random_block(key, 0, i / 4).word[i % 4]) - 1);
+    for (size_t first = 0; first < count; first += 4) {
+        RandomBlock block = random_block(key, 0, first / 4);
+        for (size_t i = first; i < count && i < first + 4; i++)
+            values[i] = centre + spread * (2 * random_unit(block.word[i - first]) - 1);
+    }
     blob_builder_tensor(builder, name, BLOB_F32, shape, values);
     free(values);
 }

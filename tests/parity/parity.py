@@ -1,0 +1,328 @@
+"""References from PyTorch for networks whose weights both sides draw from one generator.
+
+    /usr/bin/python3 tests/parity/parity.py golden              rewrites tests/parity/golden/*.txt
+    /usr/bin/python3 tests/parity/parity.py live FOLDER [ARCH]  full-size networks, for
+    NEMESIS_PARITY=FOLDER build/release/tests parity
+
+A reference file lists tensors (name, centre, spread, shape), the logits, sampled elements of an input
+gradient and of a Hessian-vector product in float64, and PyTorch's own float32 error on the same
+numbers. Needs PyTorch, torchvision and NumPy; tests/test_parity.c needs none of them."""
+
+import os
+import sys
+
+import numpy as np
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional
+
+SEED = 1
+SAMPLES = 64
+BETA = 10.0
+
+# ---- the generator of engine/base.h ------------------------------------------------------------------
+
+MASK = 0xffffffff
+
+
+def philox(key, high, low):
+    """Four arrays of words for an array of low counters (Philox 4x32-10)."""
+    c0, c1 = low & MASK, low >> np.uint64(32)
+    c2 = np.full_like(low, high & MASK)
+    c3 = np.full_like(low, high >> 32)
+    k0, k1 = key & MASK, key >> 32
+    thirty_two, mask = np.uint64(32), np.uint64(MASK)
+    for _ in range(10):
+        p0, p1 = np.uint64(0xD2511F53) * c0, np.uint64(0xCD9E8D57) * c2
+        c0, c1, c2, c3 = ((p1 >> thirty_two) ^ c1 ^ np.uint64(k0), p1 & mask,
+                          (p0 >> thirty_two) ^ c3 ^ np.uint64(k1), p0 & mask)
+        k0, k1 = (k0 + 0x9E3779B9) & MASK, (k1 + 0xBB67AE85) & MASK
+    return c0, c1, c2, c3
+
+
+def random_key(seed, purpose):
+    value = 0xcbf29ce484222325
+    for byte in purpose.encode():
+        value = ((value ^ byte) * 0x100000001b3) & (1 << 64) - 1
+    words = philox(seed, value, np.zeros(1, np.uint64))
+    return int(words[1][0]) << 32 | int(words[0][0])
+
+
+def draw(name, shape, centre, spread):
+    count = int(np.prod(shape))
+    key, out = random_key(SEED, name), np.empty(-(-count // 4) * 4, np.float32)
+    block = 1 << 20
+    for start in range(0, len(out) // 4, block):
+        low = np.arange(start, min(start + block, len(out) // 4), dtype=np.uint64)
+        words = np.stack(philox(key, 0, low), axis=1).reshape(-1)
+        unit = (words >> np.uint64(8)).astype(np.float32) * np.float32(2.0 ** -24)
+        out[4 * start:4 * start + len(words)] = (
+            np.float32(centre) + np.float32(spread) * (np.float32(2) * unit - np.float32(1)))
+    return torch.from_numpy(out[:count].reshape(shape))
+
+
+# ---- networks torchvision does not have ----------------------------------------------------------------
+
+class Block(nn.Module):
+    """A basic block of the CIFAR networks of He et al., shortcut of option A."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.stride, self.missing = stride, outputs - inputs
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
+        if self.stride > 1:
+            half = self.missing // 2
+            x = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, half, half))
+        return functional.relu(y + x)
+
+
+class SmallResNet(nn.Module):
+    def __init__(self, depth):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        blocks, inputs = (depth - 2) // 6, 16
+        for stage, width in enumerate((16, 32, 64), 1):
+            layers = []
+            for i in range(blocks):
+                layers.append(Block(inputs, width, 2 if stage > 1 and i == 0 else 1))
+                inputs = width
+            setattr(self, f'layer{stage}', nn.Sequential(*layers))
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = functional.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.linear(x.mean((2, 3)))
+
+
+class PreActivation(nn.Module):
+    """A bottleneck of ResNet v2."""
+
+    def __init__(self, inputs, width, stride, is_first):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(inputs), nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn3, self.conv3 = nn.BatchNorm2d(width), nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.downsample = nn.Conv2d(inputs, 4 * width, 1, stride, bias=False) if is_first else None
+
+    def forward(self, x):
+        a = functional.relu(self.bn1(x))
+        y = self.conv2(functional.relu(self.bn2(self.conv1(a))))
+        y = self.conv3(functional.relu(self.bn3(y)))
+        return y + (self.downsample(a) if self.downsample else x)
+
+
+class ResNetV2(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.bn0, self.conv1 = nn.BatchNorm2d(3), nn.Conv2d(3, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        inputs = width
+        for stage, blocks in enumerate((3, 4, 6, 3), 1):
+            layers = []
+            for i in range(blocks):
+                inner = width << (stage - 1)
+                layers.append(PreActivation(inputs, inner, 2 if stage > 1 and i == 0 else 1, i == 0))
+                inputs = 4 * inner
+            setattr(self, f'layer{stage}', nn.Sequential(*layers))
+        self.bn2, self.fc = nn.BatchNorm2d(inputs), nn.Linear(inputs, 10)
+
+    def forward(self, x):
+        x = functional.relu(self.bn1(self.conv1(self.bn0(x))))
+        x = functional.max_pool2d(x, 3, 2, 1)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(functional.relu(self.bn2(x)).mean((2, 3)))
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv11, self.conv12 = nn.Conv2d(3, 32, 3, 1, 1), nn.Conv2d(32, 32, 3, 1, 1)
+        self.conv21, self.conv22 = nn.Conv2d(32, 64, 3, 1, 1), nn.Conv2d(64, 64, 3, 1, 1)
+        self.fc1, self.fc2 = nn.Linear(4096, 256), nn.Linear(256, 10)
+
+    def forward(self, x):
+        relu = functional.relu
+        x = functional.max_pool2d(relu(self.conv12(relu(self.conv11(x)))), 2)
+        x = functional.max_pool2d(relu(self.conv22(relu(self.conv21(x)))), 2)
+        return self.fc2(relu(self.fc1(x.flatten(1))))
+
+
+def vgg(depth, batch_norm, thin, side):
+    """torchvision's VGG; `thin` divides all widths, the head fits `side` x `side` pictures."""
+    letter = {11: 'A', 13: 'B', 16: 'D', 19: 'E'}[depth]
+    plan = [width if width == 'M' else width // thin
+            for width in torchvision.models.vgg.cfgs[letter]]
+    features = torchvision.models.vgg.make_layers(plan, batch_norm=batch_norm)
+    net = torchvision.models.VGG(features, num_classes=1000 if thin == 1 else 10, init_weights=False)
+    if thin > 1:
+        inner, flat = 4096 // 64, plan[-2] * (side // 32) ** 2
+        net.avgpool = nn.Identity()
+        net.classifier[0], net.classifier[3] = nn.Linear(flat, inner), nn.Linear(inner, inner)
+        net.classifier[6] = nn.Linear(inner, 10)
+    return net
+
+
+def alexnet(thin):
+    net = torchvision.models.alexnet(num_classes=1000 if thin == 1 else 10)
+    if thin > 1:
+        widths, inputs = [64 // thin, 192 // thin, 384 // thin, 256 // thin, 256 // thin], 3
+        for place, width in zip((0, 3, 6, 8, 10), widths):
+            old = net.features[place]
+            net.features[place] = nn.Conv2d(inputs, width, old.kernel_size, old.stride, old.padding)
+            inputs = width
+        net.classifier[1], net.classifier[4] = nn.Linear(36 * inputs, 64), nn.Linear(64, 64)
+        net.classifier[6] = nn.Linear(64, 10)
+    return net
+
+
+def resnet18_cifar():
+    net = torchvision.models.resnet18(num_classes=10)
+    net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
+    return net
+
+
+def networks(is_live):
+    """name: (function that makes it, side of the input)."""
+    models = torchvision.models
+    thin, classes = (1, 1000) if is_live else (8, 10)
+    side = 224 if is_live else 64
+    out = {}
+    for depth in (11, 13, 16, 19):
+        for batch_norm in (False, True):
+            name = f'vgg{depth}' + ('_bn' if batch_norm else '')
+            out[name] = (lambda d=depth, b=batch_norm: vgg(d, b, thin, side), side)
+    for depth in (18, 34, 50, 101, 152) if is_live else (18, 50):
+        make = getattr(models, f'resnet{depth}')
+        options = {} if is_live or depth < 50 else {'width_per_group': 8}
+        out[f'resnet{depth}'] = (lambda m=make, o=options: m(num_classes=classes, **o), side)
+    for depth in (20, 32, 44, 56) if is_live else (20, 56):
+        out[f'resnet{depth}'] = (lambda d=depth: SmallResNet(d), 32)
+    out['resnet18_cifar'] = (resnet18_cifar, 32)
+    out['resnet50_v2'] = (lambda: ResNetV2(64 // thin), side)
+    out['alexnet'] = (lambda: alexnet(thin), 224)
+    out['densenet121'] = (lambda: models.DenseNet(32 // (thin // 2 or 1), (6, 12, 24, 16), 64 // thin,
+                                                  num_classes=classes), side)
+    out['squeezenet1.0'] = (lambda: models.squeezenet1_0(num_classes=classes), side)
+    out['squeezenet1.1'] = (lambda: models.squeezenet1_1(num_classes=classes), side)
+    out['lenet'] = (LeNet, 32)
+    return out
+
+
+# ---- weights, reference, file ---------------------------------------------------------------------------
+
+def rule(name, tensor, is_residual):
+    """(centre, spread) that keep activations near one."""
+    if name.endswith('running_var'):
+        return 1.0, 0.25
+    if name.endswith('running_mean') or name.endswith('bias'):
+        return 0.0, 0.125
+    if tensor.dim() == 1:
+        return 1.0, 0.25                               # factor of a batch norm
+    fan_in = tensor[0].numel()
+    return 0.0, float(np.float32(((3 if is_residual else 6) / fan_in) ** 0.5))
+
+
+def fill(net, name):
+    """Draws every tensor; returns the lines that let the other side do the same."""
+    lines, state = [], net.state_dict()
+    is_residual = name.startswith(('resnet', 'densenet'))
+    for key, tensor in state.items():
+        if key.endswith('num_batches_tracked'):
+            continue
+        centre, spread = rule(key, tensor, is_residual)
+        state[key] = draw(key, tuple(tensor.shape), centre, spread)
+        shape = ' '.join(map(str, tensor.shape))
+        lines.append(f'tensor {key} {centre:.9g} {spread:.9g} {shape}')
+    net.load_state_dict(state)
+    return lines
+
+
+PLAIN_RELU = functional.relu
+
+
+def use_softplus(net):
+    """Softplus wherever the network has a ReLU, as a module or as a function."""
+    def softplus(x, inplace=False):
+        return functional.softplus(x, BETA)
+
+    for module in net.modules():
+        for child_name, child in module.named_children():
+            if isinstance(child, nn.ReLU):
+                setattr(module, child_name, nn.Softplus(BETA))
+    functional.relu = softplus
+
+
+def evaluate(net, x, direction, label, with_hessian):
+    """Logits, d logit / d input, and the second derivative times `direction`."""
+    x = x.clone().requires_grad_(True)
+    logits = net(x)
+    gradient, = torch.autograd.grad(logits[0, label], x, create_graph=with_hessian)
+    product = None
+    if with_hessian:
+        product, = torch.autograd.grad((gradient * direction).sum(), x)
+        product = product.detach().double().flatten()
+    return logits.detach().double().flatten(), gradient.detach().double().flatten(), product
+
+
+def relative(found, want):
+    return float((found - want).norm() / want.norm())
+
+
+def reference(name, make, side, activation):
+    net = make().eval()
+    functional.relu = PLAIN_RELU
+    lines = [f'architecture {name}', f'activation {activation}', f'side {side}']
+    lines += fill(net, name)
+    if activation == 'softplus':
+        use_softplus(net)
+    x = draw('input', (1, 3, side, side), 0, 1)
+    direction = draw('direction', (1, 3, side, side), 0, 1)
+    with_hessian = activation == 'softplus'
+    single = evaluate(net, x, direction, 0, with_hessian)
+    label = int(single[0].argmax())
+    single = evaluate(net, x, direction, label, with_hessian)
+    double = evaluate(net.double(), x.double(), direction.double(), label, with_hessian)
+    functional.relu = PLAIN_RELU
+    lines.append(f'logits {len(double[0])} ' + ' '.join(f'{v:.10g}' for v in double[0].tolist()))
+    lines.append(f'logits_error {float((single[0] - double[0]).abs().max() / double[0].abs().max()):.3g}')
+    lines.append(f'label {label}')
+    count = double[1].numel()
+    places = torch.arange(SAMPLES) * (count // SAMPLES) + torch.arange(SAMPLES) % 7
+    for kind, i in (('gradient', 1), ('hessian', 2)):
+        if double[i] is None:
+            continue
+        want, found = double[i][places], single[i][places]
+        for place, value in zip(places.tolist(), want.tolist()):
+            lines.append(f'{kind} {place} {value:.10g}')
+        lines.append(f'{kind}_error {relative(found, want):.3g}')
+    return '\n'.join(lines) + '\n'
+
+
+def main():
+    is_live = sys.argv[1:2] == ['live']
+    if not is_live and sys.argv[1:2] != ['golden']:
+        sys.exit('usage: parity.py golden | live FOLDER [ARCHITECTURE]')
+    here = os.path.dirname(os.path.abspath(__file__))
+    folder = sys.argv[2] if is_live else os.path.join(here, 'golden')
+    os.makedirs(folder, exist_ok=True)
+    torch.manual_seed(0)
+    for name, (make, side) in networks(is_live).items():
+        if len(sys.argv) > 3 and name not in sys.argv[3:]:
+            continue
+        for activation in ('relu', 'softplus'):
+            with open(os.path.join(folder, f'{name}-{activation}.txt'), 'w') as file:
+                file.write(reference(name, make, side, activation))
+        print(name, flush=True)
+
+
+if __name__ == '__main__':
+    main()
