@@ -1,16 +1,20 @@
 /* nem/cells.c - the few cells of a map that can still touch a mask, so that one forward pass serves
  * thresholds and tally.
  *
- * While images stream by, a unit's threshold T is not known, but a lower bound of it is: the least of
- * the largest values so far. Kept are the cells above the bound and their neighbours within reach;
- * at the end the map is rebuilt with FILL, the lowest float, elsewhere. Every pixel of the mask comes
- * out as from the whole map:
- *   1. A pixel is a weighted mean of cells that lie within reach (taps - 1) of each other, rounded to
- *      float monotonically; weights are not negative and sum to one up to a double's rounding, which
- *      is far below half a float's. So if no cell under it exceeds T, it does not exceed T: neither in
- *      the whole map, nor in the rebuilt one, whose cells are equal or lower.
- *   2. If a cell under it exceeds T, it exceeds the bound, which only rises towards T. Then all cells
- *      under the pixel were kept, and the pixel is computed from the same numbers in the same order.
+ * While images stream by, a unit's threshold T is not known, but a lower bound of it is: the least
+ * of the largest values so far. Kept are the cells above the bound and their neighbours within
+ * reach; at the end the map is rebuilt with FILL, the lowest float, elsewhere. Every pixel of the
+ * mask comes out as from the whole map:
+ *
+ * A pixel is a weighted mean of cells that lie within reach (taps - 1) of each other, rounded to
+ * float monotonically; weights are not negative and sum to one up to a double's rounding, which is
+ * far below half a float's. So if no cell under it exceeds T, it does not exceed T: neither in the
+ * whole map, nor in the rebuilt one, whose cells are equal or lower.
+ *
+ * If a cell under it exceeds T, that cell exceeds the bound, which only rises towards T. Then all
+ * cells under the pixel were kept, and the pixel is computed from the same numbers in the same
+ * order.
+ *
  * FILL is finite, so a weight of zero times it is zero. */
 #include "parts.h"
 
@@ -47,8 +51,8 @@ size_t cells_bytes(const CellStore *store)
 
 bool cell_scratch_open(CellScratch *scratch, const CellShape *shape, Error *error)
 {
-    size_t cells = (size_t)(shape->height * shape->width);
-    *scratch     = (CellScratch){0};
+    size_t cells  = (size_t)(shape->height * shape->width);
+    *scratch      = (CellScratch){0};
     scratch->keep = memory_new(cells, 1, error);
     scratch->map  = memory_new(cells, sizeof *scratch->map, error);
     return scratch->keep && scratch->map;
@@ -61,7 +65,8 @@ void cell_scratch_close(CellScratch *scratch)
     *scratch = (CellScratch){0};
 }
 
-static bool make_room(void **list, size_t used, size_t more, size_t *room, size_t size, Error *error)
+static bool make_room(void **list, size_t used, size_t more, size_t *room, size_t size,
+                      Error *error)
 {
     size_t wanted = *room ? *room : CELLS_START;
     while (wanted < used + more)
@@ -76,10 +81,10 @@ static bool make_room(void **list, size_t used, size_t more, size_t *room, size_
     return true;
 }
 
-// Marks what lies within reach of a cell above the bound, row by row; returns the rows from..to-1 that
-// may have marks, the only ones of `keep` that are written.
-static void mark(const CellShape *shape, const float *map, float bound, uint8_t *keep, int64_t *from,
-                 int64_t *to)
+// Marks what lies within reach of a cell above the bound, row by row; returns the rows from..to-1
+// that may have marks, the only ones of `keep` that are written.
+static void mark(const CellShape *shape, const float *map, float bound, uint8_t *keep,
+                 int64_t *from, int64_t *to)
 {
     int64_t width = shape->width;
     *from = *to = 0;
@@ -88,9 +93,9 @@ static void mark(const CellShape *shape, const float *map, float bound, uint8_t 
         bool         finite;
         if (!(values_maximum(values, width, &finite) > bound))
             continue;
-        int64_t top    = row > shape->reach_rows ? row - shape->reach_rows : 0;
-        int64_t bottom = row + shape->reach_rows < shape->height ? row + shape->reach_rows + 1
-                                                                 : shape->height;
+        int64_t top = row > shape->reach_rows ? row - shape->reach_rows : 0;
+        int64_t bottom =
+            row + shape->reach_rows < shape->height ? row + shape->reach_rows + 1 : shape->height;
         if (*to == 0)
             *from = *to = top;
         memset(keep + *to * width, 0, (size_t)((bottom - *to) * width));

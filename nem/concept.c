@@ -9,8 +9,8 @@ double dissect_iou(const Dissection *dissection, int64_t unit, int32_t label)
     int                 category = dissection->probe->labels[label].category;
     uint64_t            both     = tally->both[unit * tally->label_count + label];
     // A label on two planes makes `both` larger than the mask, but never larger than the truth.
-    uint64_t either = tally->activity[unit * tally->category_count + category] +
-                      (tally->truth[label] - both);
+    uint64_t either =
+        tally->activity[unit * tally->category_count + category] + (tally->truth[label] - both);
     return (double)both / ((double)either + dissection->epsilon);
 }
 
@@ -52,8 +52,9 @@ void dissect_top(const Dissection *dissection, int64_t unit, Concept top[NEM_TOP
     for (int rank = 0; rank < NEM_TOP; rank++)
         top[rank] = (Concept){.label = 0, .category = probe->category_count - 1, .score = 0};
     for (int32_t label = 0; label < probe->label_count; label++) {
-        Concept next = {.label = label, .category = probe->labels[label].category,
-                        .score = dissect_iou(dissection, unit, label)};
+        Concept next = {.label    = label,
+                        .category = probe->labels[label].category,
+                        .score    = dissect_iou(dissection, unit, label)};
         for (int rank = 0; rank < NEM_TOP && next.score > 0; rank++)
             if (ranks_before(next, top[rank])) {
                 Concept pushed = top[rank];
@@ -63,11 +64,11 @@ void dissect_top(const Dissection *dissection, int64_t unit, Concept top[NEM_TOP
     }
 }
 
-/* ---- detectors ---------------------------------------------------------------------------------- */
+/* ---- detectors ------------------------------------------------------------------------------- */
 
 bool dissect_detectors(const Dissection *dissection, DetectorCounts *out, Error *error)
 {
-    const ProbeSet *probe = dissection->probe;
+    const ProbeSet *probe  = dissection->probe;
     DetectorCounts  counts = {0};
     // One bit a convention: a label has one category, so one array serves all of them.
     uint8_t *seen = memory_new((size_t)probe->label_count, sizeof *seen, error);

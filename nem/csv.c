@@ -112,7 +112,8 @@ static bool next_field(Parser *parser, FieldEnd *end)
         return false;
     csv->text[parser->used++] = 0; // takes the place of the separator
     if (!field_end(parser, end))
-        return bad(parser, quoted ? "text after a closing quote" : "a carriage return inside a line");
+        return bad(parser,
+                   quoted ? "text after a closing quote" : "a carriage return inside a line");
     return true;
 }
 
@@ -160,7 +161,8 @@ static bool parse(Parser *parser)
             return false;
     }
     if (parser->line_count == 0)
-        return fail(parser->error, ERROR_DATA, "%s: is empty, expected a header", parser->csv->name);
+        return fail(parser->error, ERROR_DATA, "%s: is empty, expected a header",
+                    parser->csv->name);
     parser->csv->rows = (int64_t)parser->line_count - 1;
     return true;
 }
@@ -254,9 +256,9 @@ bool csv_whole(const Csv *csv, int64_t row, int column, int64_t minimum, int64_t
         return bad_field(csv, row, column, "a whole number", error);
     int64_t value = strtoll(text, NULL, 10);
     if (value < minimum || value > maximum)
-        return fail(error, ERROR_DATA, "%s: line %lld: %s is %lld, expected %lld to %lld", csv->name,
-                    (long long)csv_line(csv, row), csv_column_name(csv, column), (long long)value,
-                    (long long)minimum, (long long)maximum);
+        return fail(error, ERROR_DATA, "%s: line %lld: %s is %lld, expected %lld to %lld",
+                    csv->name, (long long)csv_line(csv, row), csv_column_name(csv, column),
+                    (long long)value, (long long)minimum, (long long)maximum);
     *out = value;
     return true;
 }

@@ -20,7 +20,7 @@ int         csv_column_count(const Csv *csv);
 const char *csv_column_name(const Csv *csv, int column);
 int64_t     csv_line(const Csv *csv, int64_t row); // line of the file, from 1, for messages
 
-int  csv_column(const Csv *csv, const char *name); // the first of that name; -1 if there is none
+int csv_column(const Csv *csv, const char *name); // the first of that name; -1 if there is none
 /* The same; a missing column is an error. */
 bool csv_need(const Csv *csv, const char *name, int *column, Error *error);
 

@@ -7,12 +7,12 @@
 
 enum { TALLY_BLOCK = 64 }; // images whose planes are held at a time
 
-/* ---- a dissection without counts --------------------------------------------------------------- */
+/* ---- a dissection without counts ------------------------------------------------------------- */
 
 bool dissection_open(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
                      int64_t unit_count, Error *error)
 {
-    *out = (Dissection){.probe = probe, .epsilon = settings->epsilon};
+    *out                  = (Dissection){.probe = probe, .epsilon = settings->epsilon};
     ConceptTally *tally   = &out->tally;
     size_t        both    = 0;
     tally->unit_count     = unit_count;
@@ -20,7 +20,8 @@ bool dissection_open(Dissection *out, const DissectSettings *settings, const Pro
     tally->category_count = probe->category_count;
     if (unit_count < 1 || unit_count > LIMIT_UNITS ||
         !size_mul((size_t)unit_count, (size_t)probe->label_count, &both))
-        return fail(error, ERROR_USAGE, "a layer of %lld units cannot be dissected, the limit is %d",
+        return fail(error, ERROR_USAGE,
+                    "a layer of %lld units cannot be dissected, the limit is %d",
                     (long long)unit_count, LIMIT_UNITS);
     out->threshold  = memory_new((size_t)unit_count, sizeof *out->threshold, error);
     tally->truth    = memory_new((size_t)probe->label_count, sizeof *tally->truth, error);
@@ -39,7 +40,7 @@ void dissection_close(Dissection *dissection)
     *dissection = (Dissection){0};
 }
 
-/* ---- tally: from the kept cells, or from maps passing by a second time ------------------------- */
+/* ---- tally: from the kept cells, or from maps passing by a second time ----------------------- */
 
 typedef struct KeptMaps {
     const Survey *survey;
@@ -69,8 +70,7 @@ static bool tally_kept(TallyRun *tally, const Survey *survey, Error *error)
 {
     KeptMaps kept = {.survey = survey};
     kept.cursors  = memory_new((size_t)survey->unit_count, sizeof *kept.cursors, error);
-    bool ok = kept.cursors &&
-              tally_all(tally, survey->probe->image_count, kept_map, &kept, error);
+    bool ok = kept.cursors && tally_all(tally, survey->probe->image_count, kept_map, &kept, error);
     memory_free(kept.cursors);
     return ok;
 }
@@ -96,7 +96,7 @@ static bool passing_batch(void *self, const real *maps, int64_t first, int64_t c
     return tally_block(passing->tally, first, count, passing_map, passing, error);
 }
 
-/* ---- a layer ----------------------------------------------------------------------------------- */
+/* ---- a layer --------------------------------------------------------------------------------- */
 
 static bool dissect_stream(Dissection *out, Stream *stream, Survey *survey, TallyRun *tally,
                            Error *error)
@@ -109,8 +109,9 @@ static bool dissect_stream(Dissection *out, Stream *stream, Survey *survey, Tall
     out->passes           = survey->stores ? 1 : 2;
     if (survey->stores)
         return tally_kept(tally, survey, error);
-    PassingMaps passing = {.tally = tally, .unit_count = survey->unit_count,
-                           .cells = survey->shape.height * survey->shape.width};
+    PassingMaps passing = {.tally      = tally,
+                           .unit_count = survey->unit_count,
+                           .cells      = survey->shape.height * survey->shape.width};
     return stream_run(stream, 2, passing_batch, &passing, error);
 }
 
@@ -121,12 +122,13 @@ bool dissect_layer(Dissection *out, const DissectSettings *settings, const Probe
     Dissection result    = {0};
     Resampler *resampler = NULL;
     TallyRun  *tally     = NULL;
-    Stream     stream    = {.settings = settings, .probe = probe, .images = images,
-                            .source = source};
-    Survey     survey    = {.settings = settings, .probe = probe, .unit_count = source->units,
-                            .shape = {.height = source->height, .width = source->width}};
-    int64_t    block     = source->batch > TALLY_BLOCK ? source->batch : TALLY_BLOCK;
-    bool ok = dissection_open(&result, settings, probe, source->units, error) &&
+    Stream     stream = {.settings = settings, .probe = probe, .images = images, .source = source};
+    Survey     survey = {.settings   = settings,
+                         .probe      = probe,
+                         .unit_count = source->units,
+                         .shape      = {.height = source->height, .width = source->width}};
+    int64_t    block  = source->batch > TALLY_BLOCK ? source->batch : TALLY_BLOCK;
+    bool       ok     = dissection_open(&result, settings, probe, source->units, error) &&
               resampler_open(&resampler, settings, probe, source->height, source->width, error) &&
               stream_open(&stream, error) && survey_open(&survey, resampler, error) &&
               tally_open(&tally, settings, planes, resampler, &result,
@@ -143,7 +145,7 @@ bool dissect_layer(Dissection *out, const DissectSettings *settings, const Probe
     return ok;
 }
 
-/* ---- one unit, from maps at hand ---------------------------------------------------------------- */
+/* ---- one unit, from maps at hand ------------------------------------------------------------- */
 
 typedef struct MapsAtHand {
     const float *const *maps;
@@ -161,8 +163,8 @@ static bool unit_threshold(const DissectSettings *settings, const ProbeSet *prob
                            const float *const *maps, float *threshold, Error *error)
 {
     int64_t      values = probe->image_count * cells;
-    QuantileRank rank   = quantile_rank(settings->quantile_entry, settings->quantile_entries, values);
-    TopValues    top    = {0};
+    QuantileRank rank = quantile_rank(settings->quantile_entry, settings->quantile_entries, values);
+    TopValues    top  = {0};
     bool         finite = true, ok = top_open(&top, rank.keep, values, error);
     for (int64_t image = 0; ok && image < probe->image_count; image++) {
         if (values_maximum(maps[image], cells, &finite) > top.bound)
@@ -176,14 +178,14 @@ static bool unit_threshold(const DissectSettings *settings, const ProbeSet *prob
 }
 
 bool dissect_unit(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
-                  const PlaneCache *planes, int64_t height, int64_t width,
-                  const float *const *maps, Error *error)
+                  const PlaneCache *planes, int64_t height, int64_t width, const float *const *maps,
+                  Error *error)
 {
     Dissection result    = {0};
     Resampler *resampler = NULL;
     TallyRun  *tally     = NULL;
     MapsAtHand hand      = {.maps = maps};
-    bool ok = dissection_open(&result, settings, probe, 1, error) &&
+    bool       ok        = dissection_open(&result, settings, probe, 1, error) &&
               resampler_open(&resampler, settings, probe, height, width, error) &&
               unit_threshold(settings, probe, height * width, maps, result.threshold, error) &&
               tally_open(&tally, settings, planes, resampler, &result, height * width, TALLY_BLOCK,
@@ -198,7 +200,7 @@ bool dissect_unit(Dissection *out, const DissectSettings *settings, const ProbeS
     return ok;
 }
 
-/* ---- maps of some units ------------------------------------------------------------------------- */
+/* ---- maps of some units ---------------------------------------------------------------------- */
 
 typedef struct Collector {
     const ActivationSource *source;
@@ -214,8 +216,9 @@ static bool collect_batch(void *self, const real *maps, int64_t first, int64_t c
     (void)error;
     for (int64_t i = 0; i < collector->unit_count; i++)
         for (int64_t image = 0; image < count; image++) {
-            const real *from = maps + (image * collector->source->units + collector->units[i]) * cells;
-            float      *to   = collector->maps + (i * collector->image_count + first + image) * cells;
+            const real *from =
+                maps + (image * collector->source->units + collector->units[i]) * cells;
+            float *to = collector->maps + (i * collector->image_count + first + image) * cells;
             for (int64_t cell = 0; cell < cells; cell++)
                 to[cell] = (float)from[cell];
         }
@@ -226,15 +229,18 @@ bool dissect_collect(const DissectSettings *settings, const ProbeSet *probe,
                      const ImageSource *images, const ActivationSource *source,
                      const int64_t *units, int64_t unit_count, float *maps, Error *error)
 {
-    Stream    stream    = {.settings = settings, .probe = probe, .images = images, .source = source};
-    Collector collector = {.source = source, .units = units, .unit_count = unit_count,
-                           .image_count = probe->image_count, .maps = maps};
+    Stream    stream = {.settings = settings, .probe = probe, .images = images, .source = source};
+    Collector collector = {.source      = source,
+                           .units       = units,
+                           .unit_count  = unit_count,
+                           .image_count = probe->image_count,
+                           .maps        = maps};
     for (int64_t i = 0; i < unit_count; i++)
         if (units[i] < 0 || units[i] >= source->units)
             return fail(error, ERROR_USAGE, "there is no unit %lld, the layer has 0 to %lld",
                         (long long)units[i], (long long)source->units - 1);
-    bool ok = stream_open(&stream, error) &&
-              stream_run(&stream, 1, collect_batch, &collector, error);
+    bool ok =
+        stream_open(&stream, error) && stream_run(&stream, 1, collect_batch, &collector, error);
     stream_close(&stream);
     return ok;
 }

@@ -1,12 +1,13 @@
-/* nem/loop_errors.c - which of a parallel loop's failures is reported: the one of the lowest index. */
+/* nem/loop_errors.c - which of a parallel loop's failures is reported: the one of the lowest
+ * index. */
 #include "parts.h"
 
 #include "../engine/parallel.h"
 
 bool loop_errors_open(LoopErrors *errors, Error *error)
 {
-    int threads = parallel_threads();
-    *errors     = (LoopErrors){.threads = threads};
+    int threads   = parallel_threads();
+    *errors       = (LoopErrors){.threads = threads};
     errors->error = memory_new((size_t)threads, sizeof *errors->error, error);
     errors->index = memory_new((size_t)threads, sizeof *errors->index, error);
     return errors->error && errors->index;

@@ -1,15 +1,19 @@
 /* nem/nem.h - which concept does a unit stand for? (Network Dissection)
  *
- * A unit is one channel of one layer. Its activation maps are cut at a threshold of its own, brought
- * to the size of the label maps, and compared with the concept masks of a probing set in Broden's
- * layout. Everything but the threshold is counted in integers.
- * Shapes are row-major: maps [n, units, h, w]; label maps and masks [map_height, map_width]. Images,
- * units and categories count from 0, labels from 1: label 0 means "none" everywhere.
+ * A unit is one channel of one layer. Its activation maps are cut at a threshold of its own,
+ * brought to the size of the label maps, and compared with the concept masks of a probing set in
+ * Broden's layout. Everything but the threshold is counted in integers.
+ *
+ * Shapes are row-major: maps [n, units, h, w]; label maps and masks [map_height, map_width].
+ * Images, units and categories count from 0, labels from 1: label 0 means "none" everywhere.
+ *
  * Sources: Bau et al., "Network Dissection", CVPR 2017, section 2; Srivastava et al., "Corrupting
- * Neuron Explanations of Deep Visual Features", ICCV 2023. Numbered sections below are those of
- * neuron-explanations.md.
- * Errors: ERROR_NOT_FOUND (a file is missing), ERROR_DATA (a file or an activation is malformed; the
- * message names it), ERROR_USAGE, ERROR_MEMORY, ERROR_AGAIN (cancelled). Companions: csv.h, npy.h. */
+ * Neuron Explanations of Deep Visual Features", ICCV 2023. Numbers in brackets are sections of the
+ * neuron-explanation specification.
+ *
+ * Errors: ERROR_NOT_FOUND (a file is missing), ERROR_DATA (a file or an activation is malformed;
+ * the message names it), ERROR_USAGE, ERROR_MEMORY, ERROR_AGAIN (cancelled).
+ * Companions: csv.h, npy.h. */
 #ifndef NEM_NEM_H
 #define NEM_NEM_H
 
@@ -17,7 +21,7 @@
 
 enum { NEM_MAX_CATEGORIES = 64, NEM_TOP = 5 };
 
-/* ---- where pixels and activations come from --------------------------------------------------- */
+/* ---- where pixels and activations come from -------------------------------------------------- */
 
 /* Photos of a probing set as the network is to see them; corruption is a source around a source. */
 typedef struct ImageSource {
@@ -36,7 +40,7 @@ typedef struct ActivationSource {
     void *self;
 } ActivationSource;
 
-/* ---- modes: which published program's choices are followed (6.9) ------------------------------ */
+/* ---- modes: which published program's choices are followed (6.9) ----------------------------- */
 
 typedef enum CompatMode { COMPAT_CORRUPT23, COMPAT_CLEAN, COMPAT_LITE, COMPAT_ND2017 } CompatMode;
 
@@ -59,19 +63,19 @@ typedef struct ReceptiveField {
 
 typedef struct DissectSettings {
     CompatMode     mode;
-    const char    *mode_name;         // "corrupt23", ...
-    int            quantile_entry;    // the threshold is the quantile at p = entry / (entries - 1)
-    int            quantile_entries;  // 994 of 1000: alpha = 0.005
+    const char    *mode_name;        // "corrupt23", ...
+    int            quantile_entry;   // the threshold is the quantile at p = entry / (entries - 1)
+    int            quantile_entries; // 994 of 1000: alpha = 0.005
     Upsampler      upsampler;
-    ReceptiveField field;             // of the layer; only UPSAMPLE_FIELD_GRID looks at it
+    ReceptiveField field; // of the layer; only UPSAMPLE_FIELD_GRID looks at it
     PresenceRule   presence;
     double         epsilon;           // added to the union
     bool           label0_leaks;      // a whole-image item 0 counts as a label (Q7)
     int64_t        triples_per_image; // most (unit, label, count) counted of one image; 0: no limit
     const char    *without_category;  // left out by default, or NULL; for ProbeRequest
     bool           post_relu;         // default read-out of a VGG convolution
-    size_t         store_bytes;       // room for kept cells; beyond it a second forward pass is made
-    const volatile bool *cancel;      // stops the run with ERROR_AGAIN once true; NULL allowed
+    size_t         store_bytes;  // room for kept cells; beyond it a second forward pass is made
+    const volatile bool *cancel; // stops the run with ERROR_AGAIN once true; NULL allowed
     /* Called between batches by the calling thread. total counts every image of every pass, so it
      * doubles when a second pass turns out to be needed. */
     void (*progress)(void *self, int64_t done, int64_t total);
@@ -79,18 +83,18 @@ typedef struct DissectSettings {
 } DissectSettings;
 
 DissectSettings dissect_settings(CompatMode mode);
-bool compat_mode_named(const char *name, CompatMode *mode); // false: no such mode
+bool            compat_mode_named(const char *name, CompatMode *mode); // false: no such mode
 /* Sets the quantile from a tail mass: entry floor(1000 * (1 - alpha) - 1) of 1000 (6.2). */
 bool dissect_set_alpha(DissectSettings *settings, double alpha, Error *error);
 
-/* ---- the probing set (section 5) -------------------------------------------------------------- */
+/* ---- the probing set (section 5) ------------------------------------------------------------- */
 
 typedef struct ProbeLabel {
-    char   *name;      // "" for label 0; "#5" for a number 5 that label.csv skips
-    bool    is_listed; // in label.csv
-    int     category;  // primary category (5.7)
-    double  frequency; // images, as label.csv says
-    double  coverage;  // image-equivalents, as label.csv says
+    char  *name;      // "" for label 0; "#5" for a number 5 that label.csv skips
+    bool   is_listed; // in label.csv
+    int    category;  // primary category (5.7)
+    double frequency; // images, as label.csv says
+    double coverage;  // image-equivalents, as label.csv says
 } ProbeLabel;
 
 typedef struct ProbeItem {
@@ -118,15 +122,15 @@ typedef struct ProbeSet {
     ProbeLabel *labels;
     ProbeImage *images;
     ProbeItem  *items;
-    char       *text; // the paths, zero-terminated, one after another
+    char       *text;     // the paths, zero-terminated, one after another
     bool        is_whole; // all categories, no limit: the tables' counts can be checked
 } ProbeSet;
 
 typedef struct ProbeRequest {
-    const char *const *categories;     // NULL: all of category.csv
+    const char *const *categories; // NULL: all of category.csv
     int                category_count;
-    const char        *without;        // a category to leave out when categories is NULL; or NULL
-    int64_t            limit;          // first rows only; 0: all
+    const char        *without; // a category to leave out when categories is NULL; or NULL
+    int64_t            limit;   // first rows only; 0: all
 } ProbeRequest;
 
 /* Reads index.csv, label.csv, category.csv and c_<category>.csv; opens no picture. Rows without any
@@ -135,7 +139,8 @@ bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, 
 void probe_close(ProbeSet *probe); // accepts a zeroed object
 
 const char *probe_image_path(const ProbeSet *probe, int64_t image); // below images/
-/* Label number of a name, or of a name within a category (by number, -1: any); 0 if there is none. */
+/* Label number of a name, or of a name within a category (by number, -1: any); 0 if there is
+ * none. */
 int32_t probe_label_named(const ProbeSet *probe, const char *name, int category);
 int     probe_category_named(const ProbeSet *probe, const char *name); // -1 if there is none
 
@@ -147,10 +152,10 @@ bool probe_photo(const ProbeSet *probe, int64_t image, uint8_t *pixels, Error *e
 /* Checks every file, label and count. Each problem is one sentence handed to `report`; *problems
  * counts them. pixels, if not NULL, receives [label_count] pixel totals (5.9).
  * Errors: only what keeps the check from running; a problem found is not an error. */
-bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *problem), void *self,
-                  int64_t *problems, uint64_t *pixels, Error *error);
+bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *problem),
+                  void *self, int64_t *problems, uint64_t *pixels, Error *error);
 
-/* ---- label planes of images ------------------------------------------------------------------- */
+/* ---- label planes of images ------------------------------------------------------------------ */
 
 /* The labels of one image. A label on two planes counts twice (5.3). */
 typedef struct ImagePlanes {
@@ -193,7 +198,7 @@ int64_t planes_images_with(const PlaneCache *planes, int32_t label, int64_t *lis
 bool planes_mask(const PlaneCache *planes, int64_t image, int32_t label, PlaneScratch *scratch,
                  uint8_t *mask, int64_t *pixels, Error *error);
 
-/* ---- between the layer's resolution and the label maps' (6.3) --------------------------------- */
+/* ---- between the layer's resolution and the label maps' (6.3) -------------------------------- */
 
 typedef struct Resampler Resampler;
 
@@ -202,13 +207,14 @@ bool resampler_open(Resampler **out, const DissectSettings *settings, const Prob
                     int64_t height, int64_t width, Error *error);
 void resampler_close(Resampler *resampler); // NULL allowed
 
-/* out [map_height, map_width]: interpolated in double, rounded to float as the mode's program does. */
+/* out [map_height, map_width]: interpolated in double, rounded to float as the mode's program
+ * does. */
 void resampler_map(const Resampler *resampler, const float *map, float *out);
 /* The transpose of the same linear map: weights [map_height, map_width] -> out [height, width], so
  * that sum(weights * resampled map) = sum(out * map) up to rounding. */
 void resampler_transpose(const Resampler *resampler, const float *weights, float *out);
 
-/* ---- dissection (6.2 to 6.6) ------------------------------------------------------------------ */
+/* ---- dissection (6.2 to 6.6) ----------------------------------------------------------------- */
 
 /* Counts over all images; every number is exact. */
 typedef struct ConceptTally {
@@ -221,11 +227,11 @@ typedef struct ConceptTally {
 } ConceptTally;
 
 typedef struct Dissection {
-    const ProbeSet *probe;     // not owned; outlives this
+    const ProbeSet *probe; // not owned; outlives this
     double          epsilon;
     float          *threshold; // [unit_count]
     ConceptTally    tally;
-    int             passes;    // forward passes made: 1, or 2 when the kept cells outgrew their room
+    int             passes; // forward passes made: 1, or 2 when the kept cells outgrew their room
     size_t          peak_store_bytes;
 } Dissection;
 
@@ -238,8 +244,8 @@ bool dissect_layer(Dissection *out, const DissectSettings *settings, const Probe
 /* The same for one unit whose maps are at hand: maps[image] points to [height, width]. Equals row 0
  * of a dissection of a layer with that unit alone, bit for bit. */
 bool dissect_unit(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
-                  const PlaneCache *planes, int64_t height, int64_t width,
-                  const float *const *maps, Error *error);
+                  const PlaneCache *planes, int64_t height, int64_t width, const float *const *maps,
+                  Error *error);
 void dissection_close(Dissection *dissection); // accepts a zeroed object
 
 /* Native maps of some units over all images, for dissect_unit: maps [unit_count, images, h, w]. */
@@ -247,12 +253,12 @@ bool dissect_collect(const DissectSettings *settings, const ProbeSet *probe,
                      const ImageSource *images, const ActivationSource *source,
                      const int64_t *units, int64_t unit_count, float *maps, Error *error);
 
-/* ---- scores and concepts (6.6, 6.8) ----------------------------------------------------------- */
+/* ---- scores and concepts (6.6, 6.8) ---------------------------------------------------------- */
 
 typedef struct Concept {
-    int32_t label;    // 0: none
+    int32_t label; // 0: none
     int     category;
-    double  score;    // intersection over union, 0..1
+    double  score; // intersection over union, 0..1
 } Concept;
 
 double dissect_iou(const Dissection *dissection, int64_t unit, int32_t label);
@@ -264,27 +270,27 @@ Concept dissect_concept(const Dissection *dissection, int64_t unit);
 void dissect_top(const Dissection *dissection, int64_t unit, Concept top[NEM_TOP]);
 
 typedef struct DetectorCounts {
-    int64_t detectors, unique;                           // report: concept score >= 0.04
-    int64_t unique_of_category[NEM_MAX_CATEGORIES];      // ... of these labels by category
-    int64_t figure_unique;                               // figure: sum of the next but one
-    int64_t figure_detectors_in[NEM_MAX_CATEGORIES];     // best score in the category > 0.04
-    int64_t figure_unique_in[NEM_MAX_CATEGORIES];        // ... distinct labels
+    int64_t detectors, unique;                       // report: concept score >= 0.04
+    int64_t unique_of_category[NEM_MAX_CATEGORIES];  // ... of these labels by category
+    int64_t figure_unique;                           // figure: sum of the next but one
+    int64_t figure_detectors_in[NEM_MAX_CATEGORIES]; // best score in the category > 0.04
+    int64_t figure_unique_in[NEM_MAX_CATEGORIES];    // ... distinct labels
 } DetectorCounts;
 
 bool dissect_detectors(const Dissection *dissection, DetectorCounts *out, Error *error);
 
-/* ---- a run on disk (6.7) ---------------------------------------------------------------------- */
+/* ---- a run on disk (6.7) --------------------------------------------------------------------- */
 
-/* tally.csv and quantile.npy into an existing folder. units [unit_count]: the layer's number of each
- * row of the tally, NULL: 0, 1, 2, ... */
+/* tally.csv and quantile.npy into an existing folder. units [unit_count]: the layer's number of
+ * each row of the tally, NULL: 0, 1, 2, ... */
 bool dissection_write(const Dissection *dissection, const int64_t *units, const char *folder,
                       Error *error);
 
 /* What an earlier run found, unit by unit in the layer's order. */
 typedef struct UnitRecord {
-    int64_t unit;      // from 0
-    int32_t label;     // number in the probing set; 0: none, or no set was given
-    int     category;  // in the probing set; -1 if no set was given
+    int64_t unit;     // from 0
+    int32_t label;    // number in the probing set; 0: none, or no set was given
+    int     category; // in the probing set; -1 if no set was given
     char   *label_name, *category_name;
     double  score;
     float   threshold;

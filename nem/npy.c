@@ -1,5 +1,5 @@
-/* nem/npy.c - see npy.h. A file is 6 bytes of magic, 2 of version, 2 of header length, the header (a
- * Python dictionary padded with spaces to a multiple of 64 bytes in all), then the numbers. */
+/* nem/npy.c - see npy.h. A file is 6 bytes of magic, 2 of version, 2 of header length, the header
+ * (a Python dictionary padded with spaces to a multiple of 64 bytes in all), then the numbers. */
 #include "npy.h"
 
 #include "../engine/file.h"
@@ -20,16 +20,17 @@ bool npy_write(const char *path, const float *data, Shape shape, Error *error)
         return fail(error, ERROR_INTERNAL, "%s: a shape of rank %d cannot be written", path,
                     shape.rank);
     for (int i = 0; i < shape.rank; i++)
-        used += (size_t)snprintf(dims + used, sizeof dims - used, "%lld%s",
-                                 (long long)shape.dim[i],
-                                 shape.rank == 1 ? "," : i + 1 < shape.rank ? ", " : "");
+        used += (size_t)snprintf(dims + used, sizeof dims - used, "%lld%s", (long long)shape.dim[i],
+                                 shape.rank == 1      ? ","
+                                 : i + 1 < shape.rank ? ", "
+                                                      : "");
     memset(head, ' ', sizeof head);
     memcpy(head, npy_magic, sizeof npy_magic);
     char  *text   = (char *)head + NPY_PREFIX;
     int    length = snprintf(text, sizeof head - NPY_PREFIX,
                              "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", dims);
     size_t size   = ((size_t)NPY_PREFIX + (size_t)length) / NPY_ALIGNMENT * NPY_ALIGNMENT +
-                    NPY_ALIGNMENT; // room for the final line feed in any case
+                  NPY_ALIGNMENT; // room for the final line feed in any case
     text[length]   = ' ';
     head[size - 1] = '\n';
     head[8]        = (uint8_t)(size - NPY_PREFIX);
@@ -42,7 +43,7 @@ bool npy_write(const char *path, const float *data, Shape shape, Error *error)
     return writer_publish(writer, error);
 }
 
-/* ---- reading: the dictionary has exactly the keys descr, fortran_order and shape --------------- */
+/* ---- reading: the dictionary has exactly the keys descr, fortran_order and shape ------------- */
 
 typedef struct Text {
     const char *at, *end;
@@ -127,8 +128,8 @@ bool npy_parse(const uint8_t *bytes, size_t size, const char *name, float **data
     if (header > size)
         return fail(error, ERROR_DATA, "%s: ends inside its header", name);
     Shape       found = {0};
-    const char *fault = header_fault((Text){(const char *)bytes + NPY_PREFIX,
-                                            (const char *)bytes + header}, &found);
+    const char *fault = header_fault(
+        (Text){(const char *)bytes + NPY_PREFIX, (const char *)bytes + header}, &found);
     if (fault)
         return fail(error, ERROR_DATA, "%s: %s", name, fault);
     size_t count = 0, wanted = 0;

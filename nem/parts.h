@@ -4,7 +4,7 @@
 
 #include "nem.h"
 
-/* ---- errors of parallel loops ------------------------------------------------------------------ */
+/* ---- errors of parallel loops ---------------------------------------------------------------- */
 
 /* One slot a thread; the error of the lowest index wins, whatever ran first. */
 typedef struct LoopErrors {
@@ -20,16 +20,16 @@ void loop_errors_add(LoopErrors *errors, int64_t index, int thread, const Error 
 bool loop_errors_check(LoopErrors *errors, Error *error);
 void loop_errors_close(LoopErrors *errors); // accepts a zeroed object
 
-/* ---- probing set ------------------------------------------------------------------------------- */
+/* ---- probing set ----------------------------------------------------------------------------- */
 
 enum { PROBE_MAX_LABEL = 65535 }; // R + 256 G of a label map
 
-/* Decodes one label map into cells [map_height, map_width]. Errors: file and, for a number beyond the
- * table, the pixel. *blue, if not NULL, is set when a pixel's third channel is not zero. */
+/* Decodes one label map into cells [map_height, map_width]. Errors: file and, for a number beyond
+ * the table, the pixel. *blue, if not NULL, is set when a pixel's third channel is not zero. */
 bool probe_map(const ProbeSet *probe, const ProbeItem *item, uint16_t *cells, bool *blue,
                Error *error);
 
-/* ---- thresholds (6.2, 14.3) -------------------------------------------------------------------- */
+/* ---- thresholds (6.2, 14.3) ------------------------------------------------------------------ */
 
 /* The quantile of n values lies between the keep-th largest and the one above it. */
 typedef struct QuantileRank {
@@ -55,31 +55,32 @@ float top_quantile(TopValues *top, QuantileRank rank);
 /* Largest of `count` values; *finite is false if one is not finite. */
 float values_maximum(const float *values, int64_t count, bool *finite);
 
-/* ---- resampling, row by row -------------------------------------------------------------------- */
+/* ---- resampling, row by row ------------------------------------------------------------------ */
 
 typedef struct MaskScratch {
-    double  *across;   // [height, map_width]: rows brought to the new width
-    uint8_t *has_row;  // [height]
-    uint8_t *wants;    // [map_height]
-    float   *line;     // [map_width]
+    double  *across;  // [height, map_width]: rows brought to the new width
+    uint8_t *has_row; // [height]
+    uint8_t *wants;   // [map_height]
+    float   *line;    // [map_width]
 } MaskScratch;
 
 bool mask_scratch_open(MaskScratch *scratch, const Resampler *resampler, Error *error);
 void mask_scratch_close(MaskScratch *scratch);
-/* Positions (y * map_width + x) of the resampled pixels above the threshold, in increasing order, into
- * pixels [map_height * map_width]; returns how many. Only rows that can have one are resampled. */
+/* Positions (y * map_width + x) of the resampled pixels above the threshold, in increasing order,
+ * into pixels [map_height * map_width]; returns how many. Only rows that can have one are
+ * resampled. */
 int64_t resampler_mask(const Resampler *resampler, const float *map, float threshold,
                        MaskScratch *scratch, uint32_t *pixels);
 /* Cells further than this from a cell above the threshold cannot touch a pixel above it. */
 void resampler_reach(const Resampler *resampler, int *rows, int *columns);
 
-/* ---- kept cells -------------------------------------------------------------------------------- */
+/* ---- kept cells ------------------------------------------------------------------------------ */
 
 /* For one unit, image after image: the cells above a bound and their neighbours within reach. */
 typedef struct CellStore {
-    uint16_t *runs;          // start, length, start, length, ...
+    uint16_t *runs; // start, length, start, length, ...
     float    *cells;
-    uint16_t *image_runs;    // [image_count]: runs of each image
+    uint16_t *image_runs; // [image_count]: runs of each image
     size_t    run_count, run_room, cell_count, cell_room;
     size_t    settled;       // cells after the last pruning
     float     settled_bound; // ... and its bound
@@ -106,15 +107,15 @@ void   cells_close(CellStore *store);
 bool   cell_scratch_open(CellScratch *scratch, const CellShape *shape, Error *error);
 void   cell_scratch_close(CellScratch *scratch);
 size_t cells_bytes(const CellStore *store);
-/* Adds the next image's map, whose largest value is `maximum`, and drops what the bound has outgrown
- * when the store has doubled. */
+/* Adds the next image's map, whose largest value is `maximum`, and drops what the bound has
+ * outgrown when the store has doubled. */
 bool cells_add(CellStore *store, const CellShape *shape, const float *map, float maximum,
                float bound, CellScratch *scratch, Error *error);
 /* Rebuilds the next image's map; false if nothing of it was kept. */
 bool cells_next(const CellStore *store, const CellShape *shape, int64_t image, CellCursor *cursor,
                 float *map);
 
-/* ---- maps of a layer, passing by --------------------------------------------------------------- */
+/* ---- maps of a layer, passing by ------------------------------------------------------------- */
 
 /* Takes the maps [count, units, height, width] of images first..first+count-1. */
 typedef bool Consume(void *self, const real *maps, int64_t first, int64_t count, Error *error);
@@ -142,7 +143,7 @@ const float *map_floats(const real *map, int64_t count, float *room);
 /* The error of a map with a value that is not finite. */
 bool map_check(const ProbeSet *probe, int64_t image, int64_t unit, bool finite, Error *error);
 
-/* ---- first pass -------------------------------------------------------------------------------- */
+/* ---- first pass ------------------------------------------------------------------------------ */
 
 typedef struct Survey {
     const DissectSettings *settings;
@@ -160,11 +161,11 @@ typedef struct Survey {
     LoopErrors             errors;
 } Survey;
 
-bool    survey_open(Survey *survey, const Resampler *resampler, Error *error); // first three are set
-void    survey_close(Survey *survey);
+bool survey_open(Survey *survey, const Resampler *resampler, Error *error); // first three are set
+void survey_close(Survey *survey);
 Consume survey_batch; // self is a Survey
 
-/* ---- tally ------------------------------------------------------------------------------------- */
+/* ---- tally ----------------------------------------------------------------------------------- */
 
 /* The map of (unit, image), or NULL if nothing of it exceeds the threshold. `room` [height, width]
  * may be used to hold it. For each unit, images come in order. */
@@ -173,8 +174,8 @@ typedef const float *MapOf(void *self, int64_t unit, int64_t image, float *room)
 typedef struct TallyRun TallyRun;
 
 bool tally_open(TallyRun **out, const DissectSettings *settings, const PlaneCache *planes,
-                const Resampler *resampler, Dissection *dissection, int64_t map_cells, int64_t block,
-                Error *error);
+                const Resampler *resampler, Dissection *dissection, int64_t map_cells,
+                int64_t block, Error *error);
 void tally_close(TallyRun *run); // NULL allowed
 /* Counts images first..first+count-1 (count <= block) into the dissection's tally. */
 bool tally_block(TallyRun *run, int64_t first, int64_t count, MapOf *map_of, void *self,

@@ -25,7 +25,7 @@ static bool has_size(const Image *image, int64_t height, int64_t width, const ch
                 path, image->width, image->height, (long long)width, (long long)height);
 }
 
-/* ---- photos ------------------------------------------------------------------------------------ */
+/* ---- photos ---------------------------------------------------------------------------------- */
 
 static bool photo_decode(const ProbeSet *probe, int64_t index, Image *rgb, Error *error)
 {
@@ -67,7 +67,7 @@ ImageSource probe_images(const ProbeSet *probe)
     return (ImageSource){.load = photo_load, .self = (void *)(uintptr_t)probe};
 }
 
-/* ---- label maps (5.3) -------------------------------------------------------------------------- */
+/* ---- label maps (5.3) ------------------------------------------------------------------------ */
 
 static bool map_cells(const ProbeSet *probe, const Image *image, const char *path, uint16_t *cells,
                       bool *blue, Error *error)

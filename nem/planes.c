@@ -7,13 +7,13 @@
 
 struct PlaneCache {
     const ProbeSet *probe;
-    uint16_t       *cells;      // maps of the first `kept` images, one after another
-    size_t         *first_map;  // [kept] offset into cells, in maps
+    uint16_t       *cells;     // maps of the first `kept` images, one after another
+    size_t         *first_map; // [kept] offset into cells, in maps
     int64_t         kept;
-    uint16_t       *whole;      // [items] whole-image labels, from first_item of each image on
-    LabelPixels   **labels;     // [image_count]
+    uint16_t       *whole;       // [items] whole-image labels, from first_item of each image on
+    LabelPixels   **labels;      // [image_count]
     int32_t        *label_count; // [image_count]
-    int32_t        *map_count;  // [image_count]
+    int32_t        *map_count;   // [image_count]
 };
 
 static size_t map_cells(const ProbeSet *probe)
@@ -35,13 +35,13 @@ static bool decode_maps(const ProbeSet *probe, int64_t image, uint16_t *cells, E
     return true;
 }
 
-/* ---- filling, image by image in parallel ------------------------------------------------------- */
+/* ---- filling, image by image in parallel ----------------------------------------------------- */
 
 typedef struct Filler {
-    PlaneCache *planes;
-    uint32_t   *counts;  // [threads, label_count]
+    PlaneCache   *planes;
+    uint32_t     *counts;  // [threads, label_count]
     PlaneScratch *scratch; // [threads]
-    LoopErrors  errors;
+    LoopErrors    errors;
 } Filler;
 
 static bool count_labels(PlaneCache *planes, int64_t image, const ImagePlanes *view,
@@ -75,10 +75,10 @@ static void fill_image(void *data, int64_t image, int thread)
     PlaneCache *planes = filler->planes;
     ImagePlanes view;
     Error       error = {0};
-    bool ok = image >= planes->kept ||
-              decode_maps(planes->probe, image,
-                          planes->cells + planes->first_map[image] * map_cells(planes->probe),
-                          &error);
+    bool        ok =
+        image >= planes->kept ||
+        decode_maps(planes->probe, image,
+                    planes->cells + planes->first_map[image] * map_cells(planes->probe), &error);
     ok = ok && planes_get(planes, image, &filler->scratch[thread], &view, &error) &&
          count_labels(planes, image, &view,
                       filler->counts + (size_t)thread * (size_t)planes->probe->label_count, &error);
@@ -89,7 +89,7 @@ static void fill_image(void *data, int64_t image, int thread)
 static bool fill(PlaneCache *planes, Error *error)
 {
     size_t threads = (size_t)parallel_threads(), all_counts = 0;
-    Filler filler  = {.planes = planes};
+    Filler filler = {.planes = planes};
     if (!size_mul(threads, (size_t)planes->probe->label_count, &all_counts))
         return fail(error, ERROR_MEMORY, "too many threads for %d labels",
                     planes->probe->label_count);
@@ -108,7 +108,7 @@ static bool fill(PlaneCache *planes, Error *error)
     return ok;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 // Sorts items into maps and whole-image labels and decides how many images are kept.
 static bool lay_out(PlaneCache *planes, size_t bytes, Error *error)
@@ -117,8 +117,8 @@ static bool lay_out(PlaneCache *planes, size_t bytes, Error *error)
     const ProbeImage *last  = &probe->images[probe->image_count - 1];
     size_t            maps = 0, room = bytes / sizeof(uint16_t) / map_cells(probe);
     size_t            images = (size_t)probe->image_count;
-    planes->whole       = memory_new((size_t)(last->first_item + last->item_count),
-                                     sizeof *planes->whole, error);
+    planes->whole =
+        memory_new((size_t)(last->first_item + last->item_count), sizeof *planes->whole, error);
     planes->first_map   = memory_new(images, sizeof *planes->first_map, error);
     planes->map_count   = memory_new(images, sizeof *planes->map_count, error);
     planes->label_count = memory_new(images, sizeof *planes->label_count, error);
@@ -128,8 +128,8 @@ static bool lay_out(PlaneCache *planes, size_t bytes, Error *error)
         return false;
     bool fits = true;
     for (int64_t image = 0; image < probe->image_count; image++) {
-        const ProbeImage *entry = &probe->images[image];
-        int32_t           whole = 0;
+        const ProbeImage *entry  = &probe->images[image];
+        int32_t           whole  = 0;
         size_t            pixels = 0;
         if (!size_mul((size_t)entry->item_count, map_cells(probe), &pixels) || pixels > UINT32_MAX)
             return fail(error, ERROR_DATA, "%s/index.csv: image '%.100s' has too many label planes",
@@ -183,7 +183,7 @@ void planes_close(PlaneCache *planes)
     memory_free(planes);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------ */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 bool planes_get(const PlaneCache *planes, int64_t image, PlaneScratch *scratch, ImagePlanes *out,
                 Error *error)

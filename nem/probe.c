@@ -25,7 +25,7 @@ static bool table_open_only(Csv **out, const ProbeSet *probe, const char *name, 
     return ok;
 }
 
-/* ---- categories -------------------------------------------------------------------------------- */
+/* ---- categories ------------------------------------------------------------------------------ */
 
 static bool is_wanted(const ProbeRequest *request, const char *name)
 {
@@ -70,7 +70,7 @@ static bool read_categories(ProbeSet *probe, const ProbeRequest *request, Error 
     return ok;
 }
 
-/* ---- labels ------------------------------------------------------------------------------------ */
+/* ---- labels ---------------------------------------------------------------------------------- */
 
 static bool read_label(ProbeSet *probe, const Csv *csv, int64_t row, const int columns[4],
                        Error *error)
@@ -91,9 +91,9 @@ static bool read_label(ProbeSet *probe, const Csv *csv, int64_t row, const int c
 static bool read_labels(ProbeSet *probe, Error *error)
 {
     static const char *const names[4] = {"number", "name", "frequency", "coverage"};
-    Csv *csv = NULL;
-    int  columns[4];
-    bool ok = table_open_only(&csv, probe, "label.csv", error);
+    Csv                     *csv      = NULL;
+    int                      columns[4];
+    bool                     ok = table_open_only(&csv, probe, "label.csv", error);
     for (int i = 0; ok && i < 4; i++)
         ok = csv_need(csv, names[i], &columns[i], error);
     int64_t largest = 0, number = 0;
@@ -105,13 +105,15 @@ static bool read_labels(ProbeSet *probe, Error *error)
         ok = fail(error, ERROR_DATA, "%s/label.csv: lists no label", probe->folder);
     if (ok) {
         probe->label_count = (int32_t)largest + 1;
-        ok = (probe->labels = memory_new((size_t)largest + 1, sizeof *probe->labels, error)) != NULL;
+        ok =
+            (probe->labels = memory_new((size_t)largest + 1, sizeof *probe->labels, error)) != NULL;
     }
     for (int64_t row = 0; ok && row < csv_row_count(csv); row++)
         ok = read_label(probe, csv, row, columns, error);
     for (int32_t i = 0; ok && i < probe->label_count; i++) {
-        char text[16];
-        snprintf(text, sizeof text, i ? "#%d" : "", i);
+        char text[16] = "";
+        if (i > 0)
+            snprintf(text, sizeof text, "#%d", i);
         if (!probe->labels[i].name)
             ok = (probe->labels[i].name = memory_text(text, error)) != NULL;
     }
@@ -156,7 +158,7 @@ static bool read_primary_categories(ProbeSet *probe, Error *error)
     return ok;
 }
 
-/* ---- images ------------------------------------------------------------------------------------ */
+/* ---- images ---------------------------------------------------------------------------------- */
 
 typedef struct IndexReader {
     ProbeSet *probe;
@@ -229,9 +231,9 @@ static bool read_items(IndexReader *reader, int64_t row, bool *has_label)
 static bool read_sizes(IndexReader *reader, int64_t row)
 {
     static const char *const names[4] = {"ih", "iw", "sh", "sw"};
-    ProbeSet *probe    = reader->probe;
-    int64_t  *sizes[4] = {&probe->image_height, &probe->image_width, &probe->map_height,
-                          &probe->map_width};
+    ProbeSet                *probe    = reader->probe;
+    int64_t *sizes[4] = {&probe->image_height, &probe->image_width, &probe->map_height,
+                         &probe->map_width};
     for (int i = 0; i < 4; i++) {
         int64_t size = 0;
         if (!csv_whole(reader->csv, row, reader->sizes[i], 1, LIMIT_IMAGE_SIDE, &size,
@@ -278,10 +280,10 @@ static bool read_row(IndexReader *reader, int64_t row)
 static bool read_index(ProbeSet *probe, int64_t limit, Error *error)
 {
     static const char *const sizes[4] = {"ih", "iw", "sh", "sw"};
-    IndexReader reader = {.probe = probe, .error = error};
-    Bytes       bytes  = {0};
-    Sha256      sha;
-    bool ok = table_open(&reader.csv, probe, "index.csv", &bytes, error) &&
+    IndexReader              reader   = {.probe = probe, .error = error};
+    Bytes                    bytes    = {0};
+    Sha256                   sha;
+    bool                     ok = table_open(&reader.csv, probe, "index.csv", &bytes, error) &&
               csv_need(reader.csv, "image", &reader.image, error);
     for (int i = 0; ok && i < 4; i++)
         ok = csv_need(reader.csv, sizes[i], &reader.sizes[i], error);
@@ -306,12 +308,12 @@ static bool read_index(ProbeSet *probe, int64_t limit, Error *error)
     return ok;
 }
 
-/* ---- the set ----------------------------------------------------------------------------------- */
+/* ---- the set --------------------------------------------------------------------------------- */
 
 bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error)
 {
     static const ProbeRequest everything;
-    ProbeSet probe = {0};
+    ProbeSet                  probe = {0};
     if (!request)
         request = &everything;
     if (request->limit < 0)

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void write_name(Writer *writer, const char *name)
 {
@@ -67,7 +67,8 @@ static void write_header(Writer *writer, const ProbeSet *probe)
 
 static void write_concept(Writer *writer, const ProbeSet *probe, Concept concept, bool label_first)
 {
-    const char *label = probe->labels[concept.label].name, *category = probe->category[concept.category];
+    const char *label    = probe->labels[concept.label].name,
+               *category = probe->category[concept.category];
     write_name(writer, label_first ? label : category);
     writer_text(writer, ",");
     write_name(writer, label_first ? category : label);
@@ -121,8 +122,8 @@ static bool write_tally(const Dissection *dissection, const int64_t *units, cons
     int64_t count  = dissection->tally.unit_count;
     Place  *places = memory_new((size_t)count, sizeof *places, error);
     Writer *writer = NULL;
-    bool    ok     = places && path_join(path, folder, "tally.csv", error) &&
-              writer_open(&writer, path, error);
+    bool    ok =
+        places && path_join(path, folder, "tally.csv", error) && writer_open(&writer, path, error);
     if (ok) {
         for (int64_t unit = 0; unit < count; unit++)
             places[unit] = (Place){dissect_concept(dissection, unit).score, unit};
@@ -149,7 +150,7 @@ bool dissection_write(const Dissection *dissection, const int64_t *units, const 
            write_tally(dissection, units, folder, error);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 typedef struct RunReader {
     const ProbeSet *probe;
@@ -164,9 +165,9 @@ static bool read_concept(RunReader *reader, int64_t row, UnitRecord *unit, Error
     const ProbeSet *probe    = reader->probe;
     const char     *category = csv_text(reader->csv, row, reader->category);
     const char     *label    = csv_text(reader->csv, row, reader->label);
-    unit->category_name = memory_text(category, error);
-    unit->label_name    = memory_text(label, error);
-    unit->category      = -1;
+    unit->category_name      = memory_text(category, error);
+    unit->label_name         = memory_text(label, error);
+    unit->category           = -1;
     if (!unit->category_name || !unit->label_name)
         return false;
     if (!probe)
@@ -241,7 +242,7 @@ bool run_record_open(RunRecord *out, const char *folder, const ProbeSet *probe, 
     char      path[LIMIT_PATH];
     Bytes     bytes  = {0};
     RunReader reader = {.probe = probe, .path = path};
-    bool ok = path_join(path, folder, "tally.csv", error) &&
+    bool      ok     = path_join(path, folder, "tally.csv", error) &&
               file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
               csv_open(&reader.csv, bytes.data, bytes.size, path, error) &&
               read_rows(&reader, error);

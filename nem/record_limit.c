@@ -1,10 +1,10 @@
 /* nem/record_limit.c - the 2017 program's bounded record of an image.
  *
  * It stores at most 2,048 triples (unit, label, pixels) of an image. First come the margins: each
- * label's pixels, each unit's mask, and whole-image labels inside masks. If these alone are too many,
- * those with the most pixels stay and nothing else does. Otherwise the remaining places go to the
- * pairs of a unit and a label of a map with the most pixels. What is left out counts as zero, in
- * truth and presence too. Among equal counts the 2017 program's choice depends on its sorting
+ * label's pixels, each unit's mask, and whole-image labels inside masks. If these alone are too
+ * many, those with the most pixels stay and nothing else does. Otherwise the remaining places go to
+ * the pairs of a unit and a label of a map with the most pixels. What is left out counts as zero,
+ * in truth and presence too. Among equal counts the 2017 program's choice depends on its sorting
  * routine; here the earlier one stays: labels before units, then by unit, then by label.
  * Source: CSAILVision/NetDissect, src/labelprobe.py and intersect.py (tallyLabels). */
 #include "parts.h"
@@ -64,8 +64,8 @@ bool record_limit(TripleList *lists, int64_t unit_count, int32_t image, ImageLab
             total += end - first;
     if (total <= limit)
         return true;
-    Entry *margins = memory_new((size_t)total, sizeof *margins, error);
-    Entry *pairs   = memory_new((size_t)total, sizeof *pairs, error);
+    Entry  *margins      = memory_new((size_t)total, sizeof *margins, error);
+    Entry  *pairs        = memory_new((size_t)total, sizeof *pairs, error);
     int64_t margin_count = 0, pair_count = 0;
     if (margins && pairs) {
         for (int i = 0; i < labels->count; i++)
@@ -75,8 +75,7 @@ bool record_limit(TripleList *lists, int64_t unit_count, int32_t image, ImageLab
             for (int64_t at = first; at < end; at++) {
                 Triple *triple    = &lists[unit].items[at];
                 bool    is_margin = triple->label < 0 || is_whole(planes, triple->label);
-                Entry   entry     = {&triple->count, triple->count,
-                                     ((unit + 1) << 32) + triple->label};
+                Entry   entry = {&triple->count, triple->count, ((unit + 1) << 32) + triple->label};
                 if (is_margin)
                     margins[margin_count++] = entry;
                 else

@@ -20,7 +20,7 @@ struct Resampler {
     bool rounds_between;
 };
 
-/* ---- taps of one axis -------------------------------------------------------------------------- */
+/* ---- taps of one axis ------------------------------------------------------------------------ */
 
 static bool axis_open(Axis *axis, int64_t in, int64_t out, int64_t room, Error *error)
 {
@@ -48,12 +48,12 @@ static void axis_close(Axis *axis)
 // Output d lies `at` inputs past the first one; beyond the ends the end value holds.
 static void axis_between(Axis *axis, int32_t d, double at)
 {
-    double  last   = axis->in - 1;
-    double  inside = at < 0 ? 0 : at > last ? last : at;
-    int32_t first  = (int32_t)inside;
-    double  part   = inside - first;
-    axis->first[d] = first;
-    axis->count[d] = part > 0 ? 2 : 1;
+    double  last                                     = axis->in - 1;
+    double  inside                                   = at < 0 ? 0 : at > last ? last : at;
+    int32_t first                                    = (int32_t)inside;
+    double  part                                     = inside - first;
+    axis->first[d]                                   = first;
+    axis->count[d]                                   = part > 0 ? 2 : 1;
     axis->weight[(size_t)d * (size_t)axis->room]     = 1 - part;
     axis->weight[(size_t)d * (size_t)axis->room + 1] = part;
 }
@@ -68,9 +68,10 @@ static bool axis_half_pixel(Axis *axis, int64_t in, int64_t out, Error *error)
     return true;
 }
 
-// Grid point k sits at label pixel (size / 2 + offset) // r + k * (step // r), r = image / label side.
-static bool axis_field_grid(Axis *axis, int64_t in, int64_t out, int64_t image, ReceptiveField field,
-                            Error *error)
+// Grid point k sits at label pixel (size / 2 + offset) // r + k * (step // r), r = image / label
+// side.
+static bool axis_field_grid(Axis *axis, int64_t in, int64_t out, int64_t image,
+                            ReceptiveField field, Error *error)
 {
     double side = (double)image / (double)in;
     double size = (double)field.size, step = (double)field.step, offset = (double)field.offset;
@@ -84,7 +85,8 @@ static bool axis_field_grid(Axis *axis, int64_t in, int64_t out, int64_t image, 
     if (!(stride >= 1))
         return fail(error, ERROR_USAGE,
                     "mode nd2017 cannot place maps of %lld cells on label maps of %lld pixels: its "
-                    "grid would have a step of %g", (long long)in, (long long)out, stride);
+                    "grid would have a step of %g",
+                    (long long)in, (long long)out, stride);
     if (!axis_open(axis, in, out, 2, error))
         return false;
     for (int32_t d = 0; d < axis->out; d++)
@@ -106,7 +108,7 @@ static bool axis_pillow(Axis *axis, int64_t in, int64_t out, Error *error)
         begin = begin < 0 ? 0 : begin;
         end   = end > in ? in : end;
         for (int64_t i = begin; i < end; i++) {
-            double distance = fabs(((double)i - centre + 0.5) / reach);
+            double distance          = fabs(((double)i - centre + 0.5) / reach);
             sum += weight[i - begin] = distance < 1 ? 1 - distance : 0;
         }
         while (end > begin + 1 && weight[end - begin - 1] == 0) // no tap without weight
@@ -145,13 +147,16 @@ bool resampler_open(Resampler **out, const DissectSettings *settings, const Prob
                     int64_t height, int64_t width, Error *error)
 {
     if (height < 1 || width < 1 || height > LIMIT_IMAGE_SIDE || width > LIMIT_IMAGE_SIDE)
-        return fail(error, ERROR_USAGE, "a layer with maps of %lld x %lld cells has no place in an "
-                    "image", (long long)width, (long long)height);
+        return fail(error, ERROR_USAGE,
+                    "a layer with maps of %lld x %lld cells has no place in an "
+                    "image",
+                    (long long)width, (long long)height);
     Resampler *resampler = memory_new(1, sizeof *resampler, error);
     if (!resampler)
         return false;
     resampler->rounds_between = settings->upsampler == UPSAMPLE_PILLOW;
-    if (!axis_make(&resampler->y, settings, height, probe->map_height, probe->image_height, error) ||
+    if (!axis_make(&resampler->y, settings, height, probe->map_height, probe->image_height,
+                   error) ||
         !axis_make(&resampler->x, settings, width, probe->map_width, probe->image_width, error)) {
         resampler_close(resampler);
         return false;
@@ -181,7 +186,7 @@ void resampler_reach(const Resampler *resampler, int *rows, int *columns)
     }
 }
 
-/* ---- values: across the columns of a row, then down the rows ----------------------------------- */
+/* ---- values: across the columns of a row, then down the rows --------------------------------- */
 
 static inline double value_across(const Resampler *resampler, const float *row, int32_t column)
 {
@@ -234,7 +239,7 @@ void resampler_transpose(const Resampler *resampler, const float *weights, float
         }
 }
 
-/* ---- masks (6.4) ------------------------------------------------------------------------------- */
+/* ---- masks (6.4) ----------------------------------------------------------------------------- */
 
 bool mask_scratch_open(MaskScratch *scratch, const Resampler *resampler, Error *error)
 {
@@ -258,7 +263,8 @@ void mask_scratch_close(MaskScratch *scratch)
     *scratch = (MaskScratch){0};
 }
 
-// An output is a mean of its inputs, so a row matters only if one of its inputs exceeds the threshold.
+// An output is a mean of its inputs, so a row matters only if one of its inputs exceeds the
+// threshold.
 static void rows_wanted(const Resampler *resampler, const float *map, float threshold,
                         uint8_t *wants)
 {
@@ -279,8 +285,8 @@ static const double *row_across(const Resampler *resampler, const float *map, in
     if (!scratch->has_row[row]) {
         scratch->has_row[row] = 1;
         for (int32_t column = 0; column < resampler->x.out; column++)
-            across[column] = value_across(resampler, map + (size_t)row * (size_t)resampler->x.in,
-                                          column);
+            across[column] =
+                value_across(resampler, map + (size_t)row * (size_t)resampler->x.in, column);
     }
     return across;
 }
@@ -294,9 +300,8 @@ static void row_down(const Resampler *resampler, const float *map, int32_t row,
     if (y->count[row] <= 2) {
         double        second = y->count[row] == 2 ? weight[1] : 0;
         const double *a      = row_across(resampler, map, y->first[row], scratch);
-        const double *b      = y->count[row] == 2
-                                   ? row_across(resampler, map, y->first[row] + 1, scratch)
-                                   : a;
+        const double *b =
+            y->count[row] == 2 ? row_across(resampler, map, y->first[row] + 1, scratch) : a;
         for (int32_t column = 0; column < resampler->x.out; column++)
             scratch->line[column] = (float)(weight[0] * a[column] + second * b[column]);
         return;

@@ -7,12 +7,13 @@ bool stream_open(Stream *stream, Error *error)
 {
     const ActivationSource *source = stream->source;
     const ProbeSet         *probe  = stream->probe;
-    size_t pixels = 0, maps = 0;
+    size_t                  pixels = 0, maps = 0;
     if (source->image_height != probe->image_height || source->image_width != probe->image_width)
-        return fail(error, ERROR_DATA, "%s/index.csv: photos are %lld x %lld, the network takes "
-                    "%lld x %lld (width x height)", probe->folder, (long long)probe->image_width,
-                    (long long)probe->image_height, (long long)source->image_width,
-                    (long long)source->image_height);
+        return fail(error, ERROR_DATA,
+                    "%s/index.csv: photos are %lld x %lld, the network takes "
+                    "%lld x %lld (width x height)",
+                    probe->folder, (long long)probe->image_width, (long long)probe->image_height,
+                    (long long)source->image_width, (long long)source->image_height);
     stream->pixel_count = 3 * (size_t)probe->image_height * (size_t)probe->image_width;
     if (!size_mul(stream->pixel_count, (size_t)source->batch, &pixels) ||
         !size_mul((size_t)source->height * (size_t)source->width, (size_t)source->units, &maps) ||
@@ -84,6 +85,8 @@ const float *map_floats(const real *map, int64_t count, float *room)
 
 bool map_check(const ProbeSet *probe, int64_t image, int64_t unit, bool finite, Error *error)
 {
-    return finite || fail(error, ERROR_DATA, "image '%s': unit %lld has an activation that is not a "
-                          "finite number", probe_image_path(probe, image), (long long)unit);
+    return finite || fail(error, ERROR_DATA,
+                          "image '%s': unit %lld has an activation that is not a "
+                          "finite number",
+                          probe_image_path(probe, image), (long long)unit);
 }

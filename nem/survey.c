@@ -1,6 +1,6 @@
 /* nem/survey.c - the first pass over a layer's maps: each unit's largest values, from which its
- * threshold comes, and the cells worth keeping for the tally. Units are surveyed in parallel, each in
- * the order of images, so that batches and threads leave no trace. */
+ * threshold comes, and the cells worth keeping for the tally. Units are surveyed in parallel, each
+ * in the order of images, so that batches and threads leave no trace. */
 #include "parts.h"
 
 #include "../engine/parallel.h"
@@ -19,13 +19,13 @@ bool survey_open(Survey *survey, const Resampler *resampler, Error *error)
     int64_t values = images * survey->shape.height * survey->shape.width;
     size_t  units  = (size_t)survey->unit_count;
     resampler_reach(resampler, &survey->shape.reach_rows, &survey->shape.reach_columns);
-    survey->rank = quantile_rank(survey->settings->quantile_entry,
-                                 survey->settings->quantile_entries, values);
+    survey->rank =
+        quantile_rank(survey->settings->quantile_entry, survey->settings->quantile_entries, values);
     survey->threads = parallel_threads();
     survey->top     = memory_new(units, sizeof *survey->top, error);
     survey->stores  = memory_new(units, sizeof *survey->stores, error);
     survey->scratch = memory_new((size_t)survey->threads, sizeof *survey->scratch, error);
-    bool ok = survey->top && survey->stores && survey->scratch &&
+    bool ok         = survey->top && survey->stores && survey->scratch &&
               loop_errors_open(&survey->errors, error);
     for (int64_t unit = 0; ok && unit < survey->unit_count; unit++)
         ok = top_open(&survey->top[unit], survey->rank.keep, values, error) &&
@@ -52,9 +52,9 @@ void survey_close(Survey *survey)
 static bool survey_map(Survey *survey, int64_t unit, int64_t image, const float *map,
                        CellScratch *scratch, Error *error)
 {
-    TopValues *top    = &survey->top[unit];
-    int64_t    cells  = survey->shape.height * survey->shape.width;
-    bool       finite = true;
+    TopValues *top     = &survey->top[unit];
+    int64_t    cells   = survey->shape.height * survey->shape.width;
+    bool       finite  = true;
     float      largest = values_maximum(map, cells, &finite);
     if (!map_check(survey->probe, image, unit, finite, error))
         return false;
@@ -70,8 +70,8 @@ static void survey_unit(void *data, int64_t unit, int thread)
     int64_t cells  = survey->shape.height * survey->shape.width;
     for (int64_t i = 0; i < survey->count; i++) {
         Error        error = {0};
-        const float *map   = map_floats(survey->maps + (i * survey->unit_count + unit) * cells, cells,
-                                       survey->scratch[thread].map);
+        const float *map = map_floats(survey->maps + (i * survey->unit_count + unit) * cells, cells,
+                                      survey->scratch[thread].map);
         if (!survey_map(survey, unit, survey->first + i, map, &survey->scratch[thread], &error)) {
             loop_errors_add(&survey->errors, i * survey->unit_count + unit, thread, &error);
             return;

@@ -1,8 +1,8 @@
 /* nem/tally.c - counting masks against labels, block by block of images (6.5, 14.4).
  *
- * Planes of a block are fetched in parallel over images; then each unit counts its own masks into its
- * own rows, so nothing is shared and nothing is merged. A unit first lists its counts as triples, so
- * that a mode may limit an image's record before they are added. */
+ * Planes of a block are fetched in parallel over images; then each unit counts its own masks into
+ * its own rows, so nothing is shared and nothing is merged. A unit first lists its counts as
+ * triples, so that a mode may limit an image's record before they are added. */
 #include "parts.h"
 
 #include "../engine/parallel.h"
@@ -11,9 +11,9 @@
 
 typedef struct ThreadScratch {
     MaskScratch mask;
-    float      *room;   // [height, width] of the layer
-    uint32_t   *pixels; // [map_height, map_width]
-    uint32_t   *counts; // [label_count], zero between uses
+    float      *room;    // [height, width] of the layer
+    uint32_t   *pixels;  // [map_height, map_width]
+    uint32_t   *counts;  // [label_count], zero between uses
     int32_t    *touched; // [label_count]
 } ThreadScratch;
 
@@ -40,7 +40,7 @@ struct TallyRun {
     void                  *map_self;
 };
 
-/* ---- one unit ---------------------------------------------------------------------------------- */
+/* ---- one unit -------------------------------------------------------------------------------- */
 
 static bool list_add(TripleList *list, int64_t image, int32_t label, int64_t count, Error *error)
 {
@@ -90,9 +90,8 @@ static bool list_image(TallyRun *run, int64_t unit, int64_t image, ThreadScratch
     float        threshold = run->out->threshold[unit];
     TripleList  *list      = &run->lists[unit];
     const float *map       = run->map_of(run->map_self, unit, run->first + image, scratch->room);
-    int64_t      area      = map ? resampler_mask(run->resampler, map, threshold, &scratch->mask,
-                                                  scratch->pixels)
-                                 : 0;
+    int64_t      area =
+        map ? resampler_mask(run->resampler, map, threshold, &scratch->mask, scratch->pixels) : 0;
     if (area == 0)
         return true;
     if (!list_add(list, image, -1, area, error))
@@ -100,8 +99,8 @@ static bool list_image(TallyRun *run, int64_t unit, int64_t image, ThreadScratch
     int32_t touched = count_labels(run, &run->images[image].planes, area, scratch);
     bool    ok      = true;
     for (int32_t i = 0; i < touched; i++) {
-        int32_t label = scratch->touched[i];
-        ok = ok && list_add(list, image, label, scratch->counts[label], error);
+        int32_t label          = scratch->touched[i];
+        ok                     = ok && list_add(list, image, label, scratch->counts[label], error);
         scratch->counts[label] = 0;
     }
     return ok;
@@ -109,8 +108,8 @@ static bool list_image(TallyRun *run, int64_t unit, int64_t image, ThreadScratch
 
 static void list_unit(void *data, int64_t unit, int thread)
 {
-    TallyRun *run        = data;
-    Error     error      = {0};
+    TallyRun *run          = data;
+    Error     error        = {0};
     run->lists[unit].count = 0;
     for (int64_t image = 0; image < run->count; image++)
         if (!list_image(run, unit, image, &run->threads[thread], &error)) {
@@ -119,7 +118,7 @@ static void list_unit(void *data, int64_t unit, int thread)
         }
 }
 
-/* ---- adding a block up ------------------------------------------------------------------------- */
+/* ---- adding a block up ----------------------------------------------------------------------- */
 
 static uint64_t categories_of_image(const TallyRun *run, const BlockImage *image)
 {
@@ -144,8 +143,7 @@ static void add_unit(void *data, int64_t unit, int thread)
         for (i++; i < list->count && list->items[i].label >= 0; i++) {
             const Triple *triple = &list->items[i];
             both[triple->label] += triple->count;
-            present |= (uint64_t)(triple->count > 0)
-                       << run->probe->labels[triple->label].category;
+            present |= (uint64_t)(triple->count > 0) << run->probe->labels[triple->label].category;
         }
         if (run->settings->presence == PRESENCE_IN_IMAGE)
             present = categories_of_image(run, &run->images[mask->image]);
@@ -168,7 +166,7 @@ static void add_truth(TallyRun *run)
     }
 }
 
-/* ---- a block ----------------------------------------------------------------------------------- */
+/* ---- a block --------------------------------------------------------------------------------- */
 
 static void fetch_image(void *data, int64_t index, int thread)
 {
@@ -182,8 +180,8 @@ static void fetch_image(void *data, int64_t index, int thread)
     image->labels.count = image->labels.items ? count : 0;
     if (image->labels.items)
         memcpy(image->labels.items, labels, (size_t)count * sizeof *labels);
-    if (!image->labels.items || !planes_get(run->planes, run->first + index, &image->scratch,
-                                            &image->planes, &error))
+    if (!image->labels.items ||
+        !planes_get(run->planes, run->first + index, &image->scratch, &image->planes, &error))
         loop_errors_add(&run->errors, index, thread, &error);
 }
 
@@ -210,12 +208,13 @@ bool tally_block(TallyRun *run, int64_t first, int64_t count, MapOf *map_of, voi
     return true;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
-static bool thread_open(ThreadScratch *scratch, const TallyRun *run, int64_t map_cells, Error *error)
+static bool thread_open(ThreadScratch *scratch, const TallyRun *run, int64_t map_cells,
+                        Error *error)
 {
-    size_t pixels = (size_t)(run->probe->map_height * run->probe->map_width);
-    size_t labels = (size_t)run->probe->label_count;
+    size_t pixels    = (size_t)(run->probe->map_height * run->probe->map_width);
+    size_t labels    = (size_t)run->probe->label_count;
     scratch->room    = memory_new((size_t)map_cells, sizeof *scratch->room, error);
     scratch->pixels  = memory_new(pixels, sizeof *scratch->pixels, error);
     scratch->counts  = memory_new(labels, sizeof *scratch->counts, error);
@@ -225,15 +224,19 @@ static bool thread_open(ThreadScratch *scratch, const TallyRun *run, int64_t map
 }
 
 bool tally_open(TallyRun **out, const DissectSettings *settings, const PlaneCache *planes,
-                const Resampler *resampler, Dissection *dissection, int64_t map_cells, int64_t block,
-                Error *error)
+                const Resampler *resampler, Dissection *dissection, int64_t map_cells,
+                int64_t block, Error *error)
 {
     TallyRun *run = memory_new(1, sizeof *run, error);
     if (!run)
         return false;
-    *run = (TallyRun){.settings = settings, .probe = dissection->probe, .planes = planes,
-                      .resampler = resampler, .out = dissection, .block = block,
-                      .thread_count = parallel_threads()};
+    *run         = (TallyRun){.settings     = settings,
+                              .probe        = dissection->probe,
+                              .planes       = planes,
+                              .resampler    = resampler,
+                              .out          = dissection,
+                              .block        = block,
+                              .thread_count = parallel_threads()};
     size_t units = (size_t)dissection->tally.unit_count;
     run->images  = memory_new((size_t)block, sizeof *run->images, error);
     run->lists   = memory_new(units, sizeof *run->lists, error);

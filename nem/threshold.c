@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* The mid-point rule (6.2): h = p n + 1/2 counts ranks from 1; between v_k and v_k+1, k = floor(h),
- * the quantile is linear; below v_1 and above v_n it is flat. p = entry / (entries - 1), so 2 h is a
- * ratio of whole numbers and k is exact. */
+ * the quantile is linear; below v_1 and above v_n it is flat. p = entry / (entries - 1), so 2 h is
+ * a ratio of whole numbers and k is exact. */
 QuantileRank quantile_rank(int entry, int entries, int64_t n)
 {
     int64_t below  = entries - 1;
@@ -34,7 +34,7 @@ void top_close(TopValues *top)
     *top = (TopValues){0};
 }
 
-/* ---- selection: linear whatever the values, so no input can make it slow ------------------------ */
+/* ---- selection: linear whatever the values, so no input can make it slow --------------------- */
 
 // A float as a whole number that sorts the same way.
 static uint32_t order_of(float value)
@@ -100,7 +100,7 @@ void top_add(TopValues *top, const float *values, int64_t count)
 float top_quantile(TopValues *top, QuantileRank rank)
 {
     int64_t larger = settle(top);
-    double  value  = (double)top->bound, next = value;
+    double  value = (double)top->bound, next = value;
     if (larger == rank.keep - 1 && larger > 0) {
         next = (double)top->values[0];
         for (int64_t i = 1; i < larger; i++)

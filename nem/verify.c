@@ -1,9 +1,9 @@
 /* nem/verify.c - is a probing set what its tables say? Every file, label and count.
  *
- * Counts are taken at label-map resolution, as Broden's builder takes them: the coverage of a label in
- * a category is a sum of pixel fractions, to be met up to the digits printed. Its frequency counts
- * images per source label, and labels can have been merged, so fewer images are a problem only when
- * coverage is missing with them. */
+ * Counts are taken at label-map resolution, as Broden's builder takes them: the coverage of a label
+ * in a category is a sum of pixel fractions, to be met up to the digits printed. Its frequency
+ * counts images per source label, and labels can have been merged, so fewer images are a problem
+ * only when coverage is missing with them. */
 #include "parts.h"
 
 #include "../engine/file.h"
@@ -21,14 +21,14 @@ typedef struct Verifier {
     void (*report)(void *self, const char *problem);
     void     *self;
     int64_t   problems;
-    size_t    cells;   // [category_count * label_count] of each of the following
-    uint64_t *pixels;  // [threads, categories, labels]
-    uint64_t *images;  // [threads, categories, labels]
-    uint32_t *counts;  // [threads, categories, labels] of one image
-    uint16_t *maps;    // [threads, map_height, map_width]
-    uint8_t  *photos;  // [threads, image_height, image_width, 3]
+    size_t    cells;  // [category_count * label_count] of each of the following
+    uint64_t *pixels; // [threads, categories, labels]
+    uint64_t *images; // [threads, categories, labels]
+    uint32_t *counts; // [threads, categories, labels] of one image
+    uint16_t *maps;   // [threads, map_height, map_width]
+    uint8_t  *photos; // [threads, image_height, image_width, 3]
     int       threads;
-    Error    *found;   // of the block: for each image its photo, then its items
+    Error    *found; // of the block: for each image its photo, then its items
     int64_t   first;
 } Verifier;
 
@@ -39,7 +39,7 @@ static void problem(Verifier *verifier, const char *text)
         verifier->report(verifier->self, text);
 }
 
-/* ---- files ------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static Error *slot_of(const Verifier *verifier, int64_t image)
 {
@@ -91,12 +91,12 @@ static bool check_files(Verifier *verifier, Error *error)
 {
     const ProbeSet *probe = verifier->probe;
     for (int64_t first = 0; first < probe->image_count; first += VERIFY_BLOCK) {
-        int64_t count = probe->image_count - first;
-        count         = count < VERIFY_BLOCK ? count : VERIFY_BLOCK;
-        verifier->first = first;
-        const ProbeImage *last  = &probe->images[first + count - 1];
-        int64_t           slots = count + last->first_item + last->item_count -
-                        probe->images[first].first_item;
+        int64_t count          = probe->image_count - first;
+        count                  = count < VERIFY_BLOCK ? count : VERIFY_BLOCK;
+        verifier->first        = first;
+        const ProbeImage *last = &probe->images[first + count - 1];
+        int64_t           slots =
+            count + last->first_item + last->item_count - probe->images[first].first_item;
         verifier->found = memory_new((size_t)slots, sizeof *verifier->found, error);
         if (!verifier->found)
             return false;
@@ -114,7 +114,7 @@ static bool check_files(Verifier *verifier, Error *error)
     return true;
 }
 
-/* ---- labels and counts ------------------------------------------------------------------------- */
+/* ---- labels and counts ----------------------------------------------------------------------- */
 
 static void check_labels(Verifier *verifier)
 {
@@ -124,8 +124,8 @@ static void check_labels(Verifier *verifier)
         const char *name   = probe->labels[label].name;
         uint64_t    pixels = 0;
         for (int category = 0; category < probe->category_count; category++)
-            pixels += verifier->pixels[(size_t)category * (size_t)probe->label_count +
-                                       (size_t)label];
+            pixels +=
+                verifier->pixels[(size_t)category * (size_t)probe->label_count + (size_t)label];
         if (!probe->labels[label].is_listed && pixels > 0) {
             snprintf(text, sizeof text, "%.200s/label.csv: lacks label %d, which has %llu pixels",
                      probe->folder, label, (unsigned long long)pixels);
@@ -133,8 +133,9 @@ static void check_labels(Verifier *verifier)
         }
         int32_t first = probe_label_named(probe, name, -1);
         if (first != label) {
-            snprintf(text, sizeof text, "%.200s/label.csv: labels %d and %d are both called '%.60s'",
-                     probe->folder, first, label, name);
+            snprintf(text, sizeof text,
+                     "%.200s/label.csv: labels %d and %d are both called '%.60s'", probe->folder,
+                     first, label, name);
             problem(verifier, text);
         }
     }
@@ -166,10 +167,10 @@ static bool check_row(Verifier *verifier, const Csv *csv, int64_t row, const int
     if ((double)verifier->images[at] > images || short_of_coverage) {
         snprintf(text, sizeof text,
                  "%.200s: label %lld '%.60s' (%.60s) covers %.6f images and occurs in %llu, "
-                 "c_%.60s.csv says %.6f and %.0f", probe->folder, (long long)number,
-                 probe->labels[number].name, probe->category[category], found,
-                 (unsigned long long)verifier->images[at], probe->category[category], coverage,
-                 images);
+                 "c_%.60s.csv says %.6f and %.0f",
+                 probe->folder, (long long)number, probe->labels[number].name,
+                 probe->category[category], found, (unsigned long long)verifier->images[at],
+                 probe->category[category], coverage, images);
         problem(verifier, text);
     }
     verifier->images[at] = 0; // accounted for
@@ -179,11 +180,11 @@ static bool check_row(Verifier *verifier, const Csv *csv, int64_t row, const int
 static bool check_category(Verifier *verifier, int category, double *frequency, Error *error)
 {
     static const char *const names[4] = {"number", "name", "frequency", "coverage"};
-    const ProbeSet *probe = verifier->probe;
-    char  name[LIMIT_PATH], path[LIMIT_PATH], text[512];
-    Bytes bytes = {0};
-    Csv  *csv   = NULL;
-    int   columns[4];
+    const ProbeSet          *probe    = verifier->probe;
+    char                     name[LIMIT_PATH], path[LIMIT_PATH], text[512];
+    Bytes                    bytes = {0};
+    Csv                     *csv   = NULL;
+    int                      columns[4];
     snprintf(name, sizeof name, "c_%s.csv", probe->category[category]);
     bool ok = path_join(path, probe->folder, name, error) &&
               file_read_below(probe->folder, name, LIMIT_TEXT_FILE, &bytes, error) &&
@@ -215,7 +216,8 @@ static bool check_counts(Verifier *verifier, Error *error)
         if (frequency[label] != probe->labels[label].frequency) {
             snprintf(text, sizeof text,
                      "%.200s/label.csv: label %d '%.60s' has frequency %.0f, its categories add up "
-                     "to %.0f", probe->folder, label, probe->labels[label].name,
+                     "to %.0f",
+                     probe->folder, label, probe->labels[label].name,
                      probe->labels[label].frequency, frequency[label]);
             problem(verifier, text);
         }
@@ -223,12 +225,12 @@ static bool check_counts(Verifier *verifier, Error *error)
     return ok;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static bool verifier_open(Verifier *verifier, Error *error)
 {
-    const ProbeSet *probe = verifier->probe;
-    size_t threads = (size_t)parallel_threads(), all = 0, maps = 0, photos = 0;
+    const ProbeSet *probe   = verifier->probe;
+    size_t          threads = (size_t)parallel_threads(), all = 0, maps = 0, photos = 0;
     verifier->threads = (int)threads;
     verifier->cells   = (size_t)probe->category_count * (size_t)probe->label_count;
     if (!size_mul(verifier->cells, threads, &all) ||
@@ -244,8 +246,8 @@ static bool verifier_open(Verifier *verifier, Error *error)
            verifier->photos;
 }
 
-bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *problem), void *self,
-                  int64_t *problems, uint64_t *pixels, Error *error)
+bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *problem),
+                  void *self, int64_t *problems, uint64_t *pixels, Error *error)
 {
     Verifier verifier = {.probe = probe, .report = report, .self = self};
     bool     ok       = verifier_open(&verifier, error) && check_files(&verifier, error);
@@ -254,8 +256,8 @@ bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *
     for (int32_t label = 0; ok && pixels && label < probe->label_count; label++) {
         pixels[label] = 0;
         for (int category = 0; category < probe->category_count && label > 0; category++)
-            pixels[label] += verifier.pixels[(size_t)category * (size_t)probe->label_count +
-                                             (size_t)label];
+            pixels[label] +=
+                verifier.pixels[(size_t)category * (size_t)probe->label_count + (size_t)label];
     }
     if (ok && probe->is_whole)
         ok = check_counts(&verifier, error);

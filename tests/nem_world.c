@@ -1,4 +1,5 @@
-/* tests/nem_world.c - see nem_world.h. The second half is the oracle: it shares no code with nem/. */
+/* tests/nem_world.c - see nem_world.h. The second half is the oracle: it shares no code with
+ * nem/. */
 #include "nem_world.h"
 
 #include "../engine/file.h"
@@ -12,18 +13,19 @@
 
 const char *const world_categories[WORLD_CATEGORIES] = {"color", "object", "material", "texture"};
 
-/* ---- drawing ------------------------------------------------------------------------------------ */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 static void draw_cell(Random *random, const World *world, int category, WorldCell *cell)
 {
-    int labels = world->label_count;
+    int labels        = world->label_count;
     cell->plane_count = category == 3 ? 0 : (int)random_below(random, WORLD_MAX_PLANES + 1);
     cell->whole_count = category == 0 ? 0 : (int)random_below(random, 3);
     for (int plane = 0; plane < cell->plane_count; plane++) {
         int patch = 1 + (int)random_below(random, (uint32_t)labels - 1);
         for (int i = 0; i < WORLD_SIDE * WORLD_SIDE; i++)
             cell->planes[plane][i] =
-                (uint16_t)(random_below(random, 3) ? patch : (int)random_below(random, (uint32_t)labels));
+                (uint16_t)(random_below(random, 3) ? patch
+                                                   : (int)random_below(random, (uint32_t)labels));
     }
     for (int i = 0; i < cell->whole_count; i++)
         cell->whole[i] = (int)random_below(random, (uint32_t)labels);
@@ -42,8 +44,8 @@ static float draw_value(Random *random, int unit, int image)
 
 World *world_draw(uint64_t seed, int images, int height, int width)
 {
-    Random random = random_stream(seed, "world");
-    World *world  = memory_new(1, sizeof *world, NULL);
+    Random random      = random_stream(seed, "world");
+    World *world       = memory_new(1, sizeof *world, NULL);
     world->image_count = images;
     world->label_count = WORLD_LABELS;
     world->height      = height;
@@ -57,7 +59,7 @@ World *world_draw(uint64_t seed, int images, int height, int width)
         world->number[image] = image;
         for (int category = 0; category < WORLD_CATEGORIES; category++)
             draw_cell(&random, world, category, &world->cells[image][category]);
-        world->cells[image][0].plane_count = 1; // every photo has a label
+        world->cells[image][0].plane_count  = 1; // every photo has a label
         world->cells[image][0].planes[0][0] = 1;
         for (int unit = 0; unit < WORLD_UNITS; unit++) // whole numbers: sums are exact
             for (int i = 0; i < height * width; i++)
@@ -71,7 +73,7 @@ void world_free(World *world)
     memory_free(world);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 bool write_bytes(const char *path, const void *data, size_t size)
 {
@@ -110,12 +112,13 @@ static bool write_pictures(const World *world, int number)
     for (int category = 0; ok && category < WORLD_CATEGORIES; category++)
         for (int plane = 0; ok && plane < world->cells[number][category].plane_count; plane++) {
             for (int i = 0; i < WORLD_SIDE * WORLD_SIDE; i++) {
-                int label = world->cells[number][category].planes[plane][i];
-                map[3 * i] = (uint8_t)(label & 255);
+                int label      = world->cells[number][category].planes[plane][i];
+                map[3 * i]     = (uint8_t)(label & 255);
                 map[3 * i + 1] = (uint8_t)(label >> 8);
                 map[3 * i + 2] = 0;
             }
-            snprintf(name, sizeof name, "sub/%d_%s_%d.png", number, world_categories[category], plane);
+            snprintf(name, sizeof name, "sub/%d_%s_%d.png", number, world_categories[category],
+                     plane);
             ok = write_png(world, name, WORLD_SIDE, 3, map);
         }
     return ok;
@@ -142,7 +145,8 @@ bool world_write_tables(const World *world)
 {
     enum { ROOM = 1 << 16 };
     char  *text = memory_new(ROOM, 1, NULL);
-    size_t used = (size_t)snprintf(text, ROOM, "image,ih,iw,split,sh,sw,texture,material,object,color\n");
+    size_t used =
+        (size_t)snprintf(text, ROOM, "image,ih,iw,split,sh,sw,texture,material,object,color\n");
     for (int image = 0; image < world->image_count; image++)
         used += index_row(world, world->number[image], text + used, ROOM - used);
     bool ok = write_text(world->folder, "index.csv", text);
@@ -153,8 +157,8 @@ bool world_write_tables(const World *world)
     used = (size_t)snprintf(text, ROOM, "number,name,category,frequency,coverage,syns\n");
     for (int i = world->label_count - 1; i > 0; i--) // out of order, with a gap at 5
         if (i != 5)
-            used += (size_t)snprintf(text + used, ROOM - used, "%d,\"name \"\"%d\"\", x\",,1,1e0,\n",
-                                     i, i);
+            used += (size_t)snprintf(text + used, ROOM - used,
+                                     "%d,\"name \"\"%d\"\", x\",,1,1e0,\n", i, i);
     ok = ok && write_text(world->folder, "label.csv", text);
     for (int category = 0; ok && category < WORLD_CATEGORIES; category++) {
         char name[64];
@@ -181,7 +185,7 @@ bool world_write(World *world, const char *name)
     return ok;
 }
 
-/* ---- the layer ---------------------------------------------------------------------------------- */
+/* ---- the layer ------------------------------------------------------------------------------- */
 
 static void layer_run(void *self, const real *pixels, int64_t count, real *maps)
 {
@@ -198,12 +202,48 @@ static void layer_run(void *self, const real *pixels, int64_t count, real *maps)
 
 ActivationSource world_layer(World *world, int64_t batch)
 {
-    return (ActivationSource){.units = WORLD_UNITS, .height = world->height, .width = world->width,
-                              .batch = batch, .image_height = WORLD_PHOTO,
-                              .image_width = WORLD_PHOTO, .run = layer_run, .self = world};
+    return (ActivationSource){.units        = WORLD_UNITS,
+                              .height       = world->height,
+                              .width        = world->width,
+                              .batch        = batch,
+                              .image_height = WORLD_PHOTO,
+                              .image_width  = WORLD_PHOTO,
+                              .run          = layer_run,
+                              .self         = world};
 }
 
-/* ---- the oracle --------------------------------------------------------------------------------- */
+/* ---- opened ---------------------------------------------------------------------------------- */
+
+bool setup_probe(Setup *setup, CompatMode mode, size_t plane_bytes)
+{
+    DissectSettings settings = dissect_settings(mode);
+    ProbeRequest    request  = {.without = settings.without_category};
+    return probe_open(&setup->probe, setup->world->folder, &request, NULL) &&
+           planes_open(&setup->planes, &setup->probe, plane_bytes, NULL);
+}
+
+bool setup_open(Setup *setup, uint64_t seed, int images, int height, int width, CompatMode mode)
+{
+    *setup = (Setup){.world = world_draw(seed, images, height, width)};
+    return world_write(setup->world, "world") && setup_probe(setup, mode, PLANE_CACHE_BYTES);
+}
+
+void setup_close(Setup *setup)
+{
+    planes_close(setup->planes);
+    probe_close(&setup->probe);
+    world_free(setup->world);
+}
+
+bool setup_run(Setup *setup, const DissectSettings *settings, int64_t batch, Dissection *out,
+               Error *error)
+{
+    ImageSource      images = probe_images(&setup->probe);
+    ActivationSource layer  = world_layer(setup->world, batch);
+    return dissect_layer(out, settings, &setup->probe, setup->planes, &images, &layer, error);
+}
+
+/* ---- the oracle ------------------------------------------------------------------------------ */
 
 static int by_value(const void *a, const void *b)
 {
@@ -214,7 +254,7 @@ static int by_value(const void *a, const void *b)
 static double oracle_threshold(const World *world, int unit)
 {
     int     cells = world->height * world->width, n = world->image_count * cells;
-    double *all   = memory_new((size_t)n, sizeof *all, NULL);
+    double *all = memory_new((size_t)n, sizeof *all, NULL);
     for (int image = 0; image < world->image_count; image++)
         for (int i = 0; i < cells; i++)
             all[image * cells + i] = (double)world->maps[world->number[image]][unit][i];
@@ -270,11 +310,12 @@ static double oracle_pixel(const World *world, CompatMode mode, const float *map
 static void oracle_primary(const World *world, Truth *out)
 {
     for (int label = 0; label < WORLD_LABELS; label++) {
-        double largest = 0;
+        double largest      = 0;
         out->primary[label] = out->category_count - 1;
         for (int i = 0; i < out->category_count && label > 0; i++) {
             double coverage = world->listed[out->category[i]][label]
-                                  ? world->coverage[out->category[i]][label] : 0;
+                                  ? world->coverage[out->category[i]][label]
+                                  : 0;
             if (coverage > 0 && coverage >= largest) {
                 largest             = coverage;
                 out->primary[label] = i;
@@ -289,18 +330,18 @@ static void oracle_image(const World *world, CompatMode mode, int number, Truth 
     bool             leaks = mode == COMPAT_LITE, in_image[WORLD_CATEGORIES] = {false};
     for (int unit = -1; unit < WORLD_UNITS; unit++) { // -1: the whole picture
         bool     present[WORLD_CATEGORIES] = {false};
-        uint64_t area = 0;
+        uint64_t area                      = 0;
         for (int pixel = 0; pixel < WORLD_SIDE * WORLD_SIDE; pixel++) {
-            if (unit >= 0 && !(oracle_pixel(world, mode, world->maps[number][unit],
-                                            pixel / WORLD_SIDE, pixel % WORLD_SIDE) >
-                               out->threshold[unit]))
+            if (unit >= 0 &&
+                !(oracle_pixel(world, mode, world->maps[number][unit], pixel / WORLD_SIDE,
+                               pixel % WORLD_SIDE) > out->threshold[unit]))
                 continue;
             area++;
             for (int i = 0; i < out->category_count; i++) {
                 const WorldCell *cell = &cells[out->category[i]];
                 for (int j = 0; j < cell->plane_count + cell->whole_count; j++) {
                     bool whole = j >= cell->plane_count;
-                    int  label = whole ? cell->whole[j - cell->plane_count] : cell->planes[j][pixel];
+                    int label = whole ? cell->whole[j - cell->plane_count] : cell->planes[j][pixel];
                     if (label == 0 && !(whole && leaks))
                         continue;
                     present[out->primary[label]] = true;
@@ -318,17 +359,17 @@ static void oracle_image(const World *world, CompatMode mode, int number, Truth 
 
 static void oracle_concept(Truth *out, CompatMode mode, int unit)
 {
-    double epsilon = mode == COMPAT_ND2017 ? 1e-20 : 1e-10;
+    double epsilon           = mode == COMPAT_ND2017 ? 1e-20 : 1e-10;
     out->concept_score[unit] = -1;
     for (int i = 0; i < out->category_count; i++) {
-        double best = 0;
+        double best  = 0;
         int    label = 0;
         for (int j = 0; j < WORLD_LABELS; j++) {
             if (out->primary[j] != i)
                 continue;
             double both = (double)out->both[unit][j];
-            double iou  = both / ((double)out->activity[unit][i] + (double)out->truth[j] - both +
-                                 epsilon);
+            double iou =
+                both / ((double)out->activity[unit][i] + (double)out->truth[j] - both + epsilon);
             if (iou > best) {
                 best  = iou;
                 label = j;

@@ -1,14 +1,24 @@
-/* tests/nem_world.h - small random probing sets on disk, a layer for them, and the truth about both.
+/* tests/nem_world.h - small random probing sets on disk, a layer for them, and the truth about
+ * both.
  *
- * A photo's first pixel tells its number, so a layer can answer with the maps of a table: whatever is
- * measured through files and layers can be computed from the tables alone, the slow and obvious way. */
+ * A photo's first pixel tells its number, so a layer can answer with the maps of a table: whatever
+ * is measured through files and layers can be computed from the tables alone, the slow and obvious
+ * way. */
 #ifndef TESTS_NEM_WORLD_H
 #define TESTS_NEM_WORLD_H
 
 #include "../nem/nem.h"
 
-enum { WORLD_MAX_IMAGES = 40, WORLD_MAX_PLANES = 3, WORLD_SIDE = 8, WORLD_CATEGORIES = 4,
-       WORLD_LABELS = 14, WORLD_PHOTO = 16, WORLD_MAX_CELLS = 256, WORLD_UNITS = 5 };
+enum {
+    WORLD_MAX_IMAGES = 40,
+    WORLD_MAX_PLANES = 3,
+    WORLD_SIDE       = 8,
+    WORLD_CATEGORIES = 4,
+    WORLD_LABELS     = 14,
+    WORLD_PHOTO      = 16,
+    WORLD_MAX_CELLS  = 256,
+    WORLD_UNITS      = 5
+};
 
 typedef struct WorldCell { // one category's cell of index.csv
     int      plane_count, whole_count;
@@ -53,6 +63,22 @@ typedef struct Truth {
 } Truth;
 
 void world_truth(const World *world, CompatMode mode, Truth *out);
+
+/* A world, opened: what most tests start from. */
+typedef struct Setup {
+    World      *world;
+    ProbeSet    probe;
+    PlaneCache *planes;
+} Setup;
+
+/* Draws a world, writes it and opens it as a mode does. */
+bool setup_open(Setup *setup, uint64_t seed, int images, int height, int width, CompatMode mode);
+/* Opens (again) what is on disk. */
+bool setup_probe(Setup *setup, CompatMode mode, size_t plane_bytes);
+void setup_close(Setup *setup);
+/* Dissects the world's layer. */
+bool setup_run(Setup *setup, const DissectSettings *settings, int64_t batch, Dissection *out,
+               Error *error);
 
 /* Plain files, written without the syncing that results need. */
 bool write_bytes(const char *path, const void *data, size_t size);

@@ -26,8 +26,10 @@ static void fields_by_name(void)
 
 static void quotes_commas_and_line_ends(void)
 {
-    Csv *csv = open_text("\xEF\xBB\xBFname,\"x\"\r\n\"a,b\",\"say \"\"hi\"\"\"\r\n\r\n\"two\nlines\","
-                         "\"\"\n\nlast,end", NULL);
+    Csv *csv =
+        open_text("\xEF\xBB\xBFname,\"x\"\r\n\"a,b\",\"say \"\"hi\"\"\"\r\n\r\n\"two\nlines\","
+                  "\"\"\n\nlast,end",
+                  NULL);
     REQUIRE(csv != NULL);
     CHECK(csv_row_count(csv) == 3);
     CHECK(csv_column(csv, "name") == 0 && csv_column(csv, "x") == 1);
@@ -70,7 +72,7 @@ static void broken_text_is_refused(void)
 static void truncations_never_overread(void)
 {
     static const char whole[] = "a,\"b\"\r\n\"1,\"\"2\",3\r\n4,\"5\"\r\n";
-    int64_t blocks = memory_live_blocks(), opened = 0;
+    int64_t           blocks = memory_live_blocks(), opened = 0;
     for (size_t size = 0; size < sizeof whole; size++) {
         char *cut = memory_new(size, 1, NULL);
         memcpy(cut, whole, size);
@@ -97,8 +99,8 @@ static bool opens(const char *data, size_t size, Error *error)
 
 static void limits_hold(void)
 {
-    size_t size = (size_t)LIMIT_CSV_LINE + 64;
-    char  *text = memory_new(size, 1, NULL);
+    size_t size  = (size_t)LIMIT_CSV_LINE + 64;
+    char  *text  = memory_new(size, 1, NULL);
     Error  error = {0}, fields = {0};
     memset(text, 'x', size);
     CHECK(!opens(text, size, &error));
@@ -113,9 +115,10 @@ static void limits_hold(void)
 
 static void whole_numbers(void)
 {
-    Csv *csv = open_text("n\n0\n-7\n007\n99\n1.0\n\" 1\"\n\"\"\n-\n1e3\n12345678901234567890\n", NULL);
+    Csv *csv =
+        open_text("n\n0\n-7\n007\n99\n1.0\n\" 1\"\n\"\"\n-\n1e3\n12345678901234567890\n", NULL);
     static const int64_t wanted[4] = {0, -7, 7, 99};
-    int64_t value = 0;
+    int64_t              value     = 0;
     REQUIRE(csv != NULL);
     for (int64_t row = 0; row < 4; row++)
         CHECK(csv_whole(csv, row, 0, -7, 99, &value, NULL) && value == wanted[row]);
@@ -132,9 +135,10 @@ static void whole_numbers(void)
 
 static void decimal_numbers(void)
 {
-    Csv *csv = open_text("n\n1.5\n-2e-3\n9.99998724489796e-05\nnan\ninf\n0x10\n1e999\n1.5x\n\"\"\n", NULL);
+    Csv *csv =
+        open_text("n\n1.5\n-2e-3\n9.99998724489796e-05\nnan\ninf\n0x10\n1e999\n1.5x\n\"\"\n", NULL);
     static const double wanted[3] = {1.5, -2e-3, 9.99998724489796e-05};
-    double value = 0;
+    double              value     = 0;
     REQUIRE(csv != NULL);
     for (int64_t row = 0; row < 3; row++)
         CHECK(csv_number(csv, row, 0, &value, NULL) && value == wanted[row]);
@@ -142,7 +146,7 @@ static void decimal_numbers(void)
         Error error = {0};
         CHECK(!csv_number(csv, row, 0, &value, &error) && error.code == ERROR_DATA);
     }
-    Error error = {0};
+    Error error  = {0};
     int   column = 7;
     CHECK(!csv_need(csv, "m", &column, &error) && column == 7);
     CHECK_TEXT(error.message, "t.csv: no column 'm' in the header");

@@ -1,4 +1,5 @@
-/* tests/test_probe.c - probing sets: what is in the files comes out, what is wrong with them is said. */
+/* tests/test_probe.c - probing sets: what is in the files comes out, what is wrong with them is
+ * said. */
 #include "../engine/file.h"
 #include "../image/image.h"
 #include "../nem/csv.h"
@@ -15,7 +16,7 @@ static World *world_on_disk(int images)
     return world;
 }
 
-/* ---- what comes out ----------------------------------------------------------------------------- */
+/* ---- what comes out -------------------------------------------------------------------------- */
 
 static void tables_come_out(void)
 {
@@ -44,9 +45,9 @@ static void tables_come_out(void)
 
 static void planes_come_out(void)
 {
-    World       *world  = world_on_disk(20);
-    ProbeSet     probe  = {0};
-    PlaneCache  *planes = NULL;
+    World       *world   = world_on_disk(20);
+    ProbeSet     probe   = {0};
+    PlaneCache  *planes  = NULL;
     PlaneScratch scratch = {0};
     REQUIRE(probe_open(&probe, world->folder, NULL, NULL));
     for (int pass = 0; pass < 2; pass++) { // all kept, then some decoded when asked for
@@ -145,14 +146,14 @@ static void photos_come_out(void)
 
 static void requests_select(void)
 {
-    World             *world     = world_on_disk(12);
-    const char *const  wanted[2] = {"texture", "object"};
-    const char *const  unknown[1] = {"sound"};
-    ProbeRequest       some      = {.categories = wanted, .category_count = 2};
-    ProbeRequest       without   = {.without = "material", .limit = 5};
-    ProbeRequest       none      = {.categories = unknown, .category_count = 1};
-    ProbeSet           probe     = {0};
-    Error              error     = {0};
+    World            *world      = world_on_disk(12);
+    const char *const wanted[2]  = {"texture", "object"};
+    const char *const unknown[1] = {"sound"};
+    ProbeRequest      some       = {.categories = wanted, .category_count = 2};
+    ProbeRequest      without    = {.without = "material", .limit = 5};
+    ProbeRequest      none       = {.categories = unknown, .category_count = 1};
+    ProbeSet          probe      = {0};
+    Error             error      = {0};
     memset(world->cells[4], 0, sizeof world->cells[4]); // no label but 0 in the wanted categories
     world->cells[4][3].whole_count = 1;
     world->cells[4][0].plane_count = 1;
@@ -180,15 +181,16 @@ static void primary_categories(void) // the largest coverage, the later of equal
     world->coverage[0][1] = 2.5e-05;
     world->coverage[1][1] = 2e-05;
     world->coverage[0][2] = world->coverage[2][2] = 1;
-    world->listed[3][4] = false;
+    world->listed[3][4]                           = false;
     REQUIRE(world_write_tables(world) && probe_open(&probe, world->folder, NULL, NULL));
     CHECK(probe.labels[1].category == 0 && probe.labels[2].category == 2);
-    CHECK(probe.labels[3].category == 3 && probe.labels[4].category == 3 && probe.labels[0].category == 3);
+    CHECK(probe.labels[3].category == 3 && probe.labels[4].category == 3 &&
+          probe.labels[0].category == 3);
     probe_close(&probe);
     world_free(world);
 }
 
-/* ---- what is wrong is said ---------------------------------------------------------------------- */
+/* ---- what is wrong is said ------------------------------------------------------------------- */
 
 static void broken_tables_are_refused(void)
 {
@@ -197,26 +199,35 @@ static void broken_tables_are_refused(void)
     } cases[] = {
         {"index.csv", NULL, "index.csv: cannot open"},
         {"index.csv", "image,ih,iw,sh,sw,color,object,material\n", "no column 'texture'"},
-        {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\n", "has no image with a label"},
+        {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\n",
+         "has no image with a label"},
         {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,4,1,,\n",
          "line 2: has 8 fields, the header has 9"},
         {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,0,1,,,\n",
          "line 2: sw is 0, expected 1 to 65535"},
-        {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,4,1,,,\n"
-                      "b.png,8,8,4,5,1,,,\n", "line 3: sw is 5, expected 4 as in the rows above"},
+        {"index.csv",
+         "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,4,1,,,\n"
+         "b.png,8,8,4,5,1,,,\n",
+         "line 3: sw is 5, expected 4 as in the rows above"},
         {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,4,14,,,\n",
          "line 2: a label number beyond label.csv: '14'"},
-        {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,4,1;"
-                      "99999999999999999999999999,,,\n", "line 2: a label number beyond label.csv"},
-        {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,4,../m.png,,,\n",
+        {"index.csv",
+         "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,4,1;"
+         "99999999999999999999999999,,,\n",
+         "line 2: a label number beyond label.csv"},
+        {"index.csv",
+         "image,ih,iw,sh,sw,color,object,material,texture\na.png,8,8,4,4,../m.png,,,\n",
          "line 2: not a plain relative path: '../m.png'"},
         {"index.csv", "image,ih,iw,sh,sw,color,object,material,texture\n/etc/passwd,8,8,4,4,1,,,\n",
          "line 2: not a plain relative path: '/etc/passwd'"},
         {"label.csv", "number,name,frequency,coverage\n", "label.csv: lists no label"},
-        {"label.csv", "number,name,frequency,coverage\n0,a,1,1\n", "number is 0, expected 1 to 65535"},
+        {"label.csv", "number,name,frequency,coverage\n0,a,1,1\n",
+         "number is 0, expected 1 to 65535"},
         {"label.csv", "number,name,frequency,coverage\n70000,a,1,1\n", "number is 70000, expected"},
-        {"label.csv", "number,name,frequency,coverage\n13,a,1,1\n13,b,1,1\n", "number 13 appears twice"},
-        {"label.csv", "number,name,frequency,coverage\n13,a,1,\n", "coverage is '', expected a number"},
+        {"label.csv", "number,name,frequency,coverage\n13,a,1,1\n13,b,1,1\n",
+         "number 13 appears twice"},
+        {"label.csv", "number,name,frequency,coverage\n13,a,1,\n",
+         "coverage is '', expected a number"},
         {"category.csv", "name\n", "lists no category"},
         {"category.csv", "name\ncolor\ncolor\n", "category 'color' appears twice"},
         {"category.csv", "name\n../color\n", "'../color' cannot be a category"},
@@ -239,13 +250,15 @@ static void broken_tables_are_refused(void)
         if (!CHECK(strstr(error.message, cases[i].message) != NULL))
             printf("  %s\n", error.message);
         CHECK(strstr(error.message, world->folder) == error.message);
-        CHECK(error.code == (strstr(cases[i].message, "cannot open") ? ERROR_NOT_FOUND : ERROR_DATA));
+        CHECK(error.code ==
+              (strstr(cases[i].message, "cannot open") ? ERROR_NOT_FOUND : ERROR_DATA));
         world_free(world);
     }
     CHECK(memory_live_blocks() == blocks);
 }
 
-static bool put_png(const World *world, const char *name, int width, int height, int channels, int fill)
+static bool put_png(const World *world, const char *name, int width, int height, int channels,
+                    int fill)
 {
     uint8_t pixels[32 * 32 * 4], *bytes = NULL;
     char    path[600];
@@ -289,12 +302,13 @@ static void broken_pictures_are_refused(void)
     REQUIRE(put_png(world, map, 8, 8, 3, 0));
     error = (Error){0};
     CHECK(!planes_open(&planes, &probe, PLANE_CACHE_BYTES, &error));
-    CHECK(strstr(error.message, "4_color_0.png: has 1 channels, expected an RGB label map") != NULL);
+    CHECK(strstr(error.message, "4_color_0.png: has 1 channels, expected an RGB label map") !=
+          NULL);
     probe_close(&probe);
     world_free(world);
 }
 
-/* ---- verify ------------------------------------------------------------------------------------- */
+/* ---- verify ---------------------------------------------------------------------------------- */
 
 typedef struct Problems {
     int  count;
@@ -314,7 +328,7 @@ static bool write_counts(const World *world, int wrong_label)
 {
     char   text[4096], name[64];
     double frequency[WORLD_LABELS] = {0};
-    bool   ok   = true;
+    bool   ok                      = true;
     for (int category = 0; category < WORLD_CATEGORIES; category++) {
         size_t used = (size_t)snprintf(text, sizeof text, "number,name,frequency,coverage\n");
         for (int label = 1; label < WORLD_LABELS; label++) {
@@ -330,8 +344,8 @@ static bool write_counts(const World *world, int wrong_label)
             }
             frequency[label] += images;
             pixels += category == 0 && label == wrong_label;
-            used += (size_t)snprintf(text + used, sizeof text - used, "%d,n%d,%d,%.17g\n", label, label,
-                                     images, pixels / 64.0);
+            used += (size_t)snprintf(text + used, sizeof text - used, "%d,n%d,%d,%.17g\n", label,
+                                     label, images, pixels / 64.0);
         }
         snprintf(name, sizeof name, "c_%s.csv", world_categories[category]);
         ok = ok && write_text(world->folder, name, text);
@@ -369,10 +383,13 @@ static void verify_finds_each_problem(void)
     CHECK(verify(world, &problems, NULL) == 1);
     CHECK(strstr(problems.text, "label 2 'n2' (color) covers") != NULL);
     REQUIRE(write_counts(world, 0) && put_png(world, "11.png", 16, 15, 3, 0) &&
-            put_png(world, "sub/0_color_0.png", 8, 8, 3, 255) && put_png(world, "2.png", 3, 3, 3, 0));
+            put_png(world, "sub/0_color_0.png", 8, 8, 3, 255) &&
+            put_png(world, "2.png", 3, 3, 3, 0));
     CHECK(verify(world, &problems, NULL) >= 4);
-    const char *map = strstr(problems.text, "sub/0_color_0.png"), *last = strstr(problems.text, "11.png");
-    CHECK(map && last && map < strstr(problems.text, "/2.png") && strstr(problems.text, "/2.png") < last);
+    const char *map  = strstr(problems.text, "sub/0_color_0.png"),
+               *last = strstr(problems.text, "11.png");
+    CHECK(map && last && map < strstr(problems.text, "/2.png") &&
+          strstr(problems.text, "/2.png") < last);
     CHECK(strstr(last, "(color) covers") != NULL); // labels of the broken map are missing
     world_free(world);
 }
@@ -387,7 +404,7 @@ static void verify_wants_names(void)
     world_free(world);
 }
 
-/* ---- real data ---------------------------------------------------------------------------------- */
+/* ---- real data ------------------------------------------------------------------------------- */
 
 // Pixels per label, counted from the files by this loop alone.
 static bool count_files(const char *folder, uint64_t *pixels)
@@ -403,9 +420,10 @@ static bool count_files(const char *folder, uint64_t *pixels)
             const char *text = csv_text(csv, row, column);
             for (; ok && *text; text += strcspn(text, ";"), text += *text == ';') {
                 int   label = 0, length = 0;
-                Image map   = {0};
-                Bytes file  = {0};
-                if (sscanf(text, "%d%n", &label, &length) == 1 && (!text[length] || text[length] == ';')) {
+                Image map  = {0};
+                Bytes file = {0};
+                if (sscanf(text, "%d%n", &label, &length) == 1 &&
+                    (!text[length] || text[length] == ';')) {
                     pixels[label] += 112 * 112;
                     continue;
                 }
@@ -429,11 +447,11 @@ static void broden_mini_is_what_it_says(void)
     const char *folder = test_data("broden_mini");
     if (!folder)
         SKIP("broden_mini is not there");
-    ProbeSet    probe   = {0};
-    PlaneCache *planes  = NULL;
+    ProbeSet    probe    = {0};
+    PlaneCache *planes   = NULL;
     Problems    problems = {0};
-    Error       error   = {0};
-    int64_t     count   = -1, list[1000];
+    Error       error    = {0};
+    int64_t     count    = -1, list[1000];
     uint64_t    pixels[83], wanted[65536] = {0}, sums[83] = {0};
     REQUIRE(probe_open(&probe, folder, NULL, &error));
     CHECK(probe.image_count == 715 && probe.label_count == 83 && probe.category_count == 5);

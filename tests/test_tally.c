@@ -9,13 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- resampling --------------------------------------------------------------------------------- */
+/* ---- resampling ------------------------------------------------------------------------------ */
 
 static Resampler *resampler_of(CompatMode mode, int map_side, int label_side, int image_side)
 {
-    DissectSettings settings = dissect_settings(mode);
-    ProbeSet        probe    = {.map_height = label_side, .map_width = label_side,
-                                .image_height = image_side, .image_width = image_side};
+    DissectSettings settings  = dissect_settings(mode);
+    ProbeSet        probe     = {.map_height   = label_side,
+                                 .map_width    = label_side,
+                                 .image_height = image_side,
+                                 .image_width  = image_side};
     Resampler      *resampler = NULL;
     CHECK(resampler_open(&resampler, &settings, &probe, map_side, map_side, NULL));
     return resampler;
@@ -23,10 +25,10 @@ static Resampler *resampler_of(CompatMode mode, int map_side, int label_side, in
 
 static void golden_enlarging(void) // golden vector 1; Pillow agrees when enlarging
 {
-    static const float map[4] = {0, 1, 2, 3};
-    static const float wanted[16] = {0,    .25f,  .75f,  1,     .5f, .75f,  1.25f, 1.5f,
-                                     1.5f, 1.75f, 2.25f, 2.5f,  2,   2.25f, 2.75f, 3};
-    static const CompatMode modes[3] = {COMPAT_CORRUPT23, COMPAT_CLEAN, COMPAT_LITE};
+    static const float      map[4]     = {0, 1, 2, 3};
+    static const float      wanted[16] = {0,    .25f,  .75f,  1,    .5f, .75f,  1.25f, 1.5f,
+                                          1.5f, 1.75f, 2.25f, 2.5f, 2,   2.25f, 2.75f, 3};
+    static const CompatMode modes[3]   = {COMPAT_CORRUPT23, COMPAT_CLEAN, COMPAT_LITE};
     for (int i = 0; i < 3; i++) {
         float      out[16];
         Resampler *resampler = resampler_of(modes[i], 2, 4, 8);
@@ -39,17 +41,18 @@ static void golden_enlarging(void) // golden vector 1; Pillow agrees when enlarg
 static void golden_shrinking(void) // golden vector 3, and Pillow's wider triangle
 {
     static float map[64 * 64], out[4];
-    Random     random = random_stream(test_seed(), "shrink");
-    Resampler *half = resampler_of(COMPAT_CORRUPT23, 4, 2, 8);
-    Resampler *far  = resampler_of(COMPAT_CORRUPT23, 64, 2, 64);
-    Resampler *wide = resampler_of(COMPAT_LITE, 4, 2, 8);
+    Random       random = random_stream(test_seed(), "shrink");
+    Resampler   *half   = resampler_of(COMPAT_CORRUPT23, 4, 2, 8);
+    Resampler   *far    = resampler_of(COMPAT_CORRUPT23, 64, 2, 64);
+    Resampler   *wide   = resampler_of(COMPAT_LITE, 4, 2, 8);
     for (int i = 0; i < 64 * 64; i++)
         map[i] = (float)random_below(&random, 100);
     resampler_map(half, map, out);
     CHECK(out[0] == (map[0] + map[1] + map[4] + map[5]) / 4);
     CHECK(out[3] == (map[10] + map[11] + map[14] + map[15]) / 4);
     resampler_map(far, map, out); // means of 32 i + 15 and 32 i + 16
-    CHECK(out[1] == (map[15 * 64 + 47] + map[15 * 64 + 48] + map[16 * 64 + 47] + map[16 * 64 + 48]) / 4);
+    CHECK(out[1] ==
+          (map[15 * 64 + 47] + map[15 * 64 + 48] + map[16 * 64 + 47] + map[16 * 64 + 48]) / 4);
     for (int i = 0; i < 16; i++)
         map[i] = (float)(i % 4 == 0); // a bright first column
     resampler_map(wide, map, out);    // triangle 3, 3, 1 over 7 at the edge, 0, 1, 3, 3 inside
@@ -63,11 +66,10 @@ static void golden_shrinking(void) // golden vector 3, and Pillow's wider triang
 static void golden_field_grid(void) // conv5_3 by its receptive field: points at 4 + 8 k
 {
     DissectSettings settings = dissect_settings(COMPAT_ND2017);
-    ProbeSet        probe    = {.map_height = 112, .map_width = 112, .image_height = 224,
-                                .image_width = 224};
+    ProbeSet probe = {.map_height = 112, .map_width = 112, .image_height = 224, .image_width = 224};
     static float map[14 * 14], out[112 * 112];
     Resampler   *resampler = NULL;
-    settings.field = (ReceptiveField){.offset = -90, .size = 196, .step = 16};
+    settings.field         = (ReceptiveField){.offset = -90, .size = 196, .step = 16};
     REQUIRE(resampler_open(&resampler, &settings, &probe, 14, 14, NULL));
     for (int i = 0; i < 14 * 14; i++)
         map[i] = (float)(i % 14);
@@ -75,7 +77,7 @@ static void golden_field_grid(void) // conv5_3 by its receptive field: points at
     CHECK(out[0] == 0 && out[4] == 0 && out[6] == 0.25f && out[12] == 1);
     CHECK(out[4 + 8 * 13] == 13 && out[111] == 13); // the border value goes on
     resampler_close(resampler);
-    Error error = {0};
+    Error error    = {0};
     settings.field = (ReceptiveField){.offset = -2, .size = 5, .step = 1}; // conv1_2
     CHECK(!resampler_open(&resampler, &settings, &probe, 224, 224, &error));
     CHECK(error.code == ERROR_USAGE && strstr(error.message, "step of 0"));
@@ -86,14 +88,16 @@ static void transposed_is_the_adjoint(void) // exact: whole numbers and weights 
     static const struct {
         CompatMode mode;
         int        map, label, image;
-    } cases[] = {{COMPAT_CORRUPT23, 4, 8, 16}, {COMPAT_CORRUPT23, 16, 8, 16}, {COMPAT_CORRUPT23, 8, 8, 16},
-                 {COMPAT_ND2017, 4, 8, 16},    {COMPAT_LITE, 4, 8, 16},       {COMPAT_CORRUPT23, 5, 8, 16}};
+    } cases[]     = {{COMPAT_CORRUPT23, 4, 8, 16}, {COMPAT_CORRUPT23, 16, 8, 16},
+                     {COMPAT_CORRUPT23, 8, 8, 16}, {COMPAT_ND2017, 4, 8, 16},
+                     {COMPAT_LITE, 4, 8, 16},      {COMPAT_CORRUPT23, 5, 8, 16}};
     Random random = random_stream(test_seed(), "adjoint");
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         float      map[256], up[64], weights[64], down[256];
         double     left = 0, right = 0;
-        int        cells     = cases[c].map * cases[c].map;
-        Resampler *resampler = resampler_of(cases[c].mode, cases[c].map, cases[c].label, cases[c].image);
+        int        cells = cases[c].map * cases[c].map;
+        Resampler *resampler =
+            resampler_of(cases[c].mode, cases[c].map, cases[c].label, cases[c].image);
         for (int i = 0; i < cells; i++)
             map[i] = (float)random_below(&random, 64);
         for (int i = 0; i < 64; i++)
@@ -114,8 +118,9 @@ static void masks_equal_resampled_maps(void) // only a few rows are computed: th
     static const struct {
         CompatMode mode;
         int        map;
-    } cases[] = {{COMPAT_CORRUPT23, 3}, {COMPAT_CORRUPT23, 16}, {COMPAT_LITE, 16}, {COMPAT_LITE, 5},
-                 {COMPAT_LITE, 13},     {COMPAT_ND2017, 4},     {COMPAT_CORRUPT23, 1}};
+    } cases[]     = {{COMPAT_CORRUPT23, 3}, {COMPAT_CORRUPT23, 16}, {COMPAT_LITE, 16},
+                     {COMPAT_LITE, 5},      {COMPAT_LITE, 13},      {COMPAT_ND2017, 4},
+                     {COMPAT_CORRUPT23, 1}};
     Random random = random_stream(test_seed(), "masks");
     for (int round = 0; round < 140; round++) {
         float       map[256], out[64], threshold = (float)random_below(&random, 90) - 45.5f;
@@ -137,7 +142,7 @@ static void masks_equal_resampled_maps(void) // only a few rows are computed: th
     }
 }
 
-/* ---- kept cells --------------------------------------------------------------------------------- */
+/* ---- kept cells ------------------------------------------------------------------------------ */
 
 // While the bound rises the store forgets; what it keeps gives the mask of the whole map.
 static void kept_cells_give_the_same_masks(void)
@@ -165,7 +170,7 @@ static void kept_cells_give_the_same_masks(void)
             REQUIRE(cells_add(&store, &shape, maps[image],
                               values_maximum(maps[image], CELLS, &finite), bound, &scratch, NULL));
         }
-        CHECK(bound == 985.0f && store.settled > 0);        // it was pruned
+        CHECK(bound == 985.0f && store.settled > 0);          // it was pruned
         CHECK(store.cell_count < (size_t)IMAGES * CELLS / 2); // and is small
         for (int image = 0; image < IMAGES; image++) {
             uint32_t wanted[64], found[64];
@@ -183,14 +188,14 @@ static void kept_cells_give_the_same_masks(void)
     }
 }
 
-/* ---- counting: golden vectors 8 and 9 ----------------------------------------------------------- */
+/* ---- counting: golden vectors 8 and 9 -------------------------------------------------------- */
 
 static bool write_map(const char *folder, const char *name, const uint8_t labels[4])
 {
-    uint8_t  pixels[12] = {0}, *bytes = NULL;
-    char     path[600];
-    size_t   size  = 0;
-    Image    image = {.width = 2, .height = 2, .channels = 3, .pixels = pixels};
+    uint8_t pixels[12] = {0}, *bytes = NULL;
+    char    path[600];
+    size_t  size  = 0;
+    Image   image = {.width = 2, .height = 2, .channels = 3, .pixels = pixels};
     for (int i = 0; i < 4; i++)
         pixels[3 * i] = labels[i];
     snprintf(path, sizeof path, "%s/images/%s", folder, name);
@@ -201,17 +206,20 @@ static bool write_map(const char *folder, const char *name, const uint8_t labels
 
 static bool write_golden_set(const char *folder)
 {
-    static const uint8_t object[4] = {1, 1, 0, 0}, color0[4] = {5, 5, 5, 6}, color1[4] = {6, 6, 6, 6};
+    static const uint8_t object[4] = {1, 1, 0, 0}, color0[4] = {5, 5, 5, 6},
+                         color1[4] = {6, 6, 6, 6};
     char images[600];
     snprintf(images, sizeof images, "%s/images", folder);
     return folder_create(images, NULL) && write_map(folder, "o0.png", object) &&
            write_map(folder, "c0.png", color0) && write_map(folder, "c1.png", color1) &&
-           write_text(folder, "index.csv", "image,split,ih,iw,sh,sw,color,object\n"
-                                           "a.jpg,train,2,2,2,2,c0.png,o0.png\n"
-                                           "b.jpg,train,2,2,2,2,c1.png,\n") &&
+           write_text(folder, "index.csv",
+                      "image,split,ih,iw,sh,sw,color,object\n"
+                      "a.jpg,train,2,2,2,2,c0.png,o0.png\n"
+                      "b.jpg,train,2,2,2,2,c1.png,\n") &&
            write_text(folder, "category.csv", "name\ncolor\nobject\n") &&
-           write_text(folder, "label.csv", "number,name,frequency,coverage\n1,cat,1,0.5\n"
-                                           "5,red-c,1,0.75\n6,blue-c,2,1.25\n") &&
+           write_text(folder, "label.csv",
+                      "number,name,frequency,coverage\n1,cat,1,0.5\n"
+                      "5,red-c,1,0.75\n6,blue-c,2,1.25\n") &&
            write_text(folder, "c_color.csv", "number,coverage\n5,0.75\n6,1.25\n") &&
            write_text(folder, "c_object.csv", "number,coverage\n1,0.5\n");
 }
@@ -219,9 +227,9 @@ static bool write_golden_set(const char *folder)
 static bool golden(CompatMode mode, const float first[4], const float second[4], ProbeSet *probe,
                    Dissection *out)
 {
-    const float    *maps[2]  = {first, second};
-    DissectSettings settings = dissect_settings(mode);
-    PlaneCache     *planes   = NULL;
+    const float    *maps[2]   = {first, second};
+    DissectSettings settings  = dissect_settings(mode);
+    PlaneCache     *planes    = NULL;
     settings.quantile_entry   = 1; // p = 1/2 of four high and four low values: T between them
     settings.quantile_entries = 3;
     bool ok = write_golden_set(test_folder()) && probe_open(probe, test_folder(), NULL, NULL) &&
@@ -257,7 +265,8 @@ static void golden_presence(void)
     for (int i = 0; i < 4; i++) {
         ProbeSet   probe = {0};
         Dissection found = {0};
-        REQUIRE(golden(cases[i].mode, (float[]){1, 1, 9, 9}, (float[]){9, 9, 1, 1}, &probe, &found));
+        REQUIRE(
+            golden(cases[i].mode, (float[]){1, 1, 9, 9}, (float[]){9, 9, 1, 1}, &probe, &found));
         CHECK(found.tally.activity[1] == cases[i].object);
         CHECK(found.tally.activity[0] == 4 && found.tally.both[1] == 0);
         dissection_close(&found);
@@ -265,7 +274,7 @@ static void golden_presence(void)
     }
 }
 
-/* ---- the bounded record of 2017 ----------------------------------------------------------------- */
+/* ---- the bounded record of 2017 -------------------------------------------------------------- */
 
 typedef struct Record {
     Triple      items[2][4];
@@ -280,7 +289,8 @@ typedef struct Record {
 static void record_fill(Record *record)
 {
     *record = (Record){
-        .items  = {{{7, -1, 40}, {7, 1, 20}, {7, 2, 20}, {7, 3, 40}}, {{7, -1, 10}, {7, 1, 30}, {7, 3, 10}}},
+        .items  = {{{7, -1, 40}, {7, 1, 20}, {7, 2, 20}, {7, 3, 40}},
+                   {{7, -1, 10}, {7, 1, 30}, {7, 3, 10}}},
         .pixels = {{1, 50}, {2, 60}, {3, 100}},
         .whole  = {3},
     };
@@ -297,7 +307,8 @@ static void full_records_drop_small_pairs(void)
     REQUIRE(record_limit(record.lists, 2, 7, &record.labels, &record.planes, 10, NULL));
     CHECK(record.items[0][1].count == 20 && record.items[0][2].count == 20);
     REQUIRE(record_limit(record.lists, 2, 7, &record.labels, &record.planes, 9, NULL));
-    CHECK(record.items[1][1].count == 30 && record.items[0][1].count == 20); // the earlier of equals
+    CHECK(record.items[1][1].count == 30 &&
+          record.items[0][1].count == 20); // the earlier of equals
     CHECK(record.items[0][2].count == 0);
     CHECK(record.items[0][0].count == 40 && record.items[1][2].count == 10);
     record_fill(&record);
@@ -310,10 +321,13 @@ static void full_margins_leave_no_pairs(void)
     Record record;
     record_fill(&record);
     REQUIRE(record_limit(record.lists, 2, 7, &record.labels, &record.planes, 4, NULL));
-    CHECK(record.pixels[0].pixels == 50 && record.pixels[1].pixels == 60 && record.pixels[2].pixels == 100);
-    CHECK(record.items[0][0].count == 40);                              // before the equal pair
-    CHECK(record.items[0][3].count == 0 && record.items[1][0].count == 0 && record.items[1][2].count == 0);
-    CHECK(record.items[0][1].count == 0 && record.items[0][2].count == 0 && record.items[1][1].count == 0);
+    CHECK(record.pixels[0].pixels == 50 && record.pixels[1].pixels == 60 &&
+          record.pixels[2].pixels == 100);
+    CHECK(record.items[0][0].count == 40); // before the equal pair
+    CHECK(record.items[0][3].count == 0 && record.items[1][0].count == 0 &&
+          record.items[1][2].count == 0);
+    CHECK(record.items[0][1].count == 0 && record.items[0][2].count == 0 &&
+          record.items[1][1].count == 0);
     record_fill(&record);
     REQUIRE(record_limit(record.lists, 2, 7, &record.labels, &record.planes, 2, NULL));
     CHECK(record.pixels[0].pixels == 0 && record.pixels[1].pixels == 60); // truth goes too

@@ -1,4 +1,5 @@
-/* tests/test_threshold.c - thresholds are exact order statistics, whatever the stream looks like. */
+/* tests/test_threshold.c - thresholds are exact order statistics, whatever the stream looks
+ * like. */
 #include "../nem/parts.h"
 #include "test.h"
 
@@ -26,8 +27,8 @@ static double oracle(const float *values, int64_t n, int entry, int below)
     else if (h >= (double)n)
         result = (double)sorted[n - 1];
     else
-        result = (double)sorted[k - 1] +
-                 (h - (double)k) * ((double)sorted[k] - (double)sorted[k - 1]);
+        result =
+            (double)sorted[k - 1] + (h - (double)k) * ((double)sorted[k] - (double)sorted[k - 1]);
     memory_free(sorted);
     return result;
 }
@@ -76,13 +77,13 @@ static void streams_equal_sorting(void)
     Random random = random_stream(test_seed(), "threshold");
     float *values = memory_new(MOST, sizeof *values, NULL);
     for (int round = 0; round < 60; round++) {
-        int64_t n     = 1 + random_below(&random, round % 2 ? 300 : MOST);
-        int     kind  = round % 5, entry = (int)random_below(&random, 1000);
+        int64_t n    = 1 + random_below(&random, round % 2 ? 300 : MOST);
+        int     kind = round % 5, entry = (int)random_below(&random, 1000);
         entry = round % 3 ? 994 : entry;
         for (int64_t i = 0; i < n; i++)
-            values[i] = kind == 0   ? (float)random_below(&random, 10) - 5.0f       // ties
-                        : kind == 1 ? -3.25f                                        // constant
-                        : kind == 2 ? (float)i                                      // rising
+            values[i] = kind == 0   ? (float)random_below(&random, 10) - 5.0f            // ties
+                        : kind == 1 ? -3.25f                                             // constant
+                        : kind == 2 ? (float)i                                           // rising
                         : kind == 3 ? fmaxf(0, random_unit(random_word(&random)) - 0.9f) // ReLU
                                     : ldexpf(random_unit(random_word(&random)) - 0.5f,
                                              (int)random_below(&random, 60) - 30);

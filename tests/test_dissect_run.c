@@ -1,0 +1,220 @@
+/* tests/test_dissect_run.c - a dissection on disk, interrupted, or given something broken. */
+#include "../engine/file.h"
+#include "../engine/parallel.h"
+#include "nem_world.h"
+#include "test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- a run on disk --------------------------------------------------------------------------- */
+
+static void runs_read_back(void)
+{
+    DissectSettings settings             = dissect_settings(COMPAT_CORRUPT23);
+    int64_t         numbers[WORLD_UNITS] = {2, 3, 5, 7, 11};
+    Setup           setup;
+    Dissection      found  = {0};
+    RunRecord       record = {0}, unnamed = {0};
+    Error           error = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 20, 4, 4, COMPAT_CORRUPT23));
+    REQUIRE(setup_run(&setup, &settings, 8, &found, NULL));
+    REQUIRE(dissection_write(&found, numbers, test_folder(), &error));
+    REQUIRE(run_record_open(&record, test_folder(), &setup.probe, &error));
+    REQUIRE(run_record_open(&unnamed, test_folder(), NULL, &error));
+    CHECK(record.unit_count == WORLD_UNITS);
+    for (int unit = 0; unit < WORLD_UNITS; unit++) {
+        Concept concept        = dissect_concept(&found, unit);
+        const UnitRecord *read = &record.units[unit];
+        CHECK(read->unit == numbers[unit] && read->score == concept.score);
+        CHECK(read->label == concept.label && read->category == concept.category);
+        CHECK_TEXT(read->label_name, setup.probe.labels[concept.label].name);
+        CHECK_TEXT(read->category_name, setup.probe.category[concept.category]);
+        CHECK(read->threshold == found.threshold[unit]);
+        CHECK(unnamed.units[unit].label == 0 && unnamed.units[unit].category == -1);
+        CHECK_TEXT(unnamed.units[unit].label_name, read->label_name);
+    }
+    run_record_close(&record);
+    run_record_close(&unnamed);
+    dissection_close(&found);
+    setup_close(&setup);
+}
+
+static void broken_runs_are_refused(void)
+{
+    static const struct {
+        const char *tally, *message; // message: what must be in it
+    } cases[] = {
+        {"unit,category,label\n", "no column 'score'"},
+        {"unit,category,label,score\n0,color,,0\n", "unit is 0, expected 1 to"},
+        {"unit,category,label,score\n1,sound,,0\n", "category 'sound' is not in"},
+        {"unit,category,label,score\n1,color,mauve,0\n", "color 'mauve' is not in"},
+        {"unit,category,label,score\n1,color,,x\n", "score is 'x', expected a number"},
+        {"unit,category,label,score\n1,color,,0\n1,color,,0\n", "unit 1 appears twice"},
+        {"unit,category,label,score\n1,color,,0\n", "has shape 5, expected the 1 units"},
+    };
+    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
+    Setup           setup;
+    Dissection      found  = {0};
+    int64_t         blocks = memory_live_blocks();
+    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, COMPAT_CORRUPT23));
+    REQUIRE(setup_run(&setup, &settings, 8, &found, NULL) &&
+            dissection_write(&found, NULL, test_folder(), NULL));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        RunRecord record = {0};
+        Error     error  = {0};
+        REQUIRE(write_text(test_folder(), "tally.csv", cases[i].tally));
+        CHECK(!run_record_open(&record, test_folder(), &setup.probe, &error));
+        if (!CHECK(strstr(error.message, cases[i].message) != NULL))
+            printf("  %s\n", error.message);
+        CHECK(error.code == ERROR_DATA);
+    }
+    dissection_close(&found);
+    setup_close(&setup);
+    CHECK(memory_live_blocks() == blocks);
+}
+
+static void tally_columns_are_netdissects(void)
+{
+    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
+    Setup           setup;
+    Dissection      found = {0};
+    Bytes           bytes = {0};
+    char            path[600];
+    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, COMPAT_CORRUPT23));
+    REQUIRE(setup_run(&setup, &settings, 8, &found, NULL) &&
+            dissection_write(&found, NULL, test_folder(), NULL));
+    snprintf(path, sizeof path, "%s/tally.csv", test_folder());
+    REQUIRE(file_read(path, 1 << 20, &bytes, NULL));
+    static const char wanted[] =
+        "unit,category,label,score,"
+        "color-label,color-truth,color-activation,color-intersect,color-iou,"
+        "object-label,object-truth,object-activation,object-intersect,object-iou,"
+        "material-label,material-truth,material-activation,material-intersect,material-iou,"
+        "texture-label,texture-truth,texture-activation,texture-intersect,texture-iou,"
+        "top1-label,top1-category,top1-iou,top2-label,top2-category,top2-iou,top3-label,"
+        "top3-category,top3-iou,top4-label,top4-category,top4-iou,top5-label,top5-category,top5-"
+        "iou,"
+        "unit0,threshold\n";
+    CHECK(strncmp((const char *)bytes.data, wanted, sizeof wanted - 1) == 0);
+    const char *last = strstr((const char *)bytes.data, "\n5,texture,,0,"); // dead: sorted last
+    CHECK(last && strchr(last + 1, '\n')[1] == 0 && strstr(last, ",4,0\n"));
+    bytes_close(&bytes);
+    dissection_close(&found);
+    setup_close(&setup);
+}
+
+/* ---- failures -------------------------------------------------------------------------------- */
+
+static void infinite_activations_are_named(void)
+{
+    static const float broken[3] = {NAN, INFINITY, -INFINITY};
+    DissectSettings    settings  = dissect_settings(COMPAT_CORRUPT23);
+    for (int i = 0; i < 3; i++) {
+        Setup setup;
+        REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, COMPAT_CORRUPT23));
+        setup.world->maps[9][2][5] = setup.world->maps[9][3][0] = setup.world->maps[11][0][0] =
+            broken[i];
+        for (int64_t batch = 1; batch <= 12; batch++) {
+            Error      error = {0};
+            Dissection found = {0};
+            CHECK(!setup_run(&setup, &settings, batch, &found, &error) && !found.threshold);
+            CHECK_TEXT(error.message,
+                       "image '9.png': unit 2 has an activation that is not a finite number");
+            CHECK(error.code == ERROR_DATA);
+        }
+        const float *maps[12];
+        Error        error = {0};
+        Dissection   found = {0};
+        for (int image = 0; image < 12; image++)
+            maps[image] = setup.world->maps[image][2];
+        CHECK(!dissect_unit(&found, &settings, &setup.probe, setup.planes, 4, 4, maps, &error));
+        CHECK(strstr(error.message, "image '9.png'") != NULL);
+        setup_close(&setup);
+    }
+}
+
+static void note_progress(void *self, int64_t done, int64_t total)
+{
+    int64_t *seen = self;
+    CHECK(done > seen[0] && done <= total);
+    seen[0] = done;
+    seen[1] = total;
+}
+
+static void progress_and_cancel(void)
+{
+    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
+    int64_t         seen[2]  = {0};
+    bool            cancel   = false;
+    Setup           setup;
+    Error           error  = {0};
+    Dissection      found  = {0};
+    settings.progress      = note_progress;
+    settings.progress_self = seen;
+    settings.cancel        = &cancel;
+    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, COMPAT_CORRUPT23));
+    REQUIRE(setup_run(&setup, &settings, 5, &found, &error));
+    CHECK(seen[0] == 12 && seen[1] == 12);
+    dissection_close(&found);
+    settings.store_bytes = 0;
+    seen[0]              = 0;
+    REQUIRE(setup_run(&setup, &settings, 5, &found, &error));
+    CHECK(seen[0] == 24 && seen[1] == 24);
+    dissection_close(&found);
+    cancel = true;
+    CHECK(!setup_run(&setup, &settings, 5, &found, &error) && error.code == ERROR_AGAIN);
+    CHECK_TEXT(error.message, "interrupted after 0 of 12 images");
+    setup_close(&setup);
+}
+
+static void sizes_must_agree(void)
+{
+    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
+    Setup           setup;
+    Dissection      found = {0};
+    Error           error = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 6, 4, 4, COMPAT_CORRUPT23));
+    ImageSource      images = probe_images(&setup.probe);
+    ActivationSource layer  = world_layer(setup.world, 4);
+    layer.image_width       = 17;
+    CHECK(!dissect_layer(&found, &settings, &setup.probe, setup.planes, &images, &layer, &error));
+    CHECK(error.code == ERROR_DATA &&
+          strstr(error.message, "photos are 16 x 16, the network takes 17 x 16"));
+    setup_close(&setup);
+}
+
+static void memory_failures_leave_nothing(void)
+{
+    DissectSettings settings = dissect_settings(COMPAT_ND2017);
+    Setup           setup;
+    settings.triples_per_image = 10; // the record is full
+    REQUIRE(setup_open(&setup, test_seed(), 6, 4, 4, COMPAT_ND2017));
+    parallel_set_threads(1);
+    int64_t before = memory_live_blocks(), call = 0;
+    for (bool done = false; !done && call < 5000; call++) {
+        Dissection found = {0};
+        Error      error = {0};
+        memory_fail_at(call + 1, false);
+        done = setup_run(&setup, &settings, 3, &found, &error);
+        memory_fail_at(0, false);
+        CHECK(done || error.code == ERROR_MEMORY);
+        dissection_close(&found);
+        CHECK(memory_live_blocks() == before);
+    }
+    CHECK(call > 50 && call < 5000);
+    parallel_set_threads(0);
+    setup_close(&setup);
+}
+
+SUITE(dissect_run)
+{
+    RUN(runs_read_back);
+    RUN(broken_runs_are_refused);
+    RUN(tally_columns_are_netdissects);
+    RUN(infinite_activations_are_named);
+    RUN(progress_and_cancel);
+    RUN(sizes_must_agree);
+    RUN(memory_failures_leave_nothing);
+}
