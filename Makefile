@@ -92,6 +92,9 @@ $(BUILD)/objects/%.o: %.c
 test: $(BUILD)/tests nemesis ## build and run the test suite
 	@sh tests/run.sh $(BUILD)/tests
 
+demo: nemesis ## build, then run the main job in small
+	@sh demo/run.sh ./nemesis
+
 bench: $(BUILD)/bench ## print the throughput tables
 	@$(BUILD)/bench
 
