@@ -90,8 +90,9 @@ Plan *pgd_plan(Pgd *pgd);    // to fill the graph's other inputs before pgd_run
 const real *pgd_gradient(Pgd *pgd, const real *x);
 
 /* x (in, out) starts as the clean input. `objective` receives the value before each step and at the
- * end, [steps + 1] (2 for FGSM), or is NULL, which saves a forward pass. Nothing allocates. */
-void pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective);
+ * end, [steps + 1] (2 for FGSM), or is NULL, which saves a forward pass. Nothing allocates. False:
+ * *cancel (NULL allowed) became true and x is somewhere on the way. */
+bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective, const volatile bool *cancel);
 
 /* ---- what changed ---------------------------------------------------------------------------- */
 

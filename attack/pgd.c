@@ -68,11 +68,13 @@ const real *pgd_gradient(Pgd *pgd, const real *x)
     return plan_output(pgd->plan, pgd->gradient);
 }
 
-void pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective)
+bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective, const volatile bool *cancel)
 {
     int steps = rule->method == PGD_FGSM ? 1 : rule->steps;
     memcpy(pgd->clean, x, pgd->count * sizeof *x);
     for (int k = 0; k < steps; k++) {
+        if (cancel && *cancel)
+            return false;
         const real *gradient = pgd_gradient(pgd, x);
         if (objective)
             objective[k] = *plan_output(pgd->plan, pgd->objective);
@@ -82,4 +84,5 @@ void pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective)
         pgd_gradient(pgd, x);
         objective[steps] = *plan_output(pgd->plan, pgd->objective);
     }
+    return true;
 }

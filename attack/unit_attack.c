@@ -27,12 +27,15 @@ struct UnitAttack {
     RowLoader        loader;
 };
 
+static bool interrupted(Error *error)
+{
+    return fail(error, ERROR_AGAIN, "interrupted; what was finished is kept");
+}
+
 bool attack_cancelled(const CleanRun *clean, Error *error)
 {
-    if (!clean->settings->cancel || !*clean->settings->cancel)
-        return false;
-    fail(error, ERROR_AGAIN, "interrupted; what was finished is kept");
-    return true;
+    const volatile bool *cancel = clean->settings->cancel;
+    return cancel && *cancel && !interrupted(error);
 }
 
 /* ---- building -------------------------------------------------------------------------------- */
@@ -138,10 +141,11 @@ static int64_t group_length(const int64_t *images, int64_t count)
 static bool run_batch(UnitAttack *attack, const PgdRule *rule, int64_t count,
                       const PerturbedSink *sink, Error *error)
 {
-    if (attack_cancelled(&attack->job->clean, error) || !load_rows(attack, count, error))
+    if (!load_rows(attack, count, error))
         return false;
     set_weights(attack, 0, count);
-    pgd_run(attack->pgd, rule, attack->pixels, NULL);
+    if (!pgd_run(attack->pgd, rule, attack->pixels, NULL, attack->job->clean.settings->cancel))
+        return interrupted(error);
     return sink->take(sink->self, attack->row_image, count, attack->clean, attack->pixels, error);
 }
 

@@ -268,11 +268,11 @@ static bool same_bytes(const Bytes *a, const Bytes *b)
 
 static void threads_and_batches_give_the_same_bytes(void)
 {
-    static const int settings[4][2] = {{1, 1}, {2, 3}, {3, 4}, {2, 70}}; // threads, images per run
+    static const int settings[3][2] = {{1, 1}, {2, 70}, {3, 4}}; // threads, images per run
     World            world;
     for (int loss = 0; loss < 2; loss++) {
         Bytes wanted = {0};
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 3; i++) {
             Changes changes = {0};
             Bytes   found   = {0};
             parallel_set_threads(settings[i][0]);
@@ -280,6 +280,8 @@ static void threads_and_batches_give_the_same_bytes(void)
             AttackJob job   = job_of(&world);
             job.loss        = (AttackLoss)loss;
             job.target.kind = TARGET_RANDOM;
+            job.units       = (int64_t[]){0, 3};
+            job.unit_count  = 2;
             job.eps_count   = 1;
             job.batch       = i == 2 ? 2 : 0;
             REQUIRE(attack_run(&job, &changes, NULL));
@@ -292,7 +294,7 @@ static void threads_and_batches_give_the_same_bytes(void)
         }
         bytes_close(&wanted);
     }
-    parallel_set_threads(0);
+    parallel_set_threads(1);
 }
 
 typedef struct Interrupt {
@@ -570,7 +572,6 @@ static void nothing_leaks_when_memory_runs_out(void)
     REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
     AttackJob job  = job_of(&world);
     job.unit_count = job.eps_count = 1;
-    parallel_set_threads(1);
     int64_t live = memory_live_blocks(), call = 1;
     bool    done = false;
     for (; !done && call < 5000; call += 7) {
@@ -584,7 +585,6 @@ static void nothing_leaks_when_memory_runs_out(void)
         CHECK(memory_live_blocks() == live);
     }
     CHECK(done && call > 50);
-    parallel_set_threads(0);
     world_close(&world);
 }
 
@@ -768,6 +768,7 @@ static void broken_changes_are_refused(void)
 
 SUITE(evaluation)
 {
+    parallel_set_threads(1); // the tiny network is no work for two
     RUN(incremental_rows_equal_full_reruns);
     RUN(targeted_clean_rows_equal_full_reruns);
     RUN(soft_iou_rows_equal_full_reruns);
@@ -790,4 +791,5 @@ SUITE(evaluation)
     RUN(shares_count_their_group);
     RUN(changes_read_back_as_written);
     RUN(broken_changes_are_refused);
+    parallel_set_threads(0);
 }

@@ -83,7 +83,7 @@ static void identity_network_golden_vector(void)
         CHECK(x[1] == half && x[2] == half);
         if (steps == 10) {
             real whole[4] = {half, half, half, half}, trace[11];
-            pgd_run(pgd, &rule, whole, trace);
+            CHECK(pgd_run(pgd, &rule, whole, trace, NULL));
             CHECK(memcmp(whole, x, sizeof x) == 0);
             CHECK(trace[0] == 0);
             CHECK_CLOSE((double)trace[10], -8.0 / 255, 1e-7);
@@ -138,7 +138,7 @@ static void objective_falls(void)
     real        trace[11];
     REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
     start_image(x);
-    pgd_run(pgd, &rule, x, trace);
+    CHECK(pgd_run(pgd, &rule, x, trace, NULL));
     for (int k = 0; k < 5; k++) // the first half of the way: 2 eps in ten steps reach the edge in five
         CHECK(trace[k + 1] < trace[k]);
     CHECK(trace[10] < trace[0]);
@@ -146,7 +146,7 @@ static void objective_falls(void)
     PgdRule fgsm = {PGD_FGSM, (real)4 / 255, 0};
     real    once[2];
     start_image(x);
-    pgd_run(pgd, &fgsm, x, once);
+    CHECK(pgd_run(pgd, &fgsm, x, once, NULL));
     CHECK(once[0] == trace[0] && once[1] < once[0]);
     CHECK(trace[10] <= once[1]); // ten steps do not do worse than one
     pgd_destroy(pgd);
@@ -173,7 +173,7 @@ static void thread_counts_give_the_same_bits(void)
         parallel_set_threads(threads);
         REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
         start_image(x);
-        pgd_run(pgd, &rule, x, NULL);
+        CHECK(pgd_run(pgd, &rule, x, NULL, NULL));
         if (threads == 1)
             memcpy(wanted, x, sizeof x);
         CHECK(memcmp(wanted, x, sizeof x) == 0);
@@ -181,6 +181,22 @@ static void thread_counts_give_the_same_bits(void)
         graph_destroy(net.graph);
     }
     parallel_set_threads(0);
+}
+
+static void a_cancelled_run_says_so(void)
+{
+    static real   x[SIZE];
+    SmallNet      net    = {0};
+    Pgd          *pgd    = NULL;
+    PgdRule       rule   = {PGD_STEPS, (real)4 / 255, 5};
+    volatile bool cancel = true;
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    start_image(x);
+    CHECK(!pgd_run(pgd, &rule, x, NULL, &cancel));
+    cancel = false;
+    CHECK(pgd_run(pgd, &rule, x, NULL, &cancel));
+    pgd_destroy(pgd);
+    graph_destroy(net.graph);
 }
 
 /* ---- objectives at the layer's own resolution ------------------------------------------------- */
@@ -326,6 +342,7 @@ SUITE(pgd)
     RUN(objective_falls);
     RUN(fgsm_is_one_step_of_eps);
     RUN(thread_counts_give_the_same_bits);
+    RUN(a_cancelled_run_says_so);
     RUN(mean_weights_equal_the_direct_sums);
     RUN(soft_iou_equals_formula_and_differences);
     RUN(soft_iou_follows_the_group);
