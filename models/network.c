@@ -87,6 +87,8 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
                        .layer        = NODE_NONE};
     if (!run_family(&builder, prepared, error) || !graph_check(graph, error))
         return false;
+    if (builder.lack.code == ERROR_MEMORY)
+        return fail(error, ERROR_MEMORY, "%s", builder.lack.message);
     if (builder.layer == NODE_NONE && builder.lacking[0])
         return fail(error, ERROR_DATA, "%s, which layer '%s' needs; layers that can be had: %s",
                     builder.lack.message, builder.lacking, builder.list);

@@ -27,6 +27,8 @@ static WeightBlob *converted(const char *relative)
     Error       error = {0};
     char        command[8192];
     const char *data = test_data(relative);
+    if (sizeof(real) == sizeof(double)) // exact kernels, far too slow for whole networks
+        return NULL;
     if (!data || system("command -v python3 >/dev/null 2>&1") != 0)
         return NULL;
     snprintf(command, sizeof command, "python3 weights/convert.py '%s' -o '%s' >/dev/null 2>&1",
@@ -52,7 +54,7 @@ static void squeezenet_gives_the_published_scores(void)
 {
     WeightBlob *blob = converted("weights/squeezenet1.1_imagenet");
     if (!blob)
-        SKIP("no published weights or no python3");
+        SKIP("no published weights, no python3, or the double build");
     Error          error   = {0};
     LayerRunner    runner  = {0};
     NetworkRequest request = {.batch = 1, .unit = -1, .raw_input = true};
@@ -133,7 +135,7 @@ static void check_cifar(const char *weights, int want)
 {
     WeightBlob *blob = converted(weights);
     if (!blob)
-        SKIP("no published weights or no python3");
+        SKIP("no published weights, no python3, or the double build");
     Error          error   = {0};
     Bytes          file    = {0};
     Image          picture = {0};
@@ -168,7 +170,7 @@ static void check_trunk(const char *weights, const char *layer, int64_t units, i
 {
     WeightBlob *blob = converted(weights);
     if (!blob)
-        SKIP("no published weights or no python3");
+        SKIP("no published weights, no python3, or the double build");
     Error          error   = {0};
     LayerRunner    runner  = {0};
     NetworkRequest request = {.batch = 1, .unit = -1, .layer = layer};
@@ -379,24 +381,35 @@ static void negative_variances_are_refused(void)
     blob_builder_free(builder);
 }
 
+// With a batch norm, so that folding allocates too.
 static void nothing_leaks_when_memory_runs_out(void)
 {
-    WeightBlob *blob   = small_vgg();
-    int64_t     before = memory_live_blocks();
+    BlobBuilder *builder = blob_builder_new("vgg11_bn", 16, 16);
+    put_conv(builder, "features.0", 4, 3);
+    blob_builder_constant(builder, "features.1.weight", shape_1d(4), 1);
+    blob_builder_constant(builder, "features.1.bias", shape_1d(4), 1);
+    blob_builder_constant(builder, "features.1.running_mean", shape_1d(4), 1);
+    blob_builder_constant(builder, "features.1.running_var", shape_1d(4), 1);
+    REQUIRE(blob_builder_save(builder, blob_file(), NULL));
+    blob_builder_free(builder);
+    int64_t before = memory_live_blocks();
     for (int64_t call = 1;; call++) {
+        WeightBlob    *blob    = NULL;
         LayerRunner    runner  = {0};
         Error          error   = {0};
-        NetworkRequest request = {.batch = 1, .unit = -1, .layer = "conv3_2"};
+        NetworkRequest request = {.batch = 1, .unit = -1, .layer = "conv1_1"};
         memory_fail_at(call, false);
-        bool ok = layer_runner_open(&runner, blob, &request, &error);
+        bool ok = blob_open(blob_file(), &blob, &error) &&
+                  layer_runner_open(&runner, blob, &request, &error);
         memory_fail_at(0, false);
         layer_runner_close(&runner);
+        blob_close(blob);
         CHECK(memory_live_blocks() == before);
         if (ok)
             break;
-        CHECK(error.code == ERROR_MEMORY && error.message[0]);
+        if (!CHECK(error.code == ERROR_MEMORY && error.message[0]))
+            printf("  allocation %lld: %d %s\n", (long long)call, (int)error.code, error.message);
     }
-    blob_close(blob);
 }
 
 SUITE(models)
