@@ -2,12 +2,12 @@
  * nothing in it is trusted before its checksum, and no size is used before its bound. */
 #include "blob.h"
 
+#include "about.h"
 #include "digest.h"
 #include "file.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -15,9 +15,7 @@ enum {
     BLOB_ORDER     = 0x01020304, // reads otherwise on a machine of the other byte order
     BLOB_ALIGNMENT = 64,
     NAME_BYTES     = 128,
-    ABOUT_LIMIT    = 1 << 16, // bytes of the text about the network
-    ABOUT_LINES    = 256,
-    CHECK_BLOCK    = 1 << 16  // bytes that are summed and searched for NaN while in cache
+    CHECK_BLOCK    = 1 << 16 // bytes that are summed and searched for NaN while in cache
 };
 
 static const uint8_t blob_magic[8] = {0x89, 'N', 'W', 'B', '\r', '\n', 0x1a, '\n'};
@@ -49,10 +47,6 @@ typedef struct BlobEntry {
 _Static_assert(sizeof(BlobHeader) == 64, "the header is 64 bytes");
 _Static_assert(sizeof(BlobEntry) == 192, "an index entry is 192 bytes");
 
-typedef struct AboutLine {
-    const char *key, *value; // zero-terminated, in WeightBlob.about_text
-} AboutLine;
-
 typedef struct Derived {
     struct Derived *next;
     real           *data;
@@ -63,17 +57,15 @@ struct WeightBlob {
     char       *path;
     Bytes       file;
     int         count;
-    BlobTensor *tensors;  // [count], sorted by name
-    real      **widened;  // [count], NULL until a tensor is asked for that cannot be used in place
+    BlobTensor *tensors; // [count], sorted by name
+    real      **widened; // [count], NULL until a tensor is asked for that cannot be used in place
     Derived    *derived;
-    char       *about_text;
-    AboutLine  *about;    // [about_count]
-    int         about_count;
+    About       about;
     Preparation preparation;
-    char       *sha256;   // 65 bytes, empty until asked for
+    char       *sha256; // 65 bytes, empty until asked for
 };
 
-/* ---- header and index -------------------------------------------------------------------------- */
+/* ---- header and index ------------------------------------------------------------------------ */
 
 static bool check_header(const WeightBlob *blob, const BlobHeader **out, Error *error)
 {
@@ -84,9 +76,10 @@ static bool check_header(const WeightBlob *blob, const BlobHeader **out, Error *
         return fail(error, ERROR_DATA, "%s: has %zu bytes, a weight blob has at least %zu", path,
                     size, sizeof *header);
     if (memcmp(header->magic, blob_magic, sizeof blob_magic) != 0)
-        return fail(error, ERROR_DATA,
-                    "%s: is not a weight blob (its first bytes differ); weights/convert.py makes one",
-                    path);
+        return fail(
+            error, ERROR_DATA,
+            "%s: is not a weight blob (its first bytes differ); weights/convert.py makes one",
+            path);
     if (header->order != BLOB_ORDER)
         return fail(error, ERROR_DATA, "%s: byte-order word is %08x, expected %08x", path,
                     header->order, BLOB_ORDER);
@@ -149,8 +142,9 @@ static bool check_entry(const WeightBlob *blob, const BlobEntry *entry, BlobTens
     size_t elements = 0, bytes = 0;
     Shape  shape = {.rank = (int)entry->rank};
     if (type_bytes(entry->type) == 0)
-        return fail(error, ERROR_DATA, "%s: '%s' is of type %u, expected 1 (f32), 2 (f16) or 3 (u8)",
-                    blob->path, entry->name, entry->type);
+        return fail(error, ERROR_DATA,
+                    "%s: '%s' is of type %u, expected 1 (f32), 2 (f16) or 3 (u8)", blob->path,
+                    entry->name, entry->type);
     if (entry->rank > SHAPE_MAX_RANK)
         return fail(error, ERROR_DATA, "%s: '%s' has rank %u, expected 0 to %d", blob->path,
                     entry->name, entry->rank, SHAPE_MAX_RANK);
@@ -166,8 +160,9 @@ static bool check_entry(const WeightBlob *blob, const BlobEntry *entry, BlobTens
         return fail(error, ERROR_DATA, "%s: '%s' has more elements than fit in memory", blob->path,
                     entry->name);
     if (bytes != entry->bytes)
-        return fail(error, ERROR_DATA, "%s: '%s' is %s and has %llu bytes, expected %zu", blob->path,
-                    entry->name, SHAPE_TEXT(shape), (unsigned long long)entry->bytes, bytes);
+        return fail(error, ERROR_DATA, "%s: '%s' is %s and has %llu bytes, expected %zu",
+                    blob->path, entry->name, SHAPE_TEXT(shape), (unsigned long long)entry->bytes,
+                    bytes);
     if (entry->zero)
         return fail(error, ERROR_DATA, "%s: '%s' has a reserved word that is not zero", blob->path,
                     entry->name);
@@ -179,8 +174,8 @@ static bool check_entry(const WeightBlob *blob, const BlobEntry *entry, BlobTens
     return true;
 }
 
-/* Tensors follow each other in the order of the index, each at the next multiple of 64, and the file
- * ends after the padding of the last: so there are neither holes nor overlaps. */
+/* Tensors follow each other in the order of the index, each at the next multiple of 64, and the
+ * file ends after the padding of the last: so there are neither holes nor overlaps. */
 static bool check_layout(const WeightBlob *blob, const BlobEntry *entry, size_t expected,
                          size_t *next, Error *error)
 {
@@ -219,7 +214,7 @@ static bool check_index(WeightBlob *blob, Error *error)
     if (!blob->tensors || !blob->widened)
         return false;
     for (int i = 0; i < blob->count; i++) {
-        const BlobEntry *entry = entries + i;
+        const BlobEntry *entry  = entries + i;
         BlobTensor      *tensor = blob->tensors + i;
         if (!check_name(blob, entry, i, error) || !check_entry(blob, entry, tensor, error) ||
             !check_layout(blob, entry, next, &next, error))
@@ -232,7 +227,7 @@ static bool check_index(WeightBlob *blob, Error *error)
     return true;
 }
 
-/* ---- tensor data -------------------------------------------------------------------------------- */
+/* ---- tensor data ----------------------------------------------------------------------------- */
 
 // An exponent of all ones is an infinity or a NaN. Blocks start on multiples of the element size.
 static bool block_is_finite(BlobType type, const uint8_t *data, size_t bytes)
@@ -271,7 +266,7 @@ static bool check_data(const WeightBlob *blob, const BlobTensor *tensor, Error *
 static real half_value(uint16_t half)
 {
     uint32_t exponent = half >> 10 & 31, fraction = half & 1023;
-    real     size     = (real)fraction * (real)0x1p-24; // exact, also when subnormal
+    real     size = (real)fraction * (real)0x1p-24; // exact, also when subnormal
     if (exponent > 0)
         size = (real)ldexp(1024 + (double)fraction, (int)exponent - 25);
     return half & 0x8000 ? -size : size;
@@ -334,87 +329,16 @@ bool blob_derived(WeightBlob *blob, const char *key, size_t count, real **data, 
     return true;
 }
 
-/* ---- about -------------------------------------------------------------------------------------- */
+/* ---- open, close, ask ------------------------------------------------------------------------ */
 
-static bool parse_about(WeightBlob *blob, Error *error)
+static bool read_about(WeightBlob *blob, Error *error)
 {
     const BlobTensor *tensor = blob_lookup(blob, "about");
-    if (!tensor || tensor->type != BLOB_U8 || tensor->shape.rank != 1 ||
-        tensor->bytes > ABOUT_LIMIT)
-        return fail(error, ERROR_DATA, "%s: has no text 'about' of at most %d bytes", blob->path,
-                    ABOUT_LIMIT);
-    blob->about_text = memory_new(tensor->bytes + 1, 1, error);
-    blob->about      = memory_new(ABOUT_LINES, sizeof *blob->about, error);
-    if (!blob->about_text || !blob->about)
-        return false;
-    char *text = memcpy(blob->about_text, tensor->data, tensor->bytes);
-    for (size_t i = 0; i < tensor->bytes; i++)
-        if (((unsigned char)text[i] < ' ' && text[i] != '\n') || text[i] == 0x7f)
-            return fail(error, ERROR_DATA, "%s: 'about' holds byte 0x%02x, expected text",
-                        blob->path, (unsigned)(unsigned char)text[i]);
-    for (char *line = text; *line;) {
-        char *end = strchr(line, '\n'), *equals = strchr(line, '=');
-        if (!end || !equals || equals > end || equals == line)
-            return fail(error, ERROR_DATA, "%s: 'about' has a line that is not key=value",
-                        blob->path);
-        *equals = *end = 0;
-        if (blob->about_count == ABOUT_LINES || blob_about(blob, line))
-            return fail(error, ERROR_DATA, "%s: 'about' %s", blob->path,
-                        blob->about_count == ABOUT_LINES ? "has too many lines"
-                                                         : "has a key twice");
-        blob->about[blob->about_count++] = (AboutLine){line, equals + 1};
-        line                             = end + 1;
-    }
-    return true;
+    if (!tensor || tensor->type != BLOB_U8 || tensor->shape.rank != 1)
+        return fail(error, ERROR_DATA, "%s: has no text 'about'", blob->path);
+    return about_parse(&blob->about, tensor->data, tensor->bytes, blob->path, error) &&
+           about_preparation(&blob->about, blob->path, &blob->preparation, error);
 }
-
-// `count` comma-separated numbers, each in [low, high].
-static bool about_numbers(const WeightBlob *blob, const char *key, int count, double low,
-                          double high, double *out, Error *error)
-{
-    const char *text = blob_about(blob, key);
-    char       *end  = NULL;
-    for (int i = 0; text && i < count; i++, text = end + 1) {
-        out[i]         = strtod(text, &end);
-        bool separated = *end == (i + 1 < count ? ',' : 0);
-        if (end == text || !separated || !(out[i] >= low && out[i] <= high))
-            return fail(error, ERROR_DATA, "%s: 'about' has %s=%s, expected %d number%s in %g to %g",
-                        blob->path, key, blob_about(blob, key), count, count > 1 ? "s" : "", low,
-                        high);
-    }
-    if (!text)
-        return fail(error, ERROR_DATA, "%s: 'about' has no %s", blob->path, key);
-    return true;
-}
-
-static bool parse_preparation(WeightBlob *blob, Error *error)
-{
-    double width, height, scale, mean[3], std[3], resize_short;
-    if (!blob_about(blob, "architecture"))
-        return fail(error, ERROR_DATA, "%s: 'about' has no architecture", blob->path);
-    if (!about_numbers(blob, "width", 1, 1, LIMIT_IMAGE_SIDE, &width, error) ||
-        !about_numbers(blob, "height", 1, 1, LIMIT_IMAGE_SIDE, &height, error) ||
-        !about_numbers(blob, "scale", 1, 1e-6, 1e6, &scale, error) ||
-        !about_numbers(blob, "mean", 3, -1e6, 1e6, mean, error) ||
-        !about_numbers(blob, "std", 3, 1e-6, 1e6, std, error) ||
-        !about_numbers(blob, "resize_short", 1, 0, LIMIT_IMAGE_SIDE, &resize_short, error))
-        return false;
-    if (width != floor(width) || height != floor(height) || resize_short != floor(resize_short))
-        return fail(error, ERROR_DATA, "%s: 'about' has an image size that is not whole",
-                    blob->path);
-    Preparation *preparation = &blob->preparation;
-    *preparation             = (Preparation){.width        = (int64_t)width,
-                                             .height       = (int64_t)height,
-                                             .scale        = (real)scale,
-                                             .resize_short = (int64_t)resize_short};
-    for (int c = 0; c < 3; c++) {
-        preparation->mean[c] = (real)mean[c];
-        preparation->std[c]  = (real)std[c];
-    }
-    return true;
-}
-
-/* ---- open, close, ask ---------------------------------------------------------------------------- */
 
 bool blob_open(const char *path, WeightBlob **out, Error *error)
 {
@@ -426,7 +350,7 @@ bool blob_open(const char *path, WeightBlob **out, Error *error)
               file_map(path, &blob->file, error) && check_index(blob, error);
     for (int i = 0; ok && i < blob->count; i++)
         ok = check_data(blob, blob->tensors + i, error);
-    if (!ok || !parse_about(blob, error) || !parse_preparation(blob, error)) {
+    if (!ok || !read_about(blob, error)) {
         blob_close(blob);
         return false;
     }
@@ -447,8 +371,7 @@ void blob_close(WeightBlob *blob)
         memory_free(blob->derived);
     }
     memory_free(blob->tensors);
-    memory_free(blob->about);
-    memory_free(blob->about_text);
+    about_close(&blob->about);
     memory_free(blob->sha256);
     memory_free(blob->path);
     bytes_close(&blob->file);
@@ -493,10 +416,7 @@ const BlobTensor *blob_tensor(const WeightBlob *blob, int index)
 
 const char *blob_about(const WeightBlob *blob, const char *key)
 {
-    for (int i = 0; i < blob->about_count; i++)
-        if (strcmp(blob->about[i].key, key) == 0)
-            return blob->about[i].value;
-    return NULL;
+    return about_value(&blob->about, key);
 }
 
 const BlobTensor *blob_lookup(const WeightBlob *blob, const char *name)

@@ -21,7 +21,7 @@ bool builder_is_over(Builder *builder)
            !graph_check(builder->graph, &builder->lack);
 }
 
-/* ---- tensors of the blob -------------------------------------------------------------------------- */
+/* ---- tensors of the blob --------------------------------------------------------------------- */
 
 bool builder_has(const Builder *builder, const char *base, const char *part)
 {
@@ -56,7 +56,7 @@ NodeId builder_parameter(Builder *builder, const char *base, const char *part, S
     return op_parameter(builder->graph, shape, data);
 }
 
-/* ---- layers ------------------------------------------------------------------------------------------ */
+/* ---- layers ---------------------------------------------------------------------------------- */
 
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad)
 {
@@ -108,7 +108,8 @@ NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad
                                     : op_maxpool(builder->graph, x, window, stride, pad);
 }
 
-/* Rows and columns of zeros complete the last window; they lose against, or equal, what is there. */
+/* Rows and columns of zeros complete the last window; they lose against, or equal, what is there.
+ */
 NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride)
 {
     if (builder_is_over(builder))
@@ -136,7 +137,7 @@ NodeId build_global_mean(Builder *builder, NodeId x)
     return builder_is_over(builder) ? NODE_NONE : op_global_mean(builder->graph, x);
 }
 
-/* ---- layers with names ---------------------------------------------------------------------------------- */
+/* ---- layers with names ----------------------------------------------------------------------- */
 
 static bool is_wanted(const Builder *builder, const char *name)
 {

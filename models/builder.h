@@ -1,8 +1,9 @@
-/* models/builder.h - what the families share: layers from a blob, and stopping at the one asked for.
+/* models/builder.h - what the families share: layers from a blob, and stopping at the one asked
+ * for.
  *
  * A family calls these functions in order, as if the whole network were wanted. Once the layer is
- * found, or a tensor is missing, the rest only counts and names layers: every call returns NODE_NONE
- * and appends nothing. So a family reads as maths, without a single test. */
+ * found, or a tensor is missing, the rest only counts and names layers: every call returns
+ * NODE_NONE and appends nothing. So a family reads as maths, without a single test. */
 #ifndef MODELS_BUILDER_H
 #define MODELS_BUILDER_H
 
@@ -19,7 +20,7 @@ typedef struct Builder {
     int                   listed;       // layers listed so far
     NodeId                layer;        // the layer, once found
     char                  layer_name[LAYER_NAME_BYTES];
-    Error                 lack;         // why nothing past here can be built
+    Error                 lack;                      // why nothing past here can be built
     char                  lacking[LAYER_NAME_BYTES]; // the wanted layer, passed after the lack
     char                  list[LAYER_LIST_BYTES];    // "conv1_1, conv1_2, ..." of what can be built
 } Builder;
@@ -35,23 +36,23 @@ NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparatio
 
 /* Convolution `base`.weight, square of this side; adds `base`.bias where the blob has it. */
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad);
-NodeId build_norm(Builder *builder, NodeId x, const char *base);  // batch norm in inference mode
-/* A convolution and the batch norm that follows it. One convolution with folded weights, whether the
- * converter folded them or it is done here, unless the request keeps norms. The bare convolution can
- * be asked for under its own name where the blob has it. */
+NodeId build_norm(Builder *builder, NodeId x, const char *base); // batch norm in inference mode
+/* A convolution and the batch norm that follows it. One convolution with folded weights, whether
+ * the converter folded them or it is done here, unless the request keeps norms. The bare
+ * convolution can be asked for under its own name where the blob has it. */
 NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm, int side,
                        int stride, int pad);
-/* First layers of a residual network: convolution, norm, activation. Layers `conv` (before the norm,
- * where the blob has it) and `norm` (before the activation); tensors have the prefix. */
-NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *conv, const char *norm,
-                  int side, int stride);
+/* First layers of a residual network: convolution, norm, activation. Layers `conv` (before the
+ * norm, where the blob has it) and `norm` (before the activation); tensors have the prefix. */
+NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *conv,
+                  const char *norm, int side, int stride);
 NodeId build_dense(Builder *builder, NodeId x, const char *base); // x [n, c] or [n, c, h, w]
 NodeId build_activation(Builder *builder, NodeId x);              // ReLU, or softplus on request
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad);
 /* The same with the last, incomplete window kept; x is not negative. */
 NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride);
 NodeId build_add(Builder *builder, NodeId a, NodeId b);
-NodeId build_concat(Builder *builder, NodeId a, NodeId b);        // of channels
+NodeId build_concat(Builder *builder, NodeId a, NodeId b); // of channels
 NodeId build_global_mean(Builder *builder, NodeId x);
 
 /* A layer callers may ask for, under either name (alias may be NULL); only `name` is listed. */
@@ -62,9 +63,9 @@ void build_module(Builder *builder, NodeId x, const char *name);
 NodeId build_activated_layer(Builder *builder, NodeId x, const char *name, const char *alias);
 
 NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape);
-bool builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
-bool builder_is_over(Builder *builder);
-bool builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
+bool   builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
+bool   builder_is_over(Builder *builder);
+bool   builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
 
 typedef struct LayerText {
     char text[LAYER_NAME_BYTES];

@@ -1,7 +1,7 @@
 /* models/densenet.c - DenseNet-121: every layer of a block sees all layers before it.
  *
- * A layer is conv2(relu(norm2(conv1(relu(norm1(x)))))) and is concatenated to x; between blocks a 1x1
- * convolution and 2x2 averaging. Layers: conv0, denseblock1 to 4, transition1 to 3, norm5.
+ * A layer is conv2(relu(norm2(conv1(relu(norm1(x)))))) and is concatenated to x; between blocks a
+ * 1x1 convolution and 2x2 averaging. Layers: conv0, denseblock1 to 4, transition1 to 3, norm5.
  * Source: Huang et al., CVPR 2017, table 1; torchvision's densenet.py. */
 #include "builder.h"
 
@@ -18,8 +18,8 @@ static NodeId dense_layer(Builder *builder, NodeId x, const char *base)
 static NodeId transition(Builder *builder, NodeId x, int number)
 {
     LayerText base = layer_text("features.transition%d", number);
-    x = build_activation(builder, build_norm(builder, x, LAYER("%s.norm", base.text)));
-    x = build_conv(builder, x, LAYER("%s.conv", base.text), 1, 1, 0);
+    x              = build_activation(builder, build_norm(builder, x, LAYER("%s.norm", base.text)));
+    x              = build_conv(builder, x, LAYER("%s.conv", base.text), 1, 1, 0);
     if (!builder_is_over(builder))
         x = op_avgpool2(builder->graph, x);
     build_layer(builder, x, LAYER("transition%d", number), base.text);

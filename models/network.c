@@ -78,7 +78,7 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
 {
     if (!check_request(blob, request, error))
         return false;
-    NodeId  pixels  = NODE_NONE, prepared = input_nodes(graph, blob, request, &pixels);
+    NodeId  pixels = NODE_NONE, prepared = input_nodes(graph, blob, request, &pixels);
     Builder builder = {.graph        = graph,
                        .blob         = blob,
                        .request      = request,

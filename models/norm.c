@@ -17,15 +17,16 @@ typedef struct Norm {
 // The four vectors of `base`; a variance is not negative, so its root exists.
 static bool find_norm(Builder *builder, const char *base, int64_t channels, Norm *out)
 {
-    static const char *const parts[4] = {"weight", "bias", "running_mean", "running_var"};
+    static const char *const parts[4]   = {"weight", "bias", "running_mean", "running_var"};
     const real             **vectors[4] = {&out->gamma, &out->beta, &out->mean, &out->variance};
     for (int i = 0; i < 4; i++)
-        if (!blob_find(builder->blob, LAYER("%s.%s", base, parts[i]), shape_1d(channels), vectors[i],
-                       &builder->lack))
+        if (!blob_find(builder->blob, LAYER("%s.%s", base, parts[i]), shape_1d(channels),
+                       vectors[i], &builder->lack))
             return false;
     for (int64_t c = 0; c < channels; c++)
         if (!(out->variance[c] >= 0))
-            return fail(&builder->lack, ERROR_DATA, "%s: '%s.running_var' has the negative variance %g",
+            return fail(&builder->lack, ERROR_DATA,
+                        "%s: '%s.running_var' has the negative variance %g",
                         blob_path(builder->blob), base, (double)out->variance[c]);
     return true;
 }
@@ -47,10 +48,10 @@ NodeId build_norm(Builder *builder, NodeId x, const char *base)
     return op_affine(graph, x, factor, op_sub(graph, beta, op_mul(graph, mean, factor)));
 }
 
-/* ---- folding ---------------------------------------------------------------------------------------- */
+/* ---- folding --------------------------------------------------------------------------------- */
 
-static void fold(const Norm *norm, const real *weight, const real *bias, Shape shape, real *out_weight,
-                 real *out_bias)
+static void fold(const Norm *norm, const real *weight, const real *bias, Shape shape,
+                 real *out_weight, real *out_bias)
 {
     int64_t size = shape_elements(shape) / shape.dim[0];
     for (int64_t k = 0; k < shape.dim[0]; k++) {
@@ -66,9 +67,9 @@ static void fold(const Norm *norm, const real *weight, const real *bias, Shape s
 static bool folded_weights(Builder *builder, const char *conv, const char *norm_name, Shape shape,
                            real **weight, real **bias)
 {
-    WeightBlob *blob    = builder->blob;
-    Error      *lack    = &builder->lack;
-    const real *plain   = NULL, *shift = NULL;
+    WeightBlob *blob  = builder->blob;
+    Error      *lack  = &builder->lack;
+    const real *plain = NULL, *shift = NULL;
     Norm        norm    = {0};
     bool        is_new  = false;
     int64_t     outputs = shape.dim[0];
@@ -102,19 +103,21 @@ NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char 
     build_module(builder, bare, conv);
     if (builder->request->keep_norms || builder_is_over(builder))
         return build_norm(builder, bare, norm);
-    real  *weight  = NULL, *bias = NULL;
-    Shape  in      = graph_shape(builder->graph, x);
-    Shape  shape   = shape_4d(graph_shape(builder->graph, bare).dim[1], in.dim[1], side, side);
+    real *weight = NULL, *bias = NULL;
+    Shape in    = graph_shape(builder->graph, x);
+    Shape shape = shape_4d(graph_shape(builder->graph, bare).dim[1], in.dim[1], side, side);
     if (!folded_weights(builder, conv, norm, shape, &weight, &bias))
         return NODE_NONE;
-    NodeId y = op_conv2d(builder->graph, x, op_parameter(builder->graph, shape, weight), stride, pad);
+    NodeId y =
+        op_conv2d(builder->graph, x, op_parameter(builder->graph, shape, weight), stride, pad);
     return op_bias(builder->graph, y, op_parameter(builder->graph, shape_1d(shape.dim[0]), bias));
 }
 
-NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *conv, const char *norm,
-                  int side, int stride)
+NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *conv,
+                  const char *norm, int side, int stride)
 {
-    LayerText conv_base = layer_text("%s%s", prefix, conv), norm_base = layer_text("%s%s", prefix, norm);
+    LayerText conv_base = layer_text("%s%s", prefix, conv),
+              norm_base = layer_text("%s%s", prefix, norm);
     if (builder_has_norm(builder, norm_base.text))
         build_layer(builder, build_conv(builder, x, conv_base.text, side, stride, side / 2), conv,
                     conv_base.text);

@@ -1,5 +1,5 @@
-/* models/prepare.c - pixels in 0..1 to what the network was trained on, as nodes: an attack needs the
- * gradient with respect to the pixels. */
+/* models/prepare.c - pixels in 0..1 to what the network was trained on, as nodes: an attack needs
+ * the gradient with respect to the pixels. */
 #include "builder.h"
 
 NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation)

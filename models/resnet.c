@@ -1,16 +1,17 @@
 /* models/resnet.c - residual networks: ResNet-18/34/50/101/152 (v1.5) and ResNet-18 for CIFAR.
  *
- * relu(block(x) + shortcut(x)); the shortcut is a 1x1 convolution where the blob has one. Version 1.5:
- * the stride of a bottleneck sits on its 3x3 convolution. Layers: conv1 (before its norm), bn1,
- * layer1 to layer4 (after the last activation), also layer1.0 and so on for single blocks.
- * Source: He et al., CVPR 2016, table 1; torchvision's resnet.py for names and v1.5. */
+ * relu(block(x) + shortcut(x)); the shortcut is a 1x1 convolution where the blob has one.
+ * Version 1.5: the stride of a bottleneck sits on its 3x3 convolution. Layers: conv1 (before its
+ * norm), bn1, layer1 to layer4 (after the last activation), also layer1.0 and so on for single
+ * blocks. Source: He et al., CVPR 2016, table 1; torchvision's resnet.py for names and v1.5. */
 #include "builder.h"
 
 static const struct {
     int depth;
     int blocks[4];
 } depths[] = {
-    {18, {2, 2, 2, 2}}, {34, {3, 4, 6, 3}}, {50, {3, 4, 6, 3}}, {101, {3, 4, 23, 3}}, {152, {3, 8, 36, 3}},
+    {18, {2, 2, 2, 2}},   {34, {3, 4, 6, 3}},   {50, {3, 4, 6, 3}},
+    {101, {3, 4, 23, 3}}, {152, {3, 8, 36, 3}},
 };
 
 static const int *stages(int depth)
@@ -44,8 +45,8 @@ static NodeId bottleneck(Builder *builder, NodeId x, const char *block, int stri
 
 static NodeId residual(Builder *builder, NodeId x, const char *block, int stride, bool is_deep)
 {
-    NodeId y = is_deep ? bottleneck(builder, x, block, stride)
-                       : basic_block(builder, x, block, stride);
+    NodeId y =
+        is_deep ? bottleneck(builder, x, block, stride) : basic_block(builder, x, block, stride);
     if (stride > 1 || builder_has(builder, LAYER("%s.downsample.0", block), "weight"))
         x = build_conv_norm(builder, x, LAYER("%s.downsample.0", block),
                             LAYER("%s.downsample.1", block), 1, stride, 0);

@@ -1,17 +1,18 @@
 /* models/resnet_v2.c - ResNet-50 v2: norms and activations before the convolutions.
  *
- * a = relu(bn1(x)); x + conv3(relu(bn3(conv2(relu(bn2(conv1(a))))))), conv2 with the stride; a stage's
- * first block adds a 1x1 convolution of a instead of x. Layers: conv1, layer1 to layer4 (sums, without
- * an activation), bn2 (the last norm).
- * Source: He et al., ECCV 2016, figure 1b; topology of Gluon's resnet50_v2. */
+ * a = relu(bn1(x)); x + conv3(relu(bn3(conv2(relu(bn2(conv1(a))))))), conv2 with the stride; a
+ * stage's first block adds a 1x1 convolution of a instead of x. Layers: conv1, layer1 to layer4
+ * (sums, without an activation), bn2 (the last norm). Source: He et al., ECCV 2016, figure 1b;
+ * topology of Gluon's resnet50_v2. */
 #include "builder.h"
 
 static NodeId block_build(Builder *builder, NodeId x, const char *block, int stride, bool is_first)
 {
     NodeId a = build_norm(builder, x, LAYER("%s.bn1", block));
     a        = build_activation(builder, a);
-    NodeId y = build_conv_norm(builder, a, LAYER("%s.conv1", block), LAYER("%s.bn2", block), 1, 1, 0);
-    y        = build_activation(builder, y);
+    NodeId y =
+        build_conv_norm(builder, a, LAYER("%s.conv1", block), LAYER("%s.bn2", block), 1, 1, 0);
+    y = build_activation(builder, y);
     y = build_conv_norm(builder, y, LAYER("%s.conv2", block), LAYER("%s.bn3", block), 3, stride, 1);
     y = build_activation(builder, y);
     y = build_conv(builder, y, LAYER("%s.conv3", block), 1, 1, 0);

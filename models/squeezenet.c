@@ -1,14 +1,15 @@
 /* models/squeezenet.c - SqueezeNet 1.0 and 1.1.
  *
- * Fire module: a 1x1 convolution squeezes, a 1x1 and a 3x3 expand its result, both are concatenated.
- * The last 1x1 convolution gives one map per class. Layers: conv1, fire2 to fire9 (after their
- * activations), conv10. Source: Iandola et al., 2016, table 1; torchvision's squeezenet.py. */
+ * Fire module: a 1x1 convolution squeezes, a 1x1 and a 3x3 expand its result, both are
+ * concatenated. The last 1x1 convolution gives one map per class. Layers: conv1, fire2 to fire9
+ * (after their activations), conv10. Source: Iandola et al., 2016, table 1; torchvision's
+ * squeezenet.py. */
 #include "builder.h"
 
 static const struct {
-    int places[8];  // torchvision's index of the fire modules
+    int places[8]; // torchvision's index of the fire modules
     int stem_side;
-    int pooled[2];  // pooling follows fireN
+    int pooled[2]; // pooling follows fireN
 } versions[2] = {
     {{3, 4, 5, 7, 8, 9, 10, 12}, 7, {4, 8}},
     {{3, 4, 6, 7, 9, 10, 11, 12}, 3, {3, 5}},

@@ -1,9 +1,10 @@
 /* models/vgg.c - VGG-11/13/16/19, with and without batch norm.
  *
  * 3x3 convolutions of stride 1, pad 1, each followed by (a norm and) an activation; 2x2 max pooling
- * after each of five stages. Names: convB_I, also torchvision's index. `features.40` of a network with
- * batch norm is the convolution alone, `conv5_3` includes the norm. Heads: three dense layers, or one.
- * Source: Simonyan and Zisserman, ICLR 2015, table 1; torchvision's vgg.py for the indices. */
+ * after each of five stages. Names: convB_I, also torchvision's index. `features.40` of a network
+ * with batch norm is the convolution alone, `conv5_3` includes the norm. Heads: three dense layers,
+ * or one. Source: Simonyan and Zisserman, ICLR 2015, table 1; torchvision's vgg.py for the indices.
+ */
 #include "builder.h"
 
 static const struct {
@@ -28,8 +29,10 @@ static NodeId vgg_head(Builder *builder, NodeId x)
 {
     if (builder_has(builder, "classifier", "weight"))
         return build_dense(builder, x, "classifier");
-    x = build_activated_layer(builder, build_dense(builder, x, "classifier.0"), "fc6", "classifier.0");
-    x = build_activated_layer(builder, build_dense(builder, x, "classifier.3"), "fc7", "classifier.3");
+    x = build_activated_layer(builder, build_dense(builder, x, "classifier.0"), "fc6",
+                              "classifier.0");
+    x = build_activated_layer(builder, build_dense(builder, x, "classifier.3"), "fc7",
+                              "classifier.3");
     x = build_dense(builder, x, "classifier.6");
     build_layer(builder, x, "fc8", "classifier.6");
     return x;

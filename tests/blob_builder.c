@@ -114,7 +114,7 @@ void blob_builder_random(BlobBuilder *builder, const char *name, Shape shape, ui
     free(values);
 }
 
-// ---- the file -------------------------------------------------------------------------------------
+// ---- the file -----------------------------------------------------------------------------------
 
 static void put32(uint8_t *at, uint32_t value)
 {

@@ -92,13 +92,14 @@ static void digest_is_that_of_the_file(void)
 
 static void half_precision_is_widened(void)
 {
-    static const uint16_t half[8] = {0x0000, 0x3c00, 0xc000, 0x3555, 0x7bff, 0x0001, 0x8400, 0x03ff};
-    static const double   want[8] = {0,          1,         -2,        0.333251953125, 65504,
-                                     0x1p-24, -0x1p-14, 1023 * 0x1p-24};
-    Error        error   = {0};
-    WeightBlob  *blob    = NULL;
-    const real  *data    = NULL, *again = NULL;
-    BlobBuilder *builder = blob_builder_new("x", 8, 8);
+    static const uint16_t half[8] = {0x0000, 0x3c00, 0xc000, 0x3555,
+                                     0x7bff, 0x0001, 0x8400, 0x03ff};
+    static const double   want[8] = {0,     1,       -2,       0.333251953125,
+                                     65504, 0x1p-24, -0x1p-14, 1023 * 0x1p-24};
+    Error                 error   = {0};
+    WeightBlob           *blob    = NULL;
+    const real           *data = NULL, *again = NULL;
+    BlobBuilder          *builder = blob_builder_new("x", 8, 8);
     blob_builder_tensor(builder, "half", BLOB_F16, shape_2d(2, 4), half);
     REQUIRE(blob_builder_save(builder, blob_file(), &error));
     REQUIRE(blob_open(blob_file(), &blob, &error));
@@ -131,11 +132,11 @@ static void find_says_what_is_wrong(void)
     blob_builder_free(builder);
 }
 
-/* ---- refused ------------------------------------------------------------------------------------ */
+/* ---- refused --------------------------------------------------------------------------------- */
 
 typedef struct Damage {
-    size_t      at;     // byte that is changed, from the start of the file
-    int         width;  // bytes written, little-endian
+    size_t      at;    // byte that is changed, from the start of the file
+    int         width; // bytes written, little-endian
     uint64_t    value;
     bool        reseal; // make the checksums fit the damage
     const char *message;
@@ -160,7 +161,7 @@ static void check_damage(const Damage *damage)
     blob_builder_free(builder);
 }
 
-#define ENTRY_FIELD(entry, field) (HEADER + (entry) * ENTRY + (field))
+#define ENTRY_FIELD(entry, field) (HEADER + (entry)*ENTRY + (field))
 #define DAMAGES(name, ...)                                                                         \
     static void name(void)                                                                         \
     {                                                                                              \
@@ -169,19 +170,15 @@ static void check_damage(const Damage *damage)
             check_damage(list + i);                                                                \
     }
 
-DAMAGES(refuses_a_broken_header,
-        {0, 1, 'X', true, "is not a weight blob"},
+DAMAGES(refuses_a_broken_header, {0, 1, 'X', true, "is not a weight blob"},
         {12, 4, 0x04030201, true, "byte-order word is 04030201"},
         {8, 4, 2, true, "blob version is 2"},
         {60, 4, 0, false, "header does not match its checksum"},
         {41, 1, 1, false, "header does not match its checksum"},
         {16, 8, 1 << 20, true, "its header says 1048576"},
-        {48, 4, 1, true, "reserved header words"},
-        {40, 4, 0, true, "has 0 tensors"},
-        {40, 4, 4097, true, "has 4097 tensors"},
-        {24, 8, 128, true, "index offset is 128"},
-        {32, 8, 64, true, "data offset is 64"},
-        {40, 4, 3, true, "data offset is 832"})
+        {48, 4, 1, true, "reserved header words"}, {40, 4, 0, true, "has 0 tensors"},
+        {40, 4, 4097, true, "has 4097 tensors"}, {24, 8, 128, true, "index offset is 128"},
+        {32, 8, 64, true, "data offset is 64"}, {40, 4, 3, true, "data offset is 832"})
 
 DAMAGES(refuses_a_broken_index,
         {ENTRY_FIELD(1, 0), 1, 'B', false, "index does not match its checksum"},
@@ -251,7 +248,7 @@ static void refuses_broken_data(void)
     BlobBuilder *builder = small_builder();
     size_t       size    = 0;
     uint8_t     *bytes   = blob_builder_bytes(builder, &size);
-    size_t       bias    = 0, kernel = 0;
+    size_t       bias = 0, kernel = 0;
     memcpy(&bias, bytes + ENTRY_FIELD(1, 168), 8);
     memcpy(&kernel, bytes + ENTRY_FIELD(2, 168), 8);
     blob_builder_free(builder);
@@ -268,9 +265,9 @@ static void refuses_broken_data(void)
 static void refuses_half_infinities(void)
 {
     static const uint16_t half[2] = {0x3c00, 0xfc00};
-    Error        error   = {0};
-    WeightBlob  *blob    = NULL;
-    BlobBuilder *builder = blob_builder_new("x", 8, 8);
+    Error                 error   = {0};
+    WeightBlob           *blob    = NULL;
+    BlobBuilder          *builder = blob_builder_new("x", 8, 8);
     blob_builder_tensor(builder, "half", BLOB_F16, shape_1d(2), half);
     REQUIRE(blob_builder_save(builder, blob_file(), &error));
     CHECK(!blob_open(blob_file(), &blob, &error));
@@ -316,7 +313,7 @@ static void refuses_what_follows_the_last_tensor(void)
     WeightBlob  *blob    = NULL;
     BlobBuilder *builder = small_builder();
     size_t       size    = 0;
-    uint8_t     *bytes   = blob_builder_bytes(builder, &size), longer[4096] = {0};
+    uint8_t     *bytes = blob_builder_bytes(builder, &size), longer[4096] = {0};
     memcpy(longer, bytes, size);
     uint64_t total = size + 64;
     memcpy(longer + 16, &total, 8);
@@ -354,8 +351,32 @@ static void refuses_a_broken_about(void)
     check_about("resize_short", "-1", "resize_short=-1");
     check_about("note", "one\nno pair\nx=1", "not key=value");
     check_about("note", "one\n=2", "not key=value");
-    check_about("note", "one\nnote=2", "has a key twice");
+    check_about("note", "one\nnote=2", "has the key 'note' twice");
     check_about("note", "\x1b[31m", "holds byte 0x1b");
+}
+
+// Every key a network needs, spoiled by its first letter.
+static void refuses_an_about_without_a_key(void)
+{
+    static const char *const keys[] = {"architecture", "width", "height", "scale",
+                                       "mean",         "std",   "resize_short"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        Error        error   = {0};
+        WeightBlob  *blob    = NULL;
+        BlobBuilder *builder = small_builder();
+        size_t       size    = 0;
+        uint8_t     *bytes   = blob_builder_bytes(builder, &size);
+        char         line[32], want[48];
+        snprintf(line, sizeof line, "%s=", keys[i]);
+        snprintf(want, sizeof want, "'about' has no %s", keys[i]);
+        uint8_t *found = memmem(bytes, size, line, strlen(line));
+        REQUIRE(found != NULL);
+        *found = '_';
+        blob_reseal(bytes, size);
+        CHECK(!open_bytes(bytes, size, &blob, &error));
+        CHECK(strstr(error.message, want));
+        blob_builder_free(builder);
+    }
 }
 
 static void refuses_a_blob_without_about(void)
@@ -387,8 +408,8 @@ static void refuses_what_is_not_there(void)
 static void survives_failing_allocations(void)
 {
     static const uint16_t half[1] = {0x3c00};
-    Error        error   = {0};
-    BlobBuilder *builder = small_builder();
+    Error                 error   = {0};
+    BlobBuilder          *builder = small_builder();
     blob_builder_tensor(builder, "half", BLOB_F16, shape_1d(1), half);
     REQUIRE(blob_builder_save(builder, blob_file(), &error));
     int64_t before = memory_live_blocks();
@@ -426,6 +447,7 @@ SUITE(blob)
     RUN(refuses_every_flipped_byte);
     RUN(refuses_what_follows_the_last_tensor);
     RUN(refuses_a_broken_about);
+    RUN(refuses_an_about_without_a_key);
     RUN(refuses_a_blob_without_about);
     RUN(refuses_what_is_not_there);
     RUN(survives_failing_allocations);

@@ -38,7 +38,7 @@ static WeightBlob *converted(const char *relative)
     return blob;
 }
 
-/* ---- real networks -------------------------------------------------------------------------------- */
+/* ---- real networks --------------------------------------------------------------------------- */
 
 static float *read_array(const char *name, int64_t elements)
 {
@@ -95,7 +95,7 @@ static bool read_labels(int *labels, int first)
         return false;
     const char *text = strchr((const char *)file.data, '[');
     for (int i = 0; text && i < first + CIFAR_IMAGES; i++) {
-        char *end = NULL;
+        char *end   = NULL;
         long  label = strtol(text + 1, &end, 10);
         if (i >= first)
             labels[i - first] = (int)label;
@@ -201,7 +201,7 @@ static void partial_resnet50_v2_ends_where_its_weights_do(void)
     check_trunk("weights/resnet50v2_imagenet_stage1-3", "layer3", 1024, 14, NULL);
 }
 
-/* ---- names and requests ----------------------------------------------------------------------------- */
+/* ---- names and requests ---------------------------------------------------------------------- */
 
 static void put_conv(BlobBuilder *builder, const char *base, int64_t outputs, int64_t inputs)
 {
@@ -216,8 +216,8 @@ static void put_conv(BlobBuilder *builder, const char *base, int64_t outputs, in
 static WeightBlob *small_vgg(void)
 {
     static const char *const bases[] = {"features.0", "features.3", "features.6", "features.8"};
-    WeightBlob  *blob    = NULL;
-    BlobBuilder *builder = blob_builder_new("vgg11", 16, 16);
+    WeightBlob              *blob    = NULL;
+    BlobBuilder             *builder = blob_builder_new("vgg11", 16, 16);
     blob_builder_about(builder, "scale", "2");
     blob_builder_about(builder, "mean", "0.25,0.5,1");
     blob_builder_about(builder, "std", "0.5,1,2");
@@ -264,7 +264,7 @@ static void small_pixels(real *pixels)
 static void requests_agree_with_each_other(void)
 {
     WeightBlob *blob = small_vgg();
-    real pixels[SMALL_PIXELS], raw[SMALL_PIXELS], maps[SMALL_MAPS], other[SMALL_MAPS];
+    real        pixels[SMALL_PIXELS], raw[SMALL_PIXELS], maps[SMALL_MAPS], other[SMALL_MAPS];
     small_pixels(pixels);
     run_layer(blob, (NetworkRequest){.layer = "conv3_2", .unit = -1}, pixels, maps);
 
@@ -283,7 +283,8 @@ static void requests_agree_with_each_other(void)
     const double mean[3] = {0.25, 0.5, 1}, std[3] = {0.5, 1, 2};
     for (int i = 0; i < SMALL_PIXELS; i++)
         raw[i] = (real)(((double)pixels[i] * 2 - mean[i / 256 % 3]) / std[i / 256 % 3]);
-    run_layer(blob, (NetworkRequest){.layer = "conv3_2", .unit = -1, .raw_input = true}, raw, other);
+    run_layer(blob, (NetworkRequest){.layer = "conv3_2", .unit = -1, .raw_input = true}, raw,
+              other);
     for (int i = 0; i < SMALL_MAPS; i++)
         CHECK_CLOSE((double)other[i], (double)maps[i], 1e-5);
 
@@ -356,8 +357,8 @@ static void wrong_tensors_are_refused(void)
         blob_builder_constant(builder, cases[i].name, cases[i].shape, 1);
         REQUIRE(blob_builder_save(builder, blob_file(), NULL));
         REQUIRE(blob_open(blob_file(), &blob, NULL));
-        check_refused(blob, (NetworkRequest){.batch = 1, .unit = -1, .layer = "conv1_1"}, ERROR_DATA,
-                      cases[i].message);
+        check_refused(blob, (NetworkRequest){.batch = 1, .unit = -1, .layer = "conv1_1"},
+                      ERROR_DATA, cases[i].message);
         CHECK(network_layer_name(blob, 0) == NULL);
         blob_close(blob);
         blob_builder_free(builder);

@@ -1,8 +1,8 @@
 /* tests/test_parity.c - networks against PyTorch, with weights both sides draw from one generator.
  *
- * tests/parity/golden/ holds what tests/parity/parity.py wrote: the tensors to draw, and logits, input
- * gradients and Hessian-vector products in float64. NEMESIS_PARITY names another folder of such files,
- * for full-size networks. Convolutions are direct; Winograd has its own bound. */
+ * tests/parity/golden/ holds what tests/parity/parity.py wrote: the tensors to draw, and logits,
+ * input gradients and Hessian-vector products in float64. NEMESIS_PARITY names another folder of
+ * such files, for full-size networks. Convolutions are direct; Winograd has its own bound. */
 #include "test.h"
 
 #include "blob_builder.h"
@@ -28,22 +28,22 @@ typedef struct Samples {
 typedef struct Reference {
     char         name[64];
     BlobBuilder *builder;
-    bool         is_smooth;     // softplus instead of ReLU
+    bool         is_smooth; // softplus instead of ReLU
     bool         has_norms;
     int64_t      side, label;
     int          logit_count;
     double       logits[MOST_LOGITS];
-    double       logits_error;  // of float32 PyTorch, relative to the largest logit
+    double       logits_error; // of float32 PyTorch, relative to the largest logit
     Samples      gradient, hessian;
 } Reference;
 
-/* ---- reference files ---------------------------------------------------------------------------------- */
+/* ---- reference files ------------------------------------------------------------------------- */
 
 static bool read_tensor(Reference *reference, char *text)
 {
-    char  *name = strtok(text, " ");
-    float  centre = strtof(strtok(NULL, " "), NULL), spread = strtof(strtok(NULL, " "), NULL);
-    Shape  shape  = {0};
+    char *name   = strtok(text, " ");
+    float centre = strtof(strtok(NULL, " "), NULL), spread = strtof(strtok(NULL, " "), NULL);
+    Shape shape = {0};
     for (char *word; (word = strtok(NULL, " ")) && shape.rank < 4; shape.rank++)
         shape.dim[shape.rank] = strtoll(word, NULL, 10);
     blob_builder_random(reference->builder, name, shape, SEED, centre, spread);
@@ -122,7 +122,7 @@ static bool read_reference(const char *path, Reference *reference)
     return CHECK(ok && reference->builder && reference->gradient.count > 0);
 }
 
-/* ---- our side --------------------------------------------------------------------------------------------- */
+/* ---- our side -------------------------------------------------------------------------------- */
 
 typedef struct Answer {
     Graph *graph;
@@ -201,8 +201,8 @@ static void compare(const Reference *reference, const Answer *found, const char 
 {
     bool   is_double = sizeof(real) == sizeof(double);
     double logits    = logits_error(reference, plan_output(found->plan, found->outputs[0]));
-    double gradient  = samples_error(&reference->gradient,
-                                     plan_output(found->plan, found->outputs[1]));
+    double gradient =
+        samples_error(&reference->gradient, plan_output(found->plan, found->outputs[1]));
     printf("  %-15s%-9s%-8s logits %.2g (PyTorch %.2g)  gradient %.2g (%.2g)", reference->name,
            reference->is_smooth ? "softplus" : "relu", variant, logits, reference->logits_error,
            gradient, reference->gradient.torch_error);
