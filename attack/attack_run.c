@@ -242,24 +242,6 @@ static bool attack_once(AttackRun *run, UnitCase *unit_case, UnitAttack *attack,
     return done;
 }
 
-static UnitMasks case_masks(const AttackRun *run, const UnitCase *unit_case)
-{
-    const ProbeSet *probe = run->job->clean.probe;
-    UnitMasks       masks = {.map_count = (int64_t)run->map_size};
-    if (run->job->masks == MASKS_ACTIVATIONS) {
-        masks.source_maps = unit_case->source_maps;
-        masks.target_maps = unit_case->target_maps;
-        masks.mask_count  = masks.map_count;
-        return masks;
-    }
-    masks.label_planes = run->job->clean.label_planes;
-    masks.resampler    = run->resampler;
-    masks.source_label = unit_case->record->label;
-    masks.target_label = unit_case->target;
-    masks.mask_count   = probe->map_height * probe->map_width;
-    return masks;
-}
-
 // Every eps of one unit, after its control rows.
 static bool attack_unit(AttackRun *run, UnitCase *unit_case, const ChangeRow *controls,
                         Error *error)
@@ -267,7 +249,7 @@ static bool attack_unit(AttackRun *run, UnitCase *unit_case, const ChangeRow *co
     const AttackJob *job       = run->job;
     int64_t          unit      = unit_case->record->unit;
     bool             coupled   = job->clean.settings->mode == COMPAT_CORRUPT23;
-    UnitMasks        masks     = case_masks(run, unit_case);
+    UnitMasks        masks     = unit_case_masks(unit_case, job, run->resampler);
     UnitObjective    objective = {0};
     UnitAttack      *attack    = NULL;
     bool             done      = add_rows(run, controls, error);

@@ -135,6 +135,25 @@ bool unit_cases_find_masks(UnitCase *cases, int64_t count, const AttackJob *job,
     return done;
 }
 
+UnitMasks unit_case_masks(const UnitCase *unit_case, const AttackJob *job,
+                          const Resampler *resampler)
+{
+    const ProbeSet *probe = job->clean.probe;
+    UnitMasks       masks = {.map_count = job->clean.layer.height * job->clean.layer.width};
+    if (job->masks == MASKS_ACTIVATIONS) {
+        masks.source_maps = unit_case->source_maps;
+        masks.target_maps = unit_case->target_maps;
+        masks.mask_count  = masks.map_count;
+        return masks;
+    }
+    masks.label_planes = job->clean.label_planes;
+    masks.resampler    = resampler;
+    masks.source_label = unit_case->record->label;
+    masks.target_label = unit_case->target;
+    masks.mask_count   = probe->map_height * probe->map_width;
+    return masks;
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static bool dissect_case(const UnitCase *unit_case, const CleanRun *clean,

@@ -26,6 +26,11 @@ void unit_case_close(UnitCase *unit_case); // accepts a zeroed object
 /* Masks of some cases from one pass over the layer, and with them the poisoned images (9.6). */
 bool unit_cases_find_masks(UnitCase *cases, int64_t count, const AttackJob *job, Error *error);
 
+/* What the unit's objective is made of. The resampler is that of the layer; masks from activations do
+ * without it. */
+UnitMasks unit_case_masks(const UnitCase *unit_case, const AttackJob *job,
+                          const Resampler *resampler);
+
 /* Dissects the unit on the clean maps and compares with the record. Errors: ERROR_DATA where concept
  * or threshold differ: then the record is of other weights or images. */
 bool unit_case_check(UnitCase *unit_case, const CleanRun *clean, Error *error);

@@ -72,6 +72,7 @@ typedef struct Settings {
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
+    const char *at;                   // row,column of a map
     double      fail_over;            // percent; negative: not asked for
 
     const char *const *inputs;        // positional arguments
@@ -85,6 +86,9 @@ typedef struct Settings {
 #define STORE_CHOICES   "jpeg75|png8|float"
 #define READOUT_CHOICES "auto|pre|post"
 #define CONV_CHOICES    "auto|direct|winograd"
+#define METHOD_CHOICES  "pgd|fgsm"
+#define LOSS_CHOICES    "mean|soft-iou"
+#define MASKS_CHOICES   "labels|activations"
 
 typedef struct Option {
     const char  *name;     // without dashes

@@ -3,10 +3,6 @@
 #include "corruption.h"
 #include "units.h"
 
-#define METHOD_CHOICES "pgd|fgsm"
-#define LOSS_CHOICES   "mean|soft-iou"
-#define MASKS_CHOICES  "labels|activations"
-
 static void identify(const Settings *settings, Identity *identity)
 {
     identity_text(identity, "units", settings->units);
@@ -16,24 +12,6 @@ static void identify(const Settings *settings, Identity *identity)
     identity_text(identity, "method", choice_text(METHOD_CHOICES, settings->method));
     identity_text(identity, "loss", choice_text(LOSS_CHOICES, settings->loss));
     identity_text(identity, "masks", choice_text(MASKS_CHOICES, settings->masks));
-}
-
-// The layer fed with pixels as they are, for masks as the published code cut them.
-static bool open_unprepared(const Experiment *experiment, LayerRunner *runner,
-                            ActivationSource *source, Error *error)
-{
-    NetworkRequest request = {.batch     = experiment->source.batch,
-                              .layer     = experiment->request.layer,
-                              .post_relu = experiment->post_relu,
-                              .unit      = -1,
-                              .raw_input = true,
-                              .width     = experiment->source.image_width,
-                              .height    = experiment->source.image_height,
-                              .conv      = experiment->request.conv};
-    if (!layer_runner_open(runner, experiment->blob, &request, error))
-        return false;
-    *source = layer_source(runner);
-    return true;
 }
 
 static bool select_units(const Corruption *corruption, int64_t **units, int64_t *count,
@@ -77,7 +55,7 @@ static bool attack(Corruption *corruption, Error *error)
                target_parse(settings->target, &experiment->probe, &job.target, error)) &&
               select_units(corruption, &units, &job.unit_count, error);
     if (ok && job.masks == MASKS_ACTIVATIONS && experiment->request.mode == COMPAT_CORRUPT23)
-        ok = open_unprepared(experiment, &raw, &job.unprepared, error);
+        ok = experiment_open_unprepared(experiment, &raw, &job.unprepared, error);
     job.units = units;
     ok        = ok && attack_run(&job, &corruption->changes, error);
     progress_end(&corruption->experiment.progress);

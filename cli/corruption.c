@@ -1,67 +1,9 @@
 /* cli/corruption.c - see corruption.h. */
 #include "corruption.h"
 #include "../engine/file.h"
+#include "run_request.h"
 
 #include <string.h>
-
-// A text the baseline's run.json must have.
-static bool need(const Corruption *corruption, const char *path, const char **out, Error *error)
-{
-    *out = json_member_text(&corruption->baseline, path);
-    return *out || fail(error, ERROR_DATA, "%s/run.json: has no text '%s'",
-                        corruption->settings->baseline, path);
-}
-
-// The request that made the baseline; what the command line says must agree with it.
-static bool baseline_request(const Corruption *corruption, ExperimentRequest *out, Error *error)
-{
-    const Settings *settings = corruption->settings;
-    const char     *verb, *mode, *readout, *conv, *limit;
-    uint64_t        limit_value;
-    *out = (ExperimentRequest){.batch = settings->batch};
-    if (!need(corruption, "verb", &verb, error) ||
-        !need(corruption, "weights.path", &out->model, error) ||
-        !need(corruption, "data.path", &out->data, error) ||
-        !need(corruption, "settings.layer", &out->layer, error) ||
-        !need(corruption, "settings.compat", &mode, error) ||
-        !need(corruption, "settings.readout", &readout, error) ||
-        !need(corruption, "settings.conv", &conv, error) ||
-        !need(corruption, "settings.categories", &out->categories, error) ||
-        !need(corruption, "settings.limit", &limit, error))
-        return false;
-    int conv_index    = choice_index(CONV_CHOICES, conv, strlen(conv));
-    int readout_index = choice_index(READOUT_CHOICES, readout, strlen(readout));
-    if (strcmp(verb, "dissect") != 0)
-        return fail(error, ERROR_USAGE, "%s: is a run of '%s', expected one of 'dissect'",
-                    settings->baseline, verb);
-    if (!compat_mode_named(mode, &out->mode) || conv_index < 0 || readout_index < 0 ||
-        !whole_parse(limit, &limit_value) || limit_value > LIMIT_CSV_ROWS)
-        return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value",
-                    settings->baseline);
-    if (settings->compat >= 0 && settings->compat != (int)out->mode)
-        return fail(error, ERROR_USAGE, "--compat %s: the baseline was made with %s",
-                    choice_text(COMPAT_CHOICES, settings->compat), mode);
-    if (settings->limit && (uint64_t)settings->limit != limit_value)
-        return fail(error, ERROR_USAGE, "--limit %lld: the baseline was made with %s",
-                    (long long)settings->limit, limit);
-    if (strcmp(out->categories, "(none)") == 0)
-        out->categories = NULL;
-    out->conv    = (ConvMethod)conv_index;
-    out->readout = readout_index;
-    out->limit   = (int64_t)limit_value;
-    return true;
-}
-
-static bool same_digest(const Corruption *corruption, const char *path, const char *of,
-                        const char *found, Error *error)
-{
-    const char *wanted;
-    if (!need(corruption, path, &wanted, error))
-        return false;
-    return strcmp(found, wanted) == 0 ||
-           fail(error, ERROR_DATA, "%s: SHA-256 is %.12s..., the baseline was made with %.12s...",
-                of, found, wanted);
-}
 
 static void choose_arms(Corruption *corruption)
 {
@@ -87,12 +29,10 @@ bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings
     ExperimentRequest request;
     *out = (Corruption){.verb = verb, .settings = settings};
     if (!run_folder_read(settings->baseline, &out->baseline, error) ||
-        !baseline_request(out, &request, error) || !run_folder_claim(&out->folder, settings, error) ||
+        !run_request(&out->baseline, settings->baseline, settings, &request, error) ||
+        !run_folder_claim(&out->folder, settings, error) ||
         !experiment_open(&out->experiment, &request, settings, verb->name, error) ||
-        !same_digest(out, "weights.sha256", request.model, blob_sha256(out->experiment.blob),
-                     error) ||
-        !same_digest(out, "data.index_sha256", request.data, out->experiment.probe.index_sha256,
-                     error))
+        !run_same_inputs(&out->baseline, settings->baseline, &out->experiment, error))
         return false;
     experiment_identify(&out->experiment, verb->name, &out->identity);
     identity_whole(&out->identity, "seed", settings->seed);

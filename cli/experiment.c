@@ -99,6 +99,23 @@ bool experiment_load(Experiment *experiment, Error *error)
     return true;
 }
 
+bool experiment_open_unprepared(const Experiment *experiment, LayerRunner *runner,
+                                ActivationSource *source, Error *error)
+{
+    NetworkRequest request = {.batch     = experiment->source.batch,
+                              .layer     = experiment->request.layer,
+                              .post_relu = experiment->post_relu,
+                              .unit      = -1,
+                              .raw_input = true,
+                              .width     = experiment->source.image_width,
+                              .height    = experiment->source.image_height,
+                              .conv      = experiment->request.conv};
+    if (!layer_runner_open(runner, experiment->blob, &request, error))
+        return false;
+    *source = layer_source(runner);
+    return true;
+}
+
 void experiment_close(Experiment *experiment)
 {
     layer_runner_close(&experiment->runner);

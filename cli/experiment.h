@@ -40,6 +40,9 @@ ActivationSource layer_source(LayerRunner *runner);
 bool experiment_open(Experiment *out, const ExperimentRequest *request, const Settings *settings,
                      const char *what, Error *error);
 bool experiment_load(Experiment *experiment, Error *error);
+/* The layer fed with pixels as they are, for masks as the published code cut them. */
+bool experiment_open_unprepared(const Experiment *experiment, LayerRunner *runner,
+                                ActivationSource *source, Error *error);
 void experiment_close(Experiment *experiment); // accepts a zeroed object
 
 /* The settings that decide the results of every verb. */

@@ -69,7 +69,4 @@ const JsonNode *json_member(const Json *json, const JsonNode *object, const char
 /* The text of a member, or NULL if there is none or it is no text. */
 const char *json_member_text(const Json *json, const char *path);
 
-/* Length 1..4 of the UTF-8 sequence at `text` (size bytes left), 0 if it is not one. */
-int utf8_length(const unsigned char *text, size_t size);
-
 #endif

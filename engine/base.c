@@ -119,6 +119,25 @@ char *memory_text(const char *text, Error *error)
     return copy;
 }
 
+/* ---- text ------------------------------------------------------------------------------------ */
+
+int utf8_length(const unsigned char *text, size_t size)
+{
+    if (size == 0)
+        return 0;
+    unsigned c = text[0];
+    int      n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+    if (n == 0 || (size_t)n > size)
+        return 0;
+    for (int i = 1; i < n; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && text[1] < 0xa0) || (c == 0xed && text[1] > 0x9f) || // overlong, surrogates
+        (c == 0xf0 && text[1] < 0x90) || (c == 0xf4 && text[1] > 0x8f))   // overlong, > U+10FFFF
+        return 0;
+    return n;
+}
+
 /* ---- random numbers -------------------------------------------------------------------------- */
 
 RandomBlock random_block(uint64_t key, uint64_t counter_high, uint64_t counter_low)

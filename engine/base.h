@@ -84,6 +84,11 @@ char *memory_text(const char *text, Error *error);
 void    memory_fail_at(int64_t call, bool from_then_on);
 int64_t memory_live_blocks(void);
 
+/* ---- text ---------------------------------------------------------------------------------------- */
+
+/* Length 1..4 of the UTF-8 sequence at `text` (size bytes left), 0 if it is not one. */
+int utf8_length(const unsigned char *text, size_t size);
+
 /* ---- random numbers: counter based, so a draw depends on nothing but its address -------------- */
 
 /* Philox 4x32-10. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
