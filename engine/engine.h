@@ -62,6 +62,15 @@ int32_t graph_node_count(const Graph *graph);
  * the scalar does not depend on wrt[i]). `scalar` must have one element. */
 void graph_gradient(Graph *graph, NodeId scalar, const NodeId *wrt, int count, NodeId *gradients);
 
+/* Along one axis, element i of a layer can only depend on pixels offset + step * i to that + size - 1. */
+typedef struct Field {
+    int64_t offset, size, step;
+} Field;
+
+/* The receptive field of a [n,c,h,w] node in an input, rows in field[0] and columns in field[1]; false
+ * where an op on the way mixes places (a dense layer, a mean). */
+bool graph_field(const Graph *graph, NodeId input, NodeId output, Field field[2]);
+
 /* ---- leaves ----------------------------------------------------------------------------------- */
 
 NodeId op_input(Graph *graph, Shape shape, const char *name);   // filled before each run

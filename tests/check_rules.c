@@ -143,8 +143,63 @@ static void linear_maps_and_their_gradients(void)
     memory_free(weights);
 }
 
+/* ---- receptive fields: VGG16's published table, and what a gradient really reaches -------------------------- */
+
+static void fields_of_vgg16(void)
+{
+    static const int convs[5] = {2, 2, 3, 3, 3};
+    static const Field wanted[5] = {{-2, 5, 1}, {-6, 14, 2}, {-18, 40, 4}, {-42, 92, 8}, {-90, 196, 16}};
+    Graph *g = NULL;
+    REQUIRE(graph_create(&g, NULL));
+    NodeId image = op_input(g, shape_4d(1, 1, 224, 224), "image"), x = image;
+    for (int stage = 0; stage < 5; stage++) {
+        for (int i = 0; i < convs[stage]; i++)
+            x = op_relu(g, op_conv2d(g, x, op_constant(g, shape_4d(1, 1, 3, 3), 1), 1, 1));
+        Field field[2];
+        REQUIRE(graph_field(g, image, x, field));
+        for (int axis = 0; axis < 2; axis++)
+            CHECK(field[axis].offset == wanted[stage].offset && field[axis].size == wanted[stage].size &&
+                  field[axis].step == wanted[stage].step);
+        x = op_maxpool(g, x, 2, 2, 0);
+    }
+    Field field[2];
+    CHECK(!graph_field(g, image, op_dot(g, x, x), field)); // a sum sees everything
+    graph_destroy(g);
+}
+
+static void gradients_stay_inside_the_field(void)
+{
+    Graph *g    = NULL;
+    Plan  *plan = NULL;
+    NodeId back = NODE_NONE;
+    REQUIRE(graph_create(&g, NULL));
+    NodeId image = op_input(g, shape_4d(1, 1, 40, 44), "image");
+    NodeId ones  = op_constant(g, shape_4d(1, 1, 7, 7), 1), small = op_constant(g, shape_4d(1, 1, 3, 3), 1);
+    NodeId x     = op_conv2d(g, image, ones, 2, 3);
+    NodeId layer = op_add(g, op_conv2d(g, x, small, 1, 1), x); // two paths: the wider field counts
+    layer        = op_softplus(g, layer, 1);
+    Field field[2];
+    REQUIRE(graph_field(g, image, layer, field));
+    int64_t i = 9, j = 10, width = graph_shape(g, layer).dim[3];
+    NodeId  pick = op_pick(g, layer, i * width + j);
+    graph_gradient(g, pick, &image, 1, &back);
+    PlanOptions direct = {.conv = CONV_DIRECT};
+    REQUIRE(plan_create(&plan, g, &back, 1, &direct, NULL));
+    plan_run(plan);
+    for (int64_t y = 0; y < 40; y++)
+        for (int64_t z = 0; z < 44; z++) {
+            int64_t top = field[0].offset + field[0].step * i, left = field[1].offset + field[1].step * j;
+            bool    inside = y >= top && y < top + field[0].size && z >= left && z < left + field[1].size;
+            CHECK((plan_output(plan, back)[y * 44 + z] != 0) == inside);
+        }
+    plan_destroy(plan);
+    graph_destroy(g);
+}
+
 SUITE(rules)
 {
+    RUN(fields_of_vgg16);
+    RUN(gradients_stay_inside_the_field);
     RUN(gradients_of_gradients_of_gradients_exist);
     RUN(linear_maps_and_their_gradients);
 }
