@@ -1,7 +1,7 @@
 #!/bin/sh
-# Floors only look down: engine/base.h < image, engine < models < nem, attribution < attack, training < cli.
+# Floors only look down: engine/base.h < image, engine < mini, models < nem, attribution < attack, training < cli.
 awk '
-    BEGIN { f["engine"]=1; f["image"]=1; f["models"]=2; f["nem"]=3; f["attribution"]=3
+    BEGIN { f["engine"]=1; f["image"]=1; f["models"]=2; f["mini"]=2; f["nem"]=3; f["attribution"]=3
             f["attack"]=4; f["training"]=4; f["cli"]=5 }
     /^#include "/ {
         split(FILENAME, a, "/"); folder = a[1]
@@ -16,5 +16,5 @@ awk '
             print FILENAME ":" FNR ": " folder " must not include " target; bad = 1
         }
     }
-    END { exit bad }' $(ls engine/*.[ch] image/*.[ch] models/*.[ch] nem/*.[ch] attack/*.[ch] \
+    END { exit bad }' $(ls engine/*.[ch] image/*.[ch] mini/*.[ch] models/*.[ch] nem/*.[ch] attack/*.[ch] \
         attribution/*.[ch] training/*.[ch] cli/*.[ch] 2>/dev/null)
