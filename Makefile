@@ -5,7 +5,7 @@
 config ?= release
 CC     ?= cc
 BUILD  := build/$(config)
-FLOORS := engine image models nem attack attribution training
+FLOORS := engine image mini models nem attack attribution training
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
