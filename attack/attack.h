@@ -48,7 +48,7 @@ typedef enum StoreArm { STORE_FLOAT, STORE_PNG8, STORE_JPEG75 } StoreArm;
 enum { STORE_ARMS = 3 };
 
 bool        store_arm_parse(const char *name, StoreArm *out, Error *error); // ERROR_USAGE
-const char *store_arm_name(StoreArm arm); // "float", "png8", "jpeg75"
+const char *store_arm_name(StoreArm arm);       // "float", "png8", "jpeg75"
 StoreArm    store_arm_default(CompatMode mode); // jpeg75 for corrupt23, else float
 
 /* Replaces planes in 0..1 by what a reader of the stored file sees. `keep` names a file to publish
@@ -100,19 +100,19 @@ bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective, const vola
 
 /* One unit under one setting: a row of changes.csv. */
 typedef struct ChangeRow {
-    char     method[16];    // "gaussian", "uniform", "bernoulli", "pgd", "fgsm"
-    double   strength;      // std or eps; 0: control, no perturbation but the same storage
+    char     method[16]; // "gaussian", "uniform", "bernoulli", "pgd", "fgsm"
+    double   strength;   // std or eps; 0: control, no perturbation but the same storage
     StoreArm store;
-    int64_t  unit;          // from 0
-    Concept  clean, now;    // before and after
+    int64_t  unit;            // from 0
+    Concept  clean, now;      // before and after
     double   clean_label_iou; // of the clean concept, afterwards
     int32_t  target;          // label, 0: untargeted
     double   target_iou;      // of the target, afterwards
     int64_t  poisoned;        // images; 0 also marks a unit that cannot be attacked (no concept)
     double   fraction;        // poisoned / all images
     double   linf_before, linf_after; // largest distance to the clean images, around storage
-    bool     changed;         // now.label != clean.label
-    bool     hit;             // targeted: now.label == target, of an attacked unit
+    bool     changed;                 // now.label != clean.label
+    bool     hit;                     // targeted: now.label == target, of an attacked unit
 } ChangeRow;
 
 typedef struct Changes {
@@ -204,7 +204,7 @@ typedef struct TargetChoice {
 /* "random" or "CATEGORY:NAME". Errors: ERROR_USAGE (no such category or label). */
 bool target_parse(const char *text, const ProbeSet *probe, TargetChoice *out, Error *error);
 
-/* Builds pixels -> maps of one unit, [n, 1, h, w], on an empty graph; pixels: [n, 3, height, width]. */
+/* Builds pixels [n, 3, height, width] -> maps of one unit [n, 1, h, w] on an empty graph. */
 typedef struct UnitBuilder {
     bool (*build)(void *self, Graph *graph, Shape pixels, int64_t unit, Network *out, Error *error);
     void *self;
@@ -220,28 +220,28 @@ typedef struct BlobLayer {
 UnitBuilder unit_builder(BlobLayer *layer);
 
 typedef struct AttackJob {
-    CleanRun        clean;
-    UnitBuilder     builder;
+    CleanRun    clean;
+    UnitBuilder builder;
     /* The whole layer fed with pixels as they are, without the blob's preparation: what the
      * published code cut masks from (Q5). Only MASKS_ACTIVATIONS in corrupt23 uses it. */
     ActivationSource unprepared;
-    const int64_t  *units;
-    int64_t         unit_count;
-    const double   *eps; // each > 0
-    int             eps_count;
-    PgdMethod       method;
-    int             steps;
-    AttackLoss      loss;
-    AttackMasks     masks;
-    TargetChoice    target;
-    const StoreArm *arms;
-    int             arm_count;
-    uint64_t        seed;        // of random targets
-    int64_t         batch;       // images per PGD run; 0: the layer's batch
-    size_t          cache_bytes; // room for clean maps; 0: ATTACK_CACHE_BYTES
-    const char     *keep_folder; // as in NoiseJob
-    const Changes  *earlier;
-    ChangeObserver  observer;
+    const int64_t   *units;
+    int64_t          unit_count;
+    const double    *eps; // each > 0
+    int              eps_count;
+    PgdMethod        method;
+    int              steps;
+    AttackLoss       loss;
+    AttackMasks      masks;
+    TargetChoice     target;
+    const StoreArm  *arms;
+    int              arm_count;
+    uint64_t         seed;        // of random targets
+    int64_t          batch;       // images per PGD run; 0: the layer's batch
+    size_t           cache_bytes; // room for clean maps; 0: ATTACK_CACHE_BYTES
+    const char      *keep_folder; // as in NoiseJob
+    const Changes   *earlier;
+    ChangeObserver   observer;
 } AttackJob;
 
 #define ATTACK_CACHE_BYTES ((size_t)512 << 20)

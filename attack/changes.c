@@ -6,17 +6,43 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const column_names[] = {
-    "method",          "strength",          "store",         "unit0",      "clean_category",
-    "clean_label",     "clean_iou",         "new_category",  "new_label",  "new_iou",
-    "clean_label_iou", "target_category",   "target_label",  "target_iou", "poisoned",
-    "fraction",        "linf_before_store", "linf_after_store", "changed", "hit"};
+static const char *const column_names[] = {"method",
+                                           "strength",
+                                           "store",
+                                           "unit0",
+                                           "clean_category",
+                                           "clean_label",
+                                           "clean_iou",
+                                           "new_category",
+                                           "new_label",
+                                           "new_iou",
+                                           "clean_label_iou",
+                                           "target_category",
+                                           "target_label",
+                                           "target_iou",
+                                           "poisoned",
+                                           "fraction",
+                                           "linf_before_store",
+                                           "linf_after_store",
+                                           "changed",
+                                           "hit"};
 
 enum {
-    COLUMN_METHOD, COLUMN_STRENGTH, COLUMN_STORE, COLUMN_UNIT, COLUMN_CLEAN, // category, label, iou
-    COLUMN_NOW = COLUMN_CLEAN + 3, COLUMN_CLEAN_LABEL_IOU = COLUMN_NOW + 3, COLUMN_TARGET,
-    COLUMN_POISONED = COLUMN_TARGET + 3, COLUMN_FRACTION, COLUMN_LINF_BEFORE, COLUMN_LINF_AFTER,
-    COLUMN_CHANGED, COLUMN_HIT, COLUMNS
+    COLUMN_METHOD,
+    COLUMN_STRENGTH,
+    COLUMN_STORE,
+    COLUMN_UNIT,
+    COLUMN_CLEAN, // category, label, iou
+    COLUMN_NOW             = COLUMN_CLEAN + 3,
+    COLUMN_CLEAN_LABEL_IOU = COLUMN_NOW + 3,
+    COLUMN_TARGET,
+    COLUMN_POISONED = COLUMN_TARGET + 3,
+    COLUMN_FRACTION,
+    COLUMN_LINF_BEFORE,
+    COLUMN_LINF_AFTER,
+    COLUMN_CHANGED,
+    COLUMN_HIT,
+    COLUMNS
 };
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -124,8 +150,8 @@ static bool read_concept(const Csv *csv, int64_t row, const int *column, const P
                          Concept *out, Error *error)
 {
     const char *category = csv_text(csv, row, column[0]), *label = csv_text(csv, row, column[1]);
-    out->category        = probe_category_named(probe, category);
-    out->label           = *label ? probe_label_named(probe, label, out->category) : 0;
+    out->category = probe_category_named(probe, category);
+    out->label    = *label ? probe_label_named(probe, label, out->category) : 0;
     if (out->category < 0 || (*label && !out->label))
         return fail(error, ERROR_DATA,
                     "changes.csv: line %lld: '%s' of category '%s' is not in the probing set",

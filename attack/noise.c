@@ -49,7 +49,7 @@ static void block_pattern(NoiseType type, RandomBlock block, float value[4])
     }
     for (int i = 0; i < 4; i++) {
         float unit = random_unit(block.word[i]);
-        value[i]  = type == NOISE_UNIFORM ? 2 * unit - 1 : unit < 0.5f ? -1 : 1;
+        value[i]   = type == NOISE_UNIFORM ? 2 * unit - 1 : unit < 0.5f ? -1 : 1;
     }
 }
 
@@ -62,11 +62,11 @@ void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *pla
         for (int64_t first = 0; first < plane_size; first += 4) {
             uint64_t    at    = (uint64_t)channel << 32 | (uint64_t)first / 4;
             RandomBlock block = random_block(key, (uint64_t)image, at);
-            float        value[4];
+            float       value[4];
             block_pattern(noise->type, block, value);
             for (int64_t i = first; i < plane_size && i < first + 4; i++) {
                 float sum = plane[i] + strength * value[i - first];
-                plane[i] = sum < 0 ? 0 : sum > 1 ? 1 : sum;
+                plane[i]  = sum < 0 ? 0 : sum > 1 ? 1 : sum;
             }
         }
     }

@@ -19,10 +19,10 @@ typedef struct NoisySource {
 static bool corrupt_planes(NoisySource *noisy, int64_t image, float *planes, float *clean,
                            Error *error)
 {
-    const ActivationSource *layer = &noisy->job->clean.layer;
-    size_t plane_size             = (size_t)(layer->image_height * layer->image_width);
-    size_t size                   = CHANNELS * plane_size;
-    char   name[32], keep[LIMIT_PATH];
+    const ActivationSource *layer      = &noisy->job->clean.layer;
+    size_t                  plane_size = (size_t)(layer->image_height * layer->image_width);
+    size_t                  size       = CHANNELS * plane_size;
+    char                    name[32], keep[LIMIT_PATH];
     memcpy(clean, planes, size * sizeof *planes);
     if (noisy->noise.strength > 0)
         noise_add(&noisy->noise, image, (int64_t)plane_size, planes);
@@ -184,8 +184,8 @@ static bool job_check(const NoiseJob *job, Error *error)
 bool noise_run(const NoiseJob *job, Changes *out, Error *error)
 {
     const ChangeObserver *observer = &job->observer;
-    SweepProgress         sweep    = {.settings = job->clean.settings,
-                                      .count    = job->arm_count * (1 + (int64_t)job->strength_count)};
+    int64_t               settings = job->arm_count * (1 + (int64_t)job->strength_count);
+    SweepProgress         sweep    = {.settings = job->clean.settings, .count = settings};
     *out                           = (Changes){0};
     if (!job_check(job, error))
         return false;

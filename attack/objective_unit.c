@@ -62,7 +62,7 @@ bool unit_objective_load(UnitObjective *objective, const int64_t *images, int64_
     return true;
 }
 
-/* ---- mean activation --------------------------------------------------------------------------- */
+/* ---- mean activation ------------------------------------------------------------------------- */
 
 static float area_of(const uint8_t *mask, int64_t pixels)
 {
@@ -84,8 +84,8 @@ static float share_of_pixel(const UnitObjective *objective, const uint8_t *masks
 
 void unit_objective_mean(const UnitObjective *objective, float *weights)
 {
-    const UnitMasks *masks  = &objective->masks;
-    int64_t          pixels = masks->mask_count;
+    const UnitMasks *masks   = &objective->masks;
+    int64_t          pixels  = masks->mask_count;
     float            falling = 0, rising = 0;
     for (int64_t image = 0; image < objective->count; image++) {
         const uint8_t *source = objective->source + image * pixels;

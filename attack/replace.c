@@ -1,4 +1,4 @@
-/* attack/replace.c - store a corrupted image, run the layer on it, keep the maps that are needed. */
+/* attack/replace.c - store a corrupted image, run the layer on it, keep the maps asked for. */
 #include "replace.h"
 #include "rows.h"
 #include "../engine/file.h"
@@ -49,16 +49,15 @@ bool replacer_open(Replacer *out, const CleanRun *clean, Error *error)
 {
     const ActivationSource *layer    = &clean->layer;
     size_t                  batch    = (size_t)layer->batch;
-    Replacer                replacer = {
-        .clean      = clean,
-        .image_size = (size_t)(CHANNELS * layer->image_height * layer->image_width),
-        .map_size   = (size_t)(layer->height * layer->width)};
-    size_t maps     = (size_t)layer->units * replacer.map_size;
-    replacer.before = memory_new(batch * replacer.image_size, sizeof(float), error);
-    replacer.after  = memory_new(batch * replacer.image_size, sizeof(float), error);
-    replacer.pixels = memory_new(batch * replacer.image_size, sizeof(real), error);
-    replacer.maps   = memory_new(batch * maps, sizeof(real), error);
-    replacer.errors = memory_new(batch, sizeof(Error), error);
+    Replacer                replacer = {.clean = clean};
+    replacer.image_size = (size_t)(CHANNELS * layer->image_height * layer->image_width);
+    replacer.map_size   = (size_t)(layer->height * layer->width);
+    size_t maps         = (size_t)layer->units * replacer.map_size;
+    replacer.before     = memory_new(batch * replacer.image_size, sizeof(float), error);
+    replacer.after      = memory_new(batch * replacer.image_size, sizeof(float), error);
+    replacer.pixels     = memory_new(batch * replacer.image_size, sizeof(real), error);
+    replacer.maps       = memory_new(batch * maps, sizeof(real), error);
+    replacer.errors     = memory_new(batch, sizeof(Error), error);
     if (!replacer.before || !replacer.after || !replacer.pixels || !replacer.maps ||
         !replacer.errors) {
         replacer_close(&replacer);
@@ -81,8 +80,8 @@ void replacer_close(Replacer *replacer)
 typedef struct StoreTask {
     Replacer    *replacer;
     Replacement *out;
-    int64_t      first;              // number of row 0 in the replacement
-    const real  *clean, *perturbed;  // of row 0
+    int64_t      first;             // number of row 0 in the replacement
+    const real  *clean, *perturbed; // of row 0
 } StoreTask;
 
 static void store_row(void *data, int64_t row, int thread)
@@ -126,8 +125,9 @@ static void fill_maps(Replacer *replacer, Replacement *out, int64_t first, int64
         layer->run(layer->self, replacer->pixels, count, replacer->maps);
     for (int64_t u = 0; u < out->unit_count; u++) {
         for (int64_t row = 0; row < count; row++) {
-            const real *found = replacer->maps + (size_t)(row * layer->units + out->units[u]) * size;
-            float *kept = out->maps + (size_t)(u * out->count + first + row) * size;
+            size_t      from  = (size_t)(row * layer->units + out->units[u]);
+            const real *found = replacer->maps + from * size;
+            float      *kept  = out->maps + (size_t)(u * out->count + first + row) * size;
             if (out->linf_after[first + row] > 0) {
                 for (size_t i = 0; i < size; i++)
                     kept[i] = (float)found[i];

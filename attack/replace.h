@@ -17,8 +17,8 @@ typedef struct Replacement {
     char           keep[LIMIT_PATH];         // folder of the stored images, or ""
 } Replacement;
 
-/* Nothing but `images` and `units` is kept by reference. keep_folder and name: where stored images are
- * published, folder keep_folder/name is created; keep_folder NULL: nowhere. */
+/* `images` and `units` are kept by reference. Stored images are published in keep_folder/name,
+ * which is created; keep_folder NULL: nowhere. */
 bool replacement_open(Replacement *out, StoreArm arm, const int64_t *units, int64_t unit_count,
                       const int64_t *images, int64_t count, size_t map_size,
                       const char *keep_folder, const char *name, Error *error);
@@ -37,9 +37,9 @@ typedef struct Replacer {
 bool replacer_open(Replacer *out, const CleanRun *clean, Error *error);
 void replacer_close(Replacer *replacer); // accepts a zeroed object
 
-/* Fills `count` images of the replacement from number `first` on. planes [count, 3, h, w]: clean and
- * perturbed. clean_maps: for each unit of the replacement [images, map_size]; an image that storage
- * leaves as it was keeps its map. */
+/* Fills `count` images of the replacement from number `first` on; planes [count, 3, h, w], clean
+ * and perturbed. clean_maps: for each unit of the replacement [images, map_size]; an image that
+ * comes out of storage as the clean one keeps its map. */
 bool replacer_fill(Replacer *replacer, Replacement *out, int64_t first, int64_t count,
                    const real *clean, const real *perturbed, const float *const *clean_maps,
                    Error *error);

@@ -1,7 +1,7 @@
 /* attack/soft_iou.c - the soft-iou loss and its gradient with respect to the unit's maps (9.3).
  *
- * A small graph on the resampled maps; the way back to the layer's resolution is the transpose of the
- * resampling. So the network never sees the loss, only weights on its maps.
+ * A small graph on the resampled maps; the way back to the layer's resolution is the transpose of
+ * the resampling. So the network never sees the loss, only weights on its maps.
  * Source: the published code, loss/soft_iou_loss.py. */
 #include "unit_attack.h"
 
@@ -57,8 +57,8 @@ static bool soft_iou_open(SoftIou **out, const UnitObjective *objective, int64_t
         int64_t count = images * objective->masks.mask_count;
         soft->loss    = soft_iou_loss(soft, count, objective->threshold);
         graph_gradient(soft->graph, soft->loss, &soft->maps, 1, &soft->gradient);
-        done = plan_create(&soft->plan, soft->graph, (NodeId[]){soft->loss, soft->gradient}, 2, NULL,
-                           error);
+        NodeId outputs[] = {soft->loss, soft->gradient};
+        done             = plan_create(&soft->plan, soft->graph, outputs, 2, NULL, error);
     }
     if (!done) {
         soft_iou_close(soft);

@@ -80,7 +80,7 @@ static bool store_bytes(StoreArm arm, Image *image, const char *keep, Error *err
     bool     done = true;
     if (arm == STORE_JPEG75) {
         Image decoded = {0};
-        done = jpeg_encode(image, JPEG_QUALITY, JPEG_420, &file, &size, error) &&
+        done          = jpeg_encode(image, JPEG_QUALITY, JPEG_420, &file, &size, error) &&
                jpeg_decode(file, size, "stored image", &decoded, error);
         if (done)
             memcpy(image->pixels, decoded.pixels,

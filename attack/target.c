@@ -18,14 +18,13 @@ bool target_parse(const char *text, const ProbeSet *probe, TargetChoice *out, Er
             continue;
         int32_t label = probe_label_named(probe, colon + 1, category);
         if (!label)
-            return fail(error, ERROR_USAGE, "target '%s': category %s has no label '%s'", text, name,
-                        colon + 1);
+            return fail(error, ERROR_USAGE, "target '%s': category %s has no such label", text,
+                        name);
         *out = (TargetChoice){.kind = TARGET_LABEL, .label = label};
         return true;
     }
     return fail(error, ERROR_USAGE,
-                "target '%s' names no category of the probing set, expected CATEGORY:NAME or random",
-                text);
+                "target '%s' names no category, expected CATEGORY:NAME or random", text);
 }
 
 bool target_candidates(const AttackJob *job, bool *present, Error *error)
@@ -50,7 +49,8 @@ bool target_candidates(const AttackJob *job, bool *present, Error *error)
         return fail(error, ERROR_USAGE, "a random target needs at least two concepts, found %lld",
                     (long long)total);
     if (job->target.kind == TARGET_LABEL && !present[job->target.label])
-        return fail(error, ERROR_USAGE, "target '%s' %s", clean->probe->labels[job->target.label].name,
+        return fail(error, ERROR_USAGE, "target '%s' %s",
+                    clean->probe->labels[job->target.label].name,
                     job->masks == MASKS_ACTIVATIONS ? "is the clean concept of no unit of the layer"
                                                     : "occurs in no image of the probing set");
     return true;

@@ -1,8 +1,8 @@
 /* attack/unit_attack.c - PGD over the poisoned images of one unit, batch by batch.
  *
  * With the mean loss the weights of an image are known before the first step, so batches are filled
- * across groups and take all their steps in one go. With soft-iou a group moves step by step: maps of
- * all its images, weights, then the gradient of each batch. */
+ * across groups and take all their steps in one go. With soft-iou a group moves step by step: maps
+ * of all its images, weights, then the gradient of each batch. */
 #include "unit_attack.h"
 #include "rows.h"
 
@@ -18,8 +18,8 @@ struct UnitAttack {
     NodeId           weights; // input [batch, 1, h, w]
     Pgd             *pgd;
     Plan            *forward; // soft-iou only
-    int64_t          batch; // images of one run of the network
-    int64_t          rows;  // images held at a time: a multiple of the batch
+    int64_t          batch;   // images of one run of the network
+    int64_t          rows;    // images held at a time: a multiple of the batch
     size_t           image_size, map_size;
     real            *clean, *pixels;         // [rows, image_size]: before and after
     float           *row_weights, *row_maps; // [rows, map_size]
@@ -123,7 +123,8 @@ static void set_weights(UnitAttack *attack, int64_t first, int64_t count)
 {
     real        *input  = plan_input(pgd_plan(attack->pgd), attack->weights);
     const float *weight = attack->row_weights + (size_t)first * attack->map_size;
-    size_t       used   = (size_t)(count < attack->batch ? count : attack->batch) * attack->map_size;
+    int64_t      images = count < attack->batch ? count : attack->batch;
+    size_t       used   = (size_t)images * attack->map_size;
     for (size_t i = 0; i < (size_t)attack->batch * attack->map_size; i++)
         input[i] = i < used ? (real)weight[i] : 0;
 }
@@ -232,7 +233,6 @@ static bool run_soft_iou(UnitAttack *attack, const PgdRule *rule, const int64_t 
 bool unit_attack_run(UnitAttack *attack, const PgdRule *rule, const int64_t *images, int64_t count,
                      const PerturbedSink *sink, Error *error)
 {
-    return attack->job->loss == LOSS_MEAN
-               ? run_mean(attack, rule, images, count, sink, error)
-               : run_soft_iou(attack, rule, images, count, sink, error);
+    return attack->job->loss == LOSS_MEAN ? run_mean(attack, rule, images, count, sink, error)
+                                          : run_soft_iou(attack, rule, images, count, sink, error);
 }

@@ -1,9 +1,9 @@
 /* attack/unit_attack.h - how one unit is attacked: target, masks, objective, the run over images.
  *
- * The network part of every objective is linear in the unit's maps: sum(maps * weights). For the mean
- * loss the weights are constant; for soft-iou they are the gradient of the loss at the current maps,
- * taken anew before each step. Either way images that belong together in one objective need not share
- * a run of the network. */
+ * The network part of every objective is linear in the unit's maps: sum(maps * weights). For the
+ * mean loss the weights are constant; for soft-iou they are the gradient of the loss at the current
+ * maps, taken anew before each step. Either way images that belong together in one objective need
+ * not share a run of the network. */
 #ifndef ATTACK_UNIT_ATTACK_H
 #define ATTACK_UNIT_ATTACK_H
 
@@ -11,7 +11,7 @@
 
 enum { ATTACK_GROUP = 64 }; // consecutive images of the probing set whose losses are coupled (9.3)
 
-/* ---- target (9.5) ------------------------------------------------------------------------------ */
+/* ---- target (9.5) ---------------------------------------------------------------------------- */
 
 /* present [label_count]: what a target may be: labels with pixels, or, for masks from activations,
  * clean concepts of units. Errors: ERROR_USAGE if the choice cannot be met. */
@@ -24,13 +24,13 @@ int32_t target_of_unit(const AttackJob *job, const bool *present, int64_t unit,
 /* The unit whose clean concept is `target` with the highest score, other than `unit`; -1: none. */
 int64_t target_unit(const RunRecord *record, int64_t unit, int32_t target);
 
-/* ---- masks (9.2, 9.6) -------------------------------------------------------------------------- */
+/* ---- masks (9.2, 9.6) ------------------------------------------------------------------------ */
 
-/* Where the unit is to fall (source) and to rise (target). From labels: maps of the labels, at their
- * resolution. From activations: masks at the layer's own resolution, [images, h, w]. */
+/* Where the unit is to fall (source) and to rise (target). From labels: their maps, at the label
+ * maps' resolution. From activations: masks at the layer's own resolution, [images, h, w]. */
 typedef struct UnitMasks {
     const PlaneCache *label_planes;
-    const Resampler  *resampler; // NULL: the masks have the layer's resolution
+    const Resampler  *resampler;                  // NULL: the masks have the layer's resolution
     int32_t           source_label, target_label; // target 0: untargeted
     const uint8_t    *source_maps, *target_maps;  // with resampler NULL; target NULL: untargeted
     int64_t           mask_count;                 // elements of one mask
@@ -41,7 +41,7 @@ typedef struct UnitMasks {
 bool unit_masks_get(const UnitMasks *masks, int64_t image, PlaneScratch *scratch, uint8_t *source,
                     uint8_t *target, Error *error);
 
-/* ---- objective (9.2, 9.3) ---------------------------------------------------------------------- */
+/* ---- objective (9.2, 9.3) -------------------------------------------------------------------- */
 
 typedef struct SoftIou SoftIou; // the graph of the soft-iou loss for one number of images
 
@@ -72,13 +72,13 @@ void unit_objective_mean(const UnitObjective *objective, float *weights);
 
 /* ... for soft-iou at maps [count, map_count]: m = sigmoid((up(maps) - T) / std(up(maps))),
  * score(L) = sum(m L) / (sum(max(m, L)) + 1e-8); weights are the gradient of
- * score(source) - score(target), *loss (may be NULL) its value, summed over images if not coupled. */
+ * score(source) - score(target), *loss (may be NULL) its value, summed if not coupled. */
 bool unit_objective_soft_iou(UnitObjective *objective, const float *maps, float *weights,
                              double *loss, Error *error);
 
 void soft_iou_close(SoftIou *soft); // NULL allowed
 
-/* ---- the run over images ------------------------------------------------------------------------ */
+/* ---- the run over images --------------------------------------------------------------------- */
 
 typedef struct UnitAttack UnitAttack;
 

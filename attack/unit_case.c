@@ -99,12 +99,12 @@ bool unit_cases_find_masks(UnitCase *cases, int64_t count, const AttackJob *job,
     bool                    raw      = clean->settings->mode == COMPAT_CORRUPT23;
     const ActivationSource *source   = raw ? &job->unprepared : &clean->layer;
     DissectSettings         settings = *clean->settings;
-    int64_t                 total    = clean->probe->image_count, used = 0;
-    size_t   set     = (size_t)(total * clean->layer.height * clean->layer.width);
-    int64_t *units   = memory_new((size_t)count, 2 * sizeof *units, error);
-    float   *maps    = memory_new((size_t)count, 2 * set * sizeof *maps, error);
-    bool    *marked  = memory_new((size_t)total, sizeof *marked, error);
-    settings.progress = NULL;
+    int64_t                 total = clean->probe->image_count, used = 0;
+    size_t                  set    = (size_t)(total * clean->layer.height * clean->layer.width);
+    int64_t                *units  = memory_new((size_t)count, 2 * sizeof *units, error);
+    float                  *maps   = memory_new((size_t)count, 2 * set * sizeof *maps, error);
+    bool                   *marked = memory_new((size_t)total, sizeof *marked, error);
+    settings.progress              = NULL;
     for (int64_t i = 0; units && i < count; i++) {
         if (!cases[i].attackable)
             continue;
@@ -174,7 +174,7 @@ static bool dissect_case(const UnitCase *unit_case, const CleanRun *clean,
     for (int64_t i = 0; replacement && i < unit_case->image_count; i++) {
         while (replacement->images[at] != unit_case->images[i])
             at++;
-        size_t map                  = (size_t)(index * replacement->count + at);
+        size_t map                 = (size_t)(index * replacement->count + at);
         maps[unit_case->images[i]] = replacement->maps + map * size;
     }
     bool done = dissect_unit(out, &settings, clean->probe, clean->label_planes, layer->height,
@@ -195,8 +195,8 @@ bool unit_case_check(UnitCase *unit_case, const CleanRun *clean, Error *error)
     float apart = fabsf(threshold - record->threshold);
     if (unit_case->clean.label != record->label || apart > SAME_THRESHOLD * fabsf(threshold))
         return fail(error, ERROR_DATA,
-                    "unit %lld: the clean run found '%s' at threshold %.6g, these weights and images "
-                    "give '%s' at %.6g",
+                    "unit %lld: the clean run found '%s' at threshold %.6g, these weights and "
+                    "images give '%s' at %.6g",
                     (long long)record->unit, record->label_name, (double)record->threshold,
                     clean->probe->labels[unit_case->clean.label].name, (double)threshold);
     return true;

@@ -1,5 +1,5 @@
-/* attack/unit_case.h - one unit of an attack: what it stands for, what it is pushed to, which images
- * are poisoned for it, and what a dissection says before and after. */
+/* attack/unit_case.h - one unit of an attack: what it stands for, what it is pushed to, which
+ * images are poisoned for it, and what a dissection says before and after. */
 #ifndef ATTACK_UNIT_CASE_H
 #define ATTACK_UNIT_CASE_H
 
@@ -26,17 +26,17 @@ void unit_case_close(UnitCase *unit_case); // accepts a zeroed object
 /* Masks of some cases from one pass over the layer, and with them the poisoned images (9.6). */
 bool unit_cases_find_masks(UnitCase *cases, int64_t count, const AttackJob *job, Error *error);
 
-/* What the unit's objective is made of. The resampler is that of the layer; masks from activations do
- * without it. */
+/* What the unit's objective is made of. The resampler is that of the layer; masks from activations
+ * do without it. */
 UnitMasks unit_case_masks(const UnitCase *unit_case, const AttackJob *job,
                           const Resampler *resampler);
 
-/* Dissects the unit on the clean maps and compares with the record. Errors: ERROR_DATA where concept
- * or threshold differ: then the record is of other weights or images. */
+/* Dissects the unit on the clean maps and compares with the record. Errors: ERROR_DATA where
+ * concept or threshold differ: then the record is of other weights or images. */
 bool unit_case_check(UnitCase *unit_case, const CleanRun *clean, Error *error);
 
-/* One row: the unit dissected with `replacement` in place of its poisoned images, which must be among
- * the replacement's; `index` is its number among the replacement's units. */
+/* One row: the unit dissected with `replacement` in place of its poisoned images, which must be
+ * among the replacement's; `index` is its number among the replacement's units. */
 bool unit_case_row(const UnitCase *unit_case, const CleanRun *clean, const char *method,
                    double strength, const Replacement *replacement, int64_t index, ChangeRow *row,
                    Error *error);

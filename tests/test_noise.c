@@ -165,7 +165,7 @@ static void strengths_of_a_seed_are_coupled(void)
             double apart = 4 * ((double)weak[i] - 0.5) - ((double)strong[i] - 0.5);
             worst        = fmax(worst, fabs(apart));
         }
-        // Sums are rounded to 2^-25: four times in the weak one, once in the strong one; products less.
+        // Sums are rounded to 2^-25: the weak one counts four times, the strong one once.
         CHECK_CLOSE(worst, 0, 6 * 0x1p-25);
     }
 }

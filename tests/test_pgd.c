@@ -139,7 +139,7 @@ static void objective_falls(void)
     REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
     start_image(x);
     CHECK(pgd_run(pgd, &rule, x, trace, NULL));
-    for (int k = 0; k < 5; k++) // the first half of the way: 2 eps in ten steps reach the edge in five
+    for (int k = 0; k < 5; k++) // until the edge: ten steps are 2 eps long
         CHECK(trace[k + 1] < trace[k]);
     CHECK(trace[10] < trace[0]);
 
@@ -199,7 +199,7 @@ static void a_cancelled_run_says_so(void)
     graph_destroy(net.graph);
 }
 
-/* ---- objectives at the layer's own resolution ------------------------------------------------- */
+/* ---- objectives at the layer's own resolution ------------------------------------------------ */
 
 enum { IMAGES = 5, CELLS = 12 };
 

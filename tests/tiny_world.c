@@ -21,8 +21,8 @@ static bool write_png(const char *folder, const char *name, int side, uint8_t *p
     Image    image = {.width = side, .height = side, .channels = 3, .pixels = pixels};
     uint8_t *file  = NULL;
     size_t   size  = 0;
-    bool     done  = path_join(path, folder, name, NULL) && png_encode(&image, &file, &size, NULL) &&
-                file_publish(path, file, size, NULL);
+    bool     done  = path_join(path, folder, name, NULL) &&
+                png_encode(&image, &file, &size, NULL) && file_publish(path, file, size, NULL);
     memory_free(file);
     return done;
 }

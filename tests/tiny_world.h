@@ -36,8 +36,8 @@ typedef struct World {
     UnitBuilder     builder;
 } World;
 
-/* Writes the label maps and tables below test_folder(), opens the set and dissects it. Label 1 red-c, 2 blue-c, 3 box,
- * 4 ball, 5 dotted, 6 striped. */
+/* Writes the label maps and tables below test_folder(), opens the set and dissects it. Labels:
+ * 1 red-c, 2 blue-c, 3 box, 4 ball, 5 dotted, 6 striped. */
 bool world_open(World *out, CompatMode mode, int64_t batch);
 void world_close(World *world); // accepts a zeroed object
 
