@@ -1,0 +1,160 @@
+/* bench/material.c - seeded random weights for whole networks, and the folders that hold them. */
+#include "bench.h"
+
+#include "../engine/file.h"
+#include "../tests/blob_builder.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void material_fill(real *values, size_t count, const char *purpose, real centre, real spread)
+{
+    uint64_t key = random_key(0, purpose);
+    for (size_t i = 0; i < count; i++) {
+        RandomBlock block = random_block(key, 0, i / 4);
+        values[i]         = centre + spread * (2 * (real)random_unit(block.word[i % 4]) - 1);
+    }
+}
+
+/* ---- folders -------------------------------------------------------------------------------------- */
+
+bool folder_temporary(char out[LIMIT_PATH], Error *error)
+{
+    const char *parent = getenv("TMPDIR");
+    snprintf(out, LIMIT_PATH, "%s/nemesis-bench-XXXXXX", parent && *parent ? parent : "/tmp");
+    return mkdtemp(out) || fail(error, ERROR_CREATE, "%s: cannot create this folder", out);
+}
+
+void folder_discard(const char *path)
+{
+    DIR           *folder = opendir(path);
+    struct dirent *entry;
+    while (folder && (entry = readdir(folder))) {
+        char child[LIMIT_PATH];
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            path_join(child, path, entry->d_name, NULL) && unlink(child) != 0)
+            folder_discard(child);
+    }
+    if (folder)
+        closedir(folder);
+    rmdir(path);
+}
+
+/* ---- weights: spread so that activations keep their size from layer to layer -------------------------- */
+
+static void conv(BlobBuilder *builder, const char *base, int64_t kernels, int64_t channels, int side)
+{
+    char  name[96];
+    float spread = sqrtf(6.0f / (float)(channels * side * side));
+    snprintf(name, sizeof name, "%s.weight", base);
+    blob_builder_random(builder, name, shape_4d(kernels, channels, side, side), 0, 0, spread);
+    snprintf(name, sizeof name, "%s.bias", base);
+    blob_builder_random(builder, name, shape_1d(kernels), 0, 0, 0.1f);
+}
+
+static void dense(BlobBuilder *builder, const char *base, int64_t outputs, int64_t inputs)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s.weight", base);
+    blob_builder_random(builder, name, shape_2d(outputs, inputs), 0, 0, sqrtf(6.0f / (float)inputs));
+    snprintf(name, sizeof name, "%s.bias", base);
+    blob_builder_random(builder, name, shape_1d(outputs), 0, 0, 0.1f);
+}
+
+static void vgg(BlobBuilder *builder, const int *convs, bool has_logits)
+{
+    int64_t channels = 3;
+    int     place    = 0;
+    for (int stage = 0; stage < 5; stage++, place++) // the pooling has a place too
+        for (int i = 0; i < convs[stage]; i++, place += 2) {
+            int64_t kernels = stage < 3 ? 64 << stage : 512;
+            char    base[32];
+            snprintf(base, sizeof base, "features.%d", place);
+            conv(builder, base, kernels, channels, 3);
+            channels = kernels;
+        }
+    if (!has_logits)
+        return;
+    dense(builder, "classifier.0", 4096, 512 * 7 * 7);
+    dense(builder, "classifier.3", 4096, 4096);
+    dense(builder, "classifier.6", 1000, 4096);
+}
+
+/* Norms folded into their convolutions, as the converter does. */
+static void resnet(BlobBuilder *builder, const int *blocks, bool is_deep)
+{
+    int64_t channels = 64;
+    conv(builder, "conv1", 64, 3, 7);
+    for (int stage = 0; stage < 4; stage++)
+        for (int i = 0; i < blocks[stage]; i++) {
+            int64_t width = 64 << stage, kernels = is_deep ? 4 * width : width;
+            char    base[48];
+#define IN_BLOCK(part) (snprintf(base, sizeof base, "layer%d.%d." part, stage + 1, i), base)
+            if (is_deep) {
+                conv(builder, IN_BLOCK("conv1"), width, channels, 1);
+                conv(builder, IN_BLOCK("conv2"), width, width, 3);
+                conv(builder, IN_BLOCK("conv3"), kernels, width, 1);
+            } else {
+                conv(builder, IN_BLOCK("conv1"), width, channels, 3);
+                conv(builder, IN_BLOCK("conv2"), width, width, 3);
+            }
+            if (i == 0 && channels != kernels)
+                conv(builder, IN_BLOCK("downsample.0"), kernels, channels, 1);
+            channels = kernels;
+#undef IN_BLOCK
+        }
+    dense(builder, "fc", 1000, channels);
+}
+
+static const struct {
+    const char *name;
+    bool        is_vgg, is_deep;
+    int         counts[5]; // convolutions of a VGG stage, blocks of a ResNet stage
+} families[] = {
+    {"vgg11", true, false, {1, 1, 2, 2, 2}},      {"vgg13", true, false, {2, 2, 2, 2, 2}},
+    {"vgg16", true, false, {2, 2, 3, 3, 3}},      {"vgg19", true, false, {2, 2, 4, 4, 4}},
+    {"resnet18", false, false, {2, 2, 2, 2, 0}},  {"resnet34", false, false, {3, 4, 6, 3, 0}},
+    {"resnet50", false, true, {3, 4, 6, 3, 0}},   {"resnet101", false, true, {3, 4, 23, 3, 0}},
+    {"resnet152", false, true, {3, 8, 36, 3, 0}},
+};
+
+static bool fill(BlobBuilder *builder, const Options *options)
+{
+    bool has_logits = !options->upto || strcmp(options->upto, "logits") == 0 ||
+                      strncmp(options->upto, "fc", 2) == 0;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (strcmp(families[i].name, options->arch) != 0)
+            continue;
+        if (families[i].is_vgg)
+            vgg(builder, families[i].counts, has_logits);
+        else
+            resnet(builder, families[i].counts, families[i].is_deep);
+        return true;
+    }
+    return false;
+}
+
+bool material_blob(WeightBlob **out, const Options *options, Error *error)
+{
+    char         folder[LIMIT_PATH], path[LIMIT_PATH];
+    BlobBuilder *builder = blob_builder_new(options->arch, 224, 224);
+    blob_builder_about(builder, "mean", "0.485,0.456,0.406");
+    blob_builder_about(builder, "std", "0.229,0.224,0.225");
+    bool ok = fill(builder, options) ||
+              fail(error, ERROR_USAGE, "no random weights for '%s', expected vgg11, vgg13, vgg16, vgg19,"
+                   " resnet18, resnet34, resnet50, resnet101 or resnet152", options->arch);
+    if (ok && folder_temporary(folder, error)) {
+        ok = path_join(path, folder, "random.nw", error) && blob_builder_save(builder, path, error) &&
+             blob_open(path, out, error); // the mapping outlives the name
+        folder_discard(folder);
+    } else {
+        ok = false;
+    }
+    blob_builder_free(builder);
+    return ok;
+}

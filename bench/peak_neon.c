@@ -1,0 +1,3 @@
+#define SIMD_NEON
+#define PEAK peak_neon
+#include "peak_body.h"

@@ -1,0 +1,2 @@
+#define PEAK peak_portable
+#include "peak_body.h"
