@@ -140,7 +140,7 @@ class Contents:
         return values
 
     def change(self, name, function):
-        """From now on the tensor is function(its values, its shape); computed when it is written."""
+        """From now on the tensor is function(its values, its shape), computed when written."""
         shape, blocks = self.items[name]
 
         def changed():

@@ -4,9 +4,9 @@
     /usr/bin/python3 tests/parity/parity.py live FOLDER [ARCH]  full-size networks, for
     NEMESIS_PARITY=FOLDER build/release/tests parity
 
-A reference file lists tensors (name, centre, spread, shape), the logits, sampled elements of an input
-gradient and of a Hessian-vector product in float64, and PyTorch's own float32 error on the same
-numbers. Needs PyTorch, torchvision and NumPy; tests/test_parity.c needs none of them."""
+A reference file lists tensors (name, centre, spread, shape), the logits, sampled elements of an
+input gradient and of a Hessian-vector product in float64, and PyTorch's own float32 error on the
+same numbers. Needs PyTorch, torchvision and NumPy; tests/test_parity.c needs none of them."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ SEED = 1
 SAMPLES = 64
 BETA = 10.0
 
-# ---- the generator of engine/base.h ------------------------------------------------------------------
+# ---- the generator of engine/base.h --------------------------------------------------------------
 
 MASK = 0xffffffff
 
@@ -62,7 +62,7 @@ def draw(name, shape, centre, spread):
     return torch.from_numpy(out[:count].reshape(shape))
 
 
-# ---- networks torchvision does not have ----------------------------------------------------------------
+# ---- networks torchvision does not have ----------------------------------------------------------
 
 class Block(nn.Module):
     """A basic block of the CIFAR networks of He et al., shortcut of option A."""
@@ -130,7 +130,8 @@ class ResNetV2(nn.Module):
             layers = []
             for i in range(blocks):
                 inner = width << (stage - 1)
-                layers.append(PreActivation(inputs, inner, 2 if stage > 1 and i == 0 else 1, i == 0))
+                stride = 2 if stage > 1 and i == 0 else 1
+                layers.append(PreActivation(inputs, inner, stride, i == 0))
                 inputs = 4 * inner
             setattr(self, f'layer{stage}', nn.Sequential(*layers))
         self.bn2, self.fc = nn.BatchNorm2d(inputs), nn.Linear(inputs, 10)
@@ -162,7 +163,8 @@ def vgg(depth, batch_norm, thin, side):
     plan = [width if width == 'M' else width // thin
             for width in torchvision.models.vgg.cfgs[letter]]
     features = torchvision.models.vgg.make_layers(plan, batch_norm=batch_norm)
-    net = torchvision.models.VGG(features, num_classes=1000 if thin == 1 else 10, init_weights=False)
+    classes = 1000 if thin == 1 else 10
+    net = torchvision.models.VGG(features, num_classes=classes, init_weights=False)
     if thin > 1:
         inner, flat = 4096 // 64, plan[-2] * (side // 32) ** 2
         net.avgpool = nn.Identity()
@@ -209,7 +211,8 @@ def networks(is_live):
     out['resnet18_cifar'] = (resnet18_cifar, 32)
     out['resnet50_v2'] = (lambda: ResNetV2(64 // thin), side)
     out['alexnet'] = (lambda: alexnet(thin), 224)
-    out['densenet121'] = (lambda: models.DenseNet(32 // (thin // 2 or 1), (6, 12, 24, 16), 64 // thin,
+    growth, stem = (32, 64) if is_live else (8, 8)
+    out['densenet121'] = (lambda: models.DenseNet(growth, (6, 12, 24, 16), stem,
                                                   num_classes=classes), side)
     out['squeezenet1.0'] = (lambda: models.squeezenet1_0(num_classes=classes), side)
     out['squeezenet1.1'] = (lambda: models.squeezenet1_1(num_classes=classes), side)
@@ -217,7 +220,7 @@ def networks(is_live):
     return out
 
 
-# ---- weights, reference, file ---------------------------------------------------------------------------
+# ---- weights, reference, file --------------------------------------------------------------------
 
 def rule(name, tensor, is_residual):
     """(centre, spread) that keep activations near one."""
@@ -293,7 +296,8 @@ def reference(name, make, side, activation):
     double = evaluate(net.double(), x.double(), direction.double(), label, with_hessian)
     functional.relu = PLAIN_RELU
     lines.append(f'logits {len(double[0])} ' + ' '.join(f'{v:.10g}' for v in double[0].tolist()))
-    lines.append(f'logits_error {float((single[0] - double[0]).abs().max() / double[0].abs().max()):.3g}')
+    worst = (single[0] - double[0]).abs().max() / double[0].abs().max()
+    lines.append(f'logits_error {float(worst):.3g}')
     lines.append(f'label {label}')
     count = double[1].numel()
     places = torch.arange(SAMPLES) * (count // SAMPLES) + torch.arange(SAMPLES) % 7

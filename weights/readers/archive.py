@@ -21,7 +21,8 @@ def directory_place(view):
     at = tail.rfind(b'PK\5\6')
     if at < 0 or len(tail) - at < 22:
         raise Refused(f'{view.name}: has no end of a ZIP directory')
-    disk, start_disk, here, count, size, offset, comment = struct.unpack_from('<4H2IH', tail, at + 4)
+    disk, start_disk, here, count, size, offset, comment = struct.unpack_from(
+        '<4H2IH', tail, at + 4)
     if at + 22 + comment != len(tail):
         raise Refused(f'{view.name}: bytes follow the end of the ZIP directory')
     end = view.size - tail_size + at

@@ -269,7 +269,7 @@ class Recogniser:
         raise self.bad(f'more than {MAX_OPERATIONS} operations')
 
 
-# ---- containers -----------------------------------------------------------------------------------
+# ---- containers ----------------------------------------------------------------------------------
 
 def read_pth(view):
     start = view.read(0, min(4, view.size))

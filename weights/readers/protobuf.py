@@ -1,4 +1,4 @@
-"""Caffe models and ONNX graphs: the protobuf wire format walked by hand, no schema, no recursion."""
+"""Caffe models and ONNX graphs: the protobuf wire format walked by hand, without a schema."""
 
 from .source import MAX_TENSORS, Refused, Tensor
 
@@ -74,7 +74,7 @@ def joined(walker, name, parts):
     return parts[0]
 
 
-# ---- Caffe: NetParameter { layers 2 (V1), layer 100 } ---------------------------------------------
+# ---- Caffe: NetParameter { layers 2 (V1), layer 100 } --------------------------------------------
 
 def read_caffemodel(view):
     walker, tensors = Walker(view), []
@@ -123,7 +123,7 @@ def caffe_blob(walker, name, blob):
     return Tensor(name, shape, kind, joined(walker, name, data))
 
 
-# ---- ONNX: ModelProto.graph 7, GraphProto.initializer 5 --------------------------------------------
+# ---- ONNX: ModelProto.graph 7, GraphProto.initializer 5 ------------------------------------------
 
 ONNX_FLOATS = {1: 'f32', 10: 'f16', 11: 'f64', 16: 'bf16'}
 
@@ -134,9 +134,8 @@ def read_onnx(view):
         if field != 7:
             continue
         for inner, inner_wire, message in walker.walk(walker.message(value, wire)):
-            tensor = onnx_tensor(walker, walker.message(message, inner_wire)) if inner == 5 else None
-            if tensor:
-                tensors.append(tensor)
+            if inner == 5:
+                tensors += onnx_tensor(walker, walker.message(message, inner_wire))
             if len(tensors) > MAX_TENSORS:
                 raise Refused(f'{view.name}: holds more than {MAX_TENSORS} tensors')
     if not tensors:
@@ -145,7 +144,7 @@ def read_onnx(view):
 
 
 def onnx_tensor(walker, message):
-    """None for what is no weight: integers that describe shapes."""
+    """[tensor], or [] for what is no weight: integers that describe shapes."""
     name, shape, kind, data, is_external = '', [], 0, [], False
     for field, wire, value in walker.walk(message):
         if field == 1:
@@ -161,5 +160,5 @@ def onnx_tensor(walker, message):
     if is_external:
         raise Refused(f"{walker.view.name}: '{name}' is kept in another file")
     if kind not in ONNX_FLOATS:
-        return None
-    return Tensor(name, shape, ONNX_FLOATS[kind], joined(walker, name, data))
+        return []
+    return [Tensor(name, shape, ONNX_FLOATS[kind], joined(walker, name, data))]
