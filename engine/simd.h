@@ -8,7 +8,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 #if defined SIMD_AVX512
 #include <immintrin.h>
@@ -43,9 +47,10 @@ static inline __attribute__((always_inline)) void vec_store(real *p, Vec v)
     memcpy(p, &v, sizeof v);
 }
 
+/* Minus zero, not plus: x - 0 is x for every x, so a plain broadcast from memory is left of it. */
 static inline __attribute__((always_inline)) Vec vec_all(real x)
 {
-    return (Vec){0} + x;
+    return x - (Vec){0};
 }
 
 /* a where the mask is set, else b. */
