@@ -118,15 +118,14 @@ static bool load_rows(UnitAttack *attack, int64_t count, Error *error)
     return true;
 }
 
-// Weights of the batch at `first`; zero, so that nothing moves, past `count`.
-static void set_weights(UnitAttack *attack, int64_t first, int64_t count)
+// Weights of the batch at `first`. Rows past the last image hold old ones; nobody reads their
+// result.
+static void set_weights(UnitAttack *attack, int64_t first)
 {
     real        *input  = plan_input(pgd_plan(attack->pgd), attack->weights);
     const float *weight = attack->row_weights + (size_t)first * attack->map_size;
-    int64_t      images = count < attack->batch ? count : attack->batch;
-    size_t       used   = (size_t)images * attack->map_size;
     for (size_t i = 0; i < (size_t)attack->batch * attack->map_size; i++)
-        input[i] = i < used ? (real)weight[i] : 0;
+        input[i] = weight[i];
 }
 
 static int64_t group_length(const int64_t *images, int64_t count)
@@ -144,7 +143,7 @@ static bool run_batch(UnitAttack *attack, const PgdRule *rule, int64_t count,
 {
     if (!load_rows(attack, count, error))
         return false;
-    set_weights(attack, 0, count);
+    set_weights(attack, 0);
     if (!pgd_run(attack->pgd, rule, attack->pixels, NULL, attack->job->clean.settings->cancel))
         return interrupted(error);
     return sink->take(sink->self, attack->row_image, count, attack->clean, attack->pixels, error);
@@ -200,7 +199,7 @@ static bool step_group(UnitAttack *attack, const PgdRule *rule, int64_t count, E
         return false;
     for (int64_t first = 0; first < count; first += attack->batch) {
         size_t at = (size_t)first * attack->image_size;
-        set_weights(attack, first, count - first);
+        set_weights(attack, first);
         const real *gradient = pgd_gradient(attack->pgd, attack->pixels + at);
         pgd_update(rule, attack->clean + at, gradient, (size_t)attack->batch * attack->image_size,
                    attack->pixels + at);

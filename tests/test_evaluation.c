@@ -485,6 +485,94 @@ static void stand_in_is_the_best_other_unit(void)
     CHECK(target_unit(&record, 2, 4) == -1 && target_unit(&record, 0, 0) == -1);
 }
 
+/* ---- the run over images --------------------------------------------------------------------- */
+
+typedef struct Collected {
+    real    planes[WORLD_IMAGES][WORLD_SIZE];
+    int64_t count;
+} Collected;
+
+static bool collect(void *self, const int64_t *images, int64_t count, const real *clean,
+                    const real *perturbed, Error *error)
+{
+    Collected *collected = self;
+    (void)clean;
+    (void)error;
+    for (int64_t i = 0; i < count; i++)
+        memcpy(collected->planes[images[i]], perturbed + i * WORLD_SIZE, WORLD_SIZE * sizeof(real));
+    collected->count += count;
+    return true;
+}
+
+// One image alone, with the weights it gets in the group of those with the same index / 64.
+static void step_alone(World *world, UnitObjective *objective, const int64_t *images, int64_t count,
+                       int64_t image, const PgdRule *rule, real *x)
+{
+    enum { MAP = WORLD_CELLS * WORLD_CELLS };
+    static float weights[ATTACK_GROUP * MAP];
+    int64_t      group[ATTACK_GROUP], members = 0, own = 0;
+    Network      network;
+    Graph       *graph = NULL;
+    Pgd         *pgd   = NULL;
+    real         clean[WORLD_SIZE];
+    for (int64_t i = 0; i < count; i++) {
+        if (images[i] / 64 != image / 64)
+            continue;
+        own              = images[i] == image ? members : own;
+        group[members++] = images[i];
+    }
+    REQUIRE(unit_objective_load(objective, group, members, NULL));
+    unit_objective_mean(objective, weights);
+    REQUIRE(graph_create(&graph, NULL));
+    REQUIRE(world->builder.build(world, graph, shape_4d(1, 3, WORLD_SIDE, WORLD_SIDE), 1, &network,
+                                 NULL));
+    NodeId w = op_input(graph, graph_shape(graph, network.layer), "w");
+    REQUIRE(pgd_create(&pgd, graph, network.pixels, op_dot(graph, network.layer, w), NULL));
+    for (int i = 0; i < MAP; i++)
+        plan_input(pgd_plan(pgd), w)[i] = weights[own * MAP + i];
+    for (int i = 0; i < WORLD_SIZE; i++)
+        x[i] = clean[i] = world->photos[image][i];
+    pgd_update(rule, clean, pgd_gradient(pgd, x), WORLD_SIZE, x);
+    pgd_destroy(pgd);
+    graph_destroy(graph);
+}
+
+// Batches of three cut across groups, yet every image has the weights of its own group.
+static void groups_are_sixty_four_consecutive_images(void)
+{
+    static Collected found;
+    World            world;
+    Resampler       *resampler = NULL;
+    UnitObjective    objective = {0};
+    UnitAttack      *attack    = NULL;
+    PgdRule          rule      = {PGD_FGSM, (real)0.02, 1};
+    PerturbedSink    sink      = {collect, &found};
+    int64_t          images[WORLD_IMAGES], count = 0;
+    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 3));
+    REQUIRE(resampler_open(&resampler, &world.settings, &world.probe, WORLD_CELLS, WORLD_CELLS,
+                           NULL));
+    UnitMasks masks = {.label_planes = world.planes, .resampler = resampler, .source_label = 3,
+                       .target_label = 1, .mask_count = WORLD_MAP * WORLD_MAP,
+                       .map_count = WORLD_CELLS * WORLD_CELLS};
+    AttackJob job   = job_of(&world);
+    for (int64_t image = 1; image < WORLD_IMAGES; image += image % 5 ? 1 : 2)
+        images[count++] = image;
+    found.count = 0;
+    REQUIRE(unit_objective_open(&objective, &masks, LOSS_MEAN, true, 0, NULL));
+    REQUIRE(unit_attack_open(&attack, &job, 1, &objective, NULL));
+    REQUIRE(unit_attack_run(attack, &rule, images, count, &sink, NULL));
+    CHECK(found.count == count);
+    for (int64_t i = 0; i < count; i++) {
+        real wanted[WORLD_SIZE];
+        step_alone(&world, &objective, images, count, images[i], &rule, wanted);
+        CHECK(memcmp(wanted, found.planes[images[i]], sizeof wanted) == 0);
+    }
+    unit_attack_close(attack);
+    unit_objective_close(&objective);
+    resampler_close(resampler);
+    world_close(&world);
+}
+
 /* ---- targets --------------------------------------------------------------------------------- */
 
 static void random_targets_depend_on_seed_and_unit_alone(void)
@@ -789,6 +877,7 @@ SUITE(evaluation)
     RUN(label_weights_equal_dense_sums);
     RUN(masks_from_activations);
     RUN(stand_in_is_the_best_other_unit);
+    RUN(groups_are_sixty_four_consecutive_images);
     RUN(random_targets_depend_on_seed_and_unit_alone);
     RUN(targets_are_read);
     RUN(wrong_jobs_are_refused);
