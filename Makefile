@@ -5,7 +5,7 @@
 config ?= release
 CC     ?= cc
 BUILD  := build/$(config)
-FLOORS := engine image mini models nem attack attribution training
+FLOORS := engine image mini models nem attack attribution training report
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
@@ -63,10 +63,11 @@ ifeq ($(config),gradcheck) # rules in double: the engine and its checks alone
   CLI_SOURCES     :=
   TEST_SOURCES    := tests/test.c $(wildcard tests/check_*.c)
 endif
-BENCH_SOURCES   := $(wildcard bench/*.c)
+BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)) \
+                   $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo bench layers format clean help
+.PHONY: all test demo bench bench-compare bench-peers layers format clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -79,9 +80,14 @@ $(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench:
 	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 # The texts re-included per instruction set are tuned by these flags alone.
-$(BUILD)/objects/engine/isa_avx2.o:   CFLAGS += -O3 -mavx2 -mfma
-$(BUILD)/objects/engine/isa_avx512.o: CFLAGS += -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
-$(BUILD)/objects/engine/isa_neon.o:   CFLAGS += -O3
+$(BUILD)/objects/engine/isa_avx2.o $(BUILD)/objects/bench/peak_avx2.o:     CFLAGS += -O3 -mavx2 -mfma
+$(BUILD)/objects/engine/isa_avx512.o $(BUILD)/objects/bench/peak_avx512.o: CFLAGS += -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+$(BUILD)/objects/engine/isa_neon.o $(BUILD)/objects/bench/peak_neon.o:     CFLAGS += -O3
+
+# gcc 12 for aarch64 dies of an internal error on loops that take a maximum of doubles.
+ifneq ($(filter aarch64%,$(TARGET)),)
+$(BUILD)/objects/tests/%.o $(BUILD)/objects/bench/%.o: CFLAGS += -fno-tree-loop-vectorize
+endif
 
 $(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
@@ -89,14 +95,21 @@ $(BUILD)/objects/%.o: %.c
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-test: $(BUILD)/tests nemesis ## build and run the test suite
-	@sh tests/run.sh $(BUILD)/tests
+test: $(BUILD)/tests $(BUILD)/bench nemesis ## build and run the test suite
+	@BENCH=$(BUILD)/bench sh tests/run.sh $(BUILD)/tests
 
 demo: nemesis ## build, then run the main job in small
 	@sh demo/run.sh ./nemesis
 
 bench: $(BUILD)/bench ## print the throughput tables
 	@$(BUILD)/bench
+
+bench-compare: $(BUILD)/bench ## measure again and compare with BASE=file, an output of `bench --json`
+	@$(BUILD)/bench --json > $(BUILD)/bench.json
+	@awk -f bench/compare.awk $(BASE) $(BUILD)/bench.json
+
+bench-peers: $(BUILD)/bench ## ratios to PyTorch and OpenBLAS, where they are installed
+	@sh bench/peers/run.sh $(BUILD)/bench $(BUILD)
 
 layers: ## check that no folder includes a higher floor
 	@sh tests/layers.sh

@@ -72,8 +72,8 @@ void row_header(const Options *options, const char *title);
 /* Uniform in centre +- spread, from the counter-based generator. */
 void material_fill(real *values, size_t count, const char *purpose, real centre, real spread);
 
-/* A blob of random weights for an architecture, `bytes` of tensors. The classifier is left out where
- * `upto` names another layer than the logits. Errors: ERROR_USAGE (the message lists what there is). */
+/* A blob of random weights for an architecture; it ends at `upto` where that is a convolution of a VGG
+ * network or a stage of a ResNet. Errors: ERROR_USAGE (the message lists what there is). */
 bool material_blob(WeightBlob **out, const Options *options, Error *error);
 
 /* A folder below TMPDIR (default /tmp), and its removal with all it holds. */

@@ -66,7 +66,15 @@ static void dense(BlobBuilder *builder, const char *base, int64_t outputs, int64
     blob_builder_random(builder, name, shape_1d(outputs), 0, 0, 0.1f);
 }
 
-static void vgg(BlobBuilder *builder, const int *convs, bool has_logits)
+// Whether what was just built is all that is wanted.
+static bool is_last(const Options *options, const char *layer, int stage, int number)
+{
+    char name[32];
+    snprintf(name, sizeof name, layer, stage + 1, number + 1);
+    return options->upto && strcmp(options->upto, name) == 0;
+}
+
+static void vgg(BlobBuilder *builder, const int *convs, const Options *options)
 {
     int64_t channels = 3;
     int     place    = 0;
@@ -77,20 +85,20 @@ static void vgg(BlobBuilder *builder, const int *convs, bool has_logits)
             snprintf(base, sizeof base, "features.%d", place);
             conv(builder, base, kernels, channels, 3);
             channels = kernels;
+            if (is_last(options, "conv%d_%d", stage, i))
+                return;
         }
-    if (!has_logits)
-        return;
     dense(builder, "classifier.0", 4096, 512 * 7 * 7);
     dense(builder, "classifier.3", 4096, 4096);
     dense(builder, "classifier.6", 1000, 4096);
 }
 
 /* Norms folded into their convolutions, as the converter does. */
-static void resnet(BlobBuilder *builder, const int *blocks, bool is_deep)
+static void resnet(BlobBuilder *builder, const int *blocks, bool is_deep, const Options *options)
 {
     int64_t channels = 64;
     conv(builder, "conv1", 64, 3, 7);
-    for (int stage = 0; stage < 4; stage++)
+    for (int stage = 0; stage < 4; stage++) {
         for (int i = 0; i < blocks[stage]; i++) {
             int64_t width = 64 << stage, kernels = is_deep ? 4 * width : width;
             char    base[48];
@@ -108,6 +116,9 @@ static void resnet(BlobBuilder *builder, const int *blocks, bool is_deep)
             channels = kernels;
 #undef IN_BLOCK
         }
+        if (is_last(options, "layer%d", stage, 0))
+            return;
+    }
     dense(builder, "fc", 1000, channels);
 }
 
@@ -125,15 +136,13 @@ static const struct {
 
 static bool fill(BlobBuilder *builder, const Options *options)
 {
-    bool has_logits = !options->upto || strcmp(options->upto, "logits") == 0 ||
-                      strncmp(options->upto, "fc", 2) == 0;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         if (strcmp(families[i].name, options->arch) != 0)
             continue;
         if (families[i].is_vgg)
-            vgg(builder, families[i].counts, has_logits);
+            vgg(builder, families[i].counts, options);
         else
-            resnet(builder, families[i].counts, families[i].is_deep);
+            resnet(builder, families[i].counts, families[i].is_deep, options);
         return true;
     }
     return false;
