@@ -254,3 +254,21 @@ void world_close(World *world)
     probe_close(&world->probe);
     *world = (World){0};
 }
+
+const StoreArm      world_arms[STORE_ARMS]   = {STORE_FLOAT, STORE_PNG8, STORE_JPEG75};
+const int64_t       world_units[WORLD_UNITS] = {0, 1, 2, 3, 4, 5};
+static const double two_eps[2]               = {4.0 / 255, 0.06};
+
+AttackJob world_job(const World *world)
+{
+    return (AttackJob){.clean      = world->clean,
+                       .builder    = world->builder,
+                       .units      = world_units,
+                       .unit_count = WORLD_UNITS,
+                       .eps        = two_eps,
+                       .eps_count  = 2,
+                       .steps      = 4,
+                       .arms       = world_arms,
+                       .arm_count  = STORE_ARMS,
+                       .seed       = test_seed()};
+}

@@ -41,6 +41,12 @@ typedef struct World {
 bool world_open(World *out, CompatMode mode, int64_t batch);
 void world_close(World *world); // accepts a zeroed object
 
+extern const int64_t  world_units[WORLD_UNITS]; // all of them
+extern const StoreArm world_arms[STORE_ARMS];   // all of them
+
+/* Every unit at two eps in four steps, untargeted, in every arm. */
+AttackJob world_job(const World *world);
+
 /* The whole layer once more, with `scale` before the first convolution. */
 bool world_layer_open(World *world, WorldLayer *layer, int64_t batch, real scale,
                       ActivationSource *source);

@@ -1,0 +1,262 @@
+/* tests/test_changes.c - changes.csv and summary.csv: the same bytes always, going on, shares. */
+#include "test.h"
+#include "tiny_world.h"
+#include "../engine/file.h"
+#include "../engine/parallel.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the same bytes -------------------------------------------------------------------------- */
+
+static bool csv_of(const World *world, const Changes *changes, const char *name, Bytes *out)
+{
+    char folder[LIMIT_PATH], path[LIMIT_PATH];
+    return path_join(folder, test_folder(), "csv", NULL) && folder_create(folder, NULL) &&
+           changes_write(changes, &world->probe, folder, NULL) &&
+           path_join(path, folder, name, NULL) && file_read(path, LIMIT_TEXT_FILE, out, NULL);
+}
+
+static bool same_bytes(const Bytes *a, const Bytes *b)
+{
+    return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+}
+
+static void threads_and_batches_give_the_same_bytes(void)
+{
+    static const int settings[3][2] = {{1, 1}, {2, 70}, {3, 4}}; // threads, images per run
+    World            world;
+    for (int loss = 0; loss < 2; loss++) {
+        Bytes wanted = {0};
+        for (int i = 0; i < 3; i++) {
+            Changes changes = {0};
+            Bytes   found   = {0};
+            parallel_set_threads(settings[i][0]);
+            REQUIRE(world_open(&world, COMPAT_CORRUPT23, settings[i][1]));
+            AttackJob job   = world_job(&world);
+            job.loss        = (AttackLoss)loss;
+            job.target.kind = TARGET_RANDOM;
+            job.units       = (int64_t[]){0, 3};
+            job.unit_count  = 2;
+            job.eps_count   = 1;
+            job.batch       = i == 2 ? 2 : 0;
+            REQUIRE(attack_run(&job, &changes, NULL));
+            REQUIRE(csv_of(&world, &changes, "changes.csv", i ? &found : &wanted));
+            if (i)
+                CHECK(same_bytes(&wanted, &found));
+            bytes_close(&found);
+            changes_close(&changes);
+            world_close(&world);
+        }
+        bytes_close(&wanted);
+    }
+    parallel_set_threads(1);
+}
+
+typedef struct Interrupt {
+    int           after; // settings until the run is cancelled
+    int           seen;
+    volatile bool cancel;
+} Interrupt;
+
+static bool interrupt_after(void *self, const Changes *changes, Error *error)
+{
+    (void)changes;
+    (void)error;
+    Interrupt *interrupt = self;
+    if (++interrupt->seen == interrupt->after)
+        interrupt->cancel = true;
+    return true;
+}
+
+// Interrupted anywhere, written, read and taken up again: the same file, with fewer runs.
+static void interrupted_attacks_go_on(void)
+{
+    World   world;
+    Changes whole = {0};
+    Bytes   wanted = {0};
+    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    AttackJob job  = world_job(&world);
+    job.unit_count = 4;
+    job.steps      = 2;
+    REQUIRE(attack_run(&job, &whole, NULL));
+    int64_t all_runs = world.layer.runs;
+    REQUIRE(csv_of(&world, &whole, "changes.csv", &wanted));
+    for (int after = 2; after <= 11; after += 3) {
+        Changes   part = {0}, earlier = {0}, rest = {0};
+        Bytes     found     = {0};
+        Error     error     = {0};
+        Interrupt interrupt = {.after = after};
+        char      folder[LIMIT_PATH];
+        world.settings.cancel = &interrupt.cancel;
+        job.observer          = (ChangeObserver){interrupt_after, &interrupt};
+        CHECK(!attack_run(&job, &part, &error) && error.code == ERROR_AGAIN);
+        CHECK(part.count == (int64_t)after * STORE_ARMS);
+        world.settings.cancel = NULL;
+        job.observer          = (ChangeObserver){0};
+        REQUIRE(csv_of(&world, &part, "changes.csv", &found));
+        bytes_close(&found);
+        REQUIRE(path_join(folder, test_folder(), "csv", NULL));
+        REQUIRE(changes_read(&earlier, folder, &world.probe, NULL));
+        world.layer.runs = 0;
+        job.earlier      = &earlier;
+        REQUIRE(attack_run(&job, &rest, NULL));
+        job.earlier = NULL;
+        CHECK(world.layer.runs < all_runs);
+        REQUIRE(csv_of(&world, &rest, "changes.csv", &found));
+        CHECK(same_bytes(&wanted, &found));
+        bytes_close(&found);
+        changes_close(&part);
+        changes_close(&earlier);
+        changes_close(&rest);
+    }
+    bytes_close(&wanted);
+    changes_close(&whole);
+    world_close(&world);
+}
+
+static void a_finished_attack_runs_nothing_again(void)
+{
+    World   world;
+    Changes whole = {0}, again = {0};
+    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    AttackJob job  = world_job(&world);
+    job.unit_count = 4;
+    job.steps      = 2;
+    REQUIRE(attack_run(&job, &whole, NULL));
+    world.layer.runs = 0;
+    job.earlier      = &whole;
+    REQUIRE(attack_run(&job, &again, NULL));
+    CHECK(world.layer.runs == 0 && again.count == whole.count);
+    CHECK(memcmp(again.rows, whole.rows, (size_t)whole.count * sizeof *whole.rows) == 0);
+    changes_close(&whole);
+    changes_close(&again);
+    world_close(&world);
+}
+
+/* ---- files and shares ------------------------------------------------------------------------ */
+
+// Published values: 8 of 10 gives 0.490 to 0.943 (Wilson 1927, as tabulated in textbooks).
+static void wilson_known_values(void)
+{
+    double low, high;
+    wilson_interval(8, 10, &low, &high);
+    CHECK_CLOSE(low, 0.4901625, 1e-6);
+    CHECK_CLOSE(high, 0.9433178, 1e-6);
+    wilson_interval(0, 10, &low, &high);
+    CHECK(low == 0);
+    CHECK_CLOSE(high, 0.2775328, 1e-6); // z^2 / (n + z^2)
+    wilson_interval(10, 10, &low, &high);
+    CHECK(high == 1);
+    CHECK_CLOSE(low, 1 - 0.2775328, 1e-6);
+    wilson_interval(0, 0, &low, &high);
+    CHECK(low == 0 && high == 1);
+}
+
+static void shares_count_their_group(void)
+{
+    Changes   changes = {0};
+    ChangeRow row     = {.method = "pgd", .strength = 0.02, .store = STORE_PNG8};
+    for (int i = 0; i < 12; i++) {
+        row.unit     = i;
+        row.clean    = (Concept){1 + i % 3, i % 3, i < 6 ? 0.03 : 0.04};
+        row.changed  = i % 2 == 0;
+        row.target   = i < 8 ? 9 : 0;
+        row.hit      = i == 2;
+        row.fraction = i < 6 ? 0.5 : 0.25;
+        REQUIRE(changes_add(&changes, &row, NULL));
+    }
+    ChangeRow other = row;
+    other.strength  = 0.04;
+    other.changed   = true;
+    REQUIRE(changes_add(&changes, &other, NULL));
+    ChangeShare all = changes_share(&changes, &row, GROUP_ALL, 0);
+    CHECK(all.units == 12 && all.changed == 6 && all.share == 0.5 && all.fraction == 0.375);
+    CHECK(all.targeted == 8 && all.hits == 1 && all.hit_share == 0.125);
+    ChangeShare detectors = changes_share(&changes, &row, GROUP_DETECTORS, 0);
+    CHECK(detectors.units == 6 && detectors.changed == 3);
+    ChangeShare category = changes_share(&changes, &row, GROUP_CATEGORY, 2);
+    CHECK(category.units == 4 && category.changed == 2);
+    CHECK(changes_share(&changes, &other, GROUP_ALL, 0).units == 1);
+    changes_close(&changes);
+}
+
+static void changes_read_back_as_written(void)
+{
+    World   world;
+    Changes changes = {0}, read = {0};
+    Bytes   first = {0}, second = {0}, summary = {0};
+    char    folder[LIMIT_PATH];
+    REQUIRE(world_open(&world, COMPAT_CLEAN, 4));
+    AttackJob job   = world_job(&world);
+    job.eps_count   = 1;
+    job.target.kind = TARGET_RANDOM;
+    REQUIRE(attack_run(&job, &changes, NULL));
+    changes.rows[1].now = (Concept){5, 2, 0.25}; // a name with a comma and quotes
+    REQUIRE(csv_of(&world, &changes, "changes.csv", &first));
+    REQUIRE(path_join(folder, test_folder(), "csv", NULL));
+    REQUIRE(changes_read(&read, folder, &world.probe, NULL));
+    CHECK(read.count == changes.count && read.rows[1].now.label == 5);
+    REQUIRE(csv_of(&world, &read, "changes.csv", &second));
+    CHECK(same_bytes(&first, &second));
+    static const char header[] =
+        "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,"
+        "new_iou,clean_label_iou,target_category,target_label,target_iou,poisoned,fraction,"
+        "linf_before_store,linf_after_store,changed,hit\n";
+    CHECK(strncmp((const char *)first.data, header, sizeof header - 1) == 0);
+    REQUIRE(csv_of(&world, &changes, "summary.csv", &summary));
+    CHECK(strstr((const char *)summary.data, "\npgd,0,float,all,6,0,0,0,") != NULL);
+    CHECK(strstr((const char *)summary.data, "\npgd,0.0156862745,jpeg75,detectors,") != NULL);
+    bytes_close(&first);
+    bytes_close(&second);
+    bytes_close(&summary);
+    changes_close(&changes);
+    changes_close(&read);
+    world_close(&world);
+}
+
+static void broken_changes_are_refused(void)
+{
+    World world;
+    REQUIRE(world_open(&world, COMPAT_CLEAN, 4));
+    static const char header[] =
+        "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,"
+        "new_iou,clean_label_iou,target_category,target_label,target_iou,poisoned,fraction,"
+        "linf_before_store,linf_after_store,changed,hit\n";
+    static const char *const rows[] = {
+        "pgd,0.1,float,0,color,red-c,0.1,object,box,0.2,0.1,,,,3,0.1,0,0,1,0\n",
+        "pgd,0.1,tiff,0,color,red-c,0.1,object,box,0.2,0.1,,,,3,0.1,0,0,1,0\n",
+        "pgd,0.1,float,-1,color,red-c,0.1,object,box,0.2,0.1,,,,3,0.1,0,0,1,0\n",
+        "pgd,0.1,float,0,color,green-c,0.1,object,box,0.2,0.1,,,,3,0.1,0,0,1,0\n",
+        "pgd,0.1,float,0,colour,red-c,0.1,object,box,0.2,0.1,,,,3,0.1,0,0,1,0\n",
+        "pgd,0.1,float,0,color,red-c,nan,object,box,0.2,0.1,,,,3,0.1,0,0,1,0\n",
+        "pgd,0.1,float,0,color,red-c,0.1,object,box,0.2,0.1,,,,3,0.1,0,0,2,0\n",
+        "method of a long name,0.1,float,0,color,red-c,0.1,object,box,0.2,0.1,,,,3,0.1,0,0,1,0\n",
+        "pgd,0.1,float,0\n"};
+    for (int i = 0; i < 9; i++) {
+        char    path[LIMIT_PATH], text[1024];
+        Changes changes = {0};
+        Error   error   = {0};
+        snprintf(text, sizeof text, "%s%s", header, rows[i]);
+        REQUIRE(path_join(path, test_folder(), "changes.csv", NULL));
+        REQUIRE(file_publish(path, text, strlen(text), NULL));
+        bool read = changes_read(&changes, test_folder(), &world.probe, &error);
+        CHECK(read == (i == 0));
+        CHECK(read || (error.message[0] && changes.rows == NULL));
+        changes_close(&changes);
+    }
+    world_close(&world);
+}
+
+SUITE(changes)
+{
+    parallel_set_threads(1); // the tiny network is no work for two
+    RUN(threads_and_batches_give_the_same_bytes);
+    RUN(interrupted_attacks_go_on);
+    RUN(a_finished_attack_runs_nothing_again);
+    RUN(wilson_known_values);
+    RUN(shares_count_their_group);
+    RUN(changes_read_back_as_written);
+    RUN(broken_changes_are_refused);
+    parallel_set_threads(0);
+}
