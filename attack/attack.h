@@ -5,6 +5,7 @@
  * becomes of a perturbed image that is kept), generic PGD over any scalar node, and two
  * evaluations: noise (a full dissection per setting) and designed attacks on one unit at a time
  * (only what changed is computed again; equal bit for bit to a full rerun).
+ * Companions for who replays one attack: unit_attack.h, unit_case.h.
  * Sections named below are those of the neuron-explanation specification. Source of the method:
  * Srivastava et al., "Corrupting Neuron Explanations of Deep Visual Features", ICCV 2023. */
 #ifndef ATTACK_ATTACK_H
@@ -74,9 +75,10 @@ typedef struct PgdRule {
 
 /* One update of x [count] against the gradient. In float arithmetic, exactly as in section 9.3:
  * y = x - step sign(g), d = clamp(y - clean, -eps, eps), x = clamp01(clean + d). Afterwards
- * |x - clean| <= eps + 2^-25, the half unit in the last place of clean + d, and 0 <= x <= 1. */
-void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count,
-                real *x);
+ * |x - clean| <= eps + 2^-25, the half unit in the last place of clean + d, and 0 <= x <= 1.
+ * Elements whose `movable` is 0 stay as they are; NULL: all move. */
+void pgd_update(const PgdRule *rule, const real *clean, const real *gradient,
+                const uint8_t *movable, size_t count, real *x);
 
 typedef struct Pgd Pgd;
 
@@ -92,7 +94,8 @@ const real *pgd_gradient(Pgd *pgd, const real *x);
 /* x (in, out) starts as the clean input. `objective` receives the value before each step and at the
  * end, [steps + 1] (2 for FGSM), or is NULL, which saves a forward pass. Nothing allocates. False:
  * *cancel (NULL allowed) became true and x is somewhere on the way. */
-bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective, const volatile bool *cancel);
+bool pgd_run(Pgd *pgd, const PgdRule *rule, const uint8_t *movable, real *x, real *objective,
+             const volatile bool *cancel);
 
 /* ---- what changed ---------------------------------------------------------------------------- */
 

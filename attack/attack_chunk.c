@@ -73,8 +73,8 @@ static bool fill_control(AttackRun *run, const Chunk *chunk, Replacement *out, E
         int64_t rows = out->count - first < batch ? out->count - first : batch;
         done         = !attack_cancelled(clean, error) &&
                row_loader_load(&loader, out->images + first, rows, planes, error) &&
-               replacer_fill(&run->replacer, out, first, rows, planes, planes, chunk->unit_maps,
-                             error);
+               replacer_fill(&run->replacer, out, out->images + first, rows, planes, planes,
+                             chunk->unit_maps, error);
         progress_add(run, rows);
     }
     row_loader_close(&loader);
@@ -128,21 +128,18 @@ typedef struct ArmSink {
     AttackRun   *run;
     UnitCase    *unit_case;
     Replacement *arms; // [arm_count]
-    int64_t      filled;
 } ArmSink;
 
 static bool sink_take(void *self, const int64_t *images, int64_t count, const real *clean,
                       const real *perturbed, Error *error)
 {
-    (void)images;
     ArmSink   *sink = self;
     AttackRun *run  = sink->run;
     for (int arm = 0; arm < run->job->arm_count; arm++) {
-        if (!replacer_fill(&run->replacer, &sink->arms[arm], sink->filled, count, clean, perturbed,
+        if (!replacer_fill(&run->replacer, &sink->arms[arm], images, count, clean, perturbed,
                            &sink->unit_case->clean_maps, error))
             return false;
     }
-    sink->filled += count;
     progress_add(run, count * cost_of_image(run->job));
     return true;
 }
@@ -153,7 +150,7 @@ static bool attack_once(AttackRun *run, UnitCase *unit_case, UnitAttack *attack,
     const AttackJob *job              = run->job;
     const CleanRun  *clean            = &job->clean;
     Replacement      arms[STORE_ARMS] = {0};
-    ArmSink          armed            = {run, unit_case, arms, 0};
+    ArmSink          armed            = {run, unit_case, arms};
     PerturbedSink    sink             = {sink_take, &armed};
     PgdRule          rule             = {job->method, (real)eps, job->steps};
     bool             done             = true;

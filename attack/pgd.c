@@ -15,11 +15,14 @@ static real clamp(real value, real low, real high)
     return value < low ? low : value > high ? high : value;
 }
 
-void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count, real *x)
+void pgd_update(const PgdRule *rule, const real *clean, const real *gradient,
+                const uint8_t *movable, size_t count, real *x)
 {
     real eps  = rule->eps;
     real step = rule->method == PGD_FGSM ? eps : 2 * eps / (real)rule->steps;
     for (size_t i = 0; i < count; i++) {
+        if (movable && !movable[i])
+            continue;
         real sign   = (real)((gradient[i] > 0) - (gradient[i] < 0));
         real offset = clamp(x[i] - step * sign - clean[i], -eps, eps);
         x[i]        = clamp(clean[i] + offset, 0, 1);
@@ -68,7 +71,8 @@ const real *pgd_gradient(Pgd *pgd, const real *x)
     return plan_output(pgd->plan, pgd->gradient);
 }
 
-bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective, const volatile bool *cancel)
+bool pgd_run(Pgd *pgd, const PgdRule *rule, const uint8_t *movable, real *x, real *objective,
+             const volatile bool *cancel)
 {
     int steps = rule->method == PGD_FGSM ? 1 : rule->steps;
     memcpy(pgd->clean, x, pgd->count * sizeof *x);
@@ -78,7 +82,7 @@ bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, real *objective, const vola
         const real *gradient = pgd_gradient(pgd, x);
         if (objective)
             objective[k] = *plan_output(pgd->plan, pgd->objective);
-        pgd_update(rule, pgd->clean, gradient, pgd->count, x);
+        pgd_update(rule, pgd->clean, gradient, movable, pgd->count, x);
     }
     if (objective) {
         pgd_gradient(pgd, x);

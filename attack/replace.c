@@ -78,11 +78,25 @@ void replacer_close(Replacer *replacer)
 }
 
 typedef struct StoreTask {
-    Replacer    *replacer;
-    Replacement *out;
-    int64_t      first;             // number of row 0 in the replacement
-    const real  *clean, *perturbed; // of row 0
+    Replacer      *replacer;
+    Replacement   *out;
+    const int64_t *images;            // of row 0
+    const real    *clean, *perturbed; // of row 0
 } StoreTask;
+
+// Where an image stands in the replacement's increasing list.
+static int64_t number_of(const Replacement *replacement, int64_t image)
+{
+    int64_t low = 0, high = replacement->count - 1;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (replacement->images[middle] < image)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
 
 static void store_row(void *data, int64_t row, int thread)
 {
@@ -95,7 +109,7 @@ static void store_row(void *data, int64_t row, int thread)
     float                  *before   = replacer->before + (size_t)row * size;
     float                  *after    = replacer->after + (size_t)row * size;
     Error                  *error    = &replacer->errors[row];
-    int64_t                 number   = task->first + row;
+    int64_t                 number   = number_of(out, task->images[row]);
     char                    name[32], keep[LIMIT_PATH] = "";
     for (size_t i = 0; i < size; i++) {
         before[i] = (float)task->clean[(size_t)row * size + i];
@@ -113,33 +127,33 @@ static void store_row(void *data, int64_t row, int thread)
 }
 
 // Maps of one batch of stored images; untouched images keep the clean ones.
-static void fill_maps(Replacer *replacer, Replacement *out, int64_t first, int64_t count,
+static void fill_maps(Replacer *replacer, Replacement *out, const int64_t *images, int64_t count,
                       const float *const *clean_maps)
 {
     const ActivationSource *layer   = &replacer->clean->layer;
     size_t                  size    = out->map_size;
     bool                    changed = false;
     for (int64_t row = 0; row < count; row++)
-        changed = changed || out->linf_after[first + row] > 0;
+        changed = changed || out->linf_after[number_of(out, images[row])] > 0;
     if (changed)
         layer->run(layer->self, replacer->pixels, count, replacer->maps);
     for (int64_t u = 0; u < out->unit_count; u++) {
         for (int64_t row = 0; row < count; row++) {
-            size_t      from  = (size_t)(row * layer->units + out->units[u]);
-            const real *found = replacer->maps + from * size;
-            float      *kept  = out->maps + (size_t)(u * out->count + first + row) * size;
-            if (out->linf_after[first + row] > 0) {
+            int64_t     number = number_of(out, images[row]);
+            size_t      from   = (size_t)(row * layer->units + out->units[u]);
+            const real *found  = replacer->maps + from * size;
+            float      *kept   = out->maps + (size_t)(u * out->count + number) * size;
+            if (out->linf_after[number] > 0) {
                 for (size_t i = 0; i < size; i++)
                     kept[i] = (float)found[i];
             } else {
-                memcpy(kept, clean_maps[u] + (size_t)out->images[first + row] * size,
-                       size * sizeof *kept);
+                memcpy(kept, clean_maps[u] + (size_t)images[row] * size, size * sizeof *kept);
             }
         }
     }
 }
 
-bool replacer_fill(Replacer *replacer, Replacement *out, int64_t first, int64_t count,
+bool replacer_fill(Replacer *replacer, Replacement *out, const int64_t *images, int64_t count,
                    const real *clean, const real *perturbed, const float *const *clean_maps,
                    Error *error)
 {
@@ -147,12 +161,12 @@ bool replacer_fill(Replacer *replacer, Replacement *out, int64_t first, int64_t 
     for (int64_t done = 0; done < count; done += batch) {
         int64_t   rows = count - done < batch ? count - done : batch;
         size_t    at   = (size_t)done * replacer->image_size;
-        StoreTask task = {replacer, out, first + done, clean + at, perturbed + at};
+        StoreTask task = {replacer, out, images + done, clean + at, perturbed + at};
         memset(replacer->errors, 0, (size_t)rows * sizeof *replacer->errors);
         parallel_for(rows, store_row, &task);
         if (!rows_succeeded(replacer->errors, rows, error))
             return false;
-        fill_maps(replacer, out, first + done, rows, clean_maps);
+        fill_maps(replacer, out, images + done, rows, clean_maps);
     }
     return true;
 }

@@ -37,10 +37,10 @@ typedef struct Replacer {
 bool replacer_open(Replacer *out, const CleanRun *clean, Error *error);
 void replacer_close(Replacer *replacer); // accepts a zeroed object
 
-/* Fills `count` images of the replacement from number `first` on; planes [count, 3, h, w], clean
- * and perturbed. clean_maps: for each unit of the replacement [images, map_size]; an image that
- * comes out of storage as the clean one keeps its map. */
-bool replacer_fill(Replacer *replacer, Replacement *out, int64_t first, int64_t count,
+/* Fills these images, each one of the replacement's; planes [count, 3, h, w], clean and perturbed.
+ * clean_maps: for each unit of the replacement [images, map_size]; an image that comes out of
+ * storage as the clean one keeps its map. */
+bool replacer_fill(Replacer *replacer, Replacement *out, const int64_t *images, int64_t count,
                    const real *clean, const real *perturbed, const float *const *clean_maps,
                    Error *error);
 

@@ -87,7 +87,7 @@ bool unit_attack_open(UnitAttack **out, const AttackJob *job, int64_t unit,
                       UnitObjective *objective, Error *error);
 void unit_attack_close(UnitAttack *attack); // NULL allowed
 
-/* Receives perturbed images batch by batch, in order: planes [count, 3, h, w] before and after. */
+/* Receives perturbed images batch by batch, each once: planes [count, 3, h, w] before and after. */
 typedef struct PerturbedSink {
     bool (*take)(void *self, const int64_t *images, int64_t count, const real *clean,
                  const real *perturbed, Error *error);

@@ -53,6 +53,7 @@ enum {
     LIMIT_CSV_FIELDS    = 4096,    // fields of one record
     LIMIT_CSV_ROWS      = 10000000,
     LIMIT_THREADS       = 1024,
+    LIMIT_BATCH         = 4096, // images of one run of a network
     LIMIT_UNITS         = 1 << 20
 };
 #define LIMIT_IMAGE_PIXELS ((size_t)64 << 20)  // 64 Mpixel

@@ -9,6 +9,7 @@ static const struct {
     FamilyBuild *build;
     int          depth;
 } architectures[] = {
+    {"mini", vgg_build, 9},
     {"vgg11", vgg_build, 11},
     {"vgg13", vgg_build, 13},
     {"vgg16", vgg_build, 16},
@@ -50,9 +51,9 @@ static bool run_family(Builder *builder, NodeId x, Error *error)
 
 static bool check_request(const WeightBlob *blob, const NetworkRequest *request, Error *error)
 {
-    if (request->batch < 1 || request->batch > 4096)
-        return fail(error, ERROR_USAGE, "batch is %lld, expected 1 to 4096",
-                    (long long)request->batch);
+    if (request->batch < 1 || request->batch > LIMIT_BATCH)
+        return fail(error, ERROR_USAGE, "batch is %lld, expected 1 to %d",
+                    (long long)request->batch, LIMIT_BATCH);
     if (request->width < 0 || request->width > LIMIT_IMAGE_SIDE || request->height < 0 ||
         request->height > LIMIT_IMAGE_SIDE)
         return fail(error, ERROR_USAGE, "%s: input size %lldx%lld is out of range", blob_path(blob),

@@ -76,14 +76,14 @@ static void identity_network_golden_vector(void)
         PgdRule rule = {PGD_STEPS, eps, 10};
         real    x[4] = {half, half, half, half}, clean[4] = {half, half, half, half};
         for (int k = 0; k < steps; k++)
-            pgd_update(&rule, clean, pgd_gradient(pgd, x), 4, x);
+            pgd_update(&rule, clean, pgd_gradient(pgd, x), NULL, 4, x);
         double moved = steps < 5 ? steps * 0.8 / 255 : 4.0 / 255;
         CHECK_CLOSE((double)x[0], 0.5 - moved, 6 * 0x1p-25); // five sums below one, and the step
         CHECK_CLOSE((double)x[3], 0.5 + moved, 6 * 0x1p-25);
         CHECK(x[1] == half && x[2] == half);
         if (steps == 10) {
             real whole[4] = {half, half, half, half}, trace[11];
-            CHECK(pgd_run(pgd, &rule, whole, trace, NULL));
+            CHECK(pgd_run(pgd, &rule, NULL, whole, trace, NULL));
             CHECK(memcmp(whole, x, sizeof x) == 0);
             CHECK(trace[0] == 0);
             CHECK_CLOSE((double)trace[10], -8.0 / 255, 1e-7);
@@ -100,7 +100,7 @@ static void no_gradient_no_move(void)
     real    clean[3] = {(real)0.5, (real)0.5, (real)0.5}, x[3];
     real    slope[3] = {0, (real)NAN, (real)-0.0};
     memcpy(x, clean, sizeof x);
-    pgd_update(&rule, clean, slope, 3, x);
+    pgd_update(&rule, clean, slope, NULL, 3, x);
     CHECK(memcmp(x, clean, sizeof x) == 0);
 }
 
@@ -116,7 +116,7 @@ static void every_step_stays_in_the_ball(void)
     memcpy(x, clean, sizeof x);
     int outside = 0, moved = 0, at_edge = 0;
     for (int k = 0; k < rule.steps; k++) {
-        pgd_update(&rule, clean, pgd_gradient(pgd, x), SIZE, x);
+        pgd_update(&rule, clean, pgd_gradient(pgd, x), NULL, SIZE, x);
         for (int i = 0; i < SIZE; i++) {
             double away = fabs((double)x[i] - (double)clean[i]);
             outside += !(away <= (double)rule.eps + 0x1p-25 && x[i] >= 0 && x[i] <= 1);
@@ -138,7 +138,7 @@ static void objective_falls(void)
     real        trace[11];
     REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
     start_image(x);
-    CHECK(pgd_run(pgd, &rule, x, trace, NULL));
+    CHECK(pgd_run(pgd, &rule, NULL, x, trace, NULL));
     for (int k = 0; k < 5; k++) // until the edge: ten steps are 2 eps long
         CHECK(trace[k + 1] < trace[k]);
     CHECK(trace[10] < trace[0]);
@@ -146,7 +146,7 @@ static void objective_falls(void)
     PgdRule fgsm = {PGD_FGSM, (real)4 / 255, 0};
     real    once[2];
     start_image(x);
-    CHECK(pgd_run(pgd, &fgsm, x, once, NULL));
+    CHECK(pgd_run(pgd, &fgsm, NULL, x, once, NULL));
     CHECK(once[0] == trace[0] && once[1] < once[0]);
     CHECK(trace[10] <= once[1]); // ten steps do not do worse than one
     pgd_destroy(pgd);
@@ -159,7 +159,7 @@ static void fgsm_is_one_step_of_eps(void)
     real    clean[4] = {(real)0.5, (real)0.5, (real)0.0625, 1}, x[4];
     real    slope[4] = {3, -2, 1, -1};
     memcpy(x, clean, sizeof x);
-    pgd_update(&rule, clean, slope, 4, x);
+    pgd_update(&rule, clean, slope, NULL, 4, x);
     CHECK(x[0] == (real)0.375 && x[1] == (real)0.625 && x[2] == 0 && x[3] == 1);
 }
 
@@ -173,7 +173,7 @@ static void thread_counts_give_the_same_bits(void)
         parallel_set_threads(threads);
         REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
         start_image(x);
-        CHECK(pgd_run(pgd, &rule, x, NULL, NULL));
+        CHECK(pgd_run(pgd, &rule, NULL, x, NULL, NULL));
         if (threads == 1)
             memcpy(wanted, x, sizeof x);
         CHECK(memcmp(wanted, x, sizeof x) == 0);
@@ -192,9 +192,9 @@ static void a_cancelled_run_says_so(void)
     volatile bool cancel = true;
     REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
     start_image(x);
-    CHECK(!pgd_run(pgd, &rule, x, NULL, &cancel));
+    CHECK(!pgd_run(pgd, &rule, NULL, x, NULL, &cancel));
     cancel = false;
-    CHECK(pgd_run(pgd, &rule, x, NULL, &cancel));
+    CHECK(pgd_run(pgd, &rule, NULL, x, NULL, &cancel));
     pgd_destroy(pgd);
     graph_destroy(net.graph);
 }

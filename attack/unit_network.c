@@ -1,0 +1,58 @@
+/* attack/unit_network.c - see unit_network.h. */
+#include "unit_network.h"
+#include "unit_attack.h"
+
+bool unit_network_open(UnitNetwork *out, const AttackJob *job, int64_t unit, int64_t batch,
+                       int64_t height, int64_t width, Error *error)
+{
+    const UnitBuilder *builder = &job->builder;
+    UnitNetwork        made    = {.batch = batch, .height = height, .width = width};
+    Shape              pixels  = shape_4d(batch, PIXEL_CHANNELS, height, width);
+    bool               done    = graph_create(&made.graph, error) &&
+                builder->build(builder->self, made.graph, pixels, unit, &made.network, error);
+    if (done) {
+        Shape maps      = graph_shape(made.graph, made.network.layer);
+        made.map_height = maps.rank == 4 ? maps.dim[2] : 1;
+        made.map_width  = maps.rank == 4 ? maps.dim[3] : 1;
+        made.weights    = op_input(made.graph, maps, "weights");
+        NodeId sum      = op_dot(made.graph, made.network.layer, made.weights);
+        done            = pgd_create(&made.pgd, made.graph, made.network.pixels, sum, error);
+    }
+    if (!done) {
+        unit_network_close(&made);
+        return false;
+    }
+    *out = made;
+    return true;
+}
+
+void unit_network_close(UnitNetwork *network)
+{
+    pgd_destroy(network->pgd);
+    graph_destroy(network->graph);
+    *network = (UnitNetwork){0};
+}
+
+int64_t unit_batch(const AttackJob *job)
+{
+    return job->batch ? job->batch : job->clean.layer.batch;
+}
+
+int64_t group_length(const int64_t *images, int64_t count)
+{
+    int64_t length = 1;
+    while (length < count && images[length] / ATTACK_GROUP == images[0] / ATTACK_GROUP)
+        length++;
+    return length;
+}
+
+bool attack_interrupted(Error *error)
+{
+    return fail(error, ERROR_AGAIN, "interrupted; what was finished is kept");
+}
+
+bool attack_cancelled(const CleanRun *clean, Error *error)
+{
+    const volatile bool *cancel = clean->settings->cancel;
+    return cancel && *cancel && !attack_interrupted(error);
+}

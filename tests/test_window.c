@@ -1,0 +1,154 @@
+/* tests/test_window.c - PGD through a window gives the perturbation of PGD on the whole image. */
+#include "test.h"
+#include "../attack/window.h"
+
+#include <string.h>
+
+enum { SIDE = 96, CELLS = SIDE / 2, BATCH = 1 };
+
+static real kernels_data[3 * 8 * 9 + 8 * 8 * 9];
+
+typedef struct Net {
+    Graph *graph;
+    NodeId pixels, layer, weights;
+    Pgd   *pgd;
+} Net;
+
+/* conv, relu, pool, conv: narrow enough for the direct path, whose zeros are exact. */
+static bool net_open(Net *net, int64_t height, int64_t width)
+{
+    Random random = random_stream(test_seed(), "window");
+    for (size_t i = 0; i < sizeof kernels_data / sizeof *kernels_data; i++)
+        kernels_data[i] = (real)random_unit(random_word(&random)) - (real)0.5;
+    if (!graph_create(&net->graph, NULL))
+        return false;
+    Graph *g     = net->graph;
+    NodeId first = op_parameter(g, shape_4d(8, 3, 3, 3), kernels_data);
+    NodeId last  = op_parameter(g, shape_4d(1, 8, 3, 3), kernels_data + 3 * 8 * 9);
+    net->pixels  = op_input(g, shape_4d(BATCH, 3, height, width), "pixels");
+    NodeId x     = op_relu(g, op_conv2d(g, net->pixels, first, 1, 1));
+    net->layer   = op_conv2d(g, op_maxpool(g, x, 2, 2, 0), last, 1, 1);
+    net->weights = op_input(g, graph_shape(g, net->layer), "weights");
+    return pgd_create(&net->pgd, g, net->pixels, op_dot(g, net->layer, net->weights), NULL);
+}
+
+static void net_close(Net *net)
+{
+    pgd_destroy(net->pgd);
+    graph_destroy(net->graph);
+}
+
+static WindowGrid grid_of(const Net *net)
+{
+    WindowGrid grid = {SIDE, SIDE, CELLS, CELLS, false, {{0, 0, 0}, {0, 0, 0}}};
+    grid.has_field  = graph_field(net->graph, net->pixels, net->layer, grid.field);
+    return grid;
+}
+
+static void perturb_whole(Net *net, const float *weights, real *pixels)
+{
+    PgdRule rule  = {PGD_STEPS, (real)0.03, 5};
+    real   *input = plan_input(pgd_plan(net->pgd), net->weights);
+    for (int i = 0; i < CELLS * CELLS; i++)
+        input[i] = weights[i];
+    CHECK(pgd_run(net->pgd, &rule, NULL, pixels, NULL, NULL));
+}
+
+static void perturb_window(const WindowGrid *grid, const float *weights, real *pixels, Window *window)
+{
+    Net      net     = {0};
+    PgdRule  rule    = {PGD_STEPS, (real)0.03, 5};
+    real    *view    = memory_new(3 * SIDE * SIDE, sizeof *view, NULL);
+    uint8_t *movable = memory_new(3 * SIDE * SIDE, 1, NULL);
+    int32_t *counts  = memory_new((SIDE + 1) * (SIDE + 1), sizeof *counts, NULL);
+    *window          = window_of(grid, weights);
+    int64_t h = window->height, w = window->width;
+    if (CHECK(net_open(&net, h, w))) {
+        Shape map   = graph_shape(net.graph, net.layer);
+        real *input = plan_input(pgd_plan(net.pgd), net.weights);
+        for (int64_t i = 0; i < map.dim[2]; i++)
+            for (int64_t j = 0; j < map.dim[3]; j++)
+                input[i * map.dim[3] + j] = weights[(window_first_row(grid, window) + i) * CELLS +
+                                                    window_first_col(grid, window) + j];
+        window_movable(grid, window, weights, counts, movable);
+        for (int64_t c = 0; c < 3; c++)
+            for (int64_t y = 0; y < h; y++)
+                for (int64_t x = 0; x < w; x++) {
+                    movable[(c * h + y) * w + x] = movable[y * w + x];
+                    view[(c * h + y) * w + x] =
+                        pixels[(c * SIDE + window->y + y) * SIDE + window->x + x];
+                }
+        CHECK(pgd_run(net.pgd, &rule, movable, view, NULL, NULL));
+        for (int64_t c = 0; c < 3; c++)
+            for (int64_t y = 0; y < h; y++)
+                memcpy(pixels + (c * SIDE + window->y + y) * SIDE + window->x,
+                       view + (c * h + y) * w, (size_t)w * sizeof *view);
+    }
+    net_close(&net);
+    memory_free(view);
+    memory_free(movable);
+    memory_free(counts);
+}
+
+static void windows_give_the_same_bits(void)
+{
+    static const int cells[][3] = {{0, 0, 3}, {CELLS - 4, 20, 4}, {21, CELLS - 1, 1}, {10, 12, 20}, {0, 0, CELLS}};
+    Net whole = {0};
+    REQUIRE(net_open(&whole, SIDE, SIDE));
+    WindowGrid grid = grid_of(&whole);
+    REQUIRE(grid.has_field);
+    int smaller = 0;
+    for (size_t k = 0; k < sizeof cells / sizeof *cells; k++) {
+        float *weights = memory_new(CELLS * CELLS, sizeof *weights, NULL);
+        real  *a = memory_new(3 * SIDE * SIDE, sizeof *a, NULL), *b = memory_new(3 * SIDE * SIDE, sizeof *b, NULL);
+        Random random = random_stream(test_seed() + k, "window pixels");
+        for (int i = 0; i < 3 * SIDE * SIDE; i++)
+            a[i] = b[i] = (real)random_unit(random_word(&random));
+        for (int i = cells[k][0]; i < cells[k][0] + cells[k][2] && i < CELLS; i++)
+            for (int j = cells[k][1]; j < cells[k][1] + cells[k][2] && j < CELLS; j++)
+                weights[i * CELLS + j] = (i + j) % 3 ? 0.25f : -0.5f;
+        Window window;
+        perturb_whole(&whole, weights, a);
+        perturb_window(&grid, weights, b, &window);
+        smaller += window.height < SIDE || window.width < SIDE;
+        CHECK(!memcmp(a, b, 3 * SIDE * SIDE * sizeof *a));
+        memory_free(weights);
+        memory_free(a);
+        memory_free(b);
+    }
+    CHECK(smaller >= 3); // or nothing was saved
+    net_close(&whole);
+}
+
+/* Against the definition: some weighted cell's field holds the pixel. */
+static void movable_pixels_are_the_union_of_fields(void)
+{
+    WindowGrid grid = {SIDE, SIDE, CELLS, CELLS, true, {{-5, 12, 2}, {-3, 8, 2}}};
+    float     *weights = memory_new(CELLS * CELLS, sizeof *weights, NULL);
+    uint8_t   *movable = memory_new(SIDE * SIDE, 1, NULL);
+    int32_t   *counts  = memory_new((SIDE + 1) * (SIDE + 1), sizeof *counts, NULL);
+    int        cells[][2] = {{3, 4}, {5, 6}, {20, 4}, {20, 30}};
+    for (int k = 0; k < 4; k++)
+        weights[cells[k][0] * CELLS + cells[k][1]] = 1;
+    Window window = window_of(&grid, weights);
+    window_movable(&grid, &window, weights, counts, movable);
+    for (int64_t y = 0; y < window.height; y++)
+        for (int64_t x = 0; x < window.width; x++) {
+            bool reached = false;
+            for (int k = 0; k < 4; k++) {
+                int64_t top = -5 + 2 * cells[k][0], left = -3 + 2 * cells[k][1];
+                reached = reached || (window.y + y >= top && window.y + y < top + 12 &&
+                                      window.x + x >= left && window.x + x < left + 8);
+            }
+            CHECK(movable[y * window.width + x] == reached);
+        }
+    memory_free(weights);
+    memory_free(movable);
+    memory_free(counts);
+}
+
+SUITE(window)
+{
+    RUN(windows_give_the_same_bits);
+    RUN(movable_pixels_are_the_union_of_fields);
+}
