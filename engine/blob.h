@@ -37,7 +37,8 @@ void blob_close(WeightBlob *blob);                                // NULL allowe
 const char        *blob_path(const WeightBlob *blob);
 const char        *blob_architecture(const WeightBlob *blob); // "vgg16", "resnet50", ...
 const Preparation *blob_preparation(const WeightBlob *blob);
-const char        *blob_sha256(const WeightBlob *blob);       // of the whole file, 64 hex digits
+/* Of the whole file, 64 hex digits; computed at the first call. */
+const char        *blob_sha256(const WeightBlob *blob);
 int                blob_tensor_count(const WeightBlob *blob);
 const BlobTensor  *blob_tensor(const WeightBlob *blob, int index);
 /* The value of `key` in "about", or NULL. */
@@ -54,5 +55,10 @@ bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data
  * and found again under `key`. *is_new: to be filled by the caller. */
 bool blob_derived(WeightBlob *blob, const char *key, size_t count, real **data, bool *is_new,
                   Error *error);
+
+/* The bytes of a blob with these tensors (name of at most 127 bytes, type, shape and data are read) and
+ * the text "about"; memory_free. What it holds is checked where it is opened. Errors: ERROR_MEMORY. */
+bool blob_encode(const BlobTensor *tensors, int count, const char *about, uint8_t **out, size_t *size,
+                 Error *error);
 
 #endif

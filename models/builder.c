@@ -51,9 +51,22 @@ static Shape tensor_shape(Builder *builder, const char *base, const char *part, 
 NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape)
 {
     const real *data = NULL;
-    if (!blob_find(builder->blob, LAYER("%s.%s", base, part), shape, &data, &builder->lack))
+    Trainables *list = builder->request->trainables;
+    LayerText   name = layer_text("%s.%s", base, part);
+    if (!blob_find(builder->blob, name.text, shape, &data, &builder->lack))
         return NODE_NONE;
-    return op_parameter(builder->graph, shape, data);
+    if (!list)
+        return op_parameter(builder->graph, shape, data);
+    if (list->weight_count == TRAINABLE_WEIGHTS) {
+        fail(&builder->lack, ERROR_USAGE, "%s: has more than %d weights to train",
+             blob_path(builder->blob), TRAINABLE_WEIGHTS);
+        return NODE_NONE;
+    }
+    TrainableWeight *weight = &list->weights[list->weight_count++];
+    *weight = (TrainableWeight){.shape = shape, .initial = data};
+    snprintf(weight->name, sizeof weight->name, "%s", name.text);
+    weight->node = op_input(builder->graph, shape, name.text);
+    return weight->node;
 }
 
 /* ---- layers ---------------------------------------------------------------------------------- */

@@ -8,6 +8,29 @@
 
 #include "../engine/blob.h"
 
+/* What training changes. With a list in its request a network takes its weights as inputs and its batch
+ * norms use the statistics of the batch; network_build fills the list in the order of the layers. */
+enum { TRAINABLE_WEIGHTS = 256, TRAINABLE_NORMS = 64 };
+
+typedef struct TrainableWeight {
+    char        name[64]; // of the tensor
+    NodeId      node;     // an input, to be filled before the first run
+    Shape       shape;
+    const real *initial;  // the blob's
+} TrainableWeight;
+
+typedef struct TrainableNorm {
+    char    name[64];       // base of running_mean and running_var
+    NodeId  mean, variance; // of the batch, [1, c, 1, 1]; variance over n
+    int64_t channels, values; // numbers a channel has in a batch
+} TrainableNorm;
+
+typedef struct Trainables {
+    int             weight_count, norm_count;
+    TrainableWeight weights[TRAINABLE_WEIGHTS];
+    TrainableNorm   norms[TRAINABLE_NORMS];
+} Trainables;
+
 typedef struct NetworkRequest {
     int64_t     batch;         // images per run
     const char *layer;         // NULL: the logits
@@ -18,6 +41,7 @@ typedef struct NetworkRequest {
     int64_t     width, height; // 0: the blob's
     ConvMethod  conv;          // how a LayerRunner plans its convolutions
     bool        keep_norms;    // batch norms stay nodes; else they are folded into convolutions
+    Trainables *trainables;    // NULL: weights are constants
 } NetworkRequest;
 
 typedef struct Network {

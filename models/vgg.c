@@ -11,6 +11,7 @@ static const struct {
     int depth;
     int convs[5];
 } depths[] = {
+    {9, {2, 2, 2, 2, 0}}, // the demo's `mini`, one dense layer
     {11, {1, 1, 2, 2, 2}},
     {13, {2, 2, 2, 2, 2}},
     {16, {2, 2, 3, 3, 3}},
