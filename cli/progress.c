@@ -12,6 +12,7 @@ void progress_start(Progress *progress, const char *what, const Settings *settin
                             .bar     = bar,
                             .silent  = settings->quiet || settings->progress == PROGRESS_NONE,
                             .start   = now,
+                            .mark    = now,
                             .printed = bar ? 0 : now};
 }
 
@@ -26,19 +27,33 @@ void duration_text(double seconds, char out[32])
         snprintf(out, 32, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
 }
 
+/* Work does not go at one pace (an attack begins with cheap passes), so the rate is that of the
+ * last quarter of a minute. */
+static double recent_rate(Progress *progress, double now)
+{
+    enum { SPAN_SECONDS = 15 };
+    if (now - progress->mark >= SPAN_SECONDS) {
+        progress->rate   = (double)(progress->done - progress->marked) / (now - progress->mark);
+        progress->mark   = now;
+        progress->marked = progress->done;
+    }
+    double elapsed = now - progress->start;
+    return progress->rate > 0 ? progress->rate : elapsed > 0 ? (double)progress->done / elapsed : 0;
+}
+
 void progress_step(void *self, int64_t done, int64_t total)
 {
     enum { WIDTH = 24 };
     Progress *progress = self;
-    double    now = clock_seconds(), elapsed = now - progress->start;
-    progress->done  = done;
-    progress->total = total;
+    double    now      = clock_seconds();
+    progress->done     = done;
+    progress->total    = total;
+    double rate        = recent_rate(progress, now);
     if (progress->silent || done <= 0 || total <= 0 ||
         now - progress->printed < (progress->bar ? 0.1 : 10.0))
         return;
     progress->printed = now;
-    char   left[32];
-    double rate = elapsed > 0 ? (double)done / elapsed : 0;
+    char left[32];
     duration_text(rate > 0 ? (double)(total - done) / rate : 0, left);
     if (progress->bar) {
         char bar[WIDTH + 1];

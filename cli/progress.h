@@ -1,15 +1,18 @@
-/* cli/progress.h - how far a run is: a bar on a terminal, else one line per ten seconds, on stderr. */
+/* cli/progress.h - how far a run is: a bar on a terminal, else one line per ten seconds, on stderr.
+ */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
 #include "arguments.h"
 
 typedef struct Progress {
-    const char *what;    // "dissect"
+    const char *what; // "dissect"
     bool        bar, silent;
-    double      start;   // clock_seconds
-    double      printed; // time of the last line or bar
-    int64_t     done, total;
+    double      start;               // clock_seconds
+    double      printed;             // time of the last line or bar
+    double      mark;                // time from which the rate is measured
+    double      rate;                // per second, of the last whole span; 0: none yet
+    int64_t     done, total, marked; // marked: done at the mark
 } Progress;
 
 /* The form follows --progress; -q means none. */
