@@ -1,0 +1,285 @@
+/* cli/command_report.c - a run as a folder of pages. */
+#include "../attack/attack.h"
+#include "../engine/file.h"
+#include "../report/report.h"
+#include "commands.h"
+#include "output.h"
+#include "run_request.h"
+
+#include <string.h>
+
+/* ---- facts: run.json as lines ---------------------------------------------------------------- */
+
+enum { FACTS = 160 };
+
+typedef struct Facts {
+    ReportFact  list[FACTS];
+    char       *owned[FACTS]; // texts made of arrays
+    int         count;
+} Facts;
+
+static const char *node_text(const JsonNode *node)
+{
+    switch (node->kind) {
+    case JSON_TRUE: return "yes";
+    case JSON_FALSE: return "no";
+    case JSON_NULL: return "none";
+    default: return node->text ? node->text : "";
+    }
+}
+
+// The items of a flat array with blanks between them; NULL for an array of objects.
+static bool join_items(const Json *json, const JsonNode *array, char **out, Error *error)
+{
+    size_t length = 1;
+    *out          = NULL;
+    for (int i = array->first; i >= 0; i = json->nodes[i].next) {
+        if (json->nodes[i].kind == JSON_ARRAY || json->nodes[i].kind == JSON_OBJECT)
+            return true;
+        length += strlen(node_text(&json->nodes[i])) + 1;
+    }
+    char *text = memory_new(length, 1, error);
+    if (!text)
+        return false;
+    size_t used = 0;
+    for (int i = array->first; i >= 0; i = json->nodes[i].next) {
+        const char *item = node_text(&json->nodes[i]);
+        if (used)
+            text[used++] = ' ';
+        memcpy(text + used, item, strlen(item));
+        used += strlen(item);
+    }
+    *out = text;
+    return true;
+}
+
+static bool add_fact(const Json *json, const JsonNode *node, const char *group, Facts *facts,
+                     Error *error)
+{
+    ReportFact *fact = &facts->list[facts->count];
+    if (facts->count == FACTS || node->kind == JSON_OBJECT)
+        return true;
+    *fact = (ReportFact){group, node->key, node_text(node)};
+    if (node->kind == JSON_ARRAY) {
+        if (!join_items(json, node, &facts->owned[facts->count], error))
+            return false;
+        if (!facts->owned[facts->count])
+            return true;
+        fact->value = facts->owned[facts->count];
+    }
+    facts->count++;
+    return true;
+}
+
+// What stands at the top first, then object by object.
+static bool collect_facts(const Json *json, Facts *facts, Error *error)
+{
+    for (int i = json->nodes[0].first; i >= 0; i = json->nodes[i].next)
+        if (!add_fact(json, &json->nodes[i], "", facts, error))
+            return false;
+    for (int i = json->nodes[0].first; i >= 0; i = json->nodes[i].next)
+        for (int k = json->nodes[i].kind == JSON_OBJECT ? json->nodes[i].first : -1; k >= 0;
+             k     = json->nodes[k].next)
+            if (!add_fact(json, &json->nodes[k], json->nodes[i].key, facts, error))
+                return false;
+    return true;
+}
+
+static void facts_free(Facts *facts)
+{
+    for (int i = 0; i < facts->count; i++)
+        memory_free(facts->owned[i]);
+}
+
+/* ---- the run again --------------------------------------------------------------------------- */
+
+typedef struct Reported {
+    const Settings *settings;
+    const char     *run, *clean_run; // folders: of the run, of its baseline or itself
+    Json            json, clean_json;
+    Experiment      experiment;
+    RunRecord       record;
+    Changes         changes;
+    LayerRunner     raw;
+    BlobLayer       layer;
+    Noise           noise;
+    AttackJob       attack;
+    Facts           facts;
+    ReportJob       job;
+} Reported;
+
+static int setting_choice(const Reported *reported, const char *path, const char *choices)
+{
+    const char *text = json_member_text(&reported->json, path);
+    return text ? choice_index(choices, text, strlen(text)) : -1;
+}
+
+static bool setting_whole(const Reported *reported, const char *path, uint64_t most, uint64_t *out,
+                          Error *error)
+{
+    const char *text;
+    return run_need(&reported->json, reported->run, path, &text, error) &&
+           ((whole_parse(text, out) && *out <= most) ||
+            fail(error, ERROR_DATA, "%s/run.json: %s is '%.40s', expected a whole number",
+                 reported->run, path, text));
+}
+
+static bool read_noise(Reported *reported, Error *error)
+{
+    Noise      *noise = &reported->noise;
+    const char *type, *fraction;
+    if (!run_need(&reported->json, reported->run, "settings.type", &type, error) ||
+        !run_need(&reported->json, reported->run, "settings.fraction", &fraction, error) ||
+        !noise_type_parse(type, &noise->type, error) ||
+        !setting_whole(reported, "settings.seed", UINT64_MAX, &noise->seed, error))
+        return false;
+    reported->job.noise = noise;
+    return number_parse(fraction, &noise->fraction) ||
+           fail(error, ERROR_DATA, "%s/run.json: fraction is '%.40s', expected a number",
+                reported->run, fraction);
+}
+
+static bool read_attack(Reported *reported, Error *error)
+{
+    AttackJob  *job    = &reported->attack;
+    int         method = setting_choice(reported, "settings.method", METHOD_CHOICES);
+    int         loss   = setting_choice(reported, "settings.loss", LOSS_CHOICES);
+    int         masks  = setting_choice(reported, "settings.masks", MASKS_CHOICES);
+    const char *target;
+    uint64_t    steps;
+    if (method < 0 || loss < 0 || masks < 0)
+        return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value", reported->run);
+    if (!setting_whole(reported, "settings.steps", 100000, &steps, error) ||
+        !setting_whole(reported, "settings.seed", UINT64_MAX, &job->seed, error) ||
+        !run_need(&reported->json, reported->run, "settings.target", &target, error) ||
+        (strcmp(target, "(none)") != 0 &&
+         !target_parse(target, &reported->experiment.probe, &job->target, error)))
+        return false;
+    job->method  = (PgdMethod)method;
+    job->loss    = (AttackLoss)loss;
+    job->masks   = (AttackMasks)masks;
+    job->steps   = (int)steps;
+    job->clean   = reported->job.clean;
+    job->builder = reported->job.builder;
+    reported->job.attack = job;
+    return job->masks == MASKS_LABELS || reported->experiment.request.mode != COMPAT_CORRUPT23 ||
+           experiment_open_unprepared(&reported->experiment, &reported->raw, &job->unprepared, error);
+}
+
+static bool read_runs(Reported *reported, Error *error)
+{
+    const char *verb;
+    if (!run_folder_read(reported->run, &reported->json, error) ||
+        !run_need(&reported->json, reported->run, "verb", &verb, error))
+        return false;
+    bool is_clean = strcmp(verb, "dissect") == 0;
+    if (!is_clean && strcmp(verb, "noise") != 0 && strcmp(verb, "attack") != 0)
+        return fail(error, ERROR_USAGE, "%s: is a run of '%.40s', expected one of dissect, noise, attack",
+                    reported->run, verb);
+    reported->job.verb  = verb;
+    reported->clean_run = reported->run;
+    if (!is_clean &&
+        !run_need(&reported->json, reported->run, "baseline", &reported->clean_run, error))
+        return false;
+    return run_folder_read(reported->clean_run, &reported->clean_json, error) &&
+           collect_facts(&reported->json, &reported->facts, error);
+}
+
+static bool open_experiment(Reported *reported, Error *error)
+{
+    ExperimentRequest request;
+    Experiment       *experiment = &reported->experiment;
+    ReportJob        *job        = &reported->job;
+    if (!run_request(&reported->clean_json, reported->clean_run, reported->settings, &request,
+                     error) ||
+        !experiment_open(experiment, &request, reported->settings, "report", error) ||
+        !run_same_inputs(&reported->clean_json, reported->clean_run, experiment, error) ||
+        !experiment_load(experiment, error) ||
+        !run_record_open(&reported->record, reported->clean_run, &experiment->probe, error))
+        return false;
+    if (reported->record.unit_count != experiment->source.units)
+        return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld", reported->clean_run,
+                    (long long)reported->record.unit_count, request.layer,
+                    (long long)experiment->source.units);
+    reported->layer = (BlobLayer){experiment->blob, experiment->request.layer, experiment->post_relu};
+    job->network    = blob_architecture(experiment->blob);
+    job->layer      = experiment->request.layer;
+    job->builder    = unit_builder(&reported->layer);
+    job->clean      = (CleanRun){.probe        = &experiment->probe,
+                                 .label_planes = experiment->planes,
+                                 .images       = experiment->images,
+                                 .layer        = experiment->source,
+                                 .settings     = &experiment->rules,
+                                 .record       = &reported->record};
+    return true;
+}
+
+static bool read_changes(Reported *reported, Error *error)
+{
+    const char *verb = reported->job.verb;
+    if (strcmp(verb, "dissect") == 0)
+        return true;
+    if (!changes_read(&reported->changes, reported->run, &reported->experiment.probe, error) ||
+        !(strcmp(verb, "noise") == 0 ? read_noise(reported, error) : read_attack(reported, error)))
+        return false;
+    for (int64_t i = 0; i < reported->changes.count; i++)
+        if (reported->changes.rows[i].unit >= reported->record.unit_count)
+            return fail(error, ERROR_DATA, "%s/changes.csv: unit %lld does not exist", reported->run,
+                        (long long)reported->changes.rows[i].unit);
+    if (reported->changes.count)
+        reported->job.changes = &reported->changes;
+    return true;
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    Reported  *reported = memory_new(1, sizeof *reported, error);
+    RunFolder  folder   = {0};
+    const JsonNode *seed;
+    if (!reported)
+        return false;
+    reported->settings = settings;
+    reported->run      = settings->inputs[0];
+    bool ok = read_runs(reported, error) && run_folder_claim(&folder, settings, error) &&
+              open_experiment(reported, error) && read_changes(reported, error);
+    if (ok) {
+        ReportJob *job  = &reported->job;
+        seed            = json_member(&reported->json, &reported->json.nodes[0], "seed");
+        job->seed       = seed ? node_text(seed) : "";
+        job->facts      = reported->facts.list;
+        job->fact_count = reported->facts.count;
+        job->folder     = folder.path;
+        ok              = report_write(job, error);
+        progress_end(&reported->experiment.progress);
+    }
+    if (ok)
+        printf("%s/index.html\n", folder.path);
+    else if (folder.path[0])
+        run_folder_abandon(&folder);
+    layer_runner_close(&reported->raw);
+    changes_close(&reported->changes);
+    run_record_close(&reported->record);
+    experiment_close(&reported->experiment);
+    json_free(&reported->json);
+    json_free(&reported->clean_json);
+    facts_free(&reported->facts);
+    memory_free(reported);
+    return ok;
+}
+
+static const Option options[] = {OPTION_OUT("DIR", "folder to make, with index.html in it"), OPTION_END};
+
+const Verb verb_report = {
+    .name        = "report",
+    .inputs      = "RUN",
+    .input_least = 1,
+    .input_most  = 1,
+    .summary     = "turn a run into pages that open from disk",
+    .details     = "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
+                   "category, the share of labels that changed, and for the most telling units their "
+                   "images, sums, margins and the corruption once more, step by step. RUN is a run of "
+                   "dissect, noise or attack; weights and probing set must still be where it found them.",
+    .example     = "nemesis report runs/attack -o runs/attack/report",
+    .options     = options,
+    .run         = run,
+};

@@ -1,0 +1,191 @@
+/* report/chart.c - charts as inline SVG, in the colours of the page. */
+#include "page.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- detectors by category ------------------------------------------------------------------- */
+
+void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detectors)
+{
+    enum { ROW = 34, LEFT = 96, WIDTH = 400, ROOM = 256 };
+    int64_t most = 1;
+    for (int g = 0; g < probe->category_count; g++)
+        most = detectors[g] > most ? detectors[g] : most;
+    writer_text(page, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" "
+                      "aria-label=\"Detectors by category:",
+                WIDTH, probe->category_count * ROW + 6);
+    for (int g = 0; g < probe->category_count; g++) {
+        writer_text(page, "%s ", g ? "," : "");
+        html_text(page, probe->category[g], HTML_NAME_LENGTH);
+        writer_text(page, " %lld", (long long)detectors[g]);
+    }
+    writer_text(page, "\">\n<line class=\"axis\" x1=\"%d\" y1=\"0\" x2=\"%d\" y2=\"%d\"/>\n", LEFT,
+                LEFT, probe->category_count * ROW + 6);
+    for (int g = 0; g < probe->category_count; g++) {
+        double length = (double)detectors[g] / (double)most * ROOM;
+        writer_text(page, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", LEFT - 10, g * ROW + 25);
+        html_text(page, probe->category[g], 12);
+        writer_text(page, "</text><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"22\"/>"
+                          "<text class=\"figure\" x=\"%.1f\" y=\"%d\">%lld</text>\n",
+                    category_class(g), LEFT, g * ROW + 9, length, LEFT + length + 8, g * ROW + 25,
+                    (long long)detectors[g]);
+    }
+    writer_text(page, "</svg>\n");
+}
+
+/* ---- settings -------------------------------------------------------------------------------- */
+
+static int by_setting(const void *a, const void *b)
+{
+    const ChangeRow *first = *(const ChangeRow *const *)a, *second = *(const ChangeRow *const *)b;
+    if (first->store != second->store)
+        return first->store < second->store ? 1 : -1; // the lossiest first
+    return first->strength < second->strength ? -1 : first->strength > second->strength;
+}
+
+bool setting_list_open(SettingList *out, const Changes *changes, Error *error)
+{
+    SettingList list = {0};
+    list.rows = memory_new(changes ? (size_t)changes->count : 0, sizeof *list.rows, error);
+    if (!list.rows)
+        return false;
+    for (int64_t i = 0; changes && i < changes->count; i++) {
+        const ChangeRow *row   = &changes->rows[i];
+        bool             known = false;
+        for (int k = 0; k < list.count && !known; k++)
+            known = list.rows[k]->store == row->store && list.rows[k]->strength == row->strength;
+        if (!known)
+            list.rows[list.count++] = row;
+    }
+    qsort(list.rows, (size_t)list.count, sizeof *list.rows, by_setting);
+    *out = list;
+    return true;
+}
+
+void setting_list_close(SettingList *list)
+{
+    memory_free(list->rows);
+    *list = (SettingList){0};
+}
+
+bool setting_is_noise(const ChangeRow *row)
+{
+    return strcmp(row->method, "pgd") != 0 && strcmp(row->method, "fgsm") != 0;
+}
+
+void strength_text(const ChangeRow *row, char out[32])
+{
+    double levels = row->strength * 255;
+    if (row->strength == 0)
+        snprintf(out, 32, "control");
+    else if (!setting_is_noise(row) && fabs(levels - round(levels)) < 1e-5)
+        snprintf(out, 32, "%.0f/255", levels);
+    else
+        snprintf(out, 32, "%.4g", row->strength);
+}
+
+/* ---- share changed --------------------------------------------------------------------------- */
+
+enum { PANEL_WIDTH = 400, PANEL_HEIGHT = 236, PLOT_LEFT = 44, PLOT_TOP = 14, PLOT_BOTTOM = 186 };
+
+static double y_of(double share)
+{
+    return PLOT_BOTTOM - share * (PLOT_BOTTOM - PLOT_TOP);
+}
+
+static void open_panel(Writer *page, const ChangeRow *setting)
+{
+    writer_text(page, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Share of "
+                      "units whose label changed, stored as %s, with 95 %% Wilson intervals; the same "
+                      "numbers are in the table below\">\n",
+                PANEL_WIDTH, PANEL_HEIGHT, store_arm_name(setting->store));
+    for (int tick = 0; tick <= 4; tick++)
+        writer_text(page, "<line class=\"%s\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>"
+                          "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%d %%</text>\n",
+                    tick ? "grid" : "axis", PLOT_LEFT, y_of(tick / 4.0), PANEL_WIDTH - 8,
+                    y_of(tick / 4.0), PLOT_LEFT - 7, y_of(tick / 4.0) + 4, 25 * tick);
+}
+
+static void write_interval(Writer *page, double x, const ChangeShare *share, const char *series,
+                           bool control)
+{
+    writer_text(page, "<g class=\"%s%s\"><line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
+                      "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/></g>\n",
+                series, control ? " control" : "", x, y_of(share->low), x, y_of(share->high), x,
+                y_of(share->share));
+}
+
+// Settings first..first+count-1 share their storage.
+static void chart_panel(Writer *page, const Changes *changes, const SettingList *list, int first,
+                        int count)
+{
+    double step = (double)(PANEL_WIDTH - 8 - PLOT_LEFT) / count;
+    writer_text(page, "<figure>\n<figcaption>Share of units whose label changed, stored as <b>%s</b>"
+                      "</figcaption>\n",
+                store_arm_name(list->rows[first]->store));
+    open_panel(page, list->rows[first]);
+    for (int i = 0; i < count; i++) {
+        const ChangeRow *setting   = list->rows[first + i];
+        ChangeShare      all       = changes_share(changes, setting, GROUP_ALL, 0);
+        ChangeShare      detectors = changes_share(changes, setting, GROUP_DETECTORS, 0);
+        double           x         = PLOT_LEFT + step * (i + 0.5);
+        char             name[32];
+        strength_text(setting, name);
+        write_interval(page, x - 7, &all, "all", setting->strength == 0);
+        if (detectors.units)
+            write_interval(page, x + 7, &detectors, "detectors", setting->strength == 0);
+        writer_text(page, "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
+                    x, PLOT_BOTTOM + 19, name);
+    }
+    writer_text(page, "<g class=\"all\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g><text x=\"%d\" y=\"%d\">"
+                      "all units</text><g class=\"detectors\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g>"
+                      "<text x=\"%d\" y=\"%d\">detectors</text><text class=\"tick\" x=\"%d\" y=\"%d\" "
+                      "text-anchor=\"end\">%s</text>\n</svg>\n</figure>\n",
+                PLOT_LEFT + 6, PANEL_HEIGHT - 10, PLOT_LEFT + 17, PANEL_HEIGHT - 6, PLOT_LEFT + 96,
+                PANEL_HEIGHT - 10, PLOT_LEFT + 107, PANEL_HEIGHT - 6, PANEL_WIDTH - 8,
+                PANEL_HEIGHT - 6, setting_is_noise(list->rows[first]) ? "std of the noise" : "eps");
+}
+
+void chart_shares(Writer *page, const Changes *changes, const SettingList *list)
+{
+    for (int first = 0, count = 0; first < list->count; first += count) {
+        for (count = 0; first + count < list->count &&
+                        list->rows[first + count]->store == list->rows[first]->store;)
+            count++;
+        chart_panel(page, changes, list, first, count);
+    }
+}
+
+/* ---- loss of an attack ----------------------------------------------------------------------- */
+
+void chart_loss(Writer *page, const double *loss, int count)
+{
+    enum { WIDTH = 400, HEIGHT = 150, LEFT = 76, RIGHT = 12, TOP = 12, BOTTOM = 112 };
+    double low = loss[0], high = loss[0];
+    for (int i = 1; i < count; i++) {
+        low  = loss[i] < low ? loss[i] : low;
+        high = loss[i] > high ? loss[i] : high;
+    }
+    double range = high > low ? high - low : 1, step = (double)(WIDTH - LEFT - RIGHT) / (count - 1);
+    writer_text(page, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Loss over "
+                      "the steps, from %.4g to %.4g\">\n<line class=\"grid\" x1=\"%d\" y1=\"%d\" "
+                      "x2=\"%d\" y2=\"%d\"/><line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" "
+                      "y2=\"%d\"/>\n<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%.4g"
+                      "</text><text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%.4g</text>\n"
+                      "<polyline class=\"curve\" points=\"",
+                WIDTH, HEIGHT, loss[0], loss[count - 1], LEFT, TOP, WIDTH - RIGHT, TOP, LEFT, BOTTOM,
+                WIDTH - RIGHT, BOTTOM, LEFT - 8, TOP + 4, high, LEFT - 8, BOTTOM + 4, low);
+    for (int i = 0; i < count; i++)
+        writer_text(page, "%s%.1f,%.1f", i ? " " : "", LEFT + step * i,
+                    BOTTOM - (loss[i] - low) / range * (BOTTOM - TOP));
+    writer_text(page, "\"/>\n");
+    for (int i = 0; i < count; i++)
+        writer_text(page, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>", LEFT + step * i,
+                    BOTTOM - (loss[i] - low) / range * (BOTTOM - TOP));
+    writer_text(page, "\n<text class=\"tick\" x=\"%d\" y=\"%d\">step 0</text><text class=\"tick\" "
+                      "x=\"%d\" y=\"%d\" text-anchor=\"end\">step %d</text>\n</svg>\n",
+                LEFT, BOTTOM + 22, WIDTH - RIGHT, BOTTOM + 22, count - 1);
+}
