@@ -195,8 +195,9 @@ static double logits_error(const Reference *reference, const real *found)
 }
 
 /* The references are printed with ten digits and inputs are float32, so double agrees to 1e-9. One
- * ReLU whose input differs in sign moves a gradient by more than any rounding: there the bound only
- * catches mistakes. */
+ * ReLU or pooling window that decides otherwise moves a gradient by more than any rounding: with
+ * ReLU the bound only catches mistakes, with softplus (pooling alone) it grows where PyTorch's
+ * does. */
 static void compare(const Reference *reference, const Answer *found, const char *variant)
 {
     bool   is_double = sizeof(real) == sizeof(double);
@@ -212,9 +213,11 @@ static void compare(const Reference *reference, const Answer *found, const char 
         printf("  Hessian %.2g (%.2g)", hessian, reference->hessian.torch_error);
     }
     printf("\n");
+    double worst_gradient = fmax(1e-5, 1.5 * reference->gradient.torch_error);
+    double worst_hessian  = fmax(1e-4, 1.5 * reference->hessian.torch_error);
     CHECK_CLOSE(logits, 0, is_double ? 1e-8 : 1e-5);
-    CHECK_CLOSE(gradient, 0, is_double ? 1e-7 : reference->is_smooth ? 1e-5 : 1e-2);
-    CHECK_CLOSE(hessian, 0, is_double ? 1e-7 : 1e-4);
+    CHECK_CLOSE(gradient, 0, is_double ? 1e-7 : reference->is_smooth ? worst_gradient : 1e-2);
+    CHECK_CLOSE(hessian, 0, is_double ? 1e-7 : worst_hessian);
 }
 
 static void check_reference(const char *path)
