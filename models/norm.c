@@ -31,10 +31,42 @@ static bool find_norm(Builder *builder, const char *base, int64_t channels, Norm
     return true;
 }
 
+/* In training: the statistics are those of the batch and the gradient goes through them (algorithm 1). */
+static NodeId batch_norm(Builder *builder, NodeId x, const char *base)
+{
+    Graph      *graph  = builder->graph;
+    Trainables *list   = builder->request->trainables;
+    Shape       in     = graph_shape(graph, x), one = shape_4d(1, in.dim[1], 1, 1);
+    Shape       vector = shape_1d(in.dim[1]);
+    int64_t     values = in.dim[0] * in.dim[2] * in.dim[3];
+    NodeId      gamma  = builder_parameter(builder, base, "weight", vector);
+    NodeId      beta   = builder_parameter(builder, base, "bias", vector);
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    if (list->norm_count == TRAINABLE_NORMS) {
+        fail(&builder->lack, ERROR_USAGE, "%s: has more than %d batch norms to train",
+             blob_path(builder->blob), TRAINABLE_NORMS);
+        return NODE_NONE;
+    }
+    real   share    = 1 / (real)values;
+    NodeId mean     = op_scale(graph, op_sum_to(graph, x, one), share);
+    NodeId centred  = op_sub(graph, x, op_broadcast_to(graph, mean, in));
+    NodeId square   = op_mul(graph, centred, centred);
+    NodeId variance = op_scale(graph, op_sum_to(graph, square, one), share);
+    NodeId spread   = op_reshape(graph, op_offset(graph, variance, (real)epsilon), vector);
+    NodeId factor   = op_mul(graph, gamma, op_power(graph, spread, (real)-0.5));
+    TrainableNorm *norm = &list->norms[list->norm_count++];
+    *norm = (TrainableNorm){.mean = mean, .variance = variance, .channels = in.dim[1], .values = values};
+    snprintf(norm->name, sizeof norm->name, "%s", base);
+    return op_affine(graph, centred, factor, beta);
+}
+
 NodeId build_norm(Builder *builder, NodeId x, const char *base)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
+    if (builder->request->trainables)
+        return batch_norm(builder, x, base);
     Graph *graph = builder->graph;
     Norm   norm  = {0};
     Shape  shape = shape_1d(graph_shape(graph, x).dim[1]);
@@ -100,7 +132,7 @@ static NodeId add_norm(Builder *builder, NodeId x, NodeId bare, const char *conv
 {
     if (was_folded(builder, conv, norm))
         return bare;
-    if (builder->request->keep_norms || builder_is_over(builder))
+    if (builder->request->keep_norms || builder->request->trainables || builder_is_over(builder))
         return build_norm(builder, bare, norm);
     real *weight = NULL, *bias = NULL;
     Shape in    = graph_shape(builder->graph, x);
