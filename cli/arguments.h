@@ -69,6 +69,13 @@ typedef struct Settings {
     double      fraction;
     bool        keep_images;
 
+    // training
+    const char *arch, *test;
+    int64_t     epochs, shift;
+    int         optimiser;            // index into OPTIMISER_CHOICES
+    double      rate, decay;
+    bool        flip;
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
@@ -85,6 +92,7 @@ typedef struct Settings {
 #define COMPAT_CHOICES  "corrupt23|clean|lite|nd2017"
 #define STORE_CHOICES   "jpeg75|png8|float"
 #define READOUT_CHOICES "auto|pre|post"
+#define OPTIMISER_CHOICES "sgd|adam"
 #define CONV_CHOICES    "auto|direct|winograd"
 #define METHOD_CHOICES  "pgd|fgsm"
 #define LOSS_CHOICES    "mean|soft-iou"

@@ -5,7 +5,8 @@
 #include "arguments.h"
 
 extern const Verb verb_inspect, verb_classify, verb_dissect, verb_noise, verb_attack, verb_compare,
-    verb_activations, verb_image, verb_mini, verb_verify, verb_report;
+    verb_activations, verb_image, verb_mini, verb_train, verb_verify, verb_report,
+    verb_explain;
 
 /* The index-th verb in the order help lists them, or NULL past the last. */
 const Verb *verb_at(int index);

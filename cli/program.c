@@ -11,7 +11,8 @@
 
 static const Verb *const verbs[] = {&verb_inspect, &verb_classify, &verb_dissect,     &verb_noise,
                                     &verb_attack,  &verb_compare,  &verb_activations, &verb_image,
-                                    &verb_mini,     &verb_verify,   &verb_report};
+                                    &verb_mini,     &verb_train,    &verb_verify,   &verb_report,
+                                    &verb_explain};
 
 const Verb *verb_at(int index)
 {

@@ -1,6 +1,7 @@
 /* engine/file.c - see file.h. The only file that touches the file system. */
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -192,6 +193,58 @@ bool folder_exists(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void names_free(char **names, int64_t count)
+{
+    for (int64_t i = 0; names && i < count; i++)
+        memory_free(names[i]);
+    memory_free(names);
+}
+
+static bool keep_name(char ***names, int64_t *count, const char *name, Error *error)
+{
+    if (*count == LIMIT_CSV_ROWS)
+        return fail(error, ERROR_DATA, "a folder holds more than %d files", LIMIT_CSV_ROWS);
+    if ((*count & (*count - 1)) == 0) { // grows at powers of two
+        size_t room = *count ? 2 * (size_t)*count : 1;
+        char **more = memory_grow(*names, (size_t)*count, room, sizeof *more, error);
+        if (!more)
+            return false;
+        *names = more;
+    }
+    char *copy = memory_text(name, error);
+    if (copy)
+        (*names)[(*count)++] = copy;
+    return copy != NULL;
+}
+
+bool folder_list(const char *path, char ***names, int64_t *count, Error *error)
+{
+    char  **list   = NULL;
+    int64_t found  = 0;
+    bool    ok     = true;
+    DIR    *folder = opendir(path);
+    if (!folder)
+        return fail(error, ERROR_NOT_FOUND, "%s: cannot list it: %s", path, strerror(errno));
+    for (struct dirent *entry; ok && (entry = readdir(folder));)
+        if (entry->d_name[0] != '.')
+            ok = keep_name(&list, &found, entry->d_name, error);
+    closedir(folder);
+    if (!ok) {
+        names_free(list, found);
+        return false;
+    }
+    if (found > 0)
+        qsort(list, (size_t)found, sizeof *list, by_text);
+    *names = list;
+    *count = found;
+    return true;
 }
 
 /* ---- paths ----------------------------------------------------------------------------------- */

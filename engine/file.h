@@ -34,6 +34,10 @@ void bytes_close(Bytes *bytes); // accepts a zeroed object
 bool file_exists(const char *path);
 bool folder_exists(const char *path);
 
+/* Names in a folder in byte order, without those that begin with a dot. names_free (NULL allowed). */
+bool folder_list(const char *path, char ***names, int64_t *count, Error *error);
+void names_free(char **names, int64_t count);
+
 /* ---- paths ----------------------------------------------------------------------------------- */
 
 /* True for a relative path of at most LIMIT_PATH bytes without control characters, "..", "." or

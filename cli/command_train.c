@@ -1,0 +1,216 @@
+/* cli/command_train.c - trains a network; a checkpoint after every epoch. */
+#include "../engine/file.h"
+#include "commands.h"
+#include "json.h"
+#include "output.h"
+#include "progress.h"
+#include "signals.h"
+#include "training_data.h"
+
+#include <string.h>
+
+typedef struct Session {
+    const Settings *settings;
+    TrainingSet     set, test; // test is empty without --test
+    char            checkpoint[LIMIT_PATH];
+    Trainer        *trainer;
+    JsonWriter      json;
+} Session;
+
+static TrainSettings train_settings(const Settings *settings)
+{
+    return (TrainSettings){.optimiser = {.kind         = (OptimiserKind)settings->optimiser,
+                                         .rate         = settings->rate,
+                                         .momentum     = 0.9,
+                                         .beta2        = 0.999,
+                                         .epsilon      = 1e-8,
+                                         .weight_decay = settings->decay},
+                           .batch     = settings->batch ? settings->batch : 32,
+                           .epochs    = settings->epochs,
+                           .seed      = settings->seed,
+                           .flip      = settings->flip,
+                           .shift     = (int)settings->shift};
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------------------ */
+
+// Images are as large as the network wants them.
+static bool open_data(Session *session, Error *error)
+{
+    const Settings *settings = session->settings;
+    int64_t         side     = strcmp(settings->arch, "mini") == 0 ? 64 : 32;
+    WeightBlob     *start    = NULL;
+    if (settings->model) {
+        if (!blob_open(settings->model, &start, error))
+            return false;
+        side = blob_preparation(start)->width;
+        blob_close(start);
+    }
+    return training_data_open(&session->set, settings->data, side, error) &&
+           (!settings->test || training_data_open(&session->test, settings->test, side, error));
+}
+
+// From the checkpoint with --resume, else from the given or from drawn weights.
+static bool open_trainer(Session *session, Error *error)
+{
+    const Settings *settings = session->settings;
+    const char     *start    = settings->model ? settings->model : session->checkpoint;
+    TrainSettings   training = train_settings(settings);
+    WeightBlob     *blob     = NULL;
+    if (settings->resume && file_exists(session->checkpoint))
+        start = session->checkpoint;
+    else if (!settings->model &&
+             !training_begin(session->checkpoint, settings->arch, &session->set, settings->seed, error))
+        return false;
+    bool ok = blob_open(start, &blob, error) &&
+              trainer_open(&session->trainer, blob, &session->set, &training, error);
+    blob_close(blob);
+    return ok;
+}
+
+/* ---- epochs ------------------------------------------------------------------------------------------------------ */
+
+static void report_epoch(Session *session, int64_t epoch, double loss, double accuracy)
+{
+    note(session->settings, "epoch %lld of %lld: loss %.4f, accuracy %.1f %%", (long long)epoch,
+         (long long)session->settings->epochs, loss, 100 * accuracy);
+    json_open_object(&session->json, NULL);
+    json_whole(&session->json, "epoch", epoch);
+    json_number(&session->json, "loss", loss);
+    json_number(&session->json, "accuracy", accuracy);
+    json_close(&session->json);
+}
+
+static bool run_epochs(Session *session, Error *error)
+{
+    Trainer *trainer = session->trainer;
+    Progress progress;
+    int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer), correct = 0;
+    double   loss = 0;
+    int64_t  steps = 0, images = session->settings->batch ? session->settings->batch : 32;
+    progress_start(&progress, "train", session->settings);
+    while (trainer_done(trainer) < total) {
+        double  step_loss = 0;
+        int64_t step_correct = 0;
+        if (!trainer_step(trainer, &step_loss, &step_correct, error))
+            return false;
+        loss += step_loss;
+        correct += step_correct;
+        steps++;
+        progress_step(&progress, trainer_done(trainer), total);
+        bool is_epoch = trainer_done(trainer) % per_epoch == 0;
+        if (is_epoch || *signals_cancel) {
+            progress_end(&progress);
+            if (!trainer_save(trainer, session->checkpoint, true, NULL, error))
+                return false;
+        }
+        if (*signals_cancel)
+            return fail(error, ERROR_AGAIN, "stopped after step %lld of %lld; --resume continues from %s",
+                        (long long)trainer_done(trainer), (long long)total, session->checkpoint);
+        if (is_epoch) {
+            report_epoch(session, trainer_done(trainer) / per_epoch, loss / (double)steps,
+                         (double)correct / (double)(steps * images));
+            loss    = 0;
+            correct = steps = 0;
+        }
+    }
+    progress_end(&progress);
+    return true;
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------------- */
+
+// Scores the finished weights as anyone who opens the file would.
+static bool score(const Session *session, TrainingScore *out, Error *error)
+{
+    WeightBlob *blob = NULL;
+    bool        ok   = blob_open(session->settings->out, &blob, error) &&
+              training_score(blob, &session->test, out, error);
+    blob_close(blob);
+    return ok;
+}
+
+static bool finish(Session *session, Error *error)
+{
+    const Settings *settings = session->settings;
+    JsonWriter     *json     = &session->json;
+    TrainingScore   held_out = {0};
+    char            recipe[1024];
+    snprintf(recipe, sizeof recipe, "source=nemesis train on %s, seed %llu, %lld epochs\n", settings->data,
+             (unsigned long long)settings->seed, (long long)settings->epochs);
+    if (!trainer_save(session->trainer, settings->out, false, recipe, error) ||
+        (settings->test && !score(session, &held_out, error)) || !file_remove(session->checkpoint, error))
+        return false;
+    json_close(json);
+    if (settings->test) {
+        json_open_object(json, "held_out");
+        json_whole(json, "images", session->test.count);
+        json_number(json, "loss", held_out.loss);
+        json_number(json, "accuracy", held_out.accuracy);
+        json_close(json);
+    }
+    json_close(json);
+    if (settings->json)
+        return json_print(json, error);
+    print_clean(stdout, settings->out);
+    printf(": %lld steps on %lld images in %d classes\n", (long long)trainer_steps(session->trainer),
+           (long long)session->set.count, (int)session->set.classes);
+    if (settings->test)
+        printf("held out: loss %.4f, accuracy %.2f %% of %lld images\n", held_out.loss,
+               100 * held_out.accuracy, (long long)session->test.count);
+    return true;
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    Session session = {.settings = settings};
+    if (file_exists(settings->out) && !settings->overwrite)
+        return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
+    if (snprintf(session.checkpoint, LIMIT_PATH, "%s.checkpoint", settings->out) >= LIMIT_PATH)
+        return fail(error, ERROR_USAGE, "the name of the output has more than %d bytes", LIMIT_PATH - 1);
+    json_open_object(&session.json, NULL);
+    json_text(&session.json, "path", settings->out);
+    json_open_array(&session.json, "epochs");
+    bool ok = open_data(&session, error) && open_trainer(&session, error) && run_epochs(&session, error) &&
+              finish(&session, error);
+    trainer_close(session.trainer);
+    training_set_free(&session.set);
+    training_set_free(&session.test);
+    json_discard(&session.json);
+    return ok;
+}
+
+static const Option options[] = {
+    {.name = "data", .letter = 'd', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, data), .value = "DATA",
+     .help = "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture", .required = true},
+    {.name = "test", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, test), .value = "DATA",
+     .help = "held-out data: scored at the end"},
+    {.name = "arch", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, arch), .value = "NAME",
+     .initial = "mini", .help = "network with drawn weights: mini, resnet20 and deeper"},
+    {.name = "model", .letter = 'm', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, model),
+     .value = "FILE.nw", .help = "weights to begin with instead"},
+    OPTION_OUT("FILE.nw", "trained weights"),
+    {.name = "epochs", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, epochs), .value = "N",
+     .initial = "10", .help = "passes over the data", .least = 1, .most = 100000},
+    {.name = "optimiser", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, optimiser),
+     .value = OPTIMISER_CHOICES, .initial = "sgd", .help = "SGD with momentum 0.9, or Adam"},
+    {.name = "rate", .kind = ARGUMENT_NUMBER, .offset = offsetof(Settings, rate), .value = "R",
+     .initial = "0.02", .help = "step size at the start; falls to 0 in a straight line", .least = 0, .most = 100},
+    {.name = "decay", .kind = ARGUMENT_NUMBER, .offset = offsetof(Settings, decay), .value = "D",
+     .initial = "0.0005", .help = "weight decay", .least = 0, .most = 1},
+    {.name = "flip", .kind = ARGUMENT_FLAG, .offset = offsetof(Settings, flip),
+     .help = "mirror half of the images"},
+    {.name = "shift", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, shift), .value = "N",
+     .initial = "0", .help = "move images by up to N pixels", .least = 0, .most = 31},
+    OPTION_END};
+
+const Verb verb_train = {
+    .name    = "train",
+    .inputs  = "",
+    .summary = "train a network",
+    .details = "Minimises cross-entropy. FILE.nw.checkpoint holds the state after each epoch; --resume "
+               "continues from it and ends with the same weights as an undisturbed run.",
+    .example = "nemesis train -d mini:200:1 --epochs 1 -o runs/trained.nw",
+    .options = options,
+    .run     = run,
+};

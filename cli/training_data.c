@@ -1,0 +1,195 @@
+/* cli/training_data.c - see training_data.h. */
+#include "training_data.h"
+
+#include "../engine/file.h"
+#include "../engine/parallel.h"
+#include "../image/image.h"
+#include "../mini/mini.h"
+#include "arguments.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Interleaved pixels to planes.
+static void keep_pixels(TrainingSet *set, int64_t index, const uint8_t *pixels)
+{
+    int64_t  cells  = set->height * set->width;
+    uint8_t *planes = set->pixels + index * 3 * cells;
+    for (int64_t i = 0; i < 3 * cells; i++)
+        planes[i % 3 * cells + i / 3] = pixels[i];
+}
+
+/* ---- the mini world ---------------------------------------------------------------------------------------- */
+
+typedef struct Drawing {
+    TrainingSet *set;
+    uint64_t     seed;
+} Drawing;
+
+static void draw_one(void *data, int64_t i, int thread)
+{
+    const Drawing *drawing = data;
+    MiniImage      image;
+    (void)thread;
+    mini_draw(drawing->seed, i, &image);
+    keep_pixels(drawing->set, i, image.pixels);
+    drawing->set->labels[i] = image.kind;
+}
+
+static bool open_mini(TrainingSet *out, const char *name, Error *error)
+{
+    char        count_text[24] = "";
+    uint64_t    count = 0, seed = 0;
+    const char *middle = strchr(name, ':') + 1, *colon = strchr(middle, ':');
+    size_t      length = colon ? (size_t)(colon - middle) : sizeof count_text;
+    if (length < sizeof count_text)
+        memcpy(count_text, middle, length);
+    if (!whole_parse(count_text, &count) || !whole_parse(colon + 1, &seed) || count < 1 || count > 1000000)
+        return fail(error, ERROR_USAGE, "'%s' is not mini:COUNT:SEED with 1 to 1000000 images", name);
+    if (!training_set_new(out, (int64_t)count, MINI_SIDE, MINI_SIDE, mini_kind_count(), error))
+        return false;
+    parallel_for((int64_t)count, draw_one, &(Drawing){out, seed});
+    return true;
+}
+
+/* ---- CIFAR -------------------------------------------------------------------------------------------------- */
+
+enum { CIFAR_SIDE = 32, CIFAR_PIXELS = CIFAR_SIDE * CIFAR_SIDE, CIFAR_ROWS = 1000 };
+
+static bool read_labels(TrainingSet *set, const char *path, int64_t first, Error *error)
+{
+    Bytes file = {0};
+    if (!file_read(path, LIMIT_TEXT_FILE, &file, error))
+        return false;
+    const char *text = strchr((const char *)file.data, '[');
+    bool        ok   = text != NULL;
+    for (int64_t i = 0; ok && i < first + set->count; i++) {
+        char *end   = NULL;
+        long  label = strtol(text + 1, &end, 10);
+        ok          = end != text + 1 && label >= 0 && label < set->classes;
+        if (i >= first)
+            set->labels[i - first] = (int32_t)label;
+        text = end;
+    }
+    bytes_close(&file);
+    return ok || fail(error, ERROR_DATA, "%s: lacks labels 0 to %d for images %lld and on", path,
+                      (int)set->classes - 1, (long long)first);
+}
+
+static bool keep_rows(TrainingSet *out, const char *path, const Image *picture, int64_t batch, Error *error)
+{
+    char        labels[LIMIT_PATH];
+    const char *slash = strrchr(path, '/');
+    if (picture->width != CIFAR_PIXELS || picture->height > CIFAR_ROWS)
+        return fail(error, ERROR_DATA, "%s: is %d x %d, expected rows of %d pixels, at most %d", path,
+                    picture->width, picture->height, CIFAR_PIXELS, CIFAR_ROWS);
+    snprintf(labels, sizeof labels, "%.*scifar10_labels.js", slash ? (int)(slash - path) + 1 : 0, path);
+    if (!training_set_new(out, picture->height, CIFAR_SIDE, CIFAR_SIDE, 10, error))
+        return false;
+    for (int64_t i = 0; i < out->count; i++)
+        keep_pixels(out, i, picture->pixels + i * 3 * CIFAR_PIXELS);
+    return read_labels(out, labels, CIFAR_ROWS * batch, error);
+}
+
+static bool read_picture(const char *path, Image *out, Error *error)
+{
+    Bytes file  = {0};
+    Image image = {0};
+    bool  ok    = file_read(path, LIMIT_IMAGE_FILE, &file, error) &&
+              image_decode(file.data, file.size, path, &image, error) && image_to_rgb(&image, out, error);
+    image_free(&image);
+    bytes_close(&file);
+    return ok;
+}
+
+static bool open_cifar(TrainingSet *out, const char *path, Error *error)
+{
+    const char *number  = strrchr(path, '_');
+    Image       picture = {0};
+    int64_t     batch   = number ? strtoll(number + 1, NULL, 10) : 0;
+    bool        ok      = read_picture(path, &picture, error) && keep_rows(out, path, &picture, batch, error);
+    image_free(&picture);
+    return ok;
+}
+
+/* ---- a folder of folders -------------------------------------------------------------------------------------- */
+
+typedef struct Gallery {
+    char  **classes;   // names of the folders
+    int64_t class_count;
+    char ***pictures;  // [class_count] lists of names
+    int64_t *counts;   // [class_count]
+} Gallery;
+
+static void gallery_close(Gallery *gallery)
+{
+    for (int64_t k = 0; gallery->pictures && gallery->counts && k < gallery->class_count; k++)
+        names_free(gallery->pictures[k], gallery->counts[k]);
+    memory_free(gallery->pictures);
+    memory_free(gallery->counts);
+    names_free(gallery->classes, gallery->class_count);
+}
+
+static bool gallery_open(Gallery *gallery, const char *folder, int64_t *total, Error *error)
+{
+    if (!folder_list(folder, &gallery->classes, &gallery->class_count, error))
+        return false;
+    gallery->pictures = memory_new((size_t)gallery->class_count, sizeof *gallery->pictures, error);
+    gallery->counts   = memory_new((size_t)gallery->class_count, sizeof *gallery->counts, error);
+    bool ok           = gallery->pictures && gallery->counts;
+    for (int64_t k = 0; ok && k < gallery->class_count; k++) {
+        char path[LIMIT_PATH];
+        ok = path_join(path, folder, gallery->classes[k], error) &&
+             folder_list(path, &gallery->pictures[k], &gallery->counts[k], error);
+        *total += gallery->counts[k];
+    }
+    return ok;
+}
+
+static bool keep_picture(TrainingSet *set, int64_t index, const char *path, Error *error)
+{
+    Image picture = {0}, resized = {0};
+    bool  ok = read_picture(path, &picture, error) &&
+              image_resize(&picture, (int)set->width, (int)set->height, RESIZE_BILINEAR, &resized, error);
+    if (ok)
+        keep_pixels(set, index, resized.pixels);
+    image_free(&picture);
+    image_free(&resized);
+    return ok;
+}
+
+static bool open_folder(TrainingSet *out, const char *folder, int64_t side, Error *error)
+{
+    Gallery gallery = {0};
+    int64_t total = 0, index = 0;
+    bool    ok = gallery_open(&gallery, folder, &total, error) &&
+              training_set_new(out, total, side, side, (int32_t)gallery.class_count, error);
+    for (int64_t k = 0; ok && k < gallery.class_count; k++)
+        for (int64_t i = 0; ok && i < gallery.counts[k]; i++, index++) {
+            char below[LIMIT_PATH], path[LIMIT_PATH];
+            out->labels[index] = (int32_t)k;
+            ok = path_join(below, folder, gallery.classes[k], error) &&
+                 path_join(path, below, gallery.pictures[k][i], error) && keep_picture(out, index, path, error);
+        }
+    gallery_close(&gallery);
+    return ok;
+}
+
+bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error *error)
+{
+    size_t      length = strlen(name);
+    TrainingSet set    = {0};
+    bool        ok;
+    if (strncmp(name, "mini:", 5) == 0)
+        ok = open_mini(&set, name, error);
+    else if (length > 4 && strcmp(name + length - 4, ".png") == 0)
+        ok = open_cifar(&set, name, error);
+    else
+        ok = open_folder(&set, name, side, error);
+    if (ok)
+        *out = set;
+    else
+        training_set_free(&set);
+    return ok;
+}

@@ -1,0 +1,16 @@
+/* cli/training_data.h - what a training can be given: the mini world, folders of pictures, CIFAR files.
+ *
+ *     mini:COUNT:SEED        drawn images; classes are its kinds
+ *     FOLDER                 a folder of folders of pictures; class = folder, in the order of names
+ *     .../cifar_batch_N.png  a picture whose row r is image r of 32 x 32; labels are numbers 1000 N and on
+ *                            of cifar10_labels.js beside it */
+#ifndef CLI_TRAINING_DATA_H
+#define CLI_TRAINING_DATA_H
+
+#include "../training/training.h"
+
+/* `side`: pictures of a folder are resized to it. Errors: ERROR_USAGE, ERROR_NOT_FOUND, ERROR_DATA,
+ * ERROR_MEMORY. */
+bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error *error);
+
+#endif

@@ -1,0 +1,154 @@
+/* training/checkpoint.c - a training as a blob. A checkpoint has `state.first.<weight>` and
+ * `state.second.<weight>`, and the lines training_step and training_settings in its text. */
+#include "trainer.h"
+
+#include "../engine/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_BYTES = 1 << 16, MOST_TENSORS = 3 * TRAINABLE_WEIGHTS + 2 * TRAINABLE_NORMS };
+
+static const char *const moment_names[2]    = {"state.first", "state.second"};
+static const char *const statistic_names[2] = {"running_mean", "running_var"};
+
+// Everything that decides the bits; a checkpoint of other settings is another training.
+static void describe(const Trainer *trainer, char out[512])
+{
+    const TrainSettings *s = &trainer->settings;
+    const Optimiser     *o = &s->optimiser;
+    snprintf(out, 512, "%s rate %.17g momentum %.17g beta2 %.17g epsilon %.17g decay %.17g batch %lld epochs "
+             "%lld seed %llu flip %d shift %d images %lld",
+             o->kind == OPTIMISER_SGD ? "sgd" : "adam", o->rate, o->momentum, o->beta2, o->epsilon,
+             o->weight_decay, (long long)s->batch, (long long)s->epochs, (unsigned long long)s->seed, s->flip,
+             s->shift, (long long)trainer->set->count);
+}
+
+// True if `text` has a line with the key of `line` (up to =), both ended by newlines.
+static bool has_key(const char *text, const char *line)
+{
+    size_t length = strcspn(line, "=\n") + 1;
+    for (; *text; text += strcspn(text, "\n") + 1)
+        if (strncmp(text, line, length) == 0)
+            return true;
+    return false;
+}
+
+/* Appends the lines of `lines` whose keys `out` does not have yet. */
+static void join_lines(char *out, const char *lines)
+{
+    for (size_t length; *lines; lines += length) {
+        length      = strcspn(lines, "\n") + 1;
+        size_t used = strlen(out);
+        if (!has_key(out, lines) && used + length < TEXT_BYTES) {
+            memcpy(out + used, lines, length);
+            out[used + length] = 0;
+        }
+    }
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------- */
+
+static bool restore_moments(Trainer *trainer, WeightBlob *blob, Error *error)
+{
+    for (int moment = 0; moment < 2; moment++)
+        for (int i = 0; i < trainer->list.weight_count; i++) {
+            const TrainableWeight *weight = &trainer->list.weights[i];
+            const real            *data   = NULL;
+            char                   name[96];
+            snprintf(name, sizeof name, "%s.%s", moment_names[moment], weight->name);
+            if (!blob_find(blob, name, weight->shape, &data, error))
+                return false;
+            memcpy(trainer->moments[moment][i], data,
+                   (size_t)shape_elements(weight->shape) * sizeof(real));
+        }
+    return true;
+}
+
+bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
+{
+    const BlobTensor *about = blob_lookup(blob, "about");
+    const char *step = blob_about(blob, "training_step"), *found = blob_about(blob, "training_settings");
+    char        settings[512];
+    trainer->about = memory_new(about->bytes + 1, 1, error);
+    if (!trainer->about)
+        return false;
+    char *end = trainer->about;
+    const char *text = about->data;
+    for (size_t at = 0, length; at < about->bytes; at += length) {
+        const char *newline = memchr(text + at, '\n', about->bytes - at);
+        length              = newline ? (size_t)(newline - (text + at)) + 1 : about->bytes - at;
+        if (strncmp(text + at, "training_", 9) != 0) {
+            memcpy(end, text + at, length);
+            end += length;
+        }
+    }
+    if (!step)
+        return true;
+    describe(trainer, settings);
+    if (!found || strcmp(found, settings) != 0)
+        return fail(error, ERROR_USAGE, "%s: belongs to a training with %s, expected %s", blob_path(blob),
+                    found ? found : "unknown settings", settings);
+    trainer->done = strtoll(step, NULL, 10);
+    if (trainer->done < 0 || trainer->done > trainer_steps(trainer))
+        return fail(error, ERROR_DATA, "%s: is at step %s, expected 0 to %lld", blob_path(blob), step,
+                    (long long)trainer_steps(trainer));
+    return restore_moments(trainer, blob, error);
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------- */
+
+typedef struct TensorList {
+    BlobTensor tensors[MOST_TENSORS];
+    char       names[MOST_TENSORS][96];
+    int        count;
+} TensorList;
+
+static void add_tensor(TensorList *list, const char *base, const char *part, Shape shape, const real *data)
+{
+    snprintf(list->names[list->count], sizeof list->names[0], "%s%s%s", base, part[0] ? "." : "", part);
+    list->tensors[list->count] = (BlobTensor){
+        .name = list->names[list->count], .type = BLOB_F32, .shape = shape, .data = data};
+    list->count++;
+}
+
+static void list_tensors(const Trainer *trainer, bool with_state, TensorList *out)
+{
+    for (int i = 0; i < trainer->list.weight_count; i++) {
+        const TrainableWeight *weight = &trainer->list.weights[i];
+        add_tensor(out, weight->name, "", weight->shape, plan_input(trainer->plan, weight->node));
+        for (int moment = 0; with_state && moment < 2; moment++)
+            add_tensor(out, moment_names[moment], weight->name, weight->shape, trainer->moments[moment][i]);
+    }
+    for (int i = 0; i < trainer->list.norm_count; i++)
+        for (int part = 0; part < 2; part++)
+            add_tensor(out, trainer->list.norms[i].name, statistic_names[part],
+                       shape_1d(trainer->list.norms[i].channels), trainer->statistics[part][i]);
+}
+
+bool trainer_save(const Trainer *trainer, const char *path, bool with_state, const char *note,
+                  Error *error)
+{
+    char        settings[512];
+    uint8_t    *bytes = NULL;
+    size_t      size  = 0;
+    TensorList *list  = memory_new(1, sizeof *list, error);
+    char       *about = memory_new(TEXT_BYTES, 1, error);
+    bool        ok    = list && about;
+    if (ok) {
+        describe(trainer, settings);
+        if (with_state)
+            snprintf(about, TEXT_BYTES, "training_step=%lld\ntraining_settings=%s\n",
+                     (long long)trainer->done, settings);
+        join_lines(about, note ? note : "");
+        join_lines(about, trainer->about);
+        list_tensors(trainer, with_state, list);
+        ok = blob_encode(list->tensors, list->count, about, &bytes, &size, error) &&
+             file_publish(path, bytes, size, error);
+    }
+    memory_free(bytes);
+    memory_free(about);
+    memory_free(list);
+    return ok;
+}

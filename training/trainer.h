@@ -1,0 +1,33 @@
+/* training/trainer.h - what a training is made of, for the files of this folder. */
+#ifndef TRAINING_TRAINER_H
+#define TRAINING_TRAINER_H
+
+#include "training.h"
+
+struct Trainer {
+    const TrainingSet *set;
+    TrainSettings      settings;
+    Graph             *graph;
+    Plan              *plan;
+    Network            network;
+    Trainables         list;
+    int32_t            classes;                        // of the logits
+    int64_t            fixed_units;                    // first units of convolutions that stay
+    NodeId             target, loss;
+    NodeId             gradients[TRAINABLE_WEIGHTS];
+    real              *moments[2][TRAINABLE_WEIGHTS];  // of the optimiser
+    real              *statistics[2][TRAINABLE_NORMS]; // running means and variances
+    int64_t            done;                           // steps
+    int64_t            epoch, *order;                  // the epoch `order` belongs to
+    char              *about;                          // of the first blob, without our lines
+};
+
+/* Takes over the text of the blob and, from a checkpoint, moments and steps done. */
+bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error);
+
+/* Rows whose largest value stands at the label; the first maximum wins. images: the label of row i is
+ * labels[images[i]]; NULL: labels[i]. */
+int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
+                         const int32_t *labels);
+
+#endif
