@@ -96,9 +96,8 @@ static void facts_free(Facts *facts)
 typedef struct Reported {
     const Settings *settings;
     const char     *run, *clean_run; // folders: of the run, of its baseline or itself
-    Json            json, clean_json;
-    Experiment      experiment;
-    RunRecord       record;
+    Json            json;
+    CleanRunFiles   clean;
     Changes         changes;
     LayerRunner     raw;
     BlobLayer       layer;
@@ -153,7 +152,7 @@ static bool read_attack(Reported *reported, Error *error)
         !setting_whole(reported, "settings.seed", UINT64_MAX, &job->seed, error) ||
         !run_need(&reported->json, reported->run, "settings.target", &target, error) ||
         (strcmp(target, "(none)") != 0 &&
-         !target_parse(target, &reported->experiment.probe, &job->target, error)))
+         !target_parse(target, &reported->clean.experiment.probe, &job->target, error)))
         return false;
     job->method  = (PgdMethod)method;
     job->loss    = (AttackLoss)loss;
@@ -162,8 +161,8 @@ static bool read_attack(Reported *reported, Error *error)
     job->clean   = reported->job.clean;
     job->builder = reported->job.builder;
     reported->job.attack = job;
-    return job->masks == MASKS_LABELS || reported->experiment.request.mode != COMPAT_CORRUPT23 ||
-           experiment_open_unprepared(&reported->experiment, &reported->raw, &job->unprepared, error);
+    return job->masks == MASKS_LABELS || reported->clean.experiment.request.mode != COMPAT_CORRUPT23 ||
+           experiment_open_unprepared(&reported->clean.experiment, &reported->raw, &job->unprepared, error);
 }
 
 static bool read_runs(Reported *reported, Error *error)
@@ -181,36 +180,20 @@ static bool read_runs(Reported *reported, Error *error)
     if (!is_clean &&
         !run_need(&reported->json, reported->run, "baseline", &reported->clean_run, error))
         return false;
-    return run_folder_read(reported->clean_run, &reported->clean_json, error) &&
-           collect_facts(&reported->json, &reported->facts, error);
+    return collect_facts(&reported->json, &reported->facts, error);
 }
 
-static bool open_experiment(Reported *reported, Error *error)
+static bool open_clean_run(Reported *reported, Error *error)
 {
-    ExperimentRequest request;
-    Experiment       *experiment = &reported->experiment;
-    ReportJob        *job        = &reported->job;
-    if (!run_request(&reported->clean_json, reported->clean_run, reported->settings, &request,
-                     error) ||
-        !experiment_open(experiment, &request, reported->settings, "report", error) ||
-        !run_same_inputs(&reported->clean_json, reported->clean_run, experiment, error) ||
-        !experiment_load(experiment, error) ||
-        !run_record_open(&reported->record, reported->clean_run, &experiment->probe, error))
+    Experiment *experiment = &reported->clean.experiment;
+    ReportJob  *job        = &reported->job;
+    if (!clean_run_open(&reported->clean, reported->clean_run, reported->settings, "report", error))
         return false;
-    if (reported->record.unit_count != experiment->source.units)
-        return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld", reported->clean_run,
-                    (long long)reported->record.unit_count, request.layer,
-                    (long long)experiment->source.units);
     reported->layer = (BlobLayer){experiment->blob, experiment->request.layer, experiment->post_relu};
     job->network    = blob_architecture(experiment->blob);
     job->layer      = experiment->request.layer;
     job->builder    = unit_builder(&reported->layer);
-    job->clean      = (CleanRun){.probe        = &experiment->probe,
-                                 .label_planes = experiment->planes,
-                                 .images       = experiment->images,
-                                 .layer        = experiment->source,
-                                 .settings     = &experiment->rules,
-                                 .record       = &reported->record};
+    job->clean      = reported->clean.clean;
     return true;
 }
 
@@ -219,16 +202,33 @@ static bool read_changes(Reported *reported, Error *error)
     const char *verb = reported->job.verb;
     if (strcmp(verb, "dissect") == 0)
         return true;
-    if (!changes_read(&reported->changes, reported->run, &reported->experiment.probe, error) ||
+    if (!changes_read(&reported->changes, reported->run, &reported->clean.experiment.probe, error) ||
         !(strcmp(verb, "noise") == 0 ? read_noise(reported, error) : read_attack(reported, error)))
         return false;
     for (int64_t i = 0; i < reported->changes.count; i++)
-        if (reported->changes.rows[i].unit >= reported->record.unit_count)
+        if (reported->changes.rows[i].unit >= reported->clean.record.unit_count)
             return fail(error, ERROR_DATA, "%s/changes.csv: unit %lld does not exist", reported->run,
                         (long long)reported->changes.rows[i].unit);
     if (reported->changes.count)
         reported->job.changes = &reported->changes;
     return true;
+}
+
+static bool tell(const Settings *settings, const char *folder, Error *error)
+{
+    char       path[LIMIT_PATH];
+    JsonWriter json = {0};
+    if (!path_join(path, folder, "index.html", error))
+        return false;
+    if (!settings->json) {
+        print_clean(stdout, path);
+        printf("\n");
+        return true;
+    }
+    json_open_object(&json, NULL);
+    json_text(&json, "page", path);
+    json_close(&json);
+    return json_print(&json, error);
 }
 
 static bool run(const Settings *settings, Error *error)
@@ -241,7 +241,7 @@ static bool run(const Settings *settings, Error *error)
     reported->settings = settings;
     reported->run      = settings->inputs[0];
     bool ok = read_runs(reported, error) && run_folder_claim(&folder, settings, error) &&
-              open_experiment(reported, error) && read_changes(reported, error);
+              open_clean_run(reported, error) && read_changes(reported, error);
     if (ok) {
         ReportJob *job  = &reported->job;
         seed            = json_member(&reported->json, &reported->json.nodes[0], "seed");
@@ -250,18 +250,16 @@ static bool run(const Settings *settings, Error *error)
         job->fact_count = reported->facts.count;
         job->folder     = folder.path;
         ok              = report_write(job, error);
-        progress_end(&reported->experiment.progress);
+        progress_end(&reported->clean.experiment.progress);
     }
     if (ok)
-        printf("%s/index.html\n", folder.path);
+        ok = tell(settings, folder.path, error);
     else if (folder.path[0])
         run_folder_abandon(&folder);
     layer_runner_close(&reported->raw);
     changes_close(&reported->changes);
-    run_record_close(&reported->record);
-    experiment_close(&reported->experiment);
+    clean_run_close(&reported->clean);
     json_free(&reported->json);
-    json_free(&reported->clean_json);
     facts_free(&reported->facts);
     memory_free(reported);
     return ok;

@@ -66,3 +66,37 @@ bool run_same_inputs(const Json *run, const char *folder, const Experiment *expe
            same_digest(run, folder, "data.index_sha256", request->data,
                        experiment->probe.index_sha256, error);
 }
+
+bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings,
+                    const char *what, Error *error)
+{
+    ExperimentRequest request;
+    Experiment       *experiment = &out->experiment;
+    *out = (CleanRunFiles){0};
+    if (!run_folder_read(folder, &out->json, error) ||
+        !run_request(&out->json, folder, settings, &request, error) ||
+        !experiment_open(experiment, &request, settings, what, error) ||
+        !run_same_inputs(&out->json, folder, experiment, error) ||
+        !experiment_load(experiment, error) ||
+        !run_record_open(&out->record, folder, &experiment->probe, error))
+        return false;
+    if (out->record.unit_count != experiment->source.units)
+        return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld", folder,
+                    (long long)out->record.unit_count, request.layer,
+                    (long long)experiment->source.units);
+    out->clean = (CleanRun){.probe        = &experiment->probe,
+                            .label_planes = experiment->planes,
+                            .images       = experiment->images,
+                            .layer        = experiment->source,
+                            .settings     = &experiment->rules,
+                            .record       = &out->record};
+    return true;
+}
+
+void clean_run_close(CleanRunFiles *run)
+{
+    run_record_close(&run->record);
+    experiment_close(&run->experiment);
+    json_free(&run->json);
+    *run = (CleanRunFiles){0};
+}

@@ -2,6 +2,7 @@
 #ifndef CLI_RUN_REQUEST_H
 #define CLI_RUN_REQUEST_H
 
+#include "../attack/attack.h"
 #include "experiment.h"
 
 /* A text that run.json must have; `folder` is where it came from. Errors: ERROR_DATA. */
@@ -14,5 +15,18 @@ bool run_request(const Json *run, const char *folder, const Settings *settings,
 
 /* Whether weights and probing set are still those of the run. Errors: ERROR_DATA. */
 bool run_same_inputs(const Json *run, const char *folder, const Experiment *experiment, Error *error);
+
+/* A clean run opened again, ready to be looked at: network, probing set, label maps, record. */
+typedef struct CleanRunFiles {
+    Json       json; // run.json; the request's texts point into it
+    Experiment experiment;
+    RunRecord  record;
+    CleanRun   clean;
+} CleanRunFiles;
+
+/* `what` names the work in the progress. */
+bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings,
+                    const char *what, Error *error);
+void clean_run_close(CleanRunFiles *run); // accepts a zeroed object
 
 #endif

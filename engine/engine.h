@@ -71,6 +71,33 @@ typedef struct Field {
  * where an op on the way mixes places (a dense layer, a mean). */
 bool graph_field(const Graph *graph, NodeId input, NodeId output, Field field[2]);
 
+/* What one channel of a layer is a sum of: convolutions, biases and what is carried on unchanged (a
+ * shortcut), then an activation. Reaches through ReLU or softplus and channels put side by side. */
+typedef enum SumTermKind { SUM_CONVOLUTION, SUM_BIAS, SUM_CARRIED } SumTermKind;
+
+enum { CHANNEL_SUM_TERMS = 8 };
+
+typedef struct SumTerm {
+    SumTermKind kind;
+    NodeId      node;    // the convolution's input, or the node that is carried on
+    int64_t     channel; // of the carried node
+    real        value;   // of a bias
+    const real *weights; // of a convolution: [channels, rows, columns]
+    int64_t     channels, rows, columns;
+    int         stride, pad;
+} SumTerm;
+
+typedef struct ChannelSum {
+    int     count;
+    SumTerm term[CHANNEL_SUM_TERMS];
+    bool    is_rectified;  // ReLU of the sum
+    real    softplus_beta; // softplus of the sum; 0: none
+} ChannelSum;
+
+/* Errors: ERROR_USAGE where no convolution makes the layer, or it has no such channel. */
+bool graph_channel_sum(const Graph *graph, NodeId layer, int64_t channel, ChannelSum *out,
+                       Error *error);
+
 /* ---- leaves ----------------------------------------------------------------------------------- */
 
 NodeId op_input(Graph *graph, Shape shape, const char *name);   // filled before each run

@@ -213,7 +213,8 @@ void section_story(Writer *page, const ReportJob *job, const UnitStory *story)
     html_whole(page, (uint64_t)story->mask);
     writer_text(page, " pixels in ");
     html_whole(page, (uint64_t)story->images);
-    writer_text(page, " images: the unit\xe2\x80\x99s mask.</p>\n");
+    writer_text(page, " %s: the unit\xe2\x80\x99s mask.</p>\n",
+                story->images == 1 ? "image" : "images");
     if (story->rank_count) {
         write_fraction(page, &story->rank[0]);
         writer_text(page, "<p class=\"note\">Shared pixels over mask (where the label\xe2\x80\x99s category "

@@ -1,0 +1,11 @@
+/* cli/explain.h - the two questions of `nemesis explain`. */
+#ifndef CLI_EXPLAIN_H
+#define CLI_EXPLAIN_H
+
+#include "arguments.h"
+#include "json.h"
+
+/* The sum behind one activation of an image; inputs: "pixel", the image. */
+bool explain_pixel(const Settings *settings, Error *error);
+
+#endif
