@@ -1,8 +1,8 @@
 /* engine/kernels.h - the dispatch table: one text, several widths.
  *
  * Portable fills every entry; each instruction set overwrites what it improves. No kernel reads or
- * writes past the ends its arguments state. All accumulation runs in order of the depth k with one
- * accumulator per output, so blocking, tails and threads never change a bit. */
+ * writes past the ends its arguments state. Products are summed in order of the depth k, in pieces of a
+ * fixed length, so blocking, tails and threads never change a bit. */
 #ifndef ENGINE_KERNELS_H
 #define ENGINE_KERNELS_H
 

@@ -10,31 +10,39 @@
 
 /* ---- GEMM register tile ------------------------------------------------------------------------ */
 
+/* Adds pieces of this many products: the rounding error of one long sum grows with its length. */
+enum { DEPTH_PIECE = 256 };
+
 /* One text for every panel width; `vectors` is a constant after inlining, so the accumulators live in
  * registers. Without forced unrolling they spill, at a third to a half of the speed. */
 static inline __attribute__((always_inline)) void tile(int64_t k, const real *restrict a,
                                                        const real *restrict b, real *restrict c,
                                                        int64_t stride, int vectors)
 {
-    Vec sum[TILE_ROWS][TILE_MOST_VECTORS];
-    UNROLL for (int r = 0; r < TILE_ROWS; r++)
-        UNROLL for (int v = 0; v < vectors; v++)
-            sum[r][v] = (Vec){0};
-    for (int64_t p = 0; p < k; p++) {
-        Vec column[TILE_MOST_VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++)
-            column[v] = vec_load(b + v * LANES);
-        UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-            Vec row = vec_all(a[r]);
+    for (int64_t done = 0; done == 0 || done < k; done += DEPTH_PIECE) {
+        int64_t piece = k - done < DEPTH_PIECE ? k - done : DEPTH_PIECE;
+        Vec     sum[TILE_ROWS][TILE_MOST_VECTORS];
+        UNROLL for (int r = 0; r < TILE_ROWS; r++)
             UNROLL for (int v = 0; v < vectors; v++)
-                sum[r][v] = vec_fma(row, column[v], sum[r][v]);
+                sum[r][v] = (Vec){0};
+        for (int64_t p = 0; p < piece; p++) {
+            Vec column[TILE_MOST_VECTORS];
+            UNROLL for (int v = 0; v < vectors; v++)
+                column[v] = vec_load(b + v * LANES);
+            UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+                Vec row = vec_all(a[r]);
+                UNROLL for (int v = 0; v < vectors; v++)
+                    sum[r][v] = vec_fma(row, column[v], sum[r][v]);
+            }
+            a += TILE_ROWS;
+            b += vectors * LANES;
         }
-        a += TILE_ROWS;
-        b += vectors * LANES;
+        UNROLL for (int r = 0; r < TILE_ROWS; r++)
+            UNROLL for (int v = 0; v < vectors; v++) {
+                real *to = c + r * stride + v * LANES;
+                vec_store(to, done ? vec_load(to) + sum[r][v] : sum[r][v]);
+            }
     }
-    UNROLL for (int r = 0; r < TILE_ROWS; r++)
-        UNROLL for (int v = 0; v < vectors; v++)
-            vec_store(c + r * stride + v * LANES, sum[r][v]);
 }
 
 static void gemm_tile1(int64_t k, const real *a, const real *b, real *c, int64_t stride)
