@@ -1,0 +1,408 @@
+/* tests/test_training.c - gradients of the training loss, optimiser steps, curves, checkpoints. */
+#include "test.h"
+
+#include "../cli/training_data.h"
+#include "../engine/file.h"
+#include "../engine/parallel.h"
+#include "../mini/mini.h"
+#include "../training/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *path_of(const char *name)
+{
+    static char slots[4][LIMIT_PATH];
+    static int  next;
+    char       *slot = slots[next++ % 4];
+    snprintf(slot, LIMIT_PATH, "%s/%s", test_folder(), name);
+    return slot;
+}
+
+static TrainSettings plain_settings(int64_t batch, int64_t epochs)
+{
+    return (TrainSettings){.optimiser = {OPTIMISER_SGD, 0.02, 0.9, 0.999, 1e-8, 5e-4},
+                           .batch     = batch,
+                           .epochs    = epochs,
+                           .seed      = 7};
+}
+
+// A set of noise in which class k has a bright square at a place of its own.
+static bool squares(TrainingSet *out, int64_t count, int64_t side, int32_t classes)
+{
+    if (!training_set_new(out, count, side, side, classes, NULL))
+        return false;
+    Random random = random_stream(3, "squares");
+    for (int64_t i = 0; i < count; i++) {
+        uint8_t *planes = out->pixels + i * 3 * side * side;
+        int32_t  label  = out->labels[i] = (int32_t)(i % classes);
+        for (int64_t p = 0; p < 3 * side * side; p++) {
+            int64_t x = p % side, y = p / side % side;
+            bool    inside = x / 4 == label % 4 && y / 4 == label / 4;
+            planes[p]      = (uint8_t)(random_word(&random) % 60 + (inside ? 180 : 0));
+        }
+    }
+    return true;
+}
+
+/* ---- optimisers --------------------------------------------------------------------------------------------- */
+
+// w = 1, g = 0.5, rate 0.1, decay 0.2: slope 0.7; v = 0.7, w = 0.93. Again: slope 0.686; v = 1.316.
+static void momentum_by_hand(void)
+{
+    Optimiser sgd      = {.kind = OPTIMISER_SGD, .momentum = 0.9, .weight_decay = 0.2};
+    real      gradient = (real)0.5, weight = 1, velocity = 0;
+    optimiser_step(&sgd, 0.1, 1, 1, &gradient, &weight, &velocity, NULL);
+    CHECK_CLOSE((double)velocity, 0.7, 1e-6);
+    CHECK_CLOSE((double)weight, 0.93, 1e-6);
+    optimiser_step(&sgd, 0.1, 2, 1, &gradient, &weight, &velocity, NULL);
+    CHECK_CLOSE((double)velocity, 1.316, 1e-6);
+    CHECK_CLOSE((double)weight, 0.7984, 1e-6);
+}
+
+/* w = 1, g = 0.5: m = 0.05, v = 0.00025; both corrected: 0.5, 0.25, so the step is the rate. Then g = -1:
+ * m = -0.055, v = 0.00124975; corrected -0.2894737, 0.6251876: w = 0.9 + 0.1 * 0.2894737 / 0.7906881. */
+static void adam_by_hand(void)
+{
+    Optimiser adam     = {.kind = OPTIMISER_ADAM, .momentum = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+    real      gradient = (real)0.5, weight = 1, first = 0, second = 0;
+    optimiser_step(&adam, 0.1, 1, 1, &gradient, &weight, &first, &second);
+    CHECK_CLOSE((double)first, 0.05, 1e-7);
+    CHECK_CLOSE((double)second, 0.00025, 1e-9);
+    CHECK_CLOSE((double)weight, 0.9, 1e-6);
+    gradient = -1;
+    optimiser_step(&adam, 0.1, 2, 1, &gradient, &weight, &first, &second);
+    CHECK_CLOSE((double)first, -0.055, 1e-7);
+    CHECK_CLOSE((double)second, 0.00124975, 1e-9);
+    CHECK_CLOSE((double)weight, 0.936610344, 1e-6);
+}
+
+/* ---- order and augmentation ------------------------------------------------------------------------------------ */
+
+static void an_order_has_every_place_once(void)
+{
+    enum { COUNT = 100 };
+    int64_t first[COUNT], again[COUNT], next[COUNT];
+    bool    seen[COUNT] = {0};
+    training_order(1, 0, COUNT, first);
+    training_order(1, 0, COUNT, again);
+    training_order(1, 1, COUNT, next);
+    CHECK(memcmp(first, again, sizeof first) == 0 && memcmp(first, next, sizeof first) != 0);
+    for (int i = 0; i < COUNT; i++)
+        seen[first[i]] = true;
+    for (int i = 0; i < COUNT; i++)
+        CHECK(seen[i]);
+}
+
+// Every augmented image is the image moved and perhaps mirrored; all 2 x 3 x 3 of them occur.
+static void augmentation_moves_and_mirrors(void)
+{
+    enum { SIDE = 5, SIZE = 3 * SIDE * SIDE, DRAWS = 300 };
+    TrainingSet set = {0};
+    bool        seen[2][3][3] = {{{false}}};
+    REQUIRE(training_set_new(&set, 1, SIDE, SIDE, 1, NULL));
+    for (int i = 0; i < SIZE; i++)
+        set.pixels[i] = (uint8_t)(3 * i);
+    for (int epoch = 0; epoch < DRAWS; epoch++) {
+        real found[SIZE];
+        int  matches = 0;
+        training_image(&set, 0, 1, epoch, true, 1, found);
+        for (int way = 0; way < 18; way++) {
+            bool same = true;
+            for (int p = 0; p < SIZE; p++) {
+                int x = p % SIDE + way / 2 % 3 - 1, y = p / SIDE % SIDE + way / 6 - 1;
+                x = x < 0 ? 0 : x > SIDE - 1 ? SIDE - 1 : x;
+                y = y < 0 ? 0 : y > SIDE - 1 ? SIDE - 1 : y;
+                int from = p / (SIDE * SIDE) * SIDE * SIDE + y * SIDE + (way % 2 ? SIDE - 1 - x : x);
+                same     = same && found[p] == (real)set.pixels[from] / 255;
+            }
+            matches += same;
+            if (same)
+                seen[way % 2][way / 2 % 3][way / 6] = true;
+        }
+        CHECK(matches == 1);
+    }
+    for (int way = 0; way < 18; way++)
+        CHECK(seen[way % 2][way / 2 % 3][way / 6]);
+    training_set_free(&set);
+}
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+static double loss_at(Trainer *trainer)
+{
+    plan_run(trainer->plan);
+    return (double)*plan_output(trainer->plan, trainer->loss);
+}
+
+/* Central differences of the loss in float32: of every tensor of a ResNet-20 in training mode the element
+ * with the largest gradient, where rounding (1e-7 of a loss near 3, over a step of 4e-3) matters least. */
+static void gradients_of_the_loss_are_its_slopes(void)
+{
+    TrainingSet   set      = {0};
+    TrainSettings settings = plain_settings(4, 1);
+    WeightBlob   *blob     = NULL;
+    Trainer      *trainer  = NULL;
+    double        loss = 0, dot = 0, error = 0;
+    int64_t       correct = 0;
+    REQUIRE(squares(&set, 4, 16, 4));
+    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(blob_open(path_of("start.nw"), &blob, NULL));
+    settings.optimiser.rate = 0; // a step that only fills the batch
+    REQUIRE(trainer_open(&trainer, blob, &set, &settings, NULL));
+    REQUIRE(trainer_step(trainer, &loss, &correct, NULL));
+    CHECK(trainer->list.weight_count == 19 * 3 + 2 && trainer->list.norm_count == 19);
+    for (int i = 0; i < trainer->list.weight_count; i++) {
+        const TrainableWeight *weight   = &trainer->list.weights[i];
+        const real            *gradient = NULL;
+        real                  *value    = plan_input(trainer->plan, weight->node);
+        int64_t                best     = 0;
+        loss_at(trainer);
+        gradient = plan_output(trainer->plan, trainer->gradients[i]);
+        for (int64_t k = 0; k < shape_elements(weight->shape); k++)
+            if (fabs((double)gradient[k]) > fabs((double)gradient[best]))
+                best = k;
+        double slope = (double)gradient[best], kept = (double)value[best], step = 2e-3;
+        value[best]  = (real)(kept + step);
+        double above = loss_at(trainer);
+        value[best]  = (real)(kept - step);
+        double below = loss_at(trainer);
+        value[best]  = (real)kept;
+        double found = (above - below) / (2 * step);
+        dot += slope * slope;
+        error += (found - slope) * (found - slope);
+    }
+    CHECK(dot > 1e-3);
+    CHECK_CLOSE(sqrt(error / dot), 0, 0.03); // kinks of relu lie within the step
+    trainer_close(trainer);
+    blob_close(blob);
+    training_set_free(&set);
+}
+
+/* ---- training ------------------------------------------------------------------------------------------------------ */
+
+static bool train(const char *from, const char *to, const TrainingSet *set, const TrainSettings *settings,
+                  int64_t steps, bool with_state, double *losses)
+{
+    WeightBlob *blob    = NULL;
+    Trainer    *trainer = NULL;
+    bool        ok      = blob_open(from, &blob, NULL) && trainer_open(&trainer, blob, set, settings, NULL);
+    for (int64_t i = 0; ok && i < steps; i++) {
+        double  loss    = 0;
+        int64_t correct = 0;
+        ok              = trainer_step(trainer, &loss, &correct, NULL);
+        if (losses)
+            losses[i] = loss;
+    }
+    ok = ok && trainer_save(trainer, to, with_state, "note=kept\n", NULL);
+    trainer_close(trainer);
+    blob_close(blob);
+    return ok;
+}
+
+static void the_loss_falls_and_the_classes_are_learned(void)
+{
+    enum { STEPS = 40 };
+    TrainingSet   set      = {0};
+    TrainSettings settings = plain_settings(16, 10);
+    TrainingScore before = {0}, after = {0};
+    WeightBlob   *blob = NULL;
+    double        losses[STEPS];
+    REQUIRE(squares(&set, 64, 16, 4));
+    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(blob_open(path_of("start.nw"), &blob, NULL) && training_score(blob, &set, &before, NULL));
+    blob_close(blob);
+    REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, STEPS, false, losses));
+    REQUIRE(blob_open(path_of("end.nw"), &blob, NULL) && training_score(blob, &set, &after, NULL));
+    CHECK_TEXT(blob_about(blob, "note"), "kept");
+    CHECK(blob_about(blob, "training_step") == NULL);
+    CHECK(losses[STEPS - 1] < losses[0] / 4);
+    CHECK(before.accuracy < 0.6);
+    CHECK(after.accuracy > 0.95 && after.loss < before.loss);
+    blob_close(blob);
+    training_set_free(&set);
+}
+
+static bool same_files(const char *a, const char *b)
+{
+    Bytes first = {0}, second = {0};
+    bool  same = file_read(a, LIMIT_IMAGE_FILE, &first, NULL) && file_read(b, LIMIT_IMAGE_FILE, &second, NULL) &&
+                first.size == second.size && memcmp(first.data, second.data, first.size) == 0;
+    bytes_close(&first);
+    bytes_close(&second);
+    return same;
+}
+
+static void check_resume(OptimiserKind kind)
+{
+    TrainingSet   set      = {0};
+    TrainSettings settings = plain_settings(8, 3); // 4 steps an epoch
+    settings.optimiser.kind = kind;
+    settings.flip           = true;
+    settings.shift          = 2;
+    REQUIRE(squares(&set, 35, 12, 4));
+    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(train(path_of("start.nw"), path_of("whole.nw"), &set, &settings, 12, true, NULL));
+    REQUIRE(train(path_of("start.nw"), path_of("half.nw"), &set, &settings, 6, true, NULL));
+    REQUIRE(train(path_of("half.nw"), path_of("resumed.nw"), &set, &settings, 6, true, NULL));
+    CHECK(same_files(path_of("whole.nw"), path_of("resumed.nw")));
+    CHECK(!same_files(path_of("whole.nw"), path_of("half.nw")));
+    settings.seed++; // another training
+    CHECK(!train(path_of("half.nw"), path_of("other.nw"), &set, &settings, 6, true, NULL));
+    training_set_free(&set);
+}
+
+static void a_stopped_training_ends_with_the_same_bytes(void)
+{
+    check_resume(OPTIMISER_SGD);
+    check_resume(OPTIMISER_ADAM);
+}
+
+static void threads_do_not_change_the_weights(void)
+{
+    TrainingSet   set      = {0};
+    TrainSettings settings = plain_settings(8, 1);
+    REQUIRE(squares(&set, 16, 12, 4));
+    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
+    parallel_set_threads(1);
+    bool one = train(path_of("start.nw"), path_of("one.nw"), &set, &settings, 2, false, NULL);
+    parallel_set_threads(3);
+    bool three = train(path_of("start.nw"), path_of("three.nw"), &set, &settings, 2, false, NULL);
+    parallel_set_threads(0);
+    CHECK(one && three && same_files(path_of("one.nw"), path_of("three.nw")));
+    training_set_free(&set);
+}
+
+// Unit 0 of every convolution of `mini` keeps its weights to the bit, the others move.
+static void a_wired_unit_stays(void)
+{
+    TrainingSet   set      = {0};
+    TrainSettings settings = plain_settings(4, 1);
+    WeightBlob   *before = NULL, *after = NULL;
+    REQUIRE(training_data_open(&set, "mini:8:1", 64, NULL));
+    CHECK(set.count == 8 && set.classes == mini_kind_count());
+    REQUIRE(training_begin(path_of("start.nw"), "mini", &set, 1, NULL));
+    REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, 2, false, NULL));
+    REQUIRE(blob_open(path_of("start.nw"), &before, NULL) && blob_open(path_of("end.nw"), &after, NULL));
+    for (int place = 0; place <= 17; place++) {
+        char name[64];
+        for (int part = 0; part < 2; part++) {
+            snprintf(name, sizeof name, "features.%d.%s", place, part ? "bias" : "weight");
+            const BlobTensor *a = blob_lookup(before, name), *b = blob_lookup(after, name);
+            if (!a)
+                continue;
+            size_t unit = a->bytes / (size_t)a->shape.dim[0];
+            CHECK(memcmp(a->data, b->data, unit) == 0);
+            CHECK(memcmp((const char *)a->data + unit, (const char *)b->data + unit, a->bytes - unit) != 0);
+        }
+    }
+    blob_close(before);
+    blob_close(after);
+    training_set_free(&set);
+}
+
+/* ---- data ------------------------------------------------------------------------------------------------------------ */
+
+static void bad_names_of_data_are_refused(void)
+{
+    static const char *const names[] = {"mini:", "mini:5", "mini:0:1", "mini:5:x", "mini:99999999:1",
+                                        "mini:123456789012345678901234567890:1"};
+    TrainingSet set = {0};
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
+        Error error = {0};
+        CHECK(!training_data_open(&set, names[i], 32, &error) && error.code == ERROR_USAGE);
+    }
+    CHECK(!training_data_open(&set, path_of("nothing"), 32, NULL));
+}
+
+static void a_folder_of_folders_is_a_set(void)
+{
+    TrainingSet set = {0};
+    // images/mini of a mini world: one class called mini, maps and photos alike are pictures
+    REQUIRE(mini_write(path_of("world"), 0, 2, NULL, NULL, NULL));
+    char folder[LIMIT_PATH];
+    snprintf(folder, sizeof folder, "%s/images", path_of("world"));
+    REQUIRE(training_data_open(&set, folder, 16, NULL));
+    CHECK(set.classes == 1 && set.count >= 4 && set.width == 16 && set.labels[0] == 0);
+    training_set_free(&set);
+}
+
+/* ---- PyTorch ------------------------------------------------------------------------------------------------------------ */
+
+enum { TORCH_STEPS = 50, TORCH_BATCH = 16 };
+
+static int torch_losses(const char *command, double *losses)
+{
+    int   count = 0;
+    FILE *pipe  = popen(command, "r");
+    while (pipe && count < TORCH_STEPS && fscanf(pipe, "%lf", &losses[count]) == 1)
+        count++;
+    if (pipe)
+        pclose(pipe);
+    return count;
+}
+
+static bool write_inputs(const TrainingSet *set, uint64_t seed)
+{
+    int64_t *order  = memory_new((size_t)set->count, sizeof *order, NULL);
+    uint8_t *labels = memory_new((size_t)set->count, 1, NULL);
+    bool     ok     = order && labels;
+    if (ok) {
+        training_order(seed, 0, set->count, order);
+        for (int64_t i = 0; i < set->count; i++)
+            labels[i] = (uint8_t)set->labels[i];
+        ok = file_publish(path_of("images"), set->pixels, (size_t)(set->count * 3 * 32 * 32), NULL) &&
+             file_publish(path_of("labels"), labels, (size_t)set->count, NULL) &&
+             file_publish(path_of("order"), order, (size_t)set->count * sizeof *order, NULL);
+    }
+    memory_free(order);
+    memory_free(labels);
+    return ok;
+}
+
+/* The same weights, images and order: the first 50 losses agree to 1e-3. */
+static void resnet20_learns_as_in_pytorch(void)
+{
+    TrainingSet   set      = {0};
+    TrainSettings settings = plain_settings(TORCH_BATCH, 1);
+    double        ours[TORCH_STEPS], torch[TORCH_STEPS], worst = 0;
+    char          command[4 * LIMIT_PATH];
+    if (!test_data("cifar10/cifar10_batch_0.png"))
+        SKIP("no CIFAR-10 images");
+    if (system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") != 0)
+        SKIP("no PyTorch");
+    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
+    CHECK(set.count == 1000 && set.classes == 10);
+    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(write_inputs(&set, settings.seed));
+    REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, TORCH_STEPS, false, ours));
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 tests/training_torch.py %s %s %s %s %d %d %.17g %.17g %d",
+             path_of("start.nw"), path_of("images"), path_of("labels"), path_of("order"), TORCH_STEPS,
+             TORCH_BATCH, settings.optimiser.rate, settings.optimiser.weight_decay, 1000 / TORCH_BATCH);
+    REQUIRE(torch_losses(command, torch) == TORCH_STEPS);
+    for (int i = 0; i < TORCH_STEPS; i++)
+        worst = fmax(worst, fabs(ours[i] - torch[i]));
+    printf("  loss %.4f to %.4f, largest difference from PyTorch %.2g\n", ours[0], ours[TORCH_STEPS - 1], worst);
+    CHECK_CLOSE(worst, 0, 1e-3);
+    CHECK(ours[TORCH_STEPS - 1] < ours[0]);
+    training_set_free(&set);
+}
+
+SUITE(training)
+{
+    RUN(momentum_by_hand);
+    RUN(adam_by_hand);
+    RUN(an_order_has_every_place_once);
+    RUN(augmentation_moves_and_mirrors);
+    RUN(gradients_of_the_loss_are_its_slopes);
+    RUN(the_loss_falls_and_the_classes_are_learned);
+    RUN(a_stopped_training_ends_with_the_same_bytes);
+    RUN(threads_do_not_change_the_weights);
+    RUN(a_wired_unit_stays);
+    RUN(bad_names_of_data_are_refused);
+    RUN(a_folder_of_folders_is_a_set);
+    RUN(resnet20_learns_as_in_pytorch);
+}
