@@ -148,6 +148,15 @@ typedef enum ChangeGroup { GROUP_ALL, GROUP_DETECTORS, GROUP_CATEGORY } ChangeGr
 ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, ChangeGroup group,
                           int category);
 
+/* One row of each setting, the lossiest storage first, then by strength. */
+typedef struct SettingList {
+    const ChangeRow **rows; // owned; what they point to is not
+    int               count;
+} SettingList;
+
+bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
+void setting_list_close(SettingList *list); // accepts a zeroed object
+
 /* The Wilson 95 % score interval of hits out of count; 0 and 1 for a count of 0. */
 void wilson_interval(int64_t hits, int64_t count, double *low, double *high);
 

@@ -7,6 +7,7 @@
 #include "../engine/file.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal
 
@@ -54,6 +55,39 @@ ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, Chan
     wilson_interval(share.changed, share.units, &share.low, &share.high);
     wilson_interval(share.hits, share.targeted, &share.hit_low, &share.hit_high);
     return share;
+}
+
+static int by_setting(const void *a, const void *b)
+{
+    const ChangeRow *first = *(const ChangeRow *const *)a, *second = *(const ChangeRow *const *)b;
+    if (first->store != second->store)
+        return first->store < second->store ? 1 : -1; // the lossiest first
+    return first->strength < second->strength ? -1 : first->strength > second->strength;
+}
+
+bool setting_list_open(SettingList *out, const Changes *changes, Error *error)
+{
+    SettingList list = {0};
+    list.rows        = memory_new((size_t)changes->count, sizeof *list.rows, error);
+    if (!list.rows)
+        return false;
+    for (int64_t i = 0; i < changes->count; i++) {
+        const ChangeRow *row   = &changes->rows[i];
+        bool             known = false;
+        for (int k = 0; k < list.count && !known; k++)
+            known = setting_equal(list.rows[k], row);
+        if (!known)
+            list.rows[list.count++] = row;
+    }
+    qsort(list.rows, (size_t)list.count, sizeof *list.rows, by_setting);
+    *out = list;
+    return true;
+}
+
+void setting_list_close(SettingList *list)
+{
+    memory_free(list->rows);
+    *list = (SettingList){0};
 }
 
 static bool is_first_of_setting(const Changes *changes, int64_t index)

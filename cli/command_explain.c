@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* ---- one label --------------------------------------------------------------------------------- */
+/* ---- one label ---------------------------------------------------------------------------------
+ */
 
 static void write_rank(const ProbeSet *probe, const ConceptSum *sum, JsonWriter *json)
 {
@@ -60,8 +61,8 @@ static bool show_json(const CleanRunFiles *run, const UnitStory *story, Error *e
 static bool print_ranks(const ProbeSet *probe, const UnitStory *story, Error *error)
 {
     Table             table     = {.columns = 7, .alignment = "llrrrrr"};
-    const char *const headers[] = {"label", "category", "intersect", "activation", "truth", "union",
-                                   "IoU"};
+    const char *const headers[] = {"label", "category", "intersect", "activation",
+                                   "truth", "union",    "IoU"};
     for (int i = 0; i < table.columns; i++)
         table_cell(&table, "%s", headers[i]);
     for (int i = 0; i < story->rank_count; i++) {
@@ -104,12 +105,13 @@ static bool show_text(const CleanRunFiles *run, const UnitStory *story, Error *e
     const char *const headers[] = {"peak", "mask", "on label", "image"};
     printf("unit %lld of ", (long long)story->unit);
     print_clean(stdout, run->experiment.request.layer);
-    printf(": %lld images, compat %s\nthreshold %.9g: %lld of %lld activations are larger (%.3f %%)\n"
-           "mask: %lld pixels in %lld images\n\n",
-           (long long)probe->image_count, run->experiment.rules.mode_name, (double)story->threshold,
-           (long long)story->above, (long long)story->values,
-           100 * (double)story->above / (double)story->values, (long long)story->mask,
-           (long long)story->images);
+    printf(
+        ": %lld images, compat %s\nthreshold %.9g: %lld of %lld activations are larger (%.3f %%)\n"
+        "mask: %lld pixels in %lld images\n\n",
+        (long long)probe->image_count, run->experiment.rules.mode_name, (double)story->threshold,
+        (long long)story->above, (long long)story->values,
+        100 * (double)story->above / (double)story->values, (long long)story->mask,
+        (long long)story->images);
     bool ok = print_ranks(probe, story, error);
     print_margin(probe, story);
     printf("\n");
@@ -139,12 +141,13 @@ static bool explain_unit(const Settings *settings, Error *error)
         ok = fail(error, ERROR_USAGE, "unit %llu does not exist, the layer has units 0 to %lld",
                   (unsigned long long)unit, (long long)run.clean.layer.units - 1);
     if (ok) {
-        const CleanRun *clean  = &run.clean;
-        int64_t         number = (int64_t)unit;
-        maps = memory_new((size_t)(clean->probe->image_count * clean->layer.height *
-                                   clean->layer.width), sizeof *maps, error);
-        ok   = maps &&
-             dissect_collect(clean->settings, clean->probe, &clean->images, &clean->layer, &number, 1,
+        const CleanRun         *clean  = &run.clean;
+        const ActivationSource *layer  = &clean->layer;
+        int64_t                 number = (int64_t)unit;
+        size_t count = (size_t)(clean->probe->image_count * layer->height * layer->width);
+        maps         = memory_new(count, sizeof *maps, error);
+        ok = maps &&
+             dissect_collect(clean->settings, clean->probe, &clean->images, layer, &number, 1,
                              maps, error) &&
              unit_story_tell(clean, number, maps, &story, error);
         progress_end(&run.experiment.progress);
@@ -156,7 +159,8 @@ static bool explain_unit(const Settings *settings, Error *error)
     return ok;
 }
 
-/* ---- the verb ---------------------------------------------------------------------------------- */
+/* ---- the verb ----------------------------------------------------------------------------------
+ */
 
 static bool run_explain(const Settings *settings, Error *error)
 {
@@ -168,19 +172,40 @@ static bool run_explain(const Settings *settings, Error *error)
 }
 
 static const Option options[] = {
-    {.name = "baseline", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, baseline), .value = "RUN",
-     .help = "unit: finished clean run the label is from"},
-    {.name = "model", .letter = 'm', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, model),
-     .value = "FILE.nw", .help = "pixel: weight blob"},
-    {.name = "layer", .letter = 'l', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, layer),
-     .value = "LAYER", .help = "pixel: layer by the network's own name"},
-    {.name = "units", .letter = 'u', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, units),
-     .value = "U", .help = "pixel: the unit, 0-based"},
-    {.name = "at", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, at), .value = "Y,X",
-     .help = "pixel: row and column of the unit's map, 0-based"},
-    {.name = "readout", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, readout),
-     .value = READOUT_CHOICES, .initial = "auto",
-     .help = "pixel: convolutions before or after their ReLU; auto: before"},
+    {.name   = "baseline",
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, baseline),
+     .value  = "RUN",
+     .help   = "unit: finished clean run the label is from"},
+    {.name   = "model",
+     .letter = 'm',
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, model),
+     .value  = "FILE.nw",
+     .help   = "pixel: weight blob"},
+    {.name   = "layer",
+     .letter = 'l',
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, layer),
+     .value  = "LAYER",
+     .help   = "pixel: layer by the network's own name"},
+    {.name   = "units",
+     .letter = 'u',
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, units),
+     .value  = "U",
+     .help   = "pixel: the unit, 0-based"},
+    {.name   = "at",
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, at),
+     .value  = "Y,X",
+     .help   = "pixel: row and column of the unit's map, 0-based"},
+    {.name    = "readout",
+     .kind    = ARGUMENT_CHOICE,
+     .offset  = offsetof(Settings, readout),
+     .value   = READOUT_CHOICES,
+     .initial = "auto",
+     .help    = "pixel: convolutions before or after their ReLU; auto: before"},
     OPTION_END};
 
 const Verb verb_explain = {
@@ -189,11 +214,12 @@ const Verb verb_explain = {
     .input_least = 2,
     .input_most  = 2,
     .summary     = "show the sums behind a label or an activation",
-    .details     = "`unit U` tells how a unit of a clean run came by its label: threshold and rank, the "
-                   "integers of the IoU, runners-up, the margin and the top images. `pixel IMAGE` lists "
-                   "every product of the convolution that makes one activation, highest first, with bias "
-                   "and total.",
-    .example     = "nemesis explain unit 89 --baseline runs/clean",
-    .options     = options,
-    .run         = run_explain,
+    .details =
+        "`unit U` tells how a unit of a clean run came by its label: threshold and rank, the "
+        "integers of the IoU, runners-up, the margin and the top images. `pixel IMAGE` lists "
+        "every product of the convolution that makes one activation, highest first, with bias "
+        "and total.",
+    .example = "nemesis explain unit 89 --baseline runs/clean",
+    .options = options,
+    .run     = run_explain,
 };

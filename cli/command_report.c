@@ -13,18 +13,22 @@
 enum { FACTS = 160 };
 
 typedef struct Facts {
-    ReportFact  list[FACTS];
-    char       *owned[FACTS]; // texts made of arrays
-    int         count;
+    ReportFact list[FACTS];
+    char      *owned[FACTS]; // texts made of arrays
+    int        count;
 } Facts;
 
 static const char *node_text(const JsonNode *node)
 {
     switch (node->kind) {
-    case JSON_TRUE: return "yes";
-    case JSON_FALSE: return "no";
-    case JSON_NULL: return "none";
-    default: return node->text ? node->text : "";
+    case JSON_TRUE:
+        return "yes";
+    case JSON_FALSE:
+        return "no";
+    case JSON_NULL:
+        return "none";
+    default:
+        return node->text ? node->text : "";
     }
 }
 
@@ -147,22 +151,25 @@ static bool read_attack(Reported *reported, Error *error)
     const char *target;
     uint64_t    steps;
     if (method < 0 || loss < 0 || masks < 0)
-        return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value", reported->run);
+        return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value",
+                    reported->run);
     if (!setting_whole(reported, "settings.steps", 100000, &steps, error) ||
         !setting_whole(reported, "settings.seed", UINT64_MAX, &job->seed, error) ||
         !run_need(&reported->json, reported->run, "settings.target", &target, error) ||
         (strcmp(target, "(none)") != 0 &&
          !target_parse(target, &reported->clean.experiment.probe, &job->target, error)))
         return false;
-    job->method  = (PgdMethod)method;
-    job->loss    = (AttackLoss)loss;
-    job->masks   = (AttackMasks)masks;
-    job->steps   = (int)steps;
-    job->clean   = reported->job.clean;
-    job->builder = reported->job.builder;
+    job->method          = (PgdMethod)method;
+    job->loss            = (AttackLoss)loss;
+    job->masks           = (AttackMasks)masks;
+    job->steps           = (int)steps;
+    job->clean           = reported->job.clean;
+    job->builder         = reported->job.builder;
     reported->job.attack = job;
-    return job->masks == MASKS_LABELS || reported->clean.experiment.request.mode != COMPAT_CORRUPT23 ||
-           experiment_open_unprepared(&reported->clean.experiment, &reported->raw, &job->unprepared, error);
+    return job->masks == MASKS_LABELS ||
+           reported->clean.experiment.request.mode != COMPAT_CORRUPT23 ||
+           experiment_open_unprepared(&reported->clean.experiment, &reported->raw, &job->unprepared,
+                                      error);
 }
 
 static bool read_runs(Reported *reported, Error *error)
@@ -173,7 +180,8 @@ static bool read_runs(Reported *reported, Error *error)
         return false;
     bool is_clean = strcmp(verb, "dissect") == 0;
     if (!is_clean && strcmp(verb, "noise") != 0 && strcmp(verb, "attack") != 0)
-        return fail(error, ERROR_USAGE, "%s: is a run of '%.40s', expected one of dissect, noise, attack",
+        return fail(error, ERROR_USAGE,
+                    "%s: is a run of '%.40s', expected one of dissect, noise, attack",
                     reported->run, verb);
     reported->job.verb  = verb;
     reported->clean_run = reported->run;
@@ -189,11 +197,12 @@ static bool open_clean_run(Reported *reported, Error *error)
     ReportJob  *job        = &reported->job;
     if (!clean_run_open(&reported->clean, reported->clean_run, reported->settings, "report", error))
         return false;
-    reported->layer = (BlobLayer){experiment->blob, experiment->request.layer, experiment->post_relu};
-    job->network    = blob_architecture(experiment->blob);
-    job->layer      = experiment->request.layer;
-    job->builder    = unit_builder(&reported->layer);
-    job->clean      = reported->clean.clean;
+    reported->layer =
+        (BlobLayer){experiment->blob, experiment->request.layer, experiment->post_relu};
+    job->network = blob_architecture(experiment->blob);
+    job->layer   = experiment->request.layer;
+    job->builder = unit_builder(&reported->layer);
+    job->clean   = reported->clean.clean;
     return true;
 }
 
@@ -202,13 +211,14 @@ static bool read_changes(Reported *reported, Error *error)
     const char *verb = reported->job.verb;
     if (strcmp(verb, "dissect") == 0)
         return true;
-    if (!changes_read(&reported->changes, reported->run, &reported->clean.experiment.probe, error) ||
+    if (!changes_read(&reported->changes, reported->run, &reported->clean.experiment.probe,
+                      error) ||
         !(strcmp(verb, "noise") == 0 ? read_noise(reported, error) : read_attack(reported, error)))
         return false;
     for (int64_t i = 0; i < reported->changes.count; i++)
         if (reported->changes.rows[i].unit >= reported->clean.record.unit_count)
-            return fail(error, ERROR_DATA, "%s/changes.csv: unit %lld does not exist", reported->run,
-                        (long long)reported->changes.rows[i].unit);
+            return fail(error, ERROR_DATA, "%s/changes.csv: unit %lld does not exist",
+                        reported->run, (long long)reported->changes.rows[i].unit);
     if (reported->changes.count)
         reported->job.changes = &reported->changes;
     return true;
@@ -233,14 +243,14 @@ static bool tell(const Settings *settings, const char *folder, Error *error)
 
 static bool run(const Settings *settings, Error *error)
 {
-    Reported  *reported = memory_new(1, sizeof *reported, error);
-    RunFolder  folder   = {0};
+    Reported       *reported = memory_new(1, sizeof *reported, error);
+    RunFolder       folder   = {0};
     const JsonNode *seed;
     if (!reported)
         return false;
     reported->settings = settings;
     reported->run      = settings->inputs[0];
-    bool ok = read_runs(reported, error) && run_folder_claim(&folder, settings, error) &&
+    bool ok            = read_runs(reported, error) && run_folder_claim(&folder, settings, error) &&
               open_clean_run(reported, error) && read_changes(reported, error);
     if (ok) {
         ReportJob *job  = &reported->job;
@@ -265,7 +275,8 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
-static const Option options[] = {OPTION_OUT("DIR", "folder to make, with index.html in it"), OPTION_END};
+static const Option options[] = {OPTION_OUT("DIR", "folder to make, with index.html in it"),
+                                 OPTION_END};
 
 const Verb verb_report = {
     .name        = "report",
@@ -273,11 +284,12 @@ const Verb verb_report = {
     .input_least = 1,
     .input_most  = 1,
     .summary     = "turn a run into pages that open from disk",
-    .details     = "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
-                   "category, the share of labels that changed, and for the most telling units their "
-                   "images, sums, margins and the corruption once more, step by step. RUN is a run of "
-                   "dissect, noise or attack; weights and probing set must still be where it found them.",
-    .example     = "nemesis report runs/attack -o runs/attack/report",
-    .options     = options,
-    .run         = run,
+    .details =
+        "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
+        "category, the share of labels that changed, and for the most telling units their "
+        "images, sums, margins and the corruption once more, step by step. RUN is a run of "
+        "dissect, noise or attack; weights and probing set must still be where it found them.",
+    .example = "nemesis report runs/attack -o runs/attack/report",
+    .options = options,
+    .run     = run,
 };

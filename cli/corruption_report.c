@@ -2,38 +2,6 @@
 #include "corruption.h"
 #include "output.h"
 
-#include <stdlib.h>
-
-static bool same_setting(const ChangeRow *a, const ChangeRow *b)
-{
-    return a->strength == b->strength && a->store == b->store;
-}
-
-static int by_setting(const void *a, const void *b)
-{
-    const ChangeRow *first = *(const ChangeRow *const *)a, *second = *(const ChangeRow *const *)b;
-    if (first->store != second->store)
-        return first->store < second->store ? 1 : -1; // the lossiest first
-    return first->strength < second->strength ? -1 : first->strength > second->strength;
-}
-
-// One row of each setting, sorted by storage and strength; NULL with the error set.
-static const ChangeRow **list_settings(const Changes *changes, int *count, Error *error)
-{
-    const ChangeRow **list = memory_new((size_t)changes->count, sizeof *list, error);
-    *count                 = 0;
-    for (int64_t i = 0; list && i < changes->count; i++) {
-        bool known = false;
-        for (int k = 0; k < *count && !known; k++)
-            known = same_setting(list[k], &changes->rows[i]);
-        if (!known)
-            list[(*count)++] = &changes->rows[i];
-    }
-    if (list)
-        qsort(list, (size_t)*count, sizeof *list, by_setting);
-    return list;
-}
-
 static void write_share(JsonWriter *json, const char *key, const ChangeShare *share, bool targeted)
 {
     json_open_object(json, key);
@@ -52,17 +20,17 @@ static void write_share(JsonWriter *json, const char *key, const ChangeShare *sh
     json_close(json);
 }
 
-static void write_settings(const Changes *changes, const ChangeRow *const *list, int count,
+static void write_settings(const Changes *changes, const SettingList *settings,
                            bool targeted, JsonWriter *json)
 {
     json_open_array(json, "results");
-    for (int i = 0; i < count; i++) {
-        ChangeShare all       = changes_share(changes, list[i], GROUP_ALL, 0);
-        ChangeShare detectors = changes_share(changes, list[i], GROUP_DETECTORS, 0);
+    for (int i = 0; i < settings->count; i++) {
+        ChangeShare all       = changes_share(changes, settings->rows[i], GROUP_ALL, 0);
+        ChangeShare detectors = changes_share(changes, settings->rows[i], GROUP_DETECTORS, 0);
         json_open_object(json, NULL);
-        json_text(json, "method", list[i]->method);
-        json_number(json, "strength", list[i]->strength);
-        json_text(json, "store", store_arm_name(list[i]->store));
+        json_text(json, "method", settings->rows[i]->method);
+        json_number(json, "strength", settings->rows[i]->strength);
+        json_text(json, "store", store_arm_name(settings->rows[i]->store));
         json_number(json, "poisoned_fraction", all.fraction);
         write_share(json, "all", &all, targeted);
         write_share(json, "detectors", &detectors, targeted);
@@ -80,7 +48,7 @@ static void share_cells(Table *table, const ChangeShare *share, bool hits)
                100 * (hits ? share->hit_high : share->high));
 }
 
-static bool print_settings(const Corruption *corruption, const ChangeRow *const *list, int count,
+static bool print_settings(const Corruption *corruption, const SettingList *settings,
                            bool targeted, Error *error)
 {
     const Changes *changes = &corruption->changes;
@@ -95,12 +63,12 @@ static bool print_settings(const Corruption *corruption, const ChangeRow *const 
     printf(", seed %llu\n\n", (unsigned long long)corruption->settings->seed);
     for (int i = 0; i < table.columns; i++)
         table_cell(&table, "%s", headers[i]);
-    for (int i = 0; i < count; i++) {
-        ChangeShare all       = changes_share(changes, list[i], GROUP_ALL, 0);
-        ChangeShare detectors = changes_share(changes, list[i], GROUP_DETECTORS, 0);
-        table_cell(&table, "%s", list[i]->strength > 0 ? list[i]->method : "control");
-        table_cell(&table, "%s", store_arm_name(list[i]->store));
-        table_cell(&table, "%.6g", list[i]->strength);
+    for (int i = 0; i < settings->count; i++) {
+        ChangeShare all       = changes_share(changes, settings->rows[i], GROUP_ALL, 0);
+        ChangeShare detectors = changes_share(changes, settings->rows[i], GROUP_DETECTORS, 0);
+        table_cell(&table, "%s", settings->rows[i]->strength > 0 ? settings->rows[i]->method : "control");
+        table_cell(&table, "%s", store_arm_name(settings->rows[i]->store));
+        table_cell(&table, "%.6g", settings->rows[i]->strength);
         table_cell(&table, "%.1f %%", 100 * all.fraction);
         share_cells(&table, &all, false);
         share_cells(&table, &detectors, false);
@@ -130,28 +98,27 @@ bool corruption_publish(Corruption *corruption, Error *error)
         return false;
     const Changes *changes  = &corruption->changes;
     bool           targeted = corruption->settings->target != NULL;
-    int            count    = 0;
+    SettingList    settings = {0};
     JsonWriter     json     = {0};
-    const ChangeRow **list  = list_settings(changes, &count, error);
-    bool ok = list != NULL;
+    bool           ok       = setting_list_open(&settings, changes, error);
     if (ok) {
         experiment_document(&corruption->experiment, corruption->verb->name, corruption->settings,
                             &corruption->identity, &json);
         json_text(&json, "baseline", corruption->settings->baseline);
         json_open_object(&json, "counts");
         json_whole(&json, "images", corruption->experiment.probe.image_count);
-        json_whole(&json, "settings", count);
+        json_whole(&json, "settings", settings.count);
         json_whole(&json, "rows", changes->count);
         json_close(&json);
-        write_settings(changes, list, count, targeted, &json);
+        write_settings(changes, &settings, targeted, &json);
         experiment_document_end(&corruption->experiment, &json);
         ok = json_finish(&json, error) && run_folder_finish(&corruption->folder, &json, error);
     }
     if (ok && corruption->settings->json)
         fwrite(json.text, 1, json.length, stdout);
     else if (ok)
-        ok = print_settings(corruption, list, count, targeted, error);
+        ok = print_settings(corruption, &settings, targeted, error);
     json_discard(&json);
-    memory_free(list);
+    setting_list_close(&settings);
     return ok;
 }

@@ -32,7 +32,8 @@ static int by_contribution(const void *a, const void *b)
         return first->contribution < second->contribution ? 1 : -1;
     if (first->channel != second->channel)
         return first->channel < second->channel ? -1 : 1;
-    int64_t apart = (first->tap_row - second->tap_row) * 64 + first->tap_column - second->tap_column;
+    int64_t apart =
+        (first->tap_row - second->tap_row) * 64 + first->tap_column - second->tap_column;
     return apart < 0 ? -1 : apart > 0;
 }
 
@@ -43,13 +44,13 @@ static void add_products(PixelSum *pixel, const SumTerm *term, Shape input, cons
             for (int64_t s = 0; s < term->columns; s++) {
                 int64_t row    = pixel->y * term->stride - term->pad + r;
                 int64_t column = pixel->x * term->stride - term->pad + s;
-                bool    inside = row >= 0 && row < input.dim[2] && column >= 0 &&
-                              column < input.dim[3];
+                bool    inside =
+                    row >= 0 && row < input.dim[2] && column >= 0 && column < input.dim[3];
                 real weight = term->weights[(c * term->rows + r) * term->columns + s];
                 real value  = inside ? values[(c * input.dim[2] + row) * input.dim[3] + column] : 0;
                 Product *product = &pixel->products[pixel->product_count++];
-                *product = (Product){c, row, column, r, s, weight, value,
-                                     (double)weight * (double)value};
+                *product =
+                    (Product){c, row, column, r, s, weight, value, (double)weight * (double)value};
                 pixel->of_products += product->contribution;
             }
 }
@@ -78,12 +79,14 @@ static bool evaluate(PixelSum *pixel, const Graph *graph, const Plan *plan, Erro
     qsort(pixel->products, (size_t)pixel->product_count, sizeof *pixel->products, by_contribution);
     double before = pixel->of_products + pixel->bias + pixel->carried;
     double beta   = (double)sum->softplus_beta;
-    pixel->total  = sum->is_rectified ? fmax(before, 0) : beta > 0 ? log1p(exp(beta * before)) / beta
-                                                                   : before;
+    pixel->total  = sum->is_rectified ? fmax(before, 0)
+                    : beta > 0        ? log1p(exp(beta * before)) / beta
+                                      : before;
     return true;
 }
 
-/* ---- showing ----------------------------------------------------------------------------------- */
+/* ---- showing -----------------------------------------------------------------------------------
+ */
 
 static const char *activation_name(const PixelSum *pixel)
 {
@@ -126,8 +129,9 @@ static bool show_json(const Settings *settings, const PixelSum *pixel, Error *er
 
 static bool show_text(const Settings *settings, const PixelSum *pixel, Error *error)
 {
-    Table table = {.columns = 7, .alignment = "rrrrrrr"};
-    const char *const headers[] = {"channel", "tap", "row", "column", "weight", "input", "contribution"};
+    Table             table     = {.columns = 7, .alignment = "rrrrrrr"};
+    const char *const headers[] = {"channel", "tap",   "row",         "column",
+                                   "weight",  "input", "contribution"};
     printf("unit %lld of ", (long long)pixel->unit);
     print_clean(stdout, settings->layer);
     printf(" at row %lld, column %lld\n\n", (long long)pixel->y, (long long)pixel->x);
@@ -136,7 +140,8 @@ static bool show_text(const Settings *settings, const PixelSum *pixel, Error *er
     for (int64_t i = 0; i < pixel->product_count; i++) {
         const Product *product = &pixel->products[i];
         table_cell(&table, "%lld", (long long)product->channel);
-        table_cell(&table, "%lld,%lld", (long long)product->tap_row, (long long)product->tap_column);
+        table_cell(&table, "%lld,%lld", (long long)product->tap_row,
+                   (long long)product->tap_column);
         table_cell(&table, "%lld", (long long)product->row);
         table_cell(&table, "%lld", (long long)product->column);
         table_cell(&table, "%.6g", (double)product->weight);
@@ -155,12 +160,13 @@ static bool show_text(const Settings *settings, const PixelSum *pixel, Error *er
     return ok;
 }
 
-/* ---- the run ----------------------------------------------------------------------------------- */
+/* ---- the run -----------------------------------------------------------------------------------
+ */
 
 static bool read_place(const Settings *settings, PixelSum *pixel, Error *error)
 {
     uint64_t    unit = 0, y = 0, x = 0;
-    const char *comma = settings->at ? strchr(settings->at, ',') : NULL;
+    const char *comma   = settings->at ? strchr(settings->at, ',') : NULL;
     char        row[32] = "";
     if (!settings->model || !settings->layer || !settings->units || !settings->at)
         return fail(error, ERROR_USAGE, "explain pixel: needs --model, --layer, --units and --at");
@@ -179,10 +185,8 @@ static bool read_place(const Settings *settings, PixelSum *pixel, Error *error)
 static bool open_graph(const Settings *settings, WeightBlob *blob, PixelSum *pixel, Graph **graph,
                        Network *network, Error *error)
 {
-    NetworkRequest request = {.batch     = 1,
-                              .layer     = settings->layer,
-                              .post_relu = settings->readout == 2,
-                              .unit      = -1};
+    NetworkRequest request = {
+        .batch = 1, .layer = settings->layer, .post_relu = settings->readout == 2, .unit = -1};
     if (!graph_create(graph, error) || !network_build(*graph, blob, &request, network, error) ||
         !graph_channel_sum(*graph, network->layer, pixel->unit, &pixel->sum, error))
         return false;
@@ -234,7 +238,8 @@ bool explain_pixel(const Settings *settings, Error *error)
               open_graph(settings, blob, &pixel, &graph, &network, error) &&
               run_network(settings, blob, &pixel, graph, &network, error);
     if (ok)
-        ok = settings->json ? show_json(settings, &pixel, error) : show_text(settings, &pixel, error);
+        ok = settings->json ? show_json(settings, &pixel, error)
+                            : show_text(settings, &pixel, error);
     memory_free(pixel.products);
     graph_destroy(graph);
     blob_close(blob);

@@ -58,7 +58,8 @@ static bool same_digest(const Json *run, const char *folder, const char *path, c
                 of, found, wanted);
 }
 
-bool run_same_inputs(const Json *run, const char *folder, const Experiment *experiment, Error *error)
+bool run_same_inputs(const Json *run, const char *folder, const Experiment *experiment,
+                     Error *error)
 {
     const ExperimentRequest *request = &experiment->request;
     return same_digest(run, folder, "weights.sha256", request->model, blob_sha256(experiment->blob),
@@ -72,7 +73,7 @@ bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *sett
 {
     ExperimentRequest request;
     Experiment       *experiment = &out->experiment;
-    *out = (CleanRunFiles){0};
+    *out                         = (CleanRunFiles){0};
     if (!run_folder_read(folder, &out->json, error) ||
         !run_request(&out->json, folder, settings, &request, error) ||
         !experiment_open(experiment, &request, settings, what, error) ||

@@ -1,8 +1,8 @@
 /* engine/channel_sum.c - what one channel of a layer is a sum of, read from the graph. */
 #include "graph.h"
 
-/* Follows what only picks or shapes the channel: an activation, channels put side by side. Returns the
- * node that makes the values, with *channel counted there. */
+/* Follows what only picks or shapes the channel: an activation, channels put side by side. Returns
+ * the node that makes the values, with *channel counted there. */
 static NodeId follow(const Graph *graph, NodeId at, ChannelSum *sum, int64_t *channel)
 {
     for (;;) {
@@ -62,14 +62,14 @@ static SumTerm term_of(const Graph *graph, NodeId at, int64_t channel)
         return term;
     const Node *weights = graph_node(graph, node->input[1]);
     Shape       shape   = weights->shape;
-    term.kind     = SUM_CONVOLUTION;
-    term.node     = node->input[0];
-    term.channels = shape.dim[1];
-    term.rows     = shape.dim[2];
-    term.columns  = shape.dim[3];
-    term.stride   = node->params.stride;
-    term.pad      = node->params.pad;
-    term.weights  = weights->params.data + channel * term.channels * term.rows * term.columns;
+    term.kind           = SUM_CONVOLUTION;
+    term.node           = node->input[0];
+    term.channels       = shape.dim[1];
+    term.rows           = shape.dim[2];
+    term.columns        = shape.dim[3];
+    term.stride         = node->params.stride;
+    term.pad            = node->params.pad;
+    term.weights        = weights->params.data + channel * term.channels * term.rows * term.columns;
     return term;
 }
 

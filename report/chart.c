@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- detectors by category ------------------------------------------------------------------- */
@@ -14,8 +13,9 @@ void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detect
     int64_t most = 1;
     for (int g = 0; g < probe->category_count; g++)
         most = detectors[g] > most ? detectors[g] : most;
-    writer_text(page, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" "
-                      "aria-label=\"Detectors by category:",
+    writer_text(page,
+                "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" "
+                "aria-label=\"Detectors by category:",
                 WIDTH, probe->category_count * ROW + 6);
     for (int g = 0; g < probe->category_count; g++) {
         writer_text(page, "%s ", g ? "," : "");
@@ -28,8 +28,9 @@ void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detect
         double length = (double)detectors[g] / (double)most * ROOM;
         writer_text(page, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", LEFT - 10, g * ROW + 25);
         html_text(page, probe->category[g], 12);
-        writer_text(page, "</text><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"22\"/>"
-                          "<text class=\"figure\" x=\"%.1f\" y=\"%d\">%lld</text>\n",
+        writer_text(page,
+                    "</text><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"22\"/>"
+                    "<text class=\"figure\" x=\"%.1f\" y=\"%d\">%lld</text>\n",
                     category_class(g), LEFT, g * ROW + 9, length, LEFT + length + 8, g * ROW + 25,
                     (long long)detectors[g]);
     }
@@ -37,39 +38,6 @@ void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detect
 }
 
 /* ---- settings -------------------------------------------------------------------------------- */
-
-static int by_setting(const void *a, const void *b)
-{
-    const ChangeRow *first = *(const ChangeRow *const *)a, *second = *(const ChangeRow *const *)b;
-    if (first->store != second->store)
-        return first->store < second->store ? 1 : -1; // the lossiest first
-    return first->strength < second->strength ? -1 : first->strength > second->strength;
-}
-
-bool setting_list_open(SettingList *out, const Changes *changes, Error *error)
-{
-    SettingList list = {0};
-    list.rows = memory_new(changes ? (size_t)changes->count : 0, sizeof *list.rows, error);
-    if (!list.rows)
-        return false;
-    for (int64_t i = 0; changes && i < changes->count; i++) {
-        const ChangeRow *row   = &changes->rows[i];
-        bool             known = false;
-        for (int k = 0; k < list.count && !known; k++)
-            known = list.rows[k]->store == row->store && list.rows[k]->strength == row->strength;
-        if (!known)
-            list.rows[list.count++] = row;
-    }
-    qsort(list.rows, (size_t)list.count, sizeof *list.rows, by_setting);
-    *out = list;
-    return true;
-}
-
-void setting_list_close(SettingList *list)
-{
-    memory_free(list->rows);
-    *list = (SettingList){0};
-}
 
 bool setting_is_noise(const ChangeRow *row)
 {
@@ -98,13 +66,15 @@ static double y_of(double share)
 
 static void open_panel(Writer *page, const ChangeRow *setting)
 {
-    writer_text(page, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Share of "
-                      "units whose label changed, stored as %s, with 95 %% Wilson intervals; the same "
-                      "numbers are in the table below\">\n",
+    writer_text(page,
+                "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Share of "
+                "units whose label changed, stored as %s, with 95 %% Wilson intervals; the same "
+                "numbers are in the table below\">\n",
                 PANEL_WIDTH, PANEL_HEIGHT, store_arm_name(setting->store));
     for (int tick = 0; tick <= 4; tick++)
-        writer_text(page, "<line class=\"%s\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>"
-                          "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%d %%</text>\n",
+        writer_text(page,
+                    "<line class=\"%s\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>"
+                    "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%d %%</text>\n",
                     tick ? "grid" : "axis", PLOT_LEFT, y_of(tick / 4.0), PANEL_WIDTH - 8,
                     y_of(tick / 4.0), PLOT_LEFT - 7, y_of(tick / 4.0) + 4, 25 * tick);
 }
@@ -112,8 +82,9 @@ static void open_panel(Writer *page, const ChangeRow *setting)
 static void write_interval(Writer *page, double x, const ChangeShare *share, const char *series,
                            bool control)
 {
-    writer_text(page, "<g class=\"%s%s\"><line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
-                      "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/></g>\n",
+    writer_text(page,
+                "<g class=\"%s%s\"><line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
+                "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/></g>\n",
                 series, control ? " control" : "", x, y_of(share->low), x, y_of(share->high), x,
                 y_of(share->share));
 }
@@ -123,8 +94,9 @@ static void chart_panel(Writer *page, const Changes *changes, const SettingList 
                         int count)
 {
     double step = (double)(PANEL_WIDTH - 8 - PLOT_LEFT) / count;
-    writer_text(page, "<figure>\n<figcaption>Share of units whose label changed, stored as <b>%s</b>"
-                      "</figcaption>\n",
+    writer_text(page,
+                "<figure>\n<figcaption>Share of units whose label changed, stored as <b>%s</b>"
+                "</figcaption>\n",
                 store_arm_name(list->rows[first]->store));
     open_panel(page, list->rows[first]);
     for (int i = 0; i < count; i++) {
@@ -137,13 +109,15 @@ static void chart_panel(Writer *page, const Changes *changes, const SettingList 
         write_interval(page, x - 7, &all, "all", setting->strength == 0);
         if (detectors.units)
             write_interval(page, x + 7, &detectors, "detectors", setting->strength == 0);
-        writer_text(page, "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
+        writer_text(page,
+                    "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
                     x, PLOT_BOTTOM + 19, name);
     }
-    writer_text(page, "<g class=\"all\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g><text x=\"%d\" y=\"%d\">"
-                      "all units</text><g class=\"detectors\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g>"
-                      "<text x=\"%d\" y=\"%d\">detectors</text><text class=\"tick\" x=\"%d\" y=\"%d\" "
-                      "text-anchor=\"end\">%s</text>\n</svg>\n</figure>\n",
+    writer_text(page,
+                "<g class=\"all\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g><text x=\"%d\" y=\"%d\">"
+                "all units</text><g class=\"detectors\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g>"
+                "<text x=\"%d\" y=\"%d\">detectors</text><text class=\"tick\" x=\"%d\" y=\"%d\" "
+                "text-anchor=\"end\">%s</text>\n</svg>\n</figure>\n",
                 PLOT_LEFT + 6, PANEL_HEIGHT - 10, PLOT_LEFT + 17, PANEL_HEIGHT - 6, PLOT_LEFT + 96,
                 PANEL_HEIGHT - 10, PLOT_LEFT + 107, PANEL_HEIGHT - 6, PANEL_WIDTH - 8,
                 PANEL_HEIGHT - 6, setting_is_noise(list->rows[first]) ? "std of the noise" : "eps");
@@ -170,22 +144,24 @@ void chart_loss(Writer *page, const double *loss, int count)
         high = loss[i] > high ? loss[i] : high;
     }
     double range = high > low ? high - low : 1, step = (double)(WIDTH - LEFT - RIGHT) / (count - 1);
-    writer_text(page, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Loss over "
-                      "the steps, from %.4g to %.4g\">\n<line class=\"grid\" x1=\"%d\" y1=\"%d\" "
-                      "x2=\"%d\" y2=\"%d\"/><line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" "
-                      "y2=\"%d\"/>\n<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%.4g"
-                      "</text><text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%.4g</text>\n"
-                      "<polyline class=\"curve\" points=\"",
-                WIDTH, HEIGHT, loss[0], loss[count - 1], LEFT, TOP, WIDTH - RIGHT, TOP, LEFT, BOTTOM,
-                WIDTH - RIGHT, BOTTOM, LEFT - 8, TOP + 4, high, LEFT - 8, BOTTOM + 4, low);
+    writer_text(page,
+                "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Loss over "
+                "the steps, from %.4g to %.4g\">\n<line class=\"grid\" x1=\"%d\" y1=\"%d\" "
+                "x2=\"%d\" y2=\"%d\"/><line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" "
+                "y2=\"%d\"/>\n<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%.4g"
+                "</text><text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%.4g</text>\n"
+                "<polyline class=\"curve\" points=\"",
+                WIDTH, HEIGHT, loss[0], loss[count - 1], LEFT, TOP, WIDTH - RIGHT, TOP, LEFT,
+                BOTTOM, WIDTH - RIGHT, BOTTOM, LEFT - 8, TOP + 4, high, LEFT - 8, BOTTOM + 4, low);
     for (int i = 0; i < count; i++)
         writer_text(page, "%s%.1f,%.1f", i ? " " : "", LEFT + step * i,
                     BOTTOM - (loss[i] - low) / range * (BOTTOM - TOP));
     writer_text(page, "\"/>\n");
     for (int i = 0; i < count; i++)
-        writer_text(page, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>", LEFT + step * i,
-                    BOTTOM - (loss[i] - low) / range * (BOTTOM - TOP));
-    writer_text(page, "\n<text class=\"tick\" x=\"%d\" y=\"%d\">step 0</text><text class=\"tick\" "
-                      "x=\"%d\" y=\"%d\" text-anchor=\"end\">step %d</text>\n</svg>\n",
+        writer_text(page, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>",
+                    LEFT + step * i, BOTTOM - (loss[i] - low) / range * (BOTTOM - TOP));
+    writer_text(page,
+                "\n<text class=\"tick\" x=\"%d\" y=\"%d\">step 0</text><text class=\"tick\" "
+                "x=\"%d\" y=\"%d\" text-anchor=\"end\">step %d</text>\n</svg>\n",
                 LEFT, BOTTOM + 22, WIDTH - RIGHT, BOTTOM + 22, count - 1);
 }

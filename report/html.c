@@ -9,19 +9,26 @@ static bool turns_direction(const unsigned char *at, int length)
 {
     if (length != 3 || at[0] != 0xe2)
         return false;
-    return (at[1] == 0x80 && (at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xaa && at[2] <= 0xae))) ||
+    return (at[1] == 0x80 &&
+            (at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xaa && at[2] <= 0xae))) ||
            (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
 }
 
 static const char *entity_of(unsigned char c)
 {
     switch (c) {
-    case '&': return "&amp;";
-    case '<': return "&lt;";
-    case '>': return "&gt;";
-    case '"': return "&quot;";
-    case '\'': return "&#39;";
-    default: return c < 0x20 || c == 0x7f ? " " : NULL;
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return c < 0x20 || c == 0x7f ? " " : NULL;
     }
 }
 
@@ -75,9 +82,10 @@ const char *category_class(int category)
 
 void html_begin(Writer *page, const ReportJob *job)
 {
-    writer_text(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>nemesis: %s of ",
+    writer_text(page,
+                "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                "<meta name=\"color-scheme\" content=\"light dark\">\n<title>nemesis: %s of ",
                 job->verb);
     html_text(page, job->layer, HTML_NAME_LENGTH);
     writer_text(page, "</title>\n<link rel=\"icon\" href=\"data:,\">\n"
@@ -97,7 +105,8 @@ static const char *const script_lines[] = {
     "        (!head.hasAttribute('aria-sort') && head.dataset.sort === 'text');",
     "      var value = function (row) {",
     "        var cell = row.cells[head.cellIndex];",
-    "        return head.dataset.sort === 'number' ? Number(cell.dataset.value) : cell.textContent;",
+    "        return head.dataset.sort === 'number' ? Number(cell.dataset.value) : "
+    "cell.textContent;",
     "      };",
     "      table.querySelectorAll('th').forEach(function (other) {",
     "        other.removeAttribute('aria-sort');",
@@ -114,8 +123,9 @@ static const char *const script_lines[] = {
 
 void html_end(Writer *page)
 {
-    writer_text(page, "</main>\n<footer><p>Made by nemesis from the files of the run; the pictures were "
-                      "computed again for this page.</p></footer>\n<script>\n");
+    writer_text(page,
+                "</main>\n<footer><p>Made by nemesis from the files of the run; the pictures were "
+                "computed again for this page.</p></footer>\n<script>\n");
     for (size_t i = 0; i < sizeof script_lines / sizeof *script_lines; i++)
         writer_text(page, "%s\n", script_lines[i]);
     writer_text(page, "</script>\n</body>\n</html>\n");

@@ -1,8 +1,8 @@
 /* report/outline.c - masks as vector outlines over a picture: edges of pixels, run by run.
  *
- * The path is drawn in label-map pixels and scaled with the picture, so it stays sharp on paper. The
- * ground outside the mask is dimmed by the same path with the picture's rectangle around it (even-odd
- * rule): each row's runs are rectangles that touch but never overlap. */
+ * The path is drawn in label-map pixels and scaled with the picture, so it stays sharp on paper.
+ * The ground outside the mask is dimmed by the same path with the picture's rectangle around it
+ * (even-odd rule): each row's runs are rectangles that touch but never overlap. */
 #include "page.h"
 
 bool outliner_open(Outliner *out, const CleanRun *clean, Error *error)
@@ -71,9 +71,10 @@ static void write_edges(Writer *page, const Outliner *outliner)
         int64_t length = across ? outliner->height : outliner->width;
         for (int64_t line = 0; line <= lines; line++)
             for (int64_t at = 0, start = -1; at <= length; at++) {
-                bool edge = at < length &&
-                            (across ? is_inside(outliner, at, line) != is_inside(outliner, at, line - 1)
-                                    : is_inside(outliner, line, at) != is_inside(outliner, line - 1, at));
+                bool edge =
+                    at < length &&
+                    (across ? is_inside(outliner, at, line) != is_inside(outliner, at, line - 1)
+                            : is_inside(outliner, line, at) != is_inside(outliner, line - 1, at));
                 if (edge && start < 0)
                     start = at;
                 if (edge || start < 0)
@@ -92,8 +93,9 @@ static void write_edges(Writer *page, const Outliner *outliner)
 static void open_figure(Writer *page, const ReportJob *job, const char *file,
                         const char *description, const char *extra)
 {
-    writer_text(page, "<div class=\"shot%s%s\"><img loading=\"lazy\" src=\"%s\" width=\"%lld\" "
-                      "height=\"%lld\" alt=\"",
+    writer_text(page,
+                "<div class=\"shot%s%s\"><img loading=\"lazy\" src=\"%s\" width=\"%lld\" "
+                "height=\"%lld\" alt=\"",
                 *extra ? " " : "", extra, file, (long long)job->clean.layer.image_width,
                 (long long)job->clean.layer.image_height);
     html_text(page, description, HTML_VALUE_LENGTH);
@@ -104,8 +106,9 @@ void outline_figure(Writer *page, const ReportJob *job, const Outliner *outliner
                     const char *description, const char *extra)
 {
     open_figure(page, job, file, description, extra);
-    writer_text(page, "<svg viewBox=\"0 0 %lld %lld\" preserveAspectRatio=\"none\" "
-                      "aria-hidden=\"true\">",
+    writer_text(page,
+                "<svg viewBox=\"0 0 %lld %lld\" preserveAspectRatio=\"none\" "
+                "aria-hidden=\"true\">",
                 (long long)outliner->width, (long long)outliner->height);
     write_ground(page, outliner);
     for (int layer = 0; layer < 2; layer++) { // a dark line under a light one shows on any photo

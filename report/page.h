@@ -11,8 +11,8 @@
 enum { HTML_NAME_LENGTH = 64, HTML_VALUE_LENGTH = 400 }; // code points shown of a text from a file
 
 /* Text from a file, safe between tags and inside a quoted attribute: & < > " ' are escaped, control
- * characters become blanks, bytes that are not UTF-8 and characters that turn the direction of writing
- * become U+FFFD. After `most` code points follows an ellipsis. */
+ * characters become blanks, bytes that are not UTF-8 and characters that turn the direction of
+ * writing become U+FFFD. After `most` code points follows an ellipsis. */
 void html_text(Writer *page, const char *text, int most);
 /* A label as an element of its own: isolated from the text around it. */
 void html_name(Writer *page, const char *name);
@@ -47,8 +47,8 @@ typedef struct Outliner {
     uint8_t   *mask;          // [height, width]
 } Outliner;
 
-bool    outliner_open(Outliner *out, const CleanRun *clean, Error *error);
-void    outliner_close(Outliner *outliner); // accepts a zeroed object
+bool outliner_open(Outliner *out, const CleanRun *clean, Error *error);
+void outliner_close(Outliner *outliner); // accepts a zeroed object
 /* Cuts the map; returns the pixels of the mask. */
 int64_t outliner_cut(Outliner *outliner, const float *map, float threshold);
 
@@ -62,13 +62,6 @@ void plain_figure(Writer *page, const ReportJob *job, const char *file, const ch
 
 void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detectors);
 
-typedef struct SettingList {
-    const ChangeRow **rows; // one of each setting, by storage and strength
-    int               count;
-} SettingList;
-
-bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
-void setting_list_close(SettingList *list); // accepts a zeroed object
 bool setting_is_noise(const ChangeRow *row);
 /* Strength as people write it: 8/255, or a decimal. */
 void strength_text(const ChangeRow *row, char out[32]);
@@ -82,8 +75,8 @@ void chart_loss(Writer *page, const double *loss, int count);
 typedef struct Replay {
     const ReportJob *job;
     Resampler       *resampler;
-    bool            *present;  // [label_count]: what a target may be
-    UnitCase        *cases;    // of the shown units, in order; attack runs only
+    bool            *present; // [label_count]: what a target may be
+    UnitCase        *cases;   // of the shown units, in order; attack runs only
     int64_t          case_count;
     float           *clean, *stored; // [3, h, w]: the photo; what a reader of the stored image sees
     float           *perturbed;      // [3, h, w], before storage

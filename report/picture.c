@@ -20,10 +20,10 @@ static bool publish_png(const ReportJob *job, const char *name, const Image *ima
 static bool write_samples(const ReportJob *job, const char *name, const float *before,
                           const float *after, float scale, Error *error)
 {
-    int64_t  height = job->clean.layer.image_height, width = job->clean.layer.image_width;
-    size_t   plane  = (size_t)(height * width);
-    Image    image  = {.width = (int)width, .height = (int)height, .channels = 3, .orientation = 1};
-    image.pixels    = memory_new(3 * plane, 1, error);
+    int64_t height = job->clean.layer.image_height, width = job->clean.layer.image_width;
+    size_t  plane = (size_t)(height * width);
+    Image   image = {.width = (int)width, .height = (int)height, .channels = 3, .orientation = 1};
+    image.pixels  = memory_new(3 * plane, 1, error);
     if (!image.pixels)
         return false;
     for (size_t i = 0; i < plane; i++)
@@ -51,13 +51,13 @@ bool picture_write_change(const ReportJob *job, const char *name, const float *b
 
 bool picture_write_photo(const ReportJob *job, int64_t image, bool *written, Error *error)
 {
-    const ActivationSource *layer = &job->clean.layer;
+    const ActivationSource *layer  = &job->clean.layer;
     const ImageSource      *source = &job->clean.images;
     char                    name[64];
     if (written[image])
         return true;
-    float *planes = memory_new((size_t)(3 * layer->image_height * layer->image_width),
-                               sizeof *planes, error);
+    float *planes =
+        memory_new((size_t)(3 * layer->image_height * layer->image_width), sizeof *planes, error);
     snprintf(name, sizeof name, "photos/%06lld.png", (long long)image);
     bool done = planes && source->load(source->self, image, planes, error) &&
                 picture_write(job, name, planes, error);

@@ -1,8 +1,8 @@
 /* report/replay.c - one image of an attack or of noise once more, step by step.
  *
- * The weights an image is attacked with depend on the images it shares an objective with, so these are
- * loaded as attack/ does; only the images that the objective needs are perturbed: one for the mean loss,
- * the group for soft-iou. */
+ * The weights an image is attacked with depend on the images it shares an objective with, so these
+ * are loaded as attack/ does; only the images that the objective needs are perturbed: one for the
+ * mean loss, the group for soft-iou. */
 #include "page.h"
 #include "../attack/window.h"
 
@@ -31,15 +31,15 @@ static void network_close(ReplayNetwork *network)
 static bool network_open(ReplayNetwork *out, const ReportJob *job, int64_t unit, bool with_gradient,
                          Error *error)
 {
-    const ActivationSource *layer   = &job->clean.layer;
-    ReplayNetwork             network = {.image_size = (size_t)(3 * layer->image_height *
-                                                              layer->image_width),
-                                       .map_size   = (size_t)(layer->height * layer->width)};
-    Shape pixels = shape_4d(1, 3, layer->image_height, layer->image_width);
-    bool  done   = graph_create(&network.graph, error) &&
-                job->builder.build(job->builder.self, network.graph, pixels, unit, &network.network,
-                                   error) &&
-                plan_create(&network.forward, network.graph, &network.network.layer, 1, NULL, error);
+    const ActivationSource *layer = &job->clean.layer;
+    ReplayNetwork network = {.image_size = (size_t)(3 * layer->image_height * layer->image_width),
+                             .map_size   = (size_t)(layer->height * layer->width)};
+    Shape         pixels  = shape_4d(1, 3, layer->image_height, layer->image_width);
+    bool          done =
+        graph_create(&network.graph, error) &&
+        job->builder.build(job->builder.self, network.graph, pixels, unit, &network.network,
+                           error) &&
+        plan_create(&network.forward, network.graph, &network.network.layer, 1, NULL, error);
     if (done && with_gradient) {
         Graph *graph     = network.graph;
         network.weights  = op_input(graph, graph_shape(graph, network.network.layer), "weights");
@@ -69,9 +69,9 @@ static void run_forward(ReplayNetwork *network, const real *pixels, float *map)
 static bool open_cases(Replay *replay, const int64_t *units, int64_t count, Error *error)
 {
     const AttackJob *job = replay->job->attack;
-    replay->present = memory_new((size_t)job->clean.probe->label_count, sizeof *replay->present,
-                                 error);
-    replay->cases   = memory_new((size_t)count, sizeof *replay->cases, error);
+    replay->present =
+        memory_new((size_t)job->clean.probe->label_count, sizeof *replay->present, error);
+    replay->cases = memory_new((size_t)count, sizeof *replay->cases, error);
     if (!replay->present || !replay->cases || !target_candidates(job, replay->present, error))
         return false;
     for (; replay->case_count < count; replay->case_count++)
@@ -87,10 +87,10 @@ bool replay_open(Replay *out, const ReportJob *job, const int64_t *units, int64_
     const ActivationSource *layer  = &job->clean.layer;
     size_t                  size   = (size_t)(3 * layer->image_height * layer->image_width);
     Replay                  replay = {.job = job};
-    replay.clean     = memory_new(size, sizeof(float), error);
-    replay.stored    = memory_new(size, sizeof(float), error);
-    replay.perturbed = memory_new(size, sizeof(float), error);
-    replay.map       = memory_new((size_t)(layer->height * layer->width), sizeof(float), error);
+    replay.clean                   = memory_new(size, sizeof(float), error);
+    replay.stored                  = memory_new(size, sizeof(float), error);
+    replay.perturbed               = memory_new(size, sizeof(float), error);
+    replay.map = memory_new((size_t)(layer->height * layer->width), sizeof(float), error);
     if (!replay.clean || !replay.stored || !replay.perturbed || !replay.map ||
         !resampler_open(&replay.resampler, job->clean.settings, job->clean.probe, layer->height,
                         layer->width, error) ||
@@ -142,9 +142,9 @@ int64_t replay_image(const Replay *replay, int64_t index, const UnitStory *story
 
 typedef struct Attempt {
     const AttackJob *job;
-    ReplayNetwork      network;
+    ReplayNetwork    network;
     UnitObjective    objective;
-    int64_t          count, shown;   // images that move; the one that is shown
+    int64_t          count, shown; // images that move; the one that is shown
     int64_t          images[ATTACK_GROUP];
     real            *clean, *pixels; // [count, image_size]
     float           *maps;           // [count, map_size]
@@ -193,16 +193,16 @@ static bool load_images(Attempt *attempt, Error *error)
 static bool find_movable(Attempt *attempt, Error *error)
 {
     const ActivationSource *layer   = &attempt->job->clean.layer;
-    const ReplayNetwork      *network = &attempt->network;
+    const ReplayNetwork    *network = &attempt->network;
     Window                  whole   = {0, 0, layer->image_height, layer->image_width};
     WindowGrid              grid    = {.image_height = layer->image_height,
                                        .image_width  = layer->image_width,
                                        .map_height   = layer->height,
                                        .map_width    = layer->width};
-    size_t plane  = (size_t)(whole.height * whole.width);
-    size_t corners = (size_t)((whole.height + 1) * (whole.width + 1));
-    grid.has_field = graph_field(network->graph, network->network.pixels, network->network.layer,
-                                 grid.field);
+    size_t                  plane   = (size_t)(whole.height * whole.width);
+    size_t                  corners = (size_t)((whole.height + 1) * (whole.width + 1));
+    grid.has_field =
+        graph_field(network->graph, network->network.pixels, network->network.layer, grid.field);
     int32_t *counts  = memory_new(corners, sizeof *counts, error);
     attempt->movable = memory_new(3 * plane, 1, error);
     bool done        = counts && attempt->movable;
@@ -234,7 +234,7 @@ static bool attempt_open(Attempt *attempt, const Replay *replay, int64_t index, 
     memcpy(attempt->images, job->loss == LOSS_MEAN ? &image : group,
            (size_t)attempt->count * sizeof *group);
     size_t count = (size_t)attempt->count, size = attempt->network.image_size,
-           map = attempt->network.map_size;
+           map       = attempt->network.map_size;
     attempt->clean   = memory_new(count * size, sizeof(real), error);
     attempt->pixels  = memory_new(count * size, sizeof(real), error);
     attempt->maps    = memory_new(count * map, sizeof(float), error);
@@ -270,7 +270,7 @@ static bool attempt_look(Attempt *attempt, double *loss, Error *error)
 static void attempt_step(Attempt *attempt, const PgdRule *rule)
 {
     ReplayNetwork *network = &attempt->network;
-    real        *weights = plan_input(pgd_plan(network->pgd), network->weights);
+    real          *weights = plan_input(pgd_plan(network->pgd), network->weights);
     for (int64_t i = 0; i < attempt->count; i++) {
         size_t at = (size_t)i * network->image_size;
         for (size_t k = 0; k < network->map_size; k++)
@@ -295,15 +295,15 @@ static bool run_attack(Replay *replay, int64_t index, int64_t image, const Chang
     PgdRule          rule    = {job->method, (real)setting->strength, job->steps};
     int              steps   = job->method == PGD_FGSM ? 1 : job->steps;
     Attempt          attempt = {0};
-    bool             done = attempt_open(&attempt, replay, index, image, threshold, error);
+    bool             done    = attempt_open(&attempt, replay, index, image, threshold, error);
     for (int step = 0; done && step <= steps; step++) {
         double loss = 0;
         if ((done = !attack_cancelled(&job->clean, error)) && (film || step < steps))
             done = attempt_look(&attempt, &loss, error);
         if (done && film)
-            done = film->frame(film->self, step, loss, attempt_planes(&attempt),
-                               attempt.maps + (size_t)attempt.shown * attempt.network.map_size,
-                               error);
+            done =
+                film->frame(film->self, step, loss, attempt_planes(&attempt),
+                            attempt.maps + (size_t)attempt.shown * attempt.network.map_size, error);
         if (done && step < steps)
             attempt_step(&attempt, &rule);
     }
@@ -338,7 +338,7 @@ bool replay_run(Replay *replay, int64_t index, const UnitStory *story, int64_t i
 {
     const ReportJob        *job   = replay->job;
     const ActivationSource *layer = &job->clean.layer;
-    size_t size = (size_t)(3 * layer->image_height * layer->image_width);
+    size_t                  size  = (size_t)(3 * layer->image_height * layer->image_width);
     if (!job->clean.images.load(job->clean.images.self, image, replay->clean, error))
         return false;
     memcpy(replay->perturbed, replay->clean, size * sizeof(float));
@@ -351,7 +351,7 @@ bool replay_run(Replay *replay, int64_t index, const UnitStory *story, int64_t i
         noise_add(&noise, image, layer->image_height * layer->image_width, replay->perturbed);
     }
     memcpy(replay->stored, replay->perturbed, size * sizeof(float));
-    return store_image(setting->store, layer->image_height, layer->image_width, replay->stored, NULL,
-                       error) &&
+    return store_image(setting->store, layer->image_height, layer->image_width, replay->stored,
+                       NULL, error) &&
            look_at_stored(replay, story->unit, error);
 }

@@ -12,9 +12,9 @@ typedef struct Report {
     const ChangeRow *strongest; // NULL: a clean run
     int64_t         *units;     // [unit_count] shown, in order
     int64_t          unit_count;
-    float           *maps;      // [unit_count, images, height, width]
-    UnitStory       *stories;   // [unit_count]
-    bool            *written;   // [images]: photos that are there
+    float           *maps;    // [unit_count, images, height, width]
+    UnitStory       *stories; // [unit_count]
+    bool            *written; // [images]: photos that are there
     Outliner         outliner;
     Replay           replay;
     Writer          *page;
@@ -54,8 +54,8 @@ static const ChangeRow *strongest_row(const Report *report, int64_t unit)
 static int64_t limit_of(const Report *report)
 {
     const CleanRun *clean = &report->job->clean;
-    size_t          bytes = (size_t)(clean->probe->image_count * clean->layer.height *
-                            clean->layer.width) * sizeof(float);
+    size_t bytes = (size_t)(clean->probe->image_count * clean->layer.height * clean->layer.width) *
+                   sizeof(float);
     int64_t limit = report->job->unit_limit ? report->job->unit_limit : REPORT_UNITS;
     int64_t fit   = (int64_t)(MAP_ROOM / bytes);
     return fit < 1 ? 1 : fit < limit ? fit : limit;
@@ -64,8 +64,8 @@ static int64_t limit_of(const Report *report)
 // Attacked units, or detectors; where there are none, whatever has a label.
 static bool choose_units(Report *report, Error *error)
 {
-    const RunRecord *record  = report->job->clean.record;
-    int64_t          limit   = limit_of(report), count = 0;
+    const RunRecord *record = report->job->clean.record;
+    int64_t          limit = limit_of(report), count = 0;
     Choice          *choices = memory_new((size_t)record->unit_count, sizeof *choices, error);
     report->units            = memory_new((size_t)limit, sizeof *report->units, error);
     if (!choices || !report->units) {
@@ -76,8 +76,8 @@ static bool choose_units(Report *report, Error *error)
         for (int64_t i = 0; i < record->unit_count; i++) {
             const UnitRecord *unit   = &record->units[i];
             const ChangeRow  *change = strongest_row(report, unit->unit);
-            bool wanted = report->job->attack ? change != NULL
-                                              : unit->score >= (wide ? 1e-300 : DETECTOR_SCORE);
+            double            least  = wide ? 1e-300 : DETECTOR_SCORE;
+            bool wanted = report->job->attack ? change != NULL : unit->score >= least;
             if (wanted)
                 choices[count++] = (Choice){unit->unit, unit->score, change && change->changed};
         }
@@ -94,15 +94,14 @@ static bool choose_units(Report *report, Error *error)
 static bool tell_stories(Report *report, Error *error)
 {
     const CleanRun *clean = &report->job->clean;
-    size_t          set   = (size_t)(clean->probe->image_count * clean->layer.height *
-                          clean->layer.width);
-    report->maps    = memory_new((size_t)report->unit_count * set, sizeof *report->maps, error);
+    size_t set   = (size_t)(clean->probe->image_count * clean->layer.height * clean->layer.width);
+    report->maps = memory_new((size_t)report->unit_count * set, sizeof *report->maps, error);
     report->stories = memory_new((size_t)report->unit_count, sizeof *report->stories, error);
     if (!report->maps || !report->stories)
         return false;
     if (report->unit_count &&
-        !dissect_collect(clean->settings, clean->probe, &clean->images, &clean->layer, report->units,
-                         report->unit_count, report->maps, error))
+        !dissect_collect(clean->settings, clean->probe, &clean->images, &clean->layer,
+                         report->units, report->unit_count, report->maps, error))
         return false;
     for (int64_t i = 0; i < report->unit_count; i++)
         if (attack_cancelled(clean, error) ||
@@ -126,13 +125,13 @@ static bool make_folders(const ReportJob *job, Error *error)
 static bool report_open(Report *report, Error *error)
 {
     const ReportJob *job = report->job;
-    if (!setting_list_open(&report->settings, job->changes, error))
+    if (job->changes && !setting_list_open(&report->settings, job->changes, error))
         return false;
     for (int i = 0; i < report->settings.count; i++)
         if (!report->strongest || report->settings.rows[i]->strength > report->strongest->strength)
             report->strongest = report->settings.rows[i];
-    report->written = memory_new((size_t)job->clean.probe->image_count, sizeof *report->written,
-                                 error);
+    report->written =
+        memory_new((size_t)job->clean.probe->image_count, sizeof *report->written, error);
     return report->written && choose_units(report, error) && tell_stories(report, error) &&
            outliner_open(&report->outliner, &job->clean, error) &&
            (!job->changes ||
@@ -170,7 +169,8 @@ static bool show_top(Report *report, int64_t index, Error *error)
         const StoryImage *top = &story->top[k];
         char              file[64], words[128];
         snprintf(file, sizeof file, "photos/%06lld.png", (long long)top->image);
-        snprintf(words, sizeof words, "image %lld of the probing set, the mask of unit %lld outlined",
+        snprintf(words, sizeof words,
+                 "image %lld of the probing set, the mask of unit %lld outlined",
                  (long long)top->image, (long long)story->unit);
         if (!picture_write_photo(report->job, top->image, report->written, error))
             return false;
@@ -216,8 +216,8 @@ static void write_corrupted_row(Report *report, int64_t index, int64_t image,
     const UnitStory *story  = &report->stories[index];
     const Replay    *replay = &report->replay;
     Writer          *page   = report->page;
-    size_t  size = (size_t)(3 * report->job->clean.layer.image_height *
-                           report->job->clean.layer.image_width);
+    size_t           size =
+        (size_t)(3 * report->job->clean.layer.image_height * report->job->clean.layer.image_width);
     char    photo[64], change[64], stored[64], words[160], strength[32];
     int64_t before, after;
     strength_text(setting, strength);
@@ -231,8 +231,8 @@ static void write_corrupted_row(Report *report, int64_t index, int64_t image,
     close_shot(page, "photo");
     open_shot(page);
     plain_figure(page, report->job, change, "the perturbation, amplified around gray");
-    snprintf(words, sizeof words, "perturbation, \xc3\x97%.3g", 0.5 / (setting->strength *
-             (setting_is_noise(setting) ? 3 : 1)));
+    snprintf(words, sizeof words, "perturbation, \xc3\x97%.3g",
+             0.5 / (setting->strength * (setting_is_noise(setting) ? 3 : 1)));
     close_shot(page, words);
     open_shot(page);
     plain_figure(page, report->job, stored, "the perturbed photo as stored");
@@ -247,8 +247,8 @@ static void write_corrupted_row(Report *report, int64_t index, int64_t image,
     close_shot(page, words);
     open_shot(page);
     after = outliner_cut(&report->outliner, replay->map, story->threshold);
-    outline_figure(page, report->job, &report->outliner, stored, "the unit's mask on the stored photo",
-                   "");
+    outline_figure(page, report->job, &report->outliner, stored,
+                   "the unit's mask on the stored photo", "");
     snprintf(words, sizeof words, "mask after, same threshold: %lld px", (long long)after);
     close_shot(page, words);
     writer_text(page, "</div>\n");
@@ -273,7 +273,7 @@ static bool show_corrupted(Report *report, int64_t index, Error *error)
 
 static void write_outcome(Report *report, const UnitStory *story)
 {
-    const ChangeRow *row = strongest_row(report, story->unit);
+    const ChangeRow *row  = strongest_row(report, story->unit);
     Writer          *page = report->page;
     char             strength[32];
     if (!row)
@@ -302,9 +302,11 @@ static bool show_unit(Report *report, int64_t index, Error *error)
     const UnitStory  *story  = &report->stories[index];
     const UnitRecord *record = &report->job->clean.record->units[story->unit];
     Writer           *page   = report->page;
-    writer_text(page, "<article class=\"unit\">\n<h3><span>Unit %lld</span> ", (long long)story->unit);
+    writer_text(page, "<article class=\"unit\">\n<h3><span>Unit %lld</span> ",
+                (long long)story->unit);
     html_name(page, record->label_name);
-    writer_text(page, " <span class=\"chip\"><i class=\"dot %s\"></i>", category_class(record->category));
+    writer_text(page, " <span class=\"chip\"><i class=\"dot %s\"></i>",
+                category_class(record->category));
     html_text(page, record->category_name, HTML_NAME_LENGTH);
     writer_text(page, "</span> <span class=\"chip\">IoU %.4f</span></h3>\n", record->score);
     write_outcome(report, story);
@@ -367,12 +369,13 @@ static bool show_film(Report *report, Error *error)
 {
     const AttackJob *job   = report->job->attack;
     int64_t          index = 0, image = -1;
-    Film             film  = {.report = report};
+    Film             film = {.report = report};
     while (index < report->unit_count && image < 0) {
         film.story   = &report->stories[index];
         film.setting = strongest_row(report, film.story->unit);
-        image = film.setting && film.setting->strength > 0
-                    ? replay_image(&report->replay, index, film.story) : -1;
+        image        = film.setting && film.setting->strength > 0
+                           ? replay_image(&report->replay, index, film.story)
+                           : -1;
         index += image < 0;
     }
     if (image < 0)
@@ -384,15 +387,19 @@ static bool show_film(Report *report, Error *error)
     Writer *page = report->page;
     char    strength[32];
     strength_text(film.setting, strength);
-    writer_text(page, "<section id=\"film\">\n<h2>An attack, step by step</h2>\n<p>Image %lld, unit %lld (",
-                (long long)image, (long long)film.story->unit);
+    writer_text(
+        page, "<section id=\"film\">\n<h2>An attack, step by step</h2>\n<p>Image %lld, unit %lld (",
+        (long long)image, (long long)film.story->unit);
     html_name(page, report->job->clean.record->units[film.story->unit].label_name);
-    writer_text(page, "), %s at %s before storage. The loss is what the attack lowers; pixels move at most "
-                      "%s from the photo.</p>\n<ol class=\"film\" tabindex=\"0\">\n",
-                film.setting->method, strength, strength);
+    writer_text(
+        page,
+        "), %s at %s before storage. The loss is what the attack lowers; pixels move at most "
+        "%s from the photo.</p>\n<ol class=\"film\" tabindex=\"0\">\n",
+        film.setting->method, strength, strength);
     bool done = replay_run(&report->replay, index, film.story, image, film.setting,
                            &(FilmSink){take_frame, &film}, error);
-    writer_text(page, "</ol>\n<figure class=\"narrow\"><figcaption>Loss over the steps</figcaption>\n");
+    writer_text(page,
+                "</ol>\n<figure class=\"narrow\"><figcaption>Loss over the steps</figcaption>\n");
     if (done)
         chart_loss(page, film.loss, film.count);
     writer_text(page, "</figure>\n</section>\n");
@@ -419,12 +426,14 @@ static bool write_page(Report *report, Error *error)
     Writer          *page = report->page;
     html_begin(page, job);
     section_overview(page, job, &report->settings);
-    writer_text(page, "<section id=\"units\">\n<h2>Units in detail</h2>\n<p>%s. Each photo is one of the "
-                      "five with the highest activation; the light part is where the unit\xe2\x80\x99s map, "
-                      "enlarged, exceeds its threshold.</p>\n",
-                job->attack    ? "The attacked units, changed ones first"
-                : job->changes ? "Detectors, changed ones first"
-                               : "The detectors with the highest scores");
+    writer_text(
+        page,
+        "<section id=\"units\">\n<h2>Units in detail</h2>\n<p>%s. Each photo is one of the "
+        "five with the highest activation; the light part is where the unit\xe2\x80\x99s map, "
+        "enlarged, exceeds its threshold.</p>\n",
+        job->attack    ? "The attacked units, changed ones first"
+        : job->changes ? "Detectors, changed ones first"
+                       : "The detectors with the highest scores");
     for (int64_t i = 0; i < report->unit_count; i++)
         if (attack_cancelled(&job->clean, error) || !show_unit(report, i, error))
             return false;

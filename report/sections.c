@@ -25,7 +25,8 @@ static Totals count_detectors(const ReportJob *job)
         totals.detectors++;
         totals.detectors_of[unit->category]++;
         for (int64_t k = 0; k < i && !seen; k++)
-            seen = record->units[k].score >= DETECTOR_SCORE && record->units[k].label == unit->label;
+            seen =
+                record->units[k].score >= DETECTOR_SCORE && record->units[k].label == unit->label;
         totals.concepts += !seen;
     }
     return totals;
@@ -52,15 +53,18 @@ static void write_finding(Writer *page, const ReportJob *job, const SettingList 
             control = settings->rows[i];
     ChangeShare share = changes_share(job->changes, strongest, GROUP_ALL, 0);
     strength_text(strongest, name);
-    writer_text(page, "<p class=\"lead\">Under %s%s at %s, stored as %s, <b>%lld of %lld units (%.1f %%)</b> "
-                      "change their label; the 95 %% interval is %.1f to %.1f %%.",
-                strongest->method, setting_is_noise(strongest) ? " noise" : "", name,
-                store_arm_name(strongest->store), (long long)share.changed, (long long)share.units,
-                100 * share.share, 100 * share.low, 100 * share.high);
+    writer_text(
+        page,
+        "<p class=\"lead\">Under %s%s at %s, stored as %s, <b>%lld of %lld units (%.1f %%)</b> "
+        "change their label; the 95 %% interval is %.1f to %.1f %%.",
+        strongest->method, setting_is_noise(strongest) ? " noise" : "", name,
+        store_arm_name(strongest->store), (long long)share.changed, (long long)share.units,
+        100 * share.share, 100 * share.low, 100 * share.high);
     if (control && control != strongest) {
         ChangeShare none = changes_share(job->changes, control, GROUP_ALL, 0);
-        writer_text(page, " The control, which is stored the same way without any perturbation, changes "
-                          "%lld (%.1f %%).",
+        writer_text(page,
+                    " The control, which is stored the same way without any perturbation, changes "
+                    "%lld (%.1f %%).",
                     (long long)none.changed, 100 * none.share);
     }
     writer_text(page, "</p>\n");
@@ -76,11 +80,12 @@ static void write_share_cells(Writer *page, const ChangeShare *share)
 static void write_share_table(Writer *page, const ReportJob *job, const SettingList *settings)
 {
     bool targeted = job->attack && job->attack->target.kind != TARGET_NONE;
-    writer_text(page, "<div class=\"scroll\"><table>\n<caption>Units whose label changed, with 95 %% "
-                      "Wilson intervals</caption>\n<thead><tr><th scope=\"col\">storage</th>"
-                      "<th scope=\"col\">strength</th><th scope=\"col\">images poisoned</th>"
-                      "<th scope=\"colgroup\" colspan=\"3\">all units</th>"
-                      "<th scope=\"colgroup\" colspan=\"3\">detectors</th>%s</tr></thead>\n<tbody>\n",
+    writer_text(page,
+                "<div class=\"scroll\"><table>\n<caption>Units whose label changed, with 95 %% "
+                "Wilson intervals</caption>\n<thead><tr><th scope=\"col\">storage</th>"
+                "<th scope=\"col\">strength</th><th scope=\"col\">images poisoned</th>"
+                "<th scope=\"colgroup\" colspan=\"3\">all units</th>"
+                "<th scope=\"colgroup\" colspan=\"3\">detectors</th>%s</tr></thead>\n<tbody>\n",
                 targeted ? "<th scope=\"colgroup\" colspan=\"3\">targets hit</th>" : "");
     for (int i = 0; i < settings->count; i++) {
         const ChangeRow *setting   = settings->rows[i];
@@ -94,7 +99,8 @@ static void write_share_table(Writer *page, const ReportJob *job, const SettingL
         write_share_cells(page, &all);
         write_share_cells(page, &detectors);
         if (targeted)
-            writer_text(page, "<td>%lld/%lld</td><td><b>%.1f %%</b></td><td>%.1f\xe2\x80\x93%.1f</td>",
+            writer_text(page,
+                        "<td>%lld/%lld</td><td><b>%.1f %%</b></td><td>%.1f\xe2\x80\x93%.1f</td>",
                         (long long)all.hits, (long long)all.targeted, 100 * all.hit_share,
                         100 * all.hit_low, 100 * all.hit_high);
         writer_text(page, "</tr>\n");
@@ -106,17 +112,20 @@ void section_overview(Writer *page, const ReportJob *job, const SettingList *set
 {
     const CleanRun *clean  = &job->clean;
     Totals          totals = count_detectors(job);
-    writer_text(page, "<header>\n<p class=\"kicker\">nemesis \xc2\xb7 %s report</p>\n<h1>What the %lld "
-                      "units of ",
+    writer_text(page,
+                "<header>\n<p class=\"kicker\">nemesis \xc2\xb7 %s report</p>\n<h1>What the %lld "
+                "units of ",
                 job->verb, (long long)clean->record->unit_count);
     html_name(page, job->layer);
     writer_text(page, " stand for%s</h1>\n", job->changes ? ", and how that changes" : "");
     if (job->changes && settings->count)
         write_finding(page, job, settings);
     else
-        writer_text(page, "<p class=\"lead\"><b>%lld of %lld units</b> are detectors: the mask of their "
-                          "strongest activations overlaps one concept with an IoU of at least %.2f.</p>\n",
-                    (long long)totals.detectors, (long long)clean->record->unit_count, DETECTOR_SCORE);
+        writer_text(
+            page,
+            "<p class=\"lead\"><b>%lld of %lld units</b> are detectors: the mask of their "
+            "strongest activations overlaps one concept with an IoU of at least %.2f.</p>\n",
+            (long long)totals.detectors, (long long)clean->record->unit_count, DETECTOR_SCORE);
     writer_text(page, "<p class=\"source\">");
     html_name(page, job->network);
     writer_text(page, ", mode <b>%s</b>, seed ", clean->settings->mode_name);
@@ -126,12 +135,14 @@ void section_overview(Writer *page, const ReportJob *job, const SettingList *set
     write_tile(page, "detectors", (uint64_t)totals.detectors);
     write_tile(page, "concepts among them", (uint64_t)totals.concepts);
     write_tile(page, "images", (uint64_t)clean->probe->image_count);
-    writer_text(page, "</dl>\n<nav aria-label=\"On this page\"><a href=\"#units\">Units in detail</a>%s"
-                      "<a href=\"#all\">All units</a><a href=\"#constants\">Constants</a></nav>\n"
-                      "</header>\n<main>\n<section>\n<h2>Overview</h2>\n<div class=\"charts\">\n<figure>\n"
-                      "<figcaption>Detectors by category%s</figcaption>\n",
-                job->attack ? "<a href=\"#film\">An attack, step by step</a>" : "",
-                job->changes ? ", before" : "");
+    writer_text(
+        page,
+        "</dl>\n<nav aria-label=\"On this page\"><a href=\"#units\">Units in detail</a>%s"
+        "<a href=\"#all\">All units</a><a href=\"#constants\">Constants</a></nav>\n"
+        "</header>\n<main>\n<section>\n<h2>Overview</h2>\n<div class=\"charts\">\n<figure>\n"
+        "<figcaption>Detectors by category%s</figcaption>\n",
+        job->attack ? "<a href=\"#film\">An attack, step by step</a>" : "",
+        job->changes ? ", before" : "");
     chart_categories(page, clean->probe, totals.detectors_of);
     writer_text(page, "</figure>\n");
     if (job->changes)
@@ -159,10 +170,12 @@ static void write_fraction(Writer *page, const ConceptSum *sum)
 
 static void write_ranks(Writer *page, const ReportJob *job, const UnitStory *story)
 {
-    writer_text(page, "<div class=\"scroll\"><table class=\"ranks\">\n<caption>The label and its runners-up, "
-                      "in pixels of the label maps</caption>\n<thead><tr><th scope=\"col\">concept</th>"
-                      "<th scope=\"col\">in both</th><th scope=\"col\">mask</th><th scope=\"col\">label</th>"
-                      "<th scope=\"col\">IoU</th></tr></thead>\n<tbody>\n");
+    writer_text(
+        page,
+        "<div class=\"scroll\"><table class=\"ranks\">\n<caption>The label and its runners-up, "
+        "in pixels of the label maps</caption>\n<thead><tr><th scope=\"col\">concept</th>"
+        "<th scope=\"col\">in both</th><th scope=\"col\">mask</th><th scope=\"col\">label</th>"
+        "<th scope=\"col\">IoU</th></tr></thead>\n<tbody>\n");
     for (int i = 0; i < story->rank_count; i++) {
         const ConceptSum *sum = &story->rank[i];
         writer_text(page, "<tr><th scope=\"row\"><i class=\"dot %s\"></i>",
@@ -182,8 +195,9 @@ static void write_ranks(Writer *page, const ReportJob *job, const UnitStory *sto
 static void write_margin(Writer *page, const ReportJob *job, const UnitStory *story)
 {
     if (story->rank_count < 2) {
-        writer_text(page, "<p>No other label meets the mask: only an empty overlap would change this "
-                          "one.</p>\n");
+        writer_text(page,
+                    "<p>No other label meets the mask: only an empty overlap would change this "
+                    "one.</p>\n");
         return;
     }
     writer_text(page, "<p><b>Margin.</b> The label flips to ");
@@ -217,8 +231,10 @@ void section_story(Writer *page, const ReportJob *job, const UnitStory *story)
                 story->images == 1 ? "image" : "images");
     if (story->rank_count) {
         write_fraction(page, &story->rank[0]);
-        writer_text(page, "<p class=\"note\">Shared pixels over mask (where the label\xe2\x80\x99s category "
-                          "is present) plus label minus shared.</p>\n");
+        writer_text(
+            page,
+            "<p class=\"note\">Shared pixels over mask (where the label\xe2\x80\x99s category "
+            "is present) plus label minus shared.</p>\n");
         write_margin(page, job, story);
         writer_text(page, "</div>\n<div>\n");
         write_ranks(page, job, story);
@@ -257,7 +273,8 @@ static void write_change_cell(Writer *page, const ReportJob *job, const ChangeRo
 
 static int by_score(const void *a, const void *b)
 {
-    const UnitRecord *first = *(const UnitRecord *const *)a, *second = *(const UnitRecord *const *)b;
+    const UnitRecord *first  = *(const UnitRecord *const *)a,
+                     *second = *(const UnitRecord *const *)b;
     if (first->score != second->score)
         return first->score < second->score ? 1 : -1;
     return first->unit < second->unit ? -1 : first->unit > second->unit;
@@ -266,8 +283,8 @@ static int by_score(const void *a, const void *b)
 static void write_unit_row(Writer *page, const ReportJob *job, const SettingList *settings,
                            const UnitRecord *unit)
 {
-    writer_text(page, "<tr><th scope=\"row\" data-value=\"%lld\">%lld</th><td>", (long long)unit->unit,
-                (long long)unit->unit);
+    writer_text(page, "<tr><th scope=\"row\" data-value=\"%lld\">%lld</th><td>",
+                (long long)unit->unit, (long long)unit->unit);
     html_name(page, unit->label_name);
     writer_text(page, "</td><td><i class=\"dot %s\"></i>", category_class(unit->category));
     html_text(page, unit->category_name, HTML_NAME_LENGTH);
@@ -282,13 +299,14 @@ void section_units(Writer *page, const ReportJob *job, const SettingList *settin
 {
     const RunRecord   *record = job->clean.record;
     const UnitRecord **order  = memory_new((size_t)record->unit_count, sizeof *order, NULL);
-    writer_text(page, "<section id=\"all\">\n<h2>All units</h2>\n<div class=\"scroll tall\" tabindex=\"0\" "
-                      "role=\"region\" aria-label=\"All units\"><table class=\"sortable\">\n<caption>Every "
-                      "unit of the layer, best first</caption>\n<thead><tr><th scope=\"col\" "
-                      "data-sort=\"number\">unit</th><th scope=\"col\" data-sort=\"text\">label</th>"
-                      "<th scope=\"col\" data-sort=\"text\">category</th><th scope=\"col\" "
-                      "data-sort=\"number\" aria-sort=\"descending\">IoU</th><th scope=\"col\" "
-                      "data-sort=\"number\">threshold</th>");
+    writer_text(
+        page, "<section id=\"all\">\n<h2>All units</h2>\n<div class=\"scroll tall\" tabindex=\"0\" "
+              "role=\"region\" aria-label=\"All units\"><table class=\"sortable\">\n<caption>Every "
+              "unit of the layer, best first</caption>\n<thead><tr><th scope=\"col\" "
+              "data-sort=\"number\">unit</th><th scope=\"col\" data-sort=\"text\">label</th>"
+              "<th scope=\"col\" data-sort=\"text\">category</th><th scope=\"col\" "
+              "data-sort=\"number\" aria-sort=\"descending\">IoU</th><th scope=\"col\" "
+              "data-sort=\"number\">threshold</th>");
     for (int i = 0; i < settings->count && i < CHANGE_COLUMNS; i++) {
         char name[32];
         strength_text(settings->rows[i], name);
@@ -311,8 +329,9 @@ void section_units(Writer *page, const ReportJob *job, const SettingList *settin
 void section_facts(Writer *page, const ReportJob *job)
 {
     const char *group = NULL;
-    writer_text(page, "<section id=\"constants\">\n<h2>Constants</h2>\n<p>Everything run.json says about "
-                      "this run.</p>\n<div class=\"facts\">\n");
+    writer_text(page,
+                "<section id=\"constants\">\n<h2>Constants</h2>\n<p>Everything run.json says about "
+                "this run.</p>\n<div class=\"facts\">\n");
     for (int i = 0; i < job->fact_count; i++) {
         const ReportFact *fact = &job->facts[i];
         if (!group || strcmp(group, fact->group) != 0) {

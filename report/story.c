@@ -13,12 +13,12 @@ static ConceptSum sum_of(const Dissection *dissection, Concept concept)
                                  .both     = tally->both[concept.label],
                                  .activity = tally->activity[concept.category],
                                  .truth    = tally->truth[concept.label]};
-    sum.either = sum.activity + (sum.truth - sum.both);
+    sum.either                = sum.activity + (sum.truth - sum.both);
     return sum;
 }
 
-// A pixel that leaves the mask (or joins it) is in one area of the quotient only: the union of a label
-// with the mask stays as it is while its intersection moves.
+// A pixel that leaves the mask (or joins it) is in one area of the quotient only: the union of a
+// label with the mask stays as it is while its intersection moves.
 static void find_margin(UnitStory *story, double epsilon)
 {
     const ConceptSum *best = &story->rank[0], *next = &story->rank[1];
@@ -107,7 +107,7 @@ static bool count_top(const CleanRun *clean, MaskRoom *room, const float *maps, 
     int64_t pixels = clean->probe->map_height * clean->probe->map_width;
     for (int k = 0; k < story->top_count; k++) {
         StoryImage *top = &story->top[k];
-        top->mask = count_mask(clean, room, maps + top->image * size, story->threshold);
+        top->mask       = count_mask(clean, room, maps + top->image * size, story->threshold);
         if (story->rank_count == 0 || top->mask == 0)
             continue;
         if (!planes_mask(clean->label_planes, top->image, story->rank[0].concept.label,
@@ -124,9 +124,9 @@ static bool count_masks(const CleanRun *clean, const float *maps, UnitStory *sto
     const ActivationSource *layer  = &clean->layer;
     size_t                  pixels = (size_t)(clean->probe->map_height * clean->probe->map_width);
     MaskRoom                room   = {0};
-    room.large = memory_new(pixels, sizeof *room.large, error);
-    room.label = memory_new(pixels, 1, error);
-    bool done  = room.large && room.label &&
+    room.large                     = memory_new(pixels, sizeof *room.large, error);
+    room.label                     = memory_new(pixels, 1, error);
+    bool done                      = room.large && room.label &&
                 resampler_open(&room.resampler, clean->settings, clean->probe, layer->height,
                                layer->width, error);
     for (int64_t image = 0; done && image < clean->probe->image_count; image++) {
@@ -176,11 +176,12 @@ bool unit_story_tell(const CleanRun *clean, int64_t unit, const float *maps, Uni
     int32_t label = story.rank_count ? story.rank[0].concept.label : 0;
     float   apart = fabsf(story.threshold - record->threshold);
     if (label != record->label || apart > SAME_THRESHOLD * fabsf(story.threshold))
-        return fail(error, ERROR_DATA,
-                    "unit %lld: the run found '%.60s' at threshold %.6g, these weights and images give "
-                    "'%.60s' at %.6g",
-                    (long long)unit, record->label_name, (double)record->threshold,
-                    clean->probe->labels[label].name, (double)story.threshold);
+        return fail(
+            error, ERROR_DATA,
+            "unit %lld: the run found '%.60s' at threshold %.6g, these weights and images give "
+            "'%.60s' at %.6g",
+            (long long)unit, record->label_name, (double)record->threshold,
+            clean->probe->labels[label].name, (double)story.threshold);
     survey_maps(clean, maps, &story);
     if (!count_masks(clean, maps, &story, error))
         return false;

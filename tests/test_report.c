@@ -1,0 +1,270 @@
+/* tests/test_report.c - pages: well formed, harmless with hostile names, true to the dissection. */
+#include "../engine/file.h"
+#include "../report/page.h"
+#include "page_check.h"
+#include "test.h"
+#include "tiny_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static World world;
+
+static ReportJob job_of(const char *verb, const char *folder)
+{
+    static const ReportFact facts[] = {{"", "verb", "a <b> & \"c\""}, {"data", "path", "/x'y"}};
+    return (ReportJob){.verb       = verb,
+                       .network    = "tiny",
+                       .layer      = "second",
+                       .seed       = "7",
+                       .clean      = world.clean,
+                       .builder    = world.builder,
+                       .facts      = facts,
+                       .fact_count = 2,
+                       .folder     = folder};
+}
+
+// A folder of the running test.
+static const char *make_folder(const char *name)
+{
+    static char path[LIMIT_PATH];
+    return path_join(path, test_folder(), name, NULL) && folder_create(path, NULL) ? path : NULL;
+}
+
+// The page that a job writes, or NULL; release with bytes_close.
+static const char *write_page(const ReportJob *job, Bytes *bytes)
+{
+    char  path[LIMIT_PATH];
+    Error error = {0};
+    CHECK(report_write(job, &error));
+    CHECK_TEXT(error.message, "");
+    bool ok = path_join(path, job->folder, "index.html", NULL) &&
+              file_read(path, LIMIT_TEXT_FILE, bytes, NULL);
+    return ok ? (const char *)bytes->data : NULL;
+}
+
+/* ---- well formed -------------------------------------------------------------------------------
+ */
+
+static void the_checker_finds_what_is_wrong(void)
+{
+    CHECK(!page_problem("<!DOCTYPE html><p class=\"a\">x &amp; y<br></p>"));
+    CHECK(page_problem("<!DOCTYPE html><p>x & y</p>") != NULL);
+    CHECK(page_problem("<!DOCTYPE html><p>x < y</p>") != NULL);
+    CHECK(page_problem("<!DOCTYPE html><p>x > y</p>") != NULL);
+    CHECK(page_problem("<!DOCTYPE html><p><b>x</p></b>") != NULL);
+    CHECK(page_problem("<!DOCTYPE html><p>x") != NULL);
+    CHECK(page_problem("<!DOCTYPE html><p class=a>x</p>") != NULL);
+    CHECK(page_problem("<!DOCTYPE html><p onclick=\"x\">x</p>") != NULL);
+}
+
+static void a_clean_run_has_a_page(void)
+{
+    Bytes bytes = {0};
+    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    ReportJob   job  = job_of("dissect", make_folder("clean"));
+    const char *page = write_page(&job, &bytes);
+    REQUIRE(page);
+    CHECK(!page_problem(page));
+    CHECK(strstr(page, "detectors") && strstr(page, "dotted, or &quot;spotted&quot;"));
+    CHECK(strstr(page, "a &lt;b&gt; &amp; &quot;c&quot;") && strstr(page, "/x&#39;y"));
+    CHECK(!strstr(page, "://") && !strstr(page, "src=\"/"));
+    bytes_close(&bytes);
+    world_close(&world);
+}
+
+static void noise_and_attack_have_theirs(void)
+{
+    Bytes         bytes   = {0};
+    Changes       changes = {0};
+    const double  std[]   = {0.05, 0.2};
+    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    Noise    noise = {NOISE_GAUSSIAN, 0, 1, 3};
+    NoiseJob run   = {.clean          = world.clean,
+                      .type           = noise.type,
+                      .strengths      = std,
+                      .strength_count = 2,
+                      .fraction       = 1,
+                      .arms           = world_arms,
+                      .arm_count      = STORE_ARMS,
+                      .seed           = noise.seed};
+    REQUIRE(noise_run(&run, &changes, NULL));
+    ReportJob job    = job_of("noise", make_folder("noise"));
+    job.changes      = &changes;
+    job.noise        = &noise;
+    const char *page = write_page(&job, &bytes);
+    REQUIRE(page);
+    CHECK(!page_problem(page));
+    CHECK(strstr(page, "before and after gaussian at 0.2") && strstr(page, ">control<"));
+    bytes_close(&bytes);
+    changes_close(&changes);
+
+    AttackJob attack = world_job(&world);
+    REQUIRE(attack_run(&attack, &changes, NULL));
+    job         = job_of("attack", make_folder("attack"));
+    job.changes = &changes;
+    job.attack  = &attack;
+    page        = write_page(&job, &bytes);
+    REQUIRE(page);
+    CHECK(!page_problem(page));
+    CHECK(strstr(page, "id=\"film\"") && strstr(page, "<b>step 4</b>") &&
+          !strstr(page, "<b>step 5</b>"));
+    CHECK(strstr(page, "mask after"));
+    bytes_close(&bytes);
+    changes_close(&changes);
+    world_close(&world);
+}
+
+/* ---- hostile names -----------------------------------------------------------------------------
+ */
+
+static bool rename_label(int32_t label, const char *name)
+{
+    RunRecord *record = &world.record;
+    memory_free(world.probe.labels[label].name);
+    world.probe.labels[label].name = memory_text(name, NULL);
+    for (int64_t i = 0; i < record->unit_count; i++)
+        if (record->units[i].label == label) {
+            memory_free(record->units[i].label_name);
+            record->units[i].label_name = memory_text(name, NULL);
+        }
+    return world.probe.labels[label].name != NULL;
+}
+
+static void hostile_names_stay_text(void)
+{
+    static char long_name[10241];
+    Bytes       bytes = {0};
+    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    memset(long_name, 'x', sizeof long_name - 1);
+    REQUIRE(rename_label(1, "<script>alert(1)</script>") && rename_label(2, "=1+1\"' onload='x") &&
+            rename_label(3, "two\nlines\x01\xff\xe2\x80\xae") && rename_label(4, long_name) &&
+            rename_label(5, "</bdi></td>-->]]>") && rename_label(6, "&lt;b&gt;"));
+    ReportJob   job  = job_of("dissect", make_folder("hostile"));
+    const char *page = write_page(&job, &bytes);
+    REQUIRE(page);
+    CHECK(!page_problem(page));
+    CHECK(!strstr(page, "<script>alert") && !strstr(page, "\xe2\x80\xae") && !strstr(page, "\xff"));
+    CHECK(!strstr(page, "two\n") && !strchr(page, 1));
+    CHECK(!strstr(page,
+                  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
+    bytes_close(&bytes);
+    world_close(&world);
+}
+
+/* ---- true numbers ------------------------------------------------------------------------------
+ */
+
+static void stories_are_those_of_the_dissection(void)
+{
+    Dissection all  = {0};
+    size_t     set  = (size_t)WORLD_IMAGES * WORLD_CELLS * WORLD_CELLS;
+    float     *maps = memory_new(WORLD_UNITS * set, sizeof *maps, NULL);
+    REQUIRE(maps && world_open(&world, COMPAT_CORRUPT23, 4));
+    const CleanRun *clean = &world.clean;
+    REQUIRE(dissect_layer(&all, clean->settings, clean->probe, clean->label_planes, &clean->images,
+                          &clean->layer, NULL));
+    REQUIRE(dissect_collect(clean->settings, clean->probe, &clean->images, &clean->layer,
+                            world_units, WORLD_UNITS, maps, NULL));
+    for (int64_t unit = 0; unit < WORLD_UNITS; unit++) {
+        UnitStory story = {0};
+        REQUIRE(unit_story_tell(clean, unit, maps + (size_t)unit * set, &story, NULL));
+        Concept top[NEM_TOP];
+        int64_t above = 0;
+        dissect_top(&all, unit, top);
+        CHECK(story.threshold == all.threshold[unit]);
+        for (int i = 0; i < story.rank_count; i++) {
+            const ConceptSum   *sum   = &story.rank[i];
+            const ConceptTally *tally = &all.tally;
+            CHECK(sum->concept.label == top[i].label && sum->concept.score == top[i].score);
+            CHECK(sum->both == tally->both[unit * tally->label_count + top[i].label]);
+            CHECK(sum->truth == tally->truth[top[i].label]);
+            CHECK(sum->activity == tally->activity[unit * tally->category_count + top[i].category]);
+            CHECK(sum->either == sum->activity + sum->truth - sum->both);
+        }
+        for (size_t i = 0; i < set; i++)
+            above += maps[(size_t)unit * set + i] > story.threshold;
+        CHECK(story.above == above && story.values == (int64_t)set);
+        for (int i = 1; i < story.top_count; i++)
+            CHECK(story.top[i - 1].peak >= story.top[i].peak);
+        if (story.rank_count < 2)
+            continue;
+        const ConceptSum *best = &story.rank[0], *next = &story.rank[1];
+        double            rival = next->concept.score, width = (double)best->either;
+        CHECK((double)(best->both - story.leave) / width < rival || story.leave == best->both);
+        CHECK((double)(best->both - story.leave + 1) / width >= rival * (1 - 1e-12));
+        if (story.join)
+            CHECK((double)(next->both + story.join) / (double)next->either >
+                  best->concept.score * (1 - 1e-12));
+    }
+    memory_free(maps);
+    dissection_close(&all);
+    world_close(&world);
+}
+
+typedef struct Taken {
+    int64_t image;
+    float   pixels[WORLD_SIZE];
+} Taken;
+
+static bool take(void *self, const int64_t *images, int64_t count, const real *clean,
+                 const real *perturbed, Error *error)
+{
+    Taken *taken = self;
+    (void)clean;
+    (void)error;
+    for (int64_t i = 0; i < count; i++)
+        if (images[i] == taken->image)
+            for (int k = 0; k < WORLD_SIZE; k++)
+                taken->pixels[k] = (float)perturbed[i * WORLD_SIZE + k];
+    return true;
+}
+
+// What the page shows is what the attack did: the same image, but for a few signs of tiny
+// gradients.
+static void a_replay_repeats_the_attack(void)
+{
+    static Taken taken;
+    for (int loss = 0; loss < 2; loss++) {
+        REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+        AttackJob attack  = world_job(&world);
+        attack.loss       = (AttackLoss)loss;
+        ReportJob job     = job_of("attack", test_folder());
+        job.attack        = &attack;
+        Replay    replay  = {0};
+        UnitStory story   = {.threshold = world.record.units[0].threshold};
+        ChangeRow setting = {.strength = 8.0 / 255, .method = "pgd", .store = STORE_FLOAT};
+        REQUIRE(replay_open(&replay, &job, world_units, 1, NULL));
+        UnitCase *unit_case = &replay.cases[0];
+        taken.image         = replay_image(&replay, 0, &story);
+        REQUIRE(taken.image >= 0);
+        REQUIRE(replay_run(&replay, 0, &story, taken.image, &setting, NULL, NULL));
+        UnitMasks     masks     = unit_case_masks(unit_case, &attack, replay.resampler);
+        UnitObjective objective = {0};
+        UnitAttack   *whole     = NULL;
+        PgdRule       rule      = {attack.method, (real)setting.strength, attack.steps};
+        REQUIRE(unit_objective_open(&objective, &masks, attack.loss, true, story.threshold, NULL));
+        REQUIRE(unit_attack_open(&whole, &attack, 0, &objective, NULL));
+        REQUIRE(unit_attack_run(whole, &rule, unit_case->images, unit_case->image_count,
+                                &(PerturbedSink){take, &taken}, NULL));
+        int apart = 0;
+        for (int k = 0; k < WORLD_SIZE; k++)
+            apart += replay.perturbed[k] != taken.pixels[k];
+        CHECK(apart <= WORLD_SIZE / 100);
+        CHECK(planes_distance(replay.clean, replay.perturbed, WORLD_SIZE) > 0);
+        unit_attack_close(whole);
+        unit_objective_close(&objective);
+        replay_close(&replay);
+        world_close(&world);
+    }
+}
+
+SUITE(report)
+{
+    RUN(the_checker_finds_what_is_wrong);
+    RUN(a_clean_run_has_a_page);
+    RUN(noise_and_attack_have_theirs);
+    RUN(hostile_names_stay_text);
+    RUN(stories_are_those_of_the_dissection);
+    RUN(a_replay_repeats_the_attack);
+}
