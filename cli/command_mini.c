@@ -36,8 +36,8 @@ static bool run(const Settings *settings, Error *error)
     if (!ok)
         return false;
     if (!settings->json) {
-        printf("%lld images of %d x %d, %d labels, seed %llu: ", (long long)settings->images, MINI_SIDE,
-               MINI_SIDE, mini_label_count() - 1, (unsigned long long)settings->seed);
+        printf("%lld images of %d x %d, %d labels, seed %llu: ", (long long)settings->images,
+               MINI_SIDE, MINI_SIDE, mini_label_count() - 1, (unsigned long long)settings->seed);
         print_clean(stdout, settings->out);
         printf("\n");
         return true;
@@ -52,17 +52,23 @@ static bool run(const Settings *settings, Error *error)
     return json_print(&json, error);
 }
 
-static const Option options[] = {
-    OPTION_OUT("DIR", "folder of the probing set"),
-    {.name = "images", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, images), .value = "N",
-     .initial = "600", .help = "images to draw", .least = 1, .most = 999999},
-    OPTION_END};
+static const Option options[] = {OPTION_OUT("DIR", "folder of the probing set"),
+                                 {.name    = "images",
+                                  .kind    = ARGUMENT_WHOLE,
+                                  .offset  = offsetof(Settings, images),
+                                  .value   = "N",
+                                  .initial = "600",
+                                  .help    = "images to draw",
+                                  .least   = 1,
+                                  .most    = 999999},
+                                 OPTION_END};
 
 const Verb verb_mini = {
     .name    = "mini",
     .inputs  = "",
     .summary = "write the generated probing set",
-    .details = "Draws scenes and boards with exact masks of colours, objects, parts, materials, scenes and "
+    .details = "Draws scenes and boards with exact masks of colours, objects, parts, materials, "
+               "scenes and "
                "textures, and writes them in Broden's layout. The same seed gives the same bytes "
                "everywhere; image 17 is the same in a set of 20 and of 2000.",
     .example = "nemesis mini -o runs/mini",

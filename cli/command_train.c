@@ -32,7 +32,7 @@ static TrainSettings train_settings(const Settings *settings)
                            .shift     = (int)settings->shift};
 }
 
-/* ---- the beginning ------------------------------------------------------------------------------------------ */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 // Images are as large as the network wants them.
 static bool open_data(Session *session, Error *error)
@@ -59,8 +59,8 @@ static bool open_trainer(Session *session, Error *error)
     WeightBlob     *blob     = NULL;
     if (settings->resume && file_exists(session->checkpoint))
         start = session->checkpoint;
-    else if (!settings->model &&
-             !training_begin(session->checkpoint, settings->arch, &session->set, settings->seed, error))
+    else if (!settings->model && !training_begin(session->checkpoint, settings->arch, &session->set,
+                                                 settings->seed, error))
         return false;
     bool ok = blob_open(start, &blob, error) &&
               trainer_open(&session->trainer, blob, &session->set, &training, error);
@@ -68,7 +68,7 @@ static bool open_trainer(Session *session, Error *error)
     return ok;
 }
 
-/* ---- epochs ------------------------------------------------------------------------------------------------------ */
+/* ---- epochs ---------------------------------------------------------------------------------- */
 
 static void report_epoch(Session *session, int64_t epoch, double loss, double accuracy)
 {
@@ -85,12 +85,13 @@ static bool run_epochs(Session *session, Error *error)
 {
     Trainer *trainer = session->trainer;
     Progress progress;
-    int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer), correct = 0;
-    double   loss = 0;
-    int64_t  steps = 0, images = session->settings->batch ? session->settings->batch : 32;
+    int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer),
+            correct = 0;
+    double  loss    = 0;
+    int64_t steps = 0, images = session->settings->batch ? session->settings->batch : 32;
     progress_start(&progress, "train", session->settings);
     while (trainer_done(trainer) < total) {
-        double  step_loss = 0;
+        double  step_loss    = 0;
         int64_t step_correct = 0;
         if (!trainer_step(trainer, &step_loss, &step_correct, error))
             return false;
@@ -105,7 +106,8 @@ static bool run_epochs(Session *session, Error *error)
                 return false;
         }
         if (*signals_cancel)
-            return fail(error, ERROR_AGAIN, "stopped after step %lld of %lld; --resume continues from %s",
+            return fail(error, ERROR_AGAIN,
+                        "stopped after step %lld of %lld; --resume continues from %s",
                         (long long)trainer_done(trainer), (long long)total, session->checkpoint);
         if (is_epoch) {
             report_epoch(session, trainer_done(trainer) / per_epoch, loss / (double)steps,
@@ -118,7 +120,7 @@ static bool run_epochs(Session *session, Error *error)
     return true;
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 // Scores the finished weights as anyone who opens the file would.
 static bool score(const Session *session, TrainingScore *out, Error *error)
@@ -136,10 +138,11 @@ static bool finish(Session *session, Error *error)
     JsonWriter     *json     = &session->json;
     TrainingScore   held_out = {0};
     char            recipe[1024];
-    snprintf(recipe, sizeof recipe, "source=nemesis train on %s, seed %llu, %lld epochs\n", settings->data,
-             (unsigned long long)settings->seed, (long long)settings->epochs);
+    snprintf(recipe, sizeof recipe, "source=nemesis train on %s, seed %llu, %lld epochs\n",
+             settings->data, (unsigned long long)settings->seed, (long long)settings->epochs);
     if (!trainer_save(session->trainer, settings->out, false, recipe, error) ||
-        (settings->test && !score(session, &held_out, error)) || !file_remove(session->checkpoint, error))
+        (settings->test && !score(session, &held_out, error)) ||
+        !file_remove(session->checkpoint, error))
         return false;
     json_close(json);
     if (settings->test) {
@@ -153,8 +156,9 @@ static bool finish(Session *session, Error *error)
     if (settings->json)
         return json_print(json, error);
     print_clean(stdout, settings->out);
-    printf(": %lld steps on %lld images in %d classes\n", (long long)trainer_steps(session->trainer),
-           (long long)session->set.count, (int)session->set.classes);
+    printf(": %lld steps on %lld images in %d classes\n",
+           (long long)trainer_steps(session->trainer), (long long)session->set.count,
+           (int)session->set.classes);
     if (settings->test)
         printf("held out: loss %.4f, accuracy %.2f %% of %lld images\n", held_out.loss,
                100 * held_out.accuracy, (long long)session->test.count);
@@ -167,12 +171,13 @@ static bool run(const Settings *settings, Error *error)
     if (file_exists(settings->out) && !settings->overwrite)
         return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
     if (snprintf(session.checkpoint, LIMIT_PATH, "%s.checkpoint", settings->out) >= LIMIT_PATH)
-        return fail(error, ERROR_USAGE, "the name of the output has more than %d bytes", LIMIT_PATH - 1);
+        return fail(error, ERROR_USAGE, "the name of the output has more than %d bytes",
+                    LIMIT_PATH - 1);
     json_open_object(&session.json, NULL);
     json_text(&session.json, "path", settings->out);
     json_open_array(&session.json, "epochs");
-    bool ok = open_data(&session, error) && open_trainer(&session, error) && run_epochs(&session, error) &&
-              finish(&session, error);
+    bool ok = open_data(&session, error) && open_trainer(&session, error) &&
+              run_epochs(&session, error) && finish(&session, error);
     trainer_close(session.trainer);
     training_set_free(&session.set);
     training_set_free(&session.test);
@@ -181,35 +186,82 @@ static bool run(const Settings *settings, Error *error)
 }
 
 static const Option options[] = {
-    {.name = "data", .letter = 'd', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, data), .value = "DATA",
-     .help = "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture", .required = true},
-    {.name = "test", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, test), .value = "DATA",
-     .help = "held-out data: scored at the end"},
-    {.name = "arch", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, arch), .value = "NAME",
-     .initial = "mini", .help = "network with drawn weights: mini, resnet20 and deeper"},
-    {.name = "model", .letter = 'm', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, model),
-     .value = "FILE.nw", .help = "weights to begin with instead"},
+    {.name     = "data",
+     .letter   = 'd',
+     .kind     = ARGUMENT_TEXT,
+     .offset   = offsetof(Settings, data),
+     .value    = "DATA",
+     .help     = "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture",
+     .required = true},
+    {.name   = "test",
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, test),
+     .value  = "DATA",
+     .help   = "held-out data: scored at the end"},
+    {.name    = "arch",
+     .kind    = ARGUMENT_TEXT,
+     .offset  = offsetof(Settings, arch),
+     .value   = "NAME",
+     .initial = "mini",
+     .help    = "network with drawn weights: mini, resnet20 and deeper"},
+    {.name   = "model",
+     .letter = 'm',
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, model),
+     .value  = "FILE.nw",
+     .help   = "weights to begin with instead"},
     OPTION_OUT("FILE.nw", "trained weights"),
-    {.name = "epochs", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, epochs), .value = "N",
-     .initial = "10", .help = "passes over the data", .least = 1, .most = 100000},
-    {.name = "optimiser", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, optimiser),
-     .value = OPTIMISER_CHOICES, .initial = "sgd", .help = "SGD with momentum 0.9, or Adam"},
-    {.name = "rate", .kind = ARGUMENT_NUMBER, .offset = offsetof(Settings, rate), .value = "R",
-     .initial = "0.02", .help = "step size at the start; falls to 0 in a straight line", .least = 0, .most = 100},
-    {.name = "decay", .kind = ARGUMENT_NUMBER, .offset = offsetof(Settings, decay), .value = "D",
-     .initial = "0.0005", .help = "weight decay", .least = 0, .most = 1},
-    {.name = "flip", .kind = ARGUMENT_FLAG, .offset = offsetof(Settings, flip),
-     .help = "mirror half of the images"},
-    {.name = "shift", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, shift), .value = "N",
-     .initial = "0", .help = "move images by up to N pixels", .least = 0, .most = 31},
+    {.name    = "epochs",
+     .kind    = ARGUMENT_WHOLE,
+     .offset  = offsetof(Settings, epochs),
+     .value   = "N",
+     .initial = "10",
+     .help    = "passes over the data",
+     .least   = 1,
+     .most    = 100000},
+    {.name    = "optimiser",
+     .kind    = ARGUMENT_CHOICE,
+     .offset  = offsetof(Settings, optimiser),
+     .value   = OPTIMISER_CHOICES,
+     .initial = "sgd",
+     .help    = "SGD with momentum 0.9, or Adam"},
+    {.name    = "rate",
+     .kind    = ARGUMENT_NUMBER,
+     .offset  = offsetof(Settings, rate),
+     .value   = "R",
+     .initial = "0.02",
+     .help    = "step size at the start; falls to 0 in a straight line",
+     .least   = 0,
+     .most    = 100},
+    {.name    = "decay",
+     .kind    = ARGUMENT_NUMBER,
+     .offset  = offsetof(Settings, decay),
+     .value   = "D",
+     .initial = "0.0005",
+     .help    = "weight decay",
+     .least   = 0,
+     .most    = 1},
+    {.name   = "flip",
+     .kind   = ARGUMENT_FLAG,
+     .offset = offsetof(Settings, flip),
+     .help   = "mirror half of the images"},
+    {.name    = "shift",
+     .kind    = ARGUMENT_WHOLE,
+     .offset  = offsetof(Settings, shift),
+     .value   = "N",
+     .initial = "0",
+     .help    = "move images by up to N pixels",
+     .least   = 0,
+     .most    = 31},
     OPTION_END};
 
 const Verb verb_train = {
     .name    = "train",
     .inputs  = "",
     .summary = "train a network",
-    .details = "Minimises cross-entropy. FILE.nw.checkpoint holds the state after each epoch; --resume "
-               "continues from it and ends with the same weights as an undisturbed run.",
+    .details =
+        "Minimises cross-entropy. FILE.nw.checkpoint holds the state after each epoch; --resume "
+        "continues from it and ends with the same weights as an undisturbed run.",
     .example = "nemesis train -d mini:200:1 --epochs 1 -o runs/trained.nw",
     .options = options,
     .run     = run,

@@ -20,7 +20,7 @@ static void keep_pixels(TrainingSet *set, int64_t index, const uint8_t *pixels)
         planes[i % 3 * cells + i / 3] = pixels[i];
 }
 
-/* ---- the mini world ---------------------------------------------------------------------------------------- */
+/* ---- the mini world -------------------------------------------------------------------------- */
 
 typedef struct Drawing {
     TrainingSet *set;
@@ -45,15 +45,17 @@ static bool open_mini(TrainingSet *out, const char *name, Error *error)
     size_t      length = colon ? (size_t)(colon - middle) : sizeof count_text;
     if (length < sizeof count_text)
         memcpy(count_text, middle, length);
-    if (!whole_parse(count_text, &count) || !whole_parse(colon + 1, &seed) || count < 1 || count > 1000000)
-        return fail(error, ERROR_USAGE, "'%s' is not mini:COUNT:SEED with 1 to 1000000 images", name);
+    if (!whole_parse(count_text, &count) || !whole_parse(colon + 1, &seed) || count < 1 ||
+        count > 1000000)
+        return fail(error, ERROR_USAGE, "'%s' is not mini:COUNT:SEED with 1 to 1000000 images",
+                    name);
     if (!training_set_new(out, (int64_t)count, MINI_SIDE, MINI_SIDE, mini_kind_count(), error))
         return false;
     parallel_for((int64_t)count, draw_one, &(Drawing){out, seed});
     return true;
 }
 
-/* ---- CIFAR -------------------------------------------------------------------------------------------------- */
+/* ---- CIFAR ----------------------------------------------------------------------------------- */
 
 enum { CIFAR_SIDE = 32, CIFAR_PIXELS = CIFAR_SIDE * CIFAR_SIDE, CIFAR_ROWS = 1000 };
 
@@ -77,14 +79,16 @@ static bool read_labels(TrainingSet *set, const char *path, int64_t first, Error
                       (int)set->classes - 1, (long long)first);
 }
 
-static bool keep_rows(TrainingSet *out, const char *path, const Image *picture, int64_t batch, Error *error)
+static bool keep_rows(TrainingSet *out, const char *path, const Image *picture, int64_t batch,
+                      Error *error)
 {
     char        labels[LIMIT_PATH];
     const char *slash = strrchr(path, '/');
     if (picture->width != CIFAR_PIXELS || picture->height > CIFAR_ROWS)
-        return fail(error, ERROR_DATA, "%s: is %d x %d, expected rows of %d pixels, at most %d", path,
-                    picture->width, picture->height, CIFAR_PIXELS, CIFAR_ROWS);
-    snprintf(labels, sizeof labels, "%.*scifar10_labels.js", slash ? (int)(slash - path) + 1 : 0, path);
+        return fail(error, ERROR_DATA, "%s: is %d x %d, expected rows of %d pixels, at most %d",
+                    path, picture->width, picture->height, CIFAR_PIXELS, CIFAR_ROWS);
+    snprintf(labels, sizeof labels, "%.*scifar10_labels.js", slash ? (int)(slash - path) + 1 : 0,
+             path);
     if (!training_set_new(out, picture->height, CIFAR_SIDE, CIFAR_SIDE, 10, error))
         return false;
     for (int64_t i = 0; i < out->count; i++)
@@ -97,7 +101,8 @@ static bool read_picture(const char *path, Image *out, Error *error)
     Bytes file  = {0};
     Image image = {0};
     bool  ok    = file_read(path, LIMIT_IMAGE_FILE, &file, error) &&
-              image_decode(file.data, file.size, path, &image, error) && image_to_rgb(&image, out, error);
+              image_decode(file.data, file.size, path, &image, error) &&
+              image_to_rgb(&image, out, error);
     image_free(&image);
     bytes_close(&file);
     return ok;
@@ -108,17 +113,17 @@ static bool open_cifar(TrainingSet *out, const char *path, Error *error)
     const char *number  = strrchr(path, '_');
     Image       picture = {0};
     int64_t     batch   = number ? strtoll(number + 1, NULL, 10) : 0;
-    bool        ok      = read_picture(path, &picture, error) && keep_rows(out, path, &picture, batch, error);
+    bool ok = read_picture(path, &picture, error) && keep_rows(out, path, &picture, batch, error);
     image_free(&picture);
     return ok;
 }
 
-/* ---- a folder of folders -------------------------------------------------------------------------------------- */
+/* ---- a folder of folders --------------------------------------------------------------------- */
 
 typedef struct Gallery {
-    char  **classes;   // names of the folders
-    int64_t class_count;
-    char ***pictures;  // [class_count] lists of names
+    char   **classes; // names of the folders
+    int64_t  class_count;
+    char  ***pictures; // [class_count] lists of names
     int64_t *counts;   // [class_count]
 } Gallery;
 
@@ -150,8 +155,9 @@ static bool gallery_open(Gallery *gallery, const char *folder, int64_t *total, E
 static bool keep_picture(TrainingSet *set, int64_t index, const char *path, Error *error)
 {
     Image picture = {0}, resized = {0};
-    bool  ok = read_picture(path, &picture, error) &&
-              image_resize(&picture, (int)set->width, (int)set->height, RESIZE_BILINEAR, &resized, error);
+    bool  ok =
+        read_picture(path, &picture, error) &&
+        image_resize(&picture, (int)set->width, (int)set->height, RESIZE_BILINEAR, &resized, error);
     if (ok)
         keep_pixels(set, index, resized.pixels);
     image_free(&picture);
@@ -169,8 +175,9 @@ static bool open_folder(TrainingSet *out, const char *folder, int64_t side, Erro
         for (int64_t i = 0; ok && i < gallery.counts[k]; i++, index++) {
             char below[LIMIT_PATH], path[LIMIT_PATH];
             out->labels[index] = (int32_t)k;
-            ok = path_join(below, folder, gallery.classes[k], error) &&
-                 path_join(path, below, gallery.pictures[k][i], error) && keep_picture(out, index, path, error);
+            ok                 = path_join(below, folder, gallery.classes[k], error) &&
+                 path_join(path, below, gallery.pictures[k][i], error) &&
+                 keep_picture(out, index, path, error);
         }
     gallery_close(&gallery);
     return ok;

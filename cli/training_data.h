@@ -1,9 +1,10 @@
-/* cli/training_data.h - what a training can be given: the mini world, folders of pictures, CIFAR files.
+/* cli/training_data.h - what a training can be given: the mini world, folders of pictures, CIFAR
+ * files.
  *
  *     mini:COUNT:SEED        drawn images; classes are its kinds
  *     FOLDER                 a folder of folders of pictures; class = folder, in the order of names
- *     .../cifar_batch_N.png  a picture whose row r is image r of 32 x 32; labels are numbers 1000 N and on
- *                            of cifar10_labels.js beside it */
+ *     .../cifar_batch_N.png  a picture whose row r is image r of 32 x 32; labels are numbers 1000 N
+ * and on of cifar10_labels.js beside it */
 #ifndef CLI_TRAINING_DATA_H
 #define CLI_TRAINING_DATA_H
 

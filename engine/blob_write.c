@@ -1,5 +1,5 @@
-/* engine/blob_write.c - the bytes of a weight blob. Written from the format's description in DESIGN.md
- * and not with the reader's structs, so that the two check each other. */
+/* engine/blob_write.c - the bytes of a weight blob. Written from the format's description in
+ * DESIGN.md and not with the reader's structs, so that the two check each other. */
 #include "blob.h"
 
 #include "digest.h"
@@ -62,18 +62,16 @@ static void put_file(uint8_t *file, size_t total, const BlobTensor *tensors, int
     put32(file + 60, digest_crc32(0, file, 60));
 }
 
-bool blob_encode(const BlobTensor *tensors, int count, const char *about, uint8_t **out, size_t *size,
-                 Error *error)
+bool blob_encode(const BlobTensor *tensors, int count, const char *about, uint8_t **out,
+                 size_t *size, Error *error)
 {
     size_t      total  = HEADER_BYTES + (size_t)(count + 1) * ENTRY_BYTES;
     BlobTensor *sorted = memory_new((size_t)count + 1, sizeof *sorted, error);
     if (!sorted)
         return false;
     memcpy(sorted, tensors, (size_t)count * sizeof *sorted);
-    sorted[count] = (BlobTensor){.name  = "about",
-                                 .type  = BLOB_U8,
-                                 .shape = shape_1d((int64_t)strlen(about)),
-                                 .data  = about};
+    sorted[count] = (BlobTensor){
+        .name = "about", .type = BLOB_U8, .shape = shape_1d((int64_t)strlen(about)), .data = about};
     qsort(sorted, (size_t)count + 1, sizeof *sorted, by_name);
     for (int i = 0; i <= count; i++) {
         size_t element  = sorted[i].type == BLOB_F32 ? 4 : sorted[i].type == BLOB_F16 ? 2 : 1;

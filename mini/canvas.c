@@ -48,7 +48,7 @@ Rgb draw_color(Canvas *canvas)
     return draw_shade(canvas, (MiniLabel)draw(canvas, FIRST_COLOR, FIRST_COLOR + COLORS - 1));
 }
 
-/* ---- shapes ----------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 void paint_pixel(Canvas *canvas, int x, int y, const Brush *brush)
 {
@@ -56,8 +56,8 @@ void paint_pixel(Canvas *canvas, int x, int y, const Brush *brush)
         return;
     int at    = y * MINI_SIDE + x;
     int extra = material_grain(brush->material, x, y, canvas->grain[at]);
-    canvas->color[at]    = (Rgb){brush->color.red + extra, brush->color.green + extra,
-                                 brush->color.blue + extra};
+    canvas->color[at] =
+        (Rgb){brush->color.red + extra, brush->color.green + extra, brush->color.blue + extra};
     canvas->object[at]   = brush->object;
     canvas->part[at]     = brush->part;
     canvas->subpart[at]  = brush->subpart;
@@ -90,7 +90,8 @@ void paint_triangle(Canvas *canvas, const int corners[6], const Brush *brush)
 {
     for (int y = 0; y < MINI_SIDE; y++)
         for (int x = 0; x < MINI_SIDE; x++) {
-            int a = side_of(corners, corners + 2, x, y), b = side_of(corners + 2, corners + 4, x, y);
+            int a = side_of(corners, corners + 2, x, y),
+                b = side_of(corners + 2, corners + 4, x, y);
             int c = side_of(corners + 4, corners, x, y);
             if ((a >= 0 && b >= 0 && c >= 0) || (a <= 0 && b <= 0 && c <= 0))
                 paint_pixel(canvas, x, y, brush);
@@ -103,12 +104,13 @@ void paint_bar(Canvas *canvas, int x0, int y0, int x1, int y1, int half_width, c
     for (int y = 0; y < MINI_SIDE; y++)
         for (int x = 0; x < MINI_SIDE; x++) {
             int along = (x - x0) * dx + (y - y0) * dy, across = (x - x0) * dy - (y - y0) * dx;
-            if (along >= 0 && along <= length && across * across <= half_width * half_width * length)
+            if (along >= 0 && along <= length &&
+                across * across <= half_width * half_width * length)
                 paint_pixel(canvas, x, y, brush);
         }
 }
 
-/* ---- materials -------------------------------------------------------------------------------------------- */
+/* ---- materials ------------------------------------------------------------------------------- */
 
 static int brick_grain(int x, int y, int noise)
 {
@@ -125,16 +127,27 @@ int material_grain(int material, int x, int y, uint32_t word)
 {
     int noise = (int)(word & 127) - 64; // -64..63
     switch (material) {
-    case LABEL_ASPHALT: return noise / 5;
-    case LABEL_BRICK:   return brick_grain(x, y, noise);
-    case LABEL_FABRIC:  return (x + y) % 2 ? 9 : -9;
-    case LABEL_FOLIAGE: return noise * 3 / 5;
-    case LABEL_FUR:     return (word >> 7) % 3 == 0 ? -34 : noise / 6;
-    case LABEL_GLASS:   return (x + y) % 10 < 2 ? 50 : 0;
-    case LABEL_METAL:   return y % 12 < 2 ? 34 : -(y % 12);
-    case LABEL_TILE:    return tile_grain(x, y);
-    case LABEL_WATER:   return (y * 3 + (x / 6 + y) % 3) % 7 < 2 ? 30 : noise / 16;
-    case LABEL_WOOD:    return x % 6 == 0 ? -40 : (x * 5 + y / 3 * 3) % 7 - 3 + noise / 8;
-    default:            return noise / 20;
+    case LABEL_ASPHALT:
+        return noise / 5;
+    case LABEL_BRICK:
+        return brick_grain(x, y, noise);
+    case LABEL_FABRIC:
+        return (x + y) % 2 ? 9 : -9;
+    case LABEL_FOLIAGE:
+        return noise * 3 / 5;
+    case LABEL_FUR:
+        return (word >> 7) % 3 == 0 ? -34 : noise / 6;
+    case LABEL_GLASS:
+        return (x + y) % 10 < 2 ? 50 : 0;
+    case LABEL_METAL:
+        return y % 12 < 2 ? 34 : -(y % 12);
+    case LABEL_TILE:
+        return tile_grain(x, y);
+    case LABEL_WATER:
+        return (y * 3 + (x / 6 + y) % 3) % 7 < 2 ? 30 : noise / 16;
+    case LABEL_WOOD:
+        return x % 6 == 0 ? -40 : (x * 5 + y / 3 * 3) % 7 - 3 + noise / 8;
+    default:
+        return noise / 20;
     }
 }

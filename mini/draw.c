@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- kinds ------------------------------------------------------------------------------------------- */
+/* ---- kinds ----------------------------------------------------------------------------------- */
 
 int mini_kind_count(void)
 {
@@ -27,7 +27,7 @@ const char *mini_kind_name(int kind)
     return slot;
 }
 
-/* ---- light and noise ----------------------------------------------------------------------------------- */
+/* ---- light and noise ------------------------------------------------------------------------- */
 
 static int clamped(int value)
 {
@@ -37,13 +37,14 @@ static int clamped(int value)
 /* A slope of light across the picture, then noise of a few levels on every channel. */
 static void develop(Canvas *canvas, bool is_board, MiniImage *out)
 {
-    int light = draw(canvas, 225, 275), slope_x = draw(canvas, -60, 60), slope_y = draw(canvas, -40, 40);
-    int noise = draw(canvas, 1, 5);
+    int light = draw(canvas, 225, 275), slope_x = draw(canvas, -60, 60),
+        slope_y = draw(canvas, -40, 40);
+    int noise   = draw(canvas, 1, 5);
     if (is_board)
         slope_x /= 2, slope_y /= 2;
     for (int i = 0; i < MINI_PIXELS; i++) {
         int x = i % MINI_SIDE - MINI_SIDE / 2, y = i / MINI_SIDE - MINI_SIDE / 2;
-        int gain = light + (slope_x * x + slope_y * y) / MINI_SIDE; // of 256
+        int gain       = light + (slope_x * x + slope_y * y) / MINI_SIDE; // of 256
         int channel[3] = {canvas->color[i].red, canvas->color[i].green, canvas->color[i].blue};
         for (int c = 0; c < 3; c++) {
             int jitter = (int)(canvas->grain[i] >> (8 + 8 * c) & 255) % (2 * noise + 1) - noise;
@@ -52,13 +53,14 @@ static void develop(Canvas *canvas, bool is_board, MiniImage *out)
     }
 }
 
-/* ---- colour names ------------------------------------------------------------------------------------------ */
+/* ---- colour names ---------------------------------------------------------------------------- */
 
 /* Hue in degrees: red 0, green 120, blue 240. */
 static int hue_of(int r, int g, int b, int most, int spread)
 {
-    int hue = most == r ? 60 * (g - b) / spread : most == g ? 120 + 60 * (b - r) / spread
-                                                            : 240 + 60 * (r - g) / spread;
+    int hue = most == r   ? 60 * (g - b) / spread
+              : most == g ? 120 + 60 * (b - r) / spread
+                          : 240 + 60 * (r - g) / spread;
     return (hue + 360) % 360;
 }
 
@@ -66,7 +68,8 @@ static int hue_of(int r, int g, int b, int most, int spread)
 static MiniLabel color_named(const uint8_t *pixel)
 {
     int r = pixel[0], g = pixel[1], b = pixel[2];
-    int most = r > g ? (r > b ? r : b) : (g > b ? g : b), least = r < g ? (r < b ? r : b) : (g < b ? g : b);
+    int most   = r > g ? (r > b ? r : b) : (g > b ? g : b),
+        least  = r < g ? (r < b ? r : b) : (g < b ? g : b);
     int spread = most - least;
     if (most < 56)
         return LABEL_BLACK;
@@ -86,12 +89,12 @@ static MiniLabel color_named(const uint8_t *pixel)
     return hue < 312 ? LABEL_PURPLE : LABEL_PINK;
 }
 
-/* ---- maps ------------------------------------------------------------------------------------------------------ */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 static void keep_maps(const Canvas *canvas, MiniImage *out)
 {
     for (int cell = 0; cell < MINI_CELLS; cell++) {
-        int at = cell / MINI_MAP * 2 * MINI_SIDE + cell % MINI_MAP * 2;
+        int at                             = cell / MINI_MAP * 2 * MINI_SIDE + cell % MINI_MAP * 2;
         out->maps[MINI_MAP_COLOR][cell]    = (uint8_t)color_named(out->pixels + 3 * at);
         out->maps[MINI_MAP_OBJECT][cell]   = canvas->object[at];
         out->maps[MINI_MAP_PART][cell]     = canvas->part[at];
@@ -117,11 +120,12 @@ void mini_draw(uint64_t seed, int64_t index, MiniImage *out)
             paint_texture(&canvas, (MiniLabel)out->textures[1], true);
         }
     } else {
-        int scene     = draw(&canvas, 0, SCENES - 1), choice = draw(&canvas, 0, SCENE_OBJECTS - 1);
-        out->kind     = scene * SCENE_OBJECTS + choice;
-        out->scene    = (uint8_t)(draw(&canvas, 0, 24) ? FIRST_SCENE + scene : LABEL_NONE);
-        out->backdrop = (uint8_t)paint_scene(&canvas, (MiniLabel)(FIRST_SCENE + scene),
-                                             scene_object((MiniLabel)(FIRST_SCENE + scene), choice));
+        int scene = draw(&canvas, 0, SCENES - 1), choice = draw(&canvas, 0, SCENE_OBJECTS - 1);
+        out->kind  = scene * SCENE_OBJECTS + choice;
+        out->scene = (uint8_t)(draw(&canvas, 0, 24) ? FIRST_SCENE + scene : LABEL_NONE);
+        out->backdrop =
+            (uint8_t)paint_scene(&canvas, (MiniLabel)(FIRST_SCENE + scene),
+                                 scene_object((MiniLabel)(FIRST_SCENE + scene), choice));
     }
     develop(&canvas, out->is_board, out);
     keep_maps(&canvas, out);

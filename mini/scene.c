@@ -109,10 +109,12 @@ static void furnish(Canvas *canvas, Brush *above, Brush *below)
     }
 }
 
-static void paint_clutter(Canvas *canvas, MiniLabel object, int bottom)
+// One of the scene's things from place `first` of its list on.
+static void paint_clutter(Canvas *canvas, const Scenery *scenery, int first, int bottom)
 {
-    int x = draw(canvas, 4, MINI_SIDE - 5);
-    paint_object(canvas, object, x, bottom, draw(canvas, 7, 14));
+    MiniLabel object = scenery->clutter[draw(canvas, first, 3)];
+    int       x = draw(canvas, 4, MINI_SIDE - 5), foot = bottom + draw(canvas, 0, 4);
+    paint_object(canvas, object, x, foot, draw(canvas, 7, 14));
 }
 
 MiniLabel paint_scene(Canvas *canvas, MiniLabel scene, MiniLabel main_object)
@@ -121,7 +123,9 @@ MiniLabel paint_scene(Canvas *canvas, MiniLabel scene, MiniLabel main_object)
     int            horizon = draw(canvas, 26, 40), size = draw(canvas, 24, 42);
     Brush above = plain(scenery->sky, scenery->sky_of, draw_near(canvas, scenery->above));
     Brush below = plain(scenery->ground, scenery->ground_of, draw_near(canvas, scenery->below));
-    bool  is_wide = main_object == LABEL_CAR || main_object == LABEL_DOG || main_object == LABEL_TABLE;
+    // What is as wide as it is high, or wider, is drawn lower.
+    bool is_wide = main_object == LABEL_CAR || main_object == LABEL_DOG ||
+                   main_object == LABEL_TABLE || main_object == LABEL_BALL;
     if (scene == LABEL_ROOM)
         furnish(canvas, &above, &below);
     // Where the sky is a label of the whole image the map leaves its pixels free.
@@ -134,12 +138,12 @@ MiniLabel paint_scene(Canvas *canvas, MiniLabel scene, MiniLabel main_object)
     paint_distance(canvas, scene, horizon);
     paint_box(canvas, 0, horizon, MINI_SIDE - 1, MINI_SIDE - 1, &below);
     for (int i = draw(canvas, 0, 3); i > 0; i--)
-        paint_clutter(canvas, scenery->clutter[draw(canvas, 0, 3)], horizon + draw(canvas, 1, 5));
-    size       = is_wide || main_object == LABEL_BALL ? size * 3 / 5 : size;
+        paint_clutter(canvas, scenery, 0, horizon + 1);
+    size       = is_wide ? size * 3 / 5 : size;
     int x      = draw(canvas, 18, MINI_SIDE - 19);
     int bottom = draw(canvas, horizon + 9, MINI_SIDE - 4);
     paint_object(canvas, main_object, x, bottom - size < 2 ? size + 2 : bottom, size);
     if (draw(canvas, 0, 2) == 0)
-        paint_clutter(canvas, scenery->clutter[draw(canvas, 2, 3)], MINI_SIDE + draw(canvas, 0, 4));
+        paint_clutter(canvas, scenery, 2, MINI_SIDE);
     return is_backdrop ? LABEL_SKY : LABEL_NONE;
 }

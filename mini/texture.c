@@ -24,15 +24,23 @@ static bool is_figure(MiniLabel texture, const Weave *w)
 {
     int p = w->period, u = w->u, v = w->v, thin = p / 5 + 1;
     switch (texture) {
-    case LABEL_BANDED:       return (v + abs(u % (3 * p) - 3 * p / 2) / 4) % (2 * p) < p;
-    case LABEL_CHEQUERED:    return (u / p + v / p) % 2 == 0;
-    case LABEL_CROSSHATCHED: return (u + v) % p < thin - (p < 6) || (u + 4096 - v) % p < thin - (p < 6) ||
-                                    u % (2 * p) == 0;
-    case LABEL_DOTTED:       return is_dot(w, u, v);
-    case LABEL_GRID:         return u % p < thin || v % p < thin;
-    case LABEL_STRIPED:      return u % p < p / 2;
-    case LABEL_WOVEN:        return ((u / p + v / p) % 2 ? u : v) % (p / 2) < p / 4;
-    default:                 return (v + abs(u % p * 2 - p)) % p < p / 2; // zigzagged
+    case LABEL_BANDED:
+        return (v + abs(u % (3 * p) - 3 * p / 2) / 4) % (2 * p) < p;
+    case LABEL_CHEQUERED:
+        return (u / p + v / p) % 2 == 0;
+    case LABEL_CROSSHATCHED:
+        return (u + v) % p < thin - (p < 6) || (u + 4096 - v) % p < thin - (p < 6) ||
+               u % (2 * p) == 0;
+    case LABEL_DOTTED:
+        return is_dot(w, u, v);
+    case LABEL_GRID:
+        return u % p < thin || v % p < thin;
+    case LABEL_STRIPED:
+        return u % p < p / 2;
+    case LABEL_WOVEN:
+        return ((u / p + v / p) % 2 ? u : v) % (p / 2) < p / 4;
+    default:
+        return (v + abs(u % p * 2 - p)) % p < p / 2; // zigzagged
     }
 }
 
@@ -59,15 +67,17 @@ static void strew(Canvas *canvas, MiniLabel texture, int left, Rgb color)
 void paint_texture(Canvas *canvas, MiniLabel texture, bool only_half)
 {
     // Cosine and sine of multiples of 15 degrees, times 256.
-    static const int cosines[6] = {256, 247, 222, 181, 128, 66}, sines[6] = {0, 66, 128, 181, 222, 247};
-    int   left   = only_half ? MINI_SIDE / 2 : 0;
+    static const int cosines[6] = {256, 247, 222, 181, 128, 66},
+                     sines[6]   = {0, 66, 128, 181, 222, 247};
+    int   left                  = only_half ? MINI_SIDE / 2 : 0;
     Brush ground = bare(draw_color(canvas)), figure = ground;
     while (abs(ground.color.red - figure.color.red) + abs(ground.color.green - figure.color.green) +
-               abs(ground.color.blue - figure.color.blue) < 130)
+               abs(ground.color.blue - figure.color.blue) <
+           130)
         figure = bare(draw_color(canvas));
     bool is_upright = texture == LABEL_GRID || texture == LABEL_BANDED;
     int  turn       = is_upright ? 0 : draw(canvas, 0, 5);
-    int  period     = draw(canvas, texture == LABEL_BANDED ? 4 : 6, texture == LABEL_GRID ? 14 : 11);
+    int  period  = draw(canvas, texture == LABEL_BANDED ? 4 : 6, texture == LABEL_GRID ? 14 : 11);
     int  start_u = draw(canvas, 0, 31), start_v = draw(canvas, 0, 31);
     paint_box(canvas, left, 0, MINI_SIDE - 1, MINI_SIDE - 1, &ground);
     if (texture == LABEL_SPRINKLED || texture == LABEL_BUBBLY) {

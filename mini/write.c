@@ -15,10 +15,8 @@ static const struct {
     MiniCategory category;
     const char  *suffix;
 } maps[MINI_MAPS] = {
-    [MINI_MAP_COLOR]    = {MINI_COLOR, "color"},
-    [MINI_MAP_OBJECT]   = {MINI_OBJECT, "object"},
-    [MINI_MAP_PART]     = {MINI_PART, "part_1"},
-    [MINI_MAP_SUBPART]  = {MINI_PART, "part_2"},
+    [MINI_MAP_COLOR] = {MINI_COLOR, "color"},          [MINI_MAP_OBJECT] = {MINI_OBJECT, "object"},
+    [MINI_MAP_PART] = {MINI_PART, "part_1"},           [MINI_MAP_SUBPART] = {MINI_PART, "part_2"},
     [MINI_MAP_MATERIAL] = {MINI_MATERIAL, "material"},
 };
 
@@ -34,7 +32,7 @@ typedef struct Set {
     Counts      counts;
 } Set;
 
-/* ---- pictures ------------------------------------------------------------------------------------------ */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 static bool publish_below(const Set *set, const char *name, const uint8_t *data, size_t size,
                           Error *error)
@@ -56,12 +54,13 @@ static bool write_photo(const Set *set, const char *name, MiniImage *image, Erro
 }
 
 // Label numbers fit into red: all are below 256.
-static bool write_map(const Set *set, const char *name, const uint8_t labels[MINI_CELLS], Error *error)
+static bool write_map(const Set *set, const char *name, const uint8_t labels[MINI_CELLS],
+                      Error *error)
 {
     uint8_t  pixels[MINI_CELLS * 3] = {0};
-    Image    map  = {MINI_MAP, MINI_MAP, 3, false, 1, pixels};
-    uint8_t *data = NULL;
-    size_t   size = 0;
+    Image    map                    = {MINI_MAP, MINI_MAP, 3, false, 1, pixels};
+    uint8_t *data                   = NULL;
+    size_t   size                   = 0;
     for (int cell = 0; cell < MINI_CELLS; cell++)
         pixels[3 * cell] = labels[cell];
     bool ok = png_encode(&map, &data, &size, error) && publish_below(set, name, data, size, error);
@@ -77,10 +76,10 @@ static bool is_blank(const uint8_t labels[MINI_CELLS])
     return true;
 }
 
-/* ---- one row of the index ------------------------------------------------------------------------------- */
+/* ---- one row of the index -------------------------------------------------------------------- */
 
 typedef struct Row {
-    char cells[MINI_CATEGORIES][96]; // items separated by ;
+    char cells[MINI_CATEGORIES][96];            // items separated by ;
     int  present[MINI_CATEGORIES][LABEL_COUNT]; // cells of each label in this image
 } Row;
 
@@ -136,17 +135,18 @@ static bool write_image(Set *set, int64_t index, Error *error)
         if (image.textures[i])
             add_whole(&row, MINI_TEXTURE, image.textures[i]);
     add_counts(&set->counts, &row);
-    writer_text(set->index, "%s.jpg,%s,%d,%d,%d,%d", base, index % 10 < 7 ? "train" : "val", MINI_SIDE,
-                MINI_SIDE, MINI_MAP, MINI_MAP);
+    writer_text(set->index, "%s.jpg,%s,%d,%d,%d,%d", base, index % 10 < 7 ? "train" : "val",
+                MINI_SIDE, MINI_SIDE, MINI_MAP, MINI_MAP);
     for (int category = 0; category < MINI_CATEGORIES; category++)
         writer_text(set->index, ",%s", row.cells[category]);
     writer_text(set->index, "\n");
     return true;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
-static bool open_table(Writer **out, const Set *set, const char *name, const char *header, Error *error)
+static bool open_table(Writer **out, const Set *set, const char *name, const char *header,
+                       Error *error)
 {
     char path[LIMIT_PATH];
     if (!path_join(path, set->folder, name, error) || !writer_open(out, path, error))
@@ -160,7 +160,8 @@ static double coverage(int64_t cells)
     return (double)cells / MINI_CELLS;
 }
 
-// Categories of a label with their counts, the most frequent first, as Broden's builder prints them.
+// Categories of a label with their counts, the most frequent first, as Broden's builder prints
+// them.
 static void category_list(const Counts *counts, int label, char out[128])
 {
     bool   is_listed[MINI_CATEGORIES] = {0};
@@ -184,7 +185,8 @@ static bool write_labels(const Set *set, Error *error)
 {
     Writer *writer = NULL;
     char    list[128];
-    if (!open_table(&writer, set, "label.csv", "number,name,category,frequency,coverage,syns", error))
+    if (!open_table(&writer, set, "label.csv", "number,name,category,frequency,coverage,syns",
+                    error))
         return false;
     for (int label = 1; label < LABEL_COUNT; label++) {
         int64_t images = 0, cells = 0;
@@ -206,7 +208,7 @@ static bool write_category(const Set *set, int category, Writer *table, Error *e
     Writer        *writer = NULL;
     char           name[32];
     int            code = 0, first = 0, last = 0;
-    int64_t        total                = 0;
+    int64_t        total                  = 0;
     bool           is_listed[LABEL_COUNT] = {0};
     snprintf(name, sizeof name, "c_%s.csv", category_names[category]);
     if (!open_table(&writer, set, name, "code,number,name,frequency,coverage", error))
@@ -244,7 +246,7 @@ static bool write_tables(const Set *set, Error *error)
     return writer_publish(table, error);
 }
 
-/* ---- the set ------------------------------------------------------------------------------------------------ */
+/* ---- the set --------------------------------------------------------------------------------- */
 
 bool mini_write(const char *folder, uint64_t seed, int64_t images,
                 bool (*progress)(void *self, int64_t done, int64_t total), void *self, Error *error)

@@ -37,7 +37,7 @@ static bool squares(TrainingSet *out, int64_t count, int64_t side, int32_t class
     Random random = random_stream(3, "squares");
     for (int64_t i = 0; i < count; i++) {
         uint8_t *planes = out->pixels + i * 3 * side * side;
-        int32_t  label  = out->labels[i] = (int32_t)(i % classes);
+        int32_t  label = out->labels[i] = (int32_t)(i % classes);
         for (int64_t p = 0; p < 3 * side * side; p++) {
             int64_t x = p % side, y = p / side % side;
             bool    inside = x / 4 == label % 4 && y / 4 == label / 4;
@@ -47,7 +47,7 @@ static bool squares(TrainingSet *out, int64_t count, int64_t side, int32_t class
     return true;
 }
 
-/* ---- optimisers --------------------------------------------------------------------------------------------- */
+/* ---- optimisers ------------------------------------------------------------------------------ */
 
 // w = 1, g = 0.5, rate 0.1, decay 0.2: slope 0.7; v = 0.7, w = 0.93. Again: slope 0.686; v = 1.316.
 static void momentum_by_hand(void)
@@ -62,8 +62,9 @@ static void momentum_by_hand(void)
     CHECK_CLOSE((double)weight, 0.7984, 1e-6);
 }
 
-/* w = 1, g = 0.5: m = 0.05, v = 0.00025; both corrected: 0.5, 0.25, so the step is the rate. Then g = -1:
- * m = -0.055, v = 0.00124975; corrected -0.2894737, 0.6251876: w = 0.9 + 0.1 * 0.2894737 / 0.7906881. */
+/* w = 1, g = 0.5: m = 0.05, v = 0.00025; both corrected: 0.5, 0.25, so the step is the rate. Then g
+ * = -1: m = -0.055, v = 0.00124975; corrected -0.2894737, 0.6251876: w = 0.9 + 0.1 * 0.2894737 /
+ * 0.7906881. */
 static void adam_by_hand(void)
 {
     Optimiser adam     = {.kind = OPTIMISER_ADAM, .momentum = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
@@ -79,7 +80,7 @@ static void adam_by_hand(void)
     CHECK_CLOSE((double)weight, 0.936610344, 1e-6);
 }
 
-/* ---- order and augmentation ------------------------------------------------------------------------------------ */
+/* ---- order and augmentation ------------------------------------------------------------------ */
 
 static void an_order_has_every_place_once(void)
 {
@@ -100,7 +101,7 @@ static void an_order_has_every_place_once(void)
 static void augmentation_moves_and_mirrors(void)
 {
     enum { SIDE = 5, SIZE = 3 * SIDE * SIDE, DRAWS = 300 };
-    TrainingSet set = {0};
+    TrainingSet set           = {0};
     bool        seen[2][3][3] = {{{false}}};
     REQUIRE(training_set_new(&set, 1, SIDE, SIDE, 1, NULL));
     for (int i = 0; i < SIZE; i++)
@@ -115,8 +116,9 @@ static void augmentation_moves_and_mirrors(void)
                 int x = p % SIDE + way / 2 % 3 - 1, y = p / SIDE % SIDE + way / 6 - 1;
                 x = x < 0 ? 0 : x > SIDE - 1 ? SIDE - 1 : x;
                 y = y < 0 ? 0 : y > SIDE - 1 ? SIDE - 1 : y;
-                int from = p / (SIDE * SIDE) * SIDE * SIDE + y * SIDE + (way % 2 ? SIDE - 1 - x : x);
-                same     = same && found[p] == (real)set.pixels[from] / 255;
+                int from =
+                    p / (SIDE * SIDE) * SIDE * SIDE + y * SIDE + (way % 2 ? SIDE - 1 - x : x);
+                same = same && found[p] == (real)set.pixels[from] / 255;
             }
             matches += same;
             if (same)
@@ -129,7 +131,7 @@ static void augmentation_moves_and_mirrors(void)
     training_set_free(&set);
 }
 
-/* ---- gradients --------------------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 
 static double loss_at(Trainer *trainer)
 {
@@ -137,8 +139,9 @@ static double loss_at(Trainer *trainer)
     return (double)*plan_output(trainer->plan, trainer->loss);
 }
 
-/* Central differences of the loss in float32: of every tensor of a ResNet-20 in training mode the element
- * with the largest gradient, where rounding (1e-7 of a loss near 3, over a step of 4e-3) matters least. */
+/* Central differences of the loss in float32: of every tensor of a ResNet-20 in training mode the
+ * element with the largest gradient, where rounding (1e-7 of a loss near 3, over a step of 4e-3)
+ * matters least. */
 static void gradients_of_the_loss_are_its_slopes(void)
 {
     TrainingSet   set      = {0};
@@ -181,14 +184,14 @@ static void gradients_of_the_loss_are_its_slopes(void)
     training_set_free(&set);
 }
 
-/* ---- training ------------------------------------------------------------------------------------------------------ */
+/* ---- training -------------------------------------------------------------------------------- */
 
-static bool train(const char *from, const char *to, const TrainingSet *set, const TrainSettings *settings,
-                  int64_t steps, bool with_state, double *losses)
+static bool train(const char *from, const char *to, const TrainingSet *set,
+                  const TrainSettings *settings, int64_t steps, bool with_state, double *losses)
 {
     WeightBlob *blob    = NULL;
     Trainer    *trainer = NULL;
-    bool        ok      = blob_open(from, &blob, NULL) && trainer_open(&trainer, blob, set, settings, NULL);
+    bool ok = blob_open(from, &blob, NULL) && trainer_open(&trainer, blob, set, settings, NULL);
     for (int64_t i = 0; ok && i < steps; i++) {
         double  loss    = 0;
         int64_t correct = 0;
@@ -212,7 +215,8 @@ static void the_loss_falls_and_the_classes_are_learned(void)
     double        losses[STEPS];
     REQUIRE(squares(&set, 64, 16, 4));
     REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
-    REQUIRE(blob_open(path_of("start.nw"), &blob, NULL) && training_score(blob, &set, &before, NULL));
+    REQUIRE(blob_open(path_of("start.nw"), &blob, NULL) &&
+            training_score(blob, &set, &before, NULL));
     blob_close(blob);
     REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, STEPS, false, losses));
     REQUIRE(blob_open(path_of("end.nw"), &blob, NULL) && training_score(blob, &set, &after, NULL));
@@ -228,8 +232,9 @@ static void the_loss_falls_and_the_classes_are_learned(void)
 static bool same_files(const char *a, const char *b)
 {
     Bytes first = {0}, second = {0};
-    bool  same = file_read(a, LIMIT_IMAGE_FILE, &first, NULL) && file_read(b, LIMIT_IMAGE_FILE, &second, NULL) &&
-                first.size == second.size && memcmp(first.data, second.data, first.size) == 0;
+    bool  same = file_read(a, LIMIT_IMAGE_FILE, &first, NULL) &&
+                file_read(b, LIMIT_IMAGE_FILE, &second, NULL) && first.size == second.size &&
+                memcmp(first.data, second.data, first.size) == 0;
     bytes_close(&first);
     bytes_close(&second);
     return same;
@@ -237,8 +242,8 @@ static bool same_files(const char *a, const char *b)
 
 static void check_resume(OptimiserKind kind)
 {
-    TrainingSet   set      = {0};
-    TrainSettings settings = plain_settings(8, 3); // 4 steps an epoch
+    TrainingSet   set       = {0};
+    TrainSettings settings  = plain_settings(8, 3); // 4 steps an epoch
     settings.optimiser.kind = kind;
     settings.flip           = true;
     settings.shift          = 2;
@@ -285,7 +290,8 @@ static void a_wired_unit_stays(void)
     CHECK(set.count == 8 && set.classes == mini_kind_count());
     REQUIRE(training_begin(path_of("start.nw"), "mini", &set, 1, NULL));
     REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, 2, false, NULL));
-    REQUIRE(blob_open(path_of("start.nw"), &before, NULL) && blob_open(path_of("end.nw"), &after, NULL));
+    REQUIRE(blob_open(path_of("start.nw"), &before, NULL) &&
+            blob_open(path_of("end.nw"), &after, NULL));
     for (int place = 0; place <= 17; place++) {
         char name[64];
         for (int part = 0; part < 2; part++) {
@@ -295,7 +301,8 @@ static void a_wired_unit_stays(void)
                 continue;
             size_t unit = a->bytes / (size_t)a->shape.dim[0];
             CHECK(memcmp(a->data, b->data, unit) == 0);
-            CHECK(memcmp((const char *)a->data + unit, (const char *)b->data + unit, a->bytes - unit) != 0);
+            CHECK(memcmp((const char *)a->data + unit, (const char *)b->data + unit,
+                         a->bytes - unit) != 0);
         }
     }
     blob_close(before);
@@ -303,13 +310,14 @@ static void a_wired_unit_stays(void)
     training_set_free(&set);
 }
 
-/* ---- data ------------------------------------------------------------------------------------------------------------ */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static void bad_names_of_data_are_refused(void)
 {
-    static const char *const names[] = {"mini:", "mini:5", "mini:0:1", "mini:5:x", "mini:99999999:1",
-                                        "mini:123456789012345678901234567890:1"};
-    TrainingSet set = {0};
+    static const char *const names[] = {"mini:",           "mini:5",
+                                        "mini:0:1",        "mini:5:x",
+                                        "mini:99999999:1", "mini:123456789012345678901234567890:1"};
+    TrainingSet              set     = {0};
     for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
         Error error = {0};
         CHECK(!training_data_open(&set, names[i], 32, &error) && error.code == ERROR_USAGE);
@@ -329,7 +337,7 @@ static void a_folder_of_folders_is_a_set(void)
     training_set_free(&set);
 }
 
-/* ---- PyTorch ------------------------------------------------------------------------------------------------------------ */
+/* ---- PyTorch --------------------------------------------------------------------------------- */
 
 enum { TORCH_STEPS = 50, TORCH_BATCH = 16 };
 
@@ -353,7 +361,8 @@ static bool write_inputs(const TrainingSet *set, uint64_t seed)
         training_order(seed, 0, set->count, order);
         for (int64_t i = 0; i < set->count; i++)
             labels[i] = (uint8_t)set->labels[i];
-        ok = file_publish(path_of("images"), set->pixels, (size_t)(set->count * 3 * 32 * 32), NULL) &&
+        ok = file_publish(path_of("images"), set->pixels, (size_t)(set->count * 3 * 32 * 32),
+                          NULL) &&
              file_publish(path_of("labels"), labels, (size_t)set->count, NULL) &&
              file_publish(path_of("order"), order, (size_t)set->count * sizeof *order, NULL);
     }
@@ -377,15 +386,18 @@ static void resnet20_learns_as_in_pytorch(void)
     CHECK(set.count == 1000 && set.classes == 10);
     REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
     REQUIRE(write_inputs(&set, settings.seed));
-    REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, TORCH_STEPS, false, ours));
+    REQUIRE(
+        train(path_of("start.nw"), path_of("end.nw"), &set, &settings, TORCH_STEPS, false, ours));
     snprintf(command, sizeof command,
              "/usr/bin/python3 tests/training_torch.py %s %s %s %s %d %d %.17g %.17g %d",
-             path_of("start.nw"), path_of("images"), path_of("labels"), path_of("order"), TORCH_STEPS,
-             TORCH_BATCH, settings.optimiser.rate, settings.optimiser.weight_decay, 1000 / TORCH_BATCH);
+             path_of("start.nw"), path_of("images"), path_of("labels"), path_of("order"),
+             TORCH_STEPS, TORCH_BATCH, settings.optimiser.rate, settings.optimiser.weight_decay,
+             1000 / TORCH_BATCH);
     REQUIRE(torch_losses(command, torch) == TORCH_STEPS);
     for (int i = 0; i < TORCH_STEPS; i++)
         worst = fmax(worst, fabs(ours[i] - torch[i]));
-    printf("  loss %.4f to %.4f, largest difference from PyTorch %.2g\n", ours[0], ours[TORCH_STEPS - 1], worst);
+    printf("  loss %.4f to %.4f, largest difference from PyTorch %.2g\n", ours[0],
+           ours[TORCH_STEPS - 1], worst);
     CHECK_CLOSE(worst, 0, 1e-3);
     CHECK(ours[TORCH_STEPS - 1] < ours[0]);
     training_set_free(&set);

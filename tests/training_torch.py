@@ -1,8 +1,8 @@
 """ResNet-20 for CIFAR trained by PyTorch from a blob, on the images and in the order a file lists.
 
 usage: training_torch.py START.nw IMAGES LABELS ORDER STEPS BATCH RATE DECAY TOTAL
-IMAGES: bytes [n, 3, 32, 32]; LABELS: bytes; ORDER: int64 places. Prints one loss a line. The rate falls in a
-straight line to 0 over TOTAL steps."""
+IMAGES: bytes [n, 3, 32, 32]; LABELS: bytes; ORDER: int64 places. Prints one loss a line. The
+rate falls in a straight line to 0 over TOTAL steps."""
 
 import struct
 import sys
@@ -35,7 +35,8 @@ def forward(w, x):
     for stage in (1, 2, 3):
         for block in range(3):
             base, stride = f'layer{stage}.{block}', 2 if stage > 1 and block == 0 else 1
-            y = F.relu(norm(F.conv2d(x, w[base + '.conv1.weight'], stride=stride, padding=1), base + '.bn1'))
+            y = F.conv2d(x, w[base + '.conv1.weight'], stride=stride, padding=1)
+            y = F.relu(norm(y, base + '.bn1'))
             y = norm(F.conv2d(y, w[base + '.conv2.weight'], padding=1), base + '.bn2')
             if stride == 2:
                 quarter = (y.shape[1] - x.shape[1]) // 2

@@ -18,11 +18,12 @@ static void describe(const Trainer *trainer, char out[512])
 {
     const TrainSettings *s = &trainer->settings;
     const Optimiser     *o = &s->optimiser;
-    snprintf(out, 512, "%s rate %.17g momentum %.17g beta2 %.17g epsilon %.17g decay %.17g batch %lld epochs "
+    snprintf(out, 512,
+             "%s rate %.17g momentum %.17g beta2 %.17g epsilon %.17g decay %.17g batch %lld epochs "
              "%lld seed %llu flip %d shift %d images %lld",
              o->kind == OPTIMISER_SGD ? "sgd" : "adam", o->rate, o->momentum, o->beta2, o->epsilon,
-             o->weight_decay, (long long)s->batch, (long long)s->epochs, (unsigned long long)s->seed, s->flip,
-             s->shift, (long long)trainer->set->count);
+             o->weight_decay, (long long)s->batch, (long long)s->epochs,
+             (unsigned long long)s->seed, s->flip, s->shift, (long long)trainer->set->count);
 }
 
 // True if `text` has a line with the key of `line` (up to =), both ended by newlines.
@@ -48,7 +49,7 @@ static void join_lines(char *out, const char *lines)
     }
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool restore_moments(Trainer *trainer, WeightBlob *blob, Error *error)
 {
@@ -69,12 +70,13 @@ static bool restore_moments(Trainer *trainer, WeightBlob *blob, Error *error)
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
 {
     const BlobTensor *about = blob_lookup(blob, "about");
-    const char *step = blob_about(blob, "training_step"), *found = blob_about(blob, "training_settings");
-    char        settings[512];
+    const char       *step  = blob_about(blob, "training_step"),
+               *found       = blob_about(blob, "training_settings");
+    char settings[512];
     trainer->about = memory_new(about->bytes + 1, 1, error);
     if (!trainer->about)
         return false;
-    char *end = trainer->about;
+    char       *end  = trainer->about;
     const char *text = about->data;
     for (size_t at = 0, length; at < about->bytes; at += length) {
         const char *newline = memchr(text + at, '\n', about->bytes - at);
@@ -88,16 +90,16 @@ bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
         return true;
     describe(trainer, settings);
     if (!found || strcmp(found, settings) != 0)
-        return fail(error, ERROR_USAGE, "%s: belongs to a training with %s, expected %s", blob_path(blob),
-                    found ? found : "unknown settings", settings);
+        return fail(error, ERROR_USAGE, "%s: belongs to a training with %s, expected %s",
+                    blob_path(blob), found ? found : "unknown settings", settings);
     trainer->done = strtoll(step, NULL, 10);
     if (trainer->done < 0 || trainer->done > trainer_steps(trainer))
-        return fail(error, ERROR_DATA, "%s: is at step %s, expected 0 to %lld", blob_path(blob), step,
-                    (long long)trainer_steps(trainer));
+        return fail(error, ERROR_DATA, "%s: is at step %s, expected 0 to %lld", blob_path(blob),
+                    step, (long long)trainer_steps(trainer));
     return restore_moments(trainer, blob, error);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 typedef struct TensorList {
     BlobTensor tensors[MOST_TENSORS];
@@ -105,9 +107,11 @@ typedef struct TensorList {
     int        count;
 } TensorList;
 
-static void add_tensor(TensorList *list, const char *base, const char *part, Shape shape, const real *data)
+static void add_tensor(TensorList *list, const char *base, const char *part, Shape shape,
+                       const real *data)
 {
-    snprintf(list->names[list->count], sizeof list->names[0], "%s%s%s", base, part[0] ? "." : "", part);
+    snprintf(list->names[list->count], sizeof list->names[0], "%s%s%s", base, part[0] ? "." : "",
+             part);
     list->tensors[list->count] = (BlobTensor){
         .name = list->names[list->count], .type = BLOB_F32, .shape = shape, .data = data};
     list->count++;
@@ -119,7 +123,8 @@ static void list_tensors(const Trainer *trainer, bool with_state, TensorList *ou
         const TrainableWeight *weight = &trainer->list.weights[i];
         add_tensor(out, weight->name, "", weight->shape, plan_input(trainer->plan, weight->node));
         for (int moment = 0; with_state && moment < 2; moment++)
-            add_tensor(out, moment_names[moment], weight->name, weight->shape, trainer->moments[moment][i]);
+            add_tensor(out, moment_names[moment], weight->name, weight->shape,
+                       trainer->moments[moment][i]);
     }
     for (int i = 0; i < trainer->list.norm_count; i++)
         for (int part = 0; part < 2; part++)

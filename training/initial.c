@@ -1,11 +1,11 @@
 /* training/initial.c - the weights a training begins with, and how good they are in the end.
  *
- * Drawn weights: normal, variance 2 / fan-in (He et al., ICCV 2015, section 2.2), from the seed and the
- * tensor's name. The network `mini` is a VGG of 3x3 kernels: 16 16, 32 32, 64 64, 96 96 units, a pooling
- * after each pair and one more, one dense layer. Its unit 0 is wired by hand, so its right label is known:
- *   first convolution    relu(4 (r - g - b) - 1.2), which is above 0 for red pixels only
- *   every other          the unit 0 before it, unchanged
- * The other units are free to read it. */
+ * Drawn weights: normal, variance 2 / fan-in (He et al., ICCV 2015, section 2.2), from the seed and
+ * the tensor's name. The network `mini` is a VGG of 3x3 kernels: 16 16, 32 32, 64 64, 96 96 units,
+ * a pooling after each pair and one more, one dense layer. Its unit 0 is wired by hand, so its
+ * right label is known: first convolution    relu(4 (r - g - b) - 1.2), which is above 0 for red
+ * pixels only every other          the unit 0 before it, unchanged The other units are free to read
+ * it. */
 #include "trainer.h"
 
 #include "../engine/file.h"
@@ -59,7 +59,7 @@ static real *add_drawn(Fresh *fresh, const char *base, Shape shape)
     return data;
 }
 
-/* ---- mini --------------------------------------------------------------------------------------------------- */
+/* ---- mini ------------------------------------------------------------------------------------ */
 
 static void wire_red(real *weight, real *bias, Shape shape)
 {
@@ -86,13 +86,15 @@ static void add_mini(Fresh *fresh, int32_t classes)
             wire_red(weight, bias, shape);
         inputs = widths[conv];
     }
-    add_drawn(fresh, "classifier", shape_2d(classes, inputs * 4)); // 2 x 2 cells are left of 64 x 64
+    add_drawn(fresh, "classifier",
+              shape_2d(classes, inputs * 4)); // 2 x 2 cells are left of 64 x 64
     add(fresh, "classifier", "bias", shape_1d(classes), 0);
 }
 
-/* ---- ResNets for CIFAR --------------------------------------------------------------------------------------- */
+/* ---- ResNets for CIFAR ----------------------------------------------------------------------- */
 
-static void add_conv_norm(Fresh *fresh, const char *prefix, int number, int64_t outputs, int64_t inputs)
+static void add_conv_norm(Fresh *fresh, const char *prefix, int number, int64_t outputs,
+                          int64_t inputs)
 {
     char base[48];
     snprintf(base, sizeof base, "%sconv%d", prefix, number);
@@ -121,9 +123,10 @@ static void add_resnet(Fresh *fresh, int depth, int32_t classes)
     add(fresh, "linear", "bias", shape_1d(classes), 0);
 }
 
-/* ---- the blob ------------------------------------------------------------------------------------------------- */
+/* ---- the blob -------------------------------------------------------------------------------- */
 
-static bool add_network(Fresh *fresh, const char *architecture, const TrainingSet *set, Error *error)
+static bool add_network(Fresh *fresh, const char *architecture, const TrainingSet *set,
+                        Error *error)
 {
     int depth = 0;
     if (strcmp(architecture, "mini") == 0) {
@@ -135,14 +138,16 @@ static bool add_network(Fresh *fresh, const char *architecture, const TrainingSe
                (depth == 20 || depth == 32 || depth == 44 || depth == 56)) {
         add_resnet(fresh, depth, set->classes);
     } else {
-        return fail(error, ERROR_USAGE, "cannot begin a '%s', expected mini, resnet20, resnet32, resnet44 or "
-                    "resnet56", architecture);
+        return fail(error, ERROR_USAGE,
+                    "cannot begin a '%s', expected mini, resnet20, resnet32, resnet44 or "
+                    "resnet56",
+                    architecture);
     }
     return fresh->ok;
 }
 
-bool training_begin(const char *path, const char *architecture, const TrainingSet *set, uint64_t seed,
-                    Error *error)
+bool training_begin(const char *path, const char *architecture, const TrainingSet *set,
+                    uint64_t seed, Error *error)
 {
     char     about[512];
     uint8_t *bytes = NULL;
@@ -154,9 +159,11 @@ bool training_begin(const char *path, const char *architecture, const TrainingSe
     fresh->error = error;
     fresh->ok    = true;
     bool is_mini = strcmp(architecture, "mini") == 0;
-    snprintf(about, sizeof about, "architecture=%s\nwidth=%lld\nheight=%lld\nscale=1\nmean=0.5,0.5,0.5\n"
-             "std=0.25,0.25,0.25\nresize_short=0\nbn=%s\nfixed_units=%d\n", architecture,
-             (long long)set->width, (long long)set->height, is_mini ? "none" : "unfolded", is_mini);
+    snprintf(about, sizeof about,
+             "architecture=%s\nwidth=%lld\nheight=%lld\nscale=1\nmean=0.5,0.5,0.5\n"
+             "std=0.25,0.25,0.25\nresize_short=0\nbn=%s\nfixed_units=%d\n",
+             architecture, (long long)set->width, (long long)set->height,
+             is_mini ? "none" : "unfolded", is_mini);
     bool ok = add_network(fresh, architecture, set, error) &&
               blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
               file_publish(path, bytes, size, error);
@@ -167,7 +174,7 @@ bool training_begin(const char *path, const char *architecture, const TrainingSe
     return ok;
 }
 
-/* ---- the score ------------------------------------------------------------------------------------------------- */
+/* ---- the score ------------------------------------------------------------------------------- */
 
 // Sum over rows of -log softmax at the label.
 static double loss_of(const real *logits, int64_t count, int64_t classes, const int32_t *labels)
@@ -189,9 +196,10 @@ bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out
 {
     enum { BATCH = 32 };
     LayerRunner    runner  = {0};
-    NetworkRequest request = {.batch = BATCH, .unit = -1, .width = set->width, .height = set->height};
-    int64_t        size    = 3 * set->height * set->width, correct = 0;
-    double         loss    = 0;
+    NetworkRequest request = {
+        .batch = BATCH, .unit = -1, .width = set->width, .height = set->height};
+    int64_t size = 3 * set->height * set->width, correct = 0;
+    double  loss = 0;
     if (!layer_runner_open(&runner, blob, &request, error))
         return false;
     real *pixels = memory_new((size_t)(BATCH * size), sizeof(real), error);
@@ -206,7 +214,8 @@ bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out
             training_image(set, first + i, 0, 0, false, 0, pixels + i * size);
         layer_runner_run(&runner, pixels, count, logits);
         loss += loss_of(logits, count, runner.units, set->labels + first);
-        correct += training_correct(logits, count, (int32_t)runner.units, NULL, set->labels + first);
+        correct +=
+            training_correct(logits, count, (int32_t)runner.units, NULL, set->labels + first);
     }
     if (ok)
         *out = (TrainingScore){loss / (double)set->count, (double)correct / (double)set->count};

@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-static void sgd_step(const Optimiser *o, double rate, int64_t count, const real *gradient, real *weight,
-                     real *velocity)
+static void sgd_step(const Optimiser *o, double rate, int64_t count, const real *gradient,
+                     real *weight, real *velocity)
 {
     for (int64_t i = 0; i < count; i++) {
         real slope  = gradient[i] + (real)o->weight_decay * weight[i];
@@ -19,9 +19,9 @@ static void adam_step(const Optimiser *o, double rate, int64_t step, int64_t cou
 {
     double bias1 = 1 - pow(o->momentum, (double)step), bias2 = 1 - pow(o->beta2, (double)step);
     for (int64_t i = 0; i < count; i++) {
-        real slope = gradient[i] + (real)o->weight_decay * weight[i];
-        first[i]   = (real)o->momentum * first[i] + (real)(1 - o->momentum) * slope;
-        second[i]  = (real)o->beta2 * second[i] + (real)(1 - o->beta2) * slope * slope;
+        real slope  = gradient[i] + (real)o->weight_decay * weight[i];
+        first[i]    = (real)o->momentum * first[i] + (real)(1 - o->momentum) * slope;
+        second[i]   = (real)o->beta2 * second[i] + (real)(1 - o->beta2) * slope * slope;
         double root = sqrt((double)second[i] / bias2) + o->epsilon;
         weight[i] -= (real)(rate * ((double)first[i] / bias1) / root);
     }

@@ -1,4 +1,5 @@
-/* training/trainer.c - the graph of one batch: loss, gradients, statistics; and the step after it. */
+/* training/trainer.c - the graph of one batch: loss, gradients, statistics; and the step after it.
+ */
 #include "trainer.h"
 
 #include <math.h>
@@ -8,13 +9,13 @@
 
 static const double norm_momentum = 0.1; // of running statistics, as PyTorch has it
 
-/* ---- graph ------------------------------------------------------------------------------------------- */
+/* ---- graph ----------------------------------------------------------------------------------- */
 
 // -sum(target * log p) / batch; a row of `target` is one-hot.
 static void build_loss(Trainer *trainer, int32_t classes)
 {
-    Graph  *graph   = trainer->graph;
-    Shape   logits  = shape_2d(trainer->settings.batch, classes);
+    Graph *graph    = trainer->graph;
+    Shape  logits   = shape_2d(trainer->settings.batch, classes);
     trainer->target = op_input(graph, logits, "target");
     NodeId score    = op_dot(graph, trainer->target, op_log_softmax(graph, trainer->network.layer));
     trainer->loss   = op_scale(graph, score, -1 / (real)trainer->settings.batch);
@@ -30,8 +31,8 @@ static bool build(Trainer *trainer, WeightBlob *blob, Error *error)
                                   .width      = set->width,
                                   .height     = set->height,
                                   .trainables = list};
-    NodeId wrt[TRAINABLE_WEIGHTS], outputs[OUTPUTS];
-    int    count = 0;
+    NodeId             wrt[TRAINABLE_WEIGHTS], outputs[OUTPUTS];
+    int                count = 0;
     if (!graph_create(&trainer->graph, error) ||
         !network_build(trainer->graph, blob, &request, &trainer->network, error))
         return false;
@@ -55,7 +56,7 @@ static bool build(Trainer *trainer, WeightBlob *blob, Error *error)
     return plan_create(&trainer->plan, trainer->graph, outputs, count, NULL, error);
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------ */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 // Weights of the units that stay as they are come first in a kernel and in its bias.
 static int64_t first_free(const Trainer *trainer, int index)
@@ -67,7 +68,9 @@ static int64_t first_free(const Trainer *trainer, int index)
     size_t length  = strlen(weight->name);
     bool   is_bias = length > 5 && strcmp(weight->name + length - 5, ".bias") == 0;
     // A layer's bias is listed right after its kernel.
-    return is_bias && index > 0 && trainer->list.weights[index - 1].shape.rank == 4 && units >= 0 ? units : 0;
+    return is_bias && index > 0 && trainer->list.weights[index - 1].shape.rank == 4 && units >= 0
+               ? units
+               : 0;
 }
 
 static bool keep_state(Trainer *trainer, WeightBlob *blob, Error *error)
@@ -87,7 +90,8 @@ static bool keep_state(Trainer *trainer, WeightBlob *blob, Error *error)
         size_t channels = (size_t)list->norms[i].channels;
         for (int part = 0; part < 2; part++) {
             const real *data = NULL;
-            snprintf(name, sizeof name, "%s.running_%s", list->norms[i].name, part ? "var" : "mean");
+            snprintf(name, sizeof name, "%s.running_%s", list->norms[i].name,
+                     part ? "var" : "mean");
             real *copy = trainer->statistics[part][i] = memory_new(channels, sizeof(real), error);
             if (!copy || !blob_find(blob, name, shape, &data, error))
                 return false;
@@ -100,8 +104,8 @@ static bool keep_state(Trainer *trainer, WeightBlob *blob, Error *error)
 static bool check_settings(const TrainSettings *s, const TrainingSet *set, Error *error)
 {
     if (s->batch < 1 || s->batch > set->count || s->batch > 4096)
-        return fail(error, ERROR_USAGE, "batch is %lld, expected 1 to %lld images", (long long)s->batch,
-                    (long long)(set->count < 4096 ? set->count : 4096));
+        return fail(error, ERROR_USAGE, "batch is %lld, expected 1 to %lld images",
+                    (long long)s->batch, (long long)(set->count < 4096 ? set->count : 4096));
     if (s->epochs < 1 || s->epochs > 1000000 || s->shift < 0 || s->shift >= set->width)
         return fail(error, ERROR_USAGE, "%lld epochs with a shift of %d pixels cannot be",
                     (long long)s->epochs, s->shift);
@@ -120,12 +124,12 @@ bool trainer_open(Trainer **out, WeightBlob *blob, const TrainingSet *set,
     Trainer *trainer = memory_new(1, sizeof *trainer, error);
     if (!trainer)
         return false;
-    trainer->set      = set;
-    trainer->settings = *settings;
-    trainer->epoch    = -1;
-    const char *fixed = blob_about(blob, "fixed_units");
+    trainer->set         = set;
+    trainer->settings    = *settings;
+    trainer->epoch       = -1;
+    const char *fixed    = blob_about(blob, "fixed_units");
     trainer->fixed_units = fixed ? strtoll(fixed, NULL, 10) : 0;
-    trainer->order    = memory_new((size_t)set->count, sizeof *trainer->order, error);
+    trainer->order       = memory_new((size_t)set->count, sizeof *trainer->order, error);
     if (!trainer->order || !build(trainer, blob, error) || !keep_state(trainer, blob, error)) {
         trainer_close(trainer);
         return false;
@@ -166,15 +170,15 @@ int64_t trainer_done(const Trainer *trainer)
     return trainer->done;
 }
 
-/* ---- a step ------------------------------------------------------------------------------------------------- */
+/* ---- a step ---------------------------------------------------------------------------------- */
 
 static void fill_batch(Trainer *trainer)
 {
-    const TrainingSet   *set   = trainer->set;
-    const TrainSettings *s     = &trainer->settings;
-    int64_t              epoch = trainer->done / trainer_steps_per_epoch(trainer);
-    int64_t              first = trainer->done % trainer_steps_per_epoch(trainer) * s->batch;
-    int64_t              size  = 3 * set->height * set->width;
+    const TrainingSet   *set    = trainer->set;
+    const TrainSettings *s      = &trainer->settings;
+    int64_t              epoch  = trainer->done / trainer_steps_per_epoch(trainer);
+    int64_t              first  = trainer->done % trainer_steps_per_epoch(trainer) * s->batch;
+    int64_t              size   = 3 * set->height * set->width;
     real                *pixels = plan_input(trainer->plan, trainer->network.pixels);
     real                *target = plan_input(trainer->plan, trainer->target);
     if (epoch != trainer->epoch)
@@ -206,14 +210,16 @@ int64_t training_correct(const real *logits, int64_t count, int32_t classes, con
 static void update_statistics(Trainer *trainer)
 {
     for (int i = 0; i < trainer->list.norm_count; i++) {
-        const TrainableNorm *norm     = &trainer->list.norms[i];
-        double               unbiased = norm->values > 1 ? (double)norm->values / (double)(norm->values - 1) : 1;
-        const real          *mean     = plan_output(trainer->plan, norm->mean);
-        const real          *variance = plan_output(trainer->plan, norm->variance);
+        const TrainableNorm *norm = &trainer->list.norms[i];
+        double unbiased  = norm->values > 1 ? (double)norm->values / (double)(norm->values - 1) : 1;
+        const real *mean = plan_output(trainer->plan, norm->mean);
+        const real *variance = plan_output(trainer->plan, norm->variance);
         for (int64_t c = 0; c < norm->channels; c++) {
-            real *kept_mean = &trainer->statistics[0][i][c], *kept_variance = &trainer->statistics[1][i][c];
+            real *kept_mean     = &trainer->statistics[0][i][c],
+                 *kept_variance = &trainer->statistics[1][i][c];
             *kept_mean += (real)(norm_momentum * ((double)mean[c] - (double)*kept_mean));
-            *kept_variance += (real)(norm_momentum * ((double)variance[c] * unbiased - (double)*kept_variance));
+            *kept_variance +=
+                (real)(norm_momentum * ((double)variance[c] * unbiased - (double)*kept_variance));
         }
     }
 }
@@ -221,7 +227,7 @@ static void update_statistics(Trainer *trainer)
 static void update_weights(Trainer *trainer)
 {
     const Optimiser *optimiser = &trainer->settings.optimiser;
-    double left = 1 - (double)trainer->done / (double)trainer_steps(trainer);
+    double           left      = 1 - (double)trainer->done / (double)trainer_steps(trainer);
     for (int i = 0; i < trainer->list.weight_count; i++) {
         const TrainableWeight *weight = &trainer->list.weights[i];
         int64_t start = first_free(trainer, i), count = shape_elements(weight->shape);
@@ -240,11 +246,13 @@ bool trainer_step(Trainer *trainer, double *loss, int64_t *correct, Error *error
     fill_batch(trainer);
     plan_run(trainer->plan);
     *loss    = (double)*plan_output(trainer->plan, trainer->loss);
-    *correct = training_correct(plan_output(trainer->plan, trainer->network.layer), s->batch, trainer->classes,
-                                trainer->order + trainer->done % trainer_steps_per_epoch(trainer) * s->batch,
-                                trainer->set->labels);
+    *correct = training_correct(
+        plan_output(trainer->plan, trainer->network.layer), s->batch, trainer->classes,
+        trainer->order + trainer->done % trainer_steps_per_epoch(trainer) * s->batch,
+        trainer->set->labels);
     if (!isfinite(*loss))
-        return fail(error, ERROR_DATA, "the loss of step %lld is not a number; a smaller rate may help",
+        return fail(error, ERROR_DATA,
+                    "the loss of step %lld is not a number; a smaller rate may help",
                     (long long)trainer->done + 1);
     update_statistics(trainer);
     update_weights(trainer);

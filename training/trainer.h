@@ -11,8 +11,8 @@ struct Trainer {
     Plan              *plan;
     Network            network;
     Trainables         list;
-    int32_t            classes;                        // of the logits
-    int64_t            fixed_units;                    // first units of convolutions that stay
+    int32_t            classes;     // of the logits
+    int64_t            fixed_units; // first units of convolutions that stay
     NodeId             target, loss;
     NodeId             gradients[TRAINABLE_WEIGHTS];
     real              *moments[2][TRAINABLE_WEIGHTS];  // of the optimiser
@@ -25,8 +25,8 @@ struct Trainer {
 /* Takes over the text of the blob and, from a checkpoint, moments and steps done. */
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error);
 
-/* Rows whose largest value stands at the label; the first maximum wins. images: the label of row i is
- * labels[images[i]]; NULL: labels[i]. */
+/* Rows whose largest value stands at the label; the first maximum wins. images: the label of row i
+ * is labels[images[i]]; NULL: labels[i]. */
 int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
                          const int32_t *labels);
 
