@@ -5,7 +5,7 @@
  * d the 6x6 input tile, g the 3x3 kernel, "." elementwise. Summed over input channels the products
  * become 36 matrix products [k x c] [c x tiles], which is where the time goes. A task transforms a
  * block of tiles for all channels, multiplies and transforms back while everything is in its core's
- * cache. Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016;
+ * cache. Where blocks are few, their rows are split and tasks share tiles transformed before. Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016;
  * rows below by Toom-Cook, with M(x) = x (x^2 - a^2)(x^2 - b^2). */
 #include "conv.h"
 
@@ -20,6 +20,7 @@ enum {
     TILES        = 48, // of one task: v of 64 channels fills half a core's own cache, m the rest
     ROWS         = 32, // output channels between two output transforms
     WANTED_TASKS = 16,
+    CHANNELS     = 32, // transformed by one task when tiles are shared
     SKEW         = 16 // reals between the 36 planes: keeps them out of one another's cache sets
 };
 
@@ -28,8 +29,9 @@ enum {
 typedef struct Grid {
     int64_t n, source_channels, source_h, source_w, target_channels, target_h, target_w;
     int64_t pad, tile_rows, tile_cols, tiles;
-    int64_t block, blocks, row_splits, split_rows; // block: tiles of a task, whole vectors
-    int64_t row_block;                            // rows multiplied between two output transforms
+    int64_t block, blocks;         // tiles of a task, whole vectors; how many such
+    int64_t row_block, row_blocks; // rows multiplied between two output transforms; how many such
+    int64_t group;                 // blocks transformed before their rows are shared out; 0: not shared
 } Grid;
 
 static Grid grid_of(const ConvShape *shape, ConvSide side)
@@ -53,12 +55,12 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     g.row_block  = ROWS / table->tile_rows * table->tile_rows;
     if (g.block > columns_padded(table, g.tiles))
         g.block = columns_padded(table, g.tiles);
-    g.blocks           = panels_of(g.tiles, g.block);
-    int64_t row_blocks = panels_of(g.target_channels, g.row_block);
-    int64_t wanted     = panels_of(WANTED_TASKS, g.blocks);
-    g.row_splits       = wanted < row_blocks ? wanted : row_blocks;
-    g.split_rows       = panels_of(row_blocks, g.row_splits) * g.row_block;
-    g.row_splits       = panels_of(g.target_channels, g.split_rows);
+    g.blocks     = panels_of(g.tiles, g.block);
+    g.row_blocks = panels_of(g.target_channels, g.row_block);
+    if (g.blocks < WANTED_TASKS && g.row_blocks > 1)
+        g.group = panels_of(WANTED_TASKS, g.row_blocks);
+    if (g.group > g.blocks)
+        g.group = g.blocks;
     return g;
 }
 
@@ -130,9 +132,10 @@ void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights
 
 /* ---- run -------------------------------------------------------------------------------------------------- */
 
-/* Scratch of one thread: transformed input v[point][panel][channel][tile], products
- * m[point][row][tile], one channel's pixels, one padded image row, outputs of one channel. The register
- * tile writes whole panels of rows, so m has TILE_MOST_ROWS to spare. */
+/* Transformed input v[point][panel][channel][tile] is a thread's own, or a block's where tasks share
+ * it. The rest is one thread's: products m[point][row][tile], one channel's pixels, one padded image
+ * row, outputs of one channel. The register tile writes whole panels of rows, so m has TILE_MOST_ROWS
+ * to spare. */
 typedef struct Scratch {
     real *v, *m, *pixels, *line, *outputs;
 } Scratch;
@@ -156,14 +159,15 @@ static size_t line_size(const Grid *g)
 static size_t thread_scratch_size(const Grid *g)
 {
     size_t tiles = (size_t)g->block;
-    size_t total = POINTS * (size_t)(v_stride(g) + m_stride(g)) + (POINTS + 16) * tiles + line_size(g);
+    size_t total = POINTS * (size_t)m_stride(g) + (POINTS + 16) * tiles + line_size(g);
     return (total + 15) / 16 * 16;
 }
 
 size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads)
 {
     Grid g = grid_of(shape, side);
-    return thread_scratch_size(&g) * (size_t)threads;
+    size_t owners = g.group ? (size_t)g.group : (size_t)threads;
+    return owners * POINTS * (size_t)v_stride(&g) + thread_scratch_size(&g) * (size_t)threads;
 }
 
 /* Tiles of a block that lie in one tile row of one image. */
@@ -175,8 +179,28 @@ typedef struct RunJob {
     Grid              grid;
     const ConvFinish *finish;
     const real       *prepared, *from;
-    real             *to, *scratch;
+    real             *to, *tiles, *scratch; // tiles: every v; scratch: every thread's rest
+    int64_t           first_block;          // of the group
 } RunJob;
+
+/* Tiles of this block, whole vectors; the last block may hold fewer than the others. */
+static int64_t tiles_of(const Grid *g, int64_t block)
+{
+    int64_t left = g->tiles - block * g->block;
+    return columns_padded(kernels(), left < g->block ? left : g->block);
+}
+
+static Scratch scratch_of(const RunJob *job, int64_t block, int thread)
+{
+    const Grid *g       = &job->grid;
+    int64_t     owner   = g->group ? block - job->first_block : thread;
+    Scratch     scratch = {.v = job->tiles + owner * POINTS * v_stride(g),
+                           .m = job->scratch + (size_t)thread * thread_scratch_size(g)};
+    scratch.pixels      = scratch.m + POINTS * m_stride(g);
+    scratch.outputs     = scratch.pixels + POINTS * g->block;
+    scratch.line        = scratch.outputs + 16 * g->block;
+    return scratch;
+}
 
 static int cut_segments(const Grid *g, int64_t first, Segment *segment)
 {
@@ -245,7 +269,6 @@ static void store_channel(const RunJob *job, const Segment *segment, int segment
     }
 }
 
-/* `tiles`: those of this block, whole vectors; the last block may hold fewer than the others. */
 static void multiply_rows(const RunJob *job, int64_t tiles, int64_t first_row, int64_t rows,
                           Scratch *scratch)
 {
@@ -264,51 +287,87 @@ static void multiply_rows(const RunJob *job, int64_t tiles, int64_t first_row, i
                     scratch->m + e * m_stride(g) + row * g->block + p * full, g->block);
 }
 
-static void winograd_task(void *data, int64_t task, int thread)
+static void transform_channels(const RunJob *job, int64_t block, int64_t first, int64_t last,
+                               Scratch *scratch)
 {
-    RunJob        *job     = data;
-    const Grid    *g       = &job->grid;
-    const Kernels *table   = kernels();
-    int64_t        block   = task / g->row_splits, split = task % g->row_splits;
-    int64_t        full    = (int64_t)table->tile_vectors * table->lanes;
-    real          *at      = job->scratch + (size_t)thread * thread_scratch_size(g);
-    Scratch        scratch = {.v = at};
-    scratch.m              = scratch.v + POINTS * v_stride(g);
-    scratch.pixels         = scratch.m + POINTS * m_stride(g);
-    scratch.outputs        = scratch.pixels + POINTS * g->block;
-    scratch.line           = scratch.outputs + 16 * g->block;
-    Segment segment[TILES];
-    int     segments = cut_segments(g, block * g->block, segment);
-    int64_t left     = g->tiles - block * g->block;
-    int64_t tiles    = columns_padded(table, left < g->block ? left : g->block);
-
-    memset(scratch.pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
-    for (int64_t c = 0; c < g->source_channels; c++) {
-        gather_pixels(job, segment, segments, c, &scratch);
+    const Grid    *g     = &job->grid;
+    const Kernels *table = kernels();
+    int64_t        full  = (int64_t)table->tile_vectors * table->lanes, tiles = tiles_of(g, block);
+    Segment        segment[TILES];
+    int            segments = cut_segments(g, block * g->block, segment);
+    memset(scratch->pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
+    for (int64_t c = first; c < last; c++) {
+        gather_pixels(job, segment, segments, c, scratch);
         for (int64_t p = 0; p * full < tiles; p++) {
             int64_t width = (int64_t)panel_vectors(table, tiles, p) * table->lanes;
-            table->winograd_input(scratch.v + p * full * g->source_channels + c * width,
-                                  v_stride(g), scratch.pixels + p * full, g->block,
-                                  width);
+            table->winograd_input(scratch->v + p * full * g->source_channels + c * width, v_stride(g),
+                                  scratch->pixels + p * full, g->block, width);
         }
     }
-    int64_t last = (split + 1) * g->split_rows;
-    last         = last < g->target_channels ? last : g->target_channels;
-    for (int64_t row = split * g->split_rows; row < last; row += g->row_block) {
+}
+
+static void transform_task(void *data, int64_t task, int thread)
+{
+    RunJob     *job    = data;
+    const Grid *g      = &job->grid;
+    int64_t     chunks = panels_of(g->source_channels, CHANNELS);
+    int64_t     first = task % chunks * CHANNELS, last = first + CHANNELS;
+    int64_t     block   = job->first_block + task / chunks;
+    Scratch     scratch = scratch_of(job, block, thread);
+    transform_channels(job, block, first, last < g->source_channels ? last : g->source_channels,
+                       &scratch);
+}
+
+static void multiply_block(const RunJob *job, int64_t block, int64_t first, int64_t last,
+                           Scratch *scratch)
+{
+    const Grid *g     = &job->grid;
+    int64_t     tiles = tiles_of(g, block);
+    Segment     segment[TILES];
+    int         segments = cut_segments(g, block * g->block, segment);
+    for (int64_t row = first; row < last; row += g->row_block) {
         int64_t rows = last - row < g->row_block ? last - row : g->row_block;
-        multiply_rows(job, tiles, row, rows, &scratch);
+        multiply_rows(job, tiles, row, rows, scratch);
         for (int64_t k = 0; k < rows; k++) {
-            table->winograd_output(scratch.outputs, g->block, scratch.m + k * g->block, m_stride(g),
-                                   tiles);
-            store_channel(job, segment, segments, row + k, &scratch);
+            kernels()->winograd_output(scratch->outputs, g->block, scratch->m + k * g->block,
+                                       m_stride(g), tiles);
+            store_channel(job, segment, segments, row + k, scratch);
         }
     }
+}
+
+static void rows_task(void *data, int64_t task, int thread)
+{
+    RunJob     *job     = data;
+    const Grid *g       = &job->grid;
+    int64_t     block   = job->first_block + task / g->row_blocks;
+    int64_t     first   = task % g->row_blocks * g->row_block, last = first + g->row_block;
+    Scratch     scratch = scratch_of(job, block, thread);
+    multiply_block(job, block, first, last < g->target_channels ? last : g->target_channels, &scratch);
+}
+
+static void block_task(void *data, int64_t block, int thread)
+{
+    RunJob     *job     = data;
+    const Grid *g       = &job->grid;
+    Scratch     scratch = scratch_of(job, block, thread);
+    transform_channels(job, block, 0, g->source_channels, &scratch);
+    multiply_block(job, block, 0, g->target_channels, &scratch);
 }
 
 void winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
                   real *to, const ConvFinish *finish, real *scratch)
 {
-    RunJob job = {.grid = grid_of(shape, side), .finish = finish, .prepared = prepared,
-                  .from = from, .to = to, .scratch = scratch};
-    parallel_for(job.grid.blocks * job.grid.row_splits, winograd_task, &job);
+    RunJob  job    = {.grid = grid_of(shape, side), .finish = finish, .prepared = prepared,
+                      .from = from, .to = to, .tiles = scratch};
+    Grid   *g      = &job.grid;
+    int64_t owners = g->group ? g->group : parallel_threads();
+    job.scratch    = scratch + owners * POINTS * v_stride(g);
+    if (!g->group)
+        parallel_for(g->blocks, block_task, &job);
+    for (; g->group && job.first_block < g->blocks; job.first_block += g->group) {
+        int64_t left = g->blocks - job.first_block, blocks = left < g->group ? left : g->group;
+        parallel_for(blocks * panels_of(g->source_channels, CHANNELS), transform_task, &job);
+        parallel_for(blocks * g->row_blocks, rows_task, &job);
+    }
 }
