@@ -18,6 +18,7 @@
 enum {
     POINTS       = 36,
     TILES        = 48, // of one task: v of 64 channels fills half a core's own cache, m the rest
+    MOST_TILES   = 64, // of the only block: a few more tiles would stream all weights a second time
     ROWS         = 32, // output channels between two output transforms
     WANTED_TASKS = 16,
     CHANNELS     = 32, // transformed by one task when tiles are shared
@@ -51,7 +52,7 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     g.tile_cols     = panels_of(g.target_w, 4);
     g.tiles         = g.n * g.tile_rows * g.tile_cols;
     int64_t full = (int64_t)table->tile_vectors * table->lanes;
-    g.block      = TILES / full * full;
+    g.block      = g.tiles <= MOST_TILES ? MOST_TILES : TILES / full * full;
     g.row_block  = ROWS / table->tile_rows * table->tile_rows;
     if (g.block > columns_padded(table, g.tiles))
         g.block = columns_padded(table, g.tiles);
@@ -293,7 +294,7 @@ static void transform_channels(const RunJob *job, int64_t block, int64_t first, 
     const Grid    *g     = &job->grid;
     const Kernels *table = kernels();
     int64_t        full  = (int64_t)table->tile_vectors * table->lanes, tiles = tiles_of(g, block);
-    Segment        segment[TILES];
+    Segment        segment[MOST_TILES];
     int            segments = cut_segments(g, block * g->block, segment);
     memset(scratch->pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
     for (int64_t c = first; c < last; c++) {
@@ -323,7 +324,7 @@ static void multiply_block(const RunJob *job, int64_t block, int64_t first, int6
 {
     const Grid *g     = &job->grid;
     int64_t     tiles = tiles_of(g, block);
-    Segment     segment[TILES];
+    Segment     segment[MOST_TILES];
     int         segments = cut_segments(g, block * g->block, segment);
     for (int64_t row = first; row < last; row += g->row_block) {
         int64_t rows = last - row < g->row_block ? last - row : g->row_block;
