@@ -337,72 +337,6 @@ static void a_folder_of_folders_is_a_set(void)
     training_set_free(&set);
 }
 
-/* ---- PyTorch --------------------------------------------------------------------------------- */
-
-enum { TORCH_STEPS = 50, TORCH_BATCH = 16 };
-
-static int torch_losses(const char *command, double *losses)
-{
-    int   count = 0;
-    FILE *pipe  = popen(command, "r");
-    while (pipe && count < TORCH_STEPS && fscanf(pipe, "%lf", &losses[count]) == 1)
-        count++;
-    if (pipe)
-        pclose(pipe);
-    return count;
-}
-
-static bool write_inputs(const TrainingSet *set, uint64_t seed)
-{
-    int64_t *order  = memory_new((size_t)set->count, sizeof *order, NULL);
-    uint8_t *labels = memory_new((size_t)set->count, 1, NULL);
-    bool     ok     = order && labels;
-    if (ok) {
-        training_order(seed, 0, set->count, order);
-        for (int64_t i = 0; i < set->count; i++)
-            labels[i] = (uint8_t)set->labels[i];
-        ok = file_publish(path_of("images"), set->pixels, (size_t)(set->count * 3 * 32 * 32),
-                          NULL) &&
-             file_publish(path_of("labels"), labels, (size_t)set->count, NULL) &&
-             file_publish(path_of("order"), order, (size_t)set->count * sizeof *order, NULL);
-    }
-    memory_free(order);
-    memory_free(labels);
-    return ok;
-}
-
-/* The same weights, images and order: the first 50 losses agree to 1e-3. */
-static void resnet20_learns_as_in_pytorch(void)
-{
-    TrainingSet   set      = {0};
-    TrainSettings settings = plain_settings(TORCH_BATCH, 1);
-    double        ours[TORCH_STEPS], torch[TORCH_STEPS], worst = 0;
-    char          command[4 * LIMIT_PATH];
-    if (!test_data("cifar10/cifar10_batch_0.png"))
-        SKIP("no CIFAR-10 images");
-    if (system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") != 0)
-        SKIP("no PyTorch");
-    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
-    CHECK(set.count == 1000 && set.classes == 10);
-    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
-    REQUIRE(write_inputs(&set, settings.seed));
-    REQUIRE(
-        train(path_of("start.nw"), path_of("end.nw"), &set, &settings, TORCH_STEPS, false, ours));
-    snprintf(command, sizeof command,
-             "/usr/bin/python3 tests/training_torch.py %s %s %s %s %d %d %.17g %.17g %d",
-             path_of("start.nw"), path_of("images"), path_of("labels"), path_of("order"),
-             TORCH_STEPS, TORCH_BATCH, settings.optimiser.rate, settings.optimiser.weight_decay,
-             1000 / TORCH_BATCH);
-    REQUIRE(torch_losses(command, torch) == TORCH_STEPS);
-    for (int i = 0; i < TORCH_STEPS; i++)
-        worst = fmax(worst, fabs(ours[i] - torch[i]));
-    printf("  loss %.4f to %.4f, largest difference from PyTorch %.2g\n", ours[0],
-           ours[TORCH_STEPS - 1], worst);
-    CHECK_CLOSE(worst, 0, 1e-3);
-    CHECK(ours[TORCH_STEPS - 1] < ours[0]);
-    training_set_free(&set);
-}
-
 SUITE(training)
 {
     RUN(momentum_by_hand);
@@ -416,5 +350,4 @@ SUITE(training)
     RUN(a_wired_unit_stays);
     RUN(bad_names_of_data_are_refused);
     RUN(a_folder_of_folders_is_a_set);
-    RUN(resnet20_learns_as_in_pytorch);
 }
