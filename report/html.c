@@ -105,8 +105,8 @@ static const char *const script_lines[] = {
     "        (!head.hasAttribute('aria-sort') && head.dataset.sort === 'text');",
     "      var value = function (row) {",
     "        var cell = row.cells[head.cellIndex];",
-    "        return head.dataset.sort === 'number' ? Number(cell.dataset.value) : "
-    "cell.textContent;",
+    "        if (head.dataset.sort === 'number') return Number(cell.dataset.value);",
+    "        return cell.textContent;",
     "      };",
     "      table.querySelectorAll('th').forEach(function (other) {",
     "        other.removeAttribute('aria-sort');",
