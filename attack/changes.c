@@ -86,25 +86,13 @@ const ChangeRow *changes_find(const Changes *changes, const ChangeRow *like)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-// A text field after RFC 4180: quoted where it holds a comma, a quote or a line end.
-void csv_write_text(Writer *writer, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        writer_text(writer, "%s,", text);
-        return;
-    }
-    writer_text(writer, "\"");
-    for (const char *c = text; *c; c++)
-        writer_text(writer, *c == '"' ? "\"\"" : "%c", *c);
-    writer_text(writer, "\",");
-}
-
 static void write_concept(Writer *writer, const ProbeSet *probe, int category, int32_t label,
                           double iou)
 {
     csv_write_text(writer, probe->category[category]);
+    writer_text(writer, ",");
     csv_write_text(writer, label ? probe->labels[label].name : "");
-    writer_text(writer, "%.9g,", iou);
+    writer_text(writer, ",%.9g,", iou);
 }
 
 static void write_row(Writer *writer, const ProbeSet *probe, const ChangeRow *row)
@@ -149,12 +137,12 @@ bool changes_write(const Changes *changes, const ProbeSet *probe, const char *fo
 static bool read_concept(const Csv *csv, int64_t row, const int *column, const ProbeSet *probe,
                          Concept *out, Error *error)
 {
-    const char *category = csv_text(csv, row, column[0]), *label = csv_text(csv, row, column[1]);
+    const char *category = csv_name(csv, row, column[0]), *label = csv_name(csv, row, column[1]);
     out->category = probe_category_named(probe, category);
     out->label    = *label ? probe_label_named(probe, label, out->category) : 0;
     if (out->category < 0 || (*label && !out->label))
         return fail(error, ERROR_DATA,
-                    "changes.csv: line %lld: '%s' of category '%s' is not in the probing set",
+                    "changes.csv: line %lld: '%.60s' of category '%.60s' is not in the probing set",
                     (long long)csv_line(csv, row), label, category);
     return csv_number(csv, row, column[2], &out->score, error);
 }
@@ -179,7 +167,7 @@ static bool read_row(const Csv *csv, int64_t row, const int *column, const Probe
     int64_t     changed = 0, hit = 0;
     *out = (ChangeRow){0};
     if (strlen(method) >= sizeof out->method)
-        return fail(error, ERROR_DATA, "changes.csv: line %lld: method '%s' is unknown",
+        return fail(error, ERROR_DATA, "changes.csv: line %lld: method '%.60s' is unknown",
                     (long long)csv_line(csv, row), method);
     strcpy(out->method, method);
     if (!csv_number(csv, row, column[COLUMN_STRENGTH], &out->strength, error) ||

@@ -11,9 +11,6 @@ bool setting_equal(const ChangeRow *a, const ChangeRow *b);
 /* The row of the same setting and unit, or NULL. `changes` may be NULL. */
 const ChangeRow *changes_find(const Changes *changes, const ChangeRow *like);
 
-/* A text field and a comma, quoted after RFC 4180 where the text needs it. */
-void csv_write_text(Writer *writer, const char *text);
-
 bool summary_write(const Changes *changes, const ProbeSet *probe, const char *folder, Error *error);
 
 #endif

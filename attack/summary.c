@@ -5,6 +5,7 @@
  *     (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n),   p = hits / n. */
 #include "changes.h"
 #include "../engine/file.h"
+#include "../nem/csv.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -108,7 +109,7 @@ static void write_share(Writer *writer, const ChangeRow *setting, const char *na
     writer_text(writer, "%s,%.9g,%s,", setting->method, setting->strength,
                 store_arm_name(setting->store));
     csv_write_text(writer, name);
-    writer_text(writer, "%lld,%lld,%.9g,%.9g,%.9g,%.9g,", (long long)share->units,
+    writer_text(writer, ",%lld,%lld,%.9g,%.9g,%.9g,%.9g,", (long long)share->units,
                 (long long)share->changed, share->share, share->low, share->high, share->fraction);
     if (share->targeted)
         writer_text(writer, "%lld,%lld,%.9g,%.9g,%.9g\n", (long long)share->targeted,

@@ -1,6 +1,6 @@
 /* cli/command_compare.c - two dissections of the same units, unit by unit. */
 #include "../attack/attack.h"
-#include "../attack/changes.h"
+#include "../nem/csv.h"
 #include "commands.h"
 #include "json.h"
 #include "output.h"
@@ -54,8 +54,9 @@ static bool write_csv(const Comparison *comparison, const char *path, Error *err
         writer_text(writer, "%lld,", (long long)pair[0]->unit);
         for (int k = 0; k < 2; k++) {
             csv_write_text(writer, pair[k]->category_name);
+            writer_text(writer, ",");
             csv_write_text(writer, pair[k]->label_name);
-            writer_text(writer, "%.9g,%.9g,", pair[k]->score, (double)pair[k]->threshold);
+            writer_text(writer, ",%.9g,%.9g,", pair[k]->score, (double)pair[k]->threshold);
         }
         writer_text(writer, "%d\n", is_changed(pair[0], pair[1]));
     }

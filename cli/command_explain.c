@@ -91,7 +91,7 @@ static void print_margin(const ProbeSet *probe, const UnitStory *story)
     if (story->rank_count < 2)
         return;
     printf("margin: the label flips to ");
-    print_clean(stdout, probe->labels[story->rank[1].concept.label].name);
+    print_name(stdout, probe->labels[story->rank[1].concept.label].name);
     printf(" once %llu of its pixels leave the mask", (unsigned long long)story->leave);
     if (story->join)
         printf(" or %llu of the other's come in", (unsigned long long)story->join);

@@ -3,29 +3,36 @@
 #include "json.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
-// Bytes of the next character that may be printed as it is; 0 if it has to be replaced.
-static int printable_length(const unsigned char *text, size_t left)
-{
-    int  n       = utf8_length(text, left);
-    bool is_c0   = n == 1 && (text[0] < 0x20 || text[0] == 0x7f);
-    bool is_c1   = n == 2 && text[0] == 0xc2 && text[1] < 0xa0;
-    return is_c0 || is_c1 ? 0 : n;
-}
-
-void print_clean(FILE *stream, const char *text)
+// Prints at most `most` characters, then "..." for the rest.
+static void print_part(FILE *stream, const char *text, int most)
 {
     const unsigned char *at = (const unsigned char *)text;
-    for (size_t left = strlen(text); left > 0;) {
-        int n = printable_length(at, left);
+    for (size_t left = strlen(text); left > 0; most--) {
+        if (most == 0) {
+            fprintf(stream, "...");
+            return;
+        }
+        int n = utf8_shown(at, left);
         fprintf(stream, "%.*s", n ? n : 1, n ? (const char *)at : "?");
         int used = n ? n : utf8_length(at, left);
         used     = used ? used : 1;
         at += used;
         left -= (size_t)used;
     }
+}
+
+void print_clean(FILE *stream, const char *text)
+{
+    print_part(stream, text, INT_MAX);
+}
+
+void print_name(FILE *stream, const char *name)
+{
+    print_part(stream, name, NAME_SHOWN);
 }
 
 static void note_arguments(const char *format, va_list arguments)
@@ -58,7 +65,7 @@ void note_more(const Settings *settings, const char *format, ...)
 
 void table_cell(Table *table, const char *format, ...)
 {
-    char    text[512];
+    char    text[NAME_SHOWN * 4 + 8];
     va_list arguments;
     if (table->error.code)
         return;
@@ -79,7 +86,7 @@ void table_cell(Table *table, const char *format, ...)
         table->cells[table->count++] = cell;
 }
 
-// Characters, not bytes; a wide script may be off by some columns, never a control character.
+// Characters, not bytes, as print_name cuts them; a wide script may be off by some columns, never a control character.
 static int shown_width(const char *text)
 {
     const unsigned char *at    = (const unsigned char *)text;
@@ -90,7 +97,7 @@ static int shown_width(const char *text)
         at += n;
         left -= (size_t)n;
     }
-    return width;
+    return width > NAME_SHOWN ? NAME_SHOWN + 3 : width;
 }
 
 bool table_print(Table *table, FILE *stream, Error *error)
@@ -108,7 +115,7 @@ bool table_print(Table *table, FILE *stream, Error *error)
         int  padding = widths[column] - shown_width(table->cells[i]);
         bool right   = table->alignment[column] == 'r';
         fprintf(stream, "%s%*s", column ? "  " : "", right ? padding : 0, "");
-        print_clean(stream, table->cells[i]);
+        print_name(stream, table->cells[i]);
         fprintf(stream, "%*s%s", right || is_last ? 0 : padding, "", is_last ? "\n" : "");
     }
     if (!ok)

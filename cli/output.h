@@ -1,13 +1,15 @@
 /* cli/output.h - what reaches the terminal: clean text, notes, tables that line up.
  *
- * Names come from files, so a control character (C0, C1, DEL) or a byte that is not UTF-8 is shown as
- * '?': no file can steer a terminal. */
+ * Names come from files, so what utf8_shown refuses is shown as '?': no file can steer a terminal. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
 #include "arguments.h"
 
+enum { NAME_SHOWN = 128 }; // characters of a name or a cell; "..." stands for the rest
+
 void print_clean(FILE *stream, const char *text);
+void print_name(FILE *stream, const char *name);
 
 /* A line on stderr, unless -q; the second only with -v. */
 void note(const Settings *settings, const char *format, ...) __attribute__((format(printf, 2, 3)));

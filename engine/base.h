@@ -90,6 +90,10 @@ int64_t memory_live_blocks(void);
 /* Length 1..4 of the UTF-8 sequence at `text` (size bytes left), 0 if it is not one. */
 int utf8_length(const unsigned char *text, size_t size);
 
+/* The same for what may be shown to a reader: 0 also for control characters, separators of lines
+ * and characters that turn the direction of writing. */
+int utf8_shown(const unsigned char *text, size_t size);
+
 /* ---- random numbers: counter based, so a draw depends on nothing but its address -------------- */
 
 /* Philox 4x32-10. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.

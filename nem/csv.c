@@ -239,6 +239,32 @@ const char *csv_text(const Csv *csv, int64_t row, int column)
     return csv->text + csv->fields[(row + 1) * csv->columns + column];
 }
 
+// Whether a spreadsheet would run the text, apostrophes aside.
+static bool is_formula(const char *text)
+{
+    char first = text[strspn(text, "'")];
+    return first && strchr("=+-@\t\r\n", first);
+}
+
+const char *csv_name(const Csv *csv, int64_t row, int column)
+{
+    const char *text = csv_text(csv, row, column);
+    return text + (*text == '\'' && is_formula(text));
+}
+
+void csv_write_text(Writer *writer, const char *text)
+{
+    const char *guard = is_formula(text) ? "'" : "";
+    if (!strpbrk(text, ",\"\r\n")) {
+        writer_text(writer, "%s%s", guard, text);
+        return;
+    }
+    writer_text(writer, "\"%s", guard);
+    for (const char *c = text; *c; c++)
+        writer_text(writer, *c == '"' ? "\"\"" : "%c", *c);
+    writer_text(writer, "\"");
+}
+
 static bool bad_field(const Csv *csv, int64_t row, int column, const char *wanted, Error *error)
 {
     return fail(error, ERROR_DATA, "%s: line %lld: %s is '%.60s', expected %s", csv->name,

@@ -16,18 +16,6 @@
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void write_name(Writer *writer, const char *name)
-{
-    if (!name[strcspn(name, ",\"\r\n")]) {
-        writer_bytes(writer, name, strlen(name));
-        return;
-    }
-    writer_bytes(writer, "\"", 1);
-    for (const char *c = name; *c; c++)
-        writer_bytes(writer, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
-    writer_bytes(writer, "\"", 1);
-}
-
 // The fewest digits that read back as the same number.
 static void write_number(Writer *writer, double value)
 {
@@ -58,7 +46,7 @@ static void write_header(Writer *writer, const ProbeSet *probe)
             char name[LIMIT_PATH];
             snprintf(name, sizeof name, "%s%s", probe->category[category], fields[field]);
             writer_text(writer, ",");
-            write_name(writer, name);
+            csv_write_text(writer, name);
         }
     for (int rank = 1; rank <= NEM_TOP; rank++)
         writer_text(writer, ",top%d-label,top%d-category,top%d-iou", rank, rank, rank);
@@ -69,9 +57,9 @@ static void write_concept(Writer *writer, const ProbeSet *probe, Concept concept
 {
     const char *label    = probe->labels[concept.label].name,
                *category = probe->category[concept.category];
-    write_name(writer, label_first ? label : category);
+    csv_write_text(writer, label_first ? label : category);
     writer_text(writer, ",");
-    write_name(writer, label_first ? category : label);
+    csv_write_text(writer, label_first ? category : label);
     writer_text(writer, ",");
     write_number(writer, concept.score);
 }
@@ -86,7 +74,7 @@ static void write_row(Writer *writer, const Dissection *dissection, int64_t unit
     for (int category = 0; category < probe->category_count; category++) {
         Concept best = dissect_best_in(dissection, unit, category);
         writer_text(writer, ",");
-        write_name(writer, probe->labels[best.label].name);
+        csv_write_text(writer, probe->labels[best.label].name);
         writer_text(writer, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",", tally->truth[best.label],
                     tally->activity[unit * tally->category_count + category],
                     tally->both[unit * tally->label_count + best.label]);
@@ -163,8 +151,8 @@ typedef struct RunReader {
 static bool read_concept(RunReader *reader, int64_t row, UnitRecord *unit, Error *error)
 {
     const ProbeSet *probe    = reader->probe;
-    const char     *category = csv_text(reader->csv, row, reader->category);
-    const char     *label    = csv_text(reader->csv, row, reader->label);
+    const char     *category = csv_name(reader->csv, row, reader->category);
+    const char     *label    = csv_name(reader->csv, row, reader->label);
     unit->category_name      = memory_text(category, error);
     unit->label_name         = memory_text(label, error);
     unit->category           = -1;

@@ -5,15 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool turns_direction(const unsigned char *at, int length)
-{
-    if (length != 3 || at[0] != 0xe2)
-        return false;
-    return (at[1] == 0x80 &&
-            (at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xaa && at[2] <= 0xae))) ||
-           (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
-}
-
 static const char *entity_of(unsigned char c)
 {
     switch (c) {
@@ -38,15 +29,14 @@ void html_text(Writer *page, const char *text, int most)
     size_t               left = strlen(text);
     for (int shown = 0; left > 0; shown++) {
         int         length = utf8_length(at, left), step = length ? length : 1;
-        bool        is_c1  = length == 2 && at[0] == 0xc2 && at[1] < 0xa0;
-        const char *entity = length == 1 ? entity_of(*at) : is_c1 ? " " : NULL;
+        const char *entity = length == 1 ? entity_of(*at) : NULL;
         if (shown == most) {
             writer_text(page, "\xe2\x80\xa6");
             return;
         }
         if (entity)
             writer_text(page, "%s", entity);
-        else if (length == 0 || turns_direction(at, length))
+        else if (!utf8_shown(at, left))
             writer_text(page, "\xef\xbf\xbd");
         else
             writer_bytes(page, at, (size_t)length);

@@ -11,8 +11,7 @@
 enum { HTML_NAME_LENGTH = 64, HTML_VALUE_LENGTH = 400 }; // code points shown of a text from a file
 
 /* Text from a file, safe between tags and inside a quoted attribute: & < > " ' are escaped, control
- * characters become blanks, bytes that are not UTF-8 and characters that turn the direction of
- * writing become U+FFFD. After `most` code points follows an ellipsis. */
+ * characters become blanks, bytes that are not UTF-8 and what utf8_shown hides become U+FFFD. After `most` code points follows an ellipsis. */
 void html_text(Writer *page, const char *text, int most);
 /* A label as an element of its own: isolated from the text around it. */
 void html_name(Writer *page, const char *name);
