@@ -45,7 +45,49 @@ static void pack_gy(void *data, int64_t panel, int thread)
               panel * table->tile_rows, job->depth, job->rows + panel * table->tile_rows * job->depth);
 }
 
-/* Columns are kernel places (c, r, s); each is the image shifted by its tap. */
+/* A kernel place (c, r, s); plane is NULL past the last. */
+typedef struct Tap {
+    const real *plane;
+    int64_t     r, s;
+} Tap;
+
+/* Pixels ox..ox+count-1 of output row oy as one place sees them, a column of the packed panel. */
+static void pack_column(const ConvShape *shape, const Tap *tap, int64_t oy, int64_t ox,
+                        int64_t count, real *to, int64_t width)
+{
+    int64_t y = oy * shape->stride - shape->pad + tap->r;
+    int64_t x = ox * shape->stride - shape->pad + tap->s;
+    if (!tap->plane || y < 0 || y >= shape->h) {
+        for (int64_t i = 0; i < count; i++)
+            to[i * width] = 0;
+        return;
+    }
+    const real *line = tap->plane + y * shape->w;
+    for (int64_t i = 0; i < count; i++, x += shape->stride)
+        to[i * width] = x >= 0 && x < shape->w ? line[x] : 0;
+}
+
+/* Columns are places; each is the image shifted by its tap. A run of pixels is packed for all
+ * places before the next, so that what is written stays in the first cache. */
+static void pack_places(const WeightJob *job, int64_t first_place, int64_t width, real *packed)
+{
+    const ConvShape *shape = job->shape;
+    Tap              taps[TILE_MOST_COLS];
+    for (int64_t j = 0; j < width; j++) {
+        int64_t place = first_place + j, c = place / (shape->s * shape->r);
+        taps[j] = (Tap){c < shape->c ? job->x + (job->image * shape->c + c) * shape->h * shape->w
+                                     : NULL,
+                        place / shape->s % shape->r, place % shape->s};
+    }
+    for (int64_t p = 0; p < job->depth;) {
+        int64_t oy = (job->first + p) / shape->ow, ox = (job->first + p) % shape->ow;
+        int64_t count = shape->ow - ox < job->depth - p ? shape->ow - ox : job->depth - p;
+        for (int64_t j = 0; j < width; j++)
+            pack_column(shape, &taps[j], oy, ox, count, packed + p * width + j, width);
+        p += count;
+    }
+}
+
 static void multiply_places(void *data, int64_t panel, int thread)
 {
     WeightJob       *job     = data;
@@ -57,21 +99,7 @@ static void multiply_places(void *data, int64_t panel, int thread)
     int64_t          width   = (int64_t)vectors * table->lanes;
     real            *packed  = job->threads + (size_t)thread * thread_size();
     real            *result  = packed + TILE_MOST_COLS * CHUNK_PIXELS;
-    for (int64_t j = 0; j < width; j++) {
-        int64_t place = panel * full + j;
-        int64_t s = place % shape->s, r = place / shape->s % shape->r, c = place / (shape->s * shape->r);
-        const real *plane = job->x + (job->image * shape->c + c) * shape->h * shape->w;
-        int64_t     oy = job->first / shape->ow, ox = job->first % shape->ow;
-        for (int64_t p = 0; p < job->depth; p++) {
-            int64_t y = oy * shape->stride - shape->pad + r, x = ox * shape->stride - shape->pad + s;
-            bool inside = place < places && y >= 0 && y < shape->h && x >= 0 && x < shape->w;
-            packed[p * width + j] = inside ? plane[y * shape->w + x] : 0;
-            if (++ox == shape->ow) {
-                ox = 0;
-                oy++;
-            }
-        }
-    }
+    pack_places(job, panel * full, width, packed);
     for (int64_t first = 0; first < shape->k; first += table->tile_rows) {
         table->gemm_tile[vectors](job->depth, job->rows + first * job->depth, packed, result, width);
         for (int64_t k = first; k < first + table->tile_rows && k < shape->k; k++) {
