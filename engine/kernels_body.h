@@ -10,8 +10,9 @@
 
 /* ---- GEMM register tile ------------------------------------------------------------------------ */
 
-/* Adds pieces of this many products: the rounding error of one long sum grows with its length. */
-enum { DEPTH_PIECE = 256 };
+/* Adds pieces of this many products: the rounding error of one long sum grows with its length. Input
+ * gradients of CIFAR ResNet-20 and 56: 1.6 times PyTorch's error with 256, 1.1 with 64. */
+enum { DEPTH_PIECE = 64 };
 
 /* One text for every panel width; `vectors` is a constant after inlining, so the accumulators live in
  * registers. Without forced unrolling they spill, at a third to a half of the speed. */
@@ -225,10 +226,11 @@ static inline Vec vec_sigmoid(Vec x)
     return 1.0f / (1.0f + vec_exp(-x));
 }
 
-static inline Vec vec_softplus(Vec x)
+/* The part above zero is x itself, not rounded by beta and back. */
+static inline Vec vec_softplus(Vec x, real beta)
 {
-    Vec size = vec_select(x < 0.0f, x, -x);
-    return vec_select(x > 0.0f, x, vec_all(0.0f)) + vec_log1p(vec_exp(size));
+    Vec size = vec_select(x < 0.0f, x, -x) * beta;
+    return vec_select(x > 0.0f, x, vec_all(0.0f)) + vec_log1p(vec_exp(size)) / beta;
 }
 
 #define TAIL_SAFE(out, x, n, expression)                                                           \
@@ -257,7 +259,7 @@ static void sigmoid(real *out, const real *x, real beta, int64_t n)
 
 static void softplus(real *out, const real *x, real beta, int64_t n)
 {
-    TAIL_SAFE(out, x, n, vec_softplus(value *beta) / beta)
+    TAIL_SAFE(out, x, n, vec_softplus(value, beta))
 }
 
 #else
@@ -277,8 +279,8 @@ static void sigmoid(real *out, const real *x, real beta, int64_t n)
 static void softplus(real *out, const real *x, real beta, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
-        double value = (double)(x[i] * beta);
-        out[i]       = (real)((fmax(value, 0) + log1p(exp(-fabs(value)))) / (double)beta);
+        double value = (double)x[i];
+        out[i] = (real)(fmax(value, 0) + log1p(exp(-fabs(value) * (double)beta)) / (double)beta);
     }
 }
 
