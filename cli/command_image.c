@@ -71,9 +71,10 @@ static bool run(const Settings *settings, Error *error)
     int  width = image.width, height = image.height, channels = image.channels;
     bool ok    = !image.is_cmyk || to_rgb(&image, error);
     if (ok && settings->resize)
-        ok = picture_resize_short(&image, (int)settings->resize, error);
+        ok = picture_resize_short(&image, (int)settings->resize, CROP_TORCHVISION, error);
     if (ok && settings->crop)
-        ok = picture_crop_centre(&image, (int)settings->crop, (int)settings->crop, path, error);
+        ok = picture_crop_centre(&image, (int)settings->crop, (int)settings->crop, CROP_TORCHVISION,
+                                 path, error);
     int new_width = image.width, new_height = image.height;
     ok = ok && write_picture(&image, settings, error);
     if (ok && settings->json) {

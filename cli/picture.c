@@ -21,13 +21,14 @@ static bool replace(Image *image, Image *next, bool ok)
     return ok;
 }
 
-bool picture_resize_short(Image *image, int length, Error *error)
+bool picture_resize_short(Image *image, int length, CropGeometry geometry, Error *error)
 {
     Image   next   = {0};
     bool    wide   = image->width > image->height;
     int64_t shorter = wide ? image->height : image->width;
     int64_t longer  = wide ? image->width : image->height;
-    int64_t scaled  = length * longer / shorter;
+    int64_t half    = geometry == CROP_ROUNDED ? shorter / 2 : 0;
+    int64_t scaled  = (length * longer + half) / shorter;
     if (scaled > LIMIT_IMAGE_SIDE)
         return fail(error, ERROR_DATA, "a side of %lld pixels after resizing, the limit is %d",
                     (long long)scaled, LIMIT_IMAGE_SIDE);
@@ -36,22 +37,23 @@ bool picture_resize_short(Image *image, int length, Error *error)
     return replace(image, &next, image_resize(image, width, height, RESIZE_BILINEAR, &next, error));
 }
 
-// (side - wanted) / 2, rounded half to even.
-static int centre_offset(int side, int wanted)
+// (side - wanted) / 2, rounded half to even or down.
+static int centre_offset(int side, int wanted, CropGeometry geometry)
 {
     int twice = side - wanted, half = twice / 2;
-    return half + (twice % 2 && half % 2);
+    return half + (geometry == CROP_TORCHVISION && twice % 2 && half % 2);
 }
 
-bool picture_crop_centre(Image *image, int width, int height, const char *name, Error *error)
+bool picture_crop_centre(Image *image, int width, int height, CropGeometry geometry,
+                         const char *name, Error *error)
 {
     Image next = {0};
     if (image->width < width || image->height < height)
         return fail(error, ERROR_DATA, "%s: is %dx%d, cannot crop %dx%d from it", name,
                     image->width, image->height, width, height);
-    return replace(image, &next,
-                   image_crop(image, centre_offset(image->width, width),
-                              centre_offset(image->height, height), width, height, &next, error));
+    int left = centre_offset(image->width, width, geometry);
+    int top  = centre_offset(image->height, height, geometry);
+    return replace(image, &next, image_crop(image, left, top, width, height, &next, error));
 }
 
 bool picture_planes(const char *path, const Preparation *preparation, float *planes, Error *error)
@@ -61,8 +63,9 @@ bool picture_planes(const char *path, const Preparation *preparation, float *pla
     bool  ok    = picture_open(path, &image, error) &&
               replace(&image, &next, image_to_rgb(&image, &next, error));
     if (ok && preparation->resize_short)
-        ok = picture_resize_short(&image, (int)preparation->resize_short, error) &&
-             picture_crop_centre(&image, width, height, path, error);
+        ok = picture_resize_short(&image, (int)preparation->resize_short, preparation->geometry,
+                                  error) &&
+             picture_crop_centre(&image, width, height, preparation->geometry, path, error);
     else if (ok && (image.width != width || image.height != height))
         ok = replace(&image, &next,
                      image_resize(&image, width, height, RESIZE_BILINEAR, &next, error));

@@ -8,11 +8,12 @@
 /* Reads and decodes a file. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
 bool picture_open(const char *path, Image *out, Error *error);
 
-/* Short side to `length`, bilinear; the long side is rounded down (specification, section 4.5). */
-bool picture_resize_short(Image *image, int length, Error *error);
+/* Short side to `length`, bilinear; the long side as the geometry rounds it. */
+bool picture_resize_short(Image *image, int length, CropGeometry geometry, Error *error);
 
-/* Centre square; offsets are rounded half to even. Errors: ERROR_DATA if the picture is smaller. */
-bool picture_crop_centre(Image *image, int width, int height, const char *name, Error *error);
+/* Centre crop, placed as the geometry rounds. Errors: ERROR_DATA if the picture is smaller. */
+bool picture_crop_centre(Image *image, int width, int height, CropGeometry geometry,
+                         const char *name, Error *error);
 
 /* A photo as the blob wants it: RGB planes [3, height, width] in 0..1. */
 bool picture_planes(const char *path, const Preparation *preparation, float *planes, Error *error);

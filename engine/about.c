@@ -98,6 +98,18 @@ static bool side(const Reader *reader, const char *key, double low, int64_t *out
     return true;
 }
 
+// Optional: blobs without it were made for torchvision's crop.
+static bool geometry(const Reader *reader, CropGeometry *out)
+{
+    const char *value = about_value(reader->about, "geometry");
+    if (value && strcmp(value, "torchvision") != 0 && strcmp(value, "rounded") != 0)
+        return fail(reader->error, ERROR_DATA,
+                    "%s: 'about' has geometry=%.64s, expected torchvision or rounded", reader->path,
+                    value);
+    *out = value && strcmp(value, "rounded") == 0 ? CROP_ROUNDED : CROP_TORCHVISION;
+    return true;
+}
+
 bool about_preparation(const About *about, const char *path, Preparation *out, Error *error)
 {
     Reader reader = {about, path, error};
@@ -108,7 +120,7 @@ bool about_preparation(const About *about, const char *path, Preparation *out, E
         !side(&reader, "resize_short", 0, &out->resize_short) ||
         !numbers(&reader, "scale", 1, 1e-6, 1e6, &scale) ||
         !numbers(&reader, "mean", 3, -1e6, 1e6, mean) ||
-        !numbers(&reader, "std", 3, 1e-6, 1e6, std))
+        !numbers(&reader, "std", 3, 1e-6, 1e6, std) || !geometry(&reader, &out->geometry))
         return false;
     out->scale = (real)scale;
     for (int c = 0; c < 3; c++) {

@@ -154,13 +154,14 @@ def test_places_names():
 def test_overrides():
     write('a.pth', pth(tensors=VGG))
     out = converts('a.pth', '--order', 'bgr', '--scale', '255', '--mean', '103.939,116.779,123.68',
-                   '--std', '1,2,3', '--size', '192x160')
+                   '--std', '1,2,3', '--size', '192x160', '--geometry', 'rounded')
     first = dict(VGG)
     shape, values = VGG['features.0.weight']
     first['features.0.weight'] = (shape, swapped(shape, values))
     about = check_vgg(out, first)
     assert about['mean'] == '123.68,116.779,103.939' and about['std'] == '3,2,1'
     assert (about['width'], about['height'], about['scale']) == ('192', '160', '255')
+    assert about['geometry'] == 'rounded'
 
 
 # ---- batch norm and architectures ----------------------------------------------------------------
@@ -372,6 +373,7 @@ def test_published_vgg16():
 def test_published_resnet18():
     (tensors, about), errors = published('resnet18_imagenet_bnfolded')
     assert about['architecture'] == 'resnet18' and about['bn'] == 'folded' and len(tensors) == 38
+    assert about['geometry'] == 'torchvision'
     assert ('missing: layer4.0.conv1.weight, layer4.0.conv2.weight, layer4.1.conv1.weight, '
             'layer4.1.conv2.weight\n') in errors
 
@@ -387,6 +389,7 @@ def test_published_resnet50_v2():
 def test_published_squeezenet():
     (tensors, about), errors = published('squeezenet1.1_imagenet')
     assert about['architecture'] == 'squeezenet1.1' and about['complete'] == 'yes' and not errors
+    assert about['geometry'] == 'rounded'
 
 
 def test_published_cifar_resnets():

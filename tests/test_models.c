@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "blob_builder.h"
+#include "../cli/picture.h"
 #include "../engine/file.h"
 #include "../image/image.h"
 #include "../models/models.h"
@@ -83,6 +84,47 @@ static void squeezenet_gives_the_published_scores(void)
         memory_free(scores);
     }
     layer_runner_close(&runner);
+    blob_close(blob);
+}
+
+// Rows of the reference: file, class, best class, its score, whether the two classes agree.
+static void squeezenet_labels_photos_as_published(void)
+{
+    WeightBlob *blob = converted("weights/squeezenet1.1_imagenet");
+    const char *path = test_data("imagenet/squeezenet1.1_reference.tsv");
+    if (!blob || !path)
+        SKIP("no published weights or photos, no python3, or the double build");
+    Error          error   = {0};
+    Bytes          file    = {0};
+    LayerRunner    runner  = {0};
+    NetworkRequest request = {.batch = 1, .unit = -1};
+    static real    pixels[3 * 224 * 224], scores[1000];
+    int            photos = 0, agreed = 0;
+    double         worst = 0;
+    REQUIRE(file_read(path, LIMIT_TEXT_FILE, &file, &error));
+    REQUIRE(layer_runner_open(&runner, blob, &request, &error));
+    const char *line = strchr((const char *)file.data, '\n');
+    for (; line; line = strchr(line + 1, '\n')) {
+        char   name[128], photo[192];
+        int    class, best;
+        double score;
+        if (sscanf(line, " %127s %d %d %lf", name, &class, &best, &score) != 4)
+            break;
+        snprintf(photo, sizeof photo, "imagenet/%s", name);
+        REQUIRE(picture_planes(test_data(photo), blob_preparation(blob), pixels, &error));
+        layer_runner_run(&runner, pixels, 1, scores);
+        int found = 0;
+        for (int i = 1; i < 1000; i++)
+            found = scores[i] > scores[found] ? i : found;
+        photos++;
+        agreed += found == best;
+        worst = fmax(worst, fabs((double)scores[found] - score));
+    }
+    printf("  %d of %d photos, largest difference of a score %.2g\n", agreed, photos, worst);
+    CHECK(photos == 52 && agreed >= 51);
+    CHECK_CLOSE(worst, 0, 2e-4); // the reference has four decimals
+    layer_runner_close(&runner);
+    bytes_close(&file);
     blob_close(blob);
 }
 
@@ -416,6 +458,7 @@ static void nothing_leaks_when_memory_runs_out(void)
 SUITE(models)
 {
     RUN(squeezenet_gives_the_published_scores);
+    RUN(squeezenet_labels_photos_as_published);
     RUN(resnet20_labels_cifar);
     RUN(resnet56_labels_cifar);
     RUN(partial_vgg16_ends_where_its_weights_do);

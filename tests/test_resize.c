@@ -1,6 +1,7 @@
 /* tests/test_resize.c - resize, crop and conversion against Pillow's answers. */
 #include "test.h"
 #include "pictures.h"
+#include "../cli/picture.h"
 #include "../engine/file.h"
 
 #include <stdio.h>
@@ -138,6 +139,36 @@ static void crop_takes_the_rectangle(void)
     image_free(&to);
 }
 
+static void crops_are_rounded_as_the_geometry_says(void)
+{
+    static const struct {
+        CropGeometry geometry;
+        int          width, height, length, long_side, crop, left;
+    } cases[] = {
+        {CROP_TORCHVISION, 305, 200, 256, 390, 224, 83}, // 390.4; (390 - 224) / 2 is 83
+        {CROP_ROUNDED, 305, 200, 256, 390, 224, 83},
+        {CROP_TORCHVISION, 306, 200, 256, 391, 224, 84}, // 391.68; 83.5 to the even 84
+        {CROP_ROUNDED, 306, 200, 256, 392, 224, 84},
+        {CROP_ROUNDED, 307, 200, 256, 393, 224, 84},     // 392.96; 84.5
+        {CROP_TORCHVISION, 309, 200, 256, 395, 224, 86}, // 395.52; 85.5 to the even 86
+        {CROP_ROUNDED, 308, 201, 256, 392, 225, 83},     // 392.28; 83.5
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Error error = {0};
+        Image image = picture_make(cases[i].width, cases[i].height, 1), whole = {0};
+        int   crop  = cases[i].crop;
+        REQUIRE(picture_resize_short(&image, cases[i].length, cases[i].geometry, &error));
+        CHECK(image.height == cases[i].length && image.width == cases[i].long_side);
+        REQUIRE(image_crop(&image, 0, 0, image.width, image.height, &whole, &error));
+        REQUIRE(picture_crop_centre(&image, crop, crop, cases[i].geometry, "picture", &error));
+        int top = (whole.height - crop) / 2; // no half here that rounds up
+        CHECK(memcmp(image.pixels, whole.pixels + top * whole.width + cases[i].left,
+                     (size_t)crop) == 0);
+        image_free(&image);
+        image_free(&whole);
+    }
+}
+
 static void memory_failures_are_clean(void)
 {
     int64_t blocks = memory_live_blocks();
@@ -212,6 +243,7 @@ SUITE(resize)
     RUN(flat_stays_flat);
     RUN(bad_sizes_are_refused);
     RUN(crop_takes_the_rectangle);
+    RUN(crops_are_rounded_as_the_geometry_says);
     RUN(memory_failures_are_clean);
     RUN(rgb_from_every_kind);
     RUN(planes_divide_by_255);

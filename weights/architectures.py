@@ -246,6 +246,7 @@ PARTS = {'weight': 'weight', 'kernel': 'weight', 'gamma': 'weight', 'bias': 'bia
          'moving_var': 'running_var'}
 SOURCE_NAME = re.compile(r'(?:(?:module|model|net|network|backbone)\.)*(?:resnetv2\d_)?(.+?)[./_]'
                          '(' + '|'.join(PARTS) + r')(?::0)?')
+GLUON_NAME = re.compile(r'(squeezenet|resnetv2)\d+_.*')     # as MXNet's model zoo numbers layers
 IGNORED = re.compile(r'.*(num_batches_tracked|_metadata)')
 
 
@@ -282,6 +283,9 @@ class Match:
             return False
         return not any(excuse in self.tensors or f'{excuse}.weight' in self.tensors
                        for excuse in slot.excused_by)
+
+    def has_gluon_names(self):
+        return any(GLUON_NAME.fullmatch(source) for source in self.sources.values())
 
     def last_conv_width(self):
         last = [slot.shape[0] for slot in self.net.slots.values() if len(slot.shape) == 4][-1]
@@ -355,6 +359,7 @@ class Preparation:
                 side, statistics = 32, CIFAR_VGG_BN   # 32 / 2^5 = 1: a network for CIFAR
         self.width = self.height = side
         self.resize_short = 256 if side == 224 else 0
+        self.geometry = 'rounded' if match.has_gluon_names() else 'torchvision'
         self.order, self.scale = 'rgb', 1.0
         self.mean, self.std = statistics
         is_caffe = source_format == 'caffemodel' or (

@@ -218,6 +218,8 @@ def arguments():
     parser.add_argument('--scale', type=float, help='factor on pixels in 0..1')
     parser.add_argument('--mean', type=triple, help="subtracted after scaling, in the net's order")
     parser.add_argument('--std', type=triple, help="divided by last, in the net's order")
+    parser.add_argument('--geometry', choices=('torchvision', 'rounded'),
+                        help='how the centre crop of a photo is rounded')
     parser.add_argument('--size', type=size, help='input side or WIDTHxHEIGHT')
     chosen = parser.parse_args()
     if not chosen.output and not chosen.list:
@@ -230,7 +232,7 @@ def arguments():
 
 
 def override(preparation, chosen):
-    for key in ('order', 'scale', 'mean', 'std'):
+    for key in ('order', 'scale', 'mean', 'std', 'geometry'):
         if getattr(chosen, key) is not None:
             setattr(preparation, key, getattr(chosen, key))
     if chosen.size:
@@ -246,6 +248,7 @@ def about_text(chosen, match, preparation, source_format, norm_state):
     rgb = -1 if preparation.order == 'bgr' else 1     # the blob speaks RGB
     lines = {'architecture': match.net.name, 'width': preparation.width,
              'height': preparation.height, 'resize_short': preparation.resize_short,
+             'geometry': preparation.geometry,
              'scale': f'{preparation.scale:.9g}', 'mean': numbers(preparation.mean[::rgb]),
              'std': numbers(preparation.std[::rgb]), 'bn': norm_state, 'dtype': chosen.dtype,
              'complete': 'no' if match.missing else 'yes',
