@@ -1,4 +1,4 @@
-# make [config=release|native|debug|asan|tsan|gradcheck|coverage] [target]; `make help` lists targets.
+# make [config=release|native|debug|asan|msan|tsan|gradcheck|coverage] [target]; `make help` lists targets.
 # Each config has its own folder build/<config>/. Only `release` is meant to be handed on: a portable
 # baseline plus kernels for newer instruction sets that are chosen at run time.
 
@@ -12,10 +12,12 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
 CFLAGS   := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno $(WARNINGS) $(EXTRA_CFLAGS)
 LDFLAGS  := $(EXTRA_LDFLAGS)
 LDLIBS   := -lm
+accepted = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 
 ifeq ($(config),release)
-  CFLAGS += -O2 -g1 -DNDEBUG -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
-  LDFLAGS += -pie -Wl,-z,relro,-z,now
+  CFLAGS += -O2 -g1 -DNDEBUG -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+            $(call accepted,-fstack-clash-protection) $(call accepted,-fcf-protection=full)
+  LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack
 else ifeq ($(config),native)
   CFLAGS += -O3 -g1 -march=native -DNDEBUG
 else ifeq ($(config),debug)
@@ -23,6 +25,12 @@ else ifeq ($(config),debug)
 else ifeq ($(config),asan)
   CFLAGS += -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
   LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(config),msan) # clang's alone
+  ifeq ($(origin CC),default)
+    CC := clang
+  endif
+  CFLAGS += -O1 -g -fsanitize=memory -fno-sanitize-recover=all -fno-omit-frame-pointer
+  LDFLAGS += -fsanitize=memory
 else ifeq ($(config),tsan)
   CFLAGS += -O1 -g -fsanitize=thread
   LDFLAGS += -fsanitize=thread
@@ -35,9 +43,9 @@ else
   $(error unknown config '$(config)')
 endif
 
-# One parallel seam: OpenMP where the compiler has it; plain threads where race checkers need them.
+# One parallel seam: OpenMP where the compiler has it; plain threads where checkers do not know OpenMP.
 HAS_OPENMP := $(shell printf 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo yes)
-ifeq ($(config),tsan)
+ifneq ($(filter tsan msan,$(config)),)
   CFLAGS += -DPARALLEL_THREADS -pthread
   LDLIBS += -pthread
 else ifeq ($(HAS_OPENMP),yes)
@@ -67,7 +75,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
                    $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo bench bench-compare bench-peers layers format clean help
+.PHONY: all test demo bench bench-compare bench-peers layers hardened format clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -95,8 +103,13 @@ $(BUILD)/objects/%.o: %.c
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-test: $(BUILD)/tests $(BUILD)/bench nemesis ## build and run the test suite
-	@BENCH=$(BUILD)/bench sh tests/run.sh $(BUILD)/tests
+ifeq ($(config),gradcheck)
+test: $(BUILD)/tests
+	@$(BUILD)/tests
+else
+test: $(BUILD)/tests $(BUILD)/bench $(BUILD)/nemesis ## build and run the test suite
+	@NEMESIS=$(BUILD)/nemesis BENCH=$(BUILD)/bench sh tests/run.sh $(BUILD)/tests
+endif
 
 demo: nemesis ## build, then run the main job in small
 	@sh demo/run.sh ./nemesis
@@ -113,6 +126,9 @@ bench-peers: $(BUILD)/bench ## ratios to PyTorch and OpenBLAS, where they are in
 
 layers: ## check that no folder includes a higher floor
 	@sh tests/layers.sh
+
+hardened: $(BUILD)/nemesis ## check that the program carries its defences and calls nothing it must not
+	@sh tests/hardened.sh $(BUILD)/nemesis $(BUILD)/objects
 
 format: ## apply .clang-format to every source
 	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests bench,$(f)/*.[ch]))
