@@ -27,6 +27,18 @@ typedef struct ConvFinish {
     bool        relu;
 } ConvFinish;
 
+/* The tail of rows that begin at element `at` of the result, the first one of `channel`; the caller
+ * adds their source, count and steps. */
+static inline FinishRows conv_finish_rows(const ConvFinish *finish, real *to, int64_t at,
+                                          int64_t channel)
+{
+    return (FinishRows){.out  = to + at,
+                        .bias = finish->bias ? finish->bias + channel : NULL,
+                        .add  = finish->add ? finish->add + at : NULL,
+                        .gate = finish->gate ? finish->gate + at : NULL,
+                        .relu = finish->relu};
+}
+
 /* AUTO becomes DIRECT or WINOGRAD. Depends on channels in, kernel and stride alone, never on the
  * batch or the number of channels out, so that one unit alone has the bits it has among all. */
 ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side);

@@ -3,8 +3,9 @@
  * A geometry says, for an output pixel (i, j) of a grid and a tap t, which source pixel is read:
  * (i * step + dy[t], j * step + dx[t]), zero outside. The forward pass is one such grid. The input
  * gradient at stride s is s * s grids (phases), each a stride-1 correlation with the taps that reach
- * it, so nothing is scattered. Source: Dumoulin and Visin, "A guide to convolution arithmetic",
- * 2016, section 4. */
+ * it, so nothing is scattered; the s phases of one row are computed together and interleaved, so
+ * rows are stored whole. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016,
+ * section 4. */
 #include "conv.h"
 
 #include "gemm.h"
@@ -17,64 +18,86 @@ typedef struct Tap {
     int r, s;   // place in the kernel
 } Tap;
 
+/* Grid pixel (i, j) of column phase b is target pixel (first_y + i * phases, b + j * phases). */
 typedef struct Geometry {
     int64_t source_channels, source_h, source_w, target_channels, target_h, target_w;
-    int64_t rows, cols;                   // grid of output pixels
-    int64_t first_y, first_x, grid_step;  // where grid pixel (0,0) is stored, and the distance
-    int     step, taps;
+    int64_t rows, cols, first_y; // of the grid
+    int     step, phases;
+    int     first_tap[CONV_MOST_SIDE + 1]; // of a phase; the last entry is the number of taps
     Tap     tap[CONV_MOST_SIDE * CONV_MOST_SIDE];
 } Geometry;
 
-static int phases(const ConvShape *shape, ConvSide side)
+static int row_phases(const ConvShape *shape, ConvSide side)
 {
-    return side == CONV_FORWARD ? 1 : shape->stride * shape->stride;
+    return side == CONV_FORWARD ? 1 : shape->stride;
 }
 
-static void geometry_of(const ConvShape *shape, ConvSide side, int phase, Geometry *g)
+static int64_t taps_of(const Geometry *g)
 {
-    int stride = shape->stride, pad = shape->pad;
-    g->taps = 0;
+    return g->first_tap[g->phases];
+}
+
+/* Appends the taps of a phase whose row r reads source row (top - r) / stride, columns likewise. */
+static void add_gradient_taps(const ConvShape *shape, int top, int left, Geometry *g, int *taps)
+{
+    for (int r = 0; r < shape->r; r++)
+        for (int s = 0; s < shape->s; s++)
+            if ((top - r) % shape->stride == 0 && (left - s) % shape->stride == 0)
+                g->tap[(*taps)++] =
+                    (Tap){(top - r) / shape->stride, (left - s) / shape->stride, r, s};
+}
+
+static void geometry_of(const ConvShape *shape, ConvSide side, int row_phase, Geometry *g)
+{
+    int stride = shape->stride, pad = shape->pad, taps = 0;
     if (side == CONV_FORWARD) {
         *g = (Geometry){.source_channels = shape->c, .source_h = shape->h, .source_w = shape->w,
                         .target_channels = shape->k, .target_h = shape->oh, .target_w = shape->ow,
-                        .rows = shape->oh, .cols = shape->ow, .grid_step = 1, .step = stride};
+                        .rows = shape->oh, .cols = shape->ow, .step = stride, .phases = 1};
         for (int r = 0; r < shape->r; r++)
             for (int s = 0; s < shape->s; s++)
-                g->tap[g->taps++] = (Tap){r - pad, s - pad, r, s};
-        if (g->taps == 1 && stride == 1 && pad == 0) { // 1x1: rows may run into each other
-            g->cols     = g->rows * g->cols;
-            g->source_w = g->target_w = g->cols;
-            g->rows = g->source_h = g->target_h = 1;
+                g->tap[taps++] = (Tap){r - pad, s - pad, r, s};
+        g->first_tap[1] = taps;
+    } else {
+        *g = (Geometry){.source_channels = shape->k, .source_h = shape->oh, .source_w = shape->ow,
+                        .target_channels = shape->c, .target_h = shape->h, .target_w = shape->w,
+                        .rows = (shape->h - row_phase + stride - 1) / stride,
+                        .cols = (shape->w + stride - 1) / stride, .first_y = row_phase,
+                        .step = 1, .phases = stride};
+        for (int b = 0; b < stride; b++) {
+            add_gradient_taps(shape, row_phase + pad, b + pad, g, &taps);
+            g->first_tap[b + 1] = taps;
         }
-        return;
     }
-    int a = phase / stride, b = phase % stride;
-    *g = (Geometry){.source_channels = shape->k, .source_h = shape->oh, .source_w = shape->ow,
-                    .target_channels = shape->c, .target_h = shape->h, .target_w = shape->w,
-                    .rows = (shape->h - a + stride - 1) / stride,
-                    .cols = (shape->w - b + stride - 1) / stride,
-                    .first_y = a, .first_x = b, .grid_step = stride, .step = 1};
-    for (int r = 0; r < shape->r; r++)
-        for (int s = 0; s < shape->s; s++)
-            if ((a + pad - r) % stride == 0 && (b + pad - s) % stride == 0)
-                g->tap[g->taps++] = (Tap){(a + pad - r) / stride, (b + pad - s) / stride, r, s};
+    if (shape->r == 1 && shape->s == 1 && stride == 1 && pad == 0) { // rows may run into each other
+        g->cols     = g->rows * g->cols;
+        g->source_w = g->target_w = g->cols;
+        g->rows = g->source_h = g->target_h = 1;
+    }
 }
 
 /* ---- weights ------------------------------------------------------------------------------------------ */
 
-static size_t prepared_of_phase(const Kernels *table, const Geometry *g)
+/* One row panel of phase b: [source channel][tap of the phase][row]. */
+static int64_t prepared_panel(const Geometry *g, int phase, int64_t panel)
 {
-    size_t rows = (size_t)panels_of(g->target_channels, table->tile_rows) * (size_t)table->tile_rows;
-    return rows * (size_t)g->source_channels * (size_t)g->taps;
+    int64_t rows = kernels()->tile_rows, panels = panels_of(g->target_channels, rows);
+    int64_t taps = g->first_tap[phase + 1] - g->first_tap[phase];
+    return (g->first_tap[phase] * panels + taps * panel) * g->source_channels * rows;
+}
+
+static int64_t prepared_of(const Geometry *g)
+{
+    return prepared_panel(g, g->phases - 1, panels_of(g->target_channels, kernels()->tile_rows));
 }
 
 static size_t direct_prepared_size(const ConvShape *shape, ConvSide side)
 {
     size_t   total = 0;
     Geometry g;
-    for (int phase = 0; phase < phases(shape, side); phase++) {
+    for (int phase = 0; phase < row_phases(shape, side); phase++) {
         geometry_of(shape, side, phase, &g);
-        total += prepared_of_phase(kernels(), &g);
+        total += (size_t)prepared_of(&g);
     }
     return total;
 }
@@ -87,37 +110,35 @@ typedef struct PrepareJob {
     real            *prepared;
 } PrepareJob;
 
-/* One row panel: [source channel][tap][row]. */
 static void prepare_panel(void *data, int64_t panel, int thread)
 {
     PrepareJob      *job   = data;
     const ConvShape *shape = job->shape;
     const Geometry  *g     = job->geometry;
     int64_t          rows  = kernels()->tile_rows;
-    real            *out   = job->prepared + panel * rows * g->source_channels * g->taps;
     (void)thread;
-    for (int64_t row = 0; row < rows; row++) {
-        int64_t target = panel * rows + row;
-        for (int64_t channel = 0; channel < g->source_channels; channel++) {
-            int64_t k = job->side == CONV_FORWARD ? target : channel;
-            int64_t c = job->side == CONV_FORWARD ? channel : target;
-            for (int t = 0; t < g->taps; t++) {
-                int64_t at = ((k * shape->c + c) * shape->r + g->tap[t].r) * shape->s + g->tap[t].s;
-                out[(channel * g->taps + t) * rows + row] =
-                    target < g->target_channels ? job->weights[at] : 0;
-            }
-        }
+    for (int phase = 0; phase < g->phases; phase++) {
+        real *out = job->prepared + prepared_panel(g, phase, panel);
+        for (int64_t channel = 0; channel < g->source_channels; channel++)
+            for (int t = g->first_tap[phase]; t < g->first_tap[phase + 1]; t++)
+                for (int64_t row = 0; row < rows; row++) {
+                    int64_t target = panel * rows + row;
+                    int64_t k      = job->side == CONV_FORWARD ? target : channel;
+                    int64_t c      = job->side == CONV_FORWARD ? channel : target;
+                    int64_t at     = ((k * shape->c + c) * shape->r + g->tap[t].r) * shape->s;
+                    *out++ = target < g->target_channels ? job->weights[at + g->tap[t].s] : 0;
+                }
     }
 }
 
 static void direct_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
 {
     Geometry g;
-    for (int phase = 0; phase < phases(shape, side); phase++) {
+    for (int phase = 0; phase < row_phases(shape, side); phase++) {
         geometry_of(shape, side, phase, &g);
         PrepareJob job = {shape, side, &g, weights, prepared};
         parallel_for(panels_of(g.target_channels, kernels()->tile_rows), prepare_panel, &job);
-        prepared += prepared_of_phase(kernels(), &g);
+        prepared += prepared_of(&g);
     }
 }
 
@@ -131,114 +152,179 @@ typedef struct Segment {
 enum {
     GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache
     GROUP_PANELS = 16,
+    CHANNELS     = 16,        // packed for all panels of a group before the next ones
     WANTED_TASKS = 24,        // enough for an even load on many cores
-    SPLIT_ROWS   = 64         // a task that packs its own columns needs this many rows to pay
+    SPLIT_ROWS   = 64,        // a task that packs its own columns needs this many rows to pay
+    SKEW         = 16         // reals between panels: keeps them out of one another's cache sets
 };
 
 typedef struct DirectJob {
-    const ConvShape  *shape;
     const Geometry   *g;
     const ConvFinish *finish;
     const real       *prepared, *from;
     real             *to, *scratch;
+    int64_t           full, columns, panels, panel_size, group, row_splits, split_panels;
     size_t            thread_scratch;
-    int64_t           columns, group, row_splits, split_panels;
 } DirectJob;
 
-static void plan_tasks(const ConvShape *shape, DirectJob *job)
+static void plan_tasks(int64_t images, DirectJob *job)
 {
-    const Kernels  *table   = kernels();
-    const Geometry *g       = job->g;
-    int64_t         full    = (int64_t)table->tile_vectors * table->lanes;
-    int64_t         depth   = g->source_channels * g->taps;
-    int64_t         panels  = panels_of(shape->n * g->rows * g->cols, full);
-    int64_t         fitting = GROUP_BYTES / (int64_t)sizeof(real) / (depth * full + 1);
-    job->columns            = shape->n * g->rows * g->cols;
-    job->group              = fitting < 1 ? 1 : fitting > GROUP_PANELS ? GROUP_PANELS : fitting;
-    while (job->group > 1 && panels_of(panels, job->group) < WANTED_TASKS)
+    const Kernels  *table = kernels();
+    const Geometry *g     = job->g;
+    job->full             = (int64_t)table->tile_vectors * table->lanes;
+    job->columns          = images * g->rows * g->cols;
+    job->panels           = panels_of(job->columns, job->full);
+    job->panel_size       = g->source_channels * taps_of(g) * job->full + SKEW;
+    int64_t fitting       = GROUP_BYTES / (int64_t)sizeof(real) / job->panel_size;
+    job->group            = fitting < 1 ? 1 : fitting > GROUP_PANELS ? GROUP_PANELS : fitting;
+    while (job->group > 1 && panels_of(job->panels, job->group) < WANTED_TASKS)
         job->group--;
     int64_t row_panels = panels_of(g->target_channels, table->tile_rows);
     int64_t most       = panels_of(g->target_channels, SPLIT_ROWS);
-    int64_t wanted     = panels_of(WANTED_TASKS, panels_of(panels, job->group));
+    int64_t wanted     = panels_of(WANTED_TASKS, panels_of(job->panels, job->group));
     job->row_splits    = wanted < most ? wanted : most;
     job->split_panels  = panels_of(row_panels, job->row_splits);
     job->thread_scratch =
-        (size_t)(job->group * full * depth) + TILE_MOST_ROWS * TILE_MOST_COLS + 16;
+        (size_t)(job->group * job->panel_size) + 2 * (size_t)g->phases * TILE_MOST_ROWS * TILE_MOST_COLS;
 }
 
-static int cut_segments(const DirectJob *job, int64_t first, int64_t width, Segment *segment)
+typedef struct Panel {
+    Segment segment[TILE_MOST_COLS];
+    int     segments, vectors;
+    int64_t width, used;
+    real   *packed;
+} Panel;
+
+static void cut_panel(const DirectJob *job, int64_t index, Panel *panel)
 {
     const Geometry *g     = job->g;
-    int             count = 0;
-    for (int64_t at = first; at < first + width && at < job->columns;) {
-        int64_t row = at / g->cols, j = at % g->cols;
-        int64_t length = g->cols - j;
-        if (length > first + width - at)
-            length = first + width - at;
-        segment[count++] = (Segment){row / g->rows, row % g->rows, j, length, at - first};
-        at += length;
+    int64_t         first = index * job->full;
+    panel->vectors        = panel_vectors(kernels(), job->columns, index);
+    panel->width          = (int64_t)panel->vectors * kernels()->lanes;
+    panel->segments       = 0;
+    for (int64_t at = first; at < first + panel->width && at < job->columns; at = first + panel->used) {
+        int64_t row = at / g->cols, j = at % g->cols, left = first + panel->width - at;
+        int64_t length = g->cols - j < left ? g->cols - j : left;
+        if (length > job->columns - at)
+            length = job->columns - at;
+        panel->segment[panel->segments++] =
+            (Segment){row / g->rows, row % g->rows, j, length, at - first};
+        panel->used = at - first + length;
     }
-    return count;
 }
 
-static inline void copy_reals(real *restrict to, const real *restrict from, int64_t count)
+static void zero_columns(real *to, int64_t step, int64_t rows, int64_t first, int64_t last)
 {
-    for (int64_t i = 0; i < count; i++)
-        to[i] = from[i];
+    for (int64_t r = 0; r < rows && first < last; r++)
+        memset(to + r * step + first, 0, (size_t)(last - first) * sizeof(real));
 }
 
-/* panel[(channel * taps + tap) * width + column] = source pixel or zero. */
-static void pack_panel(const DirectJob *job, const Segment *segment, int segments, int64_t width,
-                       real *panel)
+/* Of phase b: packed[(channel * taps + tap) * width + column] = source pixel or zero. */
+static void pack_tap(const DirectJob *job, const Panel *panel, int phase, int t, int64_t first,
+                     int64_t channels)
 {
     const Geometry *g     = job->g;
-    int64_t         plane = g->source_h * g->source_w, depth_step = g->taps * width;
-    int64_t         used  = segments ? segment[segments - 1].column + segment[segments - 1].length : 0;
-    if (used < width)
-        memset(panel, 0, (size_t)(g->source_channels * depth_step) * sizeof(real));
-    for (int t = 0; t < g->taps; t++)
-        for (int q = 0; q < segments; q++) {
-            Segment s = segment[q];
-            int64_t y = s.i * g->step + g->tap[t].dy, x = s.j * g->step + g->tap[t].dx;
-            // Columns before `low` and from `high` on read left and right of the image.
-            int64_t low  = x < 0 ? panels_of(-x, g->step) : 0;
-            int64_t high = x >= g->source_w ? 0 : panels_of(g->source_w - x, g->step);
-            if (y < 0 || y >= g->source_h)
-                low = high = s.length;
-            low              = low < s.length ? low : s.length;
-            high             = high < s.length ? high : s.length;
-            high             = high < low ? low : high;
-            const real *from = job->from + s.image * g->source_channels * plane + y * g->source_w + x;
-            real       *to   = panel + t * width + s.column;
-            for (int64_t c = 0; c < g->source_channels; c++, from += plane, to += depth_step) {
-                for (int64_t j = 0; j < low; j++)
-                    to[j] = 0;
-                if (g->step == 1)
-                    copy_reals(to + low, from + low, high - low);
-                else
-                    for (int64_t j = low; j < high; j++)
-                        to[j] = from[j * g->step];
-                for (int64_t j = high; j < s.length; j++)
-                    to[j] = 0;
-            }
-        }
+    Tap             tap   = g->tap[t];
+    int64_t         plane = g->source_h * g->source_w, step = g->step;
+    int64_t         before = g->first_tap[phase], taps = g->first_tap[phase + 1] - before;
+    int64_t         depth  = g->source_channels * before + first * taps + t - before;
+    real           *to     = panel->packed + depth * panel->width;
+    zero_columns(to, taps * panel->width, channels, panel->used, panel->width);
+    for (int q = 0; q < panel->segments; q++, to = panel->packed + depth * panel->width) {
+        const Segment *s = &panel->segment[q];
+        int64_t        y = s->i * step + tap.dy, x = s->j * step + tap.dx;
+        // Columns before `low` and from `high` on read left and right of the image.
+        int64_t low  = x < 0 ? panels_of(-x, step) : 0;
+        int64_t high = x >= g->source_w ? 0 : panels_of(g->source_w - x, step);
+        if (y < 0 || y >= g->source_h)
+            low = s->length;
+        low  = low < s->length ? low : s->length;
+        high = high < low ? low : high < s->length ? high : s->length;
+        to += s->column;
+        zero_columns(to, taps * panel->width, channels, 0, low);
+        zero_columns(to, taps * panel->width, channels, high, s->length);
+        if (low < high)
+            kernels()->pack(to + low, taps * panel->width,
+                            job->from + (s->image * g->source_channels + first) * plane +
+                                y * g->source_w + x + low * step,
+                            plane, channels, high - low, step);
+    }
 }
 
-static void store_row(const DirectJob *job, int64_t channel, const Segment *s, const real *result)
+static void pack_group(const DirectJob *job, const Panel *panel, int panels)
 {
-    const Geometry   *g      = job->g;
-    const ConvFinish *finish = job->finish;
-    int64_t           at     = (s->image * g->target_channels + channel) * g->target_h * g->target_w;
-    at += (g->first_y + s->i * g->grid_step) * g->target_w + g->first_x + s->j * g->grid_step;
-    real bias = finish->bias ? finish->bias[channel] : 0;
-    if (g->grid_step == 1) {
-        kernels()->finish(job->to + at, result, bias, finish->add ? finish->add + at : NULL,
-                          finish->relu, finish->gate ? finish->gate + at : NULL, s->length);
+    const Geometry *g = job->g;
+    for (int64_t first = 0; first < g->source_channels; first += CHANNELS) {
+        int64_t left = g->source_channels - first, channels = left < CHANNELS ? left : CHANNELS;
+        for (int p = 0; p < panels; p++)
+            for (int phase = 0; phase < g->phases; phase++)
+                for (int t = g->first_tap[phase]; t < g->first_tap[phase + 1]; t++)
+                    pack_tap(job, &panel[p], phase, t, first, channels);
+    }
+}
+
+/* line[j * phases + b] = result of phase b, grid column j. */
+static void interleave_phases(const real *const result[], int phases, int64_t length, real *line)
+{
+    if (phases == 2) {
+        kernels()->interleave(line, result[0], result[1], length);
         return;
     }
-    for (int64_t j = 0; j < s->length; j++, at += g->grid_step)
-        kernels()->finish(job->to + at, result + j, bias, finish->add ? finish->add + at : NULL,
-                          finish->relu, finish->gate ? finish->gate + at : NULL, 1);
+    for (int b = 0; b < phases; b++)
+        for (int64_t j = 0; j < length; j++)
+            line[j * phases + b] = result[b][j];
+}
+
+/* Where the results of a row panel and a segment go; their source is left open. */
+static FinishRows rows_of(const DirectJob *job, const Segment *s, int64_t channel)
+{
+    const Geometry *g    = job->g;
+    int64_t         left = g->target_channels - channel, height = kernels()->tile_rows;
+    int64_t         y = g->first_y + s->i * g->phases, x = s->j * g->phases;
+    int64_t    at   = ((s->image * g->target_channels + channel) * g->target_h + y) * g->target_w + x;
+    FinishRows rows = conv_finish_rows(job->finish, job->to, at, channel);
+    rows.rows       = left < height ? left : height;
+    rows.stride     = g->target_h * g->target_w;
+    rows.n          = s->length * g->phases < g->target_w - x ? s->length * g->phases : g->target_w - x;
+    return rows;
+}
+
+/* Fetches what a tile will be stored to and finished with, while it is still being computed. */
+static void fetch_tile(const DirectJob *job, const Panel *panel, int64_t channel)
+{
+    enum { LINE = 64 / sizeof(real) };
+    for (int q = 0; q < panel->segments; q++) {
+        FinishRows f = rows_of(job, &panel->segment[q], channel);
+        for (int64_t r = 0; r < f.rows; r++)
+            for (int64_t at = r * f.stride; at < r * f.stride + f.n; at += LINE) {
+                __builtin_prefetch(f.out + at, 1, 2);
+                if (f.add)
+                    __builtin_prefetch(f.add + at, 0, 2);
+                if (f.gate)
+                    __builtin_prefetch(f.gate + at, 0, 2);
+            }
+    }
+}
+
+/* Stores the results of one row panel; lines: room for one interleaved row a tile row. */
+static void store_tile(const DirectJob *job, const Panel *panel, int64_t channel, const real *result,
+                       real *lines)
+{
+    const Geometry *g    = job->g;
+    int64_t         line = g->phases * TILE_MOST_COLS, height = kernels()->tile_rows;
+    for (int q = 0; q < panel->segments; q++) {
+        const Segment *s = &panel->segment[q];
+        FinishRows     f = rows_of(job, s, channel);
+        f.x              = g->phases > 1 ? lines : result + s->column;
+        f.x_stride       = g->phases > 1 ? line : panel->width;
+        for (int64_t r = 0; r < f.rows && g->phases > 1; r++) {
+            const real *phase[CONV_MOST_SIDE];
+            for (int b = 0; b < g->phases; b++)
+                phase[b] = result + (b * height + r) * panel->width + s->column;
+            interleave_phases(phase, g->phases, s->length, lines + r * line);
+        }
+        kernels()->finish(&f);
+    }
 }
 
 static void direct_task(void *data, int64_t task, int thread)
@@ -246,34 +332,30 @@ static void direct_task(void *data, int64_t task, int thread)
     DirectJob      *job    = data;
     const Geometry *g      = job->g;
     const Kernels  *table  = kernels();
-    int64_t         full   = (int64_t)table->tile_vectors * table->lanes;
-    int64_t         depth  = g->source_channels * g->taps;
-    int64_t         group  = task / job->row_splits, split = task % job->row_splits;
-    int64_t         first  = group * job->group, panels = panels_of(job->columns, full);
-    int64_t         last   = first + job->group < panels ? first + job->group : panels;
+    int64_t         first  = task / job->row_splits * job->group, split = task % job->row_splits;
+    int64_t         height = table->tile_rows, row_panels = panels_of(g->target_channels, height);
+    int64_t         last   = (split + 1) * job->split_panels;
     real           *packed = job->scratch + (size_t)thread * job->thread_scratch;
-    real           *result = packed + job->group * full * depth;
-    Segment         segment[GROUP_PANELS][TILE_MOST_COLS];
-    int             segments[GROUP_PANELS];
-    for (int64_t p = first; p < last; p++) {
-        int64_t width       = (int64_t)panel_vectors(table, job->columns, p) * table->lanes;
-        segments[p - first] = cut_segments(job, p * full, width, segment[p - first]);
-        pack_panel(job, segment[p - first], segments[p - first], width,
-                   packed + (p - first) * full * depth);
+    real           *result = packed + job->group * job->panel_size;
+    real           *lines  = result + g->phases * TILE_MOST_ROWS * TILE_MOST_COLS;
+    Panel           panel[GROUP_PANELS];
+    int             panels = 0;
+    for (; panels < job->group && first + panels < job->panels; panels++) {
+        cut_panel(job, first + panels, &panel[panels]);
+        panel[panels].packed = packed + panels * job->panel_size;
     }
-    int64_t row_panels = panels_of(g->target_channels, table->tile_rows);
-    for (int64_t a = split * job->split_panels; a < (split + 1) * job->split_panels && a < row_panels;
-         a++)
-        for (int64_t p = first; p < last; p++) {
-            int vectors = panel_vectors(table, job->columns, p);
-            table->gemm_tile[vectors](depth, job->prepared + a * table->tile_rows * depth,
-                                      packed + (p - first) * full * depth, result,
-                                      (int64_t)vectors * table->lanes);
-            for (int64_t r = 0; r < table->tile_rows && a * table->tile_rows + r < g->target_channels;
-                 r++)
-                for (int q = 0; q < segments[p - first]; q++)
-                    store_row(job, a * table->tile_rows + r, &segment[p - first][q],
-                              result + r * vectors * table->lanes + segment[p - first][q].column);
+    pack_group(job, panel, panels);
+    for (int64_t a = split * job->split_panels; a < last && a < row_panels; a++)
+        for (int p = 0; p < panels; p++) {
+            int64_t width = panel[p].width;
+            fetch_tile(job, &panel[p], a * height);
+            for (int b = 0; b < g->phases; b++)
+                table->gemm_tile[panel[p].vectors](
+                    g->source_channels * (g->first_tap[b + 1] - g->first_tap[b]),
+                    job->prepared + prepared_panel(g, b, a),
+                    panel[p].packed + g->source_channels * g->first_tap[b] * width,
+                    result + b * height * width, width);
+            store_tile(job, &panel[p], a * height, result, lines);
         }
 }
 
@@ -281,10 +363,10 @@ static size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int thr
 {
     size_t   most = 0;
     Geometry g;
-    for (int phase = 0; phase < phases(shape, side); phase++) {
+    for (int phase = 0; phase < row_phases(shape, side); phase++) {
         geometry_of(shape, side, phase, &g);
         DirectJob job = {.g = &g};
-        plan_tasks(shape, &job);
+        plan_tasks(shape->n, &job);
         most = job.thread_scratch > most ? job.thread_scratch : most;
     }
     return most * (size_t)threads;
@@ -294,17 +376,15 @@ static void direct_run(const ConvShape *shape, ConvSide side, const real *prepar
                        real *to, const ConvFinish *finish, real *scratch)
 {
     Geometry g;
-    for (int phase = 0; phase < phases(shape, side); phase++) {
+    for (int phase = 0; phase < row_phases(shape, side); phase++) {
         geometry_of(shape, side, phase, &g);
         if (g.rows < 1 || g.cols < 1)
             continue;
-        DirectJob job = {.shape = shape, .g = &g, .finish = finish, .prepared = prepared,
+        DirectJob job = {.g = &g, .finish = finish, .prepared = prepared,
                          .from = from, .to = to, .scratch = scratch};
-        plan_tasks(shape, &job);
-        int64_t full   = (int64_t)kernels()->tile_vectors * kernels()->lanes;
-        int64_t groups = panels_of(panels_of(job.columns, full), job.group);
-        parallel_for(groups * job.row_splits, direct_task, &job);
-        prepared += prepared_of_phase(kernels(), &g);
+        plan_tasks(shape->n, &job);
+        parallel_for(panels_of(job.panels, job.group) * job.row_splits, direct_task, &job);
+        prepared += prepared_of(&g);
     }
 }
 

@@ -252,9 +252,7 @@ static void gather_pixels(const RunJob *job, const Segment *segment, int segment
 static void store_channel(const RunJob *job, const Segment *segment, int segments, int64_t channel,
                           Scratch *scratch)
 {
-    const Grid       *g      = &job->grid;
-    const ConvFinish *finish = job->finish;
-    real              bias   = finish->bias ? finish->bias[channel] : 0;
+    const Grid *g = &job->grid;
     for (int q = 0; q < segments; q++) {
         const Segment *s     = &segment[q];
         int64_t        plane = (s->image * g->target_channels + channel) * g->target_h * g->target_w;
@@ -264,8 +262,11 @@ static void store_channel(const RunJob *job, const Segment *segment, int segment
             int64_t at = plane + (4 * s->row + i) * g->target_w + 4 * s->col;
             kernels()->collect(scratch->line, scratch->outputs + 4 * i * g->block + s->tile, g->block,
                                s->count);
-            kernels()->finish(job->to + at, scratch->line, bias, finish->add ? finish->add + at : NULL,
-                              finish->relu, finish->gate ? finish->gate + at : NULL, count);
+            FinishRows rows = conv_finish_rows(job->finish, job->to, at, channel);
+            rows.x          = scratch->line;
+            rows.rows       = 1;
+            rows.n          = count;
+            kernels()->finish(&rows);
         }
     }
 }

@@ -102,11 +102,9 @@ static void multiply_column_panel(void *data, int64_t panel, int thread)
     int64_t        valid   = g->n - panel * full < width ? g->n - panel * full : width;
     real          *packed  = job->threads + (size_t)thread * thread_scratch(table, g->k);
     real          *result  = packed + g->k * full;
-    for (int64_t p = 0; p < g->k; p++) {
-        const real *from = g->b + p * g->b_depth + panel * full * g->b_column;
-        for (int64_t j = 0; j < width; j++)
-            packed[p * width + j] = j < valid ? from[j * g->b_column] : 0;
-    }
+    if (valid < width)
+        memset(packed, 0, (size_t)(g->k * width) * sizeof(real));
+    table->pack(packed, width, g->b + panel * full * g->b_column, g->b_depth, g->k, valid, g->b_column);
     for (int64_t first = 0; first < g->m; first += table->tile_rows) {
         table->gemm_tile[vectors](g->k, job->rows + first * g->k, packed, result, width);
         for (int64_t r = 0; r < table->tile_rows && first + r < g->m; r++)

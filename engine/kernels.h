@@ -18,6 +18,15 @@ enum {
  * v * lanes columns, both packed and zero padded; c dense with row stride `stride`. */
 typedef void GemmTile(int64_t k, const real *a, const real *b, real *c, int64_t stride);
 
+/* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu and
+ * gate exclude each other. */
+typedef struct FinishRows {
+    real       *out;
+    const real *x, *bias, *add, *gate;
+    int64_t     rows, n, stride, x_stride; // stride: from row to row of out, add and gate
+    bool        relu;
+} FinishRows;
+
 typedef struct Kernels {
     const char *isa;
     int         lanes;        // floats in a vector
@@ -38,14 +47,19 @@ typedef struct Kernels {
     real (*dot)(const real *a, const real *b, int64_t n);         // fixed tree of partial sums
     real (*sum)(const real *x, int64_t n);
 
-    /* Epilogue of a convolution on one row segment: out = gate(relu(x + bias + add)), parts optional. */
-    void (*finish)(real *out, const real *x, real bias, const real *add, bool relu,
-                   const real *gate, int64_t n);
+    /* Epilogue of a convolution; out may equal add or gate. */
+    void (*finish)(const FinishRows *rows);
 
-    /* 2x2 stride-2 maximum: out[i] = first maximum of top[2i], top[2i+1], bottom[2i], bottom[2i+1];
-     * index[i] (if not NULL) = at + its position, `width` being the distance from top to bottom. */
-    void (*maxpool2)(real *out, int32_t *index, const real *top, const real *bottom, int32_t at,
-                     int32_t width, int64_t n);
+    /* to[r*to_step + i] = from[r*from_step + i*stride] for r in 0..rows-1, i in 0..n-1. */
+    void (*pack)(real *to, int64_t to_step, const real *from, int64_t from_step, int64_t rows,
+                 int64_t n, int64_t stride);
+    void (*interleave)(real *out, const real *even, const real *odd, int64_t n); // 2n reals out
+
+    /* Maximum of windows two apart: out[i] = first maximum, in row order, of the rows x cols reals
+     * at top + 2i, `width` being the distance of rows; index[i] (if not NULL) = at + its distance
+     * from top. */
+    void (*maxpool)(real *out, int32_t *index, const real *top, int rows, int cols, int32_t at,
+                    int32_t width, int64_t n);
 
     /* Winograd F(4x4,3x3), see winograd.h. Tiles are vectors: element t belongs to tile t. */
     void (*spread)(real *out, int64_t stride, const real *line, int64_t tiles); // out[j*stride+t] = line[4t+j], j < 6

@@ -4,7 +4,6 @@
  * TILE_VECTORS before. Loops the compiler vectorises by itself are written plainly. */
 #include "kernels.h"
 #include "simd.h"
-#include "winograd_points.h"
 
 #include <math.h>
 
@@ -98,31 +97,6 @@ static void axpy(real *restrict y, real factor, const real *restrict x, int64_t 
 {
     for (int64_t i = 0; i < n; i++)
         y[i] += factor * x[i];
-}
-
-static void finish(real *out, const real *x, real bias, const real *extra, bool rectify,
-                   const real *condition, int64_t n)
-{
-    if (extra && rectify) {
-        for (int64_t i = 0; i < n; i++) {
-            real value = x[i] + bias + extra[i];
-            out[i]     = value <= 0 ? 0 : value;
-        }
-    } else if (rectify) {
-        for (int64_t i = 0; i < n; i++) {
-            real value = x[i] + bias;
-            out[i]     = value <= 0 ? 0 : value;
-        }
-    } else if (condition) {
-        for (int64_t i = 0; i < n; i++)
-            out[i] = condition[i] > 0 ? x[i] + bias + (extra ? extra[i] : 0) : 0;
-    } else if (extra) {
-        for (int64_t i = 0; i < n; i++)
-            out[i] = x[i] + bias + extra[i];
-    } else {
-        for (int64_t i = 0; i < n; i++)
-            out[i] = x[i] + bias;
-    }
 }
 
 /* ---- reductions: LANES x 4 partial sums, combined in a fixed tree --------------------------------- */
@@ -286,165 +260,8 @@ static void softplus(real *out, const real *x, real beta, int64_t n)
 
 #endif
 
-/* ---- 2x2 pooling -------------------------------------------------------------------------------- */
-
-/* Even and odd elements of 2 * LANES reals. */
-static inline __attribute__((always_inline)) void vec_pairs(const real *p, Vec *even, Vec *odd)
-{
-    for (int i = 0; i < LANES; i++) {
-        (*even)[i] = p[2 * i];
-        (*odd)[i]  = p[2 * i + 1];
-    }
-}
-
-/* A value and its place travel together; strictly greater replaces, so the first maximum wins. */
-static inline __attribute__((always_inline)) void vec_better(Vec *best, VecInt *place, Vec value,
-                                                             VecInt at)
-{
-    VecInt greater = value > *best;
-    *best          = vec_select(greater, value, *best);
-    *place         = (greater & at) | (~greater & *place);
-}
-
-static void maxpool2(real *restrict out, int32_t *restrict index, const real *restrict top,
-                     const real *restrict bottom, int32_t at, int32_t width, int64_t n)
-{
-    int64_t i    = 0;
-    VecInt  ramp = {0};
-    for (int lane = 0; lane < LANES; lane++)
-        ramp[lane] = 2 * lane;
-    for (; i + LANES <= n; i += LANES) {
-        Vec    best, right, left_below, right_below;
-        VecInt place = ramp + (at + (int32_t)(2 * i));
-        VecInt first = place;
-        vec_pairs(top + 2 * i, &best, &right);
-        vec_pairs(bottom + 2 * i, &left_below, &right_below);
-        vec_better(&best, &place, right, first + 1);
-        vec_better(&best, &place, left_below, first + width);
-        vec_better(&best, &place, right_below, first + width + 1);
-        vec_store(out + i, best);
-        for (int lane = 0; index && lane < LANES; lane++)
-            index[i + lane] = (int32_t)place[lane];
-    }
-    for (; i < n; i++) {
-        const real value[4] = {top[2 * i], top[2 * i + 1], bottom[2 * i], bottom[2 * i + 1]};
-        int        best     = 0;
-        for (int j = 1; j < 4; j++)
-            best = value[j] > value[best] ? j : best;
-        out[i] = value[best];
-        if (index)
-            index[i] = at + (int32_t)(2 * i) + (best & 1) + (best >> 1) * width;
-    }
-}
-
-/* ---- Winograd F(4x4,3x3): see winograd.h for the mathematics --------------------------------------- */
-
-static void spread(real *out, int64_t stride, const real *line, int64_t tiles)
-{
-    int64_t t = 0;
-    for (; t + LANES <= tiles; t += LANES) {
-        Vec part[4];
-        vec_spread4(line + 4 * t, part);
-        UNROLL for (int j = 0; j < 4; j++)
-            vec_store(out + j * stride + t, part[j]);
-    }
-    for (; t < tiles; t++)
-        for (int j = 0; j < 4; j++)
-            out[j * stride + t] = line[4 * t + j];
-    // Columns 4 and 5 of a tile are columns 0 and 1 of its right neighbour.
-    for (int j = 0; j < 2 && tiles > 0; j++) {
-        memcpy(out + (4 + j) * stride, out + j * stride + 1, (size_t)(tiles - 1) * sizeof(real));
-        out[(4 + j) * stride + tiles - 1] = line[4 * tiles + j];
-    }
-}
-
-static void collect(real *line, const real *in, int64_t stride, int64_t tiles)
-{
-    int64_t t = 0;
-    for (; t + LANES <= tiles; t += LANES) {
-        Vec part[4];
-        UNROLL for (int j = 0; j < 4; j++)
-            part[j] = vec_load(in + j * stride + t);
-        vec_collect4(line + 4 * t, part);
-    }
-    for (; t < tiles; t++)
-        for (int j = 0; j < 4; j++)
-            line[4 * t + j] = in[j * stride + t];
-}
-
-/* One dimension of B^T d: six values to six. */
-static inline __attribute__((always_inline)) void transform_input(const Vec d[6], Vec out[6])
-{
-    const real a2 = WINOGRAD_A * WINOGRAD_A, b2 = WINOGRAD_B * WINOGRAD_B;
-    Vec        even_a = vec_fma(d[2], vec_all(-b2), d[4]);
-    Vec        odd_a  = vec_fma(d[1], vec_all(-b2), d[3]) * (real)WINOGRAD_A;
-    Vec        even_b = vec_fma(d[2], vec_all(-a2), d[4]);
-    Vec        odd_b  = vec_fma(d[1], vec_all(-a2), d[3]) * (real)WINOGRAD_B;
-    out[0]            = vec_fma(d[0], vec_all(a2 * b2), vec_fma(d[2], vec_all(-(a2 + b2)), d[4]));
-    out[1]            = even_a + odd_a;
-    out[2]            = even_a - odd_a;
-    out[3]            = even_b + odd_b;
-    out[4]            = even_b - odd_b;
-    out[5]            = vec_fma(d[1], vec_all(a2 * b2), vec_fma(d[3], vec_all(-(a2 + b2)), d[5]));
-}
-
-/* One dimension of A^T m: six values to four. */
-static inline __attribute__((always_inline)) void transform_output(const Vec m[6], Vec out[4])
-{
-    const real a = WINOGRAD_A, b = WINOGRAD_B;
-    Vec        sum_a = m[1] + m[2], difference_a = m[1] - m[2];
-    Vec        sum_b = m[3] + m[4], difference_b = m[3] - m[4];
-    out[0] = m[0] + sum_a + sum_b;
-    out[1] = vec_fma(difference_a, vec_all(a), difference_b * b);
-    out[2] = vec_fma(sum_a, vec_all(a * a), sum_b * (b * b));
-    out[3] = vec_fma(difference_a, vec_all(a * a * a), vec_fma(difference_b, vec_all(b * b * b), m[5]));
-}
-
-/* in[36][in_stride]: pixel (i, j) of every tile; out[36][stride]. tiles: a multiple of LANES. */
-static void winograd_input(real *out, int64_t stride, const real *in, int64_t in_stride,
-                           int64_t tiles)
-{
-    for (int64_t t = 0; t < tiles; t += LANES) {
-        Vec middle[6][6];
-        UNROLL for (int j = 0; j < 6; j++) {
-            Vec column[6], result[6];
-            UNROLL for (int i = 0; i < 6; i++)
-                column[i] = vec_load(in + (6 * i + j) * in_stride + t);
-            transform_input(column, result);
-            UNROLL for (int i = 0; i < 6; i++)
-                middle[i][j] = result[i];
-        }
-        UNROLL for (int i = 0; i < 6; i++) {
-            Vec result[6];
-            transform_input(middle[i], result);
-            UNROLL for (int j = 0; j < 6; j++)
-                vec_store(out + (6 * i + j) * stride + t, result[j]);
-        }
-    }
-}
-
-/* in[36][stride] products; out[16][out_stride]: output pixel (i, j) of every tile. */
-static void winograd_output(real *out, int64_t out_stride, const real *in, int64_t stride,
-                            int64_t tiles)
-{
-    for (int64_t t = 0; t < tiles; t += LANES) {
-        Vec middle[4][6];
-        UNROLL for (int j = 0; j < 6; j++) {
-            Vec column[6], result[4];
-            UNROLL for (int i = 0; i < 6; i++)
-                column[i] = vec_load(in + (6 * i + j) * stride + t);
-            transform_output(column, result);
-            UNROLL for (int i = 0; i < 4; i++)
-                middle[i][j] = result[i];
-        }
-        UNROLL for (int i = 0; i < 4; i++) {
-            Vec result[4];
-            transform_output(middle[i], result);
-            UNROLL for (int j = 0; j < 4; j++)
-                vec_store(out + (4 * i + j) * out_stride + t, result[j]);
-        }
-    }
-}
+#include "kernels_data.h"
+#include "kernels_winograd.h"
 
 /* ---- the table ----------------------------------------------------------------------------------- */
 
@@ -468,7 +285,9 @@ static void fill_table(Kernels *table, const char *isa)
         .dot             = dot,
         .sum             = sum,
         .finish          = finish,
-        .maxpool2        = maxpool2,
+        .pack            = pack,
+        .interleave      = interleave,
+        .maxpool         = maxpool,
         .spread          = spread,
         .collect         = collect,
         .winograd_input  = winograd_input,

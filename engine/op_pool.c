@@ -37,6 +37,36 @@ static int32_t window_maximum(const real *plane, const OpCall *call, int64_t i, 
     return (int32_t)best;
 }
 
+/* First place from `from` on whose window begins at or right of the edge, and first whose window ends
+ * beyond `size`. */
+static void whole_windows(const OpParams *p, int64_t size, int64_t count, int64_t *first, int64_t *last)
+{
+    int64_t end = (size + p->pad - p->window) / p->stride + 1;
+    *first      = (p->pad + p->stride - 1) / p->stride;
+    *last       = size + p->pad < p->window ? 0 : end < count ? end : count;
+    if (*last < *first)
+        *first = *last = count;
+}
+
+/* One row of windows two apart: the whole ones in one go, those over the left and right edge alone. */
+static void pool_row(const OpCall *call, const real *plane, int64_t i, real *values, int32_t *index,
+                     int32_t base)
+{
+    const OpParams *p = call->params;
+    int64_t         h = call->in_shape[0].dim[2], w = call->in_shape[0].dim[3], first, last;
+    int64_t         y0 = i * p->stride - p->pad, y1 = y0 + p->window < h ? y0 + p->window : h;
+    whole_windows(p, w, call->shape.dim[3], &first, &last);
+    y0 = y0 < 0 ? 0 : y0;
+    for (int64_t j = 0; j < call->shape.dim[3];) {
+        int64_t count = j == first && last > first ? last - first : 1;
+        int64_t x0 = j * p->stride - p->pad, x1 = x0 + p->window < w ? x0 + p->window : w;
+        x0         = x0 < 0 ? 0 : x0;
+        kernels()->maxpool(values + j, index ? index + j : NULL, plane + y0 * w + x0, (int)(y1 - y0),
+                           (int)(x1 - x0), base + (int32_t)(y0 * w + x0), (int32_t)w, count);
+        j += count;
+    }
+}
+
 /* Writes values and positions of one image plane; either may be NULL. */
 static void pool_plane(const OpCall *call, int64_t plane, real *values, int32_t *index)
 {
@@ -46,22 +76,17 @@ static void pool_plane(const OpCall *call, int64_t plane, real *values, int32_t 
     int32_t     base = (int32_t)(plane * size);
     values           = values ? values + plane * oh * ow : NULL;
     index            = index ? index + plane * oh * ow : NULL;
-    const OpParams *p = call->params;
-    if (values && p->window == 2 && p->stride == 2 && p->pad == 0) {
-        int32_t width = (int32_t)in.dim[3];
-        for (int64_t i = 0; i < oh; i++)
-            kernels()->maxpool2(values + i * ow, index ? index + i * ow : NULL, x + 2 * i * width,
-                                x + (2 * i + 1) * width, base + (int32_t)(2 * i) * width, width, ow);
-        return;
-    }
     for (int64_t i = 0; i < oh; i++)
-        for (int64_t j = 0; j < ow; j++) {
-            int32_t at = window_maximum(x, call, i, j);
-            if (values)
-                values[i * ow + j] = x[at];
-            if (index)
-                index[i * ow + j] = base + at;
-        }
+        if (values && call->params->stride == 2)
+            pool_row(call, x, i, values + i * ow, index ? index + i * ow : NULL, base);
+        else
+            for (int64_t j = 0; j < ow; j++) {
+                int32_t at = window_maximum(x, call, i, j);
+                if (values)
+                    values[i * ow + j] = x[at];
+                if (index)
+                    index[i * ow + j] = base + at;
+            }
 }
 
 static void index_plane(void *data, int64_t plane, int thread)

@@ -72,6 +72,53 @@ static inline __attribute__((always_inline)) Vec vec_fma(Vec a, Vec b, Vec c)
 #endif
 }
 
+/* The first n reals at p, the rest zero; writes the first n. */
+static inline __attribute__((always_inline)) Vec vec_load_some(const real *p, int64_t n)
+{
+#if defined SIMD_AVX512
+    return (Vec)_mm512_maskz_loadu_ps((__mmask16)(n >= LANES ? 0xFFFF : (1 << n) - 1), p);
+#else
+    Vec v = {0};
+    if (n >= LANES)
+        return vec_load(p);
+    for (int i = 0; i < n; i++)
+        v[i] = p[i];
+    return v;
+#endif
+}
+
+static inline __attribute__((always_inline)) void vec_store_some(real *p, Vec v, int64_t n)
+{
+#if defined SIMD_AVX512
+    _mm512_mask_storeu_ps(p, (__mmask16)(n >= LANES ? 0xFFFF : (1 << n) - 1), (__m512)v);
+#else
+    if (n >= LANES)
+        vec_store(p, v);
+    for (int i = 0; n < LANES && i < n; i++)
+        p[i] = v[i];
+#endif
+}
+
+/* Every other real, LANES of them: p[0], p[2], ...; reads none past the last. */
+static inline __attribute__((always_inline)) Vec vec_even(const real *p)
+{
+#if defined SIMD_AVX512
+    __m512i pick = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+    return (Vec)_mm512_permutex2var_ps(_mm512_loadu_ps(p), pick, _mm512_loadu_ps(p + 15));
+#elif defined SIMD_AVX2
+    __m256 halves = _mm256_shuffle_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 7), 0xD8);
+    return (Vec)_mm256_permute4x64_pd((__m256d)halves, 0xD8);
+#elif defined SIMD_NEON
+    float32x4_t low = vld1q_f32(p), high = vld1q_f32(p + 3);
+    return (Vec)vcombine_f32(vget_low_f32(vuzp1q_f32(low, low)), vget_low_f32(vuzp2q_f32(high, high)));
+#else
+    Vec v;
+    for (int i = 0; i < LANES; i++)
+        v[i] = p[2 * i];
+    return v;
+#endif
+}
+
 /* out[j] = elements j, j+4, j+8, ... of the 4 * LANES reals at p. */
 static inline __attribute__((always_inline)) void vec_spread4(const real *p, Vec out[4])
 {

@@ -65,6 +65,7 @@ static const char *const entry_name[ENTRIES] = {"add", "mul", "scale_offset", "r
 
 static void call(const Kernels *k, Entry e, real *out, const real *a, const real *b, int64_t n)
 {
+    const real half = (real)0.5;
     switch (e) {
     case ADD: k->add(out, a, b, n); break;
     case MUL: k->mul(out, a, b, n); break;
@@ -74,8 +75,12 @@ static void call(const Kernels *k, Entry e, real *out, const real *a, const real
     case EXP: k->exp(out, a, n); break;
     case SIGMOID: k->sigmoid(out, a, (real)1.7, n); break;
     case SOFTPLUS: k->softplus(out, a, (real)1.7, n); break;
-    case FINISH_ALL: k->finish(out, a, (real)0.5, b, true, NULL, n); break;
-    case FINISH_GATE: k->finish(out, a, (real)0.5, NULL, false, b, n); break;
+    case FINISH_ALL:
+        k->finish(&(FinishRows){.out = out, .x = a, .bias = &half, .add = b, .relu = true, .rows = 1, .n = n});
+        break;
+    case FINISH_GATE:
+        k->finish(&(FinishRows){.out = out, .x = a, .bias = &half, .gate = b, .rows = 1, .n = n});
+        break;
     case ENTRIES: break;
     }
 }
@@ -234,30 +239,104 @@ static void tiles_are_exact_on_integers(void)
     guarded_close(&z);
 }
 
-static void pooling_takes_the_first_maximum(void)
+/* Every part and every tail; in place, and nothing between the rows is touched. */
+static void finishing_rows(void)
 {
+    enum { ROWS = 3, STRIDE = 50, X_STRIDE = 40 };
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *k = kernels_for(isas[isa]);
-        for (int64_t n = 0; k && n <= 2 * k->lanes + 3; n++) {
-            real    in[2][160], out[80];
-            int32_t index[80];
-            Random  random = random_stream(test_seed(), "pool");
-            for (int i = 0; i < 2 * n; i++) { // few values, so ties are common
-                in[0][i] = (real)random_below(&random, 3);
-                in[1][i] = (real)random_below(&random, 3);
+        for (int parts = 0; k && parts < 12; parts++) // bias, add; nothing, relu or gate
+            for (int64_t n = 1; n <= 2 * k->lanes + 1; n++) {
+                real x[ROWS * X_STRIDE], add[ROWS * STRIDE], gate[ROWS * STRIDE], bias[ROWS];
+                real out[ROWS * STRIDE];
+                fill(x, ROWS * X_STRIDE, 6);
+                fill(add, ROWS * STRIDE, 7);
+                fill(gate, ROWS * STRIDE, 8);
+                fill(bias, ROWS, 9);
+                memcpy(out, add, sizeof out);
+                k->finish(&(FinishRows){.out = out, .x = x, .rows = ROWS, .n = n, .stride = STRIDE,
+                                        .x_stride = X_STRIDE, .bias = parts & 1 ? bias : NULL,
+                                        .add = parts & 2 ? out : NULL, .relu = parts >> 2 == 1,
+                                        .gate = parts >> 2 == 2 ? gate : NULL});
+                bool equal = true;
+                for (int i = 0; i < ROWS * STRIDE; i++) {
+                    int  r = i / STRIDE, j = i % STRIDE;
+                    real want = x[r * X_STRIDE + (j < n ? j : 0)] + (parts & 1 ? bias[r] : 0);
+                    want      = want + (parts & 2 ? add[i] : 0);
+                    if ((parts >> 2 == 1 && want <= 0) || (parts >> 2 == 2 && gate[i] <= 0))
+                        want = 0;
+                    equal = equal && out[i] == (j < n ? want : add[i]);
+                }
+                if (!CHECK(equal))
+                    printf("  %s, parts %d, n %lld\n", k->isa, parts, (long long)n);
             }
-            k->maxpool2(out, index, in[0], in[1], 1000, 160, n);
-            for (int64_t i = 0; i < n; i++) {
-                int best = 0;
-                for (int j = 1; j < 4; j++)
-                    if (in[j / 2][2 * i + j % 2] > in[best / 2][2 * i + best % 2])
-                        best = j;
-                CHECK(out[i] == in[best / 2][2 * i + best % 2]);
-                CHECK(index[i] == 1000 + best / 2 * 160 + 2 * i + best % 2);
+    }
+}
+
+/* Sources end at a guard page, so a stride reads nothing behind its last element. */
+static void packing_and_interleaving(void)
+{
+    enum { ROWS = 3 };
+    Guarded x, y, z;
+    REQUIRE(guarded_open(&x) && guarded_open(&y) && guarded_open(&z));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 1; k && n <= 3 * k->lanes + 2; n++) {
+            bool equal = true;
+            for (int64_t stride = 1; stride <= 4; stride++) {
+                int64_t step = (n - 1) * stride + 2, size = (ROWS - 1) * step + (n - 1) * stride + 1;
+                real   *from = at_end(&x, size), *to = at_end(&y, ROWS * n);
+                fill(from, size, 10);
+                k->pack(to, n, from, step, ROWS, n, stride);
+                for (int64_t i = 0; i < ROWS * n; i++)
+                    equal = equal && to[i] == from[i / n * step + i % n * stride];
             }
-            k->maxpool2(out, NULL, in[0], in[1], 0, 160, n); // positions are optional
+            real *even = at_end(&x, n), *odd = at_end(&y, n), *out = at_end(&z, 2 * n);
+            fill(even, n, 11);
+            fill(odd, n, 12);
+            k->interleave(out, even, odd, n);
+            for (int64_t i = 0; i < 2 * n; i++)
+                equal = equal && out[i] == (i % 2 ? odd : even)[i / 2];
+            if (!CHECK(equal))
+                printf("  %s, n %lld\n", k->isa, (long long)n);
         }
     }
+    guarded_close(&x);
+    guarded_close(&y);
+    guarded_close(&z);
+}
+
+static void pooling_takes_the_first_maximum(void)
+{
+    Guarded x;
+    REQUIRE(guarded_open(&x));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int window = 0; k && window < 16; window++) // 1x1 to 4x4
+            for (int64_t n = 1; n <= 2 * k->lanes + 3; n++) {
+                int     rows = window / 4 + 1, cols = window % 4 + 1, width = (int)(2 * n) + 5;
+                int64_t size = (rows - 1) * width + 2 * (n - 1) + cols;
+                real   *in = at_end(&x, size), out[80], values[80];
+                int32_t index[80];
+                Random  random = random_stream(test_seed(), "pool");
+                for (int64_t i = 0; i < size; i++) // few values, so ties are common
+                    in[i] = (real)random_below(&random, 3);
+                k->maxpool(out, index, in, rows, cols, 1000, width, n);
+                k->maxpool(values, NULL, in, rows, cols, 0, width, n); // positions are optional
+                bool equal = true;
+                for (int64_t i = 0; i < n; i++) {
+                    int64_t best = 2 * i;
+                    for (int j = 1; j < rows * cols; j++)
+                        if (in[2 * i + j / cols * width + j % cols] > in[best])
+                            best = 2 * i + j / cols * width + j % cols;
+                    equal = equal && out[i] == in[best] && values[i] == in[best] &&
+                            index[i] == 1000 + best;
+                }
+                if (!CHECK(equal))
+                    printf("  %s, %dx%d, n %lld\n", k->isa, rows, cols, (long long)n);
+            }
+    }
+    guarded_close(&x);
 }
 
 static void spreading_and_collecting(void)
@@ -294,6 +373,8 @@ SUITE(kernels)
     RUN(nothing_hides_a_nan);
     RUN(reductions_and_axpy);
     RUN(tiles_are_exact_on_integers);
+    RUN(finishing_rows);
+    RUN(packing_and_interleaving);
     RUN(pooling_takes_the_first_maximum);
     RUN(spreading_and_collecting);
 }
