@@ -243,13 +243,15 @@ static void write_corrupted_row(Report *report, int64_t index, int64_t image,
     open_shot(page);
     before = outliner_cut(&report->outliner, map_of(report, index, image), story->threshold);
     outline_figure(page, report->job, &report->outliner, photo, "the unit's mask on the photo", "");
-    snprintf(words, sizeof words, "mask before: %lld px", (long long)before);
+    snprintf(words, sizeof words, "mask before, cut at %.6g: %lld px", (double)story->threshold,
+             (long long)before);
     close_shot(page, words);
     open_shot(page);
     after = outliner_cut(&report->outliner, replay->map, story->threshold);
     outline_figure(page, report->job, &report->outliner, stored,
                    "the unit's mask on the stored photo", "");
-    snprintf(words, sizeof words, "mask after, same threshold: %lld px", (long long)after);
+    snprintf(words, sizeof words, "mask after, cut at %.6g: %lld px", (double)story->threshold,
+             (long long)after);
     close_shot(page, words);
     writer_text(page, "</div>\n");
 }
@@ -394,8 +396,8 @@ static bool show_film(Report *report, Error *error)
     writer_text(
         page,
         "), %s at %s before storage. The loss is what the attack lowers; pixels move at most "
-        "%s from the photo.</p>\n<ol class=\"film\" tabindex=\"0\">\n",
-        film.setting->method, strength, strength);
+        "%s from the photo; masks are cut at %.6g.</p>\n<ol class=\"film\" tabindex=\"0\">\n",
+        film.setting->method, strength, strength, (double)film.story->threshold);
     bool done = replay_run(&report->replay, index, film.story, image, film.setting,
                            &(FilmSink){take_frame, &film}, error);
     writer_text(page,
@@ -429,11 +431,13 @@ static bool write_page(Report *report, Error *error)
     writer_text(
         page,
         "<section id=\"units\">\n<h2>Units in detail</h2>\n<p>%s. Each photo is one of the "
-        "five with the highest activation; the light part is where the unit\xe2\x80\x99s map, "
-        "enlarged, exceeds its threshold.</p>\n",
+        "five with the highest activation; the light part, the mask, is where the unit\xe2\x80\x99s "
+        "map, enlarged to the label maps, exceeds the threshold that the clean images gave%s.</p>\n",
         job->attack    ? "The attacked units, changed ones first"
         : job->changes ? "Detectors, changed ones first"
-                       : "The detectors with the highest scores");
+                       : "The detectors with the highest scores",
+        job->changes ? ", before and after; the labels after rest on thresholds of the changed images"
+                     : "");
     for (int64_t i = 0; i < report->unit_count; i++)
         if (attack_cancelled(&job->clean, error) || !show_unit(report, i, error))
             return false;

@@ -108,6 +108,13 @@ static void write_share_table(Writer *page, const ReportJob *job, const SettingL
     writer_text(page, "</tbody></table></div>\n");
 }
 
+// The last part of a path.
+static const char *folder_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
 void section_overview(Writer *page, const ReportJob *job, const SettingList *settings)
 {
     const CleanRun *clean  = &job->clean;
@@ -128,6 +135,8 @@ void section_overview(Writer *page, const ReportJob *job, const SettingList *set
             (long long)totals.detectors, (long long)clean->record->unit_count, DETECTOR_SCORE);
     writer_text(page, "<p class=\"source\">");
     html_name(page, job->network);
+    writer_text(page, " on ");
+    html_name(page, folder_name(clean->probe->folder));
     writer_text(page, ", mode <b>%s</b>, seed ", clean->settings->mode_name);
     html_text(page, job->seed, 24);
     writer_text(page, "</p>\n<dl class=\"tiles\">\n");
