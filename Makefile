@@ -75,7 +75,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
                    $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo bench bench-compare bench-peers layers hardened format clean help
+.PHONY: all test demo bench bench-compare bench-peers layers hardened format man completion clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -132,6 +132,15 @@ hardened: $(BUILD)/nemesis ## check that the program carries its defences and ca
 
 format: ## apply .clang-format to every source
 	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests bench,$(f)/*.[ch]))
+
+man: nemesis ## write build/nemesis.1, made from the tables of options
+	@./nemesis man > build/nemesis.1
+
+completion: nemesis ## write build/completion/: scripts for bash, zsh and fish
+	@mkdir -p build/completion
+	@./nemesis completion bash > build/completion/nemesis
+	@./nemesis completion zsh > build/completion/_nemesis
+	@./nemesis completion fish > build/completion/nemesis.fish
 
 clean: ## remove what was built
 	rm -rf build nemesis

@@ -3,6 +3,7 @@
 #include "../engine/parallel.h"
 #include "commands.h"
 #include "json.h"
+#include "manual.h"
 #include "output.h"
 #include "signals.h"
 #include "version.h"
@@ -27,10 +28,12 @@ const Verb *verb_named(const char *name)
     return NULL;
 }
 
+const char *const program_summary = "which concepts do the units of a network stand for, and how "
+                                    "such explanations are corrupted";
+
 static void print_overview(FILE *stream)
 {
-    fprintf(stream, "nemesis - which concepts do the units of a network stand for, and how such "
-                    "explanations are corrupted\n\nusage: nemesis VERB [options]\n\n");
+    fprintf(stream, "nemesis - %s\n\nusage: nemesis VERB [options]\n\n", program_summary);
     for (int i = 0; verb_at(i); i++)
         fprintf(stream, "  %-12s  %s\n", verb_at(i)->name, verb_at(i)->summary);
     fprintf(stream, "  %-12s  %s\n", "version", "version, compiler and kernels");
@@ -73,6 +76,16 @@ static bool print_version(int count, const char *const *arguments, Error *error)
     return json_print(&json, error);
 }
 
+// For packagers: `make man completion` calls it.
+static bool print_completion(int count, const char *const *arguments, Error *error)
+{
+    int shell = count == 1 ? choice_index(SHELL_CHOICES, arguments[0], strlen(arguments[0])) : -1;
+    if (shell < 0)
+        return fail(error, ERROR_USAGE, "completion: needs one of %s", SHELL_CHOICES);
+    completion_print(shell, stdout);
+    return true;
+}
+
 static bool run_verb(int count, const char *const *arguments, Error *error)
 {
     Settings    settings;
@@ -110,6 +123,12 @@ static bool run_command_line(int count, const char *const *arguments, Error *err
         return print_help(count - 2, arguments + 2, error);
     if (!strcmp(name, "version") || !strcmp(name, "--version"))
         return print_version(count - 2, arguments + 2, error);
+    if (!strcmp(name, "completion"))
+        return print_completion(count - 2, arguments + 2, error);
+    if (!strcmp(name, "man") && count == 2) {
+        manual_print(stdout);
+        return true;
+    }
     return run_verb(count, arguments, error);
 }
 

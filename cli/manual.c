@@ -1,0 +1,98 @@
+/* cli/manual.c - the manual page. */
+#include "manual.h"
+#include "commands.h"
+#include "version.h"
+
+static const struct {
+    ErrorCode   code;
+    const char *meaning;
+} exits[] = {
+    {ERROR_NONE, "done"},
+    {ERROR_CHECK, "a check failed"},
+    {ERROR_USAGE, "wrong usage"},
+    {ERROR_SKIPPED, "done, some inputs skipped"},
+    {ERROR_DATA, "bad input data"},
+    {ERROR_NOT_FOUND, "input not found or unreadable"},
+    {ERROR_INTERNAL, "internal error"},
+    {ERROR_MEMORY, "out of memory"},
+    {ERROR_CREATE, "cannot create output"},
+    {ERROR_IO, "read or write error, disk full"},
+    {ERROR_AGAIN, "interrupted after a checkpoint; try again"},
+};
+
+// Text as text: no request, no escape, and dashes that can be copied.
+static void roff(FILE *stream, const char *text)
+{
+    if (*text == '.' || *text == '\'')
+        fputs("\\&", stream);
+    for (; *text; text++)
+        if (*text == '\\')
+            fputs("\\e", stream);
+        else if (*text == '-')
+            fputs("\\-", stream);
+        else
+            fputc(*text, stream);
+}
+
+static void roff_line(FILE *stream, const char *request, const char *text)
+{
+    fputs(request, stream);
+    roff(stream, text);
+    fputc('\n', stream);
+}
+
+static void print_options(FILE *stream, const Option *options)
+{
+    for (const Option *option = options; option->name; option++) {
+        char words[HELP_LINE];
+        option_words(option, words);
+        fprintf(stream, ".TP\n\\fB");
+        if (option->letter)
+            fprintf(stream, "\\-%c\\fR, \\fB", option->letter);
+        fprintf(stream, "\\-\\-");
+        roff(stream, option->name);
+        fprintf(stream, "\\fR");
+        if (option->value) {
+            fprintf(stream, " \\fI");
+            roff(stream, option->value);
+            fprintf(stream, "\\fR");
+        }
+        fputc('\n', stream);
+        roff_line(stream, "", words);
+    }
+}
+
+static void print_verb(FILE *stream, const Verb *verb)
+{
+    char usage[HELP_LINE];
+    verb_usage(verb, usage);
+    fprintf(stream, ".SS ");
+    roff(stream, verb->name);
+    fprintf(stream, " \\- ");
+    roff(stream, verb->summary);
+    roff_line(stream, "\n.B nemesis ", usage);
+    if (*verb->details)
+        roff_line(stream, ".PP\n", verb->details);
+    if (verb->options)
+        print_options(stream, verb->options);
+    roff_line(stream, ".PP\nExample:\n.PP\n.EX\n.in +4n\n", verb->example);
+    fprintf(stream, ".in\n.EE\n");
+}
+
+void manual_print(FILE *stream)
+{
+    fprintf(stream, ".TH NEMESIS 1 \"\" \"nemesis %s\" \"User Commands\"\n.SH NAME\nnemesis \\- ",
+            NEMESIS_VERSION);
+    roff_line(stream, "", program_summary);
+    fprintf(stream, ".SH SYNOPSIS\n.B nemesis\n.I VERB\n[options]\n.br\n.B nemesis help\n[\\fIVERB\\fR]\n"
+                    ".br\n.B nemesis version\n[\\-\\-json]\n.SH VERBS\nResults go to standard "
+                    "output, everything else to standard error.\n");
+    for (int i = 0; verb_at(i); i++)
+        print_verb(stream, verb_at(i));
+    fprintf(stream, ".SH SHARED OPTIONS\nEvery verb takes these.\n");
+    print_options(stream, shared_options);
+    fprintf(stream, ".SH EXIT STATUS\n");
+    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
+        fprintf(stream, ".TP\n.B %d\n%s\n", (int)exits[i].code, exits[i].meaning);
+    fprintf(stream, ".TP\n.B 130, 143\ninterrupted by SIGINT or SIGTERM\n");
+}

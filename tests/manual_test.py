@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Manual page and completion: everything the help lists, and scripts that their shells accept."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.path.abspath(os.environ.get("NEMESIS", "./nemesis"))
+counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+
+class Skip(Exception):
+    pass
+
+
+def run(*words, **options):
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, **options)
+
+
+def nemesis(*words):
+    done = run(PROGRAM, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def need(program):
+    if not shutil.which(program):
+        raise Skip(f"there is no {program}")
+
+
+def verbs():
+    return re.findall(r"^  (\w+)  +\w", nemesis("help"), re.M)
+
+
+def options_of(verb):
+    return re.findall(r"^  (?:-\w, |    )--([\w-]+)", nemesis("help", verb), re.M)
+
+
+def complete(line, *, folder="."):
+    """What bash offers at the end of a line; it splits words at blanks and at '='."""
+    words = re.findall(r"=|[^ =]+", line) + ([""] if line.endswith(" ") else [])
+    quoted = " ".join("'" + word + "'" for word in words)
+    done = run("bash", "--norc", "-c", f"source <({PROGRAM} completion bash)\ncomplete -p nemesis >&2\n"
+               f"COMP_WORDS=({quoted})\nCOMP_CWORD={len(words) - 1}\n_nemesis\n"
+               "printf '%s\\n' \"${COMPREPLY[@]}\"", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "-F _nemesis nemesis" in done.stderr, done.stderr
+    return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
+
+
+def the_manual_has_every_verb_and_option():
+    page = nemesis("man").replace("\\-", "-").replace("\\fR", "").replace("\\fB", "")
+    found = verbs()
+    assert len(found) > 12 and found[-2:] == ["version", "help"], found
+    for verb in found[:-2]:
+        start = page.index(f".SS {verb} - ")
+        section = page[start:page.index(".S", start + 3)]
+        shared = page[page.index(".SH SHARED OPTIONS"):]
+        assert len(options_of(verb)) > 10
+        for option in options_of(verb):
+            assert re.search(rf"--{option}\b", section) or re.search(rf"--{option}\b", shared), option
+
+
+def the_manual_formats_without_a_warning():
+    need("groff")
+    done = run("groff", "-man", "-ww", "-Tutf8", "-P-cbou", input=nemesis("man"))
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert "nemesis dissect -m FILE.nw -l LAYER -d PROBE -o RUN [options]" in done.stdout
+    assert "\n       75     interrupted after a checkpoint" in done.stdout
+
+
+def bash_completes_verbs_options_and_values():
+    need("bash")
+    assert complete("nemesis dis") == ["dissect"]
+    assert sorted(complete("nemesis ")) == sorted(verbs())
+    assert complete("nemesis help att") == ["attack"]
+    for verb in verbs()[:-2]:
+        offered = complete(f"nemesis {verb} --")
+        assert sorted(offered) == sorted("--" + option for option in options_of(verb)), verb
+    assert complete("nemesis dissect --compat ") == ["corrupt23", "clean", "lite", "nd2017"]
+    assert complete("nemesis dissect --compat=n") == ["nd2017"]
+    assert complete("nemesis dissect --compat=") == ["corrupt23", "clean", "lite", "nd2017"]
+    assert complete("nemesis noise --store jpeg75,f") == ["jpeg75,float"]
+    assert complete("nemesis attack --method f") == ["fgsm"]
+    assert complete("nemesis image --method f") == []
+    assert complete("nemesis dissect -t ") == []
+
+
+def bash_completes_files():
+    need("bash")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("net one.nw", "net two.nw", "-odd"):
+            open(os.path.join(folder, name), "w").close()
+        assert sorted(complete("nemesis inspect net", folder=folder)) == ["net one.nw", "net two.nw"]
+        assert complete("nemesis dissect -m n", folder=folder) == complete(
+            "nemesis dissect --model=n", folder=folder) != []
+        assert complete("nemesis dissect -m -o", folder=folder) == ["-odd"]
+
+
+def zsh_takes_its_script():
+    need("zsh")
+    done = run("zsh", "-n", "/dev/stdin", input=nemesis("completion", "zsh"))
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def fish_takes_its_script():
+    need("fish")
+    done = run("fish", "-c", "source; complete -C 'nemesis dissect --compat '",
+               input=nemesis("completion", "fish"))
+    offered = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert offered == ["clean", "corrupt23", "lite", "nd2017"], done.stdout + done.stderr
+
+
+def an_unknown_shell_is_wrong_usage():
+    for words in (["completion"], ["completion", "tcsh"], ["completion", "bash", "zsh"], ["man", "x"]):
+        assert run(PROGRAM, *words).returncode == 2, words
+
+
+def main():
+    if not os.path.exists(PROGRAM):
+        print("skipped manual: there is no ./nemesis\n0 passed, 0 failed, 1 skipped")
+        return 0
+    for test in (the_manual_has_every_verb_and_option, the_manual_formats_without_a_warning,
+                 bash_completes_verbs_options_and_values, bash_completes_files, zsh_takes_its_script,
+                 fish_takes_its_script, an_unknown_shell_is_wrong_usage):
+        name, result, told = "manual." + test.__name__, "passed", ""
+        try:
+            test()
+        except Skip as reason:
+            result, told = "skipped", f"  skipped: {reason}\n"
+        except Exception as problem:
+            result, told = "failed", f"  {type(problem).__name__}: {problem}\n"
+        counts[result] += 1
+        print(told + {"passed": "ok     ", "failed": "FAILED ", "skipped": "skipped"}[result], name)
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
+    return counts["failed"] > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
