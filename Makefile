@@ -75,7 +75,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
                    $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo bench bench-compare bench-peers layers hardened format man completion clean help
+.PHONY: all test demo demo-weights bench bench-compare bench-peers layers hardened format man completion clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -111,8 +111,11 @@ test: $(BUILD)/tests $(BUILD)/bench $(BUILD)/nemesis ## build and run the test s
 	@NEMESIS=$(BUILD)/nemesis BENCH=$(BUILD)/bench sh tests/run.sh $(BUILD)/tests
 endif
 
-demo: nemesis ## build, then run the main job in small
+demo: nemesis ## build, then run the main job in small: under two minutes, nothing to download
 	@sh demo/run.sh ./nemesis
+
+demo-weights: nemesis ## train the demo's network again and compare it with the one that is there
+	@sh demo/train.sh ./nemesis
 
 bench: $(BUILD)/bench ## print the throughput tables
 	@$(BUILD)/bench

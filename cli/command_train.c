@@ -132,14 +132,27 @@ static bool score(const Session *session, TrainingScore *out, Error *error)
     return ok;
 }
 
+// What the weights come from, as the command that makes them again.
+static void recipe_text(const Settings *settings, char out[LIMIT_PATH])
+{
+    snprintf(out, LIMIT_PATH,
+             "source=nemesis train -d %.1000s %s %.1000s --optimiser %s --rate %.9g --decay %.9g "
+             "--batch %lld --epochs %lld --shift %lld%s --seed %llu\n",
+             settings->data, settings->model ? "--model" : "--arch",
+             settings->model ? settings->model : settings->arch,
+             choice_text(OPTIMISER_CHOICES, settings->optimiser), settings->rate, settings->decay,
+             (long long)(settings->batch ? settings->batch : 32), (long long)settings->epochs,
+             (long long)settings->shift, settings->flip ? " --flip" : "",
+             (unsigned long long)settings->seed);
+}
+
 static bool finish(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
     JsonWriter     *json     = &session->json;
     TrainingScore   held_out = {0};
-    char            recipe[1024];
-    snprintf(recipe, sizeof recipe, "source=nemesis train on %s, seed %llu, %lld epochs\n",
-             settings->data, (unsigned long long)settings->seed, (long long)settings->epochs);
+    char            recipe[LIMIT_PATH];
+    recipe_text(settings, recipe);
     if (!trainer_save(session->trainer, settings->out, false, recipe, error) ||
         (settings->test && !score(session, &held_out, error)) ||
         !file_remove(session->checkpoint, error))

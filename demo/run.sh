@@ -1,29 +1,45 @@
 #!/bin/sh
-# The main job in small: dissect a layer, put noise on the probing set, attack two units.
+# The main job in small, on a drawn world and a network trained on it: what do units detect, and
+# what does it take to change that? Needs nothing but the program.
 # usage: run.sh NEMESIS
 nemesis=$1
-data=${NEMESIS_DATA:-../shared/data}
-weights=$data/weights/vgg16_imagenet_conv1_1-conv3_3
-probe=$data/broden_mini
 out=runs/demo
-
-missing=
-[ -d "$weights" ] || missing="$missing $weights"
-[ -d "$probe" ] || missing="$missing $probe"
-command -v python3 >/dev/null 2>&1 || missing="$missing python3"
-if [ -n "$missing" ]; then
-    echo "error: the demo needs$missing (NEMESIS_DATA names the folder of the data)" >&2
-    exit 66
-fi
-
+layer=conv4_2
 set -e
+export LC_ALL=C
+
+step() {
+    printf '%s\n' "$*" >&2
+}
+
+# verb NAME ARGUMENTS...: what the verb prints is kept beside its results
+verb() {
+    name=$1
+    shift
+    "$nemesis" "$@" --overwrite >"$out/$name.txt"
+}
+
 mkdir -p "$out"
-python3 weights/convert.py "$weights" --arch vgg16 -o "$out/vgg16.nw" 2>/dev/null
-"$nemesis" dissect -m "$out/vgg16.nw" -l conv3_3 -d "$probe" --limit 48 -o "$out/clean" --overwrite
+step '1 of 6: draw the probing set, 400 photos nobody trained on'
+verb world mini --images 400 -o "$out/world"
+step "2 of 6: which concept does each unit of $layer stand for?"
+verb clean dissect -m demo/mini.nw -l "$layer" -d "$out/world" -o "$out/clean"
+step '3 of 6: the same with noise on every photo'
+verb noise noise --baseline "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
+    -o "$out/noise"
+step '4 of 6: the same with perturbations designed for one unit each'
+verb attack attack --baseline "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
+    --store float,jpeg75 -o "$out/attack"
+step '5 of 6: designed to give units a label of our choice'
+verb targeted attack --baseline "$out/clean" -u detectors:8 --target random --eps 8/255 \
+    --store float -o "$out/targeted"
+step '6 of 6: pages'
+verb report report "$out/attack" -o "$out/report"
 echo
-"$nemesis" noise --baseline "$out/clean" --type gaussian --std 0.05 --store jpeg75,float \
-    -o "$out/noise" --overwrite
+sed '/^unit /,$d' "$out/clean.txt"
+awk -f demo/summary.awk kind=clean "$out/clean/tally.csv" \
+    kind=noise store=float "$out/noise/summary.csv" store=jpeg75 "$out/noise/summary.csv" \
+    kind=attack store=float "$out/attack/summary.csv" store=jpeg75 "$out/attack/summary.csv" \
+    kind=targeted store=float "$out/targeted/summary.csv"
 echo
-"$nemesis" attack --baseline "$out/clean" -u detectors:2 --eps 4/255 -o "$out/attack" --overwrite
-echo
-echo "results: $out/clean $out/noise $out/attack"
+echo "open $out/report/index.html"

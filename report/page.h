@@ -101,6 +101,9 @@ bool replay_run(Replay *replay, int64_t index, const UnitStory *story, int64_t i
 
 /* ---- sections -------------------------------------------------------------------------------- */
 
+/* What the page tells about first: the largest strength, and of those the most exact storage; NULL if
+ * the list is empty. */
+const ChangeRow *strongest_setting(const SettingList *settings);
 void section_overview(Writer *page, const ReportJob *job, const SettingList *settings);
 void section_units(Writer *page, const ReportJob *job, const SettingList *settings);
 void section_facts(Writer *page, const ReportJob *job);

@@ -127,9 +127,7 @@ static bool report_open(Report *report, Error *error)
     const ReportJob *job = report->job;
     if (job->changes && !setting_list_open(&report->settings, job->changes, error))
         return false;
-    for (int i = 0; i < report->settings.count; i++)
-        if (!report->strongest || report->settings.rows[i]->strength > report->strongest->strength)
-            report->strongest = report->settings.rows[i];
+    report->strongest = strongest_setting(&report->settings);
     report->written =
         memory_new((size_t)job->clean.probe->image_count, sizeof *report->written, error);
     return report->written && choose_units(report, error) && tell_stories(report, error) &&

@@ -39,15 +39,23 @@ static void write_tile(Writer *page, const char *name, uint64_t value)
     writer_text(page, "</dd></div>\n");
 }
 
+const ChangeRow *strongest_setting(const SettingList *settings)
+{
+    const ChangeRow *best = NULL;
+    for (int i = 0; i < settings->count; i++) {
+        const ChangeRow *row = settings->rows[i];
+        if (!best || row->strength > best->strength ||
+            (row->strength == best->strength && row->store < best->store))
+            best = row;
+    }
+    return best;
+}
+
 // The strongest setting in one sentence, with its control.
 static void write_finding(Writer *page, const ReportJob *job, const SettingList *settings)
 {
-    const ChangeRow *strongest = settings->rows[0], *control = NULL;
+    const ChangeRow *strongest = strongest_setting(settings), *control = NULL;
     char             name[32];
-    for (int i = 0; i < settings->count; i++) {
-        if (settings->rows[i]->strength > strongest->strength)
-            strongest = settings->rows[i];
-    }
     for (int i = 0; i < settings->count; i++)
         if (settings->rows[i]->strength == 0 && settings->rows[i]->store == strongest->store)
             control = settings->rows[i];

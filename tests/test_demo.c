@@ -1,0 +1,118 @@
+/* tests/test_demo.c - the demo's network and what the demo says about it, cheaply. */
+#include "../engine/file.h"
+#include "../models/models.h"
+#include "../nem/csv.h"
+#include "program.h"
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const network = "demo/mini.nw", *const layer = "conv4_2";
+
+/* ---- the blob -------------------------------------------------------------------------------- */
+
+static void the_network_is_small(void)
+{
+    WeightBlob *blob = NULL;
+    Bytes       file = {0};
+    REQUIRE(file_read(network, LIMIT_IMAGE_FILE, &file, NULL));
+    CHECK(file.size < 1500000);
+    bytes_close(&file);
+    REQUIRE(blob_open(network, &blob, NULL));
+    CHECK_TEXT(blob_architecture(blob), "mini");
+    blob_close(blob);
+}
+
+/* Unit 0 answers to red alone: on a plane of one colour it is 4 (r - g - b) - 1.2 cut at 0, through
+ * every layer. */
+static void the_wired_unit_answers_to_red(void)
+{
+    static const float colors[][3] = {
+        {1, 0, 0}, {0.8f, 0.1f, 0.1f}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0}, {1, 1, 1}, {0, 0, 0}};
+    enum { COLORS = sizeof colors / sizeof *colors };
+    WeightBlob    *blob    = NULL;
+    LayerRunner    runner  = {0};
+    NetworkRequest request = {.batch = COLORS, .layer = layer, .unit = 0};
+    REQUIRE(blob_open(network, &blob, NULL) && layer_runner_open(&runner, blob, &request, NULL));
+    int64_t pixels = runner.image_height * runner.image_width, cells = runner.height * runner.width;
+    real   *planes = memory_new((size_t)(COLORS * 3 * pixels), sizeof(real), NULL);
+    real   *maps   = memory_new((size_t)(COLORS * cells), sizeof(real), NULL);
+    for (int64_t i = 0; planes && i < COLORS * 3 * pixels; i++)
+        planes[i] = (real)colors[i / (3 * pixels)][i / pixels % 3];
+    if (CHECK(planes && maps)) {
+        layer_runner_run(&runner, planes, COLORS, maps);
+        for (int i = 0; i < COLORS; i++) {
+            double wanted =
+                4 * ((double)colors[i][0] - (double)colors[i][1] - (double)colors[i][2]) - 1.2;
+            for (int64_t cell = 0; cell < cells; cell++)
+                CHECK_CLOSE((double)maps[i * cells + cell], wanted > 0 ? wanted : 0, 1e-5);
+        }
+    }
+    memory_free(planes);
+    memory_free(maps);
+    layer_runner_close(&runner);
+    blob_close(blob);
+}
+
+/* ---- what it stands for ---------------------------------------------------------------------- */
+
+static bool open_table(const char *path, Csv **out)
+{
+    Bytes bytes = {0};
+    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, NULL) &&
+              csv_open(out, bytes.data, bytes.size, path, NULL);
+    bytes_close(&bytes);
+    return ok;
+}
+
+static bool dissect_demo(void)
+{
+    return program_run("mini --images 400 -o %s -q", in_folder("world"))->code == 0 &&
+           program_run("dissect -m %s -l %s -d %s -o %s -q", network, layer, in_folder("world"),
+                       in_folder("clean"))
+                   ->code == 0;
+}
+
+// Units of a category whose clean IoU is at least 0.04; "" takes every category.
+static int detectors_of(const Csv *tally, const char *category)
+{
+    int count = 0;
+    for (int64_t row = 0; row < csv_row_count(tally); row++) {
+        double score = 0;
+        bool   taken = !*category ||
+                     strcmp(csv_text(tally, row, csv_column(tally, "category")), category) == 0;
+        CHECK(csv_number(tally, row, csv_column(tally, "score"), &score, NULL));
+        count += taken && score >= 0.04;
+    }
+    return count;
+}
+
+static void the_dissection_finds_detectors_of_every_category(void)
+{
+    static const struct {
+        const char *category;
+        int         units;
+    } found[] = {{"color", 1}, {"object", 9}, {"part", 12}, {"material", 2},
+                 {"scene", 1}, {"texture", 13}, {"", 38}};
+    Csv *tally = NULL;
+    if (!program_exists())
+        SKIP("there is no ./nemesis");
+    REQUIRE(dissect_demo() && open_table(in_folder("clean/tally.csv"), &tally));
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+        if (!CHECK(detectors_of(tally, found[i].category) == found[i].units))
+            printf("  %s: %d\n", found[i].category, detectors_of(tally, found[i].category));
+    for (int64_t row = 0; row < csv_row_count(tally); row++)
+        if (strcmp(csv_text(tally, row, csv_column(tally, "unit0")), "0") == 0) {
+            CHECK_TEXT(csv_text(tally, row, csv_column(tally, "label")), "red-c");
+            CHECK_TEXT(csv_text(tally, row, csv_column(tally, "category")), "color");
+        }
+    csv_close(tally);
+}
+
+SUITE(demo)
+{
+    RUN(the_network_is_small);
+    RUN(the_wired_unit_answers_to_red);
+    RUN(the_dissection_finds_detectors_of_every_category);
+}
