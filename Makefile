@@ -1,4 +1,5 @@
-# make [config=release|native|debug|asan|msan|tsan|gradcheck|coverage] [target]; `make help` lists targets.
+# make [config=release|native|debug|asan|msan|tsan|gradcheck|coverage|fuzz] [target]; `make help` lists
+# targets.
 # Each config has its own folder build/<config>/. Only `release` is meant to be handed on: a portable
 # baseline plus kernels for newer instruction sets that are chosen at run time.
 
@@ -39,6 +40,9 @@ else ifeq ($(config),gradcheck)
 else ifeq ($(config),coverage)
   CFLAGS += -O0 -g --coverage
   LDFLAGS += --coverage
+else ifeq ($(config),fuzz) # by clang, or with CC=afl-clang-fast
+  CFLAGS += -O1 -g1 -fsanitize=fuzzer-no-link -fsanitize=address,undefined -fno-sanitize-recover=all
+  LDFLAGS += -fsanitize=address,undefined
 else
   $(error unknown config '$(config)')
 endif
@@ -48,6 +52,7 @@ HAS_OPENMP := $(shell printf 'int main(void){return 0;}' | $(CC) -fopenmp -x c -
 ifneq ($(filter tsan msan,$(config)),)
   CFLAGS += -DPARALLEL_THREADS -pthread
   LDLIBS += -pthread
+else ifeq ($(config)-$(HAS_OPENMP),fuzz-yes) # one thread a run: the same path for the same bytes
 else ifeq ($(HAS_OPENMP),yes)
   CFLAGS += -fopenmp
   LDLIBS += -fopenmp
@@ -65,7 +70,8 @@ endif
 
 LIBRARY_SOURCES := $(filter-out $(wildcard engine/isa_*.c),$(foreach f,$(FLOORS),$(wildcard $(f)/*.c))) $(ISA_FILES)
 CLI_SOURCES     := $(wildcard cli/*.c)
-TEST_SOURCES    := $(wildcard tests/*.c)
+FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_builder.c
+TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES))
 ifeq ($(config),gradcheck) # rules in double: the engine and its checks alone
   LIBRARY_SOURCES := $(filter engine/%,$(LIBRARY_SOURCES))
   CLI_SOURCES     :=
@@ -73,6 +79,7 @@ ifeq ($(config),gradcheck) # rules in double: the engine and its checks alone
 endif
 BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)) \
                    $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c
+FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
 .PHONY: all test demo demo-weights bench bench-compare bench-peers layers hardened format man completion clean help
@@ -126,6 +133,25 @@ bench-compare: $(BUILD)/bench ## measure again and compare with BASE=file, an ou
 
 bench-peers: $(BUILD)/bench ## ratios to PyTorch and OpenBLAS, where they are installed
 	@sh bench/peers/run.sh $(BUILD)/bench $(BUILD)
+
+.PHONY: fuzz fuzz-programs
+# One program a parser. What puts checksums right is named where the format has some.
+fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%) $(BUILD)/seeds
+fuzz_define = -DTARGET=$(1) $(if $(filter blob inflate png,$(1)),-DREPAIR=$(1))
+
+$(BUILD)/fuzz.a: $(call object,$(LIBRARY_SOURCES) $(filter-out cli/main.c,$(CLI_SOURCES)) $(FUZZ_SOURCES))
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(BUILD)/fuzz_%: tests/fuzz/entry.c $(BUILD)/fuzz.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(call fuzz_define,$*) $^ -o $@ $(LDLIBS)
+
+$(BUILD)/seeds: $(call object,tests/fuzz/seeds.c) $(BUILD)/fuzz.a
+	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+fuzz: ## run every fuzz target for SECONDS=n
+	@$(MAKE) config=fuzz CC=clang fuzz-programs
+	@sh tests/fuzz/run.sh build/fuzz $(SECONDS)
 
 layers: ## check that no folder includes a higher floor
 	@sh tests/layers.sh

@@ -3,13 +3,15 @@
  * The writer keeps its text in memory; errors stick and are told at the end. Bytes that are not UTF-8
  * become U+FFFD and numbers that are not finite become null, so the result is always valid.
  * The reader is strict: UTF-8 only, no duplicate keys, no U+0000, nothing after the value; at most
- * JSON_DEPTH levels, JSON_NODES values and JSON_MEMBERS members of one object. It does not recurse. */
+ * JSON_DEPTH levels, JSON_NODES values, JSON_MEMBERS members of one object, JSON_TEXT_BYTES of a key
+ * or text as written and JSON_DIGITS characters of a number. It does not recurse. */
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
 
 #include "../engine/base.h"
 
-enum { JSON_DEPTH = 16, JSON_NODES = 1 << 18, JSON_MEMBERS = 1024, JSON_BYTES = 1 << 24 };
+enum { JSON_DEPTH = 16, JSON_NODES = 1 << 18, JSON_MEMBERS = 1024, JSON_BYTES = 1 << 24,
+       JSON_TEXT_BYTES = 1 << 16, JSON_DIGITS = 64 };
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 

@@ -102,9 +102,11 @@ static bool read_escape(Reader *reader)
 // A text behind its opening quote, decoded; never longer than it was.
 static bool read_text(Reader *reader, const char **out)
 {
-    *out = reader->out;
-    reader->at++;
+    const unsigned char *start = ++reader->at;
+    *out                       = reader->out;
     while (reader->at < reader->end && *reader->at != '"') {
+        if (reader->at - start >= JSON_TEXT_BYTES)
+            return bad(reader, "text longer than 64 KiB");
         if (*reader->at == '\\') {
             reader->at++;
             if (!read_escape(reader))
@@ -158,6 +160,8 @@ static bool read_number(Reader *reader, const char **out)
             return bad(reader, "no digit in the exponent");
     }
     size_t length = (size_t)(reader->at - start);
+    if (length > JSON_DIGITS)
+        return bad(reader, "number longer than 64 characters");
     *out          = memcpy(reader->out, start, length);
     reader->out += length;
     *reader->out++ = 0;

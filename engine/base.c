@@ -51,6 +51,21 @@ bool size_add(size_t a, size_t b, size_t *out)
 
 enum { ALIGNMENT = 64 };
 
+#ifdef __has_feature
+#define HAS_ADDRESS_CHECK __has_feature(address_sanitizer)
+#elif defined __SANITIZE_ADDRESS__
+#define HAS_ADDRESS_CHECK 1
+#else
+#define HAS_ADDRESS_CHECK 0
+#endif
+
+#if HAS_ADDRESS_CHECK // a block ends where it was asked to end, not where its alignment does
+#include <sanitizer/asan_interface.h>
+#define CLOSE_AFTER(block, used, size) ASAN_POISON_MEMORY_REGION((block) + (used), (size) - (used))
+#else
+#define CLOSE_AFTER(block, used, size) ((void)0)
+#endif
+
 static atomic_int_least64_t live_blocks, fail_countdown;
 static atomic_bool          fail_forever;
 
@@ -79,7 +94,7 @@ static bool planned_failure(void)
 void *memory_new(size_t count, size_t size, Error *error)
 {
     size_t bytes = 0, padded = 0;
-    void  *memory = NULL;
+    char  *memory = NULL;
     if (size_mul(count, size, &bytes) && size_add(bytes, ALIGNMENT, &padded) && !planned_failure())
         memory = aligned_alloc(ALIGNMENT, padded / ALIGNMENT * ALIGNMENT);
     if (!memory) {
@@ -88,6 +103,7 @@ void *memory_new(size_t count, size_t size, Error *error)
         return NULL;
     }
     memset(memory, 0, padded / ALIGNMENT * ALIGNMENT);
+    CLOSE_AFTER(memory, bytes, padded / ALIGNMENT * ALIGNMENT);
     atomic_fetch_add(&live_blocks, 1);
     return memory;
 }

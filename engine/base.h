@@ -56,6 +56,7 @@ enum {
     LIMIT_BATCH         = 4096, // images of one run of a network
     LIMIT_UNITS         = 1 << 20
 };
+#define LIMIT_TENSOR_BYTES (UINT64_C(4) << 30) // bytes
 #define LIMIT_IMAGE_PIXELS ((size_t)64 << 20)  // 64 Mpixel
 #define LIMIT_IMAGE_FILE   ((size_t)256 << 20) // bytes
 #define LIMIT_TEXT_FILE    ((size_t)1 << 30)   // bytes of a CSV or JSON file

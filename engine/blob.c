@@ -156,9 +156,10 @@ static bool check_entry(const WeightBlob *blob, const BlobEntry *entry, BlobTens
                         used ? "1 to 2147483647" : "0 past its rank");
         shape.dim[i] = (int64_t)entry->dim[i];
     }
-    if (!shape_count(shape, &elements) || !size_mul(elements, type_bytes(entry->type), &bytes))
-        return fail(error, ERROR_DATA, "%s: '%s' has more elements than fit in memory", blob->path,
-                    entry->name);
+    if (!shape_count(shape, &elements) || !size_mul(elements, type_bytes(entry->type), &bytes) ||
+        bytes > LIMIT_TENSOR_BYTES)
+        return fail(error, ERROR_DATA, "%s: '%s' is %s, which is more than the limit of 4 GiB",
+                    blob->path, entry->name, SHAPE_TEXT(shape));
     if (bytes != entry->bytes)
         return fail(error, ERROR_DATA, "%s: '%s' is %s and has %llu bytes, expected %zu",
                     blob->path, entry->name, SHAPE_TEXT(shape), (unsigned long long)entry->bytes,

@@ -185,14 +185,19 @@ static bool frame_read(Jpeg *jpeg, const Segment *segment, size_t bytes_left, Er
     return true;
 }
 
+static bool plane_prepare(JpegComponent *c, Error *error)
+{
+    c->plane = memory_new((size_t)c->padded_wide * (size_t)c->padded_high, 64, error);
+    return c->plane != NULL;
+}
+
 static bool memory_prepare(Jpeg *jpeg, bool streaming, Error *error)
 {
     for (int i = 0; i < jpeg->component_count; i++) {
-        JpegComponent *c      = &jpeg->components[i];
-        size_t         blocks = (size_t)c->padded_wide * (size_t)c->padded_high;
-        c->plane              = memory_new(blocks, 64, error);
-        c->coefs              = streaming ? NULL : memory_new(blocks, 64 * sizeof(int16_t), error);
-        if (!c->plane || (!streaming && !c->coefs))
+        JpegComponent *c = &jpeg->components[i];
+        if (streaming ? !plane_prepare(c, error)
+                      : !(c->coefs = memory_new((size_t)c->padded_wide * (size_t)c->padded_high,
+                                                64 * sizeof(int16_t), error)))
             return false;
     }
     return true;
@@ -382,16 +387,24 @@ static bool segments_read(Jpeg *jpeg, const uint8_t *data, size_t size, Error *e
     return true;
 }
 
-static void planes_from_coefs(Jpeg *jpeg)
+// One component after the other, so that no more than one has both coefficients and samples.
+static bool planes_from_coefs(Jpeg *jpeg, Error *error)
 {
     for (int i = 0; i < jpeg->component_count; i++) {
-        const JpegComponent *c    = &jpeg->components[i];
-        size_t               wide = (size_t)c->padded_wide, stride = wide * 8;
-        for (size_t y = 0; c->coefs && y < (size_t)c->blocks_high; y++)
+        JpegComponent *c    = &jpeg->components[i];
+        size_t         wide = (size_t)c->padded_wide, stride = wide * 8;
+        if (!c->coefs)
+            continue;
+        if (!plane_prepare(c, error))
+            return false;
+        for (size_t y = 0; y < (size_t)c->blocks_high; y++)
             for (size_t x = 0; x < (size_t)c->blocks_wide; x++)
                 jpeg_inverse_dct(c->coefs + 64 * (y * wide + x), c->quant,
                                  c->plane + y * 8 * stride + x * 8, stride);
+        memory_free(c->coefs);
+        c->coefs = NULL;
     }
+    return true;
 }
 
 bool jpeg_decode(const uint8_t *data, size_t size, const char *name, Image *out, Error *error)
@@ -406,9 +419,8 @@ bool jpeg_decode(const uint8_t *data, size_t size, const char *name, Image *out,
         jpeg_huffman_make(&jpeg->ac[i], &jpeg_huffman[i][1], false);
     }
     Image image = {0};
-    bool  done  = segments_read(jpeg, data, size, error);
+    bool  done  = segments_read(jpeg, data, size, error) && planes_from_coefs(jpeg, error);
     if (done) {
-        planes_from_coefs(jpeg);
         image = (Image){.width       = jpeg->width,
                         .height      = jpeg->height,
                         .channels    = jpeg->component_count,

@@ -18,6 +18,12 @@ static const char  *suite_name;
 static char         folder[64];
 static uint64_t     seed = 1;
 
+enum { FORMATS = 16 };
+static struct {
+    const char *name;
+    int         count;
+} kinds[FORMATS]; // of malformed inputs that were refused
+
 void test_register(TestSuite *suite)
 {
     TestSuite **place = &suites;
@@ -114,6 +120,40 @@ bool test_check_text(const char *found, const char *want, const char *file, int 
     return ok;
 }
 
+static void count_kind(const char *format)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (!kinds[i].name || !strcmp(kinds[i].name, format)) {
+            kinds[i].name = format;
+            kinds[i].count++;
+            return;
+        }
+}
+
+static void print_kinds(void)
+{
+    int sum = 0;
+    for (int i = 0; i < FORMATS && kinds[i].name; i++) {
+        printf("%s %s %d", i ? "," : "malformed kinds refused:", kinds[i].name, kinds[i].count);
+        sum += kinds[i].count;
+    }
+    if (sum > 0)
+        printf(", %d in all\n", sum);
+}
+
+bool test_refused(const char *format, const Error *error, const char *message, const char *file,
+                  int line)
+{
+    count_kind(format);
+    bool ok = error->code == ERROR_DATA && strstr(error->message, message);
+    if (!ok) {
+        printf("  %s:%d: exit %d and \"%s\", wanted \"%s\"\n", file, line, (int)error->code,
+               error->message, message);
+        test_failed = true;
+    }
+    return ok;
+}
+
 void test_skip(const char *reason)
 {
     printf("  skipped: %s\n", reason);
@@ -164,6 +204,7 @@ int main(int argc, char **argv)
         suite->run();
     }
     free(filters);
+    print_kinds();
     if (!only_list)
         printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
     return failed > 0 || (!only_list && passed + skipped == 0);

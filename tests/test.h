@@ -25,6 +25,11 @@ bool test_check_close(double found, double wanted, double bound, const char *fil
 bool test_check_text(const char *found, const char *wanted, const char *file, int line);
 void test_skip(const char *reason);
 
+/* A malformed input of this format was refused: with ERROR_DATA and a message that holds `message`.
+ * The kinds are counted by format and told at the end of the run. */
+bool test_refused(const char *format, const Error *error, const char *message, const char *file,
+                  int line);
+
 /* Path of a file of the shared real data, or NULL if it is not there. Static storage, four slots. */
 const char *test_data(const char *relative);
 
@@ -46,6 +51,8 @@ uint64_t test_seed(void);
 #define CHECK(condition)           test_check((condition), __FILE__, __LINE__, #condition)
 #define CHECK_CLOSE(f, w, bound)   test_check_close((f), (w), (bound), __FILE__, __LINE__, #f)
 #define CHECK_TEXT(found, wanted)  test_check_text((found), (wanted), __FILE__, __LINE__)
+#define CHECK_REFUSED(format, error, message)                                                      \
+    test_refused((format), (error), (message), __FILE__, __LINE__)
 #define REQUIRE(condition)         do { if (!CHECK(condition)) return; } while (0)
 #define SKIP(reason)               do { test_skip(reason); return; } while (0)
 

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static void json_comes_back_as_it_went(void)
@@ -67,22 +68,91 @@ static void json_writer_replaces_what_is_not_utf8(void)
 
 static void hostile_json_is_refused(void)
 {
-    static const char *const wrong[] = {
-        "", " ", "{", "[", "}", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-        "{a:1}", "{\"a\":1 \"b\":2}", "[1 2]", "1 2", "[]]", "{}}", "[}", "{]", "nul", "truee", "+1",
-        "01", "1.", ".5", "1e", "1e+", "-", "0x1", "NaN", "Infinity", "\"", "\"\\", "\"\\x\"",
-        "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\u0000\"", "\"\n\"",
-        "\"\x01\"", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"",
-        "\"\xe2\x82\"", "'a'", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "// x", "[1]x"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"", "byte 0: not a value"}, {" ", "byte 1: not a value"},
+        {"{", "byte 1: expected a key"}, {"[", "byte 1: not a value"},
+        {"}", "byte 0: not a value"}, {"[1", "byte 2: expected ',' or ']'"},
+        {"[1,", "byte 3: not a value"}, {"[1,]", "byte 3: not a value"},
+        {"[,1]", "byte 1: not a value"}, {"{\"a\"}", "byte 4: expected ':'"},
+        {"{\"a\":}", "byte 5: not a value"}, {"{\"a\":1,}", "byte 7: expected a key"},
+        {"{a:1}", "byte 1: expected a key"}, {"{\"a\":1 \"b\":2}", "byte 7: expected ',' or '}'"},
+        {"[1 2]", "byte 3: expected ',' or ']'"}, {"1 2", "byte 2: text after the value"},
+        {"[]]", "byte 2: text after the value"}, {"{}}", "byte 2: text after the value"},
+        {"[}", "byte 1: not a value"}, {"{]", "byte 1: expected a key"},
+        {"nul", "byte 0: not a value"}, {"truee", "byte 4: text after the value"},
+        {"+1", "byte 0: not a value"}, {"01", "byte 1: text after the value"},
+        {"1.", "byte 2: no digit after the point"}, {".5", "byte 0: not a value"},
+        {"1e", "byte 2: no digit in the exponent"}, {"1e+", "byte 3: no digit in the exponent"},
+        {"-", "byte 1: not a value"}, {"0x1", "byte 1: text after the value"},
+        {"NaN", "byte 0: not a value"}, {"Infinity", "byte 0: not a value"},
+        {"\"", "byte 1: text without end"}, {"\"\\", "byte 2: unknown escape"},
+        {"\"\\x\"", "byte 3: unknown escape"}, {"\"\\u12\"", "byte 5: \\u needs four hex digits"},
+        {"\"\\ud800\"", "byte 7: half a surrogate pair"},
+        {"\"\\ud800\\u0041\"", "byte 13: half a surrogate pair"},
+        {"\"\\udc00\"", "byte 7: half a surrogate pair"},
+        {"\"\\u0000\"", "byte 7: U+0000 in a text"},
+        {"\"\n\"", "byte 1: control character in a text"},
+        {"\"\x01\"", "byte 1: control character in a text"}, {"\"\xff\"", "byte 1: not UTF-8"},
+        {"\"\xc0\xaf\"", "byte 1: not UTF-8"}, {"\"\xed\xa0\x80\"", "byte 1: not UTF-8"},
+        {"\"\xf4\x90\x80\x80\"", "byte 1: not UTF-8"}, {"\"\xe2\x82\"", "byte 1: not UTF-8"},
+        {"'a'", "byte 0: not a value"}, {"{\"a\":1,\"a\":2}", "byte 10: key given twice"},
+        {"{\"a\":1,\"\\u0061\":2}", "byte 15: key given twice"}, {"// x", "byte 0: not a value"},
+        {"[1]x", "byte 3: text after the value"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Json  json  = {0};
         Error error = {0};
-        if (!CHECK(!json_read(wrong[i], strlen(wrong[i]), "test", &json, &error) &&
-                   error.code == ERROR_DATA && !json.nodes))
-            printf("  %s\n", wrong[i]);
+        CHECK(!json_read(cases[i].text, strlen(cases[i].text), "t", &json, &error) && !json.nodes);
+        CHECK_REFUSED("json", &error, cases[i].message);
     }
-    Json json = {0};
-    CHECK(!json_read("[1]\0", 4, "test", &json, NULL)); // a zero byte is no end
+    Json  json  = {0};
+    Error error = {0};
+    CHECK(!json_read("[1]\0", 4, "test", &json, &error)); // a zero byte is no end
+    CHECK_REFUSED("json", &error, "byte 3: text after the value");
+}
+
+// `count` times `text` between two ends: at the limit it is read, one more is refused.
+static void check_limit(const char *before, const char *text, size_t count, const char *after,
+                        const char *message)
+{
+    size_t length = strlen(text), used = strlen(before);
+    char  *all    = memory_new(used + (count + 1) * length + strlen(after) + 1, 1, NULL);
+    for (size_t more = 0; more < 2; more++) {
+        Json  json  = {0};
+        Error error = {0};
+        used        = strlen(before);
+        memcpy(all, before, used);
+        for (size_t i = 0; i < count + more; i++, used += length)
+            memcpy(all + used, text, length);
+        memcpy(all + used, after, strlen(after) + 1);
+        CHECK(json_read(all, strlen(all), "t", &json, &error) == !more);
+        if (more)
+            CHECK_REFUSED("json", &error, message);
+        json_free(&json);
+    }
+    memory_free(all);
+}
+
+static void json_limits_hold(void)
+{
+    check_limit("\"", "x", JSON_TEXT_BYTES, "\"", "text longer than 64 KiB");
+    check_limit("", "1", JSON_DIGITS, "", "number longer than 64 characters");
+    check_limit("[", "0,", JSON_NODES - 2, "0]", "too many values");
+    char  *text = memory_new(JSON_BYTES + 1, 1, NULL);
+    Json   json = {0};
+    Error  error = {0}, members = {0};
+    size_t used = 1;
+    memset(text, ' ', JSON_BYTES);
+    CHECK(!json_read(text, JSON_BYTES + 1, "t", &json, &error));
+    CHECK_REFUSED("json", &error, "JSON has 16777217 bytes, the limit is 16777216");
+    text[0] = '{';
+    for (int i = 0; i <= JSON_MEMBERS; i++)
+        used += (size_t)sprintf(text + used, "\"%d\":0,", i);
+    CHECK(!json_read(text, used, "t", &json, &members));
+    CHECK_REFUSED("json", &members, "too many members");
+    memory_free(text);
 }
 
 static void json_depth_is_limited(void)
@@ -92,8 +162,11 @@ static void json_depth_is_limited(void)
     for (int depth = JSON_DEPTH; depth <= JSON_DEPTH + 1; depth++) {
         memset(text, '[', (size_t)depth);
         memset(text + depth, ']', (size_t)depth);
-        bool ok = json_read(text, (size_t)depth * 2, "test", &json, NULL);
+        Error error = {0};
+        bool  ok    = json_read(text, (size_t)depth * 2, "test", &json, &error);
         CHECK(ok == (depth == JSON_DEPTH));
+        if (!ok)
+            CHECK_REFUSED("json", &error, "byte 16: nested too deeply");
         json_free(&json);
     }
 }
@@ -131,6 +204,7 @@ SUITE(json)
     RUN(json_comes_back_as_it_went);
     RUN(json_writer_replaces_what_is_not_utf8);
     RUN(hostile_json_is_refused);
+    RUN(json_limits_hold);
     RUN(json_depth_is_limited);
     RUN(json_cut_anywhere_is_refused);
     RUN(json_survives_lack_of_memory);

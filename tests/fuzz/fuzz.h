@@ -1,0 +1,27 @@
+/* tests/fuzz/fuzz.h - one entry per parser: any bytes in, no crash, no leak, no time.
+ *
+ * An entry traps where a promise breaks: what was accepted must survive being written and read again,
+ * and numbers that were accepted must be inside their limits. It runs under libFuzzer, under AFL++ and
+ * in the suite that replays the committed corpus. A repair puts right the checksums of a damaged file,
+ * so that what is mutated is what a checksum guards and not the checksum. */
+#ifndef TESTS_FUZZ_H
+#define TESTS_FUZZ_H
+
+#include "../../engine/base.h"
+
+typedef void FuzzRun(const uint8_t *data, size_t size);
+typedef void FuzzRepair(uint8_t *data, size_t size);
+
+FuzzRun fuzz_arguments, fuzz_blob, fuzz_csv, fuzz_inflate, fuzz_jpeg, fuzz_json, fuzz_npy, fuzz_png,
+    fuzz_probe;
+FuzzRepair repair_blob, repair_inflate, repair_png;
+
+/* Breaks the run unless the claim holds. */
+#define FUZZ_CHECK(claim) ((claim) ? (void)0 : fuzz_failed(#claim, __FILE__, __LINE__))
+
+_Noreturn void fuzz_failed(const char *claim, const char *file, int line);
+
+/* The path of a file in memory with this content, until the next call. */
+const char *fuzz_file(const uint8_t *data, size_t size);
+
+#endif
