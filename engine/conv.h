@@ -39,8 +39,8 @@ static inline FinishRows conv_finish_rows(const ConvFinish *finish, real *to, in
                         .relu = finish->relu};
 }
 
-/* AUTO becomes DIRECT or WINOGRAD. Depends on channels in, kernel and stride alone, never on the
- * batch or the number of channels out, so that one unit alone has the bits it has among all. */
+/* AUTO becomes DIRECT or WINOGRAD. Depends on the layer's channels in, kernel and stride alone, never on
+ * the batch or the number of units, so that one unit alone has the bits it has among all. */
 ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side);
 
 /* `method` below is DIRECT or WINOGRAD. Sizes in reals. */
@@ -57,6 +57,17 @@ void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const re
 size_t conv_weight_scratch_size(const ConvShape *shape, int threads);
 void   conv_weight_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
                        real *scratch);
+
+/* Input gradients to few channels, called through conv_run: a product to `conv_image_product`, whose
+ * prepared weights they share, and a sum over its taps. */
+bool      conv_few_channels(const ConvShape *shape, ConvSide side);
+ConvShape conv_image_product(const ConvShape *shape);
+size_t    conv_image_scratch_size(const ConvShape *shape, int threads);
+void      conv_image_run(const ConvShape *shape, const real *prepared, const real *from, real *to,
+                         const ConvFinish *finish, real *scratch);
+
+/* line[j * phases + b] = parts[b * stride + j] for j in 0..length-1, b in 0..phases-1. */
+void conv_interleave(const real *parts, int64_t stride, int phases, int64_t length, real *line);
 
 /* Winograd F(4x4,3x3) for 3x3 stride-1, called through conv_run. */
 size_t winograd_prepared_size(const ConvShape *shape, ConvSide side);

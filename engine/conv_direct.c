@@ -159,6 +159,7 @@ enum {
 };
 
 typedef struct DirectJob {
+    const Kernels    *table;
     const Geometry   *g;
     const ConvFinish *finish;
     const real       *prepared, *from;
@@ -171,6 +172,7 @@ static void plan_tasks(int64_t images, DirectJob *job)
 {
     const Kernels  *table = kernels();
     const Geometry *g     = job->g;
+    job->table            = table;
     job->full             = (int64_t)table->tile_vectors * table->lanes;
     job->columns          = images * g->rows * g->cols;
     job->panels           = panels_of(job->columns, job->full);
@@ -234,17 +236,18 @@ static void pack_tap(const DirectJob *job, const Panel *panel, int phase, int t,
         const Segment *s = &panel->segment[q];
         int64_t        y = s->i * step + tap.dy, x = s->j * step + tap.dx;
         // Columns before `low` and from `high` on read left and right of the image.
-        int64_t low  = x < 0 ? panels_of(-x, step) : 0;
-        int64_t high = x >= g->source_w ? 0 : panels_of(g->source_w - x, step);
+        int64_t low  = x < 0 ? panels_of(-x, step) : 0, high = s->length;
+        if (x + (high - 1) * step >= g->source_w)
+            high = x < g->source_w ? panels_of(g->source_w - x, step) : 0;
         if (y < 0 || y >= g->source_h)
             low = s->length;
         low  = low < s->length ? low : s->length;
-        high = high < low ? low : high < s->length ? high : s->length;
+        high = high < low ? low : high;
         to += s->column;
         zero_columns(to, taps * panel->width, channels, 0, low);
         zero_columns(to, taps * panel->width, channels, high, s->length);
         if (low < high)
-            kernels()->pack(to + low, taps * panel->width,
+            job->table->pack(to + low, taps * panel->width,
                             job->from + (s->image * g->source_channels + first) * plane +
                                 y * g->source_w + x + low * step,
                             plane, channels, high - low, step);
@@ -263,16 +266,15 @@ static void pack_group(const DirectJob *job, const Panel *panel, int panels)
     }
 }
 
-/* line[j * phases + b] = result of phase b, grid column j. */
-static void interleave_phases(const real *const result[], int phases, int64_t length, real *line)
+void conv_interleave(const real *parts, int64_t stride, int phases, int64_t length, real *line)
 {
     if (phases == 2) {
-        kernels()->interleave(line, result[0], result[1], length);
+        kernels()->interleave(line, parts, parts + stride, length);
         return;
     }
     for (int b = 0; b < phases; b++)
         for (int64_t j = 0; j < length; j++)
-            line[j * phases + b] = result[b][j];
+            line[j * phases + b] = parts[b * stride + j];
 }
 
 /* Where the results of a row panel and a segment go; their source is left open. */
@@ -317,12 +319,9 @@ static void store_tile(const DirectJob *job, const Panel *panel, int64_t channel
         FinishRows     f = rows_of(job, s, channel);
         f.x              = g->phases > 1 ? lines : result + s->column;
         f.x_stride       = g->phases > 1 ? line : panel->width;
-        for (int64_t r = 0; r < f.rows && g->phases > 1; r++) {
-            const real *phase[CONV_MOST_SIDE];
-            for (int b = 0; b < g->phases; b++)
-                phase[b] = result + (b * height + r) * panel->width + s->column;
-            interleave_phases(phase, g->phases, s->length, lines + r * line);
-        }
+        for (int64_t r = 0; r < f.rows && g->phases > 1; r++)
+            conv_interleave(result + r * panel->width + s->column, height * panel->width, g->phases,
+                            s->length, lines + r * line);
         kernels()->finish(&f);
     }
 }
@@ -394,7 +393,7 @@ ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
 {
     bool    possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
     int64_t depth    = side == CONV_FORWARD ? shape->c : shape->k;
-    bool    pays     = depth >= 16 && sizeof(real) == sizeof(float);
+    bool    pays     = depth >= 16 && sizeof(real) == sizeof(float) && !conv_few_channels(shape, side);
     if (!possible || wanted == CONV_DIRECT)
         return CONV_DIRECT;
     return wanted == CONV_WINOGRAD || pays ? CONV_WINOGRAD : CONV_DIRECT;
@@ -402,23 +401,28 @@ ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
 
 size_t conv_prepared_size(const ConvShape *shape, ConvSide side, ConvMethod method)
 {
-    return method == CONV_WINOGRAD ? winograd_prepared_size(shape, side)
-                                   : direct_prepared_size(shape, side);
+    ConvShape product = conv_image_product(shape);
+    if (method == CONV_WINOGRAD)
+        return winograd_prepared_size(shape, side);
+    return direct_prepared_size(conv_few_channels(shape, side) ? &product : shape, side);
 }
 
 void conv_prepare(const ConvShape *shape, ConvSide side, ConvMethod method, const real *weights,
                   real *prepared)
 {
+    ConvShape product = conv_image_product(shape);
     if (method == CONV_WINOGRAD)
         winograd_prepare(shape, side, weights, prepared);
     else
-        direct_prepare(shape, side, weights, prepared);
+        direct_prepare(conv_few_channels(shape, side) ? &product : shape, side, weights, prepared);
 }
 
 size_t conv_scratch_size(const ConvShape *shape, ConvSide side, ConvMethod method, int threads)
 {
-    return method == CONV_WINOGRAD ? winograd_scratch_size(shape, side, threads)
-                                   : direct_scratch_size(shape, side, threads);
+    if (method == CONV_WINOGRAD)
+        return winograd_scratch_size(shape, side, threads);
+    return conv_few_channels(shape, side) ? conv_image_scratch_size(shape, threads)
+                                          : direct_scratch_size(shape, side, threads);
 }
 
 void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const real *prepared,
@@ -426,6 +430,8 @@ void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const re
 {
     if (method == CONV_WINOGRAD)
         winograd_run(shape, side, prepared, from, to, finish, scratch);
+    else if (conv_few_channels(shape, side))
+        conv_image_run(shape, prepared, from, to, finish, scratch);
     else
         direct_run(shape, side, prepared, from, to, finish, scratch);
 }
