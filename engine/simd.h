@@ -112,7 +112,7 @@ static inline __attribute__((always_inline)) Vec vec_even(const real *p)
     float32x4_t low = vld1q_f32(p), high = vld1q_f32(p + 3);
     return (Vec)vcombine_f32(vget_low_f32(vuzp1q_f32(low, low)), vget_low_f32(vuzp2q_f32(high, high)));
 #else
-    Vec v;
+    Vec v = {0};
     for (int i = 0; i < LANES; i++)
         v[i] = p[2 * i];
     return v;
