@@ -61,18 +61,35 @@ static void row_sums(void *data, int64_t chunk, int thread)
 
 /* ---- the general product ----------------------------------------------------------------------------- */
 
-static size_t thread_scratch(const Kernels *table, int64_t k)
+enum {
+    GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache
+    GROUP_PANELS = 8,
+    DEPTHS       = 16,        // packed for all panels of a group before the next ones
+    WANTED_TASKS = 16
+};
+
+/* Column panels of one task. */
+static int64_t group_size(const Kernels *table, int64_t n, int64_t k)
 {
-    size_t column_panel = (size_t)k * (size_t)(table->tile_vectors * table->lanes);
-    return column_panel + TILE_MOST_ROWS * TILE_MOST_COLS;
+    int64_t full  = (int64_t)table->tile_vectors * table->lanes;
+    int64_t group = GROUP_BYTES / (int64_t)sizeof(real) / (k * full + 1);
+    group         = group < 1 ? 1 : group > GROUP_PANELS ? GROUP_PANELS : group;
+    while (group > 1 && panels_of(panels_of(n, full), group) < WANTED_TASKS)
+        group--;
+    return group;
+}
+
+static size_t thread_scratch(const Kernels *table, int64_t n, int64_t k)
+{
+    size_t panel = (size_t)k * (size_t)(table->tile_vectors * table->lanes);
+    return (size_t)group_size(table, n, k) * panel + TILE_MOST_ROWS * TILE_MOST_COLS;
 }
 
 size_t gemm_scratch_size(int64_t m, int64_t n, int64_t k, int threads)
 {
     const Kernels *table = kernels();
-    (void)n;
     size_t rows = (size_t)panels_of(m, table->tile_rows) * (size_t)table->tile_rows;
-    return rows * (size_t)k + (size_t)threads * thread_scratch(table, k);
+    return rows * (size_t)k + (size_t)threads * thread_scratch(table, n, k);
 }
 
 typedef struct GemmJob {
@@ -91,26 +108,67 @@ static void pack_one_row_panel(void *data, int64_t panel, int thread)
               job->rows + panel * table->tile_rows * g->k);
 }
 
-static void multiply_column_panel(void *data, int64_t panel, int thread)
+/* One panel of columns: its first, how many of its width belong to b. */
+typedef struct ColumnPanel {
+    int     vectors;
+    int64_t first, width, valid;
+    real   *packed;
+} ColumnPanel;
+
+static void pack_columns(const Gemm *g, const ColumnPanel *panel, int panels)
 {
-    GemmJob       *job     = data;
-    const Gemm    *g       = job->gemm;
-    const Kernels *table   = kernels();
-    int64_t        full    = (int64_t)table->tile_vectors * table->lanes;
-    int            vectors = panel_vectors(table, g->n, panel);
-    int64_t        width   = (int64_t)vectors * table->lanes;
-    int64_t        valid   = g->n - panel * full < width ? g->n - panel * full : width;
-    real          *packed  = job->threads + (size_t)thread * thread_scratch(table, g->k);
-    real          *result  = packed + g->k * full;
-    if (valid < width)
-        memset(packed, 0, (size_t)(g->k * width) * sizeof(real));
-    table->pack(packed, width, g->b + panel * full * g->b_column, g->b_depth, g->k, valid, g->b_column);
-    for (int64_t first = 0; first < g->m; first += table->tile_rows) {
-        table->gemm_tile[vectors](g->k, job->rows + first * g->k, packed, result, width);
-        for (int64_t r = 0; r < table->tile_rows && first + r < g->m; r++)
-            memcpy(g->c + (first + r) * g->n + panel * full, result + r * width,
-                   (size_t)valid * sizeof(real));
+    for (int64_t p = 0; p < g->k; p += DEPTHS) {
+        int64_t depths = g->k - p < DEPTHS ? g->k - p : DEPTHS;
+        for (const ColumnPanel *c = panel; c < panel + panels; c++) {
+            real *to = c->packed + p * c->width;
+            if (c->valid < c->width)
+                memset(to, 0, (size_t)(depths * c->width) * sizeof(real));
+            kernels()->pack(to, c->width, g->b + p * g->b_depth + c->first * g->b_column, g->b_depth,
+                            depths, c->valid, g->b_column);
+        }
     }
+}
+
+/* A tile that lies inside c is stored there, any other through `result`. */
+static void multiply_tile(const Gemm *g, int64_t row, const real *rows, const ColumnPanel *panel,
+                          real *result)
+{
+    const Kernels *table = kernels();
+    real          *to    = g->c + row * g->n + panel->first;
+    if (row + table->tile_rows <= g->m && panel->valid == panel->width) {
+        for (int64_t r = 0; r < table->tile_rows; r++)
+            for (int64_t j = 0; j < panel->width; j += table->lanes)
+                __builtin_prefetch(to + r * g->n + j, 1, 2);
+        table->gemm_tile[panel->vectors](g->k, rows, panel->packed, to, g->n);
+        return;
+    }
+    table->gemm_tile[panel->vectors](g->k, rows, panel->packed, result, panel->width);
+    for (int64_t r = 0; r < table->tile_rows && row + r < g->m; r++)
+        memcpy(to + r * g->n, result + r * panel->width, (size_t)panel->valid * sizeof(real));
+}
+
+static void multiply_columns(void *data, int64_t task, int thread)
+{
+    GemmJob       *job    = data;
+    const Gemm    *g      = job->gemm;
+    const Kernels *table  = kernels();
+    int64_t        full   = (int64_t)table->tile_vectors * table->lanes;
+    int64_t        group  = group_size(table, g->n, g->k);
+    real          *packed = job->threads + (size_t)thread * thread_scratch(table, g->n, g->k);
+    ColumnPanel    panel[GROUP_PANELS];
+    int            panels = 0;
+    for (; panels < group && (task * group + panels) * full < g->n; panels++) {
+        ColumnPanel *c = &panel[panels];
+        c->first       = (task * group + panels) * full;
+        c->vectors     = panel_vectors(table, g->n, task * group + panels);
+        c->width       = (int64_t)c->vectors * table->lanes;
+        c->valid       = g->n - c->first < c->width ? g->n - c->first : c->width;
+        c->packed      = packed + panels * g->k * full;
+    }
+    pack_columns(g, panel, panels);
+    for (int64_t row = 0; row < g->m; row += table->tile_rows)
+        for (int p = 0; p < panels; p++)
+            multiply_tile(g, row, job->rows + row * g->k, &panel[p], packed + group * g->k * full);
 }
 
 void gemm_run(const Gemm *gemm, real *scratch)
@@ -130,6 +188,6 @@ void gemm_run(const Gemm *gemm, real *scratch)
                           .rows    = scratch,
                           .threads = scratch + row_panels * table->tile_rows * gemm->k};
     parallel_for(row_panels, pack_one_row_panel, &job);
-    parallel_for(panels_of(gemm->n, (int64_t)table->tile_vectors * table->lanes),
-                 multiply_column_panel, &job);
+    int64_t columns = panels_of(gemm->n, (int64_t)table->tile_vectors * table->lanes);
+    parallel_for(panels_of(columns, group_size(table, gemm->n, gemm->k)), multiply_columns, &job);
 }

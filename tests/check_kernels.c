@@ -1,7 +1,8 @@
 /* tests/check_kernels.c - every table entry of every instruction set this machine has, against plain
  * arithmetic in double: all tails, shifted pointers, guard pages on both sides, NaN and infinity. */
 #include "test.h"
-#include "../engine/kernels.h"
+#include "../engine/gemm.h"
+#include "../engine/parallel.h"
 
 #include <float.h>
 #include <math.h>
@@ -239,6 +240,44 @@ static void tiles_are_exact_on_integers(void)
     guarded_close(&z);
 }
 
+/* Few and many rows, edges on every side, more columns than one task takes; either matrix transposed. */
+static void products_are_exact_on_integers(void)
+{
+    static const int64_t sizes[][3] = {{3, 70, 19}, {16, 130, 300}, {17, 7, 33}, {41, 1601, 20}, {64, 96, 513}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int transposed = 0; transposed < 4; transposed++) {
+            int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            bool    flip_a = transposed & 1, flip_b = transposed & 2, equal = true;
+            real   *a = memory_new((size_t)(m * k), sizeof(real), NULL);
+            real   *b = memory_new((size_t)(k * n), sizeof(real), NULL);
+            real   *c = memory_new((size_t)(m * n), sizeof(real), NULL);
+            real   *scratch = memory_new(gemm_scratch_size(m, n, k, parallel_threads()), sizeof(real), NULL);
+            Random  random = random_stream(test_seed(), "product");
+            for (int64_t i = 0; i < m * k; i++)
+                a[i] = (real)((int)random_below(&random, 7) - 3);
+            for (int64_t i = 0; i < k * n; i++)
+                b[i] = (real)((int)random_below(&random, 7) - 3);
+            Gemm gemm = {.m = m, .n = n, .k = k, .a = a, .b = b, .c = c,
+                         .a_row = flip_a ? 1 : k, .a_depth = flip_a ? m : 1,
+                         .b_depth = flip_b ? 1 : n, .b_column = flip_b ? k : 1};
+            gemm_run(&gemm, scratch);
+            for (int64_t i = 0; i < m * n; i++) {
+                double want = 0;
+                for (int64_t p = 0; p < k; p++)
+                    want += (double)a[i / n * gemm.a_row + p * gemm.a_depth] *
+                            (double)b[p * gemm.b_depth + i % n * gemm.b_column];
+                equal = equal && (double)c[i] == want;
+            }
+            if (!CHECK(equal))
+                printf("  %lldx%lldx%lld, transposed %d\n", (long long)m, (long long)n, (long long)k,
+                       transposed);
+            memory_free(a);
+            memory_free(b);
+            memory_free(c);
+            memory_free(scratch);
+        }
+}
+
 /* Every part and every tail; in place, and nothing between the rows is touched. */
 static void finishing_rows(void)
 {
@@ -373,6 +412,7 @@ SUITE(kernels)
     RUN(nothing_hides_a_nan);
     RUN(reductions_and_axpy);
     RUN(tiles_are_exact_on_integers);
+    RUN(products_are_exact_on_integers);
     RUN(finishing_rows);
     RUN(packing_and_interleaving);
     RUN(pooling_takes_the_first_maximum);
