@@ -1,13 +1,15 @@
 """References from PyTorch for networks whose weights both sides draw from one generator.
 
     /usr/bin/python3 tests/parity/parity.py golden              rewrites tests/parity/golden/*.txt
-    /usr/bin/python3 tests/parity/parity.py live FOLDER [ARCH]  full-size networks, for
+    /usr/bin/python3 tests/parity/parity.py live FOLDER [ARCH...]  full-size networks, for
     NEMESIS_PARITY=FOLDER build/release/tests parity
 
-A reference file lists tensors (name, centre, spread, shape), the logits, sampled elements of an
-input gradient and of a Hessian-vector product in float64, and PyTorch's own float32 error on the
-same numbers. Needs PyTorch, torchvision and NumPy; tests/test_parity.c needs none of them."""
+A reference file lists tensors (name, centre, spread, shape) and for every input the logits, sampled
+elements of an input gradient and of a Hessian-vector product in float64, and PyTorch's own float32
+error on the same numbers; with softplus also the pooling decisions that are near ties (pool,
+channel, row, column, row and column of the maximum). Needs PyTorch, torchvision and NumPy; tests/test_parity.c needs none of them."""
 
+import copy
 import os
 import sys
 
@@ -18,8 +20,11 @@ from torch import nn
 from torch.nn import functional
 
 SEED = 1
-SAMPLES = 64
 BETA = 10.0
+LIVE_SAMPLES = 16384                     # of a gradient, the same places for both sides
+LIVE_INPUTS = {('relu', False): 3, ('softplus', False): 1,    # (activation, is small): inputs
+               ('relu', True): 8, ('softplus', True): 3}
+NEAR = 1e-4                              # a tie: closer than this part of the maximum
 
 # ---- the generator of engine/base.h --------------------------------------------------------------
 
@@ -173,6 +178,14 @@ def vgg(depth, batch_norm, thin, side):
     return net
 
 
+def vgg16_bn_cifar():
+    """VGG16-BN for CIFAR-10: of 32x32 pixels one is left for the dense layers."""
+    net = vgg(16, True, 1, 224)
+    net.avgpool = nn.Identity()
+    net.classifier[0], net.classifier[6] = nn.Linear(512, 4096), nn.Linear(4096, 10)
+    return net
+
+
 def alexnet(thin):
     net = torchvision.models.alexnet(num_classes=1000 if thin == 1 else 10)
     if thin > 1:
@@ -217,6 +230,8 @@ def networks(is_live):
     out['squeezenet1.0'] = (lambda: models.squeezenet1_0(num_classes=classes), side)
     out['squeezenet1.1'] = (lambda: models.squeezenet1_1(num_classes=classes), side)
     out['lenet'] = (LeNet, 32)
+    if is_live:
+        out['vgg16_bn_cifar'] = (vgg16_bn_cifar, 32)
     return out
 
 
@@ -249,7 +264,7 @@ def fill(net, name):
     return lines
 
 
-PLAIN_RELU = functional.relu
+PLAIN_RELU, PLAIN_POOL = functional.relu, functional.max_pool2d
 
 
 def use_softplus(net):
@@ -264,68 +279,131 @@ def use_softplus(net):
     functional.relu = softplus
 
 
-def evaluate(net, x, direction, label, with_hessian):
-    """Logits, d logit / d input, and the second derivative times `direction`."""
+class Pools:
+    """While it is entered, keeps what every max-pool decided and, on request, which decisions were
+    near ties: (channel, row, column, row and column of the maximum)."""
+
+    def __init__(self, with_ties):
+        self.with_ties, self.decisions, self.ties = with_ties, [], []
+
+    def __enter__(self):
+        functional.max_pool2d = self.pool
+        return self
+
+    def __exit__(self, *_):
+        functional.max_pool2d = PLAIN_POOL
+
+    def pool(self, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+             return_indices=False):
+        stride = stride or kernel_size
+        out, places = PLAIN_POOL(x, kernel_size, stride, padding, dilation, ceil_mode, True)
+        self.decisions.append(places.detach())
+        if self.with_ties:
+            self.ties.append(near_ties(x.detach(), out.detach(), places, kernel_size, stride,
+                                       padding))
+        return out
+
+
+def near_ties(x, out, places, window, stride, padding):
+    rows, columns = out.shape[2:]
+    height, width = ((n - 1) * stride + window for n in (rows, columns))
+    padded = functional.pad(x, (padding, width - x.shape[3] - padding,
+                                padding, height - x.shape[2] - padding), value=-float('inf'))
+    cells = padded[0].unfold(1, window, stride).unfold(2, window, stride)
+    best = cells.reshape(-1, window * window).topk(2).values
+    near = torch.nonzero(best[:, 0] - best[:, 1] < NEAR * best[:, 0]).flatten()
+    chosen = places[0].flatten()[near]
+    return torch.stack((near // (rows * columns), near // columns % rows, near % columns,
+                        chosen // x.shape[3], chosen % x.shape[3]), 1)
+
+
+def evaluate(net, x, direction, label):
+    """Logits, d logit / d input, and (with a direction) the second derivative times it."""
     x = x.clone().requires_grad_(True)
     logits = net(x)
-    gradient, = torch.autograd.grad(logits[0, label], x, create_graph=with_hessian)
-    product = None
-    if with_hessian:
-        product, = torch.autograd.grad((gradient * direction).sum(), x)
-        product = product.detach().double().flatten()
-    return logits.detach().double().flatten(), gradient.detach().double().flatten(), product
+    gradient, = torch.autograd.grad(logits[0, label], x, create_graph=direction is not None)
+    out = [logits, gradient]
+    if direction is not None:
+        out += torch.autograd.grad((gradient * direction).sum(), x)
+    return [tensor.detach().double().flatten() for tensor in out]
 
 
 def relative(found, want):
     return float((found - want).norm() / want.norm())
 
 
-def reference(name, make, side, activation):
+def sample_places(count, wanted):
+    wanted = min(count, wanted)
+    stride, index = count // wanted, torch.arange(wanted)
+    return index * stride + index % min(7, stride)
+
+
+def answers(net, double_net, side, activation, inputs, samples):
+    """The lines of every input; the label is the first input's best class."""
+    lines, label = [], None
+    is_smooth = activation == 'softplus'
+    direction = draw('direction', (1, 3, side, side), 0, 1) if is_smooth else None
+    for i in range(inputs):
+        x = draw(f'input{i or ""}', (1, 3, side, side), 0, 1)
+        if label is None:
+            label = int(net(x).detach()[0].argmax())
+        with Pools(False) as single_pools:
+            single = evaluate(net, x, direction, label)
+        with Pools(is_smooth) as double_pools:
+            double = evaluate(double_net, x.double(), direction.double() if is_smooth else None,
+                              label)
+        if i:
+            lines.append(f'input {i}')
+        lines.append(f'logits {len(double[0])} ' + ' '.join(f'{v:.10g}' for v in double[0].tolist()))
+        worst = (single[0] - double[0]).abs().max() / double[0].abs().max()
+        lines.append(f'logits_error {float(worst):.3g}')
+        lines.append(f'label {label}')
+        places = sample_places(x.numel(), samples)
+        for kind, want, found in zip(('gradient', 'hessian'), double[1:], single[1:]):
+            want, found = want[places], found[places]
+            for place, value in zip(places.tolist(), want.tolist()):
+                lines.append(f'{kind} {place} {value:.10g}')
+            lines.append(f'{kind}_error {relative(found, want):.3g}')
+        if not is_smooth:
+            continue
+        flips = sum(int((a != b).sum())
+                    for a, b in zip(single_pools.decisions, double_pools.decisions))
+        lines.append(f'flips {flips}')
+        for pool, ties in enumerate(double_pools.ties):
+            lines += [f'tie {pool} ' + ' '.join(map(str, tie)) for tie in ties.tolist()]
+    return lines
+
+
+def write_references(folder, name, make, side, is_live):
     net = make().eval()
     functional.relu = PLAIN_RELU
-    lines = [f'architecture {name}', f'activation {activation}', f'side {side}']
-    lines += fill(net, name)
-    if activation == 'softplus':
-        use_softplus(net)
-    x = draw('input', (1, 3, side, side), 0, 1)
-    direction = draw('direction', (1, 3, side, side), 0, 1)
-    with_hessian = activation == 'softplus'
-    single = evaluate(net, x, direction, 0, with_hessian)
-    label = int(single[0].argmax())
-    single = evaluate(net, x, direction, label, with_hessian)
-    double = evaluate(net.double(), x.double(), direction.double(), label, with_hessian)
+    tensors = fill(net, name)
+    double_net = copy.deepcopy(net).double()
+    for activation in ('relu', 'softplus'):
+        if activation == 'softplus':
+            use_softplus(net)
+            use_softplus(double_net)
+        inputs = LIVE_INPUTS[activation, side < 64] if is_live else 1
+        architecture = 'vgg16_bn' if name == 'vgg16_bn_cifar' else name
+        lines = [f'architecture {architecture}', f'activation {activation}', f'side {side}'] + tensors
+        lines += answers(net, double_net, side, activation, inputs, LIVE_SAMPLES if is_live else 64)
+        with open(os.path.join(folder, f'{name}-{activation}.txt'), 'w') as file:
+            file.write('\n'.join(lines) + '\n')
     functional.relu = PLAIN_RELU
-    lines.append(f'logits {len(double[0])} ' + ' '.join(f'{v:.10g}' for v in double[0].tolist()))
-    worst = (single[0] - double[0]).abs().max() / double[0].abs().max()
-    lines.append(f'logits_error {float(worst):.3g}')
-    lines.append(f'label {label}')
-    count = double[1].numel()
-    places = torch.arange(SAMPLES) * (count // SAMPLES) + torch.arange(SAMPLES) % 7
-    for kind, i in (('gradient', 1), ('hessian', 2)):
-        if double[i] is None:
-            continue
-        want, found = double[i][places], single[i][places]
-        for place, value in zip(places.tolist(), want.tolist()):
-            lines.append(f'{kind} {place} {value:.10g}')
-        lines.append(f'{kind}_error {relative(found, want):.3g}')
-    return '\n'.join(lines) + '\n'
 
 
 def main():
     is_live = sys.argv[1:2] == ['live']
     if not is_live and sys.argv[1:2] != ['golden']:
-        sys.exit('usage: parity.py golden | live FOLDER [ARCHITECTURE]')
+        sys.exit('usage: parity.py golden | live FOLDER [ARCHITECTURE...]')
     here = os.path.dirname(os.path.abspath(__file__))
     folder = sys.argv[2] if is_live else os.path.join(here, 'golden')
     os.makedirs(folder, exist_ok=True)
     torch.manual_seed(0)
     for name, (make, side) in networks(is_live).items():
-        if len(sys.argv) > 3 and name not in sys.argv[3:]:
-            continue
-        for activation in ('relu', 'softplus'):
-            with open(os.path.join(folder, f'{name}-{activation}.txt'), 'w') as file:
-                file.write(reference(name, make, side, activation))
-        print(name, flush=True)
+        if len(sys.argv) <= 3 or name in sys.argv[3:]:
+            write_references(folder, name, make, side, is_live)
+            print(name, flush=True)
 
 
 if __name__ == '__main__':
