@@ -1,0 +1,339 @@
+/* tests/test_limits.c - the limits on what comes from outside, at their values, and small files that
+ * ask for much: each ends within a second of CPU, and in little more memory than its picture. */
+#include "../cli/commands.h"
+#include "../cli/json.h"
+#include "../engine/file.h"
+#include "../engine/parallel.h"
+#include "../image/image.h"
+#include "../image/zlib.h"
+#include "../nem/csv.h"
+#include "../nem/npy.h"
+#include "blob_builder.h"
+#include "fuzz/fuzz.h"
+#include "nem_world.h"
+#include "test.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+static void files_over_their_limit_are_not_read(void)
+{
+    World   *world = world_draw(test_seed(), 3, 4, 4);
+    ProbeSet probe = {0};
+    Error    error = {0}, table = {0};
+    char     path[600];
+    uint8_t  pixels[3 * WORLD_PHOTO * WORLD_PHOTO];
+    REQUIRE(world_write(world, "world") && probe_open(&probe, world->folder, NULL, NULL));
+    snprintf(path, sizeof path, "%s/images/0.png", world->folder);
+    REQUIRE(truncate(path, (off_t)LIMIT_IMAGE_FILE + 1) == 0); // a hole: it takes no room
+    CHECK(!probe_photo(&probe, 0, pixels, &error));
+    CHECK_REFUSED("limit", &error, "has 268435457 bytes, the limit is 268435456");
+    probe_close(&probe);
+    snprintf(path, sizeof path, "%s/index.csv", world->folder);
+    REQUIRE(truncate(path, (off_t)LIMIT_TEXT_FILE + 1) == 0);
+    CHECK(!probe_open(&probe, world->folder, NULL, &table));
+    CHECK_REFUSED("limit", &table, "has 1073741825 bytes, the limit is 1073741824");
+    world_free(world);
+}
+
+static void rows_of_a_table_are_limited(void)
+{
+    size_t   size = 2 * ((size_t)LIMIT_CSV_ROWS + 2);
+    uint8_t *text = memory_new(size, 1, NULL);
+    Csv     *csv  = NULL;
+    Error    error = {0};
+    for (size_t i = 0; i < size; i += 2)
+        memcpy(text + i, "x\n", 2);
+    CHECK(csv_open(&csv, text, size - 2, "t.csv", NULL) && csv_row_count(csv) == LIMIT_CSV_ROWS);
+    csv_close(csv);
+    CHECK(!csv_open(&csv, text, size, "t.csv", &error));
+    CHECK_REFUSED("limit", &error, "line 10000002: more rows than the limit of 10000000");
+    memory_free(text);
+}
+
+static void threads_are_limited(void)
+{
+    const char *arguments[] = {"--threads", "1025"};
+    Settings    settings;
+    Error       error  = {0};
+    int         before = parallel_threads();
+    CHECK(!arguments_parse(verb_named("inspect"), 2, arguments, &settings, &error));
+    CHECK(error.code == ERROR_USAGE && strstr(error.message, "--threads: '1025' is not a whole"));
+    parallel_set_threads(100000);
+    CHECK(parallel_threads() <= LIMIT_THREADS);
+    parallel_set_threads(before);
+}
+
+/* ---- bombs ----------------------------------------------------------------------------------- */
+
+typedef struct Material {
+    uint8_t *data;
+    size_t   size;
+} Material;
+
+typedef bool Bomb(const Material *material, Error *error); // false: refused
+
+static void put(Material *out, const void *data, size_t size)
+{
+    memcpy(out->data + out->size, data, size);
+    out->size += size;
+}
+
+static bool decodes(const Material *material, Error *error)
+{
+    Image image = {0};
+    bool  ok    = image_decode(material->data, material->size, "bomb", &image, error);
+    image_free(&image);
+    return ok;
+}
+
+static bool reads_json(const Material *material, Error *error)
+{
+    Json json = {0};
+    bool ok   = json_read(material->data, material->size, "bomb", &json, error);
+    json_free(&json);
+    return ok;
+}
+
+static bool reads_csv(const Material *material, Error *error)
+{
+    Csv *csv = NULL;
+    bool ok  = csv_open(&csv, material->data, material->size, "bomb", error);
+    csv_close(csv);
+    return ok;
+}
+
+static bool reads_npy(const Material *material, Error *error)
+{
+    float *data = NULL;
+    Shape  shape;
+    bool   ok = npy_parse(material->data, material->size, "bomb", &data, &shape, error);
+    memory_free(data);
+    return ok;
+}
+
+static bool opens_blob(const Material *material, Error *error)
+{
+    WeightBlob *blob = NULL;
+    bool        ok   = blob_open(fuzz_file(material->data, material->size), &blob, error);
+    blob_close(blob);
+    return ok;
+}
+
+#ifdef __has_feature
+#define IS_CHECKED                                                                                 \
+    (__has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||                        \
+     __has_feature(thread_sanitizer))
+#elif defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define IS_CHECKED 1
+#else
+#define IS_CHECKED 0
+#endif
+
+/* Runs it in a process of its own. `message` NULL: it is accepted. `output` are the bytes that the
+ * file declares. Sanitizers multiply time and memory, so the bounds are not looked at with them. */
+static void check_bomb(Bomb *bomb, const Material *material, size_t output, const char *message)
+{
+    struct rusage idle, used;
+    Error *said = mmap(NULL, sizeof *said, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int    status = 0;
+#ifdef __GLIBC__ // freed blocks that the child would use again count as its parent's
+    malloc_trim(0);
+#endif
+    int empty = fork();
+    if (empty == 0)
+        _exit(0);
+    REQUIRE(said != MAP_FAILED && wait4(empty, &status, 0, &idle) == empty);
+    int child = fork();
+    if (child == 0)
+        _exit(bomb(material, said));
+    REQUIRE(wait4(child, &status, 0, &used) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == !message);
+    if (message)
+        CHECK_REFUSED("bomb", said, message);
+    munmap(said, sizeof *said);
+    double seconds = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                     1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    size_t bytes = (size_t)(used.ru_maxrss - idle.ru_maxrss) * 1024;
+    printf("  %-44s %5.2f s, %4zu MiB beside %zu MiB of output\n", message ? message : "accepted",
+           seconds, (bytes > output ? bytes - output : 0) >> 20, output >> 20);
+#if !IS_CHECKED
+    CHECK(seconds <= 1);
+    CHECK(bytes <= output + ((size_t)64 << 20));
+#endif
+}
+
+static void put_hex(Material *out, const char *hex) // "FFD8 00": pairs of digits
+{
+    for (unsigned byte; *hex; hex++)
+        if (*hex != ' ' && sscanf(hex, "%2x", &byte) == 1) {
+            out->data[out->size++] = (uint8_t)byte;
+            hex++;
+        }
+}
+
+/* A gray picture with a flat quantization. DC code: 0 = no change. AC codes: 0 = end of block,
+ * 10 = end of 16384 blocks and 14 bits more. */
+static void put_jpeg_start(Material *out, const char *frame)
+{
+    out->size = 0;
+    put_hex(out, "FFD8 FFDB 0043 00");
+    memset(out->data + out->size, 1, 64);
+    out->size += 64;
+    put_hex(out, frame);
+    put_hex(out, "FFC4 0015 00 01010000 00000000 00000000 00000000 0001");
+    put_hex(out, "FFC4 0015 10 01010000 00000000 00000000 00000000 00E0");
+}
+
+static void jpeg_bombs(Material *out)
+{
+    put_jpeg_start(out, "FFC0 000B 08 2000 2000 01 01 11 00");
+    put_hex(out, "FFDA 0008 01 01 00 00 3F 00");
+    memset(out->data + out->size, 0, 258 - out->size);
+    out->size = 258;
+    check_bomb(decodes, out, 0, "cannot hold 8192x8192 pixels");
+    put_jpeg_start(out, "FFC2 000B 08 0010 0010 01 01 11 00");
+    put_hex(out, "FFDA 0008 01 01 00 00 00 00 0F");
+    for (int i = 0; i < 80000; i++)
+        put_hex(out, "FFDA 0008 01 01 00 01 01 00 0F");
+    check_bomb(decodes, out, 0, "more than 100 scans");
+    // As many blocks as may be, in as many full scans as may be: 4096 x 4096 and 40 of them.
+    put_jpeg_start(out, "FFC2 000B 08 1000 1000 01 01 11 00");
+    put_hex(out, "FFDA 0008 01 01 00 00 00 00");
+    memset(out->data + out->size, 0, 32768);
+    out->size += 32768;
+    for (int scan = 0; scan < 40; scan++) {
+        put_hex(out, scan == 0 ? "FFDA 0008 01 01 00 01 3F 01" : "FFDA 0008 01 01 00 01 3F 10");
+        for (int blocks = 0; blocks < 512 * 512; blocks += 32767)
+            put_hex(out, "BFFF00");
+    }
+    put_hex(out, "FFD9");
+    check_bomb(decodes, out, (size_t)16 << 20, NULL);
+}
+
+static void put_chunk(Material *out, const char *type, const void *data, size_t size)
+{
+    uint8_t head[8] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8),
+                       (uint8_t)size};
+    memcpy(head + 4, type, 4);
+    put(out, head, sizeof head);
+    put(out, data, size);
+    put(out, "\0\0\0\0", 4);
+}
+
+static void png_bombs(Material *out)
+{
+    enum { SIDE = 4096 };
+    static const uint8_t header[13] = {0, 0, SIDE >> 8, 0, 0, 0, SIDE >> 8, 0, 8};
+    size_t               size       = 0, rows = (size_t)SIDE * (SIDE + 1);
+    uint8_t             *packed     = NULL, *zeros = memory_new(rows, 1, NULL);
+    REQUIRE(deflate_zlib(zeros, rows, &packed, &size, NULL));
+    memory_free(zeros);
+    for (int kind = 0; kind < 4; kind++) {
+        out->size = 0;
+        put(out, "\x89PNG\r\n\x1a\n", 8);
+        put_chunk(out, "IHDR", header, sizeof header);
+        for (int i = 0; kind == 2 && i < 80000; i++)
+            put_chunk(out, "tEXt", "", 0);
+        if (kind == 3) // what a reader of colour profiles would inflate
+            put_chunk(out, "iCCP", packed, size);
+        put_chunk(out, "IDAT", packed, kind == 1 ? 1000 : size);
+        put_chunk(out, "IEND", "", 0);
+        repair_png(out->data, out->size);
+        check_bomb(decodes, out, kind == 1 ? 0 : (size_t)SIDE * SIDE,
+                   kind == 1 ? "1000 compressed bytes cannot hold 4096x4096 pixels" : NULL);
+    }
+    memory_free(packed);
+}
+
+static void text_bombs(Material *out)
+{
+    enum { MEGABYTE = 1 << 20 };
+    static const struct {
+        Bomb       *bomb;
+        const char *text, *message; // the text, over and over, a megabyte of it
+    } cases[] = {
+        {reads_json, "[", "nested too deeply"},
+        {reads_json, "{\"a\":", "nested too deeply"},
+        {reads_json, "[],", "text after the value"},
+        {reads_json, "\"", "text after the value"},
+        {reads_json, "9", "number longer than 64 characters"},
+        {reads_csv, ",", "more fields than the limit of 4096"},
+        {reads_csv, "\"\"\n", NULL},
+        {reads_csv, "\n", "is empty, expected a header"},
+        {reads_csv, "x", NULL},
+        {reads_csv, "\"\n", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t length = strlen(cases[i].text);
+        for (out->size = 0; out->size + length <= MEGABYTE;)
+            put(out, cases[i].text, length);
+        check_bomb(cases[i].bomb, out, 0, cases[i].message);
+    }
+    out->size = 0; // objects with as many keys as may be, each compared with all
+    put(out, "[", 1);
+    while (out->size < MEGABYTE - 10000) {
+        out->size += (size_t)sprintf((char *)out->data + out->size, "{\"k0\":0");
+        for (int i = 1; i < JSON_MEMBERS; i++)
+            out->size += (size_t)sprintf((char *)out->data + out->size, ",\"k%d\":0", i);
+        put(out, "},", 2);
+    }
+    put(out, "0]", 2);
+    check_bomb(reads_json, out, 0, NULL);
+}
+
+static void shape_bombs(Material *out)
+{
+    static const char *const shapes[][2] = {
+        {"(999999999999999999, 999999999999999999)", "its shape has a zero or overflows"},
+        {"(99999999999999999,)", "its shape needs 399999999999999996"},
+        {"(1, 1, 1, 999999999)", "its shape needs 3999999996"}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        memcpy(out->data, "\x93NUMPY\1\0\x76\0", 10);
+        out->size = 128;
+        snprintf((char *)out->data + 10, 118, "%-117s",
+                 "{'descr': '<f4', 'fortran_order': False, 'shape': ");
+        snprintf((char *)out->data + 60, 68, "%s}%*s", shapes[i][0],
+                 (int)(66 - strlen(shapes[i][0])), "");
+        out->data[127] = '\n';
+        check_bomb(reads_npy, out, 0, shapes[i][1]);
+    }
+    BlobBuilder *builder = blob_builder_new("x", 8, 8);
+    blob_builder_constant(builder, "kernel", shape_4d(1, 1, 1, 1), 1);
+    for (int dims = 1; dims <= 4; dims++) { // 8 GiB, 2^64, 2^95, 2^126 bytes
+        size_t         size  = 0;
+        const uint8_t *bytes = blob_builder_bytes(builder, &size);
+        out->size            = 0;
+        put(out, bytes, size);
+        for (int d = 0; d < dims; d++)
+            memcpy(out->data + 64 + 192 + 136 + 8 * d, "\xff\xff\xff\x7f\0\0\0\0", 8);
+        blob_reseal(out->data, out->size);
+        check_bomb(opens_blob, out, 0, "which is more than the limit of 4 GiB");
+    }
+    blob_builder_free(builder);
+}
+
+static void bombs_are_harmless(void)
+{
+    Material material = {.data = memory_new((size_t)4 << 20, 1, NULL)};
+    jpeg_bombs(&material);
+    png_bombs(&material);
+    text_bombs(&material);
+    shape_bombs(&material);
+    memory_free(material.data);
+}
+
+SUITE(limits)
+{
+    RUN(files_over_their_limit_are_not_read);
+    RUN(rows_of_a_table_are_limited);
+    RUN(threads_are_limited);
+    RUN(bombs_are_harmless);
+}
