@@ -14,7 +14,7 @@ static const char *const hostile_names[] = {
     ".", "..", "/", "//", "./a.png", "a/.", "a/..", "../a.png", "../../a.png", "a/../../a.png",
     "sub/../../outside.png", "../outside.png", "/etc/passwd", "//etc/passwd", "/dev/zero", "a//b.png",
     "a/", "sub/", "./", "../", "a/./b.png", "..\\outside.png", "a\\b.png", "C:\\a.png",
-    "\\\\host\\a.png", "file:///etc/passwd", "http://host/a.png", "\x01" "a.png", "a\x1b[31m.png",
+    "\\\\host\\a.png", "file:///etc/passwd", "http://host/a.png", "\001a.png", "a\x1b[31m.png",
     "a\nb.png", "a\rb.png", "a\tb.png", "a\x7f.png", "\n", "a.png\n", "/proc/self/mem",
     "../images/../outside.png", "sub/../0.png", "....//a.png/..", "%s/../a.png"};
 
