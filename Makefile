@@ -82,7 +82,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
 FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo demo-weights bench bench-compare bench-peers layers hardened format man completion clean help
+.PHONY: all test demo demo-weights bench bench-compare bench-peers layers hardened analyse format man completion clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -158,6 +158,9 @@ layers: ## check that no folder includes a higher floor
 
 hardened: $(BUILD)/nemesis ## check that the program carries its defences and calls nothing it must not
 	@sh tests/hardened.sh $(BUILD)/nemesis $(BUILD)/objects
+
+analyse: ## clang-tidy and cppcheck on every source
+	@sh tests/analyse.sh
 
 format: ## apply .clang-format to every source
 	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests bench,$(f)/*.[ch]))

@@ -169,7 +169,7 @@ static bool read_row(const Csv *csv, int64_t row, const int *column, const Probe
     if (strlen(method) >= sizeof out->method)
         return fail(error, ERROR_DATA, "changes.csv: line %lld: method '%.60s' is unknown",
                     (long long)csv_line(csv, row), method);
-    strcpy(out->method, method);
+    memcpy(out->method, method, strlen(method) + 1);
     if (!csv_number(csv, row, column[COLUMN_STRENGTH], &out->strength, error) ||
         !store_arm_parse(csv_text(csv, row, column[COLUMN_STORE]), &out->store, error) ||
         !csv_whole(csv, row, column[COLUMN_UNIT], 0, LIMIT_UNITS, &out->unit, error) ||

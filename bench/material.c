@@ -30,7 +30,7 @@ bool folder_temporary(char out[LIMIT_PATH], Error *error)
     return mkdtemp(out) || fail(error, ERROR_CREATE, "%s: cannot create this folder", out);
 }
 
-void folder_discard(const char *path)
+void folder_discard(const char *path) // NOLINT(misc-no-recursion): as deep as the folder
 {
     DIR           *folder = opendir(path);
     struct dirent *entry;

@@ -1,6 +1,8 @@
 /* bench/verb_decode.c - a photo of 224x224 and its three label maps, decoded on one core. */
 #include "world.h"
 
+#include <stdio.h>
+
 enum { PICTURES = 8 }; // decoded in turn, so that branches are not learnt by heart
 
 typedef struct DecodeWork {
@@ -29,8 +31,7 @@ static void decode_work(void *data)
 static bool decode_row(const Options *options, DecodeWork *work, const char *name, Error *error)
 {
     Row row = {.verb = "decode", .threads = 1};
-    for (size_t i = 0; i + 1 < sizeof row.name && name[i]; i++)
-        row.name[i] = name[i];
+    snprintf(row.name, sizeof row.name, "%s", name);
     work->ok = true;
     if (!timing_measure(&row.ms, options->runs, decode_work, work, error))
         return false;

@@ -101,7 +101,7 @@ static Row model_row(const char *name, const Options *options, Timing ms, double
 static bool bench_steps(const Model *model, const Options *options, Error *error)
 {
     int32_t steps = plan_step_count(model->plan), runs = options->runs;
-    double *ms    = memory_new((size_t)(2 * steps * runs), sizeof *ms, error);
+    double *ms    = memory_new(2 * (size_t)steps * (size_t)runs, sizeof *ms, error);
     if (!ms)
         return false;
     double *cpu = ms + steps * runs;

@@ -165,7 +165,7 @@ const char *choice_text(const char *choices, int index);
      .value = "RUN", .help = "finished clean run to compare with", .required = true}
 #define OPTION_OUT(what, text)                                                                     \
     {.name = "out", .letter = 'o', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, out),       \
-     .value = what, .help = text, .required = true}
+     .value = (what), .help = (text), .required = true}
 #define OPTION_CONV                                                                                \
     {.name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),                  \
      .value = CONV_CHOICES, .initial = "auto", .help = "how convolutions are computed"}

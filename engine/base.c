@@ -11,6 +11,7 @@
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
+#undef fail
 bool fail(Error *error, ErrorCode code, const char *format, ...)
 {
     if (error && error->code == ERROR_NONE) {

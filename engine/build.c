@@ -115,6 +115,7 @@ static bool has_other_readers(const Graph *graph, NodeId x)
     return readers > 1;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
 static NodeId channel_below(Graph *graph, NodeId x, int64_t channel, int depth)
 {
     Node node = *graph_node(graph, x);

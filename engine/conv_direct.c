@@ -204,6 +204,7 @@ static void cut_panel(const DirectJob *job, int64_t index, Panel *panel)
     panel->vectors        = panel_vectors(kernels(), job->columns, index);
     panel->width          = (int64_t)panel->vectors * kernels()->lanes;
     panel->segments       = 0;
+    panel->used           = 0;
     for (int64_t at = first; at < first + panel->width && at < job->columns; at = first + panel->used) {
         int64_t row = at / g->cols, j = at % g->cols, left = first + panel->width - at;
         int64_t length = g->cols - j < left ? g->cols - j : left;

@@ -1,6 +1,7 @@
 /* engine/graph.c - the node array: appending, naming, sticky errors. */
 #include "graph.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,7 @@ NodeId graph_append(Graph *graph, OpKind op, NodeId a, NodeId b, const OpParams 
     size_t        elements = 0;
     if (graph->error.code != ERROR_NONE)
         return NODE_NONE;
+    assert(info->arity <= 2);
     for (int i = 0; i < info->arity; i++) {
         if (input[i] < 0 || input[i] >= graph->count) {
             fail(&graph->error, ERROR_INTERNAL, "%s: input %d is not a node", info->name, i);

@@ -171,7 +171,7 @@ static inline Vec vec_exp(Vec x)
     Vec    value = p * (Vec)((half + 127) << 23) * (Vec)((whole - half + 127) << 23);
     value        = vec_select(x < low, vec_all(0.0f), value);
     value        = vec_select(x > high, vec_all((float)INFINITY), value);
-    return vec_select(x == x, value, x);
+    return vec_select(x == x, value, x); // NOLINT(misc-redundant-expression): false for NaN
 }
 
 /* log1p(e) for e in 0..1: log of u = 1 + e by polynomial, corrected for what the sum lost. */

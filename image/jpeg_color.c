@@ -6,6 +6,7 @@
  * equations); T.81 leaves upsampling open, so libjpeg-turbo decides. */
 #include "jpeg.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- upsampling ---------------------------------------------------------------------------- */
@@ -145,6 +146,7 @@ bool jpeg_planes_to_pixels(const Jpeg *jpeg, uint8_t *pixels, Error *error)
 {
     int    channels = jpeg->component_count, width = jpeg->width;
     size_t line_size = 0; // of the widest upsampled row
+    assert(channels == 1 || channels == 3 || channels == 4);
     for (int i = 0; i < channels; i++) {
         const JpegComponent *c    = &jpeg->components[i];
         size_t               wide = (size_t)c->padded_wide * 8 * (size_t)(jpeg->max_h / c->h);

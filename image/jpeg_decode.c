@@ -90,7 +90,7 @@ static bool restart_read(Jpeg *jpeg, const Segment *segment, Error *error)
 // EXIF orientation: tag 0x0112 of the first directory. Anything odd counts as absent.
 static int exif_orientation(const uint8_t *tiff, size_t size)
 {
-    if (size < 8 || (memcmp(tiff, "II*\0", 4) && memcmp(tiff, "MM\0*", 4)))
+    if (size < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
         return 1;
     bool     big    = tiff[0] == 'M';
     uint32_t offset = big ? (uint32_t)load_be16(tiff + 4) << 16 | (uint32_t)load_be16(tiff + 6)

@@ -152,7 +152,7 @@ static bool transparency_read(Png *png, const Chunk *chunk, Error *error)
 
 static bool chunks_read(Png *png, const uint8_t *data, size_t size, Error *error)
 {
-    if (size < sizeof SIGNATURE || memcmp(data, SIGNATURE, sizeof SIGNATURE))
+    if (size < sizeof SIGNATURE || memcmp(data, SIGNATURE, sizeof SIGNATURE) != 0)
         return fail(error, ERROR_DATA, "%s: does not start as a PNG file", png->name);
     size_t at          = sizeof SIGNATURE;
     bool   data_closed = false; // another chunk came after an IDAT
@@ -230,6 +230,8 @@ static inline uint8_t paeth(int left, int up, int corner)
 static bool row_unfilter(int filter, uint8_t *row, const uint8_t *above, size_t bytes, size_t pixel)
 {
     size_t head = pixel < bytes ? pixel : bytes; // no pixel on the left: it counts as zero
+    if (filter == FILTER_PAETH && !above) // the predictor is then always the pixel on the left
+        filter = FILTER_LEFT;
     switch (filter) {
     case FILTER_NONE:
         return true;
@@ -248,8 +250,6 @@ static bool row_unfilter(int filter, uint8_t *row, const uint8_t *above, size_t 
             row[i] = (uint8_t)(row[i] + (row[i - pixel] + (above ? above[i] : 0)) / 2);
         return true;
     case FILTER_PAETH:
-        if (!above) // the predictor is then always the pixel on the left
-            return row_unfilter(FILTER_LEFT, row, NULL, bytes, pixel);
         for (size_t i = 0; i < head; i++)
             row[i] = (uint8_t)(row[i] + above[i]);
         for (size_t i = pixel; i < bytes; i++)

@@ -227,7 +227,7 @@ static bool attempt_open(Attempt *attempt, const Replay *replay, int64_t index, 
         !unit_objective_open(&attempt->objective, &masks, job->loss, coupled, threshold, error) ||
         !unit_objective_load(&attempt->objective, group, members, error))
         return false;
-    while (group[place] != image)
+    while (place < members && group[place] != image)
         place++;
     attempt->count = job->loss == LOSS_MEAN ? 1 : members;
     attempt->shown = job->loss == LOSS_MEAN ? 0 : place;

@@ -42,7 +42,7 @@ static int by_interest(const void *a, const void *b)
 static const ChangeRow *strongest_row(const Report *report, int64_t unit)
 {
     const Changes *changes = report->job->changes;
-    for (int64_t i = 0; report->strongest && i < changes->count; i++) {
+    for (int64_t i = 0; changes && report->strongest && i < changes->count; i++) {
         const ChangeRow *row = &changes->rows[i];
         if (row->unit == unit && row->store == report->strongest->store &&
             row->strength == report->strongest->strength)
@@ -198,7 +198,7 @@ static void close_shot(Writer *page, const char *caption)
 static bool write_corrupted(Report *report, int64_t unit, const ChangeRow *setting, Error *error)
 {
     const Replay *replay = &report->replay;
-    float         scale  = (float)setting->strength * (setting_is_noise(setting) ? 3 : 1);
+    float         scale  = (float)setting->strength * (setting_is_noise(setting) ? 3.0f : 1.0f);
     char          name[64];
     snprintf(name, sizeof name, "units/%06lld-change.png", (long long)unit);
     if (!picture_write_change(report->job, name, replay->clean, replay->perturbed, scale, error))

@@ -37,12 +37,12 @@ static void guarded_close(Guarded *g)
 /* `count` elements touching the upper guard page, or starting at the lower one. */
 static real *at_end(Guarded *g, int64_t count)
 {
-    return (real *)(g->base + g->page + g->bytes) - count;
+    return (real *)(void *)(g->base + g->page + g->bytes) - count;
 }
 
 static real *at_start(Guarded *g)
 {
-    return (real *)(g->base + g->page);
+    return (real *)(void *)(g->base + g->page);
 }
 
 static void fill(real *to, int64_t count, uint64_t stream)

@@ -43,7 +43,7 @@ static bool wanted(const char *name)
     return false;
 }
 
-static void remove_tree(const char *path)
+static void remove_tree(const char *path) // NOLINT(misc-no-recursion): as deep as the folder
 {
     DIR *handle = opendir(path);
     if (handle) {

@@ -492,7 +492,7 @@ static void pngsuite_is_exact(void)
     while ((entry = readdir(handle))) {
         char   path[LIMIT_PATH], twin[LIMIT_PATH];
         size_t length = strlen(entry->d_name);
-        if (length < 5 || strcmp(entry->d_name + length - 4, ".png"))
+        if (length < 5 || strcmp(entry->d_name + length - 4, ".png") != 0)
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         snprintf(twin, sizeof twin, "%s/../bmp/%.*s.bmp", folder, (int)length - 4, entry->d_name);

@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_FRESH = 256 };
@@ -128,15 +129,16 @@ static void add_resnet(Fresh *fresh, int depth, int32_t classes)
 static bool add_network(Fresh *fresh, const char *architecture, const TrainingSet *set,
                         Error *error)
 {
-    int depth = 0;
+    char *end   = NULL;
+    bool  is_resnet = strncmp(architecture, "resnet", 6) == 0;
+    long  depth = is_resnet ? strtol(architecture + 6, &end, 10) : 0;
     if (strcmp(architecture, "mini") == 0) {
         if (set->width != 64 || set->height != 64)
             return fail(error, ERROR_USAGE, "mini takes images of 64 x 64, found %lld x %lld",
                         (long long)set->width, (long long)set->height);
         add_mini(fresh, set->classes);
-    } else if (sscanf(architecture, "resnet%d", &depth) == 1 &&
-               (depth == 20 || depth == 32 || depth == 44 || depth == 56)) {
-        add_resnet(fresh, depth, set->classes);
+    } else if (is_resnet && !*end && (depth == 20 || depth == 32 || depth == 44 || depth == 56)) {
+        add_resnet(fresh, (int)depth, set->classes);
     } else {
         return fail(error, ERROR_USAGE,
                     "cannot begin a '%s', expected mini, resnet20, resnet32, resnet44 or "
