@@ -32,7 +32,7 @@ void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t de
 /* ---- few rows: the weights are read once, in place -------------------------------------------------
  * A dense layer at a small batch is bound by the memory traffic of b; packing would triple it. */
 
-enum { FEW_ROWS = 16, COLUMN_CHUNK = 64, DEPTH_CHUNK = 1024 };
+enum { FEW_ROWS = 16, COLUMN_CHUNK = 64, DEPTH_CHUNK = 1024, DEPTH_PIECE = 64 };
 
 static void column_dots(void *data, int64_t chunk, int thread)
 {
@@ -44,8 +44,10 @@ static void column_dots(void *data, int64_t chunk, int thread)
             g->c[i * g->n + j] = table->dot(g->a + i * g->a_row, g->b + j * g->b_column, g->k);
 }
 
+// Pieces of the depth are summed apart, as in a tile: one sum over 4,096 rows loses two more bits.
 static void row_sums(void *data, int64_t chunk, int thread)
 {
+    real           part[FEW_ROWS * DEPTH_CHUNK];
     const Gemm    *g     = data;
     const Kernels *table = kernels();
     int64_t        at    = chunk * DEPTH_CHUNK;
@@ -53,10 +55,16 @@ static void row_sums(void *data, int64_t chunk, int thread)
     (void)thread;
     for (int64_t i = 0; i < g->m; i++)
         memset(g->c + i * g->n + at, 0, (size_t)count * sizeof(real));
-    for (int64_t p = 0; p < g->k; p++)
+    for (int64_t piece = 0; piece < g->k; piece += DEPTH_PIECE) {
+        int64_t end = g->k - piece < DEPTH_PIECE ? g->k : piece + DEPTH_PIECE;
+        memset(part, 0, (size_t)(g->m * count) * sizeof(real));
+        for (int64_t p = piece; p < end; p++)
+            for (int64_t i = 0; i < g->m; i++)
+                table->axpy(part + i * count, g->a[i * g->a_row + p * g->a_depth],
+                            g->b + p * g->b_depth + at, count);
         for (int64_t i = 0; i < g->m; i++)
-            table->axpy(g->c + i * g->n + at, g->a[i * g->a_row + p * g->a_depth],
-                        g->b + p * g->b_depth + at, count);
+            table->axpy(g->c + i * g->n + at, 1, part + i * count, count);
+    }
 }
 
 /* ---- the general product ----------------------------------------------------------------------------- */

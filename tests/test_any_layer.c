@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { IMAGES = 48 };
+enum { IMAGES = 24 };
 
 /* ---- the mini world in half the size ----------------------------------------------------------
  */

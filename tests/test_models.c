@@ -98,6 +98,7 @@ static void squeezenet_labels_photos_as_published(void)
     Bytes          file    = {0};
     LayerRunner    runner  = {0};
     NetworkRequest request = {.batch = 1, .unit = -1};
+    static float   planes[3 * 224 * 224];
     static real    pixels[3 * 224 * 224], scores[1000];
     int            photos = 0, agreed = 0;
     double         worst = 0;
@@ -111,7 +112,9 @@ static void squeezenet_labels_photos_as_published(void)
         if (sscanf(line, " %127s %d %d %lf", name, &class, &best, &score) != 4)
             break;
         snprintf(photo, sizeof photo, "imagenet/%s", name);
-        REQUIRE(picture_planes(test_data(photo), blob_preparation(blob), pixels, &error));
+        REQUIRE(picture_planes(test_data(photo), blob_preparation(blob), planes, &error));
+        for (int i = 0; i < 3 * 224 * 224; i++)
+            pixels[i] = (real)planes[i];
         layer_runner_run(&runner, pixels, 1, scores);
         int found = 0;
         for (int i = 1; i < 1000; i++)

@@ -322,7 +322,7 @@ static double compare(const Reference *reference, const Case *input, const Answe
 static bool compare_all(const Reference *reference, WeightBlob *blob, bool keep_norms, Error *error)
 {
     Answer found = {0};
-    double least = INFINITY;
+    double least = HUGE_VAL;
     bool   ok    = answer_open(reference, blob, keep_norms, &found, error);
     int    cases = keep_norms ? 1 : reference->case_count;
     for (int i = 0; ok && i < cases; i++) {
