@@ -28,7 +28,7 @@ step '3 of 6: the same with noise on every photo'
 verb noise noise --baseline "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
     -o "$out/noise"
 step '4 of 6: the same with perturbations designed for one unit each'
-verb attack attack --baseline "$out/clean" -u detectors --eps 2/255,4/255,8/255 \
+verb attack attack --baseline "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
     --store float,jpeg75 -o "$out/attack"
 step '5 of 6: designed to give units a label of our choice'
 verb targeted attack --baseline "$out/clean" -u detectors:8 --target random --eps 8/255 \
