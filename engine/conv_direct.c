@@ -147,6 +147,7 @@ static void direct_prepare(const ConvShape *shape, ConvSide side, const real *we
 /* A run of neighbouring grid pixels inside one row of one image. */
 typedef struct Segment {
     int64_t image, i, j, length, column;
+    int64_t to, stored; // element of the target, in its first channel, and how many follow each other
 } Segment;
 
 enum {
@@ -210,8 +211,11 @@ static void cut_panel(const DirectJob *job, int64_t index, Panel *panel)
         int64_t length = g->cols - j < left ? g->cols - j : left;
         if (length > job->columns - at)
             length = job->columns - at;
-        panel->segment[panel->segments++] =
-            (Segment){row / g->rows, row % g->rows, j, length, at - first};
+        Segment *s = &panel->segment[panel->segments++];
+        *s         = (Segment){row / g->rows, row % g->rows, j, length, at - first, 0, 0};
+        int64_t y = g->first_y + s->i * g->phases, x = j * g->phases;
+        s->to     = (s->image * g->target_channels * g->target_h + y) * g->target_w + x;
+        s->stored = length * g->phases < g->target_w - x ? length * g->phases : g->target_w - x;
         panel->used = at - first + length;
     }
 }
@@ -281,14 +285,12 @@ void conv_interleave(const real *parts, int64_t stride, int phases, int64_t leng
 /* Where the results of a row panel and a segment go; their source is left open. */
 static FinishRows rows_of(const DirectJob *job, const Segment *s, int64_t channel)
 {
-    const Geometry *g    = job->g;
-    int64_t         left = g->target_channels - channel, height = kernels()->tile_rows;
-    int64_t         y = g->first_y + s->i * g->phases, x = s->j * g->phases;
-    int64_t    at   = ((s->image * g->target_channels + channel) * g->target_h + y) * g->target_w + x;
-    FinishRows rows = conv_finish_rows(job->finish, job->to, at, channel);
-    rows.rows       = left < height ? left : height;
-    rows.stride     = g->target_h * g->target_w;
-    rows.n          = s->length * g->phases < g->target_w - x ? s->length * g->phases : g->target_w - x;
+    const Geometry *g     = job->g;
+    int64_t         plane = g->target_h * g->target_w, left = g->target_channels - channel;
+    FinishRows      rows = conv_finish_rows(job->finish, job->to, s->to + channel * plane, channel);
+    rows.rows            = left < job->table->tile_rows ? left : job->table->tile_rows;
+    rows.stride          = plane;
+    rows.n               = s->stored;
     return rows;
 }
 
@@ -314,7 +316,7 @@ static void store_tile(const DirectJob *job, const Panel *panel, int64_t channel
                        real *lines)
 {
     const Geometry *g    = job->g;
-    int64_t         line = g->phases * TILE_MOST_COLS, height = kernels()->tile_rows;
+    int64_t         line = g->phases * TILE_MOST_COLS, height = job->table->tile_rows;
     for (int q = 0; q < panel->segments; q++) {
         const Segment *s = &panel->segment[q];
         FinishRows     f = rows_of(job, s, channel);
@@ -323,7 +325,7 @@ static void store_tile(const DirectJob *job, const Panel *panel, int64_t channel
         for (int64_t r = 0; r < f.rows && g->phases > 1; r++)
             conv_interleave(result + r * panel->width + s->column, height * panel->width, g->phases,
                             s->length, lines + r * line);
-        kernels()->finish(&f);
+        job->table->finish(&f);
     }
 }
 
