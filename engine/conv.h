@@ -27,6 +27,13 @@ typedef struct ConvFinish {
     bool        relu;
 } ConvFinish;
 
+/* Whether a result is too large for its reader to find it in a cache: storing it there first would cost
+ * a read of every line. Measured on 32 MB of shared cache. */
+static inline bool conv_streams(int64_t elements)
+{
+    return elements * (int64_t)sizeof(real) >= 6 << 20;
+}
+
 /* The tail of rows that begin at element `at` of the result, the first one of `channel`; the caller
  * adds their source, count and steps. */
 static inline FinishRows conv_finish_rows(const ConvFinish *finish, real *to, int64_t at,

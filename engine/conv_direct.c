@@ -11,6 +11,7 @@
 #include "gemm.h"
 #include "parallel.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 typedef struct Tap {
@@ -167,6 +168,7 @@ typedef struct DirectJob {
     real             *to, *scratch;
     int64_t           full, columns, panels, panel_size, group, row_splits, split_panels;
     size_t            thread_scratch;
+    bool              stream;
 } DirectJob;
 
 static void plan_tasks(int64_t images, DirectJob *job)
@@ -291,6 +293,7 @@ static FinishRows rows_of(const DirectJob *job, const Segment *s, int64_t channe
     rows.rows            = left < job->table->tile_rows ? left : job->table->tile_rows;
     rows.stride          = plane;
     rows.n               = s->stored;
+    rows.stream          = job->stream;
     return rows;
 }
 
@@ -302,7 +305,8 @@ static void fetch_tile(const DirectJob *job, const Panel *panel, int64_t channel
         FinishRows f = rows_of(job, &panel->segment[q], channel);
         for (int64_t r = 0; r < f.rows; r++)
             for (int64_t at = r * f.stride; at < r * f.stride + f.n; at += LINE) {
-                __builtin_prefetch(f.out + at, 1, 2);
+                if (!f.stream)
+                    __builtin_prefetch(f.out + at, 1, 2);
                 if (f.add)
                     __builtin_prefetch(f.add + at, 0, 2);
                 if (f.gate)
@@ -359,6 +363,7 @@ static void direct_task(void *data, int64_t task, int thread)
                     result + b * height * width, width);
             store_tile(job, &panel[p], a * height, result, lines);
         }
+    atomic_thread_fence(memory_order_seq_cst); // what was streamed
 }
 
 static size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads)
@@ -385,6 +390,7 @@ static void direct_run(const ConvShape *shape, ConvSide side, const real *prepar
         DirectJob job = {.g = &g, .finish = finish, .prepared = prepared,
                          .from = from, .to = to, .scratch = scratch};
         plan_tasks(shape->n, &job);
+        job.stream = conv_streams(shape->n * g.target_channels * g.target_h * g.target_w);
         parallel_for(panels_of(job.panels, job.group) * job.row_splits, direct_task, &job);
         prepared += prepared_of(&g);
     }

@@ -13,6 +13,7 @@
 #include "parallel.h"
 #include "winograd_points.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -182,6 +183,7 @@ typedef struct RunJob {
     const real       *prepared, *from;
     real             *to, *tiles, *scratch; // tiles: every v; scratch: every thread's rest
     int64_t           first_block;          // of the group
+    bool              stream;
 } RunJob;
 
 /* Tiles of this block, whole vectors; the last block may hold fewer than the others. */
@@ -266,6 +268,7 @@ static void store_channel(const RunJob *job, const Segment *segment, int segment
             rows.x          = scratch->line;
             rows.rows       = 1;
             rows.n          = count;
+            rows.stream     = job->stream;
             kernels()->finish(&rows);
         }
     }
@@ -336,6 +339,7 @@ static void multiply_block(const RunJob *job, int64_t block, int64_t first, int6
             store_channel(job, segment, segments, row + k, scratch);
         }
     }
+    atomic_thread_fence(memory_order_seq_cst); // what was streamed
 }
 
 static void rows_task(void *data, int64_t task, int thread)
@@ -365,6 +369,7 @@ void winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, c
     Grid   *g      = &job.grid;
     int64_t owners = g->group ? g->group : parallel_threads();
     job.scratch    = scratch + owners * POINTS * v_stride(g);
+    job.stream     = conv_streams(g->n * g->target_channels * g->target_h * g->target_w);
     if (!g->group)
         parallel_for(g->blocks, block_task, &job);
     for (; g->group && job.first_block < g->blocks; job.first_block += g->group) {

@@ -19,12 +19,13 @@ enum {
 typedef void GemmTile(int64_t k, const real *a, const real *b, real *c, int64_t stride);
 
 /* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu and
- * gate exclude each other. */
+ * gate exclude each other. With `stream` rows go past the caches where they are aligned; the caller fences
+ * before others read. */
 typedef struct FinishRows {
     real       *out;
     const real *x, *bias, *add, *gate;
     int64_t     rows, n, stride, x_stride; // stride: from row to row of out, add and gate
-    bool        relu;
+    bool        relu, stream;
 } FinishRows;
 
 typedef struct Kernels {

@@ -24,9 +24,15 @@ static inline __attribute__((always_inline)) void finish_rows(const FinishRows *
         const real *condition = gate ? f->gate + r * f->stride : NULL;
         Vec         bias      = vec_all(f->bias ? f->bias[r] : 0);
         int64_t     j         = 0;
-        for (; j + LANES <= f->n; j += LANES)
-            vec_store(out + j, finished(vec_load(x + j), bias, add ? vec_load(extra + j) : zero,
-                                        gate ? vec_load(condition + j) : zero, add, relu, gate));
+        bool        stream    = f->stream && (uintptr_t)out % sizeof(Vec) == 0;
+        for (; j + LANES <= f->n; j += LANES) {
+            Vec value = finished(vec_load(x + j), bias, add ? vec_load(extra + j) : zero,
+                                 gate ? vec_load(condition + j) : zero, add, relu, gate);
+            if (stream)
+                vec_stream(out + j, value);
+            else
+                vec_store(out + j, value);
+        }
         int64_t left = f->n - j;
         if (left > 0)
             vec_store_some(out + j,

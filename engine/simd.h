@@ -47,6 +47,18 @@ static inline __attribute__((always_inline)) void vec_store(real *p, Vec v)
     memcpy(p, &v, sizeof v);
 }
 
+/* A store past the caches where p allows it; a fence makes it visible to other threads. */
+static inline __attribute__((always_inline)) void vec_stream(real *p, Vec v)
+{
+#if defined SIMD_AVX512
+    _mm512_stream_ps(p, (__m512)v);
+#elif defined SIMD_AVX2
+    _mm256_stream_ps(p, (__m256)v);
+#else
+    vec_store(p, v);
+#endif
+}
+
 /* Minus zero, not plus: x - 0 is x for every x, so a plain broadcast from memory is left of it. */
 static inline __attribute__((always_inline)) Vec vec_all(real x)
 {

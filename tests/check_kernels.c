@@ -284,10 +284,10 @@ static void finishing_rows(void)
     enum { ROWS = 3, STRIDE = 50, X_STRIDE = 40 };
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *k = kernels_for(isas[isa]);
-        for (int parts = 0; k && parts < 12; parts++) // bias, add; nothing, relu or gate
+        for (int parts = 0; k && parts < 24; parts++) // bias, add; nothing, relu or gate; stream
             for (int64_t n = 1; n <= 2 * k->lanes + 1; n++) {
                 real x[ROWS * X_STRIDE], add[ROWS * STRIDE], gate[ROWS * STRIDE], bias[ROWS];
-                real out[ROWS * STRIDE];
+                _Alignas(64) real out[ROWS * STRIDE]; // its first row may be streamed, others not
                 fill(x, ROWS * X_STRIDE, 6);
                 fill(add, ROWS * STRIDE, 7);
                 fill(gate, ROWS * STRIDE, 8);
@@ -295,14 +295,15 @@ static void finishing_rows(void)
                 memcpy(out, add, sizeof out);
                 k->finish(&(FinishRows){.out = out, .x = x, .rows = ROWS, .n = n, .stride = STRIDE,
                                         .x_stride = X_STRIDE, .bias = parts & 1 ? bias : NULL,
-                                        .add = parts & 2 ? out : NULL, .relu = parts >> 2 == 1,
-                                        .gate = parts >> 2 == 2 ? gate : NULL});
+                                        .add = parts & 2 ? out : NULL, .relu = parts / 4 % 3 == 1,
+                                        .gate = parts / 4 % 3 == 2 ? gate : NULL,
+                                        .stream = parts >= 12});
                 bool equal = true;
                 for (int i = 0; i < ROWS * STRIDE; i++) {
                     int  r = i / STRIDE, j = i % STRIDE;
                     real want = x[r * X_STRIDE + (j < n ? j : 0)] + (parts & 1 ? bias[r] : 0);
                     want      = want + (parts & 2 ? add[i] : 0);
-                    if ((parts >> 2 == 1 && want <= 0) || (parts >> 2 == 2 && gate[i] <= 0))
+                    if ((parts / 4 % 3 == 1 && want <= 0) || (parts / 4 % 3 == 2 && gate[i] <= 0))
                         want = 0;
                     equal = equal && out[i] == (j < n ? want : add[i]);
                 }
