@@ -132,6 +132,10 @@ bool changes_write(const Changes *changes, const ProbeSet *probe, const char *fo
 /* Reads changes.csv of a run folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
 bool changes_read(Changes *out, const char *folder, const ProbeSet *probe, Error *error);
 
+/* The rows as a checkpoint of their run, and back; without one, *out is empty. */
+bool changes_keep(const Changes *changes, Checkpoint *checkpoint, Error *error);
+bool changes_resume(Changes *out, Checkpoint *checkpoint, Error *error);
+
 /* How many units of a group changed under one setting. */
 typedef struct ChangeShare {
     int64_t units, changed;

@@ -1,13 +1,14 @@
 /* attack/attack_chunk.c - units that share one clean pass and one pass for each control. */
 #include "attack_run.h"
 #include "changes.h"
+#include "part.h"
 #include "rows.h"
 
 #include <stdio.h>
 
 typedef struct Chunk {
     UnitCase     *cases;
-    int64_t       count;
+    int64_t       first, count; // among all units of the run
     int64_t      *units;     // [count]
     float        *maps;      // [count, set_size]
     const float **unit_maps; // [count]
@@ -61,21 +62,36 @@ static bool add_rows(AttackRun *run, const ChangeRow *rows, Error *error)
 
 /* ---- controls: no perturbation, the same storage --------------------------------------------- */
 
-static bool fill_control(AttackRun *run, const Chunk *chunk, Replacement *out, Error *error)
+// The next images without maps, at most `batch`, looked for from *at on.
+static int64_t next_images(const Part *part, const int64_t *images, int64_t count, int64_t batch,
+                           int64_t *at, int64_t *list)
+{
+    int64_t found = 0;
+    for (; *at < count && found < batch; ++*at)
+        if (!part_has(part, images[*at]))
+            list[found++] = images[*at];
+    return found;
+}
+
+static bool fill_control(AttackRun *run, const Chunk *chunk, const Part *part, Error *error)
 {
     const CleanRun *clean  = &run->job->clean;
+    Replacement    *out    = part->arms;
     int64_t         batch  = clean->layer.batch;
     RowLoader       loader = {0};
+    int64_t         images[LIMIT_BATCH], at = 0, before = 0;
     real *planes = memory_new((size_t)batch * run->replacer.image_size, sizeof *planes, error);
     bool  done =
         planes && row_loader_open(&loader, &clean->images, batch, run->replacer.image_size, error);
-    for (int64_t first = 0; done && first < out->count; first += batch) {
-        int64_t rows = out->count - first < batch ? out->count - first : batch;
-        done         = !attack_cancelled(clean, error) &&
-               row_loader_load(&loader, out->images + first, rows, planes, error) &&
-               replacer_fill(&run->replacer, out, out->images + first, rows, planes, planes,
-                             chunk->unit_maps, error);
-        progress_add(run, rows);
+    for (int64_t rows; done; before = at) {
+        rows = next_images(part, out->images, out->count, batch, &at, images);
+        progress_add(run, at - before);
+        if (rows == 0)
+            break;
+        done = row_loader_load(&loader, images, rows, planes, error) &&
+               replacer_fill(&run->replacer, out, images, rows, planes, planes, chunk->unit_maps,
+                             error) &&
+               part_pause(part, error) && !attack_cancelled(clean, error);
     }
     row_loader_close(&loader);
     memory_free(planes);
@@ -96,30 +112,76 @@ static int64_t union_of_images(const Chunk *chunk, int64_t total, int64_t *list,
     return count;
 }
 
+static bool control_arm(AttackRun *run, Chunk *chunk, int arm, const int64_t *images,
+                        int64_t count, Error *error)
+{
+    const AttackJob *job     = run->job;
+    Replacement      control = {0};
+    Part             part    = {.clean = &job->clean, .arms = &control, .arm_count = 1};
+    char             name[64];
+    snprintf(name, sizeof name, "control_%s", store_arm_name(job->arms[arm]));
+    snprintf(part.stage, sizeof part.stage, "%s of %lld from %lld", name, (long long)chunk->count,
+             (long long)chunk->first);
+    bool done = replacement_open(&control, job->arms[arm], chunk->units, chunk->count, images,
+                                 count, run->map_size, job->keep_folder, name, error) &&
+                part_load(&part, error) && fill_control(run, chunk, &part, error);
+    for (int64_t i = 0; done && i < chunk->count; i++)
+        done = unit_case_row(&chunk->cases[i], &job->clean, run->method, 0, &control, i,
+                             &chunk->controls[i * job->arm_count + arm], error);
+    replacement_close(&control);
+    return done;
+}
+
+static const char controls_file[] = "controls.checkpoint";
+
+static bool controls_keep(const Chunk *chunk, const PassCheckpoint *keep, int arms,
+                          const char *stage, Error *error)
+{
+    SnapshotPart rows = {chunk->controls, (size_t)(chunk->count * arms) * sizeof *chunk->controls};
+    return checkpoint_save(keep->checkpoint, controls_file, stage, &rows, 1, error);
+}
+
+static bool controls_load(const Chunk *chunk, const PassCheckpoint *keep, int arms,
+                          const char *stage, bool *found, Error *error)
+{
+    Snapshot snapshot = {0};
+    *found            = false;
+    if (!keep)
+        return true;
+    if (!checkpoint_load(keep->checkpoint, controls_file, stage, &snapshot, found, error))
+        return false;
+    *found = *found && snapshot_copy(&snapshot, 0, chunk->controls,
+                                     (size_t)(chunk->count * arms) * sizeof *chunk->controls);
+    snapshot_close(&snapshot);
+    return true;
+}
+
 static bool control_rows(AttackRun *run, Chunk *chunk, Error *error)
 {
-    const AttackJob *job    = run->job;
-    int64_t          total  = job->clean.probe->image_count;
-    int64_t         *images = memory_new((size_t)total, sizeof *images, error);
-    bool            *marked = memory_new((size_t)total, sizeof *marked, error);
-    bool             done   = images && marked;
-    int64_t          count  = done ? union_of_images(chunk, total, images, marked) : 0;
+    const AttackJob      *job   = run->job;
+    const PassCheckpoint *keep  = job->clean.settings->keep;
+    int64_t               total = job->clean.probe->image_count;
+    char                  stage[64];
+    bool                  found;
+    snprintf(stage, sizeof stage, "%lld from %lld", (long long)chunk->count,
+             (long long)chunk->first);
+    if (!controls_load(chunk, keep, job->arm_count, stage, &found, error))
+        return false;
+    if (found) {
+        progress_add(run, total * job->arm_count);
+        return true;
+    }
+    int64_t *images = memory_new((size_t)total, sizeof *images, error);
+    bool    *marked = memory_new((size_t)total, sizeof *marked, error);
+    bool     done   = images && marked;
+    int64_t  count  = done ? union_of_images(chunk, total, images, marked) : 0;
     for (int arm = 0; done && arm < job->arm_count; arm++) {
-        Replacement control = {0};
-        char        name[64];
-        snprintf(name, sizeof name, "control_%s", store_arm_name(job->arms[arm]));
-        done = replacement_open(&control, job->arms[arm], chunk->units, chunk->count, images, count,
-                                run->map_size, job->keep_folder, name, error) &&
-               fill_control(run, chunk, &control, error);
-        for (int64_t i = 0; done && i < chunk->count; i++)
-            done = unit_case_row(&chunk->cases[i], &job->clean, run->method, 0, &control, i,
-                                 &chunk->controls[i * job->arm_count + arm], error);
+        done = control_arm(run, chunk, arm, images, count, error);
         progress_add(run, total - count);
-        replacement_close(&control);
     }
     memory_free(images);
     memory_free(marked);
-    return done;
+    return done && (!keep || controls_keep(chunk, keep, job->arm_count, stage, error));
 }
 
 /* ---- one unit -------------------------------------------------------------------------------- */
@@ -127,8 +189,14 @@ static bool control_rows(AttackRun *run, Chunk *chunk, Error *error)
 typedef struct ArmSink {
     AttackRun   *run;
     UnitCase    *unit_case;
-    Replacement *arms; // [arm_count]
+    Part         part;
 } ArmSink;
+
+static bool sink_has(void *self, int64_t image)
+{
+    const ArmSink *sink = self;
+    return part_has(&sink->part, image);
+}
 
 static bool sink_take(void *self, const int64_t *images, int64_t count, const real *clean,
                       const real *perturbed, Error *error)
@@ -136,12 +204,20 @@ static bool sink_take(void *self, const int64_t *images, int64_t count, const re
     ArmSink   *sink = self;
     AttackRun *run  = sink->run;
     for (int arm = 0; arm < run->job->arm_count; arm++) {
-        if (!replacer_fill(&run->replacer, &sink->arms[arm], images, count, clean, perturbed,
+        if (!replacer_fill(&run->replacer, &sink->part.arms[arm], images, count, clean, perturbed,
                            &sink->unit_case->clean_maps, error))
             return false;
     }
     progress_add(run, count * cost_of_image(run->job));
-    return true;
+    return part_pause(&sink->part, error) && !attack_cancelled(&run->job->clean, error);
+}
+
+static void count_filled(AttackRun *run, const ArmSink *sink)
+{
+    int64_t filled = 0;
+    for (int64_t i = 0; i < sink->unit_case->image_count; i++)
+        filled += part_has(&sink->part, sink->unit_case->images[i]);
+    progress_add(run, filled * cost_of_image(run->job));
 }
 
 static bool attack_once(AttackRun *run, UnitCase *unit_case, UnitAttack *attack, double eps,
@@ -150,8 +226,8 @@ static bool attack_once(AttackRun *run, UnitCase *unit_case, UnitAttack *attack,
     const AttackJob *job              = run->job;
     const CleanRun  *clean            = &job->clean;
     Replacement      arms[STORE_ARMS] = {0};
-    ArmSink          armed            = {run, unit_case, arms};
-    PerturbedSink    sink             = {sink_take, &armed};
+    ArmSink          armed            = {run, unit_case, {clean, arms, job->arm_count, ""}};
+    PerturbedSink    sink             = {sink_has, sink_take, &armed};
     PgdRule          rule             = {job->method, (real)eps, job->steps};
     bool             done             = true;
     for (int arm = 0; done && arm < job->arm_count; arm++) {
@@ -162,9 +238,16 @@ static bool attack_once(AttackRun *run, UnitCase *unit_case, UnitAttack *attack,
                                 unit_case->images, unit_case->image_count, run->map_size,
                                 job->keep_folder, name, error);
     }
-    if (done && unit_case->image_count)
+    snprintf(armed.part.stage, sizeof armed.part.stage, "unit %lld eps %.17g",
+             (long long)unit_case->record->unit, eps);
+    done = done && part_load(&armed.part, error);
+    if (done && unit_case->image_count) {
+        count_filled(run, &armed);
         done =
             unit_attack_run(attack, &rule, unit_case->images, unit_case->image_count, &sink, error);
+        if (!done)
+            part_pause(&armed.part, error); // cancelled within a batch: those before it are kept
+    }
     for (int arm = 0; done && arm < job->arm_count; arm++)
         done = unit_case_row(unit_case, clean, run->method, eps, &arms[arm], 0, &rows[arm], error);
     for (int arm = 0; arm < job->arm_count; arm++)
@@ -223,7 +306,15 @@ static bool chunk_collect(AttackRun *run, Chunk *chunk, Error *error)
     const AttackJob *job      = run->job;
     const CleanRun  *clean    = &job->clean;
     DissectSettings  settings = *clean->settings;
-    settings.progress         = NULL;
+    PassCheckpoint   keep;
+    char             stage[64];
+    settings.progress = NULL;
+    if (settings.keep) {
+        snprintf(stage, sizeof stage, "clean maps of %lld from %lld", (long long)chunk->count,
+                 (long long)chunk->first);
+        keep          = (PassCheckpoint){settings.keep->checkpoint, "clean.checkpoint", stage, NULL, 0};
+        settings.keep = &keep;
+    }
     chunk->maps = memory_new((size_t)chunk->count * run->set_size, sizeof *chunk->maps, error);
     if (!chunk->maps || !dissect_collect(&settings, clean->probe, &clean->images, &clean->layer,
                                          chunk->units, chunk->count, chunk->maps, error))
@@ -236,7 +327,7 @@ static bool chunk_collect(AttackRun *run, Chunk *chunk, Error *error)
             return false;
     }
     return job->masks == MASKS_LABELS ||
-           unit_cases_find_masks(chunk->cases, chunk->count, job, error);
+           unit_cases_find_masks(chunk->cases, chunk->first, chunk->count, job, error);
 }
 
 static void chunk_close(Chunk *chunk)
@@ -264,7 +355,7 @@ static bool copy_chunk(AttackRun *run, const Chunk *chunk, Error *error)
 
 bool chunk_run(AttackRun *run, UnitCase *cases, int64_t count, Error *error)
 {
-    Chunk chunk = {.cases = cases, .count = count};
+    Chunk chunk = {.cases = cases, .first = cases - run->cases, .count = count};
     bool  done  = chunk_open(run, &chunk, error);
     if (done && has_earlier(run, &chunk)) {
         done = copy_chunk(run, &chunk, error);

@@ -215,3 +215,33 @@ bool changes_read(Changes *out, const char *folder, const ProbeSet *probe, Error
     *out = changes;
     return true;
 }
+
+/* ---- checkpoints ------------------------------------------------------------------------------- */
+
+static const char rows_file[] = "rows.checkpoint";
+
+bool changes_keep(const Changes *changes, Checkpoint *checkpoint, Error *error)
+{
+    SnapshotPart rows = {changes->rows, (size_t)changes->count * sizeof *changes->rows};
+    return checkpoint_save(checkpoint, rows_file, "", &rows, 1, error);
+}
+
+bool changes_resume(Changes *out, Checkpoint *checkpoint, Error *error)
+{
+    Snapshot snapshot = {0};
+    bool     found    = false;
+    *out              = (Changes){0};
+    if (!checkpoint_load(checkpoint, rows_file, "", &snapshot, &found, error))
+        return false;
+    size_t size  = found && snapshot.count == 1 ? snapshot.parts[0].size : 0;
+    size_t count = size / sizeof *out->rows;
+    bool   ok    = true;
+    if (count > 0) {
+        out->rows = memory_new(count, sizeof *out->rows, error);
+        ok        = out->rows != NULL;
+        if (ok && snapshot_copy(&snapshot, 0, out->rows, count * sizeof *out->rows))
+            out->count = out->capacity = (int64_t)count;
+    }
+    snapshot_close(&snapshot);
+    return ok;
+}

@@ -154,7 +154,7 @@ static bool run_batch(MeanAttack *attack, UnitNetwork *network, const PgdRule *r
     }
     if (!pgd_run(network->pgd, rule, attack->movable, attack->view, NULL,
                  attack->job->clean.settings->cancel))
-        return attack_interrupted(error);
+        return attack_interrupted(&attack->job->clean, error);
     for (int64_t i = 0; i < count; i++)
         copy_window(attack, &run->windows[rows[i]], attack->pixels + (size_t)i * attack->image_size,
                     attack->view + (size_t)i * view_size, true);
@@ -171,7 +171,8 @@ static bool run_size(MeanAttack *attack, const PgdRule *rule, MeanRun *run, int6
     bool done = unit_network_open(&network, attack->job, attack->unit, attack->batch, size.height,
                                   size.width, error);
     for (int64_t i = first; done && i < run->count; i++) {
-        if (run->windows[i].height == size.height && run->windows[i].width == size.width) {
+        if (!run->taken[i] && run->windows[i].height == size.height &&
+            run->windows[i].width == size.width) {
             run->taken[i]  = true;
             rows[filled++] = i;
         }
@@ -201,6 +202,8 @@ bool mean_attack_run(MeanAttack *attack, const PgdRule *rule, const int64_t *ima
     }
     for (int64_t i = 0; done && i < count; i++)
         run.windows[i] = window_of(&attack->grid, run.weights + (size_t)i * attack->map_size);
+    for (int64_t i = 0; done && i < count; i++)
+        run.taken[i] = sink->has && sink->has(sink->self, images[i]);
     for (int64_t i = 0; done && i < count; i++)
         if (!run.taken[i])
             done = run_size(attack, rule, &run, i, sink, error);

@@ -1,5 +1,6 @@
 /* attack/noise_run.c - noise sweeps: one full dissection for each storage arm and strength. */
 #include "changes.h"
+#include "../engine/file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@ typedef struct NoisySource {
     Noise           noise;
     StoreArm        arm;
     char            keep[LIMIT_PATH];         // folder of the stored images, or ""
+    float          *linf;                     // [2, images]: of both of the following
     float          *linf_before, *linf_after; // [images], written by the load of each
 } NoisySource;
 
@@ -63,18 +65,20 @@ static bool noisy_open(NoisySource *out, const NoiseJob *job, double strength, S
         snprintf(name, sizeof name, "%s_%.6g_%s", noise_type_name(job->type), strength,
                  store_arm_name(arm));
         if (!path_join(out->keep, job->keep_folder, name, error) ||
-            !folder_create(out->keep, error))
+            !folder_create(out->keep, error) || !temporaries_remove(out->keep, error))
             return false;
     }
-    out->linf_before = memory_new((size_t)images, sizeof(float), error);
-    out->linf_after  = memory_new((size_t)images, sizeof(float), error);
-    return out->linf_before && out->linf_after;
+    out->linf = memory_new((size_t)images, 2 * sizeof(float), error);
+    if (!out->linf)
+        return false;
+    out->linf_before = out->linf;
+    out->linf_after  = out->linf + images;
+    return true;
 }
 
 static void noisy_close(NoisySource *noisy)
 {
-    memory_free(noisy->linf_before);
-    memory_free(noisy->linf_after);
+    memory_free(noisy->linf);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -155,12 +159,24 @@ static bool run_setting(const NoiseJob *job, double strength, StoreArm arm, Swee
     Dissection      dissection = {0};
     NoisySource     noisy      = {0};
     ImageSource     source     = {noisy_load, &noisy};
+    PassCheckpoint  keep;
+    char            stage[96];
     settings.progress          = settings.progress ? sweep_progress : NULL;
     settings.progress_self     = sweep;
-    bool done                  = noisy_open(&noisy, job, strength, arm, error) &&
-                dissect_layer(&dissection, &settings, clean->probe, clean->label_planes, &source,
-                              &clean->layer, error) &&
-                add_units(&noisy, &dissection, out, error);
+    bool done                  = noisy_open(&noisy, job, strength, arm, error);
+    if (settings.keep) {
+        snprintf(stage, sizeof stage, "%s %.17g %s", noise_type_name(job->type), strength,
+                 store_arm_name(arm));
+        keep            = *settings.keep;
+        keep.stage      = stage;
+        keep.extra      = noisy.linf;
+        keep.extra_size = (size_t)clean->probe->image_count * 2 * sizeof *noisy.linf;
+        settings.keep   = &keep;
+    }
+    done = done &&
+           dissect_layer(&dissection, &settings, clean->probe, clean->label_planes, &source,
+                         &clean->layer, error) &&
+           add_units(&noisy, &dissection, out, error);
     dissection_close(&dissection);
     noisy_close(&noisy);
     return done;

@@ -21,7 +21,8 @@ bool replacement_open(Replacement *out, StoreArm arm, const int64_t *units, int6
                         .map_size   = map_size};
     size_t      maps, floats;
     if (keep_folder &&
-        (!path_join(made.keep, keep_folder, name, error) || !folder_create(made.keep, error)))
+        (!path_join(made.keep, keep_folder, name, error) || !folder_create(made.keep, error) ||
+         !temporaries_remove(made.keep, error)))
         return false;
     if (!size_mul((size_t)unit_count, (size_t)count, &maps) || !size_mul(maps, map_size, &floats))
         return fail(error, ERROR_MEMORY, "maps of %lld units over %lld images do not fit",
@@ -29,7 +30,8 @@ bool replacement_open(Replacement *out, StoreArm arm, const int64_t *units, int6
     made.maps        = memory_new(floats, sizeof(float), error);
     made.linf_before = memory_new((size_t)count, sizeof(float), error);
     made.linf_after  = memory_new((size_t)count, sizeof(float), error);
-    if (!made.maps || !made.linf_before || !made.linf_after) {
+    made.filled      = memory_new((size_t)count, 1, error);
+    if (!made.maps || !made.linf_before || !made.linf_after || !made.filled) {
         replacement_close(&made);
         return false;
     }
@@ -42,6 +44,7 @@ void replacement_close(Replacement *replacement)
     memory_free(replacement->maps);
     memory_free(replacement->linf_before);
     memory_free(replacement->linf_after);
+    memory_free(replacement->filled);
     *replacement = (Replacement){0};
 }
 
@@ -84,8 +87,7 @@ typedef struct StoreTask {
     const real    *clean, *perturbed; // of row 0
 } StoreTask;
 
-// Where an image stands in the replacement's increasing list.
-static int64_t number_of(const Replacement *replacement, int64_t image)
+int64_t replacement_place(const Replacement *replacement, int64_t image)
 {
     int64_t low = 0, high = replacement->count - 1;
     while (low < high) {
@@ -109,7 +111,7 @@ static void store_row(void *data, int64_t row, int thread)
     float                  *before   = replacer->before + (size_t)row * size;
     float                  *after    = replacer->after + (size_t)row * size;
     Error                  *error    = &replacer->errors[row];
-    int64_t                 number   = number_of(out, task->images[row]);
+    int64_t                 number   = replacement_place(out, task->images[row]);
     char                    name[32], keep[LIMIT_PATH] = "";
     for (size_t i = 0; i < size; i++) {
         before[i] = (float)task->clean[(size_t)row * size + i];
@@ -134,12 +136,12 @@ static void fill_maps(Replacer *replacer, Replacement *out, const int64_t *image
     size_t                  size    = out->map_size;
     bool                    changed = false;
     for (int64_t row = 0; row < count; row++)
-        changed = changed || out->linf_after[number_of(out, images[row])] > 0;
+        changed = changed || out->linf_after[replacement_place(out, images[row])] > 0;
     if (changed)
         layer->run(layer->self, replacer->pixels, count, replacer->maps);
     for (int64_t u = 0; u < out->unit_count; u++) {
         for (int64_t row = 0; row < count; row++) {
-            int64_t     number = number_of(out, images[row]);
+            int64_t     number = replacement_place(out, images[row]);
             size_t      from   = (size_t)(row * layer->units + out->units[u]);
             const real *found  = replacer->maps + from * size;
             float      *kept   = out->maps + (size_t)(u * out->count + number) * size;
@@ -167,6 +169,8 @@ bool replacer_fill(Replacer *replacer, Replacement *out, const int64_t *images, 
         if (!rows_succeeded(replacer->errors, rows, error))
             return false;
         fill_maps(replacer, out, images + done, rows, clean_maps);
+        for (int64_t row = 0; row < rows; row++)
+            out->filled[replacement_place(out, images[done + row])] = 1;
     }
     return true;
 }

@@ -14,6 +14,7 @@ typedef struct Replacement {
     size_t         map_size;
     float         *maps;                     // [unit_count, count, map_size]
     float         *linf_before, *linf_after; // [count]
+    uint8_t       *filled;                   // [count], 1 once an image has its maps
     char           keep[LIMIT_PATH];         // folder of the stored images, or ""
 } Replacement;
 
@@ -23,6 +24,9 @@ bool replacement_open(Replacement *out, StoreArm arm, const int64_t *units, int6
                       const int64_t *images, int64_t count, size_t map_size,
                       const char *keep_folder, const char *name, Error *error);
 void replacement_close(Replacement *replacement); // accepts a zeroed object
+
+/* Where an image of the list stands in it. */
+int64_t replacement_place(const Replacement *replacement, int64_t image);
 
 /* Stores images and runs the layer on what was stored. */
 typedef struct Replacer {

@@ -114,6 +114,8 @@ bool soft_attack_run(SoftAttack *attack, const PgdRule *rule, const int64_t *ima
     int64_t steps = rule->method == PGD_FGSM ? 1 : rule->steps;
     for (int64_t first = 0, length = 0; first < count; first += length) {
         length = group_length(images + first, count - first);
+        if (sink->has && sink->has(sink->self, images[first])) // groups are taken whole
+            continue;
         if (!unit_objective_load(attack->objective, images + first, length, error) ||
             !row_loader_load(&attack->loader, images + first, length, attack->clean, error))
             return false;

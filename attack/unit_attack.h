@@ -89,12 +89,14 @@ void unit_attack_close(UnitAttack *attack); // NULL allowed
 
 /* Receives perturbed images batch by batch, each once: planes [count, 3, h, w] before and after. */
 typedef struct PerturbedSink {
+    /* Whether it has an image from an earlier run, so that it need not come again; NULL: none. */
+    bool (*has)(void *self, int64_t image);
     bool (*take)(void *self, const int64_t *images, int64_t count, const real *clean,
                  const real *perturbed, Error *error);
     void *self;
 } PerturbedSink;
 
-/* Perturbs each of `images` (increasing) within eps. */
+/* Perturbs each of `images` (increasing) within eps, but for those the sink has. */
 bool unit_attack_run(UnitAttack *attack, const PgdRule *rule, const int64_t *images, int64_t count,
                      const PerturbedSink *sink, Error *error);
 

@@ -93,7 +93,8 @@ static bool cut_maps(const CleanRun *clean, const float *maps, int64_t unit, boo
     return true;
 }
 
-bool unit_cases_find_masks(UnitCase *cases, int64_t count, const AttackJob *job, Error *error)
+bool unit_cases_find_masks(UnitCase *cases, int64_t first, int64_t count, const AttackJob *job,
+                           Error *error)
 {
     const CleanRun         *clean    = &job->clean;
     bool                    raw      = clean->settings->mode == COMPAT_CORRUPT23;
@@ -104,7 +105,15 @@ bool unit_cases_find_masks(UnitCase *cases, int64_t count, const AttackJob *job,
     int64_t                *units  = memory_new((size_t)count, 2 * sizeof *units, error);
     float                  *maps   = memory_new((size_t)count, 2 * set * sizeof *maps, error);
     bool                   *marked = memory_new((size_t)total, sizeof *marked, error);
-    settings.progress              = NULL;
+    PassCheckpoint          keep;
+    char                    stage[64];
+    settings.progress = NULL;
+    if (settings.keep) {
+        snprintf(stage, sizeof stage, "masks of %lld from %lld", (long long)count,
+                 (long long)first);
+        keep          = (PassCheckpoint){settings.keep->checkpoint, "masks.checkpoint", stage, NULL, 0};
+        settings.keep = &keep;
+    }
     for (int64_t i = 0; units && i < count; i++) {
         if (!cases[i].attackable)
             continue;

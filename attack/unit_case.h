@@ -23,8 +23,10 @@ bool unit_case_open(UnitCase *out, const AttackJob *job, const bool *present, in
                     Error *error);
 void unit_case_close(UnitCase *unit_case); // accepts a zeroed object
 
-/* Masks of some cases from one pass over the layer, and with them the poisoned images (9.6). */
-bool unit_cases_find_masks(UnitCase *cases, int64_t count, const AttackJob *job, Error *error);
+/* Masks of some cases from one pass over the layer, and with them the poisoned images (9.6). `first`
+ * is the number of the first case among all of the run. */
+bool unit_cases_find_masks(UnitCase *cases, int64_t first, int64_t count, const AttackJob *job,
+                           Error *error);
 
 /* What the unit's objective is made of. The resampler is that of the layer; masks from activations
  * do without it. */

@@ -46,13 +46,13 @@ int64_t group_length(const int64_t *images, int64_t count)
     return length;
 }
 
-bool attack_interrupted(Error *error)
+bool attack_interrupted(const CleanRun *clean, Error *error)
 {
-    return fail(error, ERROR_AGAIN, "interrupted; what was finished is kept");
+    return fail(error, ERROR_AGAIN, "interrupted%s", clean->settings->keep ? CHECKPOINT_HINT : "");
 }
 
 bool attack_cancelled(const CleanRun *clean, Error *error)
 {
     const volatile bool *cancel = clean->settings->cancel;
-    return cancel && *cancel && !attack_interrupted(error);
+    return cancel && *cancel && !attack_interrupted(clean, error);
 }

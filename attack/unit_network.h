@@ -26,6 +26,6 @@ int64_t unit_batch(const AttackJob *job);
 int64_t group_length(const int64_t *images, int64_t count);
 
 /* False with ERROR_AGAIN. */
-bool attack_interrupted(Error *error);
+bool attack_interrupted(const CleanRun *clean, Error *error);
 
 #endif

@@ -170,13 +170,13 @@ static bool run(const Settings *settings, Error *error)
         ok = run_folder_show_done(&folder, settings, error);
     } else if (ok) {
         ok = experiment_load(&experiment, error) &&
+             experiment_keep(&experiment, &folder, &identity, settings, error) &&
              dissect_layer(&dissection, &experiment.rules, &experiment.probe, experiment.planes,
                            &experiment.images, &experiment.source, error);
         progress_end(&experiment.progress);
         ok = ok && publish(&folder, &experiment, &dissection, settings, &identity, error);
     }
-    if (!ok)
-        run_folder_abandon(&folder);
+    run_folder_close(&folder);
     dissection_close(&dissection);
     identity_free(&identity);
     experiment_close(&experiment);

@@ -262,10 +262,8 @@ static bool run(const Settings *settings, Error *error)
         ok              = report_write(job, error);
         progress_end(&reported->clean.experiment.progress);
     }
-    if (ok)
-        ok = tell(settings, folder.path, error);
-    else if (folder.path[0])
-        run_folder_abandon(&folder);
+    ok = ok && tell(settings, folder.path, error);
+    run_folder_close(&folder);
     layer_runner_close(&reported->raw);
     changes_close(&reported->changes);
     clean_run_close(&reported->clean);

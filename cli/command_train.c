@@ -1,5 +1,5 @@
 /* cli/command_train.c - trains a network; a checkpoint after every epoch. */
-#include "../engine/file.h"
+#include "../engine/snapshot.h"
 #include "commands.h"
 #include "json.h"
 #include "output.h"
@@ -57,12 +57,17 @@ static bool open_trainer(Session *session, Error *error)
     const char     *start    = settings->model ? settings->model : session->checkpoint;
     TrainSettings   training = train_settings(settings);
     WeightBlob     *blob     = NULL;
+    Error           damage   = {0};
     if (settings->resume && file_exists(session->checkpoint))
-        start = session->checkpoint;
-    else if (!settings->model && !training_begin(session->checkpoint, settings->arch, &session->set,
-                                                 settings->seed, error))
+        blob_open(session->checkpoint, &blob, &damage);
+    if (damage.code && damage.code != ERROR_DATA)
+        return fail(error, damage.code, "%s", damage.message);
+    if (damage.code)
+        note(settings, "warning: %s; the training starts over", damage.message);
+    if (!blob && !settings->model && !training_begin(session->checkpoint, settings->arch,
+                                                     &session->set, settings->seed, error))
         return false;
-    bool ok = blob_open(start, &blob, error) &&
+    bool ok = (blob || blob_open(start, &blob, error)) &&
               trainer_open(&session->trainer, blob, &session->set, &training, error);
     blob_close(blob);
     return ok;
@@ -89,6 +94,7 @@ static bool run_epochs(Session *session, Error *error)
             correct = 0;
     double  loss    = 0;
     int64_t steps = 0, images = session->settings->batch ? session->settings->batch : 32;
+    double kept = clock_seconds();
     progress_start(&progress, "train", session->settings);
     while (trainer_done(trainer) < total) {
         double  step_loss    = 0;
@@ -100,15 +106,15 @@ static bool run_epochs(Session *session, Error *error)
         steps++;
         progress_step(&progress, trainer_done(trainer), total);
         bool is_epoch = trainer_done(trainer) % per_epoch == 0;
-        if (is_epoch || *signals_cancel) {
+        if (is_epoch || *signals_cancel || clock_seconds() - kept >= checkpoint_interval()) {
             progress_end(&progress);
             if (!trainer_save(trainer, session->checkpoint, true, NULL, error))
                 return false;
+            kept = clock_seconds();
         }
         if (*signals_cancel)
-            return fail(error, ERROR_AGAIN,
-                        "stopped after step %lld of %lld; --resume continues from %s",
-                        (long long)trainer_done(trainer), (long long)total, session->checkpoint);
+            return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld steps" CHECKPOINT_HINT,
+                        (long long)trainer_done(trainer), (long long)total);
         if (is_epoch) {
             report_epoch(session, trainer_done(trainer) / per_epoch, loss / (double)steps,
                          (double)correct / (double)(steps * images));
@@ -273,7 +279,7 @@ const Verb verb_train = {
     .inputs  = "",
     .summary = "train a network",
     .details =
-        "Minimises cross-entropy. FILE.nw.checkpoint holds the state after each epoch; --resume "
+        "Minimises cross-entropy. FILE.nw.checkpoint holds the state every ten seconds; --resume "
         "continues from it and ends with the same weights as an undisturbed run.",
     .example = "nemesis train -d mini:200:1 --epochs 1 -o runs/trained.nw",
     .options = options,

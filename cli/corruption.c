@@ -57,8 +57,8 @@ bool corruption_load(Corruption *corruption, Error *error)
         return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld",
                     settings->baseline, (long long)corruption->record.unit_count,
                     experiment->request.layer, (long long)experiment->source.units);
-    if (folder->has_checkpoint &&
-        !changes_read(&corruption->earlier, folder->path, &experiment->probe, error))
+    if (!experiment_keep(experiment, folder, &corruption->identity, settings, error) ||
+        !changes_resume(&corruption->earlier, &experiment->checkpoint, error))
         return false;
     if (settings->keep_images && (!path_join(corruption->images, folder->path, "poisoned", error) ||
                                   !folder_create(corruption->images, error)))
@@ -80,13 +80,10 @@ const char *corruption_keep_folder(const Corruption *corruption)
 bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
 {
     Corruption *corruption = self;
-    RunFolder  *folder     = &corruption->folder;
-    if (!corruption->has_begun &&
-        (!run_folder_begin(folder, error) ||
-         !run_folder_mark_unfinished(folder, &corruption->identity, error)))
-        return false;
-    corruption->has_begun = true;
-    return changes_write(changes, &corruption->experiment.probe, folder->path, error);
+    if (changes->count <= corruption->earlier.count)
+        return true;
+    return changes_keep(changes, &corruption->experiment.checkpoint, error) &&
+           changes_write(changes, &corruption->experiment.probe, corruption->folder.path, error);
 }
 
 ChangeObserver corruption_observer(Corruption *corruption)
@@ -98,8 +95,7 @@ void corruption_close(Corruption *corruption, bool ok)
 {
     if (!ok && corruption->images[0])
         folder_remove(corruption->images);
-    if (!ok && corruption->folder.path[0])
-        run_folder_abandon(&corruption->folder);
+    run_folder_close(&corruption->folder);
     changes_close(&corruption->changes);
     changes_close(&corruption->earlier);
     run_record_close(&corruption->record);

@@ -23,7 +23,6 @@ typedef struct Corruption {
     Changes         earlier;        // of an unfinished run of the same settings
     Changes         changes;
     char            images[LIMIT_PATH]; // folder of kept images
-    bool            has_begun;
 } Corruption;
 
 /* Claims the run folder, opens baseline, weights and probing set, and starts the identity with what
@@ -37,7 +36,8 @@ bool corruption_load(Corruption *corruption, Error *error);
 /* Where stored images go: a folder that exists, or NULL without --keep-images. */
 const char *corruption_keep_folder(const Corruption *corruption);
 
-/* The observer of an evaluation: publishes changes.csv after each setting. `self` is a Corruption. */
+/* The observer of an evaluation: keeps the rows and publishes changes.csv after each setting; rows of
+ * an earlier run that come again are there already. `self` is a Corruption. */
 ChangeObserver corruption_observer(Corruption *corruption);
 bool           corruption_checkpoint(void *self, const Changes *changes, Error *error);
 

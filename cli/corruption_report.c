@@ -84,7 +84,8 @@ static bool settle(Corruption *corruption, Error *error)
 {
     Changes     written = {0};
     const char *folder  = corruption->folder.path;
-    if (!corruption_checkpoint(corruption, &corruption->changes, error) ||
+    if (!run_folder_start(&corruption->folder, &corruption->identity, error) ||
+        !changes_write(&corruption->changes, &corruption->experiment.probe, folder, error) ||
         !changes_read(&written, folder, &corruption->experiment.probe, error))
         return false;
     changes_close(&corruption->changes);

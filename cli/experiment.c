@@ -1,6 +1,7 @@
 /* cli/experiment.c - see experiment.h. */
 #include "experiment.h"
 #include "../engine/parallel.h"
+#include "output.h"
 #include "signals.h"
 #include "version.h"
 
@@ -116,8 +117,48 @@ bool experiment_open_unprepared(const Experiment *experiment, LayerRunner *runne
     return true;
 }
 
+static bool begin_checkpoints(void *self, Error *error)
+{
+    Experiment *experiment = self;
+    return run_folder_start(experiment->folder, experiment->identity, error);
+}
+
+static void warn_of_checkpoint(void *self, const char *sentence)
+{
+    const Experiment *experiment = self;
+    note(experiment->settings, "warning: %s", sentence);
+}
+
+bool experiment_keep(Experiment *experiment, RunFolder *folder, const Identity *identity,
+                     const Settings *settings, Error *error)
+{
+    JsonWriter json = {0};
+    json_open_object(&json, NULL);
+    identity_write(&json, identity);
+    json_text(&json, "isa", engine_isa()); // kernels round differently
+    json_close(&json);
+    experiment->key = json_finish(&json, error) ? memory_text(json.text, error) : NULL;
+    json_discard(&json);
+    experiment->folder      = folder;
+    experiment->identity    = identity;
+    experiment->settings    = settings;
+    experiment->checkpoint  = (Checkpoint){.folder = folder->path,
+                                           .key    = experiment->key,
+                                           .resume = folder->has_checkpoint,
+                                           .last   = clock_seconds(),
+                                           .begin  = begin_checkpoints,
+                                           .warn   = warn_of_checkpoint,
+                                           .self   = experiment};
+    experiment->keep        = (PassCheckpoint){.checkpoint = &experiment->checkpoint,
+                                               .name       = "dissect.checkpoint",
+                                               .stage      = "dissect"};
+    experiment->rules.keep  = &experiment->keep;
+    return experiment->key != NULL;
+}
+
 void experiment_close(Experiment *experiment)
 {
+    memory_free(experiment->key);
     layer_runner_close(&experiment->runner);
     planes_close(experiment->planes);
     probe_close(&experiment->probe);

@@ -28,6 +28,12 @@ typedef struct Experiment {
     ImageSource       images;
     DissectSettings   rules; // of the mode; cancel set, progress to `progress`
     Progress          progress;
+    Checkpoint        checkpoint; // where rules.keep keeps
+    PassCheckpoint    keep;
+    char             *key;
+    RunFolder        *folder;
+    const Identity   *identity;
+    const Settings   *settings;
     double            started;
     char              started_at[32]; // UTC, ISO 8601
 } Experiment;
@@ -43,6 +49,10 @@ bool experiment_load(Experiment *experiment, Error *error);
 /* The layer fed with pixels as they are, for masks as the published code cut them. */
 bool experiment_open_unprepared(const Experiment *experiment, LayerRunner *runner,
                                 ActivationSource *source, Error *error);
+/* From now on the passes of the experiment keep checkpoints in the run folder, and go on from those
+ * that are there. All arguments outlive the experiment. */
+bool experiment_keep(Experiment *experiment, RunFolder *folder, const Identity *identity,
+                     const Settings *settings, Error *error);
 void experiment_close(Experiment *experiment); // accepts a zeroed object
 
 /* The settings that decide the results of every verb. */

@@ -1,6 +1,5 @@
 /* cli/run_folder.c - see run_folder.h. */
 #include "run_folder.h"
-#include "../engine/file.h"
 #include "output.h"
 
 #include <string.h>
@@ -59,23 +58,51 @@ void identity_write(JsonWriter *json, const Identity *identity)
     json_close(json);
 }
 
+static bool is_empty(const char *path, bool *out, Error *error)
+{
+    char  **names = NULL;
+    int64_t count = 0;
+    if (!folder_list(path, &names, &count, error))
+        return false;
+    names_free(names, count);
+    *out = count == 0;
+    return true;
+}
+
 bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error)
 {
     RunFolder folder = {0};
+    char      lock[LIMIT_PATH];
     if (strlen(settings->out) >= LIMIT_PATH - 16)
         return fail(error, ERROR_CREATE, "output path has more than %d bytes", LIMIT_PATH - 17);
     snprintf(folder.path, sizeof folder.path, "%s", settings->out);
-    // An empty folder may be taken: it is removed and made anew.
-    bool exists = file_exists(folder.path) && !folder_remove(folder.path);
-    if (exists && !settings->overwrite && !settings->resume)
-        return fail(error, ERROR_CREATE,
-                    "%s: exists already; --resume goes on with it, --overwrite replaces it",
-                    folder.path);
-    if (!folder_create(folder.path, error))
+    if (!folder_create(folder.path, error) || !path_join(lock, folder.path, ".lock", error) ||
+        !file_lock(&folder.lock, lock, error))
         return false;
-    folder.is_new = !exists;
-    *out          = folder;
+    bool ok = temporaries_remove(folder.path, error) &&
+              is_empty(folder.path, &folder.is_new, error);
+    if (ok && !folder.is_new && !settings->overwrite && !settings->resume)
+        ok = fail(error, ERROR_CREATE,
+                  "%s: exists already; --resume goes on with it, --overwrite replaces it",
+                  folder.path);
+    if (!ok) {
+        run_folder_close(&folder);
+        return false;
+    }
+    *out = folder;
     return true;
+}
+
+void run_folder_close(RunFolder *folder)
+{
+    bool empty = false;
+    if (!folder->path[0])
+        return;
+    bool is_left = folder->is_new && is_empty(folder->path, &empty, NULL) && empty;
+    file_unlock(&folder->lock);
+    if (is_left)
+        folder_remove(folder->path);
+    *folder = (RunFolder){0};
 }
 
 static bool read_json_in(const char *folder, const char *file, Json *out, Error *error)
@@ -128,34 +155,21 @@ static bool same_settings(const char *folder, const char *file, const Identity *
 bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
                         Error *error)
 {
+    Error damage = {0};
     if (identity->error.code)
         return fail(error, identity->error.code, "%s", identity->error.message);
     if (!settings->resume || folder->is_new)
         return true;
-    bool        is_done = has_file(folder->path, "run.json");
-    const char *file    = is_done ? "run.json" : "unfinished.json";
-    if (!has_file(folder->path, file))
+    folder->is_done = has_file(folder->path, "run.json");
+    if (folder->is_done)
+        return same_settings(folder->path, "run.json", identity, error);
+    if (!has_file(folder->path, "unfinished.json"))
         return true;
-    if (!same_settings(folder->path, file, identity, error))
-        return false;
-    folder->is_done        = is_done;
-    folder->has_checkpoint = !is_done && has_file(folder->path, "changes.csv");
-    return true;
-}
-
-bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Error *error)
-{
-    char  name[LIMIT_PATH];
-    Bytes bytes = {0};
-    note(settings, "%s: finished already with these settings, nothing to do", folder->path);
-    if (!settings->json)
-        return true;
-    bool ok = path_join(name, folder->path, "run.json", error) &&
-              file_read(name, JSON_BYTES, &bytes, error);
-    if (ok)
-        fwrite(bytes.data, 1, bytes.size, stdout);
-    bytes_close(&bytes);
-    return ok;
+    folder->has_checkpoint = same_settings(folder->path, "unfinished.json", identity, &damage);
+    if (damage.code == ERROR_DATA)
+        note(settings, "%s; the run starts over", damage.message);
+    return !damage.code || damage.code == ERROR_DATA ||
+           fail(error, damage.code, "%s", damage.message);
 }
 
 static bool remove_in(const RunFolder *folder, const char *file, Error *error)
@@ -164,40 +178,72 @@ static bool remove_in(const RunFolder *folder, const char *file, Error *error)
     return path_join(name, folder->path, file, error) && file_remove(name, error);
 }
 
-bool run_folder_begin(const RunFolder *folder, Error *error)
+static const char *const result_files[] = {"run.json", "tally.csv", "quantile.npy", "changes.csv",
+                                           "summary.csv"};
+static const char *const work_files[]   = {"unfinished.json",     "dissect.checkpoint",
+                                           "rows.checkpoint",     "clean.checkpoint",
+                                           "masks.checkpoint",    "controls.checkpoint",
+                                           "part.checkpoint"};
+
+static bool remove_all(const RunFolder *folder, const char *const *files, size_t count,
+                       Error *error)
 {
-    static const char *const files[] = {"run.json",    "tally.csv",   "quantile.npy",
-                                        "changes.csv", "summary.csv", "unfinished.json"};
-    for (size_t i = 0; i < sizeof files / sizeof *files && !folder->has_checkpoint; i++)
+    for (size_t i = 0; i < count; i++)
         if (!remove_in(folder, files[i], error))
             return false;
     return true;
 }
 
-bool run_folder_mark_unfinished(const RunFolder *folder, const Identity *identity, Error *error)
+static bool remove_work(const RunFolder *folder, Error *error)
+{
+    return remove_all(folder, work_files, sizeof work_files / sizeof *work_files, error);
+}
+
+bool run_folder_begin(const RunFolder *folder, Error *error)
+{
+    return folder->has_checkpoint || folder->has_begun ||
+           (remove_all(folder, result_files, sizeof result_files / sizeof *result_files, error) &&
+            remove_work(folder, error));
+}
+
+bool run_folder_start(RunFolder *folder, const Identity *identity, Error *error)
 {
     char       name[LIMIT_PATH];
     JsonWriter json = {0};
+    if (folder->has_begun || folder->has_checkpoint)
+        return true;
+    if (!run_folder_begin(folder, error))
+        return false;
     json_open_object(&json, NULL);
     identity_write(&json, identity);
     json_close(&json);
-    bool ok = json_finish(&json, error) &&
-              path_join(name, folder->path, "unfinished.json", error) &&
-              file_publish(name, json.text, json.length, error);
+    folder->has_begun = json_finish(&json, error) &&
+                        path_join(name, folder->path, "unfinished.json", error) &&
+                        file_publish(name, json.text, json.length, error);
     json_discard(&json);
-    return ok;
+    return folder->has_begun;
 }
 
 bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *error)
 {
     char name[LIMIT_PATH];
     return path_join(name, folder->path, "run.json", error) &&
-           file_publish(name, json->text, json->length, error) &&
-           remove_in(folder, "unfinished.json", error);
+           file_publish(name, json->text, json->length, error) && remove_work(folder, error);
 }
 
-void run_folder_abandon(const RunFolder *folder)
+bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Error *error)
 {
-    if (folder->is_new)
-        folder_remove(folder->path);
+    char  name[LIMIT_PATH];
+    Bytes bytes = {0};
+    note(settings, "%s: finished already with these settings, nothing to do", folder->path);
+    if (!remove_work(folder, error)) // the end of the run may have been cut off
+        return false;
+    if (!settings->json)
+        return true;
+    bool ok = path_join(name, folder->path, "run.json", error) &&
+              file_read(name, JSON_BYTES, &bytes, error);
+    if (ok)
+        fwrite(bytes.data, 1, bytes.size, stdout);
+    bytes_close(&bytes);
+    return ok;
 }

@@ -1,11 +1,12 @@
 /* cli/run_folder.h - a run folder from refusal to run.json (DESIGN.md, "Run folder").
  *
  * run.json is written last and removed first: a folder that has it is a finished run, whole and of
- * one piece. Result files appear one by one, each complete. Verbs with checkpoints keep their settings
- * in unfinished.json until then. */
+ * one piece. Result files appear one by one, each complete. Until then unfinished.json has the settings
+ * that the checkpoints beside it belong to. One process at a time has the folder. */
 #ifndef CLI_RUN_FOLDER_H
 #define CLI_RUN_FOLDER_H
 
+#include "../engine/file.h"
 #include "arguments.h"
 #include "json.h"
 
@@ -28,18 +29,21 @@ void identity_write(JsonWriter *json, const Identity *identity); // the object "
 
 typedef struct RunFolder {
     char path[LIMIT_PATH];
-    bool is_new;         // made by this program, now
+    FileLock lock;
+    bool is_new;         // nothing was in it
+    bool has_begun;      // what an earlier run left is gone, unfinished.json is there
     bool is_done;        // --resume found a finished run of the same settings: nothing to do
     bool has_checkpoint; // --resume found an unfinished run of the same settings
 } RunFolder;
 
-/* Makes the folder, or accepts an existing one with --overwrite or --resume.
- * Errors: ERROR_CREATE (exists and neither was given, or cannot be made). */
+/* Makes the folder, or accepts an existing one with --overwrite or --resume; until run_folder_close it
+ * is this process's. Errors: ERROR_AGAIN (another process has it), ERROR_CREATE (something is in it and
+ * neither was given, or it cannot be made). */
 bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error);
 
-/* With --resume, compares with the run that is there.
- * Errors: ERROR_CREATE for a run of other settings, naming the first that differs; ERROR_DATA for a
- * run.json or unfinished.json that cannot be read. */
+/* With --resume, compares with the run that is there. An unfinished.json that cannot be read is told,
+ * and the run starts over. Errors: ERROR_CREATE for a run of other settings, naming the first that
+ * differs; ERROR_DATA for a run.json that cannot be read. */
 bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
                         Error *error);
 
@@ -50,14 +54,14 @@ bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Err
  * checkpoint is being continued. */
 bool run_folder_begin(const RunFolder *folder, Error *error);
 
-/* Says in unfinished.json what the checkpoint in this folder is of. */
-bool run_folder_mark_unfinished(const RunFolder *folder, const Identity *identity, Error *error);
+/* Before the first checkpoint is written: the same, and unfinished.json. Does nothing again. */
+bool run_folder_start(RunFolder *folder, const Identity *identity, Error *error);
 
-/* Writes run.json: the folder is a finished run. */
+/* Writes run.json: the folder is a finished run. Then the checkpoints go. */
 bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *error);
 
-/* After a failure: removes the folder if this program made it and nothing is in it. */
-void run_folder_abandon(const RunFolder *folder);
+/* Lets go of the folder; removes it if it was new and is empty. Accepts a zeroed object. */
+void run_folder_close(RunFolder *folder);
 
 /* Opens run.json of a finished run. Errors: ERROR_NOT_FOUND (no run, or not finished), ERROR_DATA. */
 bool run_folder_read(const char *path, Json *out, Error *error);

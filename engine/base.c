@@ -67,13 +67,18 @@ enum { ALIGNMENT = 64 };
 #define CLOSE_AFTER(block, used, size) ((void)0)
 #endif
 
-static atomic_int_least64_t live_blocks, fail_countdown;
+static atomic_int_least64_t live_blocks, calls, fails_at; // fails_at 0: nothing fails
 static atomic_bool          fail_forever;
 
 void memory_fail_at(int64_t call, bool from_then_on)
 {
-    atomic_store(&fail_countdown, call);
     atomic_store(&fail_forever, from_then_on);
+    atomic_store(&fails_at, call ? atomic_load(&calls) + call : 0);
+}
+
+int64_t memory_calls(void)
+{
+    return atomic_load(&calls);
 }
 
 int64_t memory_live_blocks(void)
@@ -83,13 +88,8 @@ int64_t memory_live_blocks(void)
 
 static bool planned_failure(void)
 {
-    if (atomic_load(&fail_countdown) == 0)
-        return false;
-    int64_t before = atomic_fetch_sub(&fail_countdown, 1);
-    if (before > 1)
-        return false;
-    atomic_store(&fail_countdown, atomic_load(&fail_forever) ? 1 : 0);
-    return true;
+    int64_t call = atomic_fetch_add(&calls, 1) + 1, at = atomic_load(&fails_at);
+    return at && (atomic_load(&fail_forever) ? call >= at : call == at);
 }
 
 void *memory_new(size_t count, size_t size, Error *error)

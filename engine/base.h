@@ -63,6 +63,7 @@ enum {
 #define LIMIT_IMAGE_PIXELS ((size_t)64 << 20)  // 64 Mpixel
 #define LIMIT_IMAGE_FILE   ((size_t)256 << 20) // bytes
 #define LIMIT_TEXT_FILE    ((size_t)1 << 30)   // bytes of a CSV or JSON file
+#define LIMIT_ARRAY_FILE   ((size_t)4 << 30)   // bytes of a weight blob or an .npy file
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
@@ -85,8 +86,9 @@ void *memory_grow(void *memory, size_t old_count, size_t new_count, size_t size,
 char *memory_text(const char *text, Error *error);
 
 /* Tests only: the n-th call from now (1-based) of memory_new fails, once or from then on; 0 ends it.
- * memory_live_blocks() counts what has not been freed. */
+ * memory_calls() counts all calls, memory_live_blocks() what has not been freed. */
 void    memory_fail_at(int64_t call, bool from_then_on);
+int64_t memory_calls(void);
 int64_t memory_live_blocks(void);
 
 /* ---- text ---------------------------------------------------------------------------------------- */

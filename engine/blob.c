@@ -348,7 +348,7 @@ bool blob_open(const char *path, WeightBlob **out, Error *error)
         return false;
     bool ok = (blob->path = memory_text(path, error)) != NULL &&
               (blob->sha256 = memory_new(65, 1, error)) != NULL &&
-              file_map(path, &blob->file, error) && check_index(blob, error);
+              file_read(path, LIMIT_ARRAY_FILE, &blob->file, error) && check_index(blob, error);
     for (int i = 0; ok && i < blob->count; i++)
         ok = check_data(blob, blob->tensors + i, error);
     if (!ok || !read_about(blob, error)) {

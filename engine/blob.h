@@ -1,7 +1,7 @@
-/* engine/blob.h - the weight blob: map, validate, find. Format in DESIGN.md, "Weight blob".
+/* engine/blob.h - the weight blob: read, validate, find. Format in DESIGN.md, "Weight blob".
  *
  * A blob is validated, not parsed: a 64-byte header, an index of fixed entries sorted by name, and
- * tensors aligned to 64 bytes, each with a CRC-32. Data stays mapped and is never copied. Text about
+ * tensors aligned to 64 bytes, each with a CRC-32. What was read is used in place. Text about
  * the network (architecture, preparation of images, source) is a tensor named "about" of lines
  * `key=value`. Errors: ERROR_NOT_FOUND, ERROR_DATA (any broken rule, with the rule in the message). */
 #ifndef ENGINE_BLOB_H
@@ -52,7 +52,7 @@ const char *blob_about(const WeightBlob *blob, const char *key);
 /* A tensor by name, or NULL. */
 const BlobTensor *blob_lookup(const WeightBlob *blob, const char *name);
 
-/* A float tensor of exactly this shape as reals: the mapping itself for float32, a widened copy owned
+/* A float tensor of exactly this shape as reals: the blob's own for float32, a widened copy owned
  * by the blob for float16 or in the double build. */
 bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data, Error *error);
 

@@ -1,4 +1,4 @@
-/* engine/file.h - the one file seam: reading, mapping, publishing.
+/* engine/file.h - the one file seam: reading, publishing, locking.
  *
  * A result appears complete or not at all: it is written to a temporary name in the target folder,
  * synced, renamed over the final name, and the folder is synced. Nothing else writes files.
@@ -12,22 +12,18 @@
 /* ---- reading --------------------------------------------------------------------------------- */
 
 typedef struct Bytes {
-    const uint8_t *data;
+    const uint8_t *data; // owned
     size_t         size;
-    void          *owned;  // internal: heap block, or NULL when mapped
-    size_t         mapped; // internal: length of the mapping
 } Bytes;
 
-/* The whole of a regular file in memory; refuses files over `limit` bytes. A zero byte follows the
+/* The whole of a regular file in memory, so that nothing done to the file later can matter; refuses
+ * files over `limit` bytes (SIZE_MAX: none) and files that change meanwhile. A zero byte follows the
  * data (not counted), so text may be handed to string functions that stop there. */
 bool file_read(const char *path, size_t limit, Bytes *out, Error *error);
 
 /* The same for a file below `folder`: `relative` must be a plain relative path (path_is_plain). */
 bool file_read_below(const char *folder, const char *relative, size_t limit, Bytes *out,
                      Error *error);
-
-/* The file mapped read-only and private. */
-bool file_map(const char *path, Bytes *out, Error *error);
 
 void bytes_close(Bytes *bytes); // accepts a zeroed object
 
@@ -70,7 +66,47 @@ bool file_remove(const char *path, Error *error);
 /* Removes a folder if it is empty; false if it is not, or is none. */
 bool folder_remove(const char *path);
 
-/* Tests only: the n-th file operation from now fails with this errno, once or from then on. */
-void file_fail_at(int64_t operation, int error_number, bool from_then_on);
+/* Removes what a writer left in a folder when its process was killed. No other process may be
+ * writing there. */
+bool temporaries_remove(const char *folder, Error *error);
+
+/* ---- one process at a time ------------------------------------------------------------------- */
+
+typedef struct FileLock {
+    int  handle; // of the file; 0: none is held
+    char path[LIMIT_PATH];
+} FileLock;
+
+/* Makes a file and holds it until file_unlock or the end of the process, however it comes: what a
+ * killed process leaves is no lock. Processes are told apart, threads are not. On a file system
+ * without locks it is granted. Errors: ERROR_AGAIN (names the process that has it), ERROR_CREATE. */
+bool file_lock(FileLock *out, const char *path, Error *error);
+void file_unlock(FileLock *lock); // removes the file; accepts a zeroed object
+
+/* ---- the seam under all of this -------------------------------------------------------------- */
+
+typedef enum FileOperation {
+    FILE_OPEN,
+    FILE_READ,
+    FILE_LIST,
+    FILE_LOCK,
+    FILE_CLOSE,
+    FILE_CREATE, // from here on something on disk changes
+    FILE_WRITE,
+    FILE_SYNC,
+    FILE_RENAME,
+    FILE_REMOVE,
+    FILE_MAKE_FOLDER
+} FileOperation;
+
+/* Tests only: asked before each operation, and told after it; from any thread. `before` returns 0, or
+ * the errno it is to fail with, and may lower *size, the bytes of a read or write. */
+typedef struct FileHook {
+    int (*before)(void *self, FileOperation operation, size_t *size);
+    void (*after)(void *self, FileOperation operation); // NULL allowed
+    void *self;
+} FileHook;
+
+void file_hook(const FileHook *hook); // NULL: none
 
 #endif

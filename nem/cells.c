@@ -155,6 +155,33 @@ bool cells_next(const CellStore *store, const CellShape *shape, int64_t image, C
     return true;
 }
 
+CellCursor cells_seek(const CellStore *store, int64_t image)
+{
+    CellCursor cursor = {0};
+    for (int64_t i = 0; i < image; i++)
+        cursor.run += store->image_runs[i];
+    for (size_t run = 0; run < cursor.run; run++)
+        cursor.cell += store->runs[2 * run + 1];
+    return cursor;
+}
+
+bool cells_valid(const CellStore *store, const CellShape *shape, int64_t image_count)
+{
+    size_t runs = 0, cells = 0;
+    if (store->images < 0 || store->images > image_count || store->run_count > store->run_room ||
+        store->cell_count > store->cell_room)
+        return false;
+    for (int64_t i = 0; i < store->images; i++)
+        runs += store->image_runs[i];
+    for (size_t run = 0; run < store->run_count; run++) {
+        const uint16_t *entry = store->runs + 2 * run;
+        if (entry[0] + entry[1] > shape->height * shape->width)
+            return false;
+        cells += entry[1];
+    }
+    return runs == store->run_count && cells == store->cell_count;
+}
+
 // Keeps of the store what a higher bound still needs.
 static bool prune(CellStore *store, const CellShape *shape, float bound, CellScratch *scratch,
                   Error *error)

@@ -56,21 +56,28 @@ static const float *kept_map(void *self, int64_t unit, int64_t image, float *roo
                : NULL;
 }
 
-static bool tally_all(TallyRun *tally, int64_t images, MapOf *map_of, void *self, Error *error)
+// Images from `start` on; stage may be NULL.
+static bool tally_all(TallyRun *tally, int64_t start, int64_t images, MapOf *map_of, void *self,
+                      Stage *stage, Error *error)
 {
-    for (int64_t first = 0; first < images; first += TALLY_BLOCK) {
+    for (int64_t first = start; first < images; first += TALLY_BLOCK) {
         int64_t count = images - first < TALLY_BLOCK ? images - first : TALLY_BLOCK;
-        if (!tally_block(tally, first, count, map_of, self, error))
+        if (!tally_block(tally, first, count, map_of, self, error) ||
+            (stage && !stage_pause(stage, first + count, error)))
             return false;
     }
     return true;
 }
 
-static bool tally_kept(TallyRun *tally, const Survey *survey, Error *error)
+static bool tally_kept(TallyRun *tally, Stage *stage, Error *error)
 {
-    KeptMaps kept = {.survey = survey};
-    kept.cursors  = memory_new((size_t)survey->unit_count, sizeof *kept.cursors, error);
-    bool ok = kept.cursors && tally_all(tally, survey->probe->image_count, kept_map, &kept, error);
+    const Survey *survey = stage->survey;
+    KeptMaps      kept   = {.survey = survey};
+    kept.cursors = memory_new((size_t)survey->unit_count, sizeof *kept.cursors, error);
+    for (int64_t unit = 0; kept.cursors && unit < survey->unit_count; unit++)
+        kept.cursors[unit] = cells_seek(&survey->stores[unit], stage->next);
+    bool ok = kept.cursors && tally_all(tally, stage->next, survey->probe->image_count, kept_map,
+                                        &kept, stage, error);
     memory_free(kept.cursors);
     return ok;
 }
@@ -101,18 +108,29 @@ static bool passing_batch(void *self, const real *maps, int64_t first, int64_t c
 static bool dissect_stream(Dissection *out, Stream *stream, Survey *survey, TallyRun *tally,
                            Error *error)
 {
-    if (!stream_run(stream, 1, survey_batch, survey, error))
+    Stage stage = {.settings = stream->settings, .survey = survey, .dissection = out};
+    stream->pause      = stage_pause;
+    stream->pause_self = &stage;
+    if (!stage_load(&stage, error))
         return false;
-    for (int64_t unit = 0; unit < survey->unit_count; unit++)
-        out->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
+    if (stage.phase == PHASE_SURVEY) {
+        if (!stream_run(stream, 1, stage.next, survey_batch, survey, error))
+            return false;
+        for (int64_t unit = 0; unit < survey->unit_count; unit++)
+            out->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
+        stage.phase = survey->stores ? PHASE_KEPT : PHASE_SECOND;
+        stage.next  = 0;
+    } else {
+        stream->done = survey->probe->image_count;
+    }
     out->peak_store_bytes = survey->peak_bytes;
-    out->passes           = survey->stores ? 1 : 2;
-    if (survey->stores)
-        return tally_kept(tally, survey, error);
+    out->passes           = stage.phase == PHASE_KEPT ? 1 : 2;
+    if (stage.phase == PHASE_KEPT)
+        return tally_kept(tally, &stage, error);
     PassingMaps passing = {.tally      = tally,
                            .unit_count = survey->unit_count,
                            .cells      = survey->shape.height * survey->shape.width};
-    return stream_run(stream, 2, passing_batch, &passing, error);
+    return stream_run(stream, 2, stage.next, passing_batch, &passing, error);
 }
 
 bool dissect_layer(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
@@ -190,57 +208,12 @@ bool dissect_unit(Dissection *out, const DissectSettings *settings, const ProbeS
               unit_threshold(settings, probe, height * width, maps, result.threshold, error) &&
               tally_open(&tally, settings, planes, resampler, &result, height * width, TALLY_BLOCK,
                          error) &&
-              tally_all(tally, probe->image_count, map_at_hand, &hand, error);
+              tally_all(tally, 0, probe->image_count, map_at_hand, &hand, NULL, error);
     tally_close(tally);
     resampler_close(resampler);
     if (ok)
         *out = result;
     else
         dissection_close(&result);
-    return ok;
-}
-
-/* ---- maps of some units ---------------------------------------------------------------------- */
-
-typedef struct Collector {
-    const ActivationSource *source;
-    const int64_t          *units;
-    int64_t                 unit_count, image_count;
-    float                  *maps;
-} Collector;
-
-static bool collect_batch(void *self, const real *maps, int64_t first, int64_t count, Error *error)
-{
-    const Collector *collector = self;
-    int64_t          cells     = collector->source->height * collector->source->width;
-    (void)error;
-    for (int64_t i = 0; i < collector->unit_count; i++)
-        for (int64_t image = 0; image < count; image++) {
-            const real *from =
-                maps + (image * collector->source->units + collector->units[i]) * cells;
-            float *to = collector->maps + (i * collector->image_count + first + image) * cells;
-            for (int64_t cell = 0; cell < cells; cell++)
-                to[cell] = (float)from[cell];
-        }
-    return true;
-}
-
-bool dissect_collect(const DissectSettings *settings, const ProbeSet *probe,
-                     const ImageSource *images, const ActivationSource *source,
-                     const int64_t *units, int64_t unit_count, float *maps, Error *error)
-{
-    Stream    stream = {.settings = settings, .probe = probe, .images = images, .source = source};
-    Collector collector = {.source      = source,
-                           .units       = units,
-                           .unit_count  = unit_count,
-                           .image_count = probe->image_count,
-                           .maps        = maps};
-    for (int64_t i = 0; i < unit_count; i++)
-        if (units[i] < 0 || units[i] >= source->units)
-            return fail(error, ERROR_USAGE, "there is no unit %lld, the layer has 0 to %lld",
-                        (long long)units[i], (long long)source->units - 1);
-    bool ok =
-        stream_open(&stream, error) && stream_run(&stream, 1, collect_batch, &collector, error);
-    stream_close(&stream);
     return ok;
 }

@@ -17,7 +17,7 @@
 #ifndef NEM_NEM_H
 #define NEM_NEM_H
 
-#include "../engine/base.h"
+#include "../engine/snapshot.h"
 
 enum { NEM_MAX_CATEGORIES = 64, NEM_TOP = 5 };
 
@@ -61,6 +61,15 @@ typedef struct ReceptiveField {
     int64_t offset, size, step;
 } ReceptiveField;
 
+/* Where a long pass keeps what it has, so that a killed run goes on from there. */
+typedef struct PassCheckpoint {
+    Checkpoint *checkpoint;
+    const char *name;  // of the file
+    const char *stage; // which pass of the run
+    void       *extra; // [extra_size] kept with it: what the image source has learnt; or NULL
+    size_t      extra_size;
+} PassCheckpoint;
+
 typedef struct DissectSettings {
     CompatMode     mode;
     const char    *mode_name;        // "corrupt23", ...
@@ -76,6 +85,7 @@ typedef struct DissectSettings {
     bool           post_relu;         // default read-out of a VGG convolution
     size_t         store_bytes;  // room for kept cells; beyond it a second forward pass is made
     const volatile bool *cancel; // stops the run with ERROR_AGAIN once true; NULL allowed
+    const PassCheckpoint *keep;  // of dissect_layer and dissect_collect; NULL: nothing is kept
     /* Called between batches by the calling thread. total counts every image of every pass, so it
      * doubles when a second pass turns out to be needed. */
     void (*progress)(void *self, int64_t done, int64_t total);

@@ -150,7 +150,7 @@ bool npy_parse(const uint8_t *bytes, size_t size, const char *name, float **data
 bool npy_read(const char *path, float **data, Shape *shape, Error *error)
 {
     Bytes bytes = {0};
-    if (!file_map(path, &bytes, error))
+    if (!file_read(path, LIMIT_ARRAY_FILE, &bytes, error))
         return false;
     bool ok = npy_parse(bytes.data, bytes.size, path, data, shape, error);
     bytes_close(&bytes);

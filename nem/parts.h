@@ -101,6 +101,10 @@ typedef struct CellCursor {
     size_t run, cell;
 } CellCursor;
 
+/* Whether counts, runs and cells agree, for a store that was read from disk. */
+bool   cells_valid(const CellStore *store, const CellShape *shape, int64_t image_count);
+/* The cursor before image `image`. */
+CellCursor cells_seek(const CellStore *store, int64_t image);
 bool   cells_fit(const CellShape *shape); // positions fit 16 bits
 bool   cells_open(CellStore *store, int64_t image_count, Error *error);
 void   cells_close(CellStore *store);
@@ -120,6 +124,10 @@ bool cells_next(const CellStore *store, const CellShape *shape, int64_t image, C
 /* Takes the maps [count, units, height, width] of images first..first+count-1. */
 typedef bool Consume(void *self, const real *maps, int64_t first, int64_t count, Error *error);
 
+/* Between two batches, when images before `next` are done: keeps a checkpoint if it is time, and
+ * ends the pass with ERROR_AGAIN if it was cancelled. */
+typedef bool Pause(void *self, int64_t next, Error *error);
+
 typedef struct Stream {
     const DissectSettings  *settings;
     const ProbeSet         *probe;
@@ -130,13 +138,17 @@ typedef struct Stream {
     real                   *pixels;      // [batch, 3, h, w]
     real                   *maps;        // [batch, units, h, w]
     int64_t                 first, done; // of the batch at hand; images over all passes
+    Pause                  *pause;       // called after each batch
+    void                   *pause_self;
     LoopErrors              errors;
 } Stream;
 
 bool stream_open(Stream *stream, Error *error); // the first four fields are set
 void stream_close(Stream *stream);
-/* Every image through the layer once. `passes` is how many there will be, for the progress. */
-bool stream_run(Stream *stream, int passes, Consume *consume, void *self, Error *error);
+/* Every image from `start` on through the layer once. `passes` is how many there will be, for the
+ * progress. */
+bool stream_run(Stream *stream, int passes, int64_t start, Consume *consume, void *self,
+                Error *error);
 
 /* A map as floats: itself, or converted into room in the build where real is double. */
 const float *map_floats(const real *map, int64_t count, float *room);
@@ -162,8 +174,33 @@ typedef struct Survey {
 } Survey;
 
 bool survey_open(Survey *survey, const Resampler *resampler, Error *error); // first three are set
+void survey_drop(Survey *survey); // the kept cells
 void survey_close(Survey *survey);
 Consume survey_batch; // self is a Survey
+
+/* ---- where a dissection is ------------------------------------------------------------------- */
+
+typedef enum DissectPhase {
+    PHASE_SURVEY, // first pass
+    PHASE_KEPT,   // counting the kept cells
+    PHASE_SECOND  // second pass
+} DissectPhase;
+
+typedef struct Stage {
+    const DissectSettings *settings;
+    Survey                *survey;
+    Dissection            *dissection;
+    DissectPhase           phase;
+    int64_t                next; // images of the phase that are done
+} Stage;
+
+/* Goes to where a checkpoint was left; without one, all stays as it is. */
+bool stage_load(Stage *stage, Error *error);
+/* Counts the images of a phase as done: a Pause whose self is a Stage. */
+Pause stage_pause;
+
+/* What both a Stage and a collection say when they were cancelled. */
+bool pass_interrupted(const DissectSettings *settings, int64_t done, int64_t total, Error *error);
 
 /* ---- tally ----------------------------------------------------------------------------------- */
 

@@ -50,16 +50,15 @@ static void stream_load(void *data, int64_t slot, int thread)
             pixels[i] = (real)planes[i];
 }
 
-bool stream_run(Stream *stream, int passes, Consume *consume, void *self, Error *error)
+bool stream_run(Stream *stream, int passes, int64_t start, Consume *consume, void *self,
+                Error *error)
 {
     const DissectSettings *settings = stream->settings;
     int64_t                total    = stream->probe->image_count;
-    for (int64_t first = 0; first < total; first += stream->source->batch) {
+    stream->done += start;
+    for (int64_t first = start; first < total; first += stream->source->batch) {
         int64_t left = total - first, batch = stream->source->batch;
         int64_t count = left < batch ? left : batch;
-        if (settings->cancel && *settings->cancel)
-            return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld images",
-                        (long long)stream->done, (long long)(total * passes));
         stream->first = first;
         parallel_for(count, stream_load, stream);
         if (!loop_errors_check(&stream->errors, error))
@@ -70,6 +69,8 @@ bool stream_run(Stream *stream, int passes, Consume *consume, void *self, Error 
         stream->done += count;
         if (settings->progress)
             settings->progress(settings->progress_self, stream->done, total * passes);
+        if (!stream->pause(stream->pause_self, first + count, error))
+            return false;
     }
     return true;
 }

@@ -5,7 +5,7 @@
 
 #include "../engine/parallel.h"
 
-static void survey_drop(Survey *survey)
+void survey_drop(Survey *survey)
 {
     for (int64_t unit = 0; survey->stores && unit < survey->unit_count; unit++)
         cells_close(&survey->stores[unit]);

@@ -78,7 +78,7 @@ static bool open_cases(Replay *replay, const int64_t *units, int64_t count, Erro
         if (!unit_case_open(&replay->cases[replay->case_count], job, replay->present,
                             units[replay->case_count], error))
             return false;
-    return job->masks == MASKS_LABELS || unit_cases_find_masks(replay->cases, count, job, error);
+    return job->masks == MASKS_LABELS || unit_cases_find_masks(replay->cases, 0, count, job, error);
 }
 
 bool replay_open(Replay *out, const ReportJob *job, const int64_t *units, int64_t count,

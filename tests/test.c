@@ -15,7 +15,7 @@ static bool         test_failed, test_skipped, only_list;
 static const char **filters;
 static int          filter_count;
 static const char  *suite_name;
-static char         folder[64];
+static char         folder[1024];
 static uint64_t     seed = 1;
 
 enum { FORMATS = 16 };
@@ -174,9 +174,10 @@ const char *test_data(const char *relative)
 const char *test_folder(void)
 {
     if (!folder[0]) {
-        snprintf(folder, sizeof folder, "/tmp/nemesis-test-XXXXXX");
+        const char *below = getenv("TMPDIR");
+        snprintf(folder, sizeof folder, "%s/nemesis-test-XXXXXX", below && *below ? below : "/tmp");
         if (!mkdtemp(folder)) {
-            printf("  cannot create a folder below /tmp\n");
+            printf("  cannot create a folder %s\n", folder);
             exit(1);
         }
     }

@@ -1,4 +1,5 @@
 /* tests/test_base.c - errors, sizes, memory, random numbers, digests, publishing. */
+#include "faults.h"
 #include "test.h"
 #include "../engine/digest.h"
 #include "../engine/file.h"
@@ -111,9 +112,9 @@ static void publishing_survives_every_failure(void)
     for (int n = 1; n < 50 && !done; n++) {
         Error error = {0};
         Bytes bytes = {0};
-        file_fail_at(n, ENOSPC, false);
+        fail_file_at(n, ENOSPC);
         done = file_publish(path, "new and longer", 14, &error);
-        file_fail_at(0, 0, false);
+        fail_file_at(0, 0);
         CHECK(done || error.code == ERROR_IO || error.code == ERROR_CREATE);
         REQUIRE(file_read(path, 100, &bytes, NULL));
         CHECK(bytes.size == 3 || bytes.size == 14);

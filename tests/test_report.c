@@ -246,7 +246,7 @@ static void a_replay_repeats_the_attack(void)
         REQUIRE(unit_objective_open(&objective, &masks, attack.loss, true, story.threshold, NULL));
         REQUIRE(unit_attack_open(&whole, &attack, 0, &objective, NULL));
         REQUIRE(unit_attack_run(whole, &rule, unit_case->images, unit_case->image_count,
-                                &(PerturbedSink){take, &taken}, NULL));
+                                &(PerturbedSink){.take = take, .self = &taken}, NULL));
         int apart = 0;
         for (int k = 0; k < WORLD_SIZE; k++)
             apart += replay.perturbed[k] != taken.pixels[k];

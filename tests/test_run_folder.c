@@ -23,6 +23,7 @@ static bool finish_run(const char *path, const char *value)
     json_close(&json);
     bool ok = json_finish(&json, NULL) && run_folder_claim(&folder, &settings, NULL) &&
               run_folder_begin(&folder, NULL) && run_folder_finish(&folder, &json, NULL);
+    run_folder_close(&folder);
     identity_free(&identity);
     json_discard(&json);
     return ok;
@@ -55,7 +56,7 @@ static void an_empty_folder_is_taken(void)
     Settings    settings = run_settings(path, false, false);
     REQUIRE(folder_create(path, NULL));
     CHECK(run_folder_claim(&folder, &settings, NULL));
-    run_folder_abandon(&folder);
+    run_folder_close(&folder);
     CHECK(!folder_exists(path));
 }
 
@@ -79,7 +80,7 @@ static void a_failed_run_leaves_no_folder(void)
     Settings    settings = run_settings(path, false, false);
     REQUIRE(run_folder_claim(&folder, &settings, NULL));
     CHECK(folder_exists(path));
-    run_folder_abandon(&folder);
+    run_folder_close(&folder);
     CHECK(!folder_exists(path));
 }
 
@@ -91,7 +92,7 @@ static void abandoning_keeps_what_is_in_the_folder(void)
     REQUIRE(run_folder_claim(&folder, &settings, NULL));
     char name[LIMIT_PATH];
     REQUIRE(path_join(name, path, "notes.txt", NULL) && file_publish(name, "x", 1, NULL));
-    run_folder_abandon(&folder);
+    run_folder_close(&folder);
     CHECK(file_exists(name));
 }
 
@@ -106,6 +107,7 @@ static void resuming_a_finished_run_has_nothing_to_do(void)
     REQUIRE(run_folder_claim(&folder, &settings, NULL));
     CHECK(run_folder_compare(&folder, &settings, &identity, NULL));
     CHECK(folder.is_done && !folder.has_checkpoint);
+    run_folder_close(&folder);
     identity_free(&identity);
 }
 
@@ -121,6 +123,7 @@ static void resuming_with_other_settings_is_refused(void)
     REQUIRE(run_folder_claim(&folder, &settings, NULL));
     CHECK(!run_folder_compare(&folder, &settings, &identity, &error));
     CHECK(error.code == ERROR_CREATE && strstr(error.message, "std was '0.02', now it is '0.05'"));
+    run_folder_close(&folder);
     identity_free(&identity);
 }
 
@@ -133,9 +136,10 @@ static void a_checkpoint_belongs_to_its_settings(void)
     RunFolder   folder   = {0};
     identity_text(&identity, "std", "1");
     identity_text(&other, "std", "2");
-    REQUIRE(run_folder_claim(&folder, &settings, NULL) && run_folder_begin(&folder, NULL));
-    REQUIRE(run_folder_mark_unfinished(&folder, &identity, NULL));
+    REQUIRE(run_folder_claim(&folder, &settings, NULL));
+    REQUIRE(run_folder_start(&folder, &identity, NULL));
     REQUIRE(path_join(rows, path, "changes.csv", NULL) && file_publish(rows, "x", 1, NULL));
+    run_folder_close(&folder);
     REQUIRE(run_folder_claim(&folder, &settings, NULL));
     CHECK(run_folder_compare(&folder, &settings, &identity, NULL));
     CHECK(folder.has_checkpoint && !folder.is_done);
@@ -143,6 +147,7 @@ static void a_checkpoint_belongs_to_its_settings(void)
     CHECK(!run_folder_compare(&folder, &settings, &other, NULL));
     Json json = {0};
     CHECK(!run_folder_read(path, &json, NULL)); // not a finished run
+    run_folder_close(&folder);
     identity_free(&identity);
     identity_free(&other);
 }
@@ -161,6 +166,7 @@ static void overwriting_removes_the_old_results_first(void)
     CHECK(file_exists(document) && file_exists(rows)); // untouched until results are there
     REQUIRE(run_folder_begin(&folder, NULL));
     CHECK(!file_exists(document) && !file_exists(rows) && file_exists(notes));
+    run_folder_close(&folder);
 }
 
 static void a_damaged_run_json_is_told(void)

@@ -171,7 +171,7 @@ static void groups_are_sixty_four_consecutive_images(void)
     UnitObjective    objective = {0};
     UnitAttack      *attack    = NULL;
     PgdRule          rule      = {PGD_FGSM, (real)0.02, 1};
-    PerturbedSink    sink      = {collect, &found};
+    PerturbedSink    sink      = {.take = collect, .self = &found};
     int64_t          images[WORLD_IMAGES], count = 0;
     REQUIRE(world_open(&world, COMPAT_CORRUPT23, 3));
     REQUIRE(resampler_open(&resampler, &world.settings, &world.probe, WORLD_CELLS, WORLD_CELLS,

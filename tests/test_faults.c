@@ -1,0 +1,270 @@
+/* tests/test_faults.c - whatever allocation or file operation fails, a verb ends with the right exit
+ * code and one sentence, leaks nothing, and no output is torn.
+ *
+ * Every verb runs in this process on a probing set of a few images. FAULTS=all tries every failure point,
+ * else about FAULTS of them for each verb and kind of fault (default 3), spread evenly. */
+#include "../cli/commands.h"
+#include "../cli/json.h"
+#include "../engine/parallel.h"
+#include "../engine/snapshot.h"
+#include "faults.h"
+#include "play.h"
+#include "small_inputs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Case {
+    const char *verb;
+    const char *line; // %s: the output
+    const char *out;  // name of the output below the test's folder, "" for none
+    int         code; // of an undisturbed run
+} Case;
+
+static char lines[16][LINE];
+static Case cases[16];
+static int  case_count;
+
+static void add_case(const char *verb, const char *out, int code, const char *line)
+{
+    snprintf(lines[case_count], sizeof lines[0], "%s %s -t 1 -q", verb, line);
+    cases[case_count] = (Case){verb, lines[case_count], out, code};
+    case_count++;
+}
+
+static const char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
+static const char *format(const char *text, ...)
+{
+    static char slots[4][LINE];
+    static int  next;
+    char       *slot = slots[next++ % 4];
+    va_list     arguments;
+    va_start(arguments, text);
+    vsnprintf(slot, LINE, text, arguments);
+    va_end(arguments);
+    return slot;
+}
+
+static bool make_cases(void)
+{
+    const char *clean = in_folder("clean"), *photo;
+    case_count        = 0;
+    if (!play_inputs(6) ||
+        play("dissect -m %s -l conv22 -d %s -o %s -t 1 -q", play_blob, play_probe, clean)->code)
+        return false;
+    photo = play_photo(0);
+    add_case("dissect", "dissect", 0,
+             format("-m %s -l conv22 -d %s -o %%s --overwrite", play_blob, play_probe));
+    add_case("noise", "noise", 0,
+             format("--baseline %s --type gaussian --std 0.2 --store jpeg75 --keep-images -o %%s "
+                    "--overwrite", clean));
+    add_case("attack", "attack", 0,
+             format("--baseline %s -u 0,1 --steps 2 --eps 0.1 --store png8,float --keep-images -o %%s "
+                    "--overwrite", clean));
+    add_case("report", "report", 0, format("%s -o %%s --overwrite", clean));
+    add_case("mini", "mini", 0, "-o %s --images 2 --overwrite");
+    add_case("train", "trained.nw", 0, "-d mini:4:1 --epochs 1 -b 2 -o %s --overwrite");
+    add_case("explain", "", 0, format("unit 0 --baseline %s", clean));
+    add_case("classify", "", 0, format("-m %s %s", play_blob, photo));
+    add_case("activations", "maps.npy", 0, format("-m %s -l conv22 %s -o %%s", play_blob, photo));
+    add_case("image", "picture.png", 0, format("%s -o %%s", photo));
+    add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
+    add_case("verify", "", -1, format("-d %s", play_probe));
+    add_case("inspect", "", 0, format("%s", play_blob));
+    return true;
+}
+
+/* ---- one run ----------------------------------------------------------------------------------- */
+
+static const Outcome *run_case(const Case *c)
+{
+    return play(c->line, in_folder("%s", c->out));
+}
+
+// How many points to try of `count`.
+static int64_t stride_of(int64_t count)
+{
+    const char *text   = getenv("FAULTS");
+    int64_t     wanted = text && !strcmp(text, "all") ? count : text ? atoll(text) : 3;
+    int64_t     stride = wanted > 0 ? (count + wanted - 1) / wanted : count;
+    return stride > 0 ? stride : 1;
+}
+
+static bool is_one_sentence(const char *text)
+{
+    const char *error = strstr(text, "error: "), *end = error ? strchr(error, '\n') : NULL;
+    return end && end[1] == 0 && !strstr(error + 1, "error: ");
+}
+
+typedef struct Reference {
+    int64_t blocks;
+    int     handles;
+    char    tree[LIMIT_PATH]; // the output of an undisturbed run
+} Reference;
+
+// What must hold after any run, whatever happened to it. `tidy`: nothing kept the program from
+// removing its temporary files.
+static bool check_run(const Case *c, const Reference *reference, const Outcome *o, bool code_is_right,
+                      bool tidy, const char *what, int64_t point)
+{
+    const char *wrong = NULL;
+    const char *out   = in_folder("%s", c->out);
+    if (!code_is_right)
+        wrong = "exit code";
+    else if (o->code != 0 && o->code != 3 && !is_one_sentence(o->err))
+        wrong = "not one sentence";
+    else if (memory_live_blocks() != reference->blocks)
+        wrong = "memory is left";
+    else if (play_open_handles() != reference->handles)
+        wrong = "a descriptor is left";
+    else if (c->out[0] && !play_same_tree(reference->tree, out, o->code == 0, tidy))
+        wrong = "an output is torn";
+    if (!wrong)
+        return true;
+    printf("  %s, %s at %lld: %s; exit %d: %s\n", c->verb, what, (long long)point, wrong, o->code,
+           o->err);
+    return false;
+}
+
+static bool make_reference(const Case *c, Reference *out)
+{
+    const Outcome *o = run_case(c);
+    *out = (Reference){.blocks = memory_live_blocks(), .handles = play_open_handles()};
+    snprintf(out->tree, sizeof out->tree, "%s.reference", in_folder("%s", c->out));
+    bool ok = CHECK(c->code < 0 ? o->code <= 1 : o->code == c->code);
+    if (!ok)
+        printf("  %s: exit %d: %s\n", c->verb, o->code, o->err);
+    return ok && (!c->out[0] || play_copy_tree(in_folder("%s", c->out), out->tree));
+}
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+static void memory_faults(const Case *c)
+{
+    Reference reference;
+    int       bad = 0;
+    if (!make_reference(c, &reference))
+        return;
+    int64_t before = memory_calls();
+    int     clean  = run_case(c)->code;
+    int64_t count = memory_calls() - before, tried = 0;
+    for (int forever = 0; forever < 2; forever++)
+        for (int64_t n = 1; n <= count && bad < 5; n += stride_of(count), tried++) {
+            if (!forever && c->out[0])
+                play_remove(in_folder("%s", c->out)); // else the earlier output stays in place
+            before = memory_calls();
+            memory_fail_at(n, forever);
+            const Outcome *o = run_case(c);
+            memory_fail_at(0, false);
+            // With an earlier output in its place a run may need less; once may be made up for.
+            bool spared = !forever || memory_calls() - before < n;
+            bad += !check_run(c, &reference, o, o->code == 71 || (spared && o->code == clean), true,
+                              forever ? "no memory from" : "no memory", n);
+        }
+    CHECK(bad == 0);
+    printf("  %-12s %lld of %lld allocations\n", c->verb, (long long)tried, (long long)count * 2);
+}
+
+static void no_allocation_can_harm(void)
+{
+    REQUIRE(make_cases());
+    for (int i = 0; i < case_count; i++)
+        memory_faults(&cases[i]);
+    parallel_set_threads(0);
+}
+
+/* ---- files ------------------------------------------------------------------------------------- */
+
+typedef struct FileFault {
+    const char *name;
+    FaultKind   kind;
+    int         reason;
+    bool        forever;
+} FileFault;
+
+static const FileFault file_faults[] = {
+    {"EIO", FAULT_FAILS, EIO, false},       {"EIO from", FAULT_FAILS, EIO, true},
+    {"ENOSPC", FAULT_FAILS, ENOSPC, false}, {"ENOSPC from", FAULT_FAILS, ENOSPC, true},
+    {"EAGAIN", FAULT_FAILS, EAGAIN, false}, {"EAGAIN from", FAULT_FAILS, EAGAIN, true},
+    {"EDQUOT", FAULT_FAILS, EDQUOT, false}, {"ESTALE", FAULT_FAILS, ESTALE, false},
+    {"EINTR", FAULT_FAILS, EINTR, false},   {"a short one", FAULT_SHORT, 0, false},
+    {"short from", FAULT_SHORT, 0, true}};
+
+// Exit codes that tell the truth about a failed operation.
+static bool is_right_code(const Case *c, const FileFault *fault, FileOperation met, int code, int clean)
+{
+    // A picture that cannot be read is a finding; what fails after it may end the check.
+    bool check = !strcmp(c->verb, "verify") && (code == 1 || (code == 66 && fault->forever));
+    if (fault->kind == FAULT_SHORT || fault->reason == EINTR)
+        return code == clean || check;
+    switch (met) {
+    case FILE_OPEN: // an input, or the folder of an output that is to be synced
+        return code == 66 || code == 74 || check;
+    case FILE_READ:
+        return code == 74 || check;
+    case FILE_LIST: // the last one only asks whether the folder is empty
+        return code == 66 || code == clean;
+    case FILE_LOCK:
+        return fault->reason == EAGAIN ? code == 75 : code == clean || fault->forever;
+    case FILE_CREATE:
+    case FILE_MAKE_FOLDER:
+        return code == 73;
+    case FILE_REMOVE: // what cannot be removed after a failure is left to the next run
+        return code == 73 || code == clean;
+    default:
+        return code == 74;
+    }
+}
+
+static void file_fault_points(const Case *c, const FileFault *fault, const Reference *reference,
+                              int64_t count, int clean, int *bad, int64_t *tried)
+{
+    for (int64_t n = 1; n <= count && *bad < 5; n += stride_of(count), ++*tried) {
+        FaultPlan plan = {.kind   = fault->kind,
+                          .reason = fault->reason,
+                          .at     = n,
+                          .length = fault->forever ? INT64_MAX / 2 : 1};
+        if (!fault->forever && c->out[0])
+            play_remove(in_folder("%s", c->out));
+        faults_plan(&plan);
+        const Outcome *o   = run_case(c);
+        FileOperation  met = faults_met();
+        faults_plan(NULL);
+        bool right = is_right_code(c, fault, met, o->code, clean);
+        bool tidy  = !fault->forever && met != FILE_REMOVE;
+        *bad += !check_run(c, reference, o, right, tidy, fault->name, n);
+    }
+}
+
+static void no_file_operation_can_harm(void)
+{
+    REQUIRE(make_cases());
+    for (int i = 0; i < case_count; i++) {
+        const Case     *c = &cases[i];
+        Reference       reference;
+        FaultPlan       none  = {0};
+        int             bad   = 0;
+        int64_t         tried = 0;
+        if (!make_reference(c, &reference))
+            continue;
+        faults_plan(&none);
+        int     clean = run_case(c)->code;
+        int64_t count = faults_seen();
+        faults_plan(NULL);
+        for (size_t k = 0; k < sizeof file_faults / sizeof *file_faults; k++)
+            file_fault_points(c, &file_faults[k], &reference, count, clean, &bad, &tried);
+        CHECK(bad == 0);
+        printf("  %-12s %lld faults at %lld file operations\n", c->verb, (long long)tried,
+               (long long)count);
+    }
+    parallel_set_threads(0);
+}
+
+SUITE(faults)
+{
+    RUN(no_allocation_can_harm);
+    RUN(no_file_operation_can_harm);
+}
