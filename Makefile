@@ -134,6 +134,12 @@ bench-compare: $(BUILD)/bench ## measure again and compare with BASE=file, an ou
 bench-peers: $(BUILD)/bench ## ratios to PyTorch and OpenBLAS, where they are installed
 	@sh bench/peers/run.sh $(BUILD)/bench $(BUILD)
 
+.PHONY: faults
+FAULTS ?= all
+KILLS  ?= all
+faults: $(BUILD)/tests ## fail every allocation and file operation, kill runs everywhere (FAULTS=n KILLS=n: samples)
+	@FAULTS=$(FAULTS) KILLS=$(KILLS) TMPDIR=$(or $(wildcard /dev/shm),/tmp) $(BUILD)/tests faults kills
+
 .PHONY: fuzz fuzz-programs
 # One program a parser. What puts checksums right is named where the format has some.
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%) $(BUILD)/seeds

@@ -13,6 +13,7 @@ typedef struct Session {
     const Settings *settings;
     TrainingSet     set, test; // test is empty without --test
     char            checkpoint[LIMIT_PATH];
+    WeightBlob     *start; // what the trainer begins with
     Trainer        *trainer;
     JsonWriter      json;
 } Session;
@@ -56,21 +57,18 @@ static bool open_trainer(Session *session, Error *error)
     const Settings *settings = session->settings;
     const char     *start    = settings->model ? settings->model : session->checkpoint;
     TrainSettings   training = train_settings(settings);
-    WeightBlob     *blob     = NULL;
     Error           damage   = {0};
     if (settings->resume && file_exists(session->checkpoint))
-        blob_open(session->checkpoint, &blob, &damage);
+        blob_open(session->checkpoint, &session->start, &damage);
     if (damage.code && damage.code != ERROR_DATA)
         return fail(error, damage.code, "%s", damage.message);
     if (damage.code)
         note(settings, "warning: %s; the training starts over", damage.message);
-    if (!blob && !settings->model && !training_begin(session->checkpoint, settings->arch,
-                                                     &session->set, settings->seed, error))
+    if (!session->start && !settings->model &&
+        !training_begin(session->checkpoint, settings->arch, &session->set, settings->seed, error))
         return false;
-    bool ok = (blob || blob_open(start, &blob, error)) &&
-              trainer_open(&session->trainer, blob, &session->set, &training, error);
-    blob_close(blob);
-    return ok;
+    return (session->start || blob_open(start, &session->start, error)) &&
+           trainer_open(&session->trainer, session->start, &session->set, &training, error);
 }
 
 /* ---- epochs ---------------------------------------------------------------------------------- */
@@ -187,17 +185,20 @@ static bool finish(Session *session, Error *error)
 static bool run(const Settings *settings, Error *error)
 {
     Session session = {.settings = settings};
-    if (file_exists(settings->out) && !settings->overwrite)
-        return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
     if (snprintf(session.checkpoint, LIMIT_PATH, "%s.checkpoint", settings->out) >= LIMIT_PATH)
         return fail(error, ERROR_USAGE, "the name of the output has more than %d bytes",
                     LIMIT_PATH - 1);
+    // A training that was killed between its last two files has both.
+    if (file_exists(settings->out) && !settings->overwrite &&
+        !(settings->resume && file_exists(session.checkpoint)))
+        return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
     json_open_object(&session.json, NULL);
     json_text(&session.json, "path", settings->out);
     json_open_array(&session.json, "epochs");
     bool ok = open_data(&session, error) && open_trainer(&session, error) &&
               run_epochs(&session, error) && finish(&session, error);
     trainer_close(session.trainer);
+    blob_close(session.start);
     training_set_free(&session.set);
     training_set_free(&session.test);
     json_discard(&session.json);

@@ -8,6 +8,7 @@
 #include "signals.h"
 #include "version.h"
 
+#include <signal.h>
 #include <string.h>
 
 static const Verb *const verbs[] = {&verb_inspect, &verb_classify, &verb_dissect,     &verb_noise,
@@ -144,7 +145,7 @@ int nemesis_run(int count, const char *const *arguments)
         print_clean(stderr, error.message);
         fprintf(stderr, "\n");
     }
-    if (!ok && signals_caught())
+    if (!ok && (signals_caught() == SIGINT || signals_caught() == SIGTERM))
         return 128 + signals_caught();
     return ok ? 0 : (int)error.code;
 }

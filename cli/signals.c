@@ -17,11 +17,14 @@ static void remember(int number)
 
 void signals_catch(void)
 {
-    struct sigaction once = {.sa_handler = remember, .sa_flags = SA_RESETHAND | SA_RESTART};
-    sigaction(SIGINT, &once, NULL);
-    sigaction(SIGTERM, &once, NULL);
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    static const int asking[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU};
+    struct sigaction once     = {.sa_handler = remember, .sa_flags = SA_RESETHAND | SA_RESTART};
+    struct sigaction ignore   = {.sa_handler = SIG_IGN}, before;
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
+        if (sigaction(asking[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(asking[i], &once, NULL); // what the caller has us ignore, as nohup does, stays so
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 int signals_caught(void)

@@ -31,6 +31,8 @@ static int before(void *self, FileOperation operation, size_t *size)
         *size = *size > 1 ? 1 : *size;
     if (planned.kind == FAULT_DIES_BEFORE)
         kill(getpid(), SIGKILL);
+    if (planned.kind == FAULT_SIGNAL)
+        raise(planned.reason);
     dies_after = planned.kind == FAULT_DIES_AFTER;
     return planned.kind == FAULT_FAILS ? planned.reason : 0;
 }

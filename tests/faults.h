@@ -8,12 +8,13 @@ typedef enum FaultKind {
     FAULT_FAILS,      // with `reason`
     FAULT_SHORT,      // a read or write of one byte
     FAULT_DIES_BEFORE, // the process ends as by SIGKILL
-    FAULT_DIES_AFTER
+    FAULT_DIES_AFTER,
+    FAULT_SIGNAL // the process gets the signal `reason`, then the operation runs
 } FaultKind;
 
 typedef struct FaultPlan {
     FaultKind kind;
-    int       reason;       // errno
+    int       reason;       // errno or signal
     int64_t   at;           // first operation it meets, from 1; 0: none, they are only counted
     int64_t   length;       // operations in a row it meets; 0: one
     bool      changes_only; // count only what changes something on disk

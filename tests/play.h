@@ -25,6 +25,8 @@ const Outcome *play(const char *format, ...) __attribute__((format(printf, 1, 2)
 pid_t play_start(void (*prepare)(void *self), void *self, const char *line);
 /* Waits for its end. */
 const Outcome *play_result(pid_t child);
+/* File operations that the last fork to come to its end by itself counted (faults.h). */
+int64_t play_operations(void);
 
 int play_open_handles(void); // descriptors of this process
 
@@ -32,8 +34,8 @@ int play_open_handles(void); // descriptors of this process
 void play_remove(const char *path);
 bool play_copy_tree(const char *from, const char *to);
 /* Whether every result below `found` is one of `wanted`, byte for byte. run.json must be JSON; files of
- * unfinished work do not count. complete: and every file of `wanted` is there. tidy: and no temporary file.
- * Tells the first file that is not right. */
+ * unfinished work do not count. complete: and every file of `wanted` is there, which must be so beside a
+ * run.json. tidy: and no temporary file, and none of finished work. Tells the first that is not right. */
 bool play_same_tree(const char *wanted, const char *found, bool complete, bool tidy);
 
 #endif

@@ -86,40 +86,6 @@ static bool starts_with(const char *path, const char *text)
     return ok;
 }
 
-// Cuts changes.csv of a finished run after `lines` lines and makes the folder unfinished again.
-static bool undo(const char *run, int lines)
-{
-    char  path[LIMIT_PATH];
-    Bytes bytes = {0};
-    Json  json  = {0};
-    bool  ok    = path_join(path, run, "run.json", NULL) &&
-              file_read(path, JSON_BYTES, &bytes, NULL) &&
-              json_read(bytes.data, bytes.size, path, &json, NULL);
-    bytes_close(&bytes);
-    JsonWriter writer = {0};
-    json_open_object(&writer, NULL);
-    json_open_object(&writer, "settings");
-    const JsonNode *settings = ok ? json_member(&json, json.nodes, "settings") : NULL;
-    for (int i = settings ? settings->first : -1; i >= 0; i = json.nodes[i].next)
-        json_text(&writer, json.nodes[i].key, json.nodes[i].text);
-    json_close(&writer);
-    json_close(&writer);
-    ok = ok && file_remove(path, NULL) && json_finish(&writer, NULL) &&
-         path_join(path, run, "unfinished.json", NULL) &&
-         file_publish(path, writer.text, writer.length, NULL) &&
-         path_join(path, run, "summary.csv", NULL) && file_remove(path, NULL) &&
-         path_join(path, run, "changes.csv", NULL) &&
-         file_read(path, LIMIT_TEXT_FILE, &bytes, NULL);
-    size_t size = 0;
-    for (; ok && size < bytes.size && lines > 0; size++)
-        lines -= bytes.data[size] == '\n';
-    ok = ok && file_publish(path, bytes.data, size, NULL);
-    bytes_close(&bytes);
-    json_free(&json);
-    json_discard(&writer);
-    return ok;
-}
-
 static void noise_writes_a_row_for_each_unit_and_setting(void)
 {
     NEED_INPUTS();
@@ -134,7 +100,7 @@ static void noise_writes_a_row_for_each_unit_and_setting(void)
     CHECK(!file_exists(in_folder("noise/unfinished.json")));
 }
 
-static void an_interrupted_sweep_resumes_to_the_same_bytes(void)
+static void noise_does_not_depend_on_threads_or_batch(void)
 {
     NEED_INPUTS();
     const char *clean = dissect("clean", "");
@@ -144,14 +110,6 @@ static void an_interrupted_sweep_resumes_to_the_same_bytes(void)
     REQUIRE(program_run("%s -o %s", line, in_folder("a"))->code == 0);
     REQUIRE(program_run("%s -o %s -t 1 -b 3", line, in_folder("b"))->code == 0);
     CHECK(same_file(in_folder("a"), in_folder("b"), "changes.csv"));
-    for (int settings = 0; settings <= 6; settings += 2) {
-        REQUIRE(undo(in_folder("b"), 1 + settings * SMALL_UNITS));
-        CHECK(program_run("%s -o %s", line, in_folder("b"))->code == 73);
-        CHECK(program_run("%s -s 1 -o %s --resume", line, in_folder("b"))->code == 73);
-        CHECK(program_run("%s -o %s --resume", line, in_folder("b"))->code == 0);
-        CHECK(same_file(in_folder("a"), in_folder("b"), "changes.csv"));
-        CHECK(same_file(in_folder("a"), in_folder("b"), "summary.csv"));
-    }
 }
 
 static void attack_keeps_to_units_and_eps(void)
@@ -170,22 +128,6 @@ static void attack_keeps_to_units_and_eps(void)
     CHECK(!folder_exists(in_folder("x")));
     CHECK(program_run("attack --baseline %s -u 0 --target random --steps 2 --loss soft-iou --masks "
                       "activations --method fgsm -o %s", clean, in_folder("y"))->code == 0);
-}
-
-static void an_interrupted_attack_resumes_to_the_same_bytes(void)
-{
-    NEED_INPUTS();
-    const char *clean = dissect("clean", "");
-    char        line[1024];
-    snprintf(line, sizeof line, "attack --baseline %s -u all --steps 2 --store png8,float -q", clean);
-    REQUIRE(program_run("%s -o %s", line, in_folder("a"))->code == 0);
-    REQUIRE(program_run("%s -o %s", line, in_folder("b"))->code == 0);
-    for (int rows = 0; rows <= 4 * SMALL_UNITS; rows += 4) {
-        REQUIRE(undo(in_folder("b"), 1 + rows));
-        CHECK(program_run("%s -o %s --resume", line, in_folder("b"))->code == 0);
-        CHECK(same_file(in_folder("a"), in_folder("b"), "changes.csv"));
-        CHECK(same_file(in_folder("a"), in_folder("b"), "summary.csv"));
-    }
 }
 
 static void a_baseline_of_other_weights_is_refused(void)
@@ -238,9 +180,8 @@ SUITE(runs)
     RUN(a_run_is_refused_resumed_or_overwritten);
     RUN(an_unknown_layer_is_exit_2_and_leaves_nothing);
     RUN(noise_writes_a_row_for_each_unit_and_setting);
-    RUN(an_interrupted_sweep_resumes_to_the_same_bytes);
+    RUN(noise_does_not_depend_on_threads_or_batch);
     RUN(attack_keeps_to_units_and_eps);
-    RUN(an_interrupted_attack_resumes_to_the_same_bytes);
     RUN(a_baseline_of_other_weights_is_refused);
     RUN(a_baseline_decides_mode_and_limit);
     RUN(a_signal_stops_a_run_after_the_batch);

@@ -1,0 +1,368 @@
+/* tests/test_kills.c - a run that is killed, interrupted or damaged anywhere goes on to the same bytes.
+ *
+ * Runs are forks of this process that keep a checkpoint after every batch. KILLS=all ends a run before and
+ * after every change it makes on disk, and at 500 random moments; else KILLS of each verb's changes and
+ * random moments in all (default 4). */
+#include "../cli/json.h"
+#include "../engine/snapshot.h"
+#include "faults.h"
+#include "nem_world.h"
+#include "play.h"
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { IMAGES = 7, VERBS = 5 };
+
+static const char *const names[VERBS] = {"dissect", "noise", "attack", "soft", "train"};
+
+static char    lines[VERBS][LINE / 2]; // without -o
+static int64_t changes[VERBS];     // what each changes on disk in an undisturbed run
+static double  seconds[VERBS];
+
+/* ---- runs in forks ----------------------------------------------------------------------------- */
+
+static void prepare(void *self)
+{
+    checkpoint_interval_set(0);
+    faults_plan(self);
+}
+
+static const char *out_of(int verb)
+{
+    return in_folder("out/%s", names[verb]);
+}
+
+static pid_t start(int verb, FaultPlan *plan, const char *more)
+{
+    char line[LINE];
+    snprintf(line, sizeof line, "%s -o %s %s", lines[verb], out_of(verb), more);
+    return play_start(prepare, plan, line);
+}
+
+static const Outcome *run(int verb, FaultPlan *plan, const char *more)
+{
+    return play_result(start(verb, plan, more));
+}
+
+static const char *wanted_of(int verb)
+{
+    return in_folder("wanted/%s", names[verb]);
+}
+
+static bool is_as_wanted(int verb)
+{
+    return play_same_tree(wanted_of(verb), out_of(verb), true, true);
+}
+
+static bool make_runs(void)
+{
+    const char *clean = in_folder("clean");
+    if (!play_inputs(IMAGES))
+        return false;
+    snprintf(lines[0], sizeof *lines, "dissect -m %s -l conv22 -d %s -t 1 -b 2", play_blob, play_probe);
+    snprintf(lines[1], sizeof *lines, "noise --baseline %s --type gaussian --std 0.2 --store jpeg75,float "
+                             "--keep-images -t 1 -b 2", clean);
+    snprintf(lines[2], sizeof *lines, "attack --baseline %s -u 0-2 --steps 2 --eps 0.1,0.2 --store png8,float "
+                             "--keep-images -t 1 -b 2", clean);
+    snprintf(lines[3], sizeof *lines, "attack --baseline %s -u 0-1 --steps 2 --eps 0.1 --store float --loss "
+                             "soft-iou --masks activations --target random -t 1 -b 2", clean);
+    snprintf(lines[4], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
+    if (play("%s -o %s -q", lines[0], clean)->code || !folder_create(in_folder("out"), NULL) ||
+        !folder_create(in_folder("wanted"), NULL))
+        return false;
+    for (int verb = 0; verb < VERBS; verb++) {
+        FaultPlan      count = {.changes_only = true};
+        double         begin = clock_seconds();
+        const Outcome *o     = run(verb, &count, "");
+        seconds[verb]        = clock_seconds() - begin;
+        changes[verb]        = play_operations();
+        if (o->code || !play_copy_tree(out_of(verb), wanted_of(verb))) {
+            printf("  %s: exit %d: %s\n", names[verb], o->code, o->err);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int64_t wanted_kills(int64_t all)
+{
+    const char *text = getenv("KILLS");
+    return !text ? 4 : strcmp(text, "all") ? atoll(text) : all;
+}
+
+// Goes on with a run and compares; says what is wrong.
+static bool goes_on(int verb, FaultPlan *plan, const char *what, int64_t at)
+{
+    const Outcome *o = run(verb, plan, "--resume");
+    if (o->code == 0 && is_as_wanted(verb))
+        return true;
+    printf("  %s, %s %lld: exit %d: %s\n", names[verb], what, (long long)at, o->code, o->err);
+    return false;
+}
+
+/* ---- the end of a process ---------------------------------------------------------------------- */
+
+static void dying_at_any_change_is_made_up_for(void)
+{
+    FaultPlan none = {0};
+    int       bad  = 0;
+    REQUIRE(make_runs());
+    for (int verb = 0; verb < VERBS; verb++) {
+        int64_t kills = wanted_kills(2 * changes[verb]), tried = 0;
+        int64_t stride = kills > 0 && kills < 2 * changes[verb] ? 2 * changes[verb] / kills : 1;
+        for (int64_t k = 0; k < 2 * changes[verb] && bad < 5; k += stride, tried++) {
+            FaultPlan plan = {.kind         = k % 2 ? FAULT_DIES_AFTER : FAULT_DIES_BEFORE,
+                              .at           = k / 2 + 1,
+                              .changes_only = true};
+            play_remove(out_of(verb));
+            if (verb == VERBS - 1)
+                play_remove(in_folder("out/train.checkpoint"));
+            const Outcome *o = run(verb, &plan, "");
+            bool last = verb == VERBS - 1 && k == 2 * changes[verb] - 1; // all that is left is the message
+            bad += o->code != 128 + SIGKILL || (!last && !goes_on(verb, &none, "dead at", k));
+        }
+        printf("  %-8s %lld of %lld ends\n", names[verb], (long long)tried,
+               (long long)changes[verb] * 2);
+    }
+    CHECK(bad == 0);
+}
+
+static void pause_for(double time)
+{
+    struct timespec span = {(time_t)time, (long)((time - (double)(time_t)time) * 1e9)};
+    nanosleep(&span, NULL);
+}
+
+// Kills the child after a random part of the verb's time; true if that ended it.
+static bool killed_at_random(int verb, pid_t child, Random *random)
+{
+    pause_for(seconds[verb] * (double)random_unit(random_word(random)));
+    kill(child, SIGKILL);
+    return play_result(child)->code == 128 + SIGKILL;
+}
+
+static void dying_at_any_moment_is_made_up_for(void)
+{
+    FaultPlan none   = {0};
+    Random    random = random_stream(test_seed(), "kills");
+    int64_t   kills = wanted_kills(500), done = 0, runs = 0;
+    int       bad = 0;
+    REQUIRE(make_runs());
+    for (; done < kills && bad < 5; runs++) {
+        int verb = (int)(runs % (VERBS - 2)); // dissect, noise, attack
+        play_remove(out_of(verb));
+        bool killed = killed_at_random(verb, start(verb, &none, ""), &random);
+        done += killed;
+        while (killed && random_below(&random, 2))
+            done += killed = killed_at_random(verb, start(verb, &none, "--resume"), &random);
+        bad += !goes_on(verb, &none, "killed in run", runs);
+    }
+    CHECK(bad == 0);
+    printf("  %lld kills in %lld runs\n", (long long)done, (long long)runs);
+}
+
+/* ---- signals ----------------------------------------------------------------------------------- */
+
+static void a_signal_ends_a_batch_and_keeps_it(void)
+{
+    static const int asking[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU};
+    FaultPlan        none     = {0};
+    int              bad      = 0;
+    int64_t          stopped  = 0;
+    REQUIRE(make_runs());
+    for (int verb = 0; verb < VERBS; verb++) {
+        int64_t count = wanted_kills(changes[verb]);
+        for (int64_t i = 0; i < count && bad < 5; i++) {
+            int       number = asking[i % 5];
+            FaultPlan plan   = {.kind = FAULT_SIGNAL, .reason = number, .changes_only = true,
+                                .at = 1 + i * changes[verb] / count};
+            int       code   = number == SIGINT || number == SIGTERM ? 128 + number : ERROR_AGAIN;
+            play_remove(out_of(verb));
+            const Outcome *o    = run(verb, &plan, "");
+            bool           told = o->code == code && strstr(o->err, "--resume goes on from there");
+            stopped += told;
+            bad += !told && o->code != 0; // too late to be heard
+            if (!told && o->code != 0)
+                printf("  %s, signal %d at %lld: exit %d: %s\n", names[verb], number,
+                       (long long)plan.at, o->code, o->err);
+            bad += told && !goes_on(verb, &none, "signal at", plan.at);
+        }
+    }
+    CHECK(bad == 0 && stopped > 0);
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------- */
+
+// Interrupts a run late, so that a checkpoint is there.
+static bool interrupt(int verb)
+{
+    FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true,
+                      .at = changes[verb] / 2};
+    play_remove(out_of(verb));
+    return run(verb, &plan, "")->code == 128 + SIGTERM;
+}
+
+static void what_is_kept_is_not_done_again(void)
+{
+    FaultPlan count = {0};
+    REQUIRE(make_runs());
+    play_remove(out_of(0));
+    REQUIRE(run(0, &count, "")->code == 0);
+    int64_t all = play_operations();
+    // The photo that was taken in before the signal is not opened again.
+    FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true, .at = 8};
+    play_remove(out_of(0));
+    REQUIRE(run(0, &plan, "")->code == 128 + SIGTERM);
+    char photo[LIMIT_PATH];
+    snprintf(photo, sizeof photo, "%s", play_photo(0));
+    REQUIRE(write_bytes(photo, "no picture", 10));
+    CHECK(goes_on(0, &count, "without its first photo", 0));
+    CHECK(play_operations() < all);
+}
+
+static void a_damaged_checkpoint_is_told_and_done_without(void)
+{
+    static const char *const files[] = {"dissect.checkpoint", "rows.checkpoint", "clean.checkpoint",
+                                        "part.checkpoint", "controls.checkpoint", "unfinished.json"};
+    FaultPlan none   = {0};
+    int       damaged = 0;
+    REQUIRE(make_runs());
+    for (int verb = 0; verb < 3; verb++)
+        for (int i = 0; i < 6 * 3; i++) {
+            char  path[LIMIT_PATH];
+            Bytes bytes = {0};
+            REQUIRE(interrupt(verb));
+            if (!path_join(path, out_of(verb), files[i / 3], NULL) || !file_exists(path))
+                continue;
+            REQUIRE(file_read(path, LIMIT_TEXT_FILE, &bytes, NULL));
+            uint8_t *copy = memory_new(bytes.size, 1, NULL);
+            REQUIRE(copy != NULL);
+            memcpy(copy, bytes.data, bytes.size);
+            copy[i % 3 == 1 ? 0 : bytes.size / 2] ^= 0x80; // no text has this bit
+            REQUIRE(write_bytes(path, copy, i % 3 == 2 ? bytes.size / 3 : bytes.size));
+            memory_free(copy);
+            bytes_close(&bytes);
+            const Outcome *o = run(verb, &none, "--resume");
+            CHECK(o->code == 0 && is_as_wanted(verb));
+            if (!CHECK(strstr(o->err, files[i / 3]) && strstr(o->err, "starts over")))
+                printf("  %s, %s: %d %s\n", names[verb], files[i / 3], o->code, o->err);
+            damaged++;
+        }
+    CHECK(damaged >= 20);
+}
+
+static void a_checkpoint_of_other_settings_is_refused(void)
+{
+    FaultPlan none = {0};
+    REQUIRE(make_runs());
+    REQUIRE(interrupt(1));
+    CHECK(run(1, &none, "--resume -s 1")->code == 73);
+    CHECK(run(1, &none, "")->code == 73);
+    CHECK(goes_on(1, &none, "after refusals", 0));
+}
+
+/* ---- two processes ----------------------------------------------------------------------------- */
+
+static void a_folder_is_one_process_at_a_time(void)
+{
+    FaultPlan none = {0};
+    FileLock  lock = {0};
+    char      holder[32];
+    REQUIRE(make_runs());
+    REQUIRE(interrupt(0));
+    snprintf(holder, sizeof holder, "process %ld", (long)getpid());
+    REQUIRE(file_lock(&lock, in_folder("out/dissect/.lock"), NULL));
+    static const char *const ways[] = {"", "--resume", "--overwrite"};
+    for (int i = 0; i < 3; i++) {
+        const Outcome *o = run(0, &none, ways[i]);
+        CHECK(o->code == ERROR_AGAIN && strstr(o->err, holder));
+    }
+    file_unlock(&lock);
+    // What a killed process leaves locks nothing.
+    FaultPlan plan = {.kind = FAULT_DIES_BEFORE, .changes_only = true, .at = changes[0] / 2};
+    play_remove(out_of(0));
+    REQUIRE(run(0, &plan, "")->code == 128 + SIGKILL);
+    CHECK(file_exists(in_folder("out/dissect/.lock")));
+    CHECK(goes_on(0, &none, "after its killed holder", 0));
+}
+
+/* ---- inputs that change ------------------------------------------------------------------------ */
+
+typedef struct Disturbance {
+    FaultPlan plan;
+    char      path[LIMIT_PATH];
+    int       way; // 0 cut, 1 rewritten, 2 deleted
+} Disturbance;
+
+static Disturbance disturbance;
+
+static void disturb(int number)
+{
+    (void)number;
+    int handle = open(disturbance.path, O_WRONLY);
+    if (disturbance.way == 0 && truncate(disturbance.path, 64) != 0)
+        _exit(99);
+    if (disturbance.way == 1 && pwrite(handle, &disturbance, 4096, 0) < 0)
+        _exit(99);
+    if (disturbance.way == 2)
+        unlink(disturbance.path);
+    close(handle);
+}
+
+static void prepare_disturbance(void *self)
+{
+    prepare(self);
+    signal(SIGUSR2, disturb);
+}
+
+// Something is done to an input in the middle of a run: it ends with an error, or did not notice because
+// it has a copy; never by a signal, never with other results.
+static void inputs_may_change_meanwhile(void)
+{
+    int noticed = 0, spared = 0;
+    REQUIRE(make_runs());
+    char saved[LIMIT_PATH + 8], line[LINE];
+    snprintf(line, sizeof line, "%s -o %s", lines[0], out_of(0));
+    for (int file = 0; file < 2; file++)
+        for (int way = 0; way < 3; way++)
+            for (int64_t at = 4; at < 120; at += 29) {
+                const char *path = file ? play_photo(3) : play_blob;
+                disturbance = (Disturbance){.plan = {.kind = FAULT_SIGNAL, .reason = SIGUSR2, .at = at},
+                                            .way  = way};
+                snprintf(disturbance.path, sizeof disturbance.path, "%s", path);
+                snprintf(saved, sizeof saved, "%s.saved", disturbance.path);
+                REQUIRE(play_copy_tree(disturbance.path, saved));
+                play_remove(out_of(0));
+                const Outcome *o =
+                    play_result(play_start(prepare_disturbance, &disturbance.plan, line));
+                bool same = o->code == 0 && is_as_wanted(0);
+                bool told = o->code == 65 || o->code == 66 || o->code == 74;
+                if (!CHECK(same || told))
+                    printf("  file %d, way %d, at %lld: exit %d: %s\n", file, way, (long long)at,
+                           o->code, o->err);
+                spared += same;
+                noticed += told;
+                REQUIRE(rename(saved, disturbance.path) == 0);
+            }
+    CHECK(spared > 0 && noticed > 0);
+}
+
+SUITE(kills)
+{
+    RUN(dying_at_any_change_is_made_up_for);
+    RUN(dying_at_any_moment_is_made_up_for);
+    RUN(a_signal_ends_a_batch_and_keeps_it);
+    RUN(what_is_kept_is_not_done_again);
+    RUN(a_damaged_checkpoint_is_told_and_done_without);
+    RUN(a_checkpoint_of_other_settings_is_refused);
+    RUN(a_folder_is_one_process_at_a_time);
+    RUN(inputs_may_change_meanwhile);
+}
