@@ -6,13 +6,16 @@
  * own bound.
  *
  * A unit near zero with ReLU, or two near maxima in one pooling window, may be decided otherwise
- * than in float64 by any rounding, and one such flip moves a gradient by 1e-4 to 1e-2. So, in
+ * than in float64 by any rounding, and one such flip moves a gradient by 1e-5 to 1e-2. So, in
  * float:
  * - logits are within 1e-5 of the largest, always;
  * - with softplus, on inputs where our pooling decides as float64 does: gradient within 1e-5,
- *   Hessian-vector product within 1e-4; near ties decided otherwise are counted against PyTorch's;
- * - with either, the error by PyTorch's own on the same input: the median over all networks and
- *   inputs is at most 1.5, and no network is above 1.5 on every input. */
+ *   Hessian-vector product within 1e-4;
+ * - full size, on inputs without a flip of ours: at most 1.5 times PyTorch's error on the same
+ * input;
+ * - over all networks and inputs: the median of that ratio is at most 1.5, and flips are at
+ * most 1.5 times as many as PyTorch's, give or take three standard deviations. With ReLU a gradient
+ * further away than 1e-5 counts as one flip. */
 #include "test.h"
 
 #include "drawn_network.h"
@@ -235,7 +238,7 @@ static void answer_run(const Answer *answer, int number)
 static struct {
     int    count;
     double ratio[MOST_RATIOS];
-    int    inputs, flipped, flips, torch_flips;
+    int    inputs, flips, torch_flips;
 } record;
 
 // Relative L2 distance on the sampled elements.
@@ -278,60 +281,61 @@ static int count_flips(const Case *input, const Answer *found)
     return flips;
 }
 
-static double add_ratio(double error, double torch_error)
+enum { ENOUGH_SAMPLES = 1024 }; // for a ratio of two errors to be sure to a few percent
+static const double visible_flip = 1e-5;
+
+static void check_ratio(double error, const Samples *samples, bool is_flipped)
 {
-    double ratio = error / torch_error;
+    double ratio = error / samples->torch_error;
     if (CHECK(record.count < MOST_RATIOS))
         record.ratio[record.count++] = ratio;
-    return ratio;
+    if (sizeof(real) == sizeof(float) && !is_flipped && samples->count >= ENOUGH_SAMPLES)
+        CHECK(ratio <= WORST_RATIO);
 }
 
-/* The references are printed with ten digits and inputs are float32, so double agrees to 1e-9.
- * Returns the error of the gradient by PyTorch's. */
-static double compare(const Reference *reference, const Case *input, const Answer *found,
-                      const char *variant)
+/* The references are printed with ten digits and inputs are float32, so double agrees to 1e-9. A
+ * flip may cost anything up to 3e-2; more is a mistake. */
+static void compare(const Reference *reference, const Case *input, const Answer *found,
+                    const char *variant)
 {
     const Plan *plan      = found->plan;
     bool        is_double = sizeof(real) == sizeof(double);
     double      logits =
         logits_error(input, reference->logit_count, plan_output(plan, found->outputs[0]));
     double gradient = samples_error(&input->gradient, plan_output(plan, found->outputs[1]));
-    double hessian = 0, ratio = add_ratio(gradient, input->gradient.torch_error);
-    int    flips = count_flips(input, found);
+    int    flips = gradient > visible_flip, torch_flips = input->torch_flips;
     printf("  %-15s%-9s%-8s logits %.2g (PyTorch %.2g)  gradient %.2g (%.2g)", reference->title,
            reference->is_smooth ? "softplus" : "relu", variant, logits, input->logits_error,
            gradient, input->gradient.torch_error);
     if (reference->is_smooth) {
-        hessian = samples_error(&input->hessian, plan_output(plan, found->outputs[2]));
-        add_ratio(hessian, input->hessian.torch_error);
-        printf("  Hessian %.2g (%.2g)  flips %d (%d) of %d ties", hessian,
-               input->hessian.torch_error, flips, input->torch_flips, input->tie_count);
+        double hessian = samples_error(&input->hessian, plan_output(plan, found->outputs[2]));
+        flips          = count_flips(input, found);
+        printf("  Hessian %.2g (%.2g)  flips %d (%d) of %d ties\n", hessian,
+               input->hessian.torch_error, flips, torch_flips, input->tie_count);
+        CHECK_CLOSE(gradient, 0, is_double ? 1e-7 : flips ? 3e-2 : 1e-5);
+        CHECK_CLOSE(hessian, 0, is_double ? 1e-7 : flips ? 3e-2 : 1e-4);
+        check_ratio(hessian, &input->hessian, flips > 0);
+    } else {
+        printf("\n");
+        torch_flips = input->gradient.torch_error > visible_flip;
+        CHECK_CLOSE(gradient, 0, is_double ? 1e-7 : 3e-2);
     }
-    printf("\n");
-    record.inputs++;
-    record.flipped += flips > 0;
-    record.flips += flips;
-    record.torch_flips += input->torch_flips;
-    bool is_free = !reference->is_smooth || flips > 0; // of the fixed bounds
     CHECK_CLOSE(logits, 0, is_double ? 1e-8 : 1e-5);
-    CHECK_CLOSE(gradient, 0, is_double ? 1e-7 : is_free ? 3e-2 : 1e-5);
-    CHECK_CLOSE(hessian, 0, is_double ? 1e-7 : is_free ? 3e-2 : 1e-4);
-    return ratio;
+    check_ratio(gradient, &input->gradient, flips > 0);
+    record.inputs++;
+    record.flips += flips;
+    record.torch_flips += torch_flips;
 }
 
 static bool compare_all(const Reference *reference, WeightBlob *blob, bool keep_norms, Error *error)
 {
     Answer found = {0};
-    double least = HUGE_VAL;
     bool   ok    = answer_open(reference, blob, keep_norms, &found, error);
     int    cases = keep_norms ? 1 : reference->case_count;
     for (int i = 0; ok && i < cases; i++) {
         answer_run(&found, i);
-        least = fmin(least, compare(reference, &reference->cases[i], &found,
-                                    keep_norms ? "norms" : "folded"));
+        compare(reference, &reference->cases[i], &found, keep_norms ? "norms" : "folded");
     }
-    if (ok && cases > 1 && sizeof(real) == sizeof(float))
-        CHECK(least <= WORST_RATIO);
     plan_destroy(found.plan);
     graph_destroy(found.graph);
     return ok;
@@ -397,8 +401,6 @@ static const char *references(void)
     return folder ? folder : "tests/parity/golden";
 }
 
-/* Flips are rare events: three standard deviations are allowed above one and a half times as many.
- */
 static void check_record(void)
 {
     double allowed = WORST_RATIO * record.torch_flips;
@@ -407,13 +409,12 @@ static void check_record(void)
     double median = record.ratio[record.count / 2];
     printf("  error by PyTorch's: median %.2f, quartiles %.2f and %.2f of %d\n", median,
            record.ratio[record.count / 4], record.ratio[3 * record.count / 4], record.count);
-    printf("  pooling: %d decisions on %d of %d inputs unlike float64's, PyTorch's %d\n",
-           record.flips, record.flipped, record.inputs, record.torch_flips);
+    printf("  flips: %d on %d inputs, PyTorch's %d\n", record.flips, record.inputs,
+           record.torch_flips);
     if (sizeof(real) == sizeof(double))
         return;
     CHECK(median <= WORST_RATIO);
-    CHECK(record.flips <= allowed + 3 * sqrt(allowed + 1));
-    CHECK(2 * record.flipped <= record.inputs); // the fixed bounds held for most
+    CHECK(record.flips <= allowed + 3 * sqrt(allowed + 1)); // rare events: Poisson
 }
 
 static void check_networks(const char *ending)
