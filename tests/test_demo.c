@@ -126,10 +126,34 @@ static void the_dissection_finds_detectors_and_the_wired_unit(void)
     csv_close(tally);
 }
 
+// Units 5 (door) and 10 (banded) keep their labels without a perturbation and lose them at 8/255.
+static void a_designed_perturbation_takes_labels_away(void)
+{
+    Csv *changes = NULL;
+    if (!program_exists())
+        SKIP("there is no ./nemesis");
+    REQUIRE(dissect_demo());
+    CHECK(program_run("attack --baseline %s -u 5,10 --eps 8/255 --store float -o %s -q",
+                      in_folder("clean"), in_folder("attack"))
+              ->code == 0);
+    REQUIRE(open_table(in_folder("attack/changes.csv"), &changes));
+    CHECK(csv_row_count(changes) == 4);
+    for (int64_t row = 0; row < csv_row_count(changes); row++) {
+        double  strength = 0, kept = 0;
+        int64_t changed = 0;
+        CHECK(csv_number(changes, row, csv_column(changes, "strength"), &strength, NULL) &&
+              csv_number(changes, row, csv_column(changes, "clean_label_iou"), &kept, NULL) &&
+              csv_whole(changes, row, csv_column(changes, "changed"), 0, 1, &changed, NULL));
+        CHECK(changed == (strength > 0) && (strength > 0 ? kept < 0.01 : kept > 0.1));
+    }
+    csv_close(changes);
+}
+
 SUITE(demo)
 {
     RUN(the_network_is_small_and_says_how_it_was_made);
     RUN(it_knows_worlds_it_has_not_seen);
     RUN(the_wired_unit_answers_to_red);
     RUN(the_dissection_finds_detectors_and_the_wired_unit);
+    RUN(a_designed_perturbation_takes_labels_away);
 }
