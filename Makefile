@@ -82,7 +82,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
 FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo demo-weights bench bench-compare bench-peers layers hardened analyse format man completion clean help
+.PHONY: all test demo demo-weights bench bench-compare bench-peers layers hardened analyse memcheck format man completion clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -167,6 +167,9 @@ hardened: $(BUILD)/nemesis ## check that the program carries its defences and ca
 
 analyse: ## clang-tidy and cppcheck on every source
 	@sh tests/analyse.sh
+
+memcheck: $(BUILD)/nemesis ## valgrind on a small run of every long verb
+	@sh tests/memcheck.sh $(BUILD)/nemesis
 
 format: ## apply .clang-format to every source
 	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests bench,$(f)/*.[ch]))

@@ -12,8 +12,8 @@
 static TestSuite   *suites;
 static int          passed, failed, skipped;
 static bool         test_failed, test_skipped, only_list;
-static const char **filters;
-static int          filter_count;
+static const char **filters, **left_out;
+static int          filter_count, left_out_count;
 static const char  *suite_name;
 static char         folder[1024];
 static uint64_t     seed = 1;
@@ -33,14 +33,18 @@ void test_register(TestSuite *suite)
     *place      = suite;
 }
 
-static bool wanted(const char *name)
+static bool is_among(const char *name, const char *const *parts, int count)
 {
-    if (filter_count == 0)
-        return true;
-    for (int i = 0; i < filter_count; i++)
-        if (strstr(name, filters[i]) || strstr(suite_name, filters[i]))
+    for (int i = 0; i < count; i++)
+        if (strstr(name, parts[i]) || strstr(suite_name, parts[i]))
             return true;
     return false;
+}
+
+static bool wanted(const char *name)
+{
+    return (filter_count == 0 || is_among(name, filters, filter_count)) &&
+           !is_among(name, left_out, left_out_count);
 }
 
 static void remove_tree(const char *path) // NOLINT(misc-no-recursion): as deep as the folder
@@ -191,12 +195,15 @@ uint64_t test_seed(void)
 
 int main(int argc, char **argv)
 {
-    filters = calloc((size_t)argc, sizeof *filters);
+    filters  = calloc((size_t)argc, sizeof *filters);
+    left_out = calloc((size_t)argc, sizeof *left_out);
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--list"))
             only_list = true;
         else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
             seed = strtoull(argv[++i], NULL, 0);
+        else if (!strcmp(argv[i], "--without") && i + 1 < argc)
+            left_out[left_out_count++] = argv[++i];
         else
             filters[filter_count++] = argv[i];
     }
@@ -205,6 +212,7 @@ int main(int argc, char **argv)
         suite->run();
     }
     free(filters);
+    free(left_out);
     print_kinds();
     if (!only_list)
         printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);

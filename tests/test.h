@@ -1,7 +1,8 @@
 /* tests/test.h - the harness: a claim a test, exact where possible.
  *
  * A suite registers itself:   SUITE(quantile) { RUN(values_in_order); RUN(ties); }
- * Run:  tests [--list] [--seed N] [NAME...]   runs suites or tests whose name contains NAME.
+ * Run:  tests [--list] [--seed N] [--without NAME]... [NAME...]
+ * runs suites or tests whose name contains a NAME, or all, but none that contains one `without`.
  * Real data is found in $NEMESIS_DATA (default ../shared/data); a test that needs it and does not
  * find it calls SKIP. The last line is `N passed, N failed, N skipped`; exit 1 if any failed. */
 #ifndef TESTS_TEST_H
