@@ -248,9 +248,10 @@ static void refuses_broken_data(void)
     BlobBuilder *builder = small_builder();
     size_t       size    = 0;
     uint8_t     *bytes   = blob_builder_bytes(builder, &size);
-    size_t       bias = 0, kernel = 0;
-    memcpy(&bias, bytes + ENTRY_FIELD(1, 168), 8);
-    memcpy(&kernel, bytes + ENTRY_FIELD(2, 168), 8);
+    uint64_t     offset[2];
+    memcpy(&offset[0], bytes + ENTRY_FIELD(1, 168), 8);
+    memcpy(&offset[1], bytes + ENTRY_FIELD(2, 168), 8);
+    size_t bias = (size_t)offset[0], kernel = (size_t)offset[1];
     blob_builder_free(builder);
     const Damage list[] = {
         {bias + 5, 1, 1, false, "'bias' does not match its checksum"},
