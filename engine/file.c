@@ -161,9 +161,11 @@ bool folder_list(const char *path, char ***names, int64_t *count, Error *error)
     DIR    *folder = seam_list(path);
     if (!folder)
         return fail(error, ERROR_NOT_FOUND, "%s: cannot list it: %s", path, strerror(errno));
-    for (struct dirent *entry; ok && (entry = readdir(folder));)
+    for (struct dirent *entry; ok && (errno = 0, entry = readdir(folder));)
         if (entry->d_name[0] != '.')
             ok = keep_name(&list, &found, entry->d_name, error);
+    if (ok && errno != 0)
+        ok = fail(error, ERROR_IO, "%s: cannot list all of it: %s", path, strerror(errno));
     closedir(folder);
     if (!ok) {
         names_free(list, found);
