@@ -44,6 +44,19 @@ bool setting_is_noise(const ChangeRow *row)
     return strcmp(row->method, "pgd") != 0 && strcmp(row->method, "fgsm") != 0;
 }
 
+void method_text(const ChangeRow *row, char out[32])
+{
+    if (setting_is_noise(row))
+        snprintf(out, 32, "%s noise", row->method);
+    else
+        snprintf(out, 32, "%s", strcmp(row->method, "pgd") == 0 ? "PGD" : "FGSM");
+}
+
+const char *unit_group(const ChangeRow *row)
+{
+    return setting_is_noise(row) ? "all units" : "attacked units";
+}
+
 void strength_text(const ChangeRow *row, char out[32])
 {
     double levels = row->strength * 255;
@@ -89,11 +102,20 @@ static void write_interval(Writer *page, double x, const ChangeShare *share, con
                 y_of(share->share));
 }
 
-// Settings first..first+count-1 share their storage.
+static void write_legend(Writer *page, int x, const char *series, const char *name)
+{
+    writer_text(page,
+                "<g class=\"%s\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g><text x=\"%d\" "
+                "y=\"%d\">%s</text>",
+                series, x, PANEL_HEIGHT - 10, x + 11, PANEL_HEIGHT - 6, name);
+}
+
+// Settings first..first+count-1 share their storage. Detectors are drawn where they are not all.
 static void chart_panel(Writer *page, const Changes *changes, const SettingList *list, int first,
                         int count)
 {
-    double step = (double)(PANEL_WIDTH - 8 - PLOT_LEFT) / count;
+    double step       = (double)(PANEL_WIDTH - 8 - PLOT_LEFT) / count;
+    bool   two_groups = false;
     writer_text(page,
                 "<figure>\n<figcaption>Share of units whose label changed, stored as <b>%s</b>"
                 "</figcaption>\n",
@@ -106,21 +128,22 @@ static void chart_panel(Writer *page, const Changes *changes, const SettingList 
         double           x         = PLOT_LEFT + step * (i + 0.5);
         char             name[32];
         strength_text(setting, name);
-        write_interval(page, x - 7, &all, "all", setting->strength == 0);
-        if (detectors.units)
+        two_groups = detectors.units && detectors.units < all.units;
+        write_interval(page, two_groups ? x - 7 : x, &all, "all", setting->strength == 0);
+        if (two_groups)
             write_interval(page, x + 7, &detectors, "detectors", setting->strength == 0);
         writer_text(page,
                     "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
                     x, PLOT_BOTTOM + 19, name);
     }
+    write_legend(page, PLOT_LEFT + 6, "all", unit_group(list->rows[first]));
+    if (two_groups)
+        write_legend(page, PLOT_LEFT + 6 + 130, "detectors", "detectors");
     writer_text(page,
-                "<g class=\"all\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g><text x=\"%d\" y=\"%d\">"
-                "all units</text><g class=\"detectors\"><circle cx=\"%d\" cy=\"%d\" r=\"5\"/></g>"
-                "<text x=\"%d\" y=\"%d\">detectors</text><text class=\"tick\" x=\"%d\" y=\"%d\" "
-                "text-anchor=\"end\">%s</text>\n</svg>\n</figure>\n",
-                PLOT_LEFT + 6, PANEL_HEIGHT - 10, PLOT_LEFT + 17, PANEL_HEIGHT - 6, PLOT_LEFT + 96,
-                PANEL_HEIGHT - 10, PLOT_LEFT + 107, PANEL_HEIGHT - 6, PANEL_WIDTH - 8,
-                PANEL_HEIGHT - 6, setting_is_noise(list->rows[first]) ? "std of the noise" : "eps");
+                "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n</svg>\n"
+                "</figure>\n",
+                PANEL_WIDTH - 8, PANEL_HEIGHT - 6,
+                setting_is_noise(list->rows[first]) ? "std of the noise" : "eps");
 }
 
 void chart_shares(Writer *page, const Changes *changes, const SettingList *list)

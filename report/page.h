@@ -11,7 +11,8 @@
 enum { HTML_NAME_LENGTH = 64, HTML_VALUE_LENGTH = 400 }; // code points shown of a text from a file
 
 /* Text from a file, safe between tags and inside a quoted attribute: & < > " ' are escaped, control
- * characters become blanks, bytes that are not UTF-8 and what utf8_shown hides become U+FFFD. After `most` code points follows an ellipsis. */
+ * characters become blanks, bytes that are not UTF-8 and what utf8_shown hides become U+FFFD. After
+ * `most` code points follows an ellipsis. */
 void html_text(Writer *page, const char *text, int most);
 /* A label as an element of its own: isolated from the text around it. */
 void html_name(Writer *page, const char *name);
@@ -62,6 +63,10 @@ void plain_figure(Writer *page, const ReportJob *job, const char *file, const ch
 void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detectors);
 
 bool setting_is_noise(const ChangeRow *row);
+/* "PGD", "FGSM", "gaussian noise". */
+void method_text(const ChangeRow *row, char out[32]);
+/* "all units", or "attacked units". */
+const char *unit_group(const ChangeRow *row);
 /* Strength as people write it: 8/255, or a decimal. */
 void strength_text(const ChangeRow *row, char out[32]);
 

@@ -216,14 +216,15 @@ static void write_corrupted_row(Report *report, int64_t index, int64_t image,
     Writer          *page   = report->page;
     size_t           size =
         (size_t)(3 * report->job->clean.layer.image_height * report->job->clean.layer.image_width);
-    char    photo[64], change[64], stored[64], words[160], strength[32];
+    char    photo[64], change[64], stored[64], words[160], strength[32], method[32];
     int64_t before, after;
     strength_text(setting, strength);
+    method_text(setting, method);
     snprintf(photo, sizeof photo, "photos/%06lld.png", (long long)image);
     snprintf(change, sizeof change, "units/%06lld-change.png", (long long)story->unit);
     snprintf(stored, sizeof stored, "units/%06lld-stored.png", (long long)story->unit);
     writer_text(page, "<h4>Image %lld before and after %s at %s</h4>\n<div class=\"shots pair\">\n",
-                (long long)image, setting->method, strength);
+                (long long)image, method, strength);
     open_shot(page);
     plain_figure(page, report->job, photo, "the photo before");
     close_shot(page, "photo");
@@ -275,11 +276,12 @@ static void write_outcome(Report *report, const UnitStory *story)
 {
     const ChangeRow *row  = strongest_row(report, story->unit);
     Writer          *page = report->page;
-    char             strength[32];
+    char             strength[32], method[32];
     if (!row)
         return;
     strength_text(row, strength);
-    writer_text(page, "<p class=\"outcome\">%s at %s: ", row->method, strength);
+    method_text(row, method);
+    writer_text(page, "<p class=\"outcome\">%s at %s: ", method, strength);
     if (row->changed) {
         writer_text(page, "<b>the label becomes</b> ");
         html_name(page, report->job->clean.probe->labels[row->now.label].name);
@@ -385,8 +387,9 @@ static bool show_film(Report *report, Error *error)
     if (!film.loss)
         return false;
     Writer *page = report->page;
-    char    strength[32];
+    char    strength[32], method[32];
     strength_text(film.setting, strength);
+    method_text(film.setting, method);
     writer_text(
         page, "<section id=\"film\">\n<h2>An attack, step by step</h2>\n<p>Image %lld, unit %lld (",
         (long long)image, (long long)film.story->unit);
@@ -395,7 +398,7 @@ static bool show_film(Report *report, Error *error)
         page,
         "), %s at %s before storage. The loss is what the attack lowers; pixels move at most "
         "%s from the photo; masks are cut at %.6g.</p>\n<ol class=\"film\" tabindex=\"0\">\n",
-        film.setting->method, strength, strength, (double)film.story->threshold);
+        method, strength, strength, (double)film.story->threshold);
     bool done = replay_run(&report->replay, index, film.story, image, film.setting,
                            &(FilmSink){take_frame, &film}, error);
     writer_text(page,
@@ -429,13 +432,13 @@ static bool write_page(Report *report, Error *error)
     writer_text(
         page,
         "<section id=\"units\">\n<h2>Units in detail</h2>\n<p>%s. Each photo is one of the "
-        "five with the highest activation; the light part, the mask, is where the unit\xe2\x80\x99s "
-        "map, enlarged to the label maps, exceeds the threshold that the clean images gave%s.</p>\n",
+        "five with the highest activation; the light part, the mask, is where the "
+        "unit\xe2\x80\x99s map, enlarged to the label maps, exceeds the threshold that the clean "
+        "images gave%s.</p>\n",
         job->attack    ? "The attacked units, changed ones first"
         : job->changes ? "Detectors, changed ones first"
                        : "The detectors with the highest scores",
-        job->changes ? ", before and after; the labels after rest on thresholds of the changed images"
-                     : "");
+        job->changes ? ", before and after; the labels after rest on new thresholds" : "");
     for (int64_t i = 0; i < report->unit_count; i++)
         if (attack_cancelled(&job->clean, error) || !show_unit(report, i, error))
             return false;

@@ -55,24 +55,25 @@ const ChangeRow *strongest_setting(const SettingList *settings)
 static void write_finding(Writer *page, const ReportJob *job, const SettingList *settings)
 {
     const ChangeRow *strongest = strongest_setting(settings), *control = NULL;
-    char             name[32];
+    char             name[32], method[32];
     for (int i = 0; i < settings->count; i++)
         if (settings->rows[i]->strength == 0 && settings->rows[i]->store == strongest->store)
             control = settings->rows[i];
     ChangeShare share = changes_share(job->changes, strongest, GROUP_ALL, 0);
     strength_text(strongest, name);
+    method_text(strongest, method);
     writer_text(
         page,
-        "<p class=\"lead\">Under %s%s at %s, stored as %s, <b>%lld of %lld units (%.1f %%)</b> "
-        "change their label; the 95 %% interval is %.1f to %.1f %%.",
-        strongest->method, setting_is_noise(strongest) ? " noise" : "", name,
-        store_arm_name(strongest->store), (long long)share.changed, (long long)share.units,
-        100 * share.share, 100 * share.low, 100 * share.high);
+        "<p class=\"lead\">Under %s at %s, stored as %s, <b>%lld of %lld%s units "
+        "(%.1f\xc2\xa0%%)</b> change their label; the 95\xc2\xa0%% interval is %.1f to %.1f\xc2\xa0%%.",
+        method, name, store_arm_name(strongest->store), (long long)share.changed,
+        (long long)share.units, job->attack ? " attacked" : "", 100 * share.share, 100 * share.low,
+        100 * share.high);
     if (control && control != strongest) {
         ChangeShare none = changes_share(job->changes, control, GROUP_ALL, 0);
         writer_text(page,
                     " The control, which is stored the same way without any perturbation, changes "
-                    "%lld (%.1f %%).",
+                    "%lld (%.1f\xc2\xa0%%).",
                     (long long)none.changed, 100 * none.share);
     }
     writer_text(page, "</p>\n");
@@ -92,8 +93,9 @@ static void write_share_table(Writer *page, const ReportJob *job, const SettingL
                 "<div class=\"scroll\"><table>\n<caption>Units whose label changed, with 95 %% "
                 "Wilson intervals</caption>\n<thead><tr><th scope=\"col\">storage</th>"
                 "<th scope=\"col\">strength</th><th scope=\"col\">images poisoned</th>"
-                "<th scope=\"colgroup\" colspan=\"3\">all units</th>"
+                "<th scope=\"colgroup\" colspan=\"3\">%s</th>"
                 "<th scope=\"colgroup\" colspan=\"3\">detectors</th>%s</tr></thead>\n<tbody>\n",
+                unit_group(settings->rows[0]),
                 targeted ? "<th scope=\"colgroup\" colspan=\"3\">targets hit</th>" : "");
     for (int i = 0; i < settings->count; i++) {
         const ChangeRow *setting   = settings->rows[i];
@@ -239,7 +241,7 @@ void section_story(Writer *page, const ReportJob *job, const UnitStory *story)
     html_whole(page, (uint64_t)story->above);
     writer_text(page, " of ");
     html_whole(page, (uint64_t)story->values);
-    writer_text(page, " activations are larger (%.2f %%). Above it lie ",
+    writer_text(page, " activations are larger (%.2f\xc2\xa0%%). Above it lie ",
                 100 * (double)story->above / (double)story->values);
     html_whole(page, (uint64_t)story->mask);
     writer_text(page, " pixels in ");

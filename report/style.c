@@ -71,7 +71,7 @@ const char *const style_lines[] = {
     "font-weight:400;white-space:nowrap}",
     "thead th{color:var(--soft);font-size:.8rem;vertical-align:bottom;"
     "border-bottom-color:var(--ink)}",
-    "th:first-child,td:first-child{text-align:left}",
+    "th:first-child,td:first-child{text-align:left}thead th[colspan]{text-align:center}",
     ".ranks tbody th{white-space:normal;min-width:8em}",
     ".ranks tbody tr:first-child :is(th,td){font-weight:600}",
     ".control :is(th,td){color:var(--soft)}",

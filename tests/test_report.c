@@ -95,7 +95,7 @@ static void noise_and_attack_have_theirs(void)
     const char *page = write_page(&job, &bytes);
     REQUIRE(page);
     CHECK(!page_problem(page));
-    CHECK(strstr(page, "before and after gaussian at 0.2") && strstr(page, ">control<"));
+    CHECK(strstr(page, "before and after gaussian noise at 0.2") && strstr(page, ">control<"));
     bytes_close(&bytes);
     changes_close(&changes);
 
