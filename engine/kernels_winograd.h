@@ -4,20 +4,24 @@
 
 static void spread(real *out, int64_t stride, const real *line, int64_t tiles)
 {
-    int64_t t = 0;
-    for (; t + LANES <= tiles; t += LANES) {
-        Vec part[4];
-        vec_spread4(line + 4 * t, part);
-        UNROLL for (int j = 0; j < 4; j++)
-            vec_store(out + j * stride + t, part[j]);
-    }
-    for (; t < tiles; t++)
-        for (int j = 0; j < 4; j++)
-            out[j * stride + t] = line[4 * t + j];
-    // Columns 4 and 5 of a tile are columns 0 and 1 of its right neighbour.
-    for (int j = 0; j < 2 && tiles > 0; j++) {
-        memcpy(out + (4 + j) * stride, out + j * stride + 1, (size_t)(tiles - 1) * sizeof(real));
-        out[(4 + j) * stride + tiles - 1] = line[4 * tiles + j];
+    for (int64_t t = 0; t < tiles; t += LANES) {
+        // Columns 4 and 5 of a tile are columns 0 and 1 of its right neighbour.
+        const real *from = line + 4 * t;
+        int64_t     left = tiles - t, reals = 4 * left + 2;
+        Vec         in[4], next[4], part[8] = {{0}};
+        UNROLL for (int i = 0; i < 4; i++) {
+            in[i]   = left > LANES ? vec_load(from + i * LANES)
+                                   : vec_load_some(from + i * LANES, reals - i * LANES);
+            next[i] = left > LANES ? vec_load(from + 4 + i * LANES)
+                                   : vec_load_some(from + 4 + i * LANES, reals - 4 - i * LANES);
+        }
+        vec_spread4(in, part);
+        vec_spread4(next, part + 4);
+        UNROLL for (int j = 0; j < 6; j++)
+            if (left >= LANES)
+                vec_store(out + j * stride + t, part[j]);
+            else
+                vec_store_some(out + j * stride + t, part[j], left);
     }
 }
 

@@ -84,11 +84,11 @@ static inline __attribute__((always_inline)) Vec vec_fma(Vec a, Vec b, Vec c)
 #endif
 }
 
-/* The first n reals at p, the rest zero; writes the first n. */
+/* The first n reals at p, the rest zero, none for a negative n; writes the first n. */
 static inline __attribute__((always_inline)) Vec vec_load_some(const real *p, int64_t n)
 {
 #if defined SIMD_AVX512
-    return (Vec)_mm512_maskz_loadu_ps((__mmask16)(n >= LANES ? 0xFFFF : (1 << n) - 1), p);
+    return (Vec)_mm512_maskz_loadu_ps((__mmask16)(n >= LANES ? 0xFFFF : n < 0 ? 0 : (1 << n) - 1), p);
 #else
     Vec v = {0};
     if (n >= LANES)
@@ -131,41 +131,37 @@ static inline __attribute__((always_inline)) Vec vec_even(const real *p)
 #endif
 }
 
-/* out[j] = elements j, j+4, j+8, ... of the 4 * LANES reals at p. */
-static inline __attribute__((always_inline)) void vec_spread4(const real *p, Vec out[4])
+/* out[j] = elements j, j+4, j+8, ... of the 4 * LANES reals in v. */
+static inline __attribute__((always_inline)) void vec_spread4(const Vec v[4], Vec out[4])
 {
 #if defined SIMD_AVX512
-    __m512  v0 = _mm512_loadu_ps(p), v1 = _mm512_loadu_ps(p + 16);
-    __m512  v2 = _mm512_loadu_ps(p + 32), v3 = _mm512_loadu_ps(p + 48);
     // Even and odd elements of neighbours first, then again: two levels of two-source permutes.
     __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     __m512i odd  = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-    __m512  e0 = _mm512_permutex2var_ps(v0, even, v1), e1 = _mm512_permutex2var_ps(v2, even, v3);
-    __m512  o0 = _mm512_permutex2var_ps(v0, odd, v1), o1 = _mm512_permutex2var_ps(v2, odd, v3);
-    out[0]     = (Vec)_mm512_permutex2var_ps(e0, even, e1);
-    out[1]     = (Vec)_mm512_permutex2var_ps(o0, even, o1);
-    out[2]     = (Vec)_mm512_permutex2var_ps(e0, odd, e1);
-    out[3]     = (Vec)_mm512_permutex2var_ps(o0, odd, o1);
+    __m512  e0   = _mm512_permutex2var_ps((__m512)v[0], even, (__m512)v[1]);
+    __m512  e1   = _mm512_permutex2var_ps((__m512)v[2], even, (__m512)v[3]);
+    __m512  o0   = _mm512_permutex2var_ps((__m512)v[0], odd, (__m512)v[1]);
+    __m512  o1   = _mm512_permutex2var_ps((__m512)v[2], odd, (__m512)v[3]);
+    out[0]       = (Vec)_mm512_permutex2var_ps(e0, even, e1);
+    out[1]       = (Vec)_mm512_permutex2var_ps(o0, even, o1);
+    out[2]       = (Vec)_mm512_permutex2var_ps(e0, odd, e1);
+    out[3]       = (Vec)_mm512_permutex2var_ps(o0, odd, o1);
 #elif defined SIMD_AVX2
     // Rows of four reals are a 8x4 matrix; transpose it inside 128-bit halves.
-    __m256 r0 = _mm256_setr_m128(_mm_loadu_ps(p), _mm_loadu_ps(p + 16));
-    __m256 r1 = _mm256_setr_m128(_mm_loadu_ps(p + 4), _mm_loadu_ps(p + 20));
-    __m256 r2 = _mm256_setr_m128(_mm_loadu_ps(p + 8), _mm_loadu_ps(p + 24));
-    __m256 r3 = _mm256_setr_m128(_mm_loadu_ps(p + 12), _mm_loadu_ps(p + 28));
+    __m256 r0 = _mm256_permute2f128_ps((__m256)v[0], (__m256)v[2], 0x20);
+    __m256 r1 = _mm256_permute2f128_ps((__m256)v[0], (__m256)v[2], 0x31);
+    __m256 r2 = _mm256_permute2f128_ps((__m256)v[1], (__m256)v[3], 0x20);
+    __m256 r3 = _mm256_permute2f128_ps((__m256)v[1], (__m256)v[3], 0x31);
     __m256 a0 = _mm256_unpacklo_ps(r0, r1), a1 = _mm256_unpackhi_ps(r0, r1);
     __m256 a2 = _mm256_unpacklo_ps(r2, r3), a3 = _mm256_unpackhi_ps(r2, r3);
     out[0]    = (Vec)_mm256_shuffle_ps(a0, a2, 0x44);
     out[1]    = (Vec)_mm256_shuffle_ps(a0, a2, 0xEE);
     out[2]    = (Vec)_mm256_shuffle_ps(a1, a3, 0x44);
     out[3]    = (Vec)_mm256_shuffle_ps(a1, a3, 0xEE);
-#elif defined SIMD_NEON
-    float32x4x4_t v = vld4q_f32(p);
-    for (int j = 0; j < 4; j++)
-        out[j] = (Vec)v.val[j];
 #else
     for (int j = 0; j < 4; j++)
         for (int t = 0; t < LANES; t++)
-            out[j][t] = p[4 * t + j];
+            out[j][t] = v[(4 * t + j) / LANES][(4 * t + j) % LANES];
 #endif
 }
 
