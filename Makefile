@@ -155,6 +155,13 @@ $(BUILD)/fuzz_%: tests/fuzz/entry.c $(BUILD)/fuzz.a
 $(BUILD)/seeds: $(call object,tests/fuzz/seeds.c) $(BUILD)/fuzz.a
 	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
+# What AFL++ loads to put checksums right; libFuzzer has it inside.
+$(BUILD)/repair_%.so: tests/fuzz/entry.c tests/fuzz/fuzz_%.c tests/fuzz/fuzz_inflate.c tests/fuzz/file.c \
+                      tests/blob_builder.c $(wildcard image/*.c engine/b*.c) \
+                      $(addprefix engine/,about.c digest.c file.c shape.c)
+	$(CC) $(filter-out -fsanitize=%,$(CFLAGS)) -shared -fPIC -DAFL_MUTATOR -DREPAIR=$* \
+	    $(sort $(filter-out engine/build.c,$^)) -o $@ $(LDLIBS)
+
 fuzz: ## run every fuzz target for SECONDS=n
 	@$(MAKE) config=fuzz CC=clang fuzz-programs
 	@sh tests/fuzz/run.sh build/fuzz $(SECONDS)

@@ -9,6 +9,7 @@
 static void check_numbers(WeightBlob *blob, const BlobTensor *tensor)
 {
     const real *data = NULL;
+    FUZZ_CHECK(!blob_find(blob, tensor->name, shape_4d(7, 7, 7, 7), &data, NULL));
     if (tensor->type == BLOB_U8 || tensor->bytes > 1 << 16)
         return;
     FUZZ_CHECK(blob_find(blob, tensor->name, tensor->shape, &data, NULL));
@@ -32,7 +33,13 @@ void fuzz_blob(const uint8_t *data, size_t size)
         FUZZ_CHECK(blob_lookup(blob, tensor->name) == tensor);
         check_numbers(blob, tensor);
     }
-    FUZZ_CHECK(!blob_lookup(blob, "no such tensor"));
+    real       *mine = NULL, *again = NULL;
+    const real *none   = NULL;
+    bool        is_new = false;
+    FUZZ_CHECK(!blob_lookup(blob, "no such tensor") && blob_path(blob));
+    FUZZ_CHECK(!blob_find(blob, "no such tensor", shape_1d(1), &none, NULL));
+    FUZZ_CHECK(blob_derived(blob, "mine", 3, &mine, &is_new, NULL) && is_new);
+    FUZZ_CHECK(blob_derived(blob, "mine", 3, &again, &is_new, NULL) && !is_new && again == mine);
     blob_close(blob);
 }
 

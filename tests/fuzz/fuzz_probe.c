@@ -62,7 +62,8 @@ static void check_set(const ProbeSet *probe)
 
 void fuzz_probe(const uint8_t *data, size_t size)
 {
-    ProbeSet probe = {0};
+    ProbeSet probe      = {0};
+    size_t   size_given = size;
     folder_open();
     for (int i = 0; i < TABLES; i++) {
         const uint8_t *end    = size ? memchr(data, 0x1e, size) : NULL;
@@ -73,8 +74,13 @@ void fuzz_probe(const uint8_t *data, size_t size)
         data += length + (end != NULL);
         size -= length + (end != NULL);
     }
-    if (!probe_open(&probe, folder, NULL, NULL))
+    static const char *const wanted[]   = {"object", "color"};
+    static const ProbeRequest requests[] = {
+        {.limit = 0}, {.categories = wanted, .category_count = 2}, {.without = "color", .limit = 1}};
+    if (!probe_open(&probe, folder, &requests[size_given % 3], NULL))
         return;
     check_set(&probe);
+    FUZZ_CHECK(probe_label_named(&probe, probe.labels[probe.label_count - 1].name, -1) > 0 ||
+               !probe.labels[probe.label_count - 1].name[0]);
     probe_close(&probe);
 }

@@ -161,6 +161,22 @@ static void seeds_inflate(void)
         seed(out.data, out.size);
         memory_free(packed);
     }
+    uint8_t skewed[8000]; // the rarer a value, the longer its code
+    for (size_t i = 0; i < sizeof skewed; i++) {
+        uint32_t word = random_word(&random) & 0xFFFF;
+        skewed[i]     = 0;
+        while (word & 1) {
+            skewed[i]++;
+            word >>= 1;
+        }
+    }
+    uint8_t *packed = NULL;
+    size_t   size   = 0;
+    Buffer   deep   = {.data = {sizeof skewed >> 8, (uint8_t)sizeof skewed}, .size = 2};
+    if (deflate_zlib(skewed, sizeof skewed, &packed, &size, NULL))
+        put(&deep, packed, size);
+    seed(deep.data, deep.size);
+    memory_free(packed);
     Buffer stored = {.data = {0, 5}, .size = 2};
     put_stored(&stored, (const uint8_t *)"abcde", 5);
     seed(stored.data, stored.size);
@@ -168,8 +184,48 @@ static void seeds_inflate(void)
 
 /* ---- JPEG ------------------------------------------------------------------------------------ */
 
+// One 8x8 block of each of four inks, which the Adobe marker calls CMYK (0) or YCCK (2).
+static void seed_inks(uint8_t transform)
+{
+    const uint8_t adobe[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, transform};
+    static const uint8_t frame[] = {0xFF, 0xC0, 0, 20, 8, 0, 8, 0, 8,  4, 1, 0x11, 0,
+                                    2,    0x11, 0, 3,  0x11, 0, 4, 0x11, 0};
+    static const uint8_t scan[]  = {0xFF, 0xDA, 0, 14, 4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0,
+                                    0x28, 0xA2, 0x8A, 0xFF, 0xD9}; // DC 00, AC 1010, four times
+    Buffer out = {.size = 0};
+    put(&out, "\xFF\xD8\xFF\xDB\0\x43\0", 7);
+    memset(out.data + out.size, 8, 64);
+    out.size += 64;
+    put(&out, adobe, sizeof adobe);
+    put(&out, frame, sizeof frame);
+    put(&out, scan, sizeof scan);
+    seed(out.data, out.size);
+}
+
+// A progressive block, then its AC band `scans` times: over the limit of scans, or that of work.
+static void seed_scans(int scans, uint8_t last)
+{
+    const uint8_t band[] = {0xFF, 0xDA, 0, 8, 1, 1, 0, 1, last, 0, 0xAF}; // AC 1010: end of block
+    static const uint8_t head[] = {0xFF, 0xC2, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0,
+                                   0xFF, 0xDA, 0, 8,  1, 1, 0, 0, 0, 0, 0x3F};
+    Buffer out = {.size = 0};
+    put(&out, "\xFF\xD8\xFF\xDB\0\x43\0", 7);
+    memset(out.data + out.size, 8, 64);
+    out.size += 64;
+    put(&out, head, sizeof head);
+    for (int i = 0; i < scans; i++)
+        put(&out, band, sizeof band);
+    put(&out, "\xFF\xD9", 2);
+    seed(out.data, out.size);
+}
+
 static void seeds_jpeg(void)
 {
+    seed_inks(0);
+    seed_inks(2);
+    seed_scans(3, 63);
+    seed_scans(100, 1);
+    seed_scans(41, 63);
     static const uint8_t adobe[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
     static const uint8_t exif[]  = {0xFF, 0xE1, 0,   34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42,
                                     0,    0,    0,   8,  0,   1,   1,   18,  0, 3, 0,   0,   0, 1,
@@ -219,6 +275,51 @@ static void seeds_blob(void)
     }
 }
 
+// A blob of one array, with `width` bytes at `at` of its entry changed.
+static void seed_broken_blob(size_t at, uint64_t value, int width, size_t more)
+{
+    BlobBuilder *builder = blob_builder_new("x", 8, 8);
+    size_t       size    = 0;
+    Buffer       out     = {.size = 0};
+    blob_builder_constant(builder, "kernel", shape_1d(3), 1);
+    const uint8_t *bytes = blob_builder_bytes(builder, &size);
+    put(&out, bytes, size);
+    for (int i = 0; i < width; i++)
+        out.data[64 + 192 + at + (size_t)i] = (uint8_t)(value >> 8 * i);
+    uint64_t total = out.size += more;
+    memcpy(out.data + 16, &total, 8);
+    blob_reseal(out.data, out.size);
+    seed(out.data, out.size);
+    blob_builder_free(builder);
+}
+
+static void seeds_broken_blobs(void)
+{
+    BlobBuilder *builder = blob_builder_new("x", 8, 8);
+    size_t       size    = 0;
+    seed_broken_blob(136, INT32_MAX, 8, 0); // 8 GiB
+    seed_broken_blob(0, 'k', 1, 64);        // bytes behind the last tensor
+    seed_broken_blob(140, 1, 1, 0);         // a dimension that is too large
+    for (int i = 0; i < 300; i++) {         // too many lines
+        char key[16];
+        snprintf(key, sizeof key, "k%d", i);
+        blob_builder_about(builder, key, "");
+        if (i != 200 && i != 299)
+            continue;
+        const uint8_t *bytes = blob_builder_bytes(builder, &size);
+        seed(bytes, size);
+    }
+    blob_builder_about(builder, "width", "8.5");
+    const uint8_t *bytes = blob_builder_bytes(builder, &size);
+    seed(bytes, size);
+    blob_builder_free(builder);
+    builder = blob_builder_new("x", 8, 8);
+    blob_builder_about(builder, "geometry", "round");
+    bytes = blob_builder_bytes(builder, &size);
+    seed(bytes, size);
+    blob_builder_free(builder);
+}
+
 static void seeds_npy(const char *root)
 {
     static const float values[6] = {0, 1, -2.5f, 1e30f, 1e-30f, 7};
@@ -253,7 +354,18 @@ static void seeds_text(const char *root)
               "a/2.jpg,val,8,8,4,4,,0;2,\nb.png,val,8,8,4,4,,,\n");
     seed_text("name\nobject\n\x1enumber,name,frequency,coverage\n7,sky,0,0\n\x1e\x1e"
               "number,coverage\n7,1\n\x1eimage,ih,iw,sh,sw,object\nx.jpg,1,1,1,1,7;;7\n");
+    Buffer many = {.size = 0};
+    put(&many, "name\n", 5);
+    for (int i = 0; i < 65; i++)
+        many.size += (size_t)sprintf((char *)many.data + many.size, "c%d\n", i);
+    seed(many.data, many.size);
+    seed_text("name\nobject\n\x1enumber,name,frequency,coverage\n7,sky,0,0\n\x1e\x1e"
+              "number,coverage\n7,1\n\x1eimage,ih,iw,sh,sw,object\nx.jpg,65535,65535,1,1,7\n");
     target(root, "json");
+    many.size = 0;
+    for (int i = 0; i <= 1024; i++)
+        many.size += (size_t)sprintf((char *)many.data + many.size, "%c\"%d\":0", i ? ',' : '{', i);
+    seed(many.data, many.size);
     seed_text("{\"program\": \"nemesis\", \"seed\": 18446744073709551615, \"list\": [1, -2.5e-3, []]}");
     seed_text("[null, true, false, \"\\u00e9\\ud83d\\udc0d\\n\\\"\", \"gr\xc3\xbc\xc3\x9f\", {}, 0.1]");
     seed_text("{\"weights\": {\"sha256\": \"00ff\"}, \"a\": {\"b\": {\"c\": [[[[0]]]]}}}");
@@ -285,34 +397,52 @@ static const char *value_for(const Option *option)
     }
 }
 
+// What must be said to a verb, or all that can be said.
+static size_t put_verb(const Verb *verb, bool all, char *text, size_t room)
+{
+    size_t used = (size_t)snprintf(text, room, "%s", verb->name);
+    for (int k = 0; k < verb->input_least; k++)
+        used += (size_t)snprintf(text + used, room - used, "\ninput%d", k);
+    for (int shared = 0; shared < 2; shared++)
+        for (const Option *option = shared ? shared_options : verb->options; option && option->name;
+             option++) {
+            if ((!all && !option->required) || !strcmp(option->name, "resume") ||
+                !strcmp(option->name, "help"))
+                continue;
+            used += (size_t)snprintf(text + used, room - used, "\n--%s", option->name);
+            if (option->kind != ARGUMENT_FLAG)
+                used += (size_t)snprintf(text + used, room - used, "%c%s", shared ? '\n' : '=',
+                                         value_for(option));
+        }
+    return used;
+}
+
 static void seeds_arguments(void)
 {
-    for (int i = 0; verb_at(i); i++) {
-        const Verb *verb = verb_at(i);
-        char        text[4096];
-        for (int all = 0; all < 2; all++) { // what must be said, and all that can be said
-            size_t used = (size_t)snprintf(text, sizeof text, "%s", verb->name);
-            for (int k = 0; k < verb->input_least; k++)
-                used += (size_t)snprintf(text + used, sizeof text - used, "\ninput%d", k);
-            for (const Option *option = verb->options; option && option->name; option++) {
-                if (!all && !option->required)
-                    continue;
-                used += (size_t)snprintf(text + used, sizeof text - used, "\n--%s", option->name);
-                if (option->kind != ARGUMENT_FLAG)
-                    used += (size_t)snprintf(text + used, sizeof text - used, "%c%s",
-                                             option->kind == ARGUMENT_PAIR ? '\n' : '=',
-                                             value_for(option));
-            }
-            for (const Option *option = shared_options; all && option->name; option++)
-                if (strcmp(option->name, "resume") && strcmp(option->name, "help"))
-                    used += (size_t)snprintf(text + used, sizeof text - used, "\n--%s%s%s",
-                                             option->name, option->kind == ARGUMENT_FLAG ? "" : "\n",
-                                             option->kind == ARGUMENT_FLAG ? "" : value_for(option));
+    char   text[4096];
+    size_t used;
+    for (int i = 0; verb_at(i); i++)
+        for (int all = 0; all < 2; all++) {
+            used = put_verb(verb_at(i), all, text, sizeof text);
             seed(text, used);
         }
-    }
     seed_text("attack\n--units\ndetectors:8\n-t2\n--\n-x");
     seed_text("noise\n--units=all\n--help");
+    seed_text("noise\n--std\n0.1,0.1");
+    seed_text("noise\n--std\n0,1/9,2/9,3/9,4/9,5/9,6/9,7/9,8/9,1,1/7,2/7,3/7,4/7,5/7,6/7,1/5,2/5,3/5,"
+              "4/5,1/3,2/3,1/2,1/8,3/8,5/8,7/8,1/4,3/4,1/6,5/6,1/11,2/11,3/11");
+    seed_text("noise\n--store=png8,png8");
+    seed_text("noise\n--store=jpeg75,png8,float");
+    seed_text("mini\n--out=x\n--overwrite\n--resume");
+    seed_text("activations\n--gradient\n3");
+    // units_select is asked with every text that the grammar takes
+    static const char *const units[] = {"detectors", "detectors:2", "detectors:99", "all", "0-11",
+                                        "3,5", "5,3", "3,3", "11,12", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        used = put_verb(verb_named("attack"), false, text, sizeof text);
+        used += (size_t)snprintf(text + used, sizeof text - used, "\n--units\n%s", units[i]);
+        seed(text, used);
+    }
 }
 
 int main(int count, char **arguments)
@@ -328,6 +458,7 @@ int main(int count, char **arguments)
     seeds_jpeg();
     target(root, "blob");
     seeds_blob();
+    seeds_broken_blobs();
     seeds_text(root);
     target(root, "arguments");
     seeds_arguments();
