@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -155,6 +156,7 @@ def main():
     if not program:
         print("skipped screenshots: there is no Chromium\n0 passed, 0 failed, 1 skipped")
         return 0
+    signal.alarm(1800)  # a browser that hangs is a failure
     out, passed, failed = sys.argv[1], 0, 0
     os.makedirs(out, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
