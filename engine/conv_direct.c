@@ -148,7 +148,7 @@ static void direct_prepare(const ConvShape *shape, ConvSide side, const real *we
 /* A run of neighbouring grid pixels inside one row of one image. */
 typedef struct Segment {
     int64_t image, i, j, length, column;
-    int64_t to, stored; // element of the target, in its first channel, and how many follow each other
+    int64_t to, stored; // element of the target's first channel, and how many follow
 } Segment;
 
 enum {
@@ -189,8 +189,8 @@ static void plan_tasks(int64_t images, DirectJob *job)
     int64_t wanted     = panels_of(WANTED_TASKS, panels_of(job->panels, job->group));
     job->row_splits    = wanted < most ? wanted : most;
     job->split_panels  = panels_of(row_panels, job->row_splits);
-    job->thread_scratch =
-        (size_t)(job->group * job->panel_size) + 2 * (size_t)g->phases * TILE_MOST_ROWS * TILE_MOST_COLS;
+    int64_t tiles       = g->phases * TILE_MOST_ROWS * TILE_MOST_COLS; // results, interleaved rows
+    job->thread_scratch = (size_t)(job->group * job->panel_size + 2 * tiles);
 }
 
 typedef struct Panel {
@@ -208,8 +208,9 @@ static void cut_panel(const DirectJob *job, int64_t index, Panel *panel)
     panel->width          = (int64_t)panel->vectors * kernels()->lanes;
     panel->segments       = 0;
     panel->used           = 0;
-    for (int64_t at = first; at < first + panel->width && at < job->columns; at = first + panel->used) {
-        int64_t row = at / g->cols, j = at % g->cols, left = first + panel->width - at;
+    int64_t end           = first + panel->width;
+    for (int64_t at = first; at < end && at < job->columns; at = first + panel->used) {
+        int64_t row = at / g->cols, j = at % g->cols, left = end - at;
         int64_t length = g->cols - j < left ? g->cols - j : left;
         if (length > job->columns - at)
             length = job->columns - at;
@@ -402,10 +403,10 @@ ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
 {
     bool    possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
     int64_t depth    = side == CONV_FORWARD ? shape->c : shape->k;
-    bool    pays     = depth >= 16 && sizeof(real) == sizeof(float) && !conv_few_channels(shape, side);
+    bool    pays     = depth >= 16 && sizeof(real) == sizeof(float);
     if (!possible || wanted == CONV_DIRECT)
         return CONV_DIRECT;
-    return wanted == CONV_WINOGRAD || pays ? CONV_WINOGRAD : CONV_DIRECT;
+    return wanted == CONV_WINOGRAD || (pays && !conv_few_channels(shape, side)) ? CONV_WINOGRAD : CONV_DIRECT;
 }
 
 size_t conv_prepared_size(const ConvShape *shape, ConvSide side, ConvMethod method)

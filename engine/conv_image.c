@@ -1,9 +1,10 @@
-/* engine/conv_image.c - input gradient with few channels, as that of an image: product first, taps after.
+/* engine/conv_image.c - input gradient with few channels, as an image has: product first, taps after.
  *
  * Three rows would fill less than half of a register tile, and every tap would pack its own panels.
- * Instead products p[(c, r, s)][pixel of gy] = sum over k of w[k][c][r][s] gy[k][pixel] are computed,
- * which is the gradient of a 1x1 convolution to c r s channels; then
- *     grad_x[c][y][x] = sum over (r, s) of p[(c, r, s)][(y + pad - r) / stride][(x + pad - s) / stride]
+ * Instead p[(c, r, s)][pixel of gy] = sum over k of w[k][c][r][s] gy[k][pixel] is computed, which is
+ * the gradient of a 1x1 convolution to c r s channels; then
+ *     grad_x[c][y][x] = sum over (r, s) of
+ *                       p[(c, r, s)][(y + pad - r) / stride][(x + pad - s) / stride]
  * where the divisions leave nothing. Every output gathers its own sum, taps in order. */
 #include "conv.h"
 
@@ -63,6 +64,7 @@ static void add_taps(const ImageJob *job, int64_t c, int64_t y, real *lines)
 {
     const ConvShape *shape = job->shape;
     int64_t          stride = shape->stride, columns = phase_columns(shape);
+    int64_t          plane  = shape->oh * shape->ow;
     memset(lines, 0, (size_t)(stride * columns) * sizeof(real));
     for (int64_t r = 0; r < shape->r; r++) {
         int64_t top = y + shape->pad - r;
@@ -75,8 +77,8 @@ static void add_taps(const ImageJob *job, int64_t c, int64_t y, real *lines)
             int64_t     first = shift < 0 ? -shift : 0;
             int64_t     last  = shape->ow - shift < columns ? shape->ow - shift : columns;
             real       *line  = lines + b * columns;
-            const real *from  = job->products + ((c * shape->r + r) * shape->s + s) * shape->oh * shape->ow +
-                               top / stride * shape->ow + shift;
+            const real *from  = job->products + ((c * shape->r + r) * shape->s + s) * plane;
+            from += top / stride * shape->ow + shift;
             if (first < last)
                 kernels()->add(line + first, line + first, from + first, last - first);
         }
@@ -87,8 +89,8 @@ static void sum_rows(void *data, int64_t task, int thread)
 {
     const ImageJob  *job    = data;
     const ConvShape *shape  = job->shape;
-    int64_t          blocks = panels_of(shape->h, ROWS), c = task / blocks, first = task % blocks * ROWS;
-    int64_t          columns = phase_columns(shape);
+    int64_t          blocks = panels_of(shape->h, ROWS), columns = phase_columns(shape);
+    int64_t          c = task / blocks, first = task % blocks * ROWS;
     real            *lines = job->lines + thread * lines_size(shape);
     real            *whole = lines + shape->stride * columns;
     for (int64_t y = first; y < first + ROWS && y < shape->h; y++) {

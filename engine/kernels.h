@@ -19,8 +19,8 @@ enum {
 typedef void GemmTile(int64_t k, const real *a, const real *b, real *c, int64_t stride);
 
 /* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu and
- * gate exclude each other. With `stream` rows go past the caches where they are aligned; the caller fences
- * before others read. */
+ * gate exclude each other. With `stream` rows go past the caches where they are aligned; the caller
+ * fences before others read. */
 typedef struct FinishRows {
     real       *out;
     const real *x, *bias, *add, *gate;
@@ -62,7 +62,7 @@ typedef struct Kernels {
     void (*maxpool)(real *out, int32_t *index, const real *top, int rows, int cols, int32_t at,
                     int32_t width, int64_t n);
 
-    /* Winograd F(4x4,3x3), see winograd.h. Tiles are vectors: element t belongs to tile t. */
+    /* Winograd F(4x4,3x3), see conv_winograd.c. Tiles are vectors: element t belongs to tile t. */
     void (*spread)(real *out, int64_t stride, const real *line, int64_t tiles); // out[j*stride+t] = line[4t+j], j < 6
     void (*collect)(real *line, const real *in, int64_t stride, int64_t tiles); // line[4t+j] = in[j*stride+t], j < 4
     void (*winograd_input)(real *out, int64_t stride, const real *in, int64_t in_stride, int64_t tiles);
