@@ -12,6 +12,7 @@
 #include "small_inputs.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@ typedef struct Case {
     const char *verb;
     const char *line; // %s: the output
     const char *out;  // name of the output below the test's folder, "" for none
-    int         code; // of an undisturbed run
+    int         code; // of an undisturbed run; -1: 0 or 1
+    const char *from; // what the output is before each run, "" for nothing or the last output
 } Case;
 
 static char lines[16][LINE];
@@ -31,7 +33,7 @@ static int  case_count;
 static void add_case(const char *verb, const char *out, int code, const char *line)
 {
     snprintf(lines[case_count], sizeof lines[0], "%s %s -t 1 -q", verb, line);
-    cases[case_count] = (Case){verb, lines[case_count], out, code};
+    cases[case_count] = (Case){verb, lines[case_count], out, code, ""};
     case_count++;
 }
 
@@ -48,10 +50,24 @@ static const char *format(const char *text, ...)
     return slot;
 }
 
+// Leaves a run that was killed in its middle.
+static void die_late(void *self)
+{
+    static const FaultPlan plan = {.kind = FAULT_DIES_BEFORE, .at = 70, .changes_only = true};
+    (void)self;
+    faults_plan(&plan);
+}
+
+static bool interrupted(const char *line)
+{
+    return play_result(play_start(die_late, NULL, line))->code == 128 + SIGKILL;
+}
+
 static bool make_cases(void)
 {
     const char *clean = in_folder("clean"), *photo;
     case_count        = 0;
+    checkpoint_interval_set(0);
     if (!play_inputs(6) ||
         play("dissect -m %s -l conv22 -d %s -o %s -t 1 -q", play_blob, play_probe, clean)->code)
         return false;
@@ -64,6 +80,12 @@ static bool make_cases(void)
     add_case("attack", "attack", 0,
              format("--baseline %s -u 0,1 --steps 2 --eps 0.1 --store png8,float --keep-images -o %%s "
                     "--overwrite", clean));
+    if (!interrupted(format("attack --baseline %s -u 0,1 --steps 2 --eps 0.1 --store float "
+                            "-t 1 -q -b 2 -o %s --resume", clean, in_folder("begun"))))
+        return false;
+    add_case("attack", "resumed", 0,
+             format("--baseline %s -u 0,1 --steps 2 --eps 0.1 --store float -o %%s --resume -b 2", clean));
+    cases[case_count - 1].from = "begun";
     add_case("report", "report", 0, format("%s -o %%s --overwrite", clean));
     add_case("mini", "mini", 0, "-o %s --images 2 --overwrite");
     add_case("train", "trained.nw", 0, "-d mini:4:1 --epochs 1 -b 2 -o %s --overwrite");
@@ -78,6 +100,15 @@ static bool make_cases(void)
 }
 
 /* ---- one run ----------------------------------------------------------------------------------- */
+
+// What is there before a run; fresh: not what the last one left.
+static void set_output(const Case *c, bool fresh)
+{
+    if (c->out[0] && (fresh || c->from[0]))
+        play_remove(in_folder("%s", c->out));
+    if (c->from[0])
+        play_copy_tree(in_folder("%s", c->from), in_folder("%s", c->out));
+}
 
 static const Outcome *run_case(const Case *c)
 {
@@ -106,7 +137,7 @@ typedef struct Reference {
 } Reference;
 
 // What must hold after any run, whatever happened to it. `tidy`: nothing kept the program from
-// removing its temporary files.
+// removing its temporary files; those of a killed run go once the folder is taken.
 static bool check_run(const Case *c, const Reference *reference, const Outcome *o, bool code_is_right,
                       bool tidy, const char *what, int64_t point)
 {
@@ -120,7 +151,8 @@ static bool check_run(const Case *c, const Reference *reference, const Outcome *
         wrong = "memory is left";
     else if (play_open_handles() != reference->handles)
         wrong = "a descriptor is left";
-    else if (c->out[0] && !play_same_tree(reference->tree, out, o->code == 0, tidy))
+    else if (c->out[0] && !play_same_tree(reference->tree, out, o->code == 0,
+                                          tidy && (!c->from[0] || o->code == 0)))
         wrong = "an output is torn";
     if (!wrong)
         return true;
@@ -131,6 +163,7 @@ static bool check_run(const Case *c, const Reference *reference, const Outcome *
 
 static bool make_reference(const Case *c, Reference *out)
 {
+    set_output(c, true);
     const Outcome *o = run_case(c);
     *out = (Reference){.blocks = memory_live_blocks(), .handles = play_open_handles()};
     snprintf(out->tree, sizeof out->tree, "%s.reference", in_folder("%s", c->out));
@@ -148,13 +181,13 @@ static void memory_faults(const Case *c)
     int       bad = 0;
     if (!make_reference(c, &reference))
         return;
+    set_output(c, false);
     int64_t before = memory_calls();
     int     clean  = run_case(c)->code;
     int64_t count = memory_calls() - before, tried = 0;
     for (int forever = 0; forever < 2; forever++)
         for (int64_t n = 1; n <= count && bad < 5; n += stride_of(count), tried++) {
-            if (!forever && c->out[0])
-                play_remove(in_folder("%s", c->out)); // else the earlier output stays in place
+            set_output(c, !forever); // else the earlier output stays in place
             before = memory_calls();
             memory_fail_at(n, forever);
             const Outcome *o = run_case(c);
@@ -174,6 +207,7 @@ static void no_allocation_can_harm(void)
     for (int i = 0; i < case_count; i++)
         memory_faults(&cases[i]);
     parallel_set_threads(0);
+    checkpoint_interval_set(10);
 }
 
 /* ---- files ------------------------------------------------------------------------------------- */
@@ -227,8 +261,7 @@ static void file_fault_points(const Case *c, const FileFault *fault, const Refer
                           .reason = fault->reason,
                           .at     = n,
                           .length = fault->forever ? INT64_MAX / 2 : 1};
-        if (!fault->forever && c->out[0])
-            play_remove(in_folder("%s", c->out));
+        set_output(c, !fault->forever);
         faults_plan(&plan);
         const Outcome *o   = run_case(c);
         FileOperation  met = faults_met();
@@ -250,6 +283,7 @@ static void no_file_operation_can_harm(void)
         int64_t         tried = 0;
         if (!make_reference(c, &reference))
             continue;
+        set_output(c, false);
         faults_plan(&none);
         int     clean = run_case(c)->code;
         int64_t count = faults_seen();
@@ -261,6 +295,7 @@ static void no_file_operation_can_harm(void)
                (long long)count);
     }
     parallel_set_threads(0);
+    checkpoint_interval_set(10);
 }
 
 SUITE(faults)
