@@ -105,32 +105,42 @@ static bool passing_batch(void *self, const real *maps, int64_t first, int64_t c
 
 /* ---- a layer --------------------------------------------------------------------------------- */
 
+static bool dissect_stages(Stage *stage, Stream *stream, TallyRun *tally, Error *error)
+{
+    Survey     *survey = stage->survey;
+    Dissection *out    = stage->dissection;
+    if (!stage_load(stage, error))
+        return false;
+    if (stage->phase == PHASE_SURVEY) {
+        if (!stream_run(stream, 1, stage->next, survey_batch, survey, error))
+            return false;
+        for (int64_t unit = 0; unit < survey->unit_count; unit++)
+            out->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
+        stage->phase = survey->stores ? PHASE_KEPT : PHASE_SECOND;
+        stage->next  = 0;
+    } else {
+        stream->done = survey->probe->image_count;
+    }
+    out->peak_store_bytes = survey->peak_bytes;
+    out->passes           = stage->phase == PHASE_KEPT ? 1 : 2;
+    if (stage->phase == PHASE_KEPT)
+        return tally_kept(tally, stage, error);
+    PassingMaps passing = {.tally      = tally,
+                           .unit_count = survey->unit_count,
+                           .cells      = survey->shape.height * survey->shape.width};
+    return stream_run(stream, 2, stage->next, passing_batch, &passing, error);
+}
+
 static bool dissect_stream(Dissection *out, Stream *stream, Survey *survey, TallyRun *tally,
                            Error *error)
 {
     Stage stage = {.settings = stream->settings, .survey = survey, .dissection = out};
     stream->pause      = stage_pause;
     stream->pause_self = &stage;
-    if (!stage_load(&stage, error))
-        return false;
-    if (stage.phase == PHASE_SURVEY) {
-        if (!stream_run(stream, 1, stage.next, survey_batch, survey, error))
-            return false;
-        for (int64_t unit = 0; unit < survey->unit_count; unit++)
-            out->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
-        stage.phase = survey->stores ? PHASE_KEPT : PHASE_SECOND;
-        stage.next  = 0;
-    } else {
-        stream->done = survey->probe->image_count;
-    }
-    out->peak_store_bytes = survey->peak_bytes;
-    out->passes           = stage.phase == PHASE_KEPT ? 1 : 2;
-    if (stage.phase == PHASE_KEPT)
-        return tally_kept(tally, &stage, error);
-    PassingMaps passing = {.tally      = tally,
-                           .unit_count = survey->unit_count,
-                           .cells      = survey->shape.height * survey->shape.width};
-    return stream_run(stream, 2, stage.next, passing_batch, &passing, error);
+    bool ok            = dissect_stages(&stage, stream, tally, error);
+    stream->pause      = NULL;
+    stream->pause_self = NULL;
+    return ok;
 }
 
 bool dissect_layer(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
