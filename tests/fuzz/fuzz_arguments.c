@@ -33,6 +33,7 @@ static void check_settings(const Settings *settings)
     FUZZ_CHECK(isfinite(settings->fraction) && isfinite(settings->fail_over));
     FUZZ_CHECK(settings->quality >= 0 && settings->quality <= 100);
     FUZZ_CHECK(settings->input_count >= 0 && settings->input_count <= ARGUMENTS);
+    FUZZ_CHECK(choice_text(LOSS_CHOICES, settings->loss)[0]);
     check_units(settings->units);
 }
 

@@ -286,7 +286,9 @@ static void seed_broken_blob(size_t at, uint64_t value, int width, size_t more)
     put(&out, bytes, size);
     for (int i = 0; i < width; i++)
         out.data[64 + 192 + at + (size_t)i] = (uint8_t)(value >> 8 * i);
-    uint64_t total = out.size += more;
+    uint64_t total = out.size += more, length = 4 * value;
+    if (at == 136) // the bytes follow their dimension
+        memcpy(out.data + 64 + 192 + 176, &length, 8);
     memcpy(out.data + 16, &total, 8);
     blob_reseal(out.data, out.size);
     seed(out.data, out.size);
@@ -298,6 +300,7 @@ static void seeds_broken_blobs(void)
     BlobBuilder *builder = blob_builder_new("x", 8, 8);
     size_t       size    = 0;
     seed_broken_blob(136, INT32_MAX, 8, 0); // 8 GiB
+    seed_broken_blob(136, 1000, 8, 0);      // past the end
     seed_broken_blob(0, 'k', 1, 64);        // bytes behind the last tensor
     seed_broken_blob(140, 1, 1, 0);         // a dimension that is too large
     for (int i = 0; i < 300; i++) {         // too many lines
@@ -309,15 +312,15 @@ static void seeds_broken_blobs(void)
         const uint8_t *bytes = blob_builder_bytes(builder, &size);
         seed(bytes, size);
     }
-    blob_builder_about(builder, "width", "8.5");
-    const uint8_t *bytes = blob_builder_bytes(builder, &size);
-    seed(bytes, size);
     blob_builder_free(builder);
-    builder = blob_builder_new("x", 8, 8);
-    blob_builder_about(builder, "geometry", "round");
-    bytes = blob_builder_bytes(builder, &size);
-    seed(bytes, size);
-    blob_builder_free(builder);
+    static const char *const odd[][2] = {{"width", "8.5"}, {"geometry", "round"}};
+    for (int i = 0; i < 2; i++) {
+        builder = blob_builder_new("x", 8, 8);
+        blob_builder_about(builder, odd[i][0], odd[i][1]);
+        const uint8_t *bytes = blob_builder_bytes(builder, &size);
+        seed(bytes, size);
+        blob_builder_free(builder);
+    }
 }
 
 static void seeds_npy(const char *root)
@@ -427,9 +430,9 @@ static void seeds_arguments(void)
             seed(text, used);
         }
     seed_text("attack\n--units\ndetectors:8\n-t2\n--\n-x");
-    seed_text("noise\n--units=all\n--help");
+    seed_text("noise\n--help");
     seed_text("noise\n--std\n0.1,0.1");
-    seed_text("noise\n--std\n0,1/9,2/9,3/9,4/9,5/9,6/9,7/9,8/9,1,1/7,2/7,3/7,4/7,5/7,6/7,1/5,2/5,3/5,"
+    seed_text("noise\n--std\n1/13,1/9,2/9,3/9,4/9,5/9,6/9,7/9,8/9,1,1/7,2/7,3/7,4/7,5/7,6/7,1/5,2/5,3/5,"
               "4/5,1/3,2/3,1/2,1/8,3/8,5/8,7/8,1/4,3/4,1/6,5/6,1/11,2/11,3/11");
     seed_text("noise\n--store=png8,png8");
     seed_text("noise\n--store=jpeg75,png8,float");
@@ -439,9 +442,8 @@ static void seeds_arguments(void)
     static const char *const units[] = {"detectors", "detectors:2", "detectors:99", "all", "0-11",
                                         "3,5", "5,3", "3,3", "11,12", "99999999999999999999"};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        used = put_verb(verb_named("attack"), false, text, sizeof text);
-        used += (size_t)snprintf(text + used, sizeof text - used, "\n--units\n%s", units[i]);
-        seed(text, used);
+        snprintf(text, sizeof text, "attack\n--baseline=B\n--out=O\n--units\n%s", units[i]);
+        seed_text(text);
     }
 }
 
