@@ -76,6 +76,7 @@ bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error)
     if (strlen(settings->out) >= LIMIT_PATH - 16)
         return fail(error, ERROR_CREATE, "output path has more than %d bytes", LIMIT_PATH - 17);
     snprintf(folder.path, sizeof folder.path, "%s", settings->out);
+    folder.is_new = !folder_exists(folder.path);
     if (!folder_create(folder.path, error) || !path_join(lock, folder.path, ".lock", error) ||
         !file_lock(&folder.lock, lock, error))
         return false;
@@ -95,13 +96,11 @@ bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error)
 
 void run_folder_close(RunFolder *folder)
 {
-    bool empty = false;
     if (!folder->path[0])
         return;
-    bool is_left = folder->is_new && is_empty(folder->path, &empty, NULL) && empty;
     file_unlock(&folder->lock);
-    if (is_left)
-        folder_remove(folder->path);
+    if (folder->is_new)
+        folder_remove(folder->path); // refuses if something is in it
     *folder = (RunFolder){0};
 }
 
