@@ -107,7 +107,7 @@ static double wanted(Entry e, double a, double b)
 
 static void pointwise_with_every_tail(void)
 {
-    Guarded x, y, z;
+    Guarded x = {0}, y = {0}, z = {0};
     REQUIRE(guarded_open(&x) && guarded_open(&y) && guarded_open(&z));
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *k = kernels_for(isas[isa]);
@@ -185,7 +185,7 @@ static void nothing_hides_a_nan(void)
 
 static void reductions_and_axpy(void)
 {
-    Guarded x, y;
+    Guarded x = {0}, y = {0};
     REQUIRE(guarded_open(&x) && guarded_open(&y));
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *k = kernels_for(isas[isa]);
@@ -212,7 +212,7 @@ static void reductions_and_axpy(void)
 
 static void tiles_are_exact_on_integers(void)
 {
-    Guarded x, y, z;
+    Guarded x = {0}, y = {0}, z = {0};
     REQUIRE(guarded_open(&x) && guarded_open(&y) && guarded_open(&z));
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *table = kernels_for(isas[isa]);
@@ -317,7 +317,7 @@ static void finishing_rows(void)
 static void packing_and_interleaving(void)
 {
     enum { ROWS = 3 };
-    Guarded x, y, z;
+    Guarded x = {0}, y = {0}, z = {0};
     REQUIRE(guarded_open(&x) && guarded_open(&y) && guarded_open(&z));
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *k = kernels_for(isas[isa]);
@@ -348,7 +348,7 @@ static void packing_and_interleaving(void)
 
 static void pooling_takes_the_first_maximum(void)
 {
-    Guarded x;
+    Guarded x = {0};
     REQUIRE(guarded_open(&x));
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *k = kernels_for(isas[isa]);
@@ -381,7 +381,7 @@ static void pooling_takes_the_first_maximum(void)
 
 static void spreading_and_collecting(void)
 {
-    Guarded x, y;
+    Guarded x = {0}, y = {0};
     REQUIRE(guarded_open(&x) && guarded_open(&y));
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *k = kernels_for(isas[isa]);
