@@ -21,7 +21,7 @@ ifeq ($(config),release)
   LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack
 else ifeq ($(config),native)
   CFLAGS += -O3 -g1 -march=native -DNDEBUG $(call accepted,-Wno-format-truncation) \
-            -Wno-stringop-overflow # -O3 makes gcc see lengths that cannot be
+            $(call accepted,-Wno-stringop-overflow) # -O3 makes gcc see lengths that cannot be
 else ifeq ($(config),debug)
   CFLAGS += -O0 -g3
 else ifeq ($(config),asan)
