@@ -173,14 +173,16 @@ static bool run(const Settings *settings, Error *error)
         ok = write_one(blob, &request, &inputs, settings->gradient.number, settings->gradient.text,
                        &gradient_shape, error);
     }
-    json_open_object(&json, NULL);
+    if (settings->json)
+        json_open_object(&json, NULL);
     if (ok)
         tell("activations", settings->out, shape, &json, settings->json);
     if (ok && wants_gradient)
         tell("gradient", settings->gradient.text, gradient_shape, &json, settings->json);
-    json_close(&json);
-    if (ok && settings->json)
+    if (ok && settings->json) {
+        json_close(&json);
         ok = json_print(&json, error);
+    }
     json_discard(&json);
     memory_free(inputs.values);
     blob_close(blob);

@@ -110,7 +110,7 @@ bool replay_run(Replay *replay, int64_t index, const UnitStory *story, int64_t i
  * the list is empty. */
 const ChangeRow *strongest_setting(const SettingList *settings);
 void section_overview(Writer *page, const ReportJob *job, const SettingList *settings);
-void section_units(Writer *page, const ReportJob *job, const SettingList *settings);
+bool section_units(Writer *page, const ReportJob *job, const SettingList *settings, Error *error);
 void section_facts(Writer *page, const ReportJob *job);
 void section_story(Writer *page, const ReportJob *job, const UnitStory *story);
 

@@ -445,7 +445,8 @@ static bool write_page(Report *report, Error *error)
     writer_text(page, "</section>\n");
     if (job->attack && !show_film(report, error))
         return false;
-    section_units(page, job, &report->settings);
+    if (!section_units(page, job, &report->settings, error))
+        return false;
     section_facts(page, job);
     html_end(page);
     return true;

@@ -314,10 +314,12 @@ static void write_unit_row(Writer *page, const ReportJob *job, const SettingList
     writer_text(page, "</tr>\n");
 }
 
-void section_units(Writer *page, const ReportJob *job, const SettingList *settings)
+bool section_units(Writer *page, const ReportJob *job, const SettingList *settings, Error *error)
 {
     const RunRecord   *record = job->clean.record;
-    const UnitRecord **order  = memory_new((size_t)record->unit_count, sizeof *order, NULL);
+    const UnitRecord **order  = memory_new((size_t)record->unit_count, sizeof *order, error);
+    if (!order)
+        return false;
     writer_text(
         page, "<section id=\"all\">\n<h2>All units</h2>\n<div class=\"scroll tall\" tabindex=\"0\" "
               "role=\"region\" aria-label=\"All units\"><table class=\"sortable\">\n<caption>Every "
@@ -333,14 +335,14 @@ void section_units(Writer *page, const ReportJob *job, const SettingList *settin
                     store_arm_name(settings->rows[i]->store));
     }
     writer_text(page, "</tr></thead>\n<tbody>\n");
-    for (int64_t i = 0; order && i < record->unit_count; i++)
-        order[i] = &record->units[i];
-    if (order)
-        qsort(order, (size_t)record->unit_count, sizeof *order, by_score);
     for (int64_t i = 0; i < record->unit_count; i++)
-        write_unit_row(page, job, settings, order ? order[i] : &record->units[i]);
+        order[i] = &record->units[i];
+    qsort(order, (size_t)record->unit_count, sizeof *order, by_score);
+    for (int64_t i = 0; i < record->unit_count; i++)
+        write_unit_row(page, job, settings, order[i]);
     writer_text(page, "</tbody></table></div>\n</section>\n");
     memory_free(order);
+    return true;
 }
 
 /* ---- constants ------------------------------------------------------------------------------- */
