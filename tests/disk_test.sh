@@ -67,9 +67,10 @@ claim "a full output"          74 "standard output" $?
 # ---- interrupted, taken ----------------------------------------------------------------------------
 
 attack="attack --baseline run -u 0-3 --eps 0.01,0.02,0.03,0.04 --steps 400 --store float -q"
-for line in TERM:143 HUP:75; do # a shell has what it puts into the background ignore INT: suite `kills`
+# Whoever started this may have had signals ignored, and a shell has its background ignore INT.
+for line in INT:130 TERM:143 HUP:75; do
     rm -rf attacked
-    "$program" $attack -o attacked >out 2>err &
+    env --default-signal=INT,TERM,HUP "$program" $attack -o attacked >out 2>err &
     child=$!
     for i in 1 2 3 4 5 6 7 8 9 10; do [ -e attacked/.lock ] || sleep 0.2; done
     sleep 0.3

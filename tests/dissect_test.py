@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.environ.get('NEMESIS_DATA') or os.path.join(HERE, '..', '..', 'shared', 'data')
 WEIGHTS = os.path.join(DATA, 'weights', 'vgg16_imagenet_conv1_1-conv3_3')
 PROBE = os.path.join(DATA, 'broden_mini')
-PROGRAM = os.path.join(HERE, '..', 'nemesis')
+PROGRAM = os.path.abspath(os.environ.get('NEMESIS') or os.path.join(HERE, '..', 'nemesis'))
 IMAGES, SIDE = 44, 112
 THRESHOLD_BOUND, IOU_BOUND = 1e-5, 1e-4
 

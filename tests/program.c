@@ -63,6 +63,9 @@ static pid_t start(char *line, const char *out, const char *err)
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
+        static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+        for (int i = 0; i < 3; i++) // whoever started the tests may have had them ignored
+            signal(numbers[i], SIG_DFL);
         redirect(2, err);
         redirect(1, out);
         execv(words[0], words);

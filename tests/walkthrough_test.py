@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROGRAM = os.path.abspath(os.environ.get("NEMESIS", os.path.join(ROOT, "nemesis")))
 CHAPTERS = os.path.join(ROOT, "docs", "walkthrough")
 PARTS = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|\s+)")
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.M | re.S)
@@ -71,16 +72,17 @@ def check_comparison():
 
 
 def main():
-    if not os.path.exists(os.path.join(ROOT, "nemesis")):
-        print("skipped walkthrough: there is no ./nemesis\n0 passed, 0 failed, 1 skipped")
+    if not os.path.exists(PROGRAM):
+        print(f"skipped walkthrough: there is no {PROGRAM}\n0 passed, 0 failed, 1 skipped")
         return 0
     check_comparison()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that spins starves the others
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for name in os.listdir(ROOT):
-            if name != "runs":
+            if name not in ("runs", "nemesis"):
                 os.symlink(os.path.join(ROOT, name), os.path.join(folder, name))
+        os.symlink(PROGRAM, os.path.join(folder, "nemesis"))
         for name in sorted(os.listdir(CHAPTERS)):
             if not re.match(r"\d\d-.*\.md$", name):
                 continue
