@@ -101,21 +101,23 @@ bool pgd_run(Pgd *pgd, const PgdRule *rule, const uint8_t *movable, real *x, rea
 
 #define DETECTOR_SCORE 0.04 // a unit whose clean score reaches this is a detector (6.8)
 
-/* One unit under one setting: a row of changes.csv. */
+/* One unit under one setting: a row of changes.csv. No byte is padding: checkpoints hold rows as
+ * they are. */
 typedef struct ChangeRow {
     char     method[16]; // "gaussian", "uniform", "bernoulli", "pgd", "fgsm"
     double   strength;   // std or eps; 0: control, no perturbation but the same storage
     StoreArm store;
+    int32_t  target;          // label, 0: untargeted
     int64_t  unit;            // from 0
     Concept  clean, now;      // before and after
     double   clean_label_iou; // of the clean concept, afterwards
-    int32_t  target;          // label, 0: untargeted
     double   target_iou;      // of the target, afterwards
     int64_t  poisoned;        // images; 0 also marks a unit that cannot be attacked (no concept)
     double   fraction;        // poisoned / all images
     double   linf_before, linf_after; // largest distance to the clean images, around storage
     bool     changed;                 // now.label != clean.label
     bool     hit;                     // targeted: now.label == target, of an attacked unit
+    uint8_t  zero[6];
 } ChangeRow;
 
 typedef struct Changes {

@@ -219,6 +219,7 @@ bool changes_read(Changes *out, const char *folder, const ProbeSet *probe, Error
 /* ---- checkpoints ------------------------------------------------------------------------------- */
 
 static const char rows_file[] = "rows.checkpoint";
+_Static_assert(sizeof(ChangeRow) == 128, "every byte of a row has a name");
 
 bool changes_keep(const Changes *changes, Checkpoint *checkpoint, Error *error)
 {
