@@ -19,13 +19,14 @@ count() {
 
 tidy() {
     case $1 in
-    *_avx2.c) isa='-mavx2 -mfma' ;;
-    *_avx512.c) isa='-mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma' ;;
-    *_neon.c) isa=--target=aarch64-linux-gnu ;;
-    *) isa= ;;
+    *_avx2.c) flags='-mavx2 -mfma' ;;
+    *_avx512.c) flags='-mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma' ;;
+    *_neon.c) flags=--target=aarch64-linux-gnu ;;
+    */fuzz/entry.c) flags='-DTARGET=png -DREPAIR=png' ;;
+    *) flags= ;;
     esac
     # shellcheck disable=SC2086
-    clang-tidy --quiet "$1" -- -std=c11 -D_GNU_SOURCE -fopenmp $isa 2>/dev/null
+    clang-tidy --quiet "$1" -- -std=c11 -D_GNU_SOURCE -fopenmp $flags 2>/dev/null
 }
 [ "$1" = --file ] && { tidy "$2"; exit; }
 

@@ -74,7 +74,7 @@ static bool halve_set(const char *folder)
     bool ok = file_read(path, LIMIT_TEXT_FILE, &file, NULL) &&
               csv_open(&index, file.data, file.size, path, NULL) && halve_pictures(folder, index);
     char *text = ok ? memory_text((const char *)file.data, NULL) : NULL;
-    for (char *at = text; at && (at = strstr(at, was));)
+    for (char *at = text ? strstr(text, was) : NULL; at; at = strstr(at, was))
         memcpy(at, is, sizeof is - 1);
     ok = text && file_publish(path, text, strlen(text), NULL);
     memory_free(text);

@@ -17,9 +17,9 @@ static char long_name[LONG_NAME + 1];
 // Colours 1 and 2, objects 3 and 4, textures 5 and 6.
 static const char *const names[SETS][LABELS] = {
     {"=1+1", "@SUM(A1)", "<script>alert(1)</script>", "+1", "-1", "\"quoted\", 'twice' \\ \\n"},
-    {"\xff\xfe\x80 not UTF-8", "\x1b[31m\x07\x01\xc2\x9b" "5m", "\t=1", "'=1", "two\nlines",
+    {"\xff\xfe\x80 not UTF-8", "\x1b[31m\x07\x01\302\2335m", "\t=1", "'=1", "two\nlines",
      "\r\n=cmd|' /C calc'!A0"},
-    {long_name, "'-", "</bdi><img src=x onerror=alert(1)>", "&lt;b&gt;", "\xe2\x80\xae" "cba",
+    {long_name, "'-", "</bdi><img src=x onerror=alert(1)>", "&lt;b&gt;", "\342\200\256cba",
      "''@x\xe2\x80\xa8"},
 };
 

@@ -16,12 +16,17 @@ int main(int count, char **arguments)
     enum { RUNS = 15 };
     if (count != 4)
         return 2;
-    int    m = atoi(arguments[1]), n = atoi(arguments[2]), k = atoi(arguments[3]);
+    int m = (int)strtol(arguments[1], NULL, 10), n = (int)strtol(arguments[2], NULL, 10);
+    int k = (int)strtol(arguments[3], NULL, 10);
     float *a = malloc((size_t)m * (size_t)k * sizeof *a);
     float *b = malloc((size_t)k * (size_t)n * sizeof *b);
     float *c = malloc((size_t)m * (size_t)n * sizeof *c);
-    if (!a || !b || !c)
+    if (!a || !b || !c) {
+        free(a);
+        free(b);
+        free(c);
         return 1;
+    }
     for (int i = 0; i < m * k; i++)
         a[i] = (float)(i % 17) / 17;
     for (int i = 0; i < k * n; i++)
