@@ -10,7 +10,7 @@
 
 const Option shared_options[] = {
     {.name = "threads", .letter = 't', .kind = ARGUMENT_WHOLE, .offset = AT(threads), .value = "N",
-     .initial = "0", .help = "threads; 0: OMP_NUM_THREADS or all cores", .most = LIMIT_THREADS},
+     .initial = "0", .help = "threads; 0: OMP_NUM_THREADS or all cores", .most = INT32_MAX},
     {.name = "batch", .letter = 'b', .kind = ARGUMENT_WHOLE, .offset = AT(batch), .value = "N",
      .initial = "0", .help = "images per run of the network; 0: the program's choice",
      .most = 4096},
@@ -18,6 +18,9 @@ const Option shared_options[] = {
      .initial = "0", .help = "seed of every random draw, 64 bits"},
     {.name = "limit", .kind = ARGUMENT_WHOLE, .offset = AT(limit), .value = "N", .initial = "0",
      .help = "only the first N images; 0: all", .most = LIMIT_CSV_ROWS},
+    {.name = "max-pixels", .kind = ARGUMENT_WHOLE, .offset = AT(max_pixels), .value = "N",
+     .initial = "67108864", .help = "largest picture that is read or written", .least = 1,
+     .most = 1 << 28},
     {.name = "compat", .kind = ARGUMENT_CHOICE, .offset = AT(compat), .value = COMPAT_CHOICES,
      .help = "whose constants and quirks to follow (default: corrupt23, or the baseline's)"},
     {.name = "store", .kind = ARGUMENT_CHOICES, .offset = AT(stores), .value = STORE_CHOICES,

@@ -46,6 +46,7 @@ typedef enum ProgressMode { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRES
 typedef struct Settings {
     // shared
     int64_t    threads, batch, limit; // 0: all cores, the verb's choice, all images
+    int64_t    max_pixels;            // of one picture
     uint64_t   seed;
     int        compat;                // index into COMPAT_CHOICES; -1: not given
     ChoiceList stores;                // indices into STORE_CHOICES; empty: the compat mode's

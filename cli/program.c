@@ -1,6 +1,7 @@
 /* cli/program.c - the table of verbs, help, and the way from a command line to an exit code. */
 #include "../engine/engine.h"
 #include "../engine/parallel.h"
+#include "../image/image.h"
 #include "commands.h"
 #include "json.h"
 #include "manual.h"
@@ -102,7 +103,12 @@ static bool run_verb(int count, const char *const *arguments, Error *error)
     if (settings.help) {
         arguments_help(verb, stdout);
     } else {
-        parallel_set_threads((int)settings.threads);
+        int64_t wanted = parallel_set_threads(settings.threads);
+        if (wanted > LIMIT_THREADS)
+            note(&settings, "%lld threads asked for, taking %d, the most there may be",
+                 (long long)wanted, LIMIT_THREADS);
+        image_limits_set((ImageLimits){.pixels  = (size_t)settings.max_pixels,
+                                       .seconds = LIMIT_DECODE_SECONDS});
         engine_flush_denormals();
         signals_catch();
         note_more(&settings, "kernels %s, %d threads, seed %llu", engine_isa(), parallel_threads(),

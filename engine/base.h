@@ -52,6 +52,7 @@ enum {
     LIMIT_PATH          = 4096,    // bytes of a path
     LIMIT_TENSORS       = 4096,    // tensors in a weight blob
     LIMIT_IMAGE_SIDE    = 65535,   // pixels
+    LIMIT_DECODE_SECONDS = 30,     // of CPU, for the packed data of one picture
     LIMIT_CSV_LINE      = 1 << 20, // bytes of one record
     LIMIT_CSV_FIELDS    = 4096,    // fields of one record
     LIMIT_CSV_ROWS      = 10000000,
@@ -60,7 +61,7 @@ enum {
     LIMIT_UNITS         = 1 << 20
 };
 #define LIMIT_TENSOR_BYTES (UINT64_C(4) << 30) // bytes
-#define LIMIT_IMAGE_PIXELS ((size_t)64 << 20)  // 64 Mpixel
+#define LIMIT_IMAGE_PIXELS ((size_t)64 << 20)  // 64 Mpixel, unless --max-pixels says otherwise
 #define LIMIT_IMAGE_FILE   ((size_t)256 << 20) // bytes
 #define LIMIT_TEXT_FILE    ((size_t)1 << 30)   // bytes of a CSV or JSON file
 #define LIMIT_ARRAY_FILE   ((size_t)4 << 30)   // bytes of a weight blob or an .npy file

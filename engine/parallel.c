@@ -16,29 +16,31 @@
 
 static int thread_count; // 0: not decided yet
 
-static int thread_default(void)
+static int64_t thread_default(void)
 {
     const char *text  = getenv("OMP_NUM_THREADS");
-    long        count = text ? strtol(text, NULL, 10) : 0;
+    int64_t     count = text ? strtoll(text, NULL, 10) : 0;
     if (count < 1)
         count = sysconf(_SC_NPROCESSORS_ONLN);
-    return (int)(count < 1 ? 1 : count > LIMIT_THREADS ? LIMIT_THREADS : count);
+    return count < 1 ? 1 : count;
 }
 
 int parallel_threads(void)
 {
 #if defined PARALLEL_THREADS || defined _OPENMP
     if (thread_count == 0)
-        thread_count = thread_default();
+        parallel_set_threads(0);
     return thread_count;
 #else
     return 1;
 #endif
 }
 
-void parallel_set_threads(int threads)
+int64_t parallel_set_threads(int64_t threads)
 {
-    thread_count = threads < 1 ? thread_default() : threads > LIMIT_THREADS ? LIMIT_THREADS : threads;
+    int64_t wanted = threads < 1 ? thread_default() : threads;
+    thread_count   = wanted > LIMIT_THREADS ? LIMIT_THREADS : (int)wanted;
+    return wanted;
 }
 
 #if defined PARALLEL_THREADS

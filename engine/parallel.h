@@ -13,7 +13,10 @@
  * caller who then owns all scratch. */
 void parallel_for(int64_t count, void (*function)(void *data, int64_t i, int thread), void *data);
 
-int  parallel_threads(void);
-void parallel_set_threads(int threads); // 0: OMP_NUM_THREADS or all cores; at most LIMIT_THREADS
+int parallel_threads(void);
+
+/* 0: OMP_NUM_THREADS or all cores. Takes at most LIMIT_THREADS of them; returns the number that was
+ * asked for. */
+int64_t parallel_set_threads(int64_t threads);
 
 #endif

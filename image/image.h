@@ -3,7 +3,7 @@
  * Pixels are interleaved and row-major: pixels[(y * width + x) * channels + c]. Files are untrusted:
  * every decoder takes (pointer, length), validates sizes before allocating, and refuses with
  * ERROR_DATA and the rule that was broken. `name` is only used in messages.
- * Limits: LIMIT_IMAGE_PIXELS, LIMIT_IMAGE_SIDE; JPEG also limits scans and total work. */
+ * Limits: sides of LIMIT_IMAGE_SIDE, ImageLimits; JPEG also limits scans and total work. */
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H
 
@@ -18,6 +18,18 @@ typedef struct Image {
 } Image;
 
 void image_free(Image *image); // accepts a zeroed object
+
+/* What one picture may ask for, in the whole process; to be set before the first is read. */
+typedef struct ImageLimits {
+    size_t pixels;  // read, made or written; LIMIT_IMAGE_PIXELS unless set, at most 2^28
+    double seconds; // of CPU, for its packed data; LIMIT_DECODE_SECONDS unless set
+} ImageLimits;
+
+ImageLimits image_limits(void);
+void        image_limits_set(ImageLimits limits);
+
+/* Both sides are in 1..LIMIT_IMAGE_SIDE, and the pixels within the limit. */
+bool image_size_is_fine(int64_t width, int64_t height);
 
 /* Any supported file, by its first bytes (never by its name). */
 bool image_decode(const uint8_t *data, size_t size, const char *name, Image *out, Error *error);

@@ -4,7 +4,7 @@
  * for the few codes that are longer. The input is read through a 64-bit window; past its end the
  * window continues with zero bits, which are counted, so that no look-ahead needs a bounds check.
  * Source: RFC 1950 (zlib), RFC 1951 (deflate). */
-#include "image.h"
+#include "limits.h"
 #include "zlib.h"
 
 #include <string.h>
@@ -49,6 +49,7 @@ typedef struct Inflate {
     int            bits;       // valid bits in window
     size_t         beyond;     // zero bytes supplied past the end of the input
     uint8_t       *start, *out, *limit;
+    bool           is_fixed; // the tables are those of the fixed code
     uint32_t       literals[LITERAL_ENTRIES];
     uint32_t       distances[DISTANCE_ENTRIES];
 } Inflate;
@@ -207,13 +208,15 @@ static bool tables_build(Inflate *z, const uint8_t *lengths, int literal_count, 
                        distance_count, distances, true);
 }
 
-static bool tables_fixed(Inflate *z)
+static void tables_fixed(Inflate *z)
 {
+    if (z->is_fixed)
+        return;
     uint8_t lengths[LITERAL_SYMBOLS + DISTANCE_SYMBOLS];
     for (int i = 0; i < LITERAL_SYMBOLS; i++)
         lengths[i] = (uint8_t)(i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8);
     memset(lengths + LITERAL_SYMBOLS, 5, DISTANCE_SYMBOLS);
-    return tables_build(z, lengths, LITERAL_SYMBOLS, DISTANCE_SYMBOLS);
+    z->is_fixed = tables_build(z, lengths, LITERAL_SYMBOLS, DISTANCE_SYMBOLS);
 }
 
 static const char *tables_read(Inflate *z)
@@ -221,6 +224,7 @@ static const char *tables_read(Inflate *z)
     uint8_t  lengths[LITERAL_SYMBOLS + DISTANCE_SYMBOLS] = {0};
     uint8_t  code_lengths[LENGTH_SYMBOLS]                = {0};
     uint32_t entries[LENGTH_SYMBOLS], table[1 << 7];
+    z->is_fixed = false;
     refill(z);
     int literal_count  = 257 + (int)take(z, 5);
     int distance_count = 1 + (int)take(z, 5);
@@ -346,7 +350,10 @@ static const char *block_coded(Inflate *z)
 
 static const char *inflate_blocks(Inflate *z)
 {
+    DecodeClock clock = decode_clock_start();
     for (bool last = false; !last;) {
+        if (!decode_clock_goes_on(&clock, 1))
+            return "takes more CPU time than one file may";
         refill(z);
         last               = take(z, 1);
         uint32_t    kind   = take(z, 2);
@@ -398,11 +405,12 @@ bool inflate_zlib(const uint8_t *data, size_t data_size, uint8_t *out, size_t si
         return fail(error, ERROR_DATA, "%s: bytes %02x %02x do not start zlib data", name, data[0],
                     data[1]);
     Inflate z;
-    z.next   = data + 2;
-    z.end    = data + data_size;
-    z.window = 0;
-    z.bits   = 0;
-    z.beyond = 0;
+    z.next     = data + 2;
+    z.end      = data + data_size;
+    z.window   = 0;
+    z.bits     = 0;
+    z.beyond   = 0;
+    z.is_fixed = false;
     z.start = z.out    = out;
     z.limit            = out + size;
     const char *broken = inflate_blocks(&z);

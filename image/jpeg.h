@@ -7,7 +7,7 @@
 #ifndef IMAGE_JPEG_H
 #define IMAGE_JPEG_H
 
-#include "image.h"
+#include "limits.h"
 
 /* ---- tables -------------------------------------------------------------------------------- */
 
@@ -92,6 +92,7 @@ typedef struct Jpeg {
     int           adobe_transform, orientation;
     int           scans;
     uint64_t      work; // coefficient visits so far
+    DecodeClock   clock;
     // the current scan
     JpegComponent *scan_components[JPEG_COMPONENTS];
     int            scan_count;

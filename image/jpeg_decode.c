@@ -142,10 +142,9 @@ static bool frame_read(Jpeg *jpeg, const Segment *segment, size_t bytes_left, Er
     jpeg->width           = load_be16(p + 3);
     jpeg->component_count = p[5];
     jpeg->progressive     = segment->marker == MARKER_SOF2;
-    if (jpeg->width == 0 || jpeg->height == 0 ||
-        (size_t)jpeg->width * (size_t)jpeg->height > LIMIT_IMAGE_PIXELS)
+    if (!image_size_is_fine(jpeg->width, jpeg->height))
         return fail(error, ERROR_DATA, "%s: size %dx%d is empty or over the limit of %zu pixels",
-                    jpeg->name, jpeg->width, jpeg->height, LIMIT_IMAGE_PIXELS);
+                    jpeg->name, jpeg->width, jpeg->height, image_limits().pixels);
     if (p[5] != 1 && p[5] != 3 && p[5] != 4)
         return fail(error, ERROR_DATA, "%s: has %d components, expected 1, 3 or 4", jpeg->name,
                     p[5]);
@@ -414,6 +413,7 @@ bool jpeg_decode(const uint8_t *data, size_t size, const char *name, Image *out,
         return false;
     jpeg->name        = name;
     jpeg->orientation = 1;
+    jpeg->clock       = decode_clock_start();
     for (int i = 0; i < 2; i++) { // motion JPEG leaves the tables out
         jpeg_huffman_make(&jpeg->dc[i], &jpeg_huffman[i][0], true);
         jpeg_huffman_make(&jpeg->ac[i], &jpeg_huffman[i][1], false);

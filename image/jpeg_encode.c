@@ -368,11 +368,9 @@ bool jpeg_encode(const Image *image, int quality, JpegSampling sampling, uint8_t
     if ((image->channels != 1 && image->channels != 3) || quality < 1 || quality > 100)
         return fail(error, ERROR_USAGE, "jpeg: cannot write %d channels with quality %d",
                     image->channels, quality);
-    if (image->width < 1 || image->height < 1 || image->width > LIMIT_IMAGE_SIDE ||
-        image->height > LIMIT_IMAGE_SIDE ||
-        (size_t)image->width * (size_t)image->height > LIMIT_IMAGE_PIXELS)
+    if (!image_size_is_fine(image->width, image->height))
         return fail(error, ERROR_USAGE, "jpeg: size %dx%d is empty or over the limit of %zu pixels",
-                    image->width, image->height, LIMIT_IMAGE_PIXELS);
+                    image->width, image->height, image_limits().pixels);
     Encoder *e = memory_new(1, sizeof *e, error);
     if (!e)
         return false;

@@ -357,6 +357,9 @@ bool jpeg_scan_decode(Jpeg *jpeg, const uint8_t *data, size_t size, size_t *at, 
     r->end                        = data + size;
     segment_start(jpeg);
     for (int y = 0; y < high; y++) {
+        if (!decode_clock_goes_on(&jpeg->clock, wide))
+            return fail(error, ERROR_DATA, "%s: scan %d goes over the limit of %g s of CPU",
+                        jpeg->name, jpeg->scans, image_limits().seconds);
         for (int x = 0; x < wide; x++) {
             if (jpeg->restart_interval && left-- == 0) {
                 if (!restart(jpeg, restarts++ & 7, error))

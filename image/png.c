@@ -93,10 +93,9 @@ static bool header_read(Png *png, const Chunk *chunk, Error *error)
     png->height = load_be32(p + 4);
     png->depth  = p[8];
     png->color  = p[9];
-    if (png->width == 0 || png->height == 0 || png->width > LIMIT_IMAGE_SIDE ||
-        png->height > LIMIT_IMAGE_SIDE || (size_t)png->width * png->height > LIMIT_IMAGE_PIXELS)
+    if (!image_size_is_fine(png->width, png->height))
         return fail(error, ERROR_DATA, "%s: size %ux%u is empty or over the limit of %zu pixels",
-                    png->name, png->width, png->height, LIMIT_IMAGE_PIXELS);
+                    png->name, png->width, png->height, image_limits().pixels);
     // Bit d is set where depth d is allowed.
     static const uint32_t depths[7]  = {0x10116, 0, 0x10100, 0x116, 0x10100, 0, 0x10100};
     static const int      samples[7] = {1, 0, 3, 1, 2, 0, 4};
@@ -349,7 +348,7 @@ bool png_decode(const uint8_t *data, size_t size, const char *name, Image *out, 
         return false;
     const Pass *passes     = png.interlaced ? ADAM7 : &WHOLE;
     int         pass_count = png.interlaced ? 7 : 1;
-    size_t      raw_size   = 0; // below 2^30 by the limit on pixels
+    size_t      raw_size   = 0; // a few GiB at most, by the limit on pixels
     for (int i = 0; i < pass_count; i++)
         if (!pass_is_empty(&png, passes + i))
             raw_size +=
@@ -466,9 +465,8 @@ static uint8_t *chunk_close(uint8_t *chunk, const char *type, size_t size)
 bool png_encode(const Image *image, uint8_t **out, size_t *size, Error *error)
 {
     static const uint8_t colors[5] = {0, COLOR_GRAY, COLOR_GRAY_ALPHA, COLOR_RGB, COLOR_RGBA};
-    if (image->channels < 1 || image->channels > 4 || image->is_cmyk || image->width < 1 ||
-        image->height < 1 || image->width > LIMIT_IMAGE_SIDE || image->height > LIMIT_IMAGE_SIDE ||
-        (size_t)image->width * (size_t)image->height > LIMIT_IMAGE_PIXELS)
+    if (image->channels < 1 || image->channels > 4 || image->is_cmyk ||
+        !image_size_is_fine(image->width, image->height))
         return fail(error, ERROR_USAGE, "png: cannot write %dx%d pixels of %d %schannels",
                     image->width, image->height, image->channels, image->is_cmyk ? "CMYK " : "");
     size_t   raw_size = 0, packed_size = 0;

@@ -136,11 +136,10 @@ static void resize_columns(const Image *in, const Weights *weights, Image *out, 
 static bool image_make(const Image *like, int width, int height, int channels, Image *out,
                        Error *error)
 {
-    if (width < 1 || height < 1 || width > LIMIT_IMAGE_SIDE || height > LIMIT_IMAGE_SIDE ||
-        (size_t)width * (size_t)height > LIMIT_IMAGE_PIXELS)
+    if (!image_size_is_fine(width, height))
         return fail(error, ERROR_USAGE,
                     "image: size %dx%d is empty or over the limit of %zu pixels", width, height,
-                    LIMIT_IMAGE_PIXELS);
+                    image_limits().pixels);
     uint8_t *pixels = memory_new((size_t)width * (size_t)height, (size_t)channels, error);
     if (!pixels)
         return false;

@@ -3,6 +3,7 @@
 
 #include "../engine/digest.h"
 #include "../engine/file.h"
+#include "../image/image.h"
 #include "csv.h"
 
 #include <stdio.h>
@@ -246,8 +247,8 @@ static bool read_sizes(IndexReader *reader, int64_t row)
                         (long long)size, (long long)*sizes[i]);
         *sizes[i] = size;
     }
-    if ((size_t)(probe->map_height * probe->map_width) > LIMIT_IMAGE_PIXELS ||
-        (size_t)(probe->image_height * probe->image_width) > LIMIT_IMAGE_PIXELS)
+    if (!image_size_is_fine(probe->map_width, probe->map_height) ||
+        !image_size_is_fine(probe->image_width, probe->image_height))
         return bad_row(reader, row, "more pixels than the limit in", "ih, iw, sh, sw");
     return true;
 }

@@ -1,5 +1,6 @@
-/* tests/test_limits.c - the limits on what comes from outside, at their values, and small files that
- * ask for much: each ends within a second of CPU, and in little more memory than its picture. */
+/* tests/test_limits.c - the limits on what comes from outside, at their values, and small files
+ * that ask for much: each ends within a second of CPU, and in little more memory than its picture.
+ */
 #include "../cli/commands.h"
 #include "../cli/json.h"
 #include "../engine/file.h"
@@ -11,6 +12,7 @@
 #include "blob_builder.h"
 #include "fuzz/fuzz.h"
 #include "nem_world.h"
+#include "play.h"
 #include "test.h"
 
 #include <malloc.h>
@@ -45,9 +47,9 @@ static void files_over_their_limit_are_not_read(void)
 
 static void rows_of_a_table_are_limited(void)
 {
-    size_t   size = 2 * ((size_t)LIMIT_CSV_ROWS + 2);
-    uint8_t *text = memory_new(size, 1, NULL);
-    Csv     *csv  = NULL;
+    size_t   size  = 2 * ((size_t)LIMIT_CSV_ROWS + 2);
+    uint8_t *text  = memory_new(size, 1, NULL);
+    Csv     *csv   = NULL;
     Error    error = {0};
     for (size_t i = 0; i < size; i += 2)
         memcpy(text + i, "x\n", 2);
@@ -60,15 +62,29 @@ static void rows_of_a_table_are_limited(void)
 
 static void threads_are_limited(void)
 {
-    const char *arguments[] = {"--threads", "1025"};
-    Settings    settings;
-    Error       error  = {0};
-    int         before = parallel_threads();
-    CHECK(!arguments_parse(verb_named("inspect"), 2, arguments, &settings, &error));
-    CHECK(error.code == ERROR_USAGE && strstr(error.message, "--threads: '1025' is not a whole"));
-    parallel_set_threads(100000);
-    CHECK(parallel_threads() <= LIMIT_THREADS);
+    int before = parallel_threads();
+    CHECK(parallel_set_threads(100000) == 100000 && parallel_threads() <= LIMIT_THREADS);
     parallel_set_threads(before);
+    REQUIRE(program_exists() && play_inputs(1));
+    CHECK(!*program_run("inspect %s -t 1024", play_blob)->err);
+    const Outcome *outcome = program_run("inspect %s -t 1025", play_blob);
+    CHECK(outcome->code == 0 && strstr(outcome->err, "1025 threads asked for, taking 1024"));
+}
+
+static void pixels_are_limited_as_asked(void)
+{
+    REQUIRE(program_exists() && play_inputs(1)); // 16 x 16
+    const char *photo = play_photo(0), *out = in_folder("out.png");
+    CHECK(program_run("image %s -o %s --max-pixels 256", photo, out)->code == 0);
+    const Outcome *outcome = program_run("image %s -o %s --max-pixels 255", photo, out);
+    CHECK(outcome->code == ERROR_DATA &&
+          strstr(outcome->err, "16x16 is empty or over the limit of 255 pixels"));
+    outcome = program_run("image %s -o %s --max-pixels 288 --resize 17", photo, out);
+    CHECK(outcome->code != 0 && strstr(outcome->err, "17x17 is empty or over the limit of 288"));
+    outcome = program_run("verify -d %s --max-pixels 255", play_probe);
+    CHECK(outcome->code == ERROR_DATA && strstr(outcome->err, "more pixels than the limit in"));
+    outcome = program_run("image %s -o %s --max-pixels 268435457", photo, out);
+    CHECK(outcome->code == ERROR_USAGE && strstr(outcome->err, "in 1..268435456"));
 }
 
 /* ---- bombs ----------------------------------------------------------------------------------- */
@@ -142,8 +158,9 @@ static bool opens_blob(const Material *material, Error *error)
 static void check_bomb(Bomb *bomb, const Material *material, size_t output, const char *message)
 {
     struct rusage idle, used;
-    Error *said = mmap(NULL, sizeof *said, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int    status = 0;
+    Error        *said =
+        mmap(NULL, sizeof *said, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status = 0;
 #ifdef __GLIBC__ // freed blocks that the child would use again count as its parent's
     malloc_trim(0);
 #endif
@@ -228,12 +245,53 @@ static void put_chunk(Material *out, const char *type, const void *data, size_t 
     put(out, "\0\0\0\0", 4);
 }
 
+static void put_bits(Material *out, int *used, unsigned bits, int count) // lowest first
+{
+    for (int i = 0; i < count; i++, bits >>= 1, *used = (*used + 1) % 8) {
+        if (*used == 0)
+            out->data[out->size++] = 0;
+        out->data[out->size - 1] |= (uint8_t)((bits & 1) << *used);
+    }
+}
+
+// A picture of one pixel behind a megabyte of empty blocks: with the fixed code, or each with its
+// own.
+static void put_png_of_blocks(Material *out, bool fixed)
+{
+    static const uint8_t header[13] = {0, 0, 0, 1, 0, 0, 0, 1, 8};
+    static const uint8_t last[]     = {2, 0, 0xFD, 0xFF, 0, 0, 0, 2, 0, 1}; // stored; Adler-32
+    enum { MEGABYTE = 1 << 20 };
+    int      used = 0;
+    Material data = {.data = memory_new(MEGABYTE, 1, NULL)};
+    put(&data, "\x78\x01", 2);
+    while (data.size < MEGABYTE - 100) {
+        put_bits(&data, &used, fixed ? 1 << 1 : 2 << 1, fixed ? 10 : 3);
+        if (fixed)
+            continue;
+        put_bits(&data, &used, 14 << 10, 14);           // 257, 1 and 18 lengths
+        put_bits(&data, &used, 1 << 6, 27);             // of 18: 1
+        put_bits(&data, &used, 1 << 24, 27);            // of 1: 1
+        put_bits(&data, &used, 0xFF, 8);                // 138 zeros
+        put_bits(&data, &used, 1 | (118 - 11) << 1, 8); // and 118
+        put_bits(&data, &used, 0, 3);                   // 1, 1; end of block
+    }
+    put_bits(&data, &used, 1, 3);
+    put(&data, last, sizeof last);
+    out->size = 0;
+    put(out, "\x89PNG\r\n\x1a\n", 8);
+    put_chunk(out, "IHDR", header, sizeof header);
+    put_chunk(out, "IDAT", data.data, data.size);
+    put_chunk(out, "IEND", "", 0);
+    repair_png(out->data, out->size);
+    memory_free(data.data);
+}
+
 static void png_bombs(Material *out)
 {
     enum { SIDE = 4096 };
     static const uint8_t header[13] = {0, 0, SIDE >> 8, 0, 0, 0, SIDE >> 8, 0, 8};
-    size_t               size       = 0, rows = (size_t)SIDE * (SIDE + 1);
-    uint8_t             *packed     = NULL, *zeros = memory_new(rows, 1, NULL);
+    size_t               size = 0, rows = (size_t)SIDE * (SIDE + 1);
+    uint8_t             *packed = NULL, *zeros = memory_new(rows, 1, NULL);
     REQUIRE(deflate_zlib(zeros, rows, &packed, &size, NULL));
     memory_free(zeros);
     for (int kind = 0; kind < 4; kind++) {
@@ -251,6 +309,36 @@ static void png_bombs(Material *out)
                    kind == 1 ? "1000 compressed bytes cannot hold 4096x4096 pixels" : NULL);
     }
     memory_free(packed);
+    put_png_of_blocks(out, true);
+    check_bomb(decodes, out, 1, NULL);
+    put_png_of_blocks(out, false);
+    check_bomb(decodes, out, 1, NULL);
+}
+
+// What takes its time, one after the other, when there is none.
+static void decoding_ends_when_its_time_is_up(void)
+{
+    ImageLimits before = image_limits(), none = {.pixels = before.pixels};
+    Material    material = {.data = memory_new((size_t)4 << 20, 1, NULL)};
+    for (int kind = 0; kind < 2; kind++) {
+        Error error = {0};
+        if (kind == 0) {
+            put_jpeg_start(&material, "FFC0 000B 08 1000 1000 01 01 11 00");
+            put_hex(&material, "FFDA 0008 01 01 00 00 3F 00");
+            material.size += 1 << 16; // two bits a block
+            put_hex(&material, "FFD9");
+        } else {
+            put_png_of_blocks(&material, true);
+        }
+        CHECK(decodes(&material, NULL));
+        image_limits_set(none);
+        CHECK(!decodes(&material, &error));
+        image_limits_set(before);
+        CHECK_REFUSED("time", &error,
+                      kind == 0 ? "scan 1 goes over the limit of 0 s of CPU"
+                                : "takes more CPU time than one file may");
+    }
+    memory_free(material.data);
 }
 
 static void text_bombs(Material *out)
@@ -335,5 +423,7 @@ SUITE(limits)
     RUN(files_over_their_limit_are_not_read);
     RUN(rows_of_a_table_are_limited);
     RUN(threads_are_limited);
+    RUN(pixels_are_limited_as_asked);
+    RUN(decoding_ends_when_its_time_is_up);
     RUN(bombs_are_harmless);
 }

@@ -22,7 +22,7 @@ static void check_units(const char *text)
 
 static void check_settings(const Settings *settings)
 {
-    FUZZ_CHECK(settings->threads >= 0 && settings->threads <= LIMIT_THREADS);
+    FUZZ_CHECK(settings->threads >= 0 && settings->threads <= INT32_MAX);
     FUZZ_CHECK(settings->batch >= 0 && settings->batch <= LIMIT_BATCH);
     FUZZ_CHECK(settings->limit >= 0 && settings->limit <= LIMIT_CSV_ROWS);
     FUZZ_CHECK(settings->stores.count >= 0 && settings->stores.count <= 3);
