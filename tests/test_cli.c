@@ -121,7 +121,7 @@ static void wrong_usage_names_the_offending_text(void)
         {"verify", "-d P -t x", "'x'"},
         {"verify", "-d P -t -1", "'-1'"},
         {"verify", "-d P -t 3.5", "'3.5'"},
-        {"verify", "-d P -t 1025", "'1025'"},
+        {"verify", "-d P -t 2147483648", "'2147483648'"},
         {"verify", "-d P -t 99999999999999999999999", "'99999999999999999999999'"},
         {"verify", "-d P -s 18446744073709551616", "'18446744073709551616'"},
         {"verify", "-d P -s -1", "'-1'"},
