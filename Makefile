@@ -59,12 +59,12 @@ else ifeq ($(HAS_OPENMP),yes)
   LDLIBS += -fopenmp
 endif
 
-TARGET := $(shell $(CC) -dumpmachine)
+MACHINE := $(shell $(CC) -dumpmachine)
 ISA_FILES := engine/isa_portable.c
 ifneq ($(config),gradcheck)
-  ifneq ($(filter x86_64%,$(TARGET)),)
+  ifneq ($(filter x86_64%,$(MACHINE)),)
     ISA_FILES += engine/isa_avx2.c engine/isa_avx512.c
-  else ifneq ($(filter aarch64%,$(TARGET)),)
+  else ifneq ($(filter aarch64%,$(MACHINE)),)
     ISA_FILES += engine/isa_neon.c
   endif
 endif
@@ -101,7 +101,7 @@ $(BUILD)/objects/engine/isa_avx512.o $(BUILD)/objects/bench/peak_avx512.o: CFLAG
 $(BUILD)/objects/engine/isa_neon.o $(BUILD)/objects/bench/peak_neon.o:     CFLAGS += -O3
 
 # gcc 12 for aarch64 dies of an internal error on loops that take a maximum of doubles.
-ifneq ($(filter aarch64%,$(TARGET)),)
+ifneq ($(filter aarch64%,$(MACHINE)),)
 $(BUILD)/objects/tests/%.o $(BUILD)/objects/bench/%.o: CFLAGS += -fno-tree-loop-vectorize
 endif
 
@@ -141,7 +141,7 @@ KILLS  ?= all
 faults: $(BUILD)/tests ## fail every allocation and file operation, kill runs everywhere (FAULTS=n KILLS=n: samples)
 	@FAULTS=$(FAULTS) KILLS=$(KILLS) TMPDIR=$(or $(wildcard /dev/shm),/tmp) $(BUILD)/tests faults kills
 
-.PHONY: fuzz fuzz-programs
+.PHONY: fuzz fuzz-afl fuzz-programs
 # One program a parser. What puts checksums right is named where the format has some.
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%) $(BUILD)/seeds
 fuzz_define = -DTARGET=$(1) $(if $(filter blob inflate png,$(1)),-DREPAIR=$(1))
@@ -156,16 +156,22 @@ $(BUILD)/fuzz_%: tests/fuzz/entry.c $(BUILD)/fuzz.a
 $(BUILD)/seeds: $(call object,tests/fuzz/seeds.c) $(BUILD)/fuzz.a
 	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
-# What AFL++ loads to put checksums right; libFuzzer has it inside.
-$(BUILD)/repair_%.so: tests/fuzz/entry.c tests/fuzz/fuzz_%.c tests/fuzz/fuzz_inflate.c tests/fuzz/file.c \
-                      tests/blob_builder.c $(wildcard image/*.c engine/b*.c) \
-                      $(addprefix engine/,about.c digest.c file.c shape.c)
-	$(CC) $(filter-out -fsanitize=%,$(CFLAGS)) -shared -fPIC -DAFL_MUTATOR -DREPAIR=$* \
-	    $(sort $(filter-out engine/build.c,$^)) -o $@ $(LDLIBS)
+# What AFL++ loads to put checksums right; libFuzzer has it inside. Only what that needs is linked.
+$(BUILD)/repair_%.so: tests/fuzz/entry.c tests/fuzz/fuzz_%.c tests/fuzz/fuzz_inflate.c \
+                      tests/blob_builder.c engine/digest.c
+	@mkdir -p $(@D)
+	clang $(filter-out -fsanitize=%,$(CFLAGS)) -shared -fPIC -fvisibility=hidden -ffunction-sections \
+	    -Wl,--gc-sections,-z,defs -DAFL_MUTATOR -DREPAIR=$* $(sort $^) -o $@ $(LDLIBS)
 
-fuzz: ## run every fuzz target for SECONDS=n
+SECONDS ?= 60
+fuzz: ## fuzz every parser, or TARGET=png, for SECONDS=n each
 	@$(MAKE) config=fuzz CC=clang fuzz-programs
-	@sh tests/fuzz/run.sh build/fuzz $(SECONDS)
+	@sh tests/fuzz/run.sh build/fuzz $(SECONDS) $(TARGET)
+
+fuzz-afl: ## the same for one TARGET=png by AFL++
+	@$(MAKE) config=fuzz CC=afl-clang-fast BUILD=build/afl $(addprefix build/afl/,seeds fuzz_$(TARGET) \
+	    $(if $(findstring REPAIR,$(call fuzz_define,$(TARGET))),repair_$(TARGET).so))
+	@sh tests/fuzz/afl.sh build/afl $(SECONDS) $(TARGET)
 
 layers: ## check that no folder includes a higher floor
 	@sh tests/layers.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs each fuzz target for so many seconds, from the committed corpus, fresh seeds and what earlier
-# runs found. usage: run.sh BUILD_FOLDER [SECONDS [TARGET...]]; a line a target, exit 1 on a finding.
+# runs found (BUILD_FOLDER/grown). usage: run.sh BUILD_FOLDER [SECONDS [TARGET...]]; a line a target
+# with its runs and seconds of CPU, exit 1 on a finding.
 build=$1 seconds=${2:-60}
 [ $# -gt 2 ] && shift 2 || set --
 [ $# -gt 0 ] || set -- arguments blob csv inflate jpeg json npy png probe
@@ -9,18 +10,23 @@ mkdir -p "$build/crashes" "$build/logs"
 "$build/seeds" "$build/new" || exit 1
 findings=0
 for target in "$@"; do
-    mkdir -p "$build/work/$target" "tests/fuzz/corpus/$target"
+    mkdir -p "$build/grown/$target" "tests/fuzz/corpus/$target"
     log=$build/logs/$target
-    "$build/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
+    ("$build/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
         -dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix="$build/crashes/$target-" \
-        "$build/work/$target" "tests/fuzz/corpus/$target" "$build/new/$target" >"$log" 2>&1
+        "$build/grown/$target" "tests/fuzz/corpus/$target" "$build/new/$target" >"$log" 2>&1
+        status=$?
+        times >"$log.times"
+        exit $status)
     status=$?
     [ $status -eq 0 ] || findings=$((findings + 1))
     awk -v target="$target" -v status="$status" '
         /cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") edges = $(i + 1) }
         /number_of_executed_units/ { runs = $2 }
         /average_exec_per_sec/ { rate = $2 }
-        END { printf "%-10s %12d runs %8d a second %6d edges%s\n", target, runs, rate, edges,
-                     status ? "  FINDING" : "" }' "$log"
+        FILENAME ~ /[.]times$/ { split($0, part, /[ms ]+/) } # its last line is that of the target
+        END { printf "%-10s %12d runs %8d a second %6d CPU s %6d edges%s\n", target, runs, rate,
+                     60 * (part[1] + part[3]) + part[2] + part[4], edges, status ? "  FINDING" : "" }
+        ' "$log" "$log.times"
 done
-[ "$findings" -eq 0 ] || { grep -h -A20 'ERROR:\|runtime error' "$build"/logs/* | head -n 60; exit 1; }
+[ "$findings" -eq 0 ] || { grep -h -A20 'not true:\|ERROR:\|runtime error' "$build"/logs/* | head -n 60; exit 1; }
