@@ -327,7 +327,7 @@ bool deflate_zlib(const uint8_t *data, size_t size, uint8_t **out, size_t *out_s
         done = deflate_data(z, data, size, error);
     }
     if (done) {
-        uint32_t check = zlib_adler32(data, size);
+        uint32_t check = zlib_adler32(1, data, size);
         put(z, 0, (8 - z->bits) & 7);
         for (int shift = 24; shift >= 0; shift -= 8)
             put(z, check >> shift & 255, 8);

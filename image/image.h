@@ -67,8 +67,4 @@ bool image_crop(const Image *image, int left, int top, int width, int height, Im
 /* RGB planes in 0..1: planes[c][y][x] = pixel / 255, planes holds 3 * height * width floats. */
 void image_to_planes(const Image *rgb, float *planes);
 
-/* zlib data to bytes. *size on entry: room in out, which must be filled exactly. */
-bool inflate_zlib(const uint8_t *data, size_t data_size, uint8_t *out, size_t size,
-                  const char *name, Error *error);
-
 #endif

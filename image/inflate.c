@@ -3,6 +3,7 @@
  * Codes are looked up in two levels: a root table over the first bits of the input, and sub-tables
  * for the few codes that are longer. The input is read through a 64-bit window; past its end the
  * window continues with zero bits, which are counted, so that no look-ahead needs a bounds check.
+ * The output goes through a buffer that keeps the 32 KiB which later bytes may refer to.
  * Source: RFC 1950 (zlib), RFC 1951 (deflate). */
 #include "limits.h"
 #include "zlib.h"
@@ -16,6 +17,8 @@ enum {
     LITERAL_SYMBOLS  = 288,
     DISTANCE_SYMBOLS = 32,
     LENGTH_SYMBOLS   = 19,
+    HISTORY          = 1 << 15, // longest distance
+    BUFFER           = HISTORY + (1 << 16),
     // A complete sub-table of 2^k entries holds at least k + 1 codes, which bounds their sum.
     LITERAL_ENTRIES  = (1 << LITERAL_ROOT) + LITERAL_SYMBOLS * 32 / 6,
     DISTANCE_ENTRIES = (1 << DISTANCE_ROOT) + DISTANCE_SYMBOLS * 128 / 8
@@ -48,10 +51,16 @@ typedef struct Inflate {
     uint64_t       window;     // the next bits, lowest first
     int            bits;       // valid bits in window
     size_t         beyond;     // zero bytes supplied past the end of the input
-    uint8_t       *start, *out, *limit;
-    bool           is_fixed; // the tables are those of the fixed code
+    bool           is_fixed;   // the tables are those of the fixed code
     uint32_t       literals[LITERAL_ENTRIES];
     uint32_t       distances[DISTANCE_ENTRIES];
+    // output
+    uint8_t     *fresh, *out, *limit; // in buffer: not yet given away, next byte, end of room
+    size_t       wanted;              // bytes that are to come behind `limit`
+    uint32_t     adler;
+    InflateSink *sink;
+    void        *self;
+    uint8_t      buffer[BUFFER];
 } Inflate;
 
 /* ---- bits ---------------------------------------------------------------------------------- */
@@ -103,6 +112,33 @@ static inline uint32_t lookup(Inflate *z, const uint32_t *table, int root)
     }
     take(z, (int)(entry & 255));
     return entry;
+}
+
+/* ---- output -------------------------------------------------------------------------------- */
+
+static bool output_give(Inflate *z)
+{
+    size_t size = (size_t)(z->out - z->fresh);
+    z->adler    = zlib_adler32(z->adler, z->fresh, size);
+    bool fine   = z->sink(z->self, z->fresh, size);
+    z->fresh    = z->out;
+    return fine;
+}
+
+// For `size` bytes that do not fit: gives the others away and moves the history to the front.
+static const char *room_make(Inflate *z, size_t size)
+{
+    size_t left = (size_t)(z->limit - z->out) + z->wanted;
+    if (size > left)
+        return "holds more bytes than expected";
+    if (!output_give(z)) // the buffer was full to a match's length
+        return "is not wanted";
+    memmove(z->buffer, z->out - HISTORY, HISTORY);
+    z->fresh = z->out = z->buffer + HISTORY;
+    size_t room       = BUFFER - HISTORY < left ? BUFFER - HISTORY : left;
+    z->limit          = z->out + room;
+    z->wanted         = left - room;
+    return NULL;
 }
 
 /* ---- code tables --------------------------------------------------------------------------- */
@@ -287,11 +323,17 @@ static const char *block_stored(Inflate *z)
     z->beyond = 0;
     if ((size_t)(z->end - z->next) < size)
         return "ends too early";
-    if ((size_t)(z->limit - z->out) < size)
-        return "holds more bytes than expected";
-    memcpy(z->out, z->next, size);
-    z->out += size;
-    z->next += size;
+    while (size > 0) {
+        const char *broken = z->out == z->limit ? room_make(z, size) : NULL;
+        size_t      part   = (size_t)(z->limit - z->out);
+        part               = part < size ? part : size;
+        if (broken)
+            return broken;
+        memcpy(z->out, z->next, part);
+        z->out += part;
+        z->next += part;
+        size -= (uint32_t)part;
+    }
     return NULL;
 }
 
@@ -311,18 +353,19 @@ static inline void copy_match(uint8_t *out, const uint8_t *limit, size_t distanc
 
 static const char *block_coded(Inflate *z)
 {
+    const char *broken;
     for (;;) {
         refill(z);
         uint32_t entry = lookup(z, z->literals, LITERAL_ROOT);
         if (ENTRY_KIND(entry) == KIND_LITERAL) {
-            if (z->out == z->limit)
-                return "holds more bytes than expected";
+            if (z->out == z->limit && (broken = room_make(z, 1)))
+                return broken;
             *z->out++ = (uint8_t)ENTRY_VALUE(entry);
             // A second literal fits the bits that are left without another refill.
             entry = lookup(z, z->literals, LITERAL_ROOT);
             if (ENTRY_KIND(entry) == KIND_LITERAL) {
-                if (z->out == z->limit)
-                    return "holds more bytes than expected";
+                if (z->out == z->limit && (broken = room_make(z, 1)))
+                    return broken;
                 *z->out++ = (uint8_t)ENTRY_VALUE(entry);
                 continue;
             }
@@ -339,10 +382,10 @@ static const char *block_coded(Inflate *z)
         if (ENTRY_KIND(code) == KIND_BAD)
             return "uses a distance code that stands for nothing";
         size_t distance = ENTRY_VALUE(code) + take(z, (int)ENTRY_EXTRA(code));
-        if (distance > (size_t)(z->out - z->start))
+        if (distance > (size_t)(z->out - z->buffer))
             return "refers to bytes before its start";
-        if (length > (size_t)(z->limit - z->out))
-            return "holds more bytes than expected";
+        if (length > (size_t)(z->limit - z->out) && (broken = room_make(z, length)))
+            return broken;
         copy_match(z->out, z->limit, distance, length);
         z->out += length;
     }
@@ -378,9 +421,9 @@ static const char *inflate_blocks(Inflate *z)
     return NULL;
 }
 
-uint32_t zlib_adler32(const uint8_t *data, size_t size)
+uint32_t zlib_adler32(uint32_t adler, const uint8_t *data, size_t size)
 {
-    uint32_t a = 1, b = 0;
+    uint32_t a = adler & 0xFFFF, b = adler >> 16;
     while (size) {
         size_t part = size < 5552 ? size : 5552; // the most that keeps b below 2^32
         for (size_t i = 0; i < part; i++) {
@@ -395,7 +438,31 @@ uint32_t zlib_adler32(const uint8_t *data, size_t size)
     return b << 16 | a;
 }
 
-bool inflate_zlib(const uint8_t *data, size_t data_size, uint8_t *out, size_t size,
+static bool stream_read(Inflate *z, const char *name, size_t size, Error *error)
+{
+    const char *broken = inflate_blocks(z);
+    if (broken)
+        return fail(error, ERROR_DATA, "%s: compressed data %s", name, broken);
+    size_t missing = (size_t)(z->limit - z->out) + z->wanted;
+    if (missing)
+        return fail(error, ERROR_DATA, "%s: compressed data holds %zu bytes, expected %zu", name,
+                    size - missing, size);
+    if (!output_give(z))
+        return false;
+    take(z, z->bits & 7);
+    uint32_t check = 0;
+    for (int i = 0; i < 4; i++) {
+        refill(z);
+        check = check << 8 | take(z, 8);
+    }
+    if (ran_out(z))
+        return fail(error, ERROR_DATA, "%s: compressed data ends too early", name);
+    if (check != z->adler)
+        return fail(error, ERROR_DATA, "%s: checksum of the compressed data does not match", name);
+    return true;
+}
+
+bool inflate_zlib(const uint8_t *data, size_t data_size, size_t size, InflateSink *sink, void *self,
                   const char *name, Error *error)
 {
     if (data_size < 6)
@@ -404,30 +471,18 @@ bool inflate_zlib(const uint8_t *data, size_t data_size, uint8_t *out, size_t si
     if ((data[0] & 15) != 8 || data[0] >> 4 > 7 || (data[0] << 8 | data[1]) % 31 || data[1] & 32)
         return fail(error, ERROR_DATA, "%s: bytes %02x %02x do not start zlib data", name, data[0],
                     data[1]);
-    Inflate z;
-    z.next     = data + 2;
-    z.end      = data + data_size;
-    z.window   = 0;
-    z.bits     = 0;
-    z.beyond   = 0;
-    z.is_fixed = false;
-    z.start = z.out    = out;
-    z.limit            = out + size;
-    const char *broken = inflate_blocks(&z);
-    if (broken)
-        return fail(error, ERROR_DATA, "%s: compressed data %s", name, broken);
-    if (z.out != z.limit)
-        return fail(error, ERROR_DATA, "%s: compressed data holds %zu bytes, expected %zu", name,
-                    (size_t)(z.out - z.start), size);
-    take(&z, z.bits & 7);
-    uint32_t check = 0;
-    for (int i = 0; i < 4; i++) {
-        refill(&z);
-        check = check << 8 | take(&z, 8);
-    }
-    if (ran_out(&z))
-        return fail(error, ERROR_DATA, "%s: compressed data ends too early", name);
-    if (check != zlib_adler32(out, size))
-        return fail(error, ERROR_DATA, "%s: checksum of the compressed data does not match", name);
-    return true;
+    Inflate *z = memory_new(1, sizeof *z, error);
+    if (!z)
+        return false;
+    z->next  = data + 2;
+    z->end   = data + data_size;
+    z->adler = 1;
+    z->sink  = sink;
+    z->self  = self;
+    z->fresh = z->out = z->buffer;
+    z->limit          = z->buffer + (size < BUFFER ? size : BUFFER);
+    z->wanted         = size - (size_t)(z->limit - z->out);
+    bool done         = stream_read(z, name, size, error);
+    memory_free(z);
+    return done;
 }

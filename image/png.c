@@ -1,7 +1,7 @@
 /* image/png.c - PNG in and out.
  *
- * Decoding: the chunks are walked once and checked, the compressed rows are inflated as a whole,
- * unfiltered in place, and each pass (one, or the seven of Adam7) is spread over the picture.
+ * Decoding: the chunks are walked once and checked; then each row is unfiltered and spread over the
+ * picture as soon as it is inflated, pass by pass (one, or the seven of Adam7).
  * Critical chunks and tRNS only: everything else is stepped over unread.
  * Source: PNG specification, second edition (ISO/IEC 15948:2003). */
 #include "image.h"
@@ -301,24 +301,68 @@ static bool row_spread(const Png *png, const uint8_t *row, uint32_t width, uint8
     return true;
 }
 
-static bool pass_decode(const Png *png, const Pass *pass, uint8_t **raw, Image *image, Error *error)
+/* ---- passes -------------------------------------------------------------------------------- */
+
+// Takes the inflated bytes and makes rows of them.
+typedef struct RowReader {
+    const Png  *png;
+    Image      *image;
+    const Pass *pass, *passes_end;
+    uint32_t    y;           // row of the pass
+    size_t      bytes;       // of a row with its filter byte
+    size_t      filled;      // bytes of the row so far
+    uint8_t    *row, *above; // with filter bytes
+    Error      *error;
+} RowReader;
+
+static void pass_start(RowReader *reader)
 {
-    uint32_t width = pass_width(png, pass), height = pass_height(png, pass);
-    size_t   bytes = row_bytes(png, width), channels = (size_t)image->channels;
-    size_t   pixel = ((size_t)(png->samples * png->depth) + 7) / 8;
-    uint8_t *above = NULL;
-    for (uint32_t y = 0; y < height; y++) {
-        uint8_t *row    = *raw + 1;
-        size_t   out_y  = (size_t)pass->top + (size_t)y * pass->step_y;
-        uint8_t *target = image->pixels + (out_y * png->width + pass->left) * channels;
-        if (!row_unfilter(row[-1], row, above, bytes, pixel))
-            return fail(error, ERROR_DATA, "%s: row %zu has unknown filter %d", png->name, out_y,
-                        row[-1]);
-        if (!row_spread(png, row, width, target, pass->step_x * channels))
-            return fail(error, ERROR_DATA, "%s: row %zu uses a colour beyond the palette of %d",
-                        png->name, out_y, png->palette_size);
-        above = row;
-        *raw += bytes + 1;
+    while (reader->pass < reader->passes_end && pass_is_empty(reader->png, reader->pass))
+        reader->pass++;
+    reader->y     = 0;
+    reader->bytes = reader->pass < reader->passes_end
+                        ? row_bytes(reader->png, pass_width(reader->png, reader->pass)) + 1
+                        : 0;
+}
+
+static bool row_finish(RowReader *reader)
+{
+    const Png  *png      = reader->png;
+    const Pass *pass     = reader->pass;
+    size_t      pixel    = ((size_t)(png->samples * png->depth) + 7) / 8;
+    size_t      out_y    = (size_t)pass->top + (size_t)reader->y * pass->step_y;
+    size_t      channels = (size_t)reader->image->channels;
+    uint8_t    *target   = reader->image->pixels + (out_y * png->width + pass->left) * channels;
+    uint8_t    *row      = reader->row;
+    if (!row_unfilter(row[0], row + 1, reader->y ? reader->above + 1 : NULL, reader->bytes - 1,
+                      pixel))
+        return fail(reader->error, ERROR_DATA, "%s: row %zu has unknown filter %d", png->name,
+                    out_y, row[0]);
+    if (!row_spread(png, row + 1, pass_width(png, pass), target, pass->step_x * channels))
+        return fail(reader->error, ERROR_DATA, "%s: row %zu uses a colour beyond the palette of %d",
+                    png->name, out_y, png->palette_size);
+    reader->row    = reader->above;
+    reader->above  = row;
+    reader->filled = 0;
+    if (++reader->y == pass_height(png, pass)) {
+        reader->pass++;
+        pass_start(reader);
+    }
+    return true;
+}
+
+static bool rows_take(void *self, const uint8_t *data, size_t size)
+{
+    RowReader *reader = self;
+    while (size > 0) {
+        size_t part = reader->bytes - reader->filled;
+        part        = part < size ? part : size;
+        memcpy(reader->row + reader->filled, data, part);
+        reader->filled += part;
+        data += part;
+        size -= part;
+        if (reader->filled == reader->bytes && !row_finish(reader))
+            return false;
     }
     return true;
 }
@@ -364,30 +408,25 @@ bool png_decode(const uint8_t *data, size_t size, const char *name, Image *out, 
                    .channels    = png.color == COLOR_PALETTE ? 3 : png.samples,
                    .orientation = 1};
     image.channels += png.has_transparency;
-    uint8_t       *joined     = NULL;
+    size_t         pixels = (size_t)png.width * png.height, row = row_bytes(&png, png.width) + 1;
     const uint8_t *compressed = png.first;
-    bool           done       = false;
-    size_t         pixels     = (size_t)png.width * png.height;
-    uint8_t       *raw = memory_new(raw_size, 1, error), *at = raw;
-    if (!raw)
-        goto done;
-    if (png.data_chunks > 1) {
+    uint8_t       *joined = NULL, *rows = memory_new(2, row, error);
+    if (rows && png.data_chunks > 1)
         compressed = joined = data_joined(&png, data, size, error);
-        if (!joined)
-            goto done;
-    }
-    if (!inflate_zlib(compressed, png.compressed, raw, raw_size, name, error))
-        goto done;
-    image.pixels = memory_new(pixels, (size_t)image.channels, error);
-    if (!image.pixels)
-        goto done;
-    done = true;
-    for (int i = 0; i < pass_count && done; i++)
-        if (!pass_is_empty(&png, passes + i))
-            done = pass_decode(&png, passes + i, &at, &image, error);
-done:
+    if (rows && compressed)
+        image.pixels = memory_new(pixels, (size_t)image.channels, error);
+    RowReader reader = {.png        = &png,
+                        .image      = &image,
+                        .pass       = passes,
+                        .passes_end = passes + pass_count,
+                        .row        = rows,
+                        .above      = rows ? rows + row : NULL,
+                        .error      = error};
+    pass_start(&reader);
+    bool done = image.pixels &&
+                inflate_zlib(compressed, png.compressed, raw_size, rows_take, &reader, name, error);
     memory_free(joined);
-    memory_free(raw);
+    memory_free(rows);
     if (done)
         *out = image;
     else

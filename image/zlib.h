@@ -12,7 +12,16 @@ extern const uint16_t zlib_distance_base[30];
 extern const uint8_t  zlib_distance_extra[30];
 extern const uint8_t  zlib_length_order[19];
 
-uint32_t zlib_adler32(const uint8_t *data, size_t size);
+/* Adler-32 (RFC 1950). Start with 1; feeding parts in order equals one call. */
+uint32_t zlib_adler32(uint32_t adler, const uint8_t *data, size_t size);
+
+/* Gets inflated bytes in order, in pieces of up to 96 KiB; false, with its own error, ends it. */
+typedef bool InflateSink(void *self, const uint8_t *bytes, size_t size);
+
+/* zlib data to exactly `size` bytes, in 120 KiB of memory. The checksum is compared last.
+ * Errors: ERROR_DATA, ERROR_MEMORY, and what the sink reports. */
+bool inflate_zlib(const uint8_t *data, size_t data_size, size_t size, InflateSink *sink, void *self,
+                  const char *name, Error *error);
 
 /* Bytes to zlib data. *out is allocated (memory_free); the same input gives the same output.
  * Errors: ERROR_MEMORY. */

@@ -289,8 +289,8 @@ static void put_png_of_blocks(Material *out, bool fixed)
 static void png_bombs(Material *out)
 {
     enum { SIDE = 4096 };
-    static const uint8_t header[13] = {0, 0, SIDE >> 8, 0, 0, 0, SIDE >> 8, 0, 8};
-    size_t               size = 0, rows = (size_t)SIDE * (SIDE + 1);
+    static const uint8_t header[13] = {0, 0, SIDE >> 8, 0, 0, 0, SIDE >> 8, 0, 16, 6}; // RGBA
+    size_t               size = 0, rows = (size_t)SIDE * (8 * SIDE + 1);
     uint8_t             *packed = NULL, *zeros = memory_new(rows, 1, NULL);
     REQUIRE(deflate_zlib(zeros, rows, &packed, &size, NULL));
     memory_free(zeros);
@@ -305,7 +305,7 @@ static void png_bombs(Material *out)
         put_chunk(out, "IDAT", packed, kind == 1 ? 1000 : size);
         put_chunk(out, "IEND", "", 0);
         repair_png(out->data, out->size);
-        check_bomb(decodes, out, kind == 1 ? 0 : (size_t)SIDE * SIDE,
+        check_bomb(decodes, out, kind == 1 ? 0 : (size_t)SIDE * SIDE * 4,
                    kind == 1 ? "1000 compressed bytes cannot hold 4096x4096 pixels" : NULL);
     }
     memory_free(packed);

@@ -4,6 +4,7 @@
 #include "../engine/digest.h"
 #include "../engine/file.h"
 #include "../image/zlib.h"
+#include "fuzz/fuzz.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static const uint8_t HELLO_FIXED[] = {0x78, 0xDA, 0xCB, 0x48, 0xCD, 0xC9, 0xC9, 
 static void inflate_known_answer(void) // zlib level 9, a block with the fixed code
 {
     uint8_t out[sizeof HELLO] = {0};
-    CHECK(inflate_zlib(HELLO_FIXED, sizeof HELLO_FIXED, out, sizeof HELLO - 1, "hello", NULL));
+    CHECK(inflate_into(HELLO_FIXED, sizeof HELLO_FIXED, out, sizeof HELLO - 1, NULL));
     CHECK_TEXT((char *)out, HELLO);
 }
 
@@ -29,7 +30,7 @@ static void inflate_stays_in_its_room(void)
     for (size_t room = 0; room < sizeof out; room++) {
         memset(out, 0xEE, sizeof out);
         Error error = {0};
-        bool  done  = inflate_zlib(HELLO_FIXED, sizeof HELLO_FIXED, out, room, "hello", &error);
+        bool  done  = inflate_into(HELLO_FIXED, sizeof HELLO_FIXED, out, room, &error);
         CHECK(done == (room == sizeof HELLO - 1) && (done || error.code == ERROR_DATA));
         for (size_t i = room; i < sizeof out; i++)
             CHECK(out[i] == 0xEE);
@@ -40,7 +41,7 @@ static void inflate_ignores_what_follows(void)
 {
     uint8_t data[sizeof HELLO_FIXED + 20] = {0}, out[sizeof HELLO] = {0};
     memcpy(data, HELLO_FIXED, sizeof HELLO_FIXED);
-    CHECK(inflate_zlib(data, sizeof data, out, sizeof HELLO - 1, "hello", NULL));
+    CHECK(inflate_into(data, sizeof data, out, sizeof HELLO - 1, NULL));
 }
 
 static void inflate_refuses_named_kinds(void)
@@ -65,7 +66,7 @@ static void inflate_refuses_named_kinds(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t out[1];
         Error   error = {0};
-        CHECK(!inflate_zlib(cases[i].data, cases[i].size, out, sizeof out, "case", &error));
+        CHECK(!inflate_into(cases[i].data, cases[i].size, out, sizeof out, &error));
         CHECK_REFUSED("zlib", &error, cases[i].what);
     }
 }
@@ -84,7 +85,7 @@ static void deflate_round_trips(void)
                                     ? data[k - repeat]
                                     : random_below(&random, range));
         REQUIRE(deflate_zlib(data, size, &packed, &packed_size, NULL));
-        CHECK(inflate_zlib(packed, packed_size, back, size, "back", NULL));
+        CHECK(inflate_into(packed, packed_size, back, size, NULL));
         CHECK(!memcmp(data, back, size));
         CHECK(packed_size <= size + size / 50 + 400);
         memory_free(data);
@@ -116,7 +117,7 @@ static void deflate_limits_code_lengths(void)
         data[k]      = swap;
     }
     REQUIRE(deflate_zlib(data, size, &packed, &packed_size, NULL));
-    CHECK(inflate_zlib(packed, packed_size, back, size, "back", NULL));
+    CHECK(inflate_into(packed, packed_size, back, size, NULL));
     CHECK(!memcmp(data, back, size));
     memory_free(data);
     memory_free(back);

@@ -177,6 +177,16 @@ static void seeds_inflate(void)
         put(&deep, packed, size);
     seed(deep.data, deep.size);
     memory_free(packed);
+    enum { LONG = 200000 }; // more than the decoder keeps, with matches from far back
+    uint8_t *text = memory_new(LONG, 1, NULL);
+    Buffer   far  = {.data = {(LONG / 8 | 1 << 15) >> 8, (uint8_t)(LONG / 8)}, .size = 2};
+    for (size_t i = 0; i < LONG; i++)
+        text[i] = i < 600 ? (uint8_t)random_word(&random) : text[i - (i < 32700 ? 600 : 32700)];
+    if (deflate_zlib(text, LONG, &packed, &size, NULL))
+        put(&far, packed, size);
+    seed(far.data, far.size);
+    memory_free(packed);
+    memory_free(text);
     Buffer stored = {.data = {0, 5}, .size = 2};
     put_stored(&stored, (const uint8_t *)"abcde", 5);
     seed(stored.data, stored.size);
