@@ -2,8 +2,6 @@
  * two distances, their maps. */
 #include "part.h"
 
-#include <string.h>
-
 static const char part_file[] = "part.checkpoint";
 
 enum { ARM_PARTS = 4 };
@@ -34,24 +32,20 @@ bool part_load(const Part *part, Error *error)
         return true;
     if (!checkpoint_load(keep->checkpoint, part_file, part->stage, &snapshot, &found, error))
         return false;
-    bool same = found && snapshot.count == count;
-    for (int64_t i = 0; same && i < count; i++)
-        same = snapshot.parts[i].size == parts[i].size;
-    for (int64_t i = 0; same && i < count; i++)
-        snapshot_copy(&snapshot, i, (void *)(uintptr_t)parts[i].data, parts[i].size);
+    if (found && snapshot.count == count)
+        snapshot_copy_all(&snapshot, 0, parts, count);
     snapshot_close(&snapshot);
     return true;
 }
 
 bool part_pause(const Part *part, Error *error)
 {
-    const PassCheckpoint *keep   = part->clean->settings->keep;
-    const volatile bool  *cancel = part->clean->settings->cancel;
-    SnapshotPart          parts[ARM_PARTS * STORE_ARMS];
-    if (!keep || !(checkpoint_due(keep->checkpoint) || (cancel && *cancel)))
+    const DissectSettings *settings = part->clean->settings;
+    SnapshotPart           parts[ARM_PARTS * STORE_ARMS];
+    if (!pass_keeps(settings, pass_cancelled(settings)))
         return true;
     int64_t count = list_parts(part, parts);
-    return checkpoint_save(keep->checkpoint, part_file, part->stage, parts, count, error);
+    return checkpoint_save(settings->keep->checkpoint, part_file, part->stage, parts, count, error);
 }
 
 bool part_has(const Part *part, int64_t image)

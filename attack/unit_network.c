@@ -53,6 +53,5 @@ bool attack_interrupted(const CleanRun *clean, Error *error)
 
 bool attack_cancelled(const CleanRun *clean, Error *error)
 {
-    const volatile bool *cancel = clean->settings->cancel;
-    return cancel && *cancel && !attack_interrupted(clean, error);
+    return pass_cancelled(clean->settings) && !attack_interrupted(clean, error);
 }

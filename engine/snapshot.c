@@ -179,9 +179,20 @@ void snapshot_close(Snapshot *snapshot)
 
 bool snapshot_copy(const Snapshot *snapshot, int64_t index, void *to, size_t size)
 {
-    if (index >= snapshot->count || snapshot->parts[index].size != size)
+    return snapshot_copy_all(snapshot, index, &(SnapshotPart){to, size}, 1);
+}
+
+bool snapshot_copy_all(const Snapshot *snapshot, int64_t first, const SnapshotPart *parts,
+                       int64_t count)
+{
+    if (first + count > snapshot->count)
         return false;
-    if (size > 0)
-        memcpy(to, snapshot->parts[index].data, size);
+    const SnapshotPart *found = snapshot->parts + first;
+    for (int64_t i = 0; i < count; i++)
+        if (found[i].size != parts[i].size)
+            return false;
+    for (int64_t i = 0; i < count; i++)
+        if (parts[i].size > 0)
+            memcpy((void *)(uintptr_t)parts[i].data, found[i].data, parts[i].size);
     return true;
 }

@@ -54,7 +54,11 @@ bool checkpoint_load(Checkpoint *checkpoint, const char *name, const char *stage
                      bool *found, Error *error);
 void snapshot_close(Snapshot *snapshot); // accepts a zeroed object
 
-/* Copies part `index` if it has exactly `size` bytes. */
+/* Copies part `index` if it is there and has exactly `size` bytes. */
 bool snapshot_copy(const Snapshot *snapshot, int64_t index, void *to, size_t size);
+/* Copies the parts from `first` on to where parts[count] point, as they were listed to save them. All
+ * or nothing: false, and nothing is written, if one is not there or has another size. */
+bool snapshot_copy_all(const Snapshot *snapshot, int64_t first, const SnapshotPart *parts,
+                       int64_t count);
 
 #endif

@@ -46,8 +46,8 @@ static bool collect_pause(void *self, int64_t next, Error *error)
 {
     const Collector      *collector = self;
     const PassCheckpoint *keep      = collector->settings->keep;
-    bool                  stop = collector->settings->cancel && *collector->settings->cancel;
-    if (keep && (stop || checkpoint_due(keep->checkpoint))) {
+    bool                  stop      = pass_cancelled(collector->settings);
+    if (pass_keeps(collector->settings, stop)) {
         SnapshotPart *parts = list_parts(collector, &next, error);
         bool          ok    = parts && checkpoint_save(keep->checkpoint, keep->name, keep->stage,
                                                        parts, collector->unit_count + 1, error);
@@ -73,11 +73,10 @@ static bool collect_load(const Collector *collector, int64_t *next, Error *error
             done <= collector->image_count && snapshot.count == collector->unit_count + 1;
     SnapshotPart *parts = found ? list_parts(collector, &done, error) : NULL;
     bool          ok    = parts || !found;
-    for (int64_t i = 1; parts && found && i < snapshot.count; i++)
-        found = snapshot_copy(&snapshot, i, (void *)(uintptr_t)parts[i].data, parts[i].size);
+    if (parts && snapshot_copy_all(&snapshot, 0, parts, snapshot.count))
+        *next = done;
     memory_free(parts);
     snapshot_close(&snapshot);
-    *next = found ? done : 0;
     return ok;
 }
 

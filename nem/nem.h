@@ -92,6 +92,11 @@ typedef struct DissectSettings {
     void *progress_self;
 } DissectSettings;
 
+/* Between two batches: whether the pass was cancelled, and whether it is to keep a checkpoint,
+ * because it is time or because it ends. */
+bool pass_cancelled(const DissectSettings *settings);
+bool pass_keeps(const DissectSettings *settings, bool cancelled);
+
 DissectSettings dissect_settings(CompatMode mode);
 bool            compat_mode_named(const char *name, CompatMode *mode); // false: no such mode
 /* Sets the quantile from a tail mass: entry floor(1000 * (1 - alpha) - 1) of 1000 (6.2). */

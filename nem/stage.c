@@ -106,6 +106,16 @@ static bool stage_save(Stage *stage, Error *error)
     return ok;
 }
 
+bool pass_cancelled(const DissectSettings *settings)
+{
+    return settings->cancel && *settings->cancel;
+}
+
+bool pass_keeps(const DissectSettings *settings, bool cancelled)
+{
+    return settings->keep && (cancelled || checkpoint_due(settings->keep->checkpoint));
+}
+
 bool pass_interrupted(const DissectSettings *settings, int64_t done, int64_t total, Error *error)
 {
     return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld images%s", (long long)done,
@@ -116,10 +126,9 @@ bool stage_pause(void *self, int64_t next, Error *error)
 {
     Stage                 *stage    = self;
     const DissectSettings *settings = stage->settings;
-    bool                   stop     = settings->cancel && *settings->cancel;
+    bool                   stop     = pass_cancelled(settings);
     stage->next                     = next;
-    if (settings->keep && (stop || checkpoint_due(settings->keep->checkpoint)) &&
-        !stage_save(stage, error))
+    if (pass_keeps(settings, stop) && !stage_save(stage, error))
         return false;
     return !stop || pass_interrupted(settings, next, stage->survey->probe->image_count, error);
 }
@@ -156,15 +165,6 @@ static bool make_room(Survey *survey, int64_t unit, const UnitCounts *counts, bo
     return true;
 }
 
-static bool copy_parts(const Snapshot *snapshot, int64_t first, const SnapshotPart *parts,
-                       int64_t count)
-{
-    bool same = true;
-    for (int64_t i = 0; same && i < count; i++)
-        same = snapshot_copy(snapshot, first + i, (void *)(uintptr_t)parts[i].data, parts[i].size);
-    return same;
-}
-
 static bool load_units(const Stage *stage, const Snapshot *snapshot, bool *fits, Error *error)
 {
     Survey *survey = stage->survey;
@@ -179,7 +179,7 @@ static bool load_units(const Stage *stage, const Snapshot *snapshot, bool *fits,
         if (!*fits)
             return true;
         unit_parts(survey, unit, stage->phase == PHASE_SURVEY, &counts, parts);
-        *fits = copy_parts(snapshot, first + 1, parts + 1, UNIT_PARTS - 1) &&
+        *fits = snapshot_copy_all(snapshot, first + 1, parts + 1, UNIT_PARTS - 1) &&
                 (!survey->stores || cells_valid(&survey->stores[unit], &survey->shape,
                                                 survey->probe->image_count));
     }
@@ -216,7 +216,7 @@ bool stage_load(Stage *stage, Error *error)
         if (!place.has_stores)
             survey_drop(stage->survey);
         head_parts(stage, &place, parts);
-        fits = copy_parts(&snapshot, 1, parts + 1, HEAD_PARTS - 1);
+        fits = snapshot_copy_all(&snapshot, 1, parts + 1, HEAD_PARTS - 1);
     }
     bool ok = !fits || stage->phase == PHASE_SECOND || load_units(stage, &snapshot, &fits, error);
     snapshot_close(&snapshot);
