@@ -30,44 +30,40 @@ static void finished(FileOperation operation)
         hook.after(hook.self, operation);
 }
 
+/* result = call, or `failed` if the hook refuses it; again as long as a signal cuts it short.
+ * `size`: of a read or write, else NULL. */
+#define REPEAT_INTERRUPTED(result, failed, operation, size, call)                                  \
+    do                                                                                             \
+        (result) = refused((operation), (size)) ? (failed) : (call);                               \
+    while ((result) == (failed) && errno == EINTR);                                                \
+    finished(operation)
+
 int seam_open(int folder, const char *path, int flags, int mode)
 {
     FileOperation operation = flags & O_CREAT ? FILE_CREATE : FILE_OPEN;
     int           result;
-    do
-        result = refused(operation, NULL) ? -1 : openat(folder, path, flags | O_CLOEXEC, mode);
-    while (result < 0 && errno == EINTR);
-    finished(operation);
+    REPEAT_INTERRUPTED(result, -1, operation, NULL, openat(folder, path, flags | O_CLOEXEC, mode));
     return result;
 }
 
 ssize_t seam_read(int handle, void *data, size_t size)
 {
     ssize_t result;
-    do
-        result = refused(FILE_READ, &size) ? -1 : read(handle, data, size);
-    while (result < 0 && errno == EINTR);
-    finished(FILE_READ);
+    REPEAT_INTERRUPTED(result, -1, FILE_READ, &size, read(handle, data, size));
     return result;
 }
 
 ssize_t seam_write(int handle, const void *data, size_t size)
 {
     ssize_t result;
-    do
-        result = refused(FILE_WRITE, &size) ? -1 : write(handle, data, size);
-    while (result < 0 && errno == EINTR);
-    finished(FILE_WRITE);
+    REPEAT_INTERRUPTED(result, -1, FILE_WRITE, &size, write(handle, data, size));
     return result;
 }
 
 int seam_sync(int handle)
 {
     int result;
-    do
-        result = refused(FILE_SYNC, NULL) ? -1 : fsync(handle);
-    while (result < 0 && errno == EINTR);
-    finished(FILE_SYNC);
+    REPEAT_INTERRUPTED(result, -1, FILE_SYNC, NULL, fsync(handle));
     return result;
 }
 
@@ -85,49 +81,35 @@ int seam_close(int handle)
 int seam_rename(const char *from, const char *to)
 {
     int result;
-    do
-        result = refused(FILE_RENAME, NULL) ? -1 : rename(from, to);
-    while (result < 0 && errno == EINTR);
-    finished(FILE_RENAME);
+    REPEAT_INTERRUPTED(result, -1, FILE_RENAME, NULL, rename(from, to));
     return result;
 }
 
 int seam_remove(const char *path)
 {
     int result;
-    do
-        result = refused(FILE_REMOVE, NULL) ? -1 : unlink(path);
-    while (result < 0 && errno == EINTR);
-    finished(FILE_REMOVE);
+    REPEAT_INTERRUPTED(result, -1, FILE_REMOVE, NULL, unlink(path));
     return result;
 }
 
 int seam_make_folder(const char *path)
 {
     int result;
-    do
-        result = refused(FILE_MAKE_FOLDER, NULL) ? -1 : mkdir(path, 0777);
-    while (result < 0 && errno == EINTR);
-    finished(FILE_MAKE_FOLDER);
+    REPEAT_INTERRUPTED(result, -1, FILE_MAKE_FOLDER, NULL, mkdir(path, 0777));
     return result;
 }
 
 int seam_remove_folder(const char *path)
 {
     int result;
-    do
-        result = refused(FILE_REMOVE, NULL) ? -1 : rmdir(path);
-    while (result < 0 && errno == EINTR);
-    finished(FILE_REMOVE);
+    REPEAT_INTERRUPTED(result, -1, FILE_REMOVE, NULL, rmdir(path));
     return result;
 }
 
 DIR *seam_list(const char *path)
 {
     DIR *result;
-    do
-        result = refused(FILE_LIST, NULL) ? NULL : opendir(path);
-    while (!result && errno == EINTR);
+    REPEAT_INTERRUPTED(result, NULL, FILE_LIST, NULL, opendir(path));
     return result;
 }
 
@@ -135,9 +117,7 @@ int seam_lock(int handle, long *holder)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int          result;
-    do
-        result = refused(FILE_LOCK, NULL) ? -1 : fcntl(handle, F_SETLK, &lock);
-    while (result < 0 && errno == EINTR);
+    REPEAT_INTERRUPTED(result, -1, FILE_LOCK, NULL, fcntl(handle, F_SETLK, &lock));
     if (result == 0)
         return 0;
     int reason = errno;

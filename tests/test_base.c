@@ -1,5 +1,6 @@
 /* tests/test_base.c - errors, sizes, memory, random numbers, digests, publishing. */
 #include "faults.h"
+#include "program.h"
 #include "test.h"
 #include "../engine/digest.h"
 #include "../engine/file.h"
@@ -124,6 +125,40 @@ static void publishing_survives_every_failure(void)
     CHECK(done);
 }
 
+typedef struct Told { // how often, by operation
+    int before[FILE_MAKE_FOLDER + 1], after[FILE_MAKE_FOLDER + 1];
+} Told;
+
+static int told_before(void *self, FileOperation operation, size_t *size)
+{
+    (void)size;
+    ((Told *)self)->before[operation]++;
+    return 0;
+}
+
+static void told_after(void *self, FileOperation operation)
+{
+    ((Told *)self)->after[operation]++;
+}
+
+static void a_hook_is_told_of_every_end(void)
+{
+    Told     told  = {0};
+    FileHook hook  = {told_before, told_after, &told};
+    FileLock lock  = {0};
+    Bytes    bytes = {0};
+    file_hook(&hook);
+    CHECK(folder_create(in_folder("made"), NULL) && file_lock(&lock, in_folder("lock"), NULL));
+    CHECK(file_publish(in_folder("made/file"), "x", 1, NULL));
+    CHECK(file_read(in_folder("made/file"), 1, &bytes, NULL));
+    CHECK(temporaries_remove(in_folder("made"), NULL) && file_remove(in_folder("made/file"), NULL));
+    file_unlock(&lock);
+    file_hook(NULL);
+    bytes_close(&bytes);
+    for (int kind = 0; kind <= FILE_MAKE_FOLDER; kind++)
+        CHECK(told.before[kind] > 0 && told.before[kind] == told.after[kind]);
+}
+
 static void reading_stays_below_its_folder(void)
 {
     char        path[LIMIT_PATH];
@@ -152,5 +187,6 @@ SUITE(base)
     RUN(digests_known_answers);
     RUN(plain_paths);
     RUN(publishing_survives_every_failure);
+    RUN(a_hook_is_told_of_every_end);
     RUN(reading_stays_below_its_folder);
 }
