@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,7 +45,7 @@ bool folder_remove(const char *path)
     return seam_remove_folder(path) == 0;
 }
 
-enum { WRITER_BLOCK = 1 << 16 };
+enum { WRITER_BLOCK = 1 << 16, MOST_NAMES = 1000 };
 
 struct Writer {
     char    path[LIMIT_PATH];
@@ -57,6 +56,21 @@ struct Writer {
     uint8_t block[WRITER_BLOCK];
 };
 
+// A name that is not taken: a killed process of the same number may have left some.
+static int create_temporary(Writer *writer)
+{
+    static atomic_uint serial;
+
+    int handle = -1;
+    errno      = EEXIST;
+    for (int i = 0; i < MOST_NAMES && handle < 0 && errno == EEXIST; i++) {
+        snprintf(writer->temporary, sizeof writer->temporary, "%s.tmp-%ld-%u", writer->path,
+                 (long)getpid(), atomic_fetch_add(&serial, 1));
+        handle = seam_open(AT_FDCWD, writer->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    }
+    return handle;
+}
+
 bool writer_open(Writer **out, const char *path, Error *error)
 {
     if (strlen(path) >= LIMIT_PATH)
@@ -64,11 +78,8 @@ bool writer_open(Writer **out, const char *path, Error *error)
     Writer *writer = memory_new(1, sizeof *writer, error);
     if (!writer)
         return false;
-    static atomic_int serial;
     snprintf(writer->path, sizeof writer->path, "%s", path);
-    snprintf(writer->temporary, sizeof writer->temporary, "%s.tmp-%ld-%d", path, (long)getpid(),
-             atomic_fetch_add(&serial, 1));
-    writer->handle = seam_open(AT_FDCWD, writer->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    writer->handle = create_temporary(writer);
     if (writer->handle < 0) {
         fail(error, ERROR_CREATE, "%s: cannot create: %s", path, strerror(errno));
         memory_free(writer);
@@ -192,7 +203,7 @@ bool file_publish(const char *path, const void *data, size_t size, Error *error)
 
 /* ---- what a killed process leaves ------------------------------------------------------------ */
 
-// True for NAME.tmp-PROCESS-NUMBER, as writer_open makes it.
+// True for NAME.tmp-PROCESS-NUMBER, as create_temporary makes it.
 static bool is_temporary(const char *name)
 {
     const char *mark = NULL;

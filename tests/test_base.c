@@ -1,5 +1,7 @@
 /* tests/test_base.c - errors, sizes, memory, random numbers, digests, publishing. */
 #include "faults.h"
+#include "faults.h"
+#include "nem_world.h"
 #include "program.h"
 #include "test.h"
 #include "../engine/digest.h"
@@ -125,6 +127,33 @@ static void publishing_survives_every_failure(void)
     CHECK(done);
 }
 
+// The next two names are taken, as by killed processes of this number.
+static void temporaries_of_the_dead_are_left_alone(void)
+{
+    Writer     *writer = NULL;
+    Bytes       bytes  = {0};
+    char      **names  = NULL;
+    const char *dead[2];
+    int64_t     count = 0;
+    long        process;
+    unsigned    serial;
+    REQUIRE(writer_open(&writer, in_folder("result"), NULL));
+    REQUIRE(folder_list(test_folder(), &names, &count, NULL) && count == 1);
+    REQUIRE(sscanf(names[0], "result.tmp-%ld-%u", &process, &serial) == 2);
+    names_free(names, count);
+    writer_discard(writer);
+    for (unsigned i = 0; i < 2; i++) {
+        dead[i] = in_folder("result.tmp-%ld-%u", process, serial + 1 + i);
+        REQUIRE(write_bytes(dead[i], "old", 3));
+    }
+    CHECK(file_publish(in_folder("result"), "new", 3, NULL));
+    for (int i = 0; i < 3; i++) {
+        REQUIRE(file_read(i < 2 ? dead[i] : in_folder("result"), 3, &bytes, NULL));
+        CHECK(memcmp(bytes.data, i < 2 ? "old" : "new", 3) == 0);
+        bytes_close(&bytes);
+    }
+}
+
 typedef struct Told { // how often, by operation
     int before[FILE_MAKE_FOLDER + 1], after[FILE_MAKE_FOLDER + 1];
 } Told;
@@ -187,6 +216,7 @@ SUITE(base)
     RUN(digests_known_answers);
     RUN(plain_paths);
     RUN(publishing_survives_every_failure);
+    RUN(temporaries_of_the_dead_are_left_alone);
     RUN(a_hook_is_told_of_every_end);
     RUN(reading_stays_below_its_folder);
 }
