@@ -120,6 +120,8 @@ void writer_text(Writer *writer, const char *format, ...)
 {
     char    line[1024];
     va_list arguments;
+    if (writer->reason)
+        return;
     va_start(arguments, format);
     int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);

@@ -127,6 +127,21 @@ static void publishing_survives_every_failure(void)
     CHECK(done);
 }
 
+static void the_first_failure_of_a_writer_is_told(void)
+{
+    static const char zeros[1 << 17];
+    Writer           *writer = NULL;
+    Error             error  = {0};
+    REQUIRE(writer_open(&writer, in_folder("result"), NULL));
+    fail_file_at(1, ENOSPC);
+    writer_bytes(writer, zeros, sizeof zeros);
+    fail_file_at(0, 0);
+    memory_fail_at(1, false);
+    writer_text(writer, "%2000d", 1);
+    memory_fail_at(0, false);
+    CHECK(!writer_publish(writer, &error) && error.code == ERROR_IO);
+}
+
 // The next two names are taken, as by killed processes of this number.
 static void temporaries_of_the_dead_are_left_alone(void)
 {
@@ -216,6 +231,7 @@ SUITE(base)
     RUN(digests_known_answers);
     RUN(plain_paths);
     RUN(publishing_survives_every_failure);
+    RUN(the_first_failure_of_a_writer_is_told);
     RUN(temporaries_of_the_dead_are_left_alone);
     RUN(a_hook_is_told_of_every_end);
     RUN(reading_stays_below_its_folder);
