@@ -136,10 +136,13 @@ bool stage_pause(void *self, int64_t next, Error *error)
 /* ---- reading: all of it, or nothing ---------------------------------------------------------- */
 
 // Makes room for what the counts say. *fits false: they cannot be right.
-static bool make_room(Survey *survey, int64_t unit, const UnitCounts *counts, bool *fits,
+static bool make_room(const Stage *stage, int64_t unit, const UnitCounts *counts, bool *fits,
                       Error *error)
 {
-    TopValues *top = &survey->top[unit];
+    const Survey *survey = stage->survey;
+    TopValues    *top    = &survey->top[unit];
+    size_t        most   = survey->settings->store_bytes;
+    int64_t       images = stage->phase == PHASE_SURVEY ? stage->next : survey->probe->image_count;
     *fits          = counts->top_count >= 0 && counts->top_count <= top->capacity;
     top->count     = *fits ? counts->top_count : 0;
     top->bound     = counts->bound;
@@ -152,8 +155,9 @@ static bool make_room(Survey *survey, int64_t unit, const UnitCounts *counts, bo
     store->settled_bound = counts->settled_bound;
     store->images        = counts->images;
     *fits                = counts->run_count <= counts->run_room &&
-            counts->cell_count <= counts->cell_room && counts->images >= 0 &&
-            counts->images <= survey->probe->image_count;
+            counts->run_room <= most / (2 * sizeof *store->runs) &&
+            counts->cell_count <= counts->cell_room &&
+            counts->cell_room <= most / sizeof *store->cells && counts->images == images;
     if (!*fits)
         return true;
     store->runs  = memory_new(counts->run_room, 2 * sizeof *store->runs, error);
@@ -174,7 +178,7 @@ static bool load_units(const Stage *stage, const Snapshot *snapshot, bool *fits,
         UnitCounts   counts;
         SnapshotPart parts[UNIT_PARTS];
         *fits = snapshot_copy(snapshot, first, &counts, sizeof counts);
-        if (*fits && !make_room(survey, unit, &counts, fits, error))
+        if (*fits && !make_room(stage, unit, &counts, fits, error))
             return false;
         if (!*fits)
             return true;
@@ -192,7 +196,8 @@ static bool load_place(Stage *stage, const Snapshot *snapshot, Place *place)
     return snapshot_copy(snapshot, 0, place, sizeof *place) && place->phase >= PHASE_SURVEY &&
            place->phase <= PHASE_SECOND && place->next >= 0 && place->next <= now.images &&
            place->images == now.images && place->units == now.units && place->cells == now.cells &&
-           (now.has_stores || !place->has_stores);
+           (now.has_stores || !place->has_stores) &&
+           (place->has_stores || place->phase != PHASE_KEPT);
 }
 
 bool stage_load(Stage *stage, Error *error)

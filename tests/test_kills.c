@@ -4,6 +4,7 @@
  * after every change it makes on disk, and at 500 random moments; else KILLS of each verb's changes and
  * random moments in all (default 4). */
 #include "../cli/json.h"
+#include "../engine/digest.h"
 #include "../engine/snapshot.h"
 #include "faults.h"
 #include "nem_world.h"
@@ -259,6 +260,36 @@ static void a_damaged_checkpoint_is_told_and_done_without(void)
     CHECK(damaged >= 20);
 }
 
+// Its checksum is right, but it says that one more image was taken in than its parts have.
+static void a_checkpoint_that_contradicts_itself_is_refused(void)
+{
+    enum { COUNT_AT = 80, SIZES_AT = 88 }; // number of parts; their sizes, before the parts
+    FaultPlan none = {0};
+    FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true, .at = 8};
+    Bytes     bytes = {0};
+    int64_t   parts, place[2]; // of the first part: phase, images done
+    REQUIRE(make_runs());
+    play_remove(out_of(0));
+    REQUIRE(run(0, &plan, "")->code == 128 + SIGTERM);
+    const char *path = in_folder("out/dissect/dissect.checkpoint");
+    REQUIRE(file_read(path, LIMIT_TEXT_FILE, &bytes, NULL));
+    uint8_t *copy = memory_new(bytes.size, 1, NULL);
+    REQUIRE(copy != NULL);
+    memcpy(copy, bytes.data, bytes.size);
+    memcpy(&parts, copy + COUNT_AT, sizeof parts);
+    memcpy(place, copy + SIZES_AT + 8 * parts, sizeof place);
+    CHECK(place[0] == 0 && place[1] > 0 && place[1] < IMAGES);
+    place[1]++;
+    memcpy(copy + SIZES_AT + 8 * parts, place, sizeof place);
+    uint32_t crc = digest_crc32(0, copy, bytes.size - sizeof crc);
+    memcpy(copy + bytes.size - sizeof crc, &crc, sizeof crc);
+    REQUIRE(write_bytes(path, copy, bytes.size));
+    memory_free(copy);
+    bytes_close(&bytes);
+    const Outcome *o = run(0, &none, "--resume");
+    CHECK(o->code == ERROR_DATA && strstr(o->err, "does not fit this run"));
+}
+
 static void a_checkpoint_of_other_settings_is_refused(void)
 {
     FaultPlan none = {0};
@@ -362,6 +393,7 @@ SUITE(kills)
     RUN(a_signal_ends_a_batch_and_keeps_it);
     RUN(what_is_kept_is_not_done_again);
     RUN(a_damaged_checkpoint_is_told_and_done_without);
+    RUN(a_checkpoint_that_contradicts_itself_is_refused);
     RUN(a_checkpoint_of_other_settings_is_refused);
     RUN(a_folder_is_one_process_at_a_time);
     RUN(inputs_may_change_meanwhile);
