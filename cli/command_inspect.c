@@ -9,11 +9,6 @@ static const char *type_name(BlobType type)
     return type == BLOB_F32 ? "f32" : type == BLOB_F16 ? "f16" : "u8";
 }
 
-static const char *geometry_name(CropGeometry geometry)
-{
-    return geometry == CROP_ROUNDED ? "rounded" : "torchvision";
-}
-
 static void write_json(WeightBlob *blob, JsonWriter *json)
 {
     const Preparation *preparation = blob_preparation(blob);
@@ -25,7 +20,7 @@ static void write_json(WeightBlob *blob, JsonWriter *json)
     json_whole(json, "width", preparation->width);
     json_whole(json, "height", preparation->height);
     json_whole(json, "resize_short", preparation->resize_short);
-    json_text(json, "geometry", geometry_name(preparation->geometry));
+    json_text(json, "geometry", crop_geometry_name(preparation->geometry));
     json_number(json, "scale", (double)preparation->scale);
     json_open_array(json, "mean");
     for (int c = 0; c < 3; c++)
@@ -78,7 +73,7 @@ static bool print_text(WeightBlob *blob, Error *error)
            (double)p->std[2]);
     if (p->resize_short)
         printf("photos        short side to %lld, centre crop, geometry %s\n",
-               (long long)p->resize_short, geometry_name(p->geometry));
+               (long long)p->resize_short, crop_geometry_name(p->geometry));
     printf("layers       ");
     for (int i = 0; (layer = network_layer_name(blob, i)); i++) {
         printf(" ");

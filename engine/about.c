@@ -98,15 +98,23 @@ static bool side(const Reader *reader, const char *key, double low, int64_t *out
     return true;
 }
 
+const char *crop_geometry_name(CropGeometry geometry)
+{
+    static const char *const names[] = {"torchvision", "rounded"};
+    return names[geometry];
+}
+
 // Optional: blobs without it were made for torchvision's crop.
 static bool geometry(const Reader *reader, CropGeometry *out)
 {
-    const char *value = about_value(reader->about, "geometry");
-    if (value && strcmp(value, "torchvision") != 0 && strcmp(value, "rounded") != 0)
-        return fail(reader->error, ERROR_DATA,
-                    "%s: 'about' has geometry=%.64s, expected torchvision or rounded", reader->path,
-                    value);
-    *out = value && strcmp(value, "rounded") == 0 ? CROP_ROUNDED : CROP_TORCHVISION;
+    const char *torchvision = crop_geometry_name(CROP_TORCHVISION);
+    const char *rounded     = crop_geometry_name(CROP_ROUNDED);
+    const char *value       = about_value(reader->about, "geometry");
+    bool        is_rounded  = value && strcmp(value, rounded) == 0;
+    if (value && !is_rounded && strcmp(value, torchvision) != 0)
+        return fail(reader->error, ERROR_DATA, "%s: 'about' has geometry=%.64s, expected %s or %s",
+                    reader->path, value, torchvision, rounded);
+    *out = is_rounded ? CROP_ROUNDED : CROP_TORCHVISION;
     return true;
 }
 

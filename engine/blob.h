@@ -20,12 +20,13 @@ typedef struct BlobTensor {
     uint32_t    crc;
 } BlobTensor;
 
-/* How an image becomes the network's input. RGB planes x in 0..1 (the converter has already reordered
- * the first layer of BGR networks): input = (x * scale - mean[c]) / std[c]. */
 /* How a photo becomes a centre crop. The short side is exact; the long side is rounded down and the
  * crop's offset half to even, or the long side to the nearest pixel and the offset down. */
 typedef enum CropGeometry { CROP_TORCHVISION, CROP_ROUNDED } CropGeometry;
+const char *crop_geometry_name(CropGeometry geometry); // as in a blob's `about`
 
+/* How an image becomes the network's input. RGB planes x in 0..1 (the converter has already reordered
+ * the first layer of BGR networks): input = (x * scale - mean[c]) / std[c]. */
 typedef struct Preparation {
     int64_t width, height; // pixels the network expects
     real    scale;         // 1 (torchvision) or 255 (Caffe)
