@@ -228,17 +228,6 @@ static bool is_work(const char *name, bool complete)
            (length > 11 && !strcmp(name + length - 11, ".checkpoint"));
 }
 
-static bool same_bytes(const char *a, const char *b)
-{
-    Bytes one = {0}, other = {0};
-    bool  same = file_read(a, LIMIT_TEXT_FILE, &one, NULL) &&
-                file_read(b, LIMIT_TEXT_FILE, &other, NULL) && one.size == other.size &&
-                memcmp(one.data, other.data, one.size) == 0;
-    bytes_close(&one);
-    bytes_close(&other);
-    return same;
-}
-
 static bool is_json(const char *path)
 {
     Bytes bytes = {0};
@@ -282,7 +271,7 @@ bool play_same_tree(const char *wanted, const char *found, bool complete, bool t
     if (!file_exists(found))
         return !complete || tell(found, "is missing");
     if (!is_folder(found))
-        return same_bytes(wanted, found) || tell(found, "has other bytes");
+        return same_file(wanted, found) || tell(found, "has other bytes");
     // A folder with run.json claims to be a finished run.
     complete  = complete || (path_join(run, found, "run.json", NULL) && file_exists(run));
     Pair pair = {.wanted = wanted, .found = found, .complete = complete, .tidy = tidy};

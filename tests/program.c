@@ -138,15 +138,13 @@ const Outcome *program_interrupt(int signal_number, double seconds, const char *
     return finish(child, out, err);
 }
 
-bool same_file(const char *folder_a, const char *folder_b, const char *name)
+bool same_file(const char *a, const char *b)
 {
-    char  path_a[LIMIT_PATH], path_b[LIMIT_PATH];
-    Bytes a = {0}, b = {0};
-    bool  same = path_join(path_a, folder_a, name, NULL) && path_join(path_b, folder_b, name, NULL) &&
-                file_read(path_a, LIMIT_TEXT_FILE, &a, NULL) &&
-                file_read(path_b, LIMIT_TEXT_FILE, &b, NULL) && a.size == b.size &&
-                memcmp(a.data, b.data, a.size) == 0;
-    bytes_close(&a);
-    bytes_close(&b);
+    Bytes one = {0}, other = {0};
+    bool  same = file_read(a, LIMIT_TEXT_FILE, &one, NULL) &&
+                file_read(b, LIMIT_TEXT_FILE, &other, NULL) && one.size == other.size &&
+                memcmp(one.data, other.data, one.size) == 0;
+    bytes_close(&one);
+    bytes_close(&other);
     return same;
 }

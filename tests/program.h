@@ -25,7 +25,7 @@ const Outcome *program_interrupt(int signal_number, double seconds, const char *
     __attribute__((format(printf, 3, 4)));
 
 /* Whether two files exist and hold the same bytes. */
-bool same_file(const char *folder_a, const char *folder_b, const char *name);
+bool same_file(const char *a, const char *b);
 
 /* A path below the test's folder. Static storage, 64 slots. */
 const char *in_folder(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,25 +1,15 @@
 /* tests/test_training.c - gradients of the training loss, optimiser steps, curves, checkpoints. */
+#include "program.h"
 #include "test.h"
 
 #include "../cli/training_data.h"
-#include "../engine/file.h"
 #include "../engine/parallel.h"
 #include "../mini/mini.h"
 #include "../training/trainer.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static const char *path_of(const char *name)
-{
-    static char slots[4][LIMIT_PATH];
-    static int  next;
-    char       *slot = slots[next++ % 4];
-    snprintf(slot, LIMIT_PATH, "%s/%s", test_folder(), name);
-    return slot;
-}
 
 static TrainSettings plain_settings(int64_t batch, int64_t epochs)
 {
@@ -151,8 +141,8 @@ static void gradients_of_the_loss_are_its_slopes(void)
     double        loss = 0, dot = 0, error = 0;
     int64_t       correct = 0;
     REQUIRE(squares(&set, 4, 16, 4));
-    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
-    REQUIRE(blob_open(path_of("start.nw"), &blob, NULL));
+    REQUIRE(training_begin(in_folder("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(blob_open(in_folder("start.nw"), &blob, NULL));
     settings.optimiser.rate = 0; // a step that only fills the batch
     REQUIRE(trainer_open(&trainer, blob, &set, &settings, NULL));
     REQUIRE(trainer_step(trainer, &loss, &correct, NULL));
@@ -213,13 +203,13 @@ static void the_loss_falls_and_the_classes_are_learned(void)
     TrainingScore before = {0}, after = {0};
     WeightBlob   *blob = NULL;
     double        losses[STEPS];
+    const char   *start = in_folder("start.nw"), *end = in_folder("end.nw");
     REQUIRE(squares(&set, 64, 16, 4));
-    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
-    REQUIRE(blob_open(path_of("start.nw"), &blob, NULL) &&
-            training_score(blob, &set, &before, NULL));
+    REQUIRE(training_begin(start, "resnet20", &set, 1, NULL));
+    REQUIRE(blob_open(start, &blob, NULL) && training_score(blob, &set, &before, NULL));
     blob_close(blob);
-    REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, STEPS, false, losses));
-    REQUIRE(blob_open(path_of("end.nw"), &blob, NULL) && training_score(blob, &set, &after, NULL));
+    REQUIRE(train(start, end, &set, &settings, STEPS, false, losses));
+    REQUIRE(blob_open(end, &blob, NULL) && training_score(blob, &set, &after, NULL));
     CHECK_TEXT(blob_about(blob, "note"), "kept");
     CHECK(blob_about(blob, "training_step") == NULL);
     CHECK(losses[STEPS - 1] < losses[0] / 4);
@@ -227,17 +217,6 @@ static void the_loss_falls_and_the_classes_are_learned(void)
     CHECK(after.accuracy > 0.95 && after.loss < before.loss);
     blob_close(blob);
     training_set_free(&set);
-}
-
-static bool same_files(const char *a, const char *b)
-{
-    Bytes first = {0}, second = {0};
-    bool  same = file_read(a, LIMIT_IMAGE_FILE, &first, NULL) &&
-                file_read(b, LIMIT_IMAGE_FILE, &second, NULL) && first.size == second.size &&
-                memcmp(first.data, second.data, first.size) == 0;
-    bytes_close(&first);
-    bytes_close(&second);
-    return same;
 }
 
 static void check_resume(OptimiserKind kind)
@@ -248,14 +227,14 @@ static void check_resume(OptimiserKind kind)
     settings.flip           = true;
     settings.shift          = 2;
     REQUIRE(squares(&set, 35, 12, 4));
-    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
-    REQUIRE(train(path_of("start.nw"), path_of("whole.nw"), &set, &settings, 12, true, NULL));
-    REQUIRE(train(path_of("start.nw"), path_of("half.nw"), &set, &settings, 6, true, NULL));
-    REQUIRE(train(path_of("half.nw"), path_of("resumed.nw"), &set, &settings, 6, true, NULL));
-    CHECK(same_files(path_of("whole.nw"), path_of("resumed.nw")));
-    CHECK(!same_files(path_of("whole.nw"), path_of("half.nw")));
+    REQUIRE(training_begin(in_folder("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(train(in_folder("start.nw"), in_folder("whole.nw"), &set, &settings, 12, true, NULL));
+    REQUIRE(train(in_folder("start.nw"), in_folder("half.nw"), &set, &settings, 6, true, NULL));
+    REQUIRE(train(in_folder("half.nw"), in_folder("resumed.nw"), &set, &settings, 6, true, NULL));
+    CHECK(same_file(in_folder("whole.nw"), in_folder("resumed.nw")));
+    CHECK(!same_file(in_folder("whole.nw"), in_folder("half.nw")));
     settings.seed++; // another training
-    CHECK(!train(path_of("half.nw"), path_of("other.nw"), &set, &settings, 6, true, NULL));
+    CHECK(!train(in_folder("half.nw"), in_folder("other.nw"), &set, &settings, 6, true, NULL));
     training_set_free(&set);
 }
 
@@ -269,14 +248,16 @@ static void threads_do_not_change_the_weights(void)
 {
     TrainingSet   set      = {0};
     TrainSettings settings = plain_settings(8, 1);
+    const char   *start = in_folder("start.nw"), *one = in_folder("one.nw");
+    const char   *three = in_folder("three.nw");
     REQUIRE(squares(&set, 16, 12, 4));
-    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(training_begin(start, "resnet20", &set, 1, NULL));
     parallel_set_threads(1);
-    bool one = train(path_of("start.nw"), path_of("one.nw"), &set, &settings, 2, false, NULL);
+    CHECK(train(start, one, &set, &settings, 2, false, NULL));
     parallel_set_threads(3);
-    bool three = train(path_of("start.nw"), path_of("three.nw"), &set, &settings, 2, false, NULL);
+    CHECK(train(start, three, &set, &settings, 2, false, NULL));
     parallel_set_threads(0);
-    CHECK(one && three && same_files(path_of("one.nw"), path_of("three.nw")));
+    CHECK(same_file(one, three));
     training_set_free(&set);
 }
 
@@ -288,10 +269,10 @@ static void a_wired_unit_stays(void)
     WeightBlob   *before = NULL, *after = NULL;
     REQUIRE(training_data_open(&set, "mini:8:1", 64, NULL));
     CHECK(set.count == 8 && set.classes == mini_kind_count());
-    REQUIRE(training_begin(path_of("start.nw"), "mini", &set, 1, NULL));
-    REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, 2, false, NULL));
-    REQUIRE(blob_open(path_of("start.nw"), &before, NULL) &&
-            blob_open(path_of("end.nw"), &after, NULL));
+    REQUIRE(training_begin(in_folder("start.nw"), "mini", &set, 1, NULL));
+    REQUIRE(train(in_folder("start.nw"), in_folder("end.nw"), &set, &settings, 2, false, NULL));
+    REQUIRE(blob_open(in_folder("start.nw"), &before, NULL) &&
+            blob_open(in_folder("end.nw"), &after, NULL));
     for (int place = 0; place <= 17; place++) {
         char name[64];
         for (int part = 0; part < 2; part++) {
@@ -322,17 +303,15 @@ static void bad_names_of_data_are_refused(void)
         Error error = {0};
         CHECK(!training_data_open(&set, names[i], 32, &error) && error.code == ERROR_USAGE);
     }
-    CHECK(!training_data_open(&set, path_of("nothing"), 32, NULL));
+    CHECK(!training_data_open(&set, in_folder("nothing"), 32, NULL));
 }
 
 static void a_folder_of_folders_is_a_set(void)
 {
     TrainingSet set = {0};
     // images/mini of a mini world: one class called mini, maps and photos alike are pictures
-    REQUIRE(mini_write(path_of("world"), 0, 2, NULL, NULL, NULL));
-    char folder[LIMIT_PATH];
-    snprintf(folder, sizeof folder, "%s/images", path_of("world"));
-    REQUIRE(training_data_open(&set, folder, 16, NULL));
+    REQUIRE(mini_write(in_folder("world"), 0, 2, NULL, NULL, NULL));
+    REQUIRE(training_data_open(&set, in_folder("world/images"), 16, NULL));
     CHECK(set.classes == 1 && set.count >= 4 && set.width == 16 && set.labels[0] == 0);
     training_set_free(&set);
 }

@@ -1,5 +1,6 @@
 /* tests/test_training_torch.c - training side by side with PyTorch: the same weights, images and
  * order. tests/training_torch.py is the other side. */
+#include "program.h"
 #include "test.h"
 
 #include "../cli/training_data.h"
@@ -17,15 +18,6 @@ typedef struct Curve {
     double loss[MOST_STEPS];
     int    correct[MOST_STEPS];
 } Curve;
-
-static const char *path_of(const char *name)
-{
-    static char slots[4][LIMIT_PATH];
-    static int  next;
-    char       *slot = slots[next++ % 4];
-    snprintf(slot, LIMIT_PATH, "%s/%s", test_folder(), name);
-    return slot;
-}
 
 static bool has_torch(void)
 {
@@ -82,9 +74,9 @@ static bool write_inputs(const TrainingSet *set, uint64_t seed)
         training_order(seed, epoch, set->count, order + (size_t)epoch * count);
     for (size_t i = 0; ok && i < count; i++)
         labels[i] = (uint8_t)set->labels[i];
-    ok = ok && file_publish(path_of("images"), set->pixels, count * 3 * 32 * 32, NULL) &&
-         file_publish(path_of("labels"), labels, count, NULL) &&
-         file_publish(path_of("order"), order, EPOCHS * count * sizeof *order, NULL);
+    ok = ok && file_publish(in_folder("images"), set->pixels, count * 3 * 32 * 32, NULL) &&
+         file_publish(in_folder("labels"), labels, count, NULL) &&
+         file_publish(in_folder("order"), order, EPOCHS * count * sizeof *order, NULL);
     memory_free(order);
     memory_free(labels);
     return ok;
@@ -163,10 +155,11 @@ static void resnet20_learns_as_in_pytorch(void)
     REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
     CHECK(set.count == 1000 && set.classes == 10);
     int per_epoch = (int)(set.count / settings.batch), steps = EPOCHS * per_epoch;
-    REQUIRE(training_begin(path_of("drawn.nw"), "resnet20", &set, 1, NULL));
-    REQUIRE(shut_blocks(path_of("drawn.nw"), path_of("start.nw")));
+    REQUIRE(training_begin(in_folder("drawn.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(shut_blocks(in_folder("drawn.nw"), in_folder("start.nw")));
     REQUIRE(write_inputs(&set, settings.seed));
-    REQUIRE(train(path_of("start.nw"), path_of("end.nw"), &set, &settings, steps, false, &ours));
+    REQUIRE(train(in_folder("start.nw"), in_folder("end.nw"), &set, &settings, steps, false,
+                  &ours));
     REQUIRE(torch_train(&set, &settings, steps, &torch));
     print_curves(&ours, &torch, per_epoch, settings.batch);
     for (int i = 0; i < STEPS; i++)
@@ -189,9 +182,9 @@ static void a_step_equals_pytorch(void)
     if (!has_torch())
         SKIP("no PyTorch");
     REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
-    REQUIRE(training_begin(path_of("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(training_begin(in_folder("start.nw"), "resnet20", &set, 1, NULL));
     REQUIRE(write_inputs(&set, settings.seed));
-    REQUIRE(train(path_of("start.nw"), path_of("one.nw"), &set, &settings, 1, true, &curve));
+    REQUIRE(train(in_folder("start.nw"), in_folder("one.nw"), &set, &settings, 1, true, &curve));
     snprintf(what, sizeof what, "step %s", test_folder());
     FILE *pipe = torch_open(what, &set, &settings);
     REQUIRE(pipe);
