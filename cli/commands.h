@@ -15,4 +15,7 @@ const Verb *verb_named(const char *name); // NULL if there is none
 /* The whole program behind main(): returns the exit code. */
 int nemesis_run(int count, const char *const *arguments);
 
+/* Says on stderr what failed and returns the exit code. A failure without a cause is a defect. */
+int nemesis_exit(bool ok, Error *error);
+
 #endif

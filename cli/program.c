@@ -139,19 +139,24 @@ static bool run_command_line(int count, const char *const *arguments, Error *err
     return run_verb(count, arguments, error);
 }
 
+int nemesis_exit(bool ok, Error *error)
+{
+    if (ok)
+        return 0;
+    if (error->code == ERROR_NONE)
+        fail(error, ERROR_INTERNAL, "a step failed without saying why");
+    fprintf(stderr, "error: ");
+    print_clean(stderr, error->message);
+    fprintf(stderr, "\n");
+    if (signals_caught() == SIGINT || signals_caught() == SIGTERM)
+        return 128 + signals_caught();
+    return (int)error->code;
+}
+
 int nemesis_run(int count, const char *const *arguments)
 {
     Error error = {0};
     bool  ok    = run_command_line(count, arguments, &error);
     ok          = output_flush(&error) && ok;
-    if (!ok && error.code == ERROR_NONE)
-        fail(&error, ERROR_INTERNAL, "a step failed without saying why");
-    if (!ok) {
-        fprintf(stderr, "error: ");
-        print_clean(stderr, error.message);
-        fprintf(stderr, "\n");
-    }
-    if (!ok && (signals_caught() == SIGINT || signals_caught() == SIGTERM))
-        return 128 + signals_caught();
-    return ok ? 0 : (int)error.code;
+    return nemesis_exit(ok, &error);
 }

@@ -43,6 +43,16 @@ static void wrong_usage_is_exit_2(void)
     }
 }
 
+// No input is known to reach these, so the way out is called with them.
+static void a_defect_is_exit_70(void)
+{
+    Error untold = {0}, told = {0};
+    CHECK(nemesis_exit(true, &untold) == 0 && !*untold.message);
+    CHECK(nemesis_exit(false, &untold) == 70 && strstr(untold.message, "without saying why"));
+    fail(&told, ERROR_INTERNAL, "plan: output 3 is not a node of the graph");
+    CHECK(nemesis_exit(false, &told) == 70);
+}
+
 static void missing_inputs_are_exit_66(void)
 {
     NEED_INPUTS();
@@ -240,6 +250,7 @@ SUITE(contract)
 {
     RUN(help_ends_with_an_example);
     RUN(wrong_usage_is_exit_2);
+    RUN(a_defect_is_exit_70);
     RUN(missing_inputs_are_exit_66);
     RUN(a_full_disk_is_exit_74);
     RUN(a_closed_stdout_harms_no_result);
