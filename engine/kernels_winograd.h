@@ -67,9 +67,11 @@ static inline __attribute__((always_inline)) void transform_output(const Vec m[6
     out[3] = vec_fma(difference_a, vec_all(a * a * a), vec_fma(difference_b, vec_all(b * b * b), m[5]));
 }
 
-/* in[36][in_stride]: pixel (i, j) of every tile; out[36][stride]. tiles: a multiple of LANES. */
-static void winograd_input(real *out, int64_t stride, const real *in, int64_t in_stride,
-                           int64_t tiles)
+/* Both dimensions, first the columns: in[36][in_stride] to out[rows * rows][out_stride]. `rows` and
+ * `transform` are constants once this is inlined. */
+static inline __attribute__((always_inline)) void
+transform_tiles(void transform(const Vec in[6], Vec out[]), int rows, real *out, int64_t out_stride,
+                const real *in, int64_t in_stride, int64_t tiles)
 {
     for (int64_t t = 0; t < tiles; t += LANES) {
         Vec middle[6][6];
@@ -77,38 +79,29 @@ static void winograd_input(real *out, int64_t stride, const real *in, int64_t in
             Vec column[6], result[6];
             UNROLL for (int i = 0; i < 6; i++)
                 column[i] = vec_load(in + (6 * i + j) * in_stride + t);
-            transform_input(column, result);
-            UNROLL for (int i = 0; i < 6; i++)
+            transform(column, result);
+            UNROLL for (int i = 0; i < rows; i++)
                 middle[i][j] = result[i];
         }
-        UNROLL for (int i = 0; i < 6; i++) {
+        UNROLL for (int i = 0; i < rows; i++) {
             Vec result[6];
-            transform_input(middle[i], result);
-            UNROLL for (int j = 0; j < 6; j++)
-                vec_store(out + (6 * i + j) * stride + t, result[j]);
+            transform(middle[i], result);
+            UNROLL for (int j = 0; j < rows; j++)
+                vec_store(out + (rows * i + j) * out_stride + t, result[j]);
         }
     }
+}
+
+/* in[36][in_stride]: pixel (i, j) of every tile; out[36][stride]. tiles: a multiple of LANES. */
+static void winograd_input(real *out, int64_t stride, const real *in, int64_t in_stride,
+                           int64_t tiles)
+{
+    transform_tiles(transform_input, 6, out, stride, in, in_stride, tiles);
 }
 
 /* in[36][stride] products; out[16][out_stride]: output pixel (i, j) of every tile. */
 static void winograd_output(real *out, int64_t out_stride, const real *in, int64_t stride,
                             int64_t tiles)
 {
-    for (int64_t t = 0; t < tiles; t += LANES) {
-        Vec middle[4][6];
-        UNROLL for (int j = 0; j < 6; j++) {
-            Vec column[6], result[4];
-            UNROLL for (int i = 0; i < 6; i++)
-                column[i] = vec_load(in + (6 * i + j) * stride + t);
-            transform_output(column, result);
-            UNROLL for (int i = 0; i < 4; i++)
-                middle[i][j] = result[i];
-        }
-        UNROLL for (int i = 0; i < 4; i++) {
-            Vec result[4];
-            transform_output(middle[i], result);
-            UNROLL for (int j = 0; j < 4; j++)
-                vec_store(out + (4 * i + j) * out_stride + t, result[j]);
-        }
-    }
+    transform_tiles(transform_output, 4, out, out_stride, in, stride, tiles);
 }
