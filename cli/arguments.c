@@ -226,9 +226,9 @@ static bool value_set(const Option *option, const char *text, Settings *out, Err
         return *(int *)place >= 0 || bad_value(option, text, error);
     case ARGUMENT_NUMBERS:
     case ARGUMENT_CHOICES:
-        return value_list(option, text, out, error);
+        break;
     }
-    return fail(error, ERROR_INTERNAL, "option --%s has no kind", option->name);
+    return value_list(option, text, out, error);
 }
 
 /* ---- the parser -------------------------------------------------------------------------------- */

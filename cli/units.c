@@ -46,8 +46,8 @@ static int64_t detector_sample(const char *text)
     return *text++ == ':' && unit_number(&text, &count) && !*text && count > 0 ? count : -1;
 }
 
-// Marks every unit of a list; `marks` holds LIMIT_UNITS + 1 flags.
-static bool mark_list(const char *text, bool *marks, int64_t *highest, Error *error)
+// The highest unit of a list; marks every unit of it, which may then not come twice, if marks are given.
+static bool read_list(const char *text, bool *marks, int64_t *highest, Error *error)
 {
     const char *rest = text;
     *highest         = -1;
@@ -57,7 +57,7 @@ static bool mark_list(const char *text, bool *marks, int64_t *highest, Error *er
             return fail(error, ERROR_USAGE,
                         "units '%s' are not all, detectors, detectors:N or a list like 0-63,190",
                         text);
-        for (int64_t unit = first; unit <= last; unit++) {
+        for (int64_t unit = first; marks && unit <= last; unit++) {
             if (marks[unit])
                 return fail(error, ERROR_USAGE, "units '%s' name unit %lld twice", text,
                             (long long)unit);
@@ -73,8 +73,10 @@ bool units_check(const char *text, Error *error)
     int64_t highest;
     if (strcmp(text, "all") == 0 || detector_sample(text) >= 0)
         return true;
-    bool *marks = memory_new((size_t)LIMIT_UNITS + 1, sizeof *marks, error);
-    bool  ok    = marks && mark_list(text, marks, &highest, error);
+    if (!read_list(text, NULL, &highest, error))
+        return false;
+    bool *marks = memory_new((size_t)highest + 1, sizeof *marks, error);
+    bool  ok    = marks && read_list(text, marks, &highest, error);
     memory_free(marks);
     return ok;
 }
@@ -98,27 +100,21 @@ static void keep_sample(bool *marks, int64_t unit_count, int64_t wanted, uint64_
 bool units_select(const char *text, const double *score, int64_t unit_count, uint64_t seed,
                   int64_t **units, int64_t *count, Error *error)
 {
-    int64_t  sample = detector_sample(text), highest = -1, kept = 0;
-    int64_t *list   = NULL;
-    bool    *marks  = memory_new((size_t)LIMIT_UNITS + 1, sizeof *marks, error);
-    bool     ok     = false;
-    if (!marks)
+    int64_t sample = detector_sample(text), highest = -1, kept = 0;
+    bool    is_list = strcmp(text, "all") != 0 && sample < 0, ok = false;
+    if (is_list && !read_list(text, NULL, &highest, error))
         return false;
-    if (strcmp(text, "all") == 0 || sample >= 0) {
-        for (int64_t unit = 0; unit < unit_count; unit++)
-            marks[unit] = sample < 0 || score[unit] >= DETECTOR_SCORE;
-        if (sample > 0)
-            keep_sample(marks, unit_count, sample, seed);
-    } else if (!mark_list(text, marks, &highest, error)) {
+    if (highest >= unit_count)
+        return fail(error, ERROR_USAGE, "unit %lld does not exist, the layer has units 0..%lld",
+                    (long long)highest, (long long)unit_count - 1);
+    int64_t *list  = memory_new((size_t)unit_count, sizeof *list, error);
+    bool    *marks = memory_new((size_t)unit_count, sizeof *marks, error);
+    if (!list || !marks || (is_list && !read_list(text, marks, &highest, error)))
         goto done;
-    }
-    if (highest >= unit_count) {
-        fail(error, ERROR_USAGE, "unit %lld does not exist, the layer has units 0..%lld",
-             (long long)highest, (long long)unit_count - 1);
-        goto done;
-    }
-    if (!(list = memory_new((size_t)unit_count, sizeof *list, error)))
-        goto done;
+    for (int64_t unit = 0; unit < unit_count && !is_list; unit++)
+        marks[unit] = sample < 0 || score[unit] >= DETECTOR_SCORE;
+    if (sample > 0)
+        keep_sample(marks, unit_count, sample, seed);
     for (int64_t unit = 0; unit < unit_count; unit++)
         if (marks[unit])
             list[kept++] = unit;

@@ -11,6 +11,7 @@ enum { ARGUMENTS = 64, UNITS = 12 };
 static void check_units(const char *text)
 {
     static const double score[UNITS] = {0.1, 0, 0.2, 0.05, 0.04, 0.039, 1, 0, 0, 0.3, 0.07, 0.041};
+    static const double none[UNITS];
     int64_t            *units = NULL, count = 0;
     if (!text || !units_select(text, score, UNITS, 7, &units, &count, NULL))
         return;
@@ -18,6 +19,10 @@ static void check_units(const char *text)
     for (int64_t i = 1; i < count; i++)
         FUZZ_CHECK(units[i - 1] < units[i]);
     memory_free(units);
+    bool needs_detectors = text[0] == 'd';
+    FUZZ_CHECK(units_select(text, none, UNITS, 7, &units, &count, NULL) != needs_detectors);
+    if (!needs_detectors)
+        memory_free(units);
 }
 
 static void check_settings(const Settings *settings)

@@ -75,12 +75,15 @@ void fuzz_probe(const uint8_t *data, size_t size)
         size -= length + (end != NULL);
     }
     static const char *const wanted[]   = {"object", "color"};
-    static const ProbeRequest requests[] = {
-        {.limit = 0}, {.categories = wanted, .category_count = 2}, {.without = "color", .limit = 1}};
-    if (!probe_open(&probe, folder, &requests[size_given % 3], NULL))
+    static const ProbeRequest requests[] = {{.limit = -1},
+                                            {.categories = wanted, .category_count = 2},
+                                            {.without = "color", .limit = 1}};
+    FUZZ_CHECK(!probe_open(&probe, folder, &requests[0], NULL));
+    if (!probe_open(&probe, folder, size_given % 3 ? &requests[size_given % 3] : NULL, NULL))
         return;
     check_set(&probe);
     FUZZ_CHECK(probe_label_named(&probe, probe.labels[probe.label_count - 1].name, -1) > 0 ||
                !probe.labels[probe.label_count - 1].name[0]);
+    FUZZ_CHECK(probe_category_named(&probe, "no such category") < 0);
     probe_close(&probe);
 }

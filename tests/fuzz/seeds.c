@@ -120,6 +120,19 @@ static void seed_png(Random *random, int side, int depth, int color, bool interl
     seed(out.data, out.size);
 }
 
+// A picture that its two bytes of rows could not fill however they were packed.
+static void seed_boast(void)
+{
+    static const uint8_t header[13] = {0, 0, 8, 0, 0, 0, 8, 0, 8};
+    Buffer               packed = {.size = 0}, out = {.size = 0};
+    put_stored(&packed, header, 2);
+    put(&out, "\x89PNG\r\n\x1a\n", 8);
+    put_chunk(&out, "IHDR", header, sizeof header);
+    put_chunk(&out, "IDAT", packed.data, packed.size);
+    put_chunk(&out, "IEND", "", 0);
+    seed(out.data, out.size);
+}
+
 static void seeds_png(void)
 {
     static const int kinds[][2] = {{1, 0}, {2, 0}, {4, 0}, {8, 0}, {16, 0}, {8, 2}, {16, 2}, {1, 3},
@@ -131,6 +144,7 @@ static void seeds_png(void)
             if (kinds[i][1] < 4)
                 seed_png(&random, 3, kinds[i][0], kinds[i][1], interlaced, true);
         }
+    seed_boast();
     for (int channels = 1; channels <= 4; channels++) {
         Image    image = picture(9, 7, channels);
         uint8_t *file  = NULL;
@@ -236,6 +250,9 @@ static void seeds_jpeg(void)
     seed_scans(3, 63);
     seed_scans(100, 1);
     seed_scans(41, 63);
+    static const uint8_t two[] = {0xFF, 0xD8, 0xFF, 0xC0, 0,    14, 8, 0, 8, 0, 8, 2,
+                                  1,    0x11, 0,    2,    0x11, 0,  0xFF, 0xD9};
+    seed(two, sizeof two); // components
     static const uint8_t adobe[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
     static const uint8_t exif[]  = {0xFF, 0xE1, 0,   34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42,
                                     0,    0,    0,   8,  0,   1,   1,   18,  0, 3, 0,   0,   0, 1,
@@ -356,6 +373,9 @@ static void seeds_text(const char *root)
     seed_text("a,b,c\n1,-2,3.5e-1\n4,,\"6\"\n");
     seed_text("\xEF\xBB\xBFname,\"x\"\r\n\"a,b\",\"say \"\"hi\"\"\"\r\n\r\n\"two\nlines\",\"\"\n\nend,7");
     seed_text("unit,category,label,object-label,object-iou\n1,object,tree,tree,0.0734\n");
+    char commas[LIMIT_CSV_FIELDS]; // one field too many
+    memset(commas, ',', sizeof commas);
+    seed(commas, sizeof commas);
     target(root, "probe");
     seed_text("name,first,last,count,frequency\ncolor,1,2,2,3\nobject,3,4,2,2\n\x1e"
               "number,name,category,frequency,coverage,syndata\n1,red,color(2),2,0.5,\n"
