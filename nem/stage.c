@@ -83,24 +83,22 @@ static void unit_parts(const Survey *survey, int64_t unit, bool with_top, UnitCo
 
 static bool stage_save(Stage *stage, Error *error)
 {
-    const PassCheckpoint *keep   = stage->settings->keep;
-    const Survey         *survey = stage->survey;
-    bool                  search = stage->phase == PHASE_SURVEY, needs_units = search;
-    int64_t               units  = survey->unit_count;
-    Place                 place  = place_of(stage);
-    needs_units                  = needs_units || stage->phase == PHASE_KEPT;
-    int64_t       count          = HEAD_PARTS + (needs_units ? UNIT_PARTS * units : 0);
-    SnapshotPart *parts          = memory_new((size_t)count, sizeof *parts, error);
-    UnitCounts   *counts         = memory_new((size_t)units, sizeof *counts, error);
-    bool          ok             = parts && counts;
+    const PassCheckpoint *keep     = stage->settings->keep;
+    const Survey         *survey   = stage->survey;
+    bool                  with_top = stage->phase == PHASE_SURVEY;
+    int64_t               units    = stage->phase == PHASE_SECOND ? 0 : survey->unit_count;
+    int64_t               count    = HEAD_PARTS + UNIT_PARTS * units;
+    Place                 place    = place_of(stage);
+    SnapshotPart         *parts    = memory_new((size_t)count, sizeof *parts, error);
+    UnitCounts           *counts   = memory_new((size_t)units, sizeof *counts, error);
+    bool                  ok       = parts && counts;
     if (ok)
         head_parts(stage, &place, parts);
-    for (int64_t unit = 0; ok && needs_units && unit < units; unit++) {
+    for (int64_t unit = 0; ok && unit < units; unit++) {
         counts[unit] = counts_of(survey, unit);
-        unit_parts(survey, unit, search, &counts[unit], parts + HEAD_PARTS + UNIT_PARTS * unit);
+        unit_parts(survey, unit, with_top, &counts[unit], parts + HEAD_PARTS + UNIT_PARTS * unit);
     }
-    ok = ok &&
-         checkpoint_save(keep->checkpoint, keep->name, keep->stage, parts, count, error);
+    ok = ok && checkpoint_save(keep->checkpoint, keep->name, keep->stage, parts, count, error);
     memory_free(counts);
     memory_free(parts);
     return ok;
