@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MOST_WORDS = 64 };
@@ -66,26 +65,6 @@ static int redirect(int descriptor, const char *path)
     return kept;
 }
 
-static void read_text(const char *path, char *text, size_t size)
-{
-    FILE  *file = fopen(path, "rb");
-    size_t got  = file ? fread(text, 1, size - 1, file) : 0;
-    text[got]   = 0;
-    if (file)
-        fclose(file);
-}
-
-static const Outcome *outcome(int code)
-{
-    static Outcome slots[2];
-    static int     next;
-    Outcome       *slot = &slots[next++ % 2];
-    slot->code          = code;
-    read_text(in_folder("stdout"), slot->out, sizeof slot->out);
-    read_text(in_folder("stderr"), slot->err, sizeof slot->err);
-    return slot;
-}
-
 const Outcome *play(const char *format, ...)
 {
     char    line[LINE];
@@ -103,7 +82,7 @@ const Outcome *play(const char *format, ...)
     dup2(err, 2);
     close(out);
     close(err);
-    return outcome(code);
+    return outcome_read(code, in_folder("stdout"), in_folder("stderr"));
 }
 
 static int64_t *operations; // shared with forks
@@ -135,9 +114,7 @@ pid_t play_start(void (*prepare)(void *self), void *self, const char *line)
 
 const Outcome *play_result(pid_t child)
 {
-    int status = 0;
-    waitpid(child, &status, 0);
-    return outcome(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    return process_finish(child, in_folder("stdout"), in_folder("stderr"));
 }
 
 int play_open_handles(void)

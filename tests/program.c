@@ -83,17 +83,22 @@ static void read_text(const char *path, char *text, size_t size)
         fclose(file);
 }
 
-static const Outcome *finish(pid_t child, const char *out, const char *err)
+const Outcome *outcome_read(int code, const char *out, const char *err)
 {
     static Outcome slots[2];
     static int     next;
     Outcome       *outcome = &slots[next++ % 2];
-    int            status  = 0;
-    waitpid(child, &status, 0);
-    outcome->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    outcome->code          = code;
     read_text(out, outcome->out, sizeof outcome->out);
     read_text(err, outcome->err, sizeof outcome->err);
     return outcome;
+}
+
+const Outcome *process_finish(pid_t child, const char *out, const char *err)
+{
+    int status = 0;
+    waitpid(child, &status, 0);
+    return outcome_read(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), out, err);
 }
 
 static void format_line(char line[LINE], const char *format, va_list arguments)
@@ -109,7 +114,7 @@ const Outcome *program_run(const char *format, ...)
     va_start(arguments, format);
     format_line(line, format, arguments);
     va_end(arguments);
-    return finish(start(line, out, err), out, err);
+    return process_finish(start(line, out, err), out, err);
 }
 
 const Outcome *program_run_to(const char *path, const char *format, ...)
@@ -120,7 +125,7 @@ const Outcome *program_run_to(const char *path, const char *format, ...)
     va_start(arguments, format);
     format_line(line, format, arguments);
     va_end(arguments);
-    return finish(start(line, path, err), NULL, err);
+    return process_finish(start(line, path, err), NULL, err);
 }
 
 const Outcome *program_interrupt(int signal_number, double seconds, const char *format, ...)
@@ -135,7 +140,7 @@ const Outcome *program_interrupt(int signal_number, double seconds, const char *
     pid_t child = start(line, out, err);
     nanosleep(&pause, NULL);
     kill(child, signal_number);
-    return finish(child, out, err);
+    return process_finish(child, out, err);
 }
 
 bool same_file(const char *a, const char *b)

@@ -4,6 +4,8 @@
 
 #include "../engine/base.h"
 
+#include <sys/types.h>
+
 typedef struct Outcome {
     int  code;          // exit code; 128 + signal if it was killed
     char out[1 << 16];  // what reached stdout and stderr, zero-terminated, cut if longer
@@ -23,6 +25,11 @@ const Outcome *program_run_to(const char *path, const char *format, ...)
 /* Starts the program, sends `signal_number` after `seconds`, waits for its end. */
 const Outcome *program_interrupt(int signal_number, double seconds, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What a run left in the files its streams went to (NULL: no text). Static storage, two slots. */
+const Outcome *outcome_read(int code, const char *out, const char *err);
+/* The same after the end of a process. */
+const Outcome *process_finish(pid_t child, const char *out, const char *err);
 
 /* Whether two files exist and hold the same bytes. */
 bool same_file(const char *a, const char *b);
