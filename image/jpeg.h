@@ -3,6 +3,7 @@
  * Words of the standard: a component is one colour plane, possibly at lower resolution; a block is
  * 8x8 samples of it; a scan is one pass over some components; an MCU is the group of blocks that an
  * interleaved scan stores together. Blocks are kept in natural order (row-major), not in zigzag.
+ * Samples are kept for two rows of MCUs only: rows of pixels are made as soon as they can be.
  * Source: ITU-T T.81 (JPEG); the arithmetic that the standard leaves open follows libjpeg. */
 #ifndef IMAGE_JPEG_H
 #define IMAGE_JPEG_H
@@ -73,10 +74,15 @@ typedef struct JpegComponent {
     int      blocks_wide, blocks_high; // blocks that count
     int      padded_wide, padded_high; // in whole MCUs
     int16_t *coefs;                    // [padded_high][padded_wide][64]; NULL when streaming
-    uint8_t *plane;                    // [padded_high * 8][padded_wide * 8]
+    uint8_t *ring;                     // rows of two rows of MCUs: [16 * v][padded_wide * 8]
     int      dc_table, ac_table;       // of the current scan
     uint32_t last_dc;                  // of the current scan; wraps for broken files
 } JpegComponent;
+
+// Contributions of Cb and Cr, 16 fractional bits for green.
+typedef struct ColorTables {
+    int32_t cr_red[256], cb_blue[256], cr_green[256], cb_green[256];
+} ColorTables;
 
 typedef struct Jpeg {
     const char   *name;
@@ -93,6 +99,12 @@ typedef struct Jpeg {
     int           scans;
     uint64_t      work; // coefficient visits so far
     DecodeClock   clock;
+    // the picture, once its rows are being made
+    uint8_t    *pixels;    // [height][width][component_count]
+    uint8_t    *lines;     // a row of every component at full width
+    size_t      line_size; // samples of one
+    uint16_t   *sums;      // of two rows
+    ColorTables colors;
     // the current scan
     JpegComponent *scan_components[JPEG_COMPONENTS];
     int            scan_count;
@@ -106,11 +118,17 @@ typedef struct Jpeg {
 bool jpeg_huffman_make(HuffmanTable *table, const HuffmanSpec *spec, bool is_dc);
 
 /* Decodes the entropy-coded data at *at for the scan described in `jpeg`; *at moves to the marker
- * behind it. Blocks go to the components' coefs, or through the inverse DCT to their planes. */
+ * behind it. Blocks go to the components' coefs; without these, to their rings and on to pixels. */
 bool jpeg_scan_decode(Jpeg *jpeg, const uint8_t *data, size_t size, size_t *at, Error *error);
 
-/* Upsamples the planes and converts them to pixels: 1, 3 (RGB) or 4 channels (CMYK, 255 = full
- * ink). `pixels` has width * height * component_count bytes. */
-bool jpeg_planes_to_pixels(const Jpeg *jpeg, uint8_t *pixels, Error *error);
+/* Allocates the picture, the rings and what lies between them. */
+bool jpeg_rows_start(Jpeg *jpeg, Error *error);
+
+/* Puts the samples of a block into the ring; x and y count the component's blocks. */
+void jpeg_block_put(const JpegComponent *component, const int16_t coefs[64], int x, int y);
+
+/* Makes the rows of pixels that a further row of MCUs, the first being 0, has made possible:
+ * 1, 3 (RGB) or 4 channels (CMYK, 255 = full ink). */
+void jpeg_rows_make(Jpeg *jpeg, int mcu_row);
 
 #endif

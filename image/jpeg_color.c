@@ -1,13 +1,26 @@
-/* image/jpeg_color.c - component planes to pixels, equal bit for bit to libjpeg-turbo's defaults.
+/* image/jpeg_color.c - samples to rows of pixels, equal bit for bit to libjpeg-turbo's defaults.
  *
- * Planes at half resolution are interpolated with a triangle filter ("fancy upsampling": each
+ * Components at half resolution are interpolated with a triangle filter ("fancy upsampling": each
  * output sample is 3/4 of the nearer and 1/4 of the further input, per direction); other whole
- * ratios repeat samples. Everything works on one output row at a time. Source: JFIF 1.02 (colour
- * equations); T.81 leaves upsampling open, so libjpeg-turbo decides. */
+ * ratios repeat samples. The further row may belong to the next row of MCUs, so the last row of
+ * pixels of every row of MCUs waits for it, and two rows of MCUs are all that is kept.
+ * Source: JFIF 1.02 (colour equations); T.81 leaves upsampling open, so libjpeg-turbo decides. */
 #include "jpeg.h"
 
-#include <assert.h>
 #include <string.h>
+
+/* ---- rings --------------------------------------------------------------------------------- */
+
+static uint8_t *ring_row(const JpegComponent *component, int y)
+{
+    return component->ring + (size_t)(y % (16 * component->v)) * (size_t)component->padded_wide * 8;
+}
+
+void jpeg_block_put(const JpegComponent *component, const int16_t coefs[64], int x, int y)
+{
+    jpeg_inverse_dct(coefs, component->quant, ring_row(component, 8 * y) + 8 * (size_t)x,
+                     (size_t)component->padded_wide * 8);
+}
 
 /* ---- upsampling ---------------------------------------------------------------------------- */
 
@@ -23,12 +36,6 @@ static Upsampling upsampling_of(const Jpeg *jpeg, const JpegComponent *component
     if (h == 2 && v <= 2 && component->width > 2)
         return v == 1 ? UP_H2V1 : UP_H2V2;
     return UP_REPEAT;
-}
-
-static const uint8_t *plane_row(const JpegComponent *component, int y)
-{
-    y = y < 0 ? 0 : y >= component->height ? component->height - 1 : y;
-    return component->plane + (size_t)y * (size_t)component->padded_wide * 8;
 }
 
 // out has 2 * width samples, which may be one more than the picture is wide.
@@ -62,15 +69,15 @@ static void row_h2v2(const uint8_t *near, const uint8_t *far, int width, uint16_
     out[2 * last + 1] = (uint8_t)((sums[last] * 4 + 7) >> 4);
 }
 
-// Row y of the picture for one component: inside the plane, or made in `line`.
+// Row y of the picture for one component: inside the ring, or made in `line`.
 static const uint8_t *row_upsampled(const Jpeg *jpeg, const JpegComponent *component, int y,
                                     uint16_t *sums, uint8_t *line)
 {
     int            h = jpeg->max_h / component->h, v = jpeg->max_v / component->v;
-    int            from  = y / v;
+    int            from = y / v, last = component->height - 1;
     int            other = y % 2 ? from + 1 : from - 1; // the further row when v is 2
-    const uint8_t *near  = plane_row(component, from);
-    const uint8_t *far   = plane_row(component, other);
+    const uint8_t *near  = ring_row(component, from);
+    const uint8_t *far   = ring_row(component, other < 0 ? 0 : other > last ? last : other);
     switch (upsampling_of(jpeg, component)) {
     case UP_NONE:
         return near;
@@ -110,11 +117,6 @@ static ColorSpace space_of(const Jpeg *jpeg)
     return c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B' ? SPACE_DIRECT : SPACE_YCC;
 }
 
-// Contributions of Cb and Cr, 16 fractional bits for green.
-typedef struct ColorTables {
-    int32_t cr_red[256], cb_blue[256], cr_green[256], cb_green[256];
-} ColorTables;
-
 static void color_tables_fill(ColorTables *tables)
 {
     enum { HALF = 1 << 15 };
@@ -142,49 +144,57 @@ static void row_ycc_to_rgb(const ColorTables *tables, const uint8_t *y, const ui
     }
 }
 
-bool jpeg_planes_to_pixels(const Jpeg *jpeg, uint8_t *pixels, Error *error)
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+bool jpeg_rows_start(Jpeg *jpeg, Error *error)
 {
-    int    channels = jpeg->component_count, width = jpeg->width;
-    size_t line_size = 0; // of the widest upsampled row
-    assert(channels == 1 || channels == 3 || channels == 4);
-    for (int i = 0; i < channels; i++) {
-        const JpegComponent *c    = &jpeg->components[i];
-        size_t               wide = (size_t)c->padded_wide * 8 * (size_t)(jpeg->max_h / c->h);
-        line_size                 = wide > line_size ? wide : line_size;
+    size_t channels = (size_t)jpeg->component_count;
+    color_tables_fill(&jpeg->colors);
+    jpeg->line_size = (size_t)jpeg->mcus_wide * (size_t)jpeg->max_h * 8;
+    jpeg->lines     = memory_new(jpeg->line_size, channels, error);
+    jpeg->sums      = memory_new(jpeg->line_size, sizeof *jpeg->sums, error);
+    bool done       = jpeg->lines && jpeg->sums;
+    for (int i = 0; done && i < jpeg->component_count; i++) {
+        JpegComponent *c = &jpeg->components[i];
+        c->ring          = memory_new((size_t)c->padded_wide * (size_t)c->v, 128, error);
+        done             = c->ring != NULL;
     }
-    uint8_t  *lines = memory_new(line_size, (size_t)channels, error);
-    uint16_t *sums  = memory_new(line_size, sizeof *sums, error);
-    if (!lines || !sums) {
-        memory_free(lines);
-        memory_free(sums);
-        return false;
-    }
-    ColorTables tables;
-    color_tables_fill(&tables);
+    if (done)
+        jpeg->pixels = memory_new((size_t)jpeg->width * (size_t)jpeg->height, channels, error);
+    return jpeg->pixels != NULL;
+}
+
+static void row_make(const Jpeg *jpeg, ColorSpace space, int y)
+{
+    int            channels = jpeg->component_count, width = jpeg->width;
+    uint8_t       *out = jpeg->pixels + (size_t)y * (size_t)width * (size_t)channels;
+    const uint8_t *row[JPEG_COMPONENTS] = {NULL};
+    for (int i = 0; i < channels; i++)
+        row[i] = row_upsampled(jpeg, &jpeg->components[i], y, jpeg->sums,
+                               jpeg->lines + (size_t)i * jpeg->line_size);
+    if (space == SPACE_YCC || space == SPACE_YCCK)
+        row_ycc_to_rgb(&jpeg->colors, row[0], row[1], row[2], width, channels, out);
+    if (channels == 1)
+        memcpy(out, row[0], (size_t)width);
+    else if (space == SPACE_DIRECT)
+        for (int x = 0; x < width; x++)
+            for (int i = 0; i < 3; i++)
+                out[3 * x + i] = row[i][x];
+    else if (space == SPACE_YCCK) // red is the file's 255 - C, and files store 255 - ink
+        for (int x = 0; x < width; x++)
+            out[4 * x + 3] = (uint8_t)(255 - row[3][x]);
+    else if (space == SPACE_CMYK)
+        for (int x = 0; x < width; x++)
+            for (int i = 0; i < 4; i++)
+                out[4 * x + i] = (uint8_t)(255 - row[i][x]);
+}
+
+void jpeg_rows_make(Jpeg *jpeg, int mcu_row)
+{
+    int        rows  = 8 * jpeg->max_v;
+    bool       last  = mcu_row == jpeg->mcus_high - 1;
     ColorSpace space = space_of(jpeg);
-    for (int y = 0; y < jpeg->height; y++) {
-        const uint8_t *row[JPEG_COMPONENTS];
-        uint8_t       *out = pixels + (size_t)y * (size_t)width * (size_t)channels;
-        for (int i = 0; i < channels; i++)
-            row[i] =
-                row_upsampled(jpeg, &jpeg->components[i], y, sums, lines + (size_t)i * line_size);
-        if (space == SPACE_YCC || space == SPACE_YCCK)
-            row_ycc_to_rgb(&tables, row[0], row[1], row[2], width, channels, out);
-        if (channels == 1)
-            memcpy(out, row[0], (size_t)width);
-        else if (space == SPACE_DIRECT)
-            for (int x = 0; x < width; x++)
-                for (int i = 0; i < 3; i++)
-                    out[3 * x + i] = row[i][x];
-        else if (space == SPACE_YCCK) // red is the file's 255 - C, and files store 255 - ink
-            for (int x = 0; x < width; x++)
-                out[4 * x + 3] = (uint8_t)(255 - row[3][x]);
-        else if (space == SPACE_CMYK)
-            for (int x = 0; x < width; x++)
-                for (int i = 0; i < 4; i++)
-                    out[4 * x + i] = (uint8_t)(255 - row[i][x]);
-    }
-    memory_free(lines);
-    memory_free(sums);
-    return true;
+    int        end   = last ? jpeg->height : (mcu_row + 1) * rows - 1;
+    for (int y = mcu_row ? mcu_row * rows - 1 : 0; y < end; y++)
+        row_make(jpeg, space, y);
 }

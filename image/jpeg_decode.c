@@ -1,9 +1,10 @@
 /* image/jpeg_decode.c - the segments of a JPEG file, and the order in which it is decoded.
  *
  * Segments are read until the picture is complete: behind the only scan of a sequential file, else
- * at the end marker. A single sequential scan goes straight through the inverse DCT; otherwise all
- * coefficients are kept until the last scan. Sizes, scans and total work are checked before
- * anything is allocated or decoded. A file whose data ends before its last block is refused.
+ * at the end marker. A single sequential scan becomes rows of pixels while it is read; otherwise
+ * all coefficients, two bytes each, are kept until the last scan. Sizes, scans and total work are
+ * checked before anything is allocated or decoded. A file whose data ends before its last block is
+ * refused.
  * An incomplete progressive file with an end marker shows what it has; libjpeg would smooth it.
  * Source: ITU-T T.81, annex B; JFIF 1.02; Exif 2.3 (orientation); Adobe TN 5116 (APP14). */
 #include "jpeg.h"
@@ -157,6 +158,8 @@ static bool frame_read(Jpeg *jpeg, const Segment *segment, size_t bytes_left, Er
         if (c->h < 1 || c->h > 4 || c->v < 1 || c->v > 4 || c->quant_index > 3)
             return fail(error, ERROR_DATA, "%s: component %d has sampling %dx%d and table %d",
                         jpeg->name, i, c->h, c->v, c->quant_index);
+        if (jpeg->component_count == 1) // whatever is said: one block is an MCU
+            c->h = c->v = 1;
         jpeg->max_h = c->h > jpeg->max_h ? c->h : jpeg->max_h;
         jpeg->max_v = c->v > jpeg->max_v ? c->v : jpeg->max_v;
     }
@@ -184,19 +187,13 @@ static bool frame_read(Jpeg *jpeg, const Segment *segment, size_t bytes_left, Er
     return true;
 }
 
-static bool plane_prepare(JpegComponent *c, Error *error)
-{
-    c->plane = memory_new((size_t)c->padded_wide * (size_t)c->padded_high, 64, error);
-    return c->plane != NULL;
-}
-
-static bool memory_prepare(Jpeg *jpeg, bool streaming, Error *error)
+static bool coefs_prepare(Jpeg *jpeg, Error *error)
 {
     for (int i = 0; i < jpeg->component_count; i++) {
         JpegComponent *c = &jpeg->components[i];
-        if (streaming ? !plane_prepare(c, error)
-                      : !(c->coefs = memory_new((size_t)c->padded_wide * (size_t)c->padded_high,
-                                                64 * sizeof(int16_t), error)))
+        c->coefs         = memory_new((size_t)c->padded_wide * (size_t)c->padded_high,
+                                      64 * sizeof *c->coefs, error);
+        if (!c->coefs)
             return false;
     }
     return true;
@@ -303,7 +300,8 @@ static bool scan_read(Jpeg *jpeg, const Segment *segment, const uint8_t *data, s
         !scan_band_read(jpeg, segment->data + segment->size - 3, error) || !scan_check(jpeg, error))
         return false;
     *complete = jpeg->scans == 1 && !jpeg->progressive && jpeg->scan_count == jpeg->component_count;
-    if (jpeg->scans == 1 && !memory_prepare(jpeg, *complete, error))
+    if (jpeg->scans == 1 &&
+        !(*complete ? jpeg_rows_start(jpeg, error) : coefs_prepare(jpeg, error)))
         return false;
     return jpeg_scan_decode(jpeg, data, size, at, error);
 }
@@ -386,22 +384,19 @@ static bool segments_read(Jpeg *jpeg, const uint8_t *data, size_t size, Error *e
     return true;
 }
 
-// One component after the other, so that no more than one has both coefficients and samples.
-static bool planes_from_coefs(Jpeg *jpeg, Error *error)
+static bool rows_from_coefs(Jpeg *jpeg, Error *error)
 {
-    for (int i = 0; i < jpeg->component_count; i++) {
-        JpegComponent *c    = &jpeg->components[i];
-        size_t         wide = (size_t)c->padded_wide, stride = wide * 8;
-        if (!c->coefs)
-            continue;
-        if (!plane_prepare(c, error))
-            return false;
-        for (size_t y = 0; y < (size_t)c->blocks_high; y++)
-            for (size_t x = 0; x < (size_t)c->blocks_wide; x++)
-                jpeg_inverse_dct(c->coefs + 64 * (y * wide + x), c->quant,
-                                 c->plane + y * 8 * stride + x * 8, stride);
-        memory_free(c->coefs);
-        c->coefs = NULL;
+    if (!jpeg_rows_start(jpeg, error))
+        return false;
+    for (int row = 0; row < jpeg->mcus_high; row++) {
+        for (int i = 0; i < jpeg->component_count; i++) {
+            const JpegComponent *c = &jpeg->components[i];
+            const int16_t *coefs   = c->coefs + (size_t)row * (size_t)(c->v * c->padded_wide) * 64;
+            for (int y = row * c->v; y < (row + 1) * c->v; y++)
+                for (int x = 0; x < c->padded_wide; x++, coefs += 64)
+                    jpeg_block_put(c, coefs, x, y);
+        }
+        jpeg_rows_make(jpeg, row);
     }
     return true;
 }
@@ -418,26 +413,23 @@ bool jpeg_decode(const uint8_t *data, size_t size, const char *name, Image *out,
         jpeg_huffman_make(&jpeg->dc[i], &jpeg_huffman[i][0], true);
         jpeg_huffman_make(&jpeg->ac[i], &jpeg_huffman[i][1], false);
     }
-    Image image = {0};
-    bool  done  = segments_read(jpeg, data, size, error) && planes_from_coefs(jpeg, error);
-    if (done) {
-        image = (Image){.width       = jpeg->width,
-                        .height      = jpeg->height,
-                        .channels    = jpeg->component_count,
-                        .is_cmyk     = jpeg->component_count == 4,
-                        .orientation = jpeg->orientation};
-        image.pixels =
-            memory_new((size_t)image.width * (size_t)image.height, (size_t)image.channels, error);
-        done = image.pixels && jpeg_planes_to_pixels(jpeg, image.pixels, error);
-    }
+    bool done =
+        segments_read(jpeg, data, size, error) && (jpeg->pixels || rows_from_coefs(jpeg, error));
+    if (done)
+        *out = (Image){.width       = jpeg->width,
+                       .height      = jpeg->height,
+                       .channels    = jpeg->component_count,
+                       .is_cmyk     = jpeg->component_count == 4,
+                       .orientation = jpeg->orientation,
+                       .pixels      = jpeg->pixels};
+    else
+        memory_free(jpeg->pixels);
     for (int i = 0; i < JPEG_COMPONENTS; i++) {
         memory_free(jpeg->components[i].coefs);
-        memory_free(jpeg->components[i].plane);
+        memory_free(jpeg->components[i].ring);
     }
+    memory_free(jpeg->lines);
+    memory_free(jpeg->sums);
     memory_free(jpeg);
-    if (done)
-        *out = image;
-    else
-        memory_free(image.pixels);
     return done;
 }

@@ -290,9 +290,7 @@ static bool block_at(Jpeg *jpeg, BlockDecoder *decode, JpegComponent *component,
     int16_t block[64] = {0};
     if (!decode(jpeg, component, block))
         return false;
-    size_t stride = (size_t)component->padded_wide * 8;
-    jpeg_inverse_dct(block, component->quant,
-                     component->plane + (size_t)y * 8 * stride + (size_t)x * 8, stride);
+    jpeg_block_put(component, block, x, y);
     return true;
 }
 
@@ -374,6 +372,8 @@ bool jpeg_scan_decode(Jpeg *jpeg, const uint8_t *data, size_t size, size_t *at, 
                 return fail(error, ERROR_DATA, "%s: scan %d has an impossible code at unit %d, %d",
                             jpeg->name, jpeg->scans, x, y);
         }
+        if (!only->coefs) // then the scan has all components, and y counts rows of MCUs
+            jpeg_rows_make(jpeg, y);
     }
     marker_seek(r);
     *at = (size_t)(r->next - data);

@@ -196,9 +196,9 @@ static void put_hex(Material *out, const char *hex) // "FFD8 00": pairs of digit
         }
 }
 
-/* A gray picture with a flat quantization. DC code: 0 = no change. AC codes: 0 = end of block,
- * 10 = end of 16384 blocks and 14 bits more. */
-static void put_jpeg_start(Material *out, const char *frame)
+/* Tables and a frame. DC code: 0 = no change. AC codes: 0 = end of block, 10 = the symbol `ac`, of
+ * which E0 ends 16384 blocks and 14 bits more, and 01 is a coefficient of one bit. */
+static void put_jpeg_start(Material *out, const char *frame, const char *ac)
 {
     out->size = 0;
     put_hex(out, "FFD8 FFDB 0043 00");
@@ -206,23 +206,54 @@ static void put_jpeg_start(Material *out, const char *frame)
     out->size += 64;
     put_hex(out, frame);
     put_hex(out, "FFC4 0015 00 01010000 00000000 00000000 00000000 0001");
-    put_hex(out, "FFC4 0015 10 01010000 00000000 00000000 00000000 00E0");
+    put_hex(out, "FFC4 0015 10 01010000 00000000 00000000 00000000 00");
+    put_hex(out, ac);
+}
+
+// 8192 x 7680 pixels in one scan: a row of MCUs after the other, never a whole component.
+static void large_jpeg_bombs(Material *out)
+{
+    enum { PIXELS = 8192 * 7680, BLOCKS = PIXELS / 64 };
+    static const struct {
+        const char *frame, *scan, *bits; // over and over
+        size_t      bytes, channels;
+    } cases[] = {
+        // gray, two coefficients in each block
+        {"FFC0 000B 08 1E00 2000 01 01 11 00", "FFDA 0008 01 01 00 00 3F 00", "5A", BLOCKS, 1},
+        // chroma halved both ways, a coefficient in each block
+        {"FFC0 0011 08 1E00 2000 03 01 22 00 02 11 00 03 11 00",
+         "FFDA 000C 03 01 00 02 00 03 00 00 3F 00", "52 94 A5 29 4A", (size_t)BLOCKS * 15 / 16, 3},
+        // chroma halved downwards, a coefficient in every second block
+        {"FFC0 0011 08 1E00 2000 03 01 12 00 02 11 00 03 11 00",
+         "FFDA 000C 03 01 00 02 00 03 00 00 3F 00", "50 A1 42 85 0A 14 28", (size_t)BLOCKS * 7 / 8,
+         3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_jpeg_start(out, cases[i].frame, "01");
+        put_hex(out, cases[i].scan);
+        size_t end = out->size + cases[i].bytes;
+        while (out->size < end)
+            put_hex(out, cases[i].bits);
+        put_hex(out, "FFD9");
+        CHECK(out->size <= 1 << 20);
+        check_bomb(decodes, out, cases[i].channels * PIXELS, NULL);
+    }
 }
 
 static void jpeg_bombs(Material *out)
 {
-    put_jpeg_start(out, "FFC0 000B 08 2000 2000 01 01 11 00");
+    put_jpeg_start(out, "FFC0 000B 08 2000 2000 01 01 11 00", "E0");
     put_hex(out, "FFDA 0008 01 01 00 00 3F 00");
     memset(out->data + out->size, 0, 258 - out->size);
     out->size = 258;
     check_bomb(decodes, out, 0, "cannot hold 8192x8192 pixels");
-    put_jpeg_start(out, "FFC2 000B 08 0010 0010 01 01 11 00");
+    put_jpeg_start(out, "FFC2 000B 08 0010 0010 01 01 11 00", "E0");
     put_hex(out, "FFDA 0008 01 01 00 00 00 00 0F");
     for (int i = 0; i < 80000; i++)
         put_hex(out, "FFDA 0008 01 01 00 01 01 00 0F");
     check_bomb(decodes, out, 0, "more than 100 scans");
     // As many blocks as may be, in as many full scans as may be: 4096 x 4096 and 40 of them.
-    put_jpeg_start(out, "FFC2 000B 08 1000 1000 01 01 11 00");
+    put_jpeg_start(out, "FFC2 000B 08 1000 1000 01 01 11 00", "E0");
     put_hex(out, "FFDA 0008 01 01 00 00 00 00");
     memset(out->data + out->size, 0, 32768);
     out->size += 32768;
@@ -323,7 +354,7 @@ static void decoding_ends_when_its_time_is_up(void)
     for (int kind = 0; kind < 2; kind++) {
         Error error = {0};
         if (kind == 0) {
-            put_jpeg_start(&material, "FFC0 000B 08 1000 1000 01 01 11 00");
+            put_jpeg_start(&material, "FFC0 000B 08 1000 1000 01 01 11 00", "E0");
             put_hex(&material, "FFDA 0008 01 01 00 00 3F 00");
             material.size += 1 << 16; // two bits a block
             put_hex(&material, "FFD9");
@@ -412,6 +443,7 @@ static void bombs_are_harmless(void)
 {
     Material material = {.data = memory_new((size_t)4 << 20, 1, NULL)};
     jpeg_bombs(&material);
+    large_jpeg_bombs(&material);
     png_bombs(&material);
     text_bombs(&material);
     shape_bombs(&material);
