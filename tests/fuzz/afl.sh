@@ -7,6 +7,7 @@ out=$build/grown/$target
 cp tests/fuzz/corpus/"$target"/* "$build/new/$target" || exit 1
 [ ! -f "$build/repair_$target.so" ] || export AFL_CUSTOM_MUTATOR_LIBRARY="$build/repair_$target.so"
 export AFL_AUTORESUME=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_SKIP_CPUFREQ=1 AFL_NO_UI=1
+export AFL_NO_AFFINITY=1 # a core of its own is not to be had where others work
 afl-fuzz -V "$seconds" -t 1000 -x tests/fuzz/words.dict -i "$build/new/$target" -o "$out" \
     "$build/fuzz_$target" >"$build/logs/$target" 2>&1 || { tail -n 20 "$build/logs/$target"; exit 1; }
 awk -F' *: *' -v target="$target" '{ value[$1] = $2 }
