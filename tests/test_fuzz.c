@@ -44,6 +44,15 @@ static void replay(const char *target, FuzzRun *run, FuzzRepair *repair)
     names_free(names, count);
 }
 
+// What a mutation leaves: two bytes of room, a stored block, and a checksum that is not its own.
+static void a_repair_reaches_behind_the_room(void)
+{
+    uint8_t data[] = {0, 3, 0x78, 0x01, 1, 3, 0, 0, 0, 'a', 'b', 'c', 0, 0, 0, 0}, out[3];
+    CHECK(!inflate_into(data + 2, sizeof data - 2, out, sizeof out, NULL));
+    repair_inflate(data, sizeof data);
+    CHECK(inflate_into(data + 2, sizeof data - 2, out, sizeof out, NULL));
+}
+
 static void arguments_corpus(void) { replay("arguments", fuzz_arguments, NULL); }
 static void blob_corpus(void) { replay("blob", fuzz_blob, repair_blob); }
 static void csv_corpus(void) { replay("csv", fuzz_csv, NULL); }
@@ -56,6 +65,7 @@ static void probe_corpus(void) { replay("probe", fuzz_probe, NULL); }
 
 SUITE(fuzz)
 {
+    RUN(a_repair_reaches_behind_the_room);
     RUN(arguments_corpus);
     RUN(blob_corpus);
     RUN(csv_corpus);

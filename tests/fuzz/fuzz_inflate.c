@@ -40,8 +40,7 @@ void fuzz_inflate(const uint8_t *data, size_t size)
     memory_free(out);
 }
 
-/* The checksum of zlib data that consists of stored blocks; other data stays as it is. */
-void repair_inflate(uint8_t *data, size_t size)
+void zlib_reseal(uint8_t *data, size_t size)
 {
     uint32_t a = 1, b = 0;
     for (size_t at = 2; at + 5 <= size;) {
@@ -63,4 +62,10 @@ void repair_inflate(uint8_t *data, size_t size)
             data[at + i] = (uint8_t)((b << 16 | a) >> (24 - 8 * i));
         return;
     }
+}
+
+void repair_inflate(uint8_t *data, size_t size)
+{
+    if (size > 2)
+        zlib_reseal(data + 2, size - 2);
 }

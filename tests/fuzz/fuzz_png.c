@@ -43,7 +43,7 @@ void repair_png(uint8_t *data, size_t size)
         if (content > size - at - 12)
             return;
         if (!memcmp(data + at + 4, "IDAT", 4))
-            repair_inflate(data + at + 8, content);
+            zlib_reseal(data + at + 8, content);
         uint32_t crc = digest_crc32(0, data + at + 4, content + 4);
         for (size_t i = 0; i < 4; i++)
             data[at + 8 + content + i] = (uint8_t)(crc >> (24 - 8 * i));

@@ -72,7 +72,7 @@ static void put_stored(Buffer *out, const uint8_t *data, size_t size)
     put(out, head, sizeof head);
     put(out, data, size);
     put(out, "\0\0\0\0", 4);
-    repair_inflate(out->data + start, out->size - start);
+    zlib_reseal(out->data + start, out->size - start);
 }
 
 static void put_chunk(Buffer *out, const char *type, const void *data, size_t size)
