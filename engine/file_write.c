@@ -45,7 +45,7 @@ bool folder_remove(const char *path)
     return seam_remove_folder(path) == 0;
 }
 
-enum { WRITER_BLOCK = 1 << 16, MOST_NAMES = 1000 };
+enum { WRITER_BLOCK = 1 << 16, MOST_TRIES = 1000 };
 
 struct Writer {
     char    path[LIMIT_PATH];
@@ -63,7 +63,7 @@ static int create_temporary(Writer *writer)
 
     int handle = -1;
     errno      = EEXIST;
-    for (int i = 0; i < MOST_NAMES && handle < 0 && errno == EEXIST; i++) {
+    for (int i = 0; i < MOST_TRIES && handle < 0 && errno == EEXIST; i++) {
         snprintf(writer->temporary, sizeof writer->temporary, "%s.tmp-%ld-%u", writer->path,
                  (long)getpid(), atomic_fetch_add(&serial, 1));
         handle = seam_open(AT_FDCWD, writer->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
@@ -236,25 +236,26 @@ bool file_lock(FileLock *out, const char *path, Error *error)
 {
     struct stat info;
     long        holder = 0;
-    int         handle = -1;
     if (strlen(path) >= LIMIT_PATH)
         return fail(error, ERROR_CREATE, "lock path is longer than %d bytes", LIMIT_PATH - 1);
-    for (bool fresh = false; !fresh;) {
-        handle = seam_open(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
+    for (int i = 0; i < MOST_TRIES; i++) {
+        int handle = seam_open(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
         if (handle < 0)
             return fail(error, ERROR_CREATE, "%s: cannot create: %s", path, strerror(errno));
         bool busy = seam_lock(handle, &holder) != 0 && (errno == EAGAIN || errno == EACCES);
         // Whoever held it may have removed the file between our two calls: then it locks nothing.
-        fresh = !busy && fstat(handle, &info) == 0 && info.st_nlink > 0;
-        if (!fresh)
-            close(handle);
+        if (!busy && fstat(handle, &info) == 0 && info.st_nlink > 0) {
+            out->handle = handle;
+            snprintf(out->path, sizeof out->path, "%s", path);
+            return true;
+        }
+        close(handle);
         if (busy)
             return fail(error, ERROR_AGAIN, "%s: is held by process %ld; try again when it is done",
                         path, holder);
     }
-    out->handle = handle;
-    snprintf(out->path, sizeof out->path, "%s", path);
-    return true;
+    return fail(error, ERROR_CREATE, "%s: is gone each of %d times it is made; use another folder",
+                path, MOST_TRIES);
 }
 
 void file_unlock(FileLock *lock)

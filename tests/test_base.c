@@ -1,6 +1,5 @@
 /* tests/test_base.c - errors, sizes, memory, random numbers, digests, publishing. */
 #include "faults.h"
-#include "faults.h"
 #include "nem_world.h"
 #include "program.h"
 #include "test.h"
@@ -12,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void first_cause_is_kept(void)
 {
@@ -203,6 +203,30 @@ static void a_hook_is_told_of_every_end(void)
         CHECK(told.before[kind] > 0 && told.before[kind] == told.after[kind]);
 }
 
+// Removes the file as often as it is locked, `tells` times.
+static void lock_removed(void *self, FileOperation operation)
+{
+    int *tells = self;
+    if (operation == FILE_LOCK && --*tells >= 0)
+        unlink(in_folder("lock"));
+}
+
+static void a_lock_that_is_always_gone_is_given_up(void)
+{
+    int      tells = 3;
+    FileHook hook  = {.after = lock_removed, .self = &tells};
+    FileLock lock  = {0};
+    Error    error = {0};
+    file_hook(&hook);
+    CHECK(file_lock(&lock, in_folder("lock"), NULL) && tells == -1);
+    file_unlock(&lock);
+    tells = 10000;
+    CHECK(!file_lock(&lock, in_folder("lock"), &error) && tells > 0);
+    CHECK(error.code == ERROR_CREATE && strstr(error.message, "lock: is gone each of 1000 times"));
+    file_unlock(&lock);
+    file_hook(NULL);
+}
+
 static void reading_stays_below_its_folder(void)
 {
     char        path[LIMIT_PATH];
@@ -234,5 +258,6 @@ SUITE(base)
     RUN(the_first_failure_of_a_writer_is_told);
     RUN(temporaries_of_the_dead_are_left_alone);
     RUN(a_hook_is_told_of_every_end);
+    RUN(a_lock_that_is_always_gone_is_given_up);
     RUN(reading_stays_below_its_folder);
 }
