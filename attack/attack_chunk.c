@@ -150,10 +150,11 @@ static bool controls_load(const Chunk *chunk, const PassCheckpoint *keep, int ar
         return true;
     if (!checkpoint_load(keep->checkpoint, controls_file, stage, &snapshot, found, error))
         return false;
-    *found = *found && snapshot_copy(&snapshot, 0, chunk->controls,
-                                     (size_t)(chunk->count * arms) * sizeof *chunk->controls);
+    size_t size = (size_t)(chunk->count * arms) * sizeof *chunk->controls;
+    bool   fits = !*found || (snapshot.count == 1 &&
+                            snapshot_copy(&snapshot, 0, chunk->controls, size));
     snapshot_close(&snapshot);
-    return true;
+    return fits || checkpoint_refuse(keep->checkpoint, controls_file, error);
 }
 
 static bool control_rows(AttackRun *run, Chunk *chunk, Error *error)

@@ -234,15 +234,17 @@ bool changes_resume(Changes *out, Checkpoint *checkpoint, Error *error)
     *out              = (Changes){0};
     if (!checkpoint_load(checkpoint, rows_file, "", &snapshot, &found, error))
         return false;
-    size_t size  = found && snapshot.count == 1 ? snapshot.parts[0].size : 0;
+    if (!found)
+        return true;
+    size_t size  = snapshot.count == 1 ? snapshot.parts[0].size : 0;
     size_t count = size / sizeof *out->rows;
-    bool   ok    = true;
-    if (count > 0) {
+    bool   fits  = snapshot.count == 1 && size % sizeof *out->rows == 0, ok = true;
+    if (fits && count > 0) {
         out->rows = memory_new(count, sizeof *out->rows, error);
-        ok        = out->rows != NULL;
-        if (ok && snapshot_copy(&snapshot, 0, out->rows, count * sizeof *out->rows))
+        ok        = out->rows && snapshot_copy(&snapshot, 0, out->rows, size);
+        if (ok)
             out->count = out->capacity = (int64_t)count;
     }
     snapshot_close(&snapshot);
-    return ok;
+    return ok && (fits || checkpoint_refuse(checkpoint, rows_file, error));
 }

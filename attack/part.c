@@ -32,10 +32,10 @@ bool part_load(const Part *part, Error *error)
         return true;
     if (!checkpoint_load(keep->checkpoint, part_file, part->stage, &snapshot, &found, error))
         return false;
-    if (found && snapshot.count == count)
-        snapshot_copy_all(&snapshot, 0, parts, count);
+    bool fits = !found ||
+                (snapshot.count == count && snapshot_copy_all(&snapshot, 0, parts, count));
     snapshot_close(&snapshot);
-    return true;
+    return fits || checkpoint_refuse(keep->checkpoint, part_file, error);
 }
 
 bool part_pause(const Part *part, Error *error)

@@ -170,6 +170,12 @@ bool checkpoint_load(Checkpoint *checkpoint, const char *name, const char *stage
     return !problem.code || fail(error, problem.code, "%s", problem.message);
 }
 
+bool checkpoint_refuse(const Checkpoint *checkpoint, const char *name, Error *error)
+{
+    return fail(error, ERROR_DATA, "%s/%s: does not fit this run; --overwrite starts over",
+                checkpoint->folder, name);
+}
+
 void snapshot_close(Snapshot *snapshot)
 {
     memory_free(snapshot->parts);

@@ -54,6 +54,10 @@ bool checkpoint_load(Checkpoint *checkpoint, const char *name, const char *stage
                      bool *found, Error *error);
 void snapshot_close(Snapshot *snapshot); // accepts a zeroed object
 
+/* The error where the parts that were found contradict the run. Checksum and key were right, so this
+ * is a defect or a forgery. Returns false. */
+bool checkpoint_refuse(const Checkpoint *checkpoint, const char *name, Error *error);
+
 /* Copies part `index` if it is there and has exactly `size` bytes. */
 bool snapshot_copy(const Snapshot *snapshot, int64_t index, void *to, size_t size);
 /* Copies the parts from `first` on to where parts[count] point, as they were listed to save them. All

@@ -68,16 +68,16 @@ static bool collect_load(const Collector *collector, int64_t *next, Error *error
         return true;
     if (!checkpoint_load(keep->checkpoint, keep->name, keep->stage, &snapshot, &found, error))
         return false;
-    int64_t done = 0;
-    found = found && snapshot_copy(&snapshot, 0, &done, sizeof done) && done >= 0 &&
-            done <= collector->image_count && snapshot.count == collector->unit_count + 1;
-    SnapshotPart *parts = found ? list_parts(collector, &done, error) : NULL;
-    bool          ok    = parts || !found;
-    if (parts && snapshot_copy_all(&snapshot, 0, parts, snapshot.count))
-        *next = done;
+    if (!found)
+        return true;
+    bool fits = snapshot_copy(&snapshot, 0, next, sizeof *next) && *next >= 0 &&
+                *next <= collector->image_count && snapshot.count == collector->unit_count + 1;
+    SnapshotPart *parts = fits ? list_parts(collector, next, error) : NULL;
+    bool          ok    = parts || !fits;
+    fits                = parts && snapshot_copy_all(&snapshot, 0, parts, snapshot.count);
     memory_free(parts);
     snapshot_close(&snapshot);
-    return ok;
+    return ok && (fits || checkpoint_refuse(keep->checkpoint, keep->name, error));
 }
 
 bool dissect_collect(const DissectSettings *settings, const ProbeSet *probe,

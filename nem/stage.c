@@ -131,7 +131,7 @@ bool stage_pause(void *self, int64_t next, Error *error)
     return !stop || pass_interrupted(settings, next, stage->survey->probe->image_count, error);
 }
 
-/* ---- reading: all of it, or nothing ---------------------------------------------------------- */
+/* ---- reading: where it fails, half of it is loaded --------------------------------------------- */
 
 // Makes room for what the counts say. *fits false: they cannot be right.
 static bool make_room(const Stage *stage, int64_t unit, const UnitCounts *counts, bool *fits,
@@ -223,9 +223,5 @@ bool stage_load(Stage *stage, Error *error)
     }
     bool ok = !fits || stage->phase == PHASE_SECOND || load_units(stage, &snapshot, &fits, error);
     snapshot_close(&snapshot);
-    // The checksum was right, so this is a defect or a forgery; half of it is loaded by now.
-    if (ok && !fits)
-        return fail(error, ERROR_DATA, "%s/%s: does not fit this run; --overwrite starts over",
-                    keep->checkpoint->folder, keep->name);
-    return ok;
+    return ok && (fits || checkpoint_refuse(keep->checkpoint, keep->name, error));
 }

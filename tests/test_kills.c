@@ -290,6 +290,64 @@ static void a_checkpoint_that_contradicts_itself_is_refused(void)
     CHECK(o->code == ERROR_DATA && strstr(o->err, "does not fit this run"));
 }
 
+// Takes the last part away; the checksum is right again.
+static bool drop_part(const char *path)
+{
+    enum { COUNT_AT = 80, SIZES_AT = 88 };
+    Bytes    bytes = {0};
+    uint64_t parts, size;
+    if (!file_read(path, LIMIT_TEXT_FILE, &bytes, NULL))
+        return false;
+    uint8_t *copy = memory_new(bytes.size, 1, NULL);
+    memcpy(&parts, bytes.data + COUNT_AT, sizeof parts);
+    size_t last = SIZES_AT + 8 * ((size_t)parts - 1);
+    memcpy(&size, bytes.data + last, sizeof size);
+    size_t kept = bytes.size - 4 - (last + 8) - (size_t)(size + 7) / 8 * 8, end = last + kept;
+    memcpy(copy, bytes.data, last);
+    memcpy(copy + last, bytes.data + last + 8, kept);
+    parts--;
+    memcpy(copy + COUNT_AT, &parts, sizeof parts);
+    uint32_t crc = digest_crc32(0, copy, end);
+    memcpy(copy + end, &crc, sizeof crc);
+    bool done = write_bytes(path, copy, end + sizeof crc);
+    memory_free(copy);
+    bytes_close(&bytes);
+    return done;
+}
+
+// Each file of each run, wherever it is what the run would go on from.
+static void a_checkpoint_without_a_part_is_refused(void)
+{
+    enum { FILES = 6, MOMENTS = 6 };
+    static const char *const files[FILES] = {"dissect.checkpoint",  "rows.checkpoint",
+                                             "clean.checkpoint",    "part.checkpoint",
+                                             "controls.checkpoint", "masks.checkpoint"};
+    FaultPlan none           = {0};
+    int       refused[FILES] = {0};
+    REQUIRE(make_runs());
+    for (int i = 0; i < 4 * FILES * MOMENTS; i++) {
+        int       verb = i / FILES / MOMENTS, file = i % FILES;
+        FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true,
+                          .at = changes[verb] * (i / FILES % MOMENTS + 1) / (MOMENTS + 1)};
+        const char *path = in_folder("out/%s/%s", names[verb], files[file]);
+        if (refused[file])
+            continue;
+        play_remove(out_of(verb));
+        run(verb, &plan, "");
+        if (!file_exists(path))
+            continue;
+        REQUIRE(drop_part(path));
+        const Outcome *o      = run(verb, &none, "--resume");
+        refused[file]         = o->code == ERROR_DATA && strstr(o->err, files[file]) &&
+                                strstr(o->err, "does not fit this run");
+        if (!CHECK(refused[file] || (o->code == 0 && is_as_wanted(verb))))
+            printf("  %s, %s: exit %d: %s\n", names[verb], files[file], o->code, o->err);
+    }
+    for (int file = 0; file < FILES; file++)
+        if (!CHECK(refused[file]))
+            printf("  %s\n", files[file]);
+}
+
 static void a_checkpoint_of_other_settings_is_refused(void)
 {
     FaultPlan none = {0};
@@ -394,6 +452,7 @@ SUITE(kills)
     RUN(what_is_kept_is_not_done_again);
     RUN(a_damaged_checkpoint_is_told_and_done_without);
     RUN(a_checkpoint_that_contradicts_itself_is_refused);
+    RUN(a_checkpoint_without_a_part_is_refused);
     RUN(a_checkpoint_of_other_settings_is_refused);
     RUN(a_folder_is_one_process_at_a_time);
     RUN(inputs_may_change_meanwhile);

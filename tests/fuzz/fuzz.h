@@ -24,7 +24,7 @@ _Noreturn void fuzz_failed(const char *claim, const char *file, int line);
 /* zlib data to exactly `size` bytes at `out`. */
 bool inflate_into(const uint8_t *data, size_t data_size, uint8_t *out, size_t size, Error *error);
 
-/* Puts right the checksum of zlib data that consists of stored blocks; other data stays as it is. */
+/* Puts right the checksum of zlib data that is all stored blocks; other data stays as it is. */
 void zlib_reseal(uint8_t *data, size_t size);
 
 /* The path of a file in memory with this content, until the next call. */
