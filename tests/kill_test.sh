@@ -1,6 +1,7 @@
 #!/bin/sh
 # The built program with two threads, killed (signal 9) at random moments of dissect, noise and attack,
-# up to three times a run; what --resume then ends with has the bytes of an undisturbed run.
+# up to three times a run; what --resume then ends with has the bytes of an undisturbed run. Ends at the
+# first that has not.
 # usage: kill_test.sh [PROGRAM [KILLS]]; the last line is `N passed, N failed`.
 program=$(realpath "${1:-./nemesis}")
 kills=${2:-30}
@@ -29,8 +30,9 @@ for verb in dissect noise attack; do
     "$program" $line -o wanted.$verb >/dev/null || exit 1
     seconds=$(echo "$begin $(date +%s.%N)" | awk '{ print $2 - $1 }')
     target=$((done + (kills + 2) / 3)) runs=0 begun=$done
-    while [ $done -lt $target ]; do
+    while [ $done -lt $target ] && [ $failed -eq 0 ]; do
         rm -rf found
+        : >differs
         for again in 1 2 3; do
             "$program" $line -o found --resume >/dev/null 2>err &
             sleep "$(moment "$seconds")"
