@@ -136,7 +136,9 @@ bool changes_read(Changes *out, const char *folder, const ProbeSet *probe, Error
 
 /* The rows as a checkpoint of their run, and back; without one, *out is empty. */
 bool changes_keep(const Changes *changes, Checkpoint *checkpoint, Error *error);
-bool changes_resume(Changes *out, Checkpoint *checkpoint, Error *error);
+bool changes_resume(Changes *out, Checkpoint *checkpoint, const ProbeSet *probe, Error *error);
+/* Whether a row's labels and words are some that there are: it was in a checkpoint. */
+bool change_row_fits(const ChangeRow *row, const ProbeSet *probe);
 
 /* How many units of a group changed under one setting. */
 typedef struct ChangeShare {

@@ -141,7 +141,7 @@ static bool controls_keep(const Chunk *chunk, const PassCheckpoint *keep, int ar
     return checkpoint_save(keep->checkpoint, controls_file, stage, &rows, 1, error);
 }
 
-static bool controls_load(const Chunk *chunk, const PassCheckpoint *keep, int arms,
+static bool controls_load(const Chunk *chunk, const PassCheckpoint *keep, const AttackJob *job,
                           const char *stage, bool *found, Error *error)
 {
     Snapshot snapshot = {0};
@@ -150,9 +150,12 @@ static bool controls_load(const Chunk *chunk, const PassCheckpoint *keep, int ar
         return true;
     if (!checkpoint_load(keep->checkpoint, controls_file, stage, &snapshot, found, error))
         return false;
-    size_t size = (size_t)(chunk->count * arms) * sizeof *chunk->controls;
-    bool   fits = !*found || (snapshot.count == 1 &&
+    int64_t rows = chunk->count * job->arm_count;
+    size_t  size = (size_t)rows * sizeof *chunk->controls;
+    bool    fits = !*found || (snapshot.count == 1 &&
                             snapshot_copy(&snapshot, 0, chunk->controls, size));
+    for (int64_t i = 0; *found && fits && i < rows; i++)
+        fits = change_row_fits(&chunk->controls[i], job->clean.probe);
     snapshot_close(&snapshot);
     return fits || checkpoint_refuse(keep->checkpoint, controls_file, error);
 }
@@ -166,7 +169,7 @@ static bool control_rows(AttackRun *run, Chunk *chunk, Error *error)
     bool                  found;
     snprintf(stage, sizeof stage, "%lld from %lld", (long long)chunk->count,
              (long long)chunk->first);
-    if (!controls_load(chunk, keep, job->arm_count, stage, &found, error))
+    if (!controls_load(chunk, keep, job, stage, &found, error))
         return false;
     if (found) {
         progress_add(run, total * job->arm_count);

@@ -227,7 +227,24 @@ bool changes_keep(const Changes *changes, Checkpoint *checkpoint, Error *error)
     return checkpoint_save(checkpoint, rows_file, "", &rows, 1, error);
 }
 
-bool changes_resume(Changes *out, Checkpoint *checkpoint, Error *error)
+static bool concept_fits(const Concept *concept, const ProbeSet *probe)
+{
+    return concept->label >= 0 && concept->label < probe->label_count && concept->category >= 0 &&
+           concept->category < probe->category_count;
+}
+
+bool change_row_fits(const ChangeRow *row, const ProbeSet *probe)
+{
+    uint8_t changed, hit; // what is no bool must not be read as one
+    memcpy(&changed, &row->changed, sizeof changed);
+    memcpy(&hit, &row->hit, sizeof hit);
+    return memchr(row->method, 0, sizeof row->method) && (unsigned)row->store < STORE_ARMS &&
+           row->target >= 0 && row->target < probe->label_count &&
+           concept_fits(&row->clean, probe) && concept_fits(&row->now, probe) && changed <= 1 &&
+           hit <= 1;
+}
+
+bool changes_resume(Changes *out, Checkpoint *checkpoint, const ProbeSet *probe, Error *error)
 {
     Snapshot snapshot = {0};
     bool     found    = false;
@@ -246,5 +263,9 @@ bool changes_resume(Changes *out, Checkpoint *checkpoint, Error *error)
             out->count = out->capacity = (int64_t)count;
     }
     snapshot_close(&snapshot);
+    for (int64_t i = 0; fits && i < out->count; i++)
+        fits = change_row_fits(&out->rows[i], probe);
+    if (!fits)
+        changes_close(out);
     return ok && (fits || checkpoint_refuse(checkpoint, rows_file, error));
 }

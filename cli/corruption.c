@@ -58,7 +58,7 @@ bool corruption_load(Corruption *corruption, Error *error)
                     settings->baseline, (long long)corruption->record.unit_count,
                     experiment->request.layer, (long long)experiment->source.units);
     if (!experiment_keep(experiment, folder, &corruption->identity, settings, error) ||
-        !changes_resume(&corruption->earlier, &experiment->checkpoint, error))
+        !changes_resume(&corruption->earlier, &experiment->checkpoint, &experiment->probe, error))
         return false;
     if (settings->keep_images && (!path_join(corruption->images, folder->path, "poisoned", error) ||
                                   !folder_create(corruption->images, error)))

@@ -3,6 +3,7 @@
  * Runs are forks of this process that keep a checkpoint after every batch. KILLS=all ends a run before and
  * after every change it makes on disk, and at 500 random moments; else KILLS of each verb's changes and
  * random moments in all (default 4). */
+#include "../attack/attack.h"
 #include "../cli/json.h"
 #include "../engine/digest.h"
 #include "../engine/snapshot.h"
@@ -13,6 +14,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,10 +262,18 @@ static void a_damaged_checkpoint_is_told_and_done_without(void)
     CHECK(damaged >= 20);
 }
 
+enum { COUNT_AT = 80, SIZES_AT = 88 }; // number of parts; their sizes, before the parts
+
+static bool write_sealed(const char *path, uint8_t *bytes, size_t end)
+{
+    uint32_t crc = digest_crc32(0, bytes, end);
+    memcpy(bytes + end, &crc, sizeof crc);
+    return write_bytes(path, bytes, end + sizeof crc);
+}
+
 // Its checksum is right, but it says that one more image was taken in than its parts have.
 static void a_checkpoint_that_contradicts_itself_is_refused(void)
 {
-    enum { COUNT_AT = 80, SIZES_AT = 88 }; // number of parts; their sizes, before the parts
     FaultPlan none = {0};
     FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true, .at = 8};
     Bytes     bytes = {0};
@@ -281,19 +291,32 @@ static void a_checkpoint_that_contradicts_itself_is_refused(void)
     CHECK(place[0] == 0 && place[1] > 0 && place[1] < IMAGES);
     place[1]++;
     memcpy(copy + SIZES_AT + 8 * parts, place, sizeof place);
-    uint32_t crc = digest_crc32(0, copy, bytes.size - sizeof crc);
-    memcpy(copy + bytes.size - sizeof crc, &crc, sizeof crc);
-    REQUIRE(write_bytes(path, copy, bytes.size));
+    REQUIRE(write_sealed(path, copy, bytes.size - 4));
     memory_free(copy);
     bytes_close(&bytes);
     const Outcome *o = run(0, &none, "--resume");
     CHECK(o->code == ERROR_DATA && strstr(o->err, "does not fit this run"));
 }
 
-// Takes the last part away; the checksum is right again.
+// The first row of a file of rows is to reach a label that is not there.
+static bool break_row(const char *path)
+{
+    int32_t label = 1 << 30;
+    Bytes   bytes = {0};
+    if (!file_read(path, LIMIT_TEXT_FILE, &bytes, NULL))
+        return false;
+    uint8_t *copy = memory_new(bytes.size, 1, NULL);
+    memcpy(copy, bytes.data, bytes.size);
+    memcpy(copy + SIZES_AT + 8 + offsetof(ChangeRow, clean.label), &label, sizeof label);
+    bool done = write_sealed(path, copy, bytes.size - 4);
+    memory_free(copy);
+    bytes_close(&bytes);
+    return done;
+}
+
+// Takes the last part away.
 static bool drop_part(const char *path)
 {
-    enum { COUNT_AT = 80, SIZES_AT = 88 };
     Bytes    bytes = {0};
     uint64_t parts, size;
     if (!file_read(path, LIMIT_TEXT_FILE, &bytes, NULL))
@@ -307,21 +330,20 @@ static bool drop_part(const char *path)
     memcpy(copy + last, bytes.data + last + 8, kept);
     parts--;
     memcpy(copy + COUNT_AT, &parts, sizeof parts);
-    uint32_t crc = digest_crc32(0, copy, end);
-    memcpy(copy + end, &crc, sizeof crc);
-    bool done = write_bytes(path, copy, end + sizeof crc);
+    bool done = write_sealed(path, copy, end);
     memory_free(copy);
     bytes_close(&bytes);
     return done;
 }
 
-// Each file of each run, wherever it is what the run would go on from.
-static void a_checkpoint_without_a_part_is_refused(void)
+// Each file of each run, wherever it is what the run would go on from; its checksum is right.
+static void a_checkpoint_that_lacks_a_part_or_label_is_refused(void)
 {
-    enum { FILES = 6, MOMENTS = 6 };
+    enum { FILES = 8, MOMENTS = 6, BROKEN_ROWS = 6 };
     static const char *const files[FILES] = {"dissect.checkpoint",  "rows.checkpoint",
                                              "clean.checkpoint",    "part.checkpoint",
-                                             "controls.checkpoint", "masks.checkpoint"};
+                                             "controls.checkpoint", "masks.checkpoint",
+                                             "rows.checkpoint",     "controls.checkpoint"};
     FaultPlan none           = {0};
     int       refused[FILES] = {0};
     REQUIRE(make_runs());
@@ -336,7 +358,7 @@ static void a_checkpoint_without_a_part_is_refused(void)
         run(verb, &plan, "");
         if (!file_exists(path))
             continue;
-        REQUIRE(drop_part(path));
+        REQUIRE(file < BROKEN_ROWS ? drop_part(path) : break_row(path));
         const Outcome *o      = run(verb, &none, "--resume");
         refused[file]         = o->code == ERROR_DATA && strstr(o->err, files[file]) &&
                                 strstr(o->err, "does not fit this run");
@@ -452,7 +474,7 @@ SUITE(kills)
     RUN(what_is_kept_is_not_done_again);
     RUN(a_damaged_checkpoint_is_told_and_done_without);
     RUN(a_checkpoint_that_contradicts_itself_is_refused);
-    RUN(a_checkpoint_without_a_part_is_refused);
+    RUN(a_checkpoint_that_lacks_a_part_or_label_is_refused);
     RUN(a_checkpoint_of_other_settings_is_refused);
     RUN(a_folder_is_one_process_at_a_time);
     RUN(inputs_may_change_meanwhile);
