@@ -37,7 +37,7 @@ for verb in dissect noise attack; do
             "$program" $line -o found --resume >/dev/null 2>err &
             sleep "$(moment "$seconds")"
             kill -s KILL $! 2>/dev/null
-            wait $!
+            wait $! 2>/dev/null # which says Killed
             code=$?
             [ $code -eq 137 ] || break
             done=$((done + 1))
