@@ -226,8 +226,13 @@ bool run_folder_start(RunFolder *folder, const Identity *identity, Error *error)
 bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *error)
 {
     char name[LIMIT_PATH];
-    return path_join(name, folder->path, "run.json", error) &&
-           file_publish(name, json->text, json->length, error) && remove_work(folder, error);
+    if (!path_join(name, folder->path, "run.json", error))
+        return false;
+    if (!file_publish(name, json->text, json->length, error)) {
+        file_remove(name, NULL); // it may be there and not last: a failed run must not look finished
+        return false;
+    }
+    return remove_work(folder, error);
 }
 
 bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Error *error)
