@@ -2,7 +2,7 @@
  * code and one sentence, leaks nothing, and no output is torn.
  *
  * Every verb runs in this process on a probing set of a few images. FAULTS=all tries every failure point,
- * else about FAULTS of them for each verb and kind of fault (default 3), spread evenly. */
+ * else about FAULTS of them for each verb and kind of fault (default 3), spread evenly, and the last ones. */
 #include "../cli/commands.h"
 #include "../cli/json.h"
 #include "../engine/parallel.h"
@@ -115,13 +115,16 @@ static const Outcome *run_case(const Case *c)
     return play(c->line, in_folder("%s", c->out));
 }
 
-// How many points to try of `count`.
-static int64_t stride_of(int64_t count)
+// The point to try after the n-th of `count`.
+static int64_t point_after(int64_t n, int64_t count)
 {
+    enum { END = 12 }; // where results appear: every point of it, unless very few are asked for
     const char *text   = getenv("FAULTS");
     int64_t     wanted = text && !strcmp(text, "all") ? count : text ? atoll(text) : 3;
-    int64_t     stride = wanted > 0 ? (count + wanted - 1) / wanted : count;
-    return stride > 0 ? stride : 1;
+    int64_t     next   = n + (wanted > 0 ? (count + wanted - 1) / wanted : count);
+    if (wanted < END || next <= count - END)
+        return next;
+    return n < count - END ? count - END : n + 1;
 }
 
 static bool is_one_sentence(const char *text)
@@ -186,7 +189,7 @@ static void memory_faults(const Case *c)
     int     clean  = run_case(c)->code;
     int64_t count = memory_calls() - before, tried = 0;
     for (int forever = 0; forever < 2; forever++)
-        for (int64_t n = 1; n <= count && bad < 5; n += stride_of(count), tried++) {
+        for (int64_t n = 1; n <= count && bad < 5; n = point_after(n, count), tried++) {
             set_output(c, !forever); // else the earlier output stays in place
             before = memory_calls();
             memory_fail_at(n, forever);
@@ -256,7 +259,7 @@ static bool is_right_code(const Case *c, const FileFault *fault, FileOperation m
 static void file_fault_points(const Case *c, const FileFault *fault, const Reference *reference,
                               int64_t count, int clean, int *bad, int64_t *tried)
 {
-    for (int64_t n = 1; n <= count && *bad < 5; n += stride_of(count), ++*tried) {
+    for (int64_t n = 1; n <= count && *bad < 5; n = point_after(n, count), ++*tried) {
         FaultPlan plan = {.kind   = fault->kind,
                           .reason = fault->reason,
                           .at     = n,
