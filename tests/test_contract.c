@@ -5,8 +5,10 @@
 #include "../nem/npy.h"
 #include "small_inputs.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- every verb -------------------------------------------------------------------------------- */
 
@@ -46,11 +48,26 @@ static void wrong_usage_is_exit_2(void)
 // No input is known to reach these, so the way out is called with them.
 static void a_defect_is_exit_70(void)
 {
-    Error untold = {0}, told = {0};
-    CHECK(nemesis_exit(true, &untold) == 0 && !*untold.message);
-    CHECK(nemesis_exit(false, &untold) == 70 && strstr(untold.message, "without saying why"));
+    Error       untold = {0}, told = {0};
+    Bytes       said   = {0};
+    const char *path   = in_folder("stderr");
+    int         kept = dup(2), file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    REQUIRE(kept >= 0 && file >= 0);
     fail(&told, ERROR_INTERNAL, "plan: output 3 is not a node of the graph");
-    CHECK(nemesis_exit(false, &told) == 70);
+    fflush(stderr);
+    dup2(file, 2);
+    int fine = nemesis_exit(true, &untold), silent = nemesis_exit(false, &untold),
+        loud = nemesis_exit(false, &told);
+    fflush(stderr);
+    dup2(kept, 2);
+    close(kept);
+    close(file);
+    CHECK(fine == 0 && silent == 70 && loud == 70);
+    REQUIRE(file_read(path, LIMIT_PATH, &said, NULL));
+    static const char wanted[] = "error: a step failed without saying why\n"
+                                 "error: plan: output 3 is not a node of the graph\n";
+    CHECK(said.size == strlen(wanted) && memcmp(said.data, wanted, said.size) == 0);
+    bytes_close(&said);
 }
 
 static void missing_inputs_are_exit_66(void)
