@@ -263,7 +263,7 @@ bool changes_resume(Changes *out, Checkpoint *checkpoint, const ProbeSet *probe,
             out->count = out->capacity = (int64_t)count;
     }
     snapshot_close(&snapshot);
-    for (int64_t i = 0; fits && i < out->count; i++)
+    for (int64_t i = 0; ok && fits && i < out->count; i++)
         fits = change_row_fits(&out->rows[i], probe);
     if (!fits)
         changes_close(out);

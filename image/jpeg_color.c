@@ -7,6 +7,7 @@
  * Source: JFIF 1.02 (colour equations); T.81 leaves upsampling open, so libjpeg-turbo decides. */
 #include "jpeg.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- rings --------------------------------------------------------------------------------- */
@@ -164,9 +165,11 @@ bool jpeg_rows_start(Jpeg *jpeg, Error *error)
     return jpeg->pixels != NULL;
 }
 
-static void row_make(const Jpeg *jpeg, ColorSpace space, int y)
+static void row_make(const Jpeg *jpeg, int y)
 {
-    int            channels = jpeg->component_count, width = jpeg->width;
+    int        channels = jpeg->component_count, width = jpeg->width;
+    ColorSpace space = space_of(jpeg);
+    assert(channels == 1 || channels == 3 || channels == 4);
     uint8_t       *out = jpeg->pixels + (size_t)y * (size_t)width * (size_t)channels;
     const uint8_t *row[JPEG_COMPONENTS] = {NULL};
     for (int i = 0; i < channels; i++)
@@ -191,10 +194,9 @@ static void row_make(const Jpeg *jpeg, ColorSpace space, int y)
 
 void jpeg_rows_make(Jpeg *jpeg, int mcu_row)
 {
-    int        rows  = 8 * jpeg->max_v;
-    bool       last  = mcu_row == jpeg->mcus_high - 1;
-    ColorSpace space = space_of(jpeg);
-    int        end   = last ? jpeg->height : (mcu_row + 1) * rows - 1;
+    int  rows = 8 * jpeg->max_v;
+    bool last = mcu_row == jpeg->mcus_high - 1;
+    int  end  = last ? jpeg->height : (mcu_row + 1) * rows - 1;
     for (int y = mcu_row ? mcu_row * rows - 1 : 0; y < end; y++)
-        row_make(jpeg, space, y);
+        row_make(jpeg, y);
 }
