@@ -143,9 +143,8 @@ static bool frame_read(Jpeg *jpeg, const Segment *segment, size_t bytes_left, Er
     jpeg->width           = load_be16(p + 3);
     jpeg->component_count = p[5];
     jpeg->progressive     = segment->marker == MARKER_SOF2;
-    if (!image_size_is_fine(jpeg->width, jpeg->height))
-        return fail(error, ERROR_DATA, "%s: size %dx%d is empty or over the limit of %zu pixels",
-                    jpeg->name, jpeg->width, jpeg->height, image_limits().pixels);
+    if (!image_size_check(jpeg->name, jpeg->width, jpeg->height, ERROR_DATA, error))
+        return false;
     if (p[5] != 1 && p[5] != 3 && p[5] != 4)
         return fail(error, ERROR_DATA, "%s: has %d components, expected 1, 3 or 4", jpeg->name,
                     p[5]);

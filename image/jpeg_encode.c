@@ -368,9 +368,8 @@ bool jpeg_encode(const Image *image, int quality, JpegSampling sampling, uint8_t
     if ((image->channels != 1 && image->channels != 3) || quality < 1 || quality > 100)
         return fail(error, ERROR_USAGE, "jpeg: cannot write %d channels with quality %d",
                     image->channels, quality);
-    if (!image_size_is_fine(image->width, image->height))
-        return fail(error, ERROR_USAGE, "jpeg: size %dx%d is empty or over the limit of %zu pixels",
-                    image->width, image->height, image_limits().pixels);
+    if (!image_size_check("jpeg", image->width, image->height, ERROR_USAGE, error))
+        return false;
     Encoder *e = memory_new(1, sizeof *e, error);
     if (!e)
         return false;

@@ -23,6 +23,13 @@ bool image_size_is_fine(int64_t width, int64_t height)
            (size_t)(width * height) <= limits.pixels;
 }
 
+bool image_size_check(const char *name, int64_t width, int64_t height, ErrorCode code, Error *error)
+{
+    return image_size_is_fine(width, height) ||
+           fail(error, code, "%s: size %lldx%lld is empty or over the limit of %zu pixels", name,
+                (long long)width, (long long)height, limits.pixels);
+}
+
 static double cpu_seconds(void)
 {
     struct timespec now = {0};

@@ -4,6 +4,10 @@
 
 #include "image.h"
 
+/* Fails with `code`, naming the limit, unless image_size_is_fine. */
+bool image_size_check(const char *name, int64_t width, int64_t height, ErrorCode code,
+                      Error *error);
+
 /* The CPU time that is left for the packed data of one file. */
 typedef struct DecodeClock {
     double  end;  // seconds of the thread's CPU clock

@@ -4,7 +4,7 @@
  * picture as soon as it is inflated, pass by pass (one, or the seven of Adam7).
  * Critical chunks and tRNS only: everything else is stepped over unread.
  * Source: PNG specification, second edition (ISO/IEC 15948:2003). */
-#include "image.h"
+#include "limits.h"
 #include "../engine/digest.h"
 #include "zlib.h"
 
@@ -93,9 +93,8 @@ static bool header_read(Png *png, const Chunk *chunk, Error *error)
     png->height = load_be32(p + 4);
     png->depth  = p[8];
     png->color  = p[9];
-    if (!image_size_is_fine(png->width, png->height))
-        return fail(error, ERROR_DATA, "%s: size %ux%u is empty or over the limit of %zu pixels",
-                    png->name, png->width, png->height, image_limits().pixels);
+    if (!image_size_check(png->name, png->width, png->height, ERROR_DATA, error))
+        return false;
     // Bit d is set where depth d is allowed.
     static const uint32_t depths[7]  = {0x10116, 0, 0x10100, 0x116, 0x10100, 0, 0x10100};
     static const int      samples[7] = {1, 0, 3, 1, 2, 0, 4};

@@ -5,7 +5,7 @@
  * Channels are independent: alpha does not weight the colours.
  * Source: Pillow, Resample.c; Keys, "Cubic convolution interpolation", IEEE TASSP 1981 (a = -1/2).
  */
-#include "image.h"
+#include "limits.h"
 
 #include <math.h>
 #include <string.h>
@@ -136,10 +136,8 @@ static void resize_columns(const Image *in, const Weights *weights, Image *out, 
 static bool image_make(const Image *like, int width, int height, int channels, Image *out,
                        Error *error)
 {
-    if (!image_size_is_fine(width, height))
-        return fail(error, ERROR_USAGE,
-                    "image: size %dx%d is empty or over the limit of %zu pixels", width, height,
-                    image_limits().pixels);
+    if (!image_size_check("image", width, height, ERROR_USAGE, error))
+        return false;
     uint8_t *pixels = memory_new((size_t)width * (size_t)height, (size_t)channels, error);
     if (!pixels)
         return false;
