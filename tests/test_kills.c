@@ -264,6 +264,18 @@ static void a_damaged_checkpoint_is_told_and_done_without(void)
 
 enum { COUNT_AT = 80, SIZES_AT = 88 }; // number of parts; their sizes, before the parts
 
+// To be changed and freed by the caller; NULL if it cannot be read.
+static uint8_t *read_copy(const char *path, size_t *size)
+{
+    Bytes    bytes = {0};
+    uint8_t *copy  = NULL;
+    if (file_read(path, LIMIT_TEXT_FILE, &bytes, NULL) && (copy = memory_new(bytes.size, 1, NULL)))
+        memcpy(copy, bytes.data, bytes.size);
+    *size = bytes.size;
+    bytes_close(&bytes);
+    return copy;
+}
+
 static bool write_sealed(const char *path, uint8_t *bytes, size_t end)
 {
     uint32_t crc = digest_crc32(0, bytes, end);
@@ -276,24 +288,21 @@ static void a_checkpoint_that_contradicts_itself_is_refused(void)
 {
     FaultPlan none = {0};
     FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true, .at = 8};
-    Bytes     bytes = {0};
+    size_t    size;
     int64_t   parts, place[2]; // of the first part: phase, images done
     REQUIRE(make_runs());
     play_remove(out_of(0));
     REQUIRE(run(0, &plan, "")->code == 128 + SIGTERM);
     const char *path = in_folder("out/dissect/dissect.checkpoint");
-    REQUIRE(file_read(path, LIMIT_TEXT_FILE, &bytes, NULL));
-    uint8_t *copy = memory_new(bytes.size, 1, NULL);
+    uint8_t *copy = read_copy(path, &size);
     REQUIRE(copy != NULL);
-    memcpy(copy, bytes.data, bytes.size);
     memcpy(&parts, copy + COUNT_AT, sizeof parts);
     memcpy(place, copy + SIZES_AT + 8 * parts, sizeof place);
     CHECK(place[0] == 0 && place[1] > 0 && place[1] < IMAGES);
     place[1]++;
     memcpy(copy + SIZES_AT + 8 * parts, place, sizeof place);
-    REQUIRE(write_sealed(path, copy, bytes.size - 4));
+    REQUIRE(write_sealed(path, copy, size - 4));
     memory_free(copy);
-    bytes_close(&bytes);
     const Outcome *o = run(0, &none, "--resume");
     CHECK(o->code == ERROR_DATA && strstr(o->err, "does not fit this run"));
 }
@@ -301,38 +310,34 @@ static void a_checkpoint_that_contradicts_itself_is_refused(void)
 // The first row of a file of rows is to reach a label that is not there.
 static bool break_row(const char *path)
 {
-    int32_t label = 1 << 30;
-    Bytes   bytes = {0};
-    if (!file_read(path, LIMIT_TEXT_FILE, &bytes, NULL))
+    int32_t  label = 1 << 30;
+    size_t   size;
+    uint8_t *copy = read_copy(path, &size);
+    if (!copy)
         return false;
-    uint8_t *copy = memory_new(bytes.size, 1, NULL);
-    memcpy(copy, bytes.data, bytes.size);
     memcpy(copy + SIZES_AT + 8 + offsetof(ChangeRow, clean.label), &label, sizeof label);
-    bool done = write_sealed(path, copy, bytes.size - 4);
+    bool done = write_sealed(path, copy, size - 4);
     memory_free(copy);
-    bytes_close(&bytes);
     return done;
 }
 
 // Takes the last part away.
 static bool drop_part(const char *path)
 {
-    Bytes    bytes = {0};
-    uint64_t parts, size;
-    if (!file_read(path, LIMIT_TEXT_FILE, &bytes, NULL))
+    uint64_t parts, part_size;
+    size_t   size;
+    uint8_t *copy = read_copy(path, &size);
+    if (!copy)
         return false;
-    uint8_t *copy = memory_new(bytes.size, 1, NULL);
-    memcpy(&parts, bytes.data + COUNT_AT, sizeof parts);
+    memcpy(&parts, copy + COUNT_AT, sizeof parts);
     size_t last = SIZES_AT + 8 * ((size_t)parts - 1);
-    memcpy(&size, bytes.data + last, sizeof size);
-    size_t kept = bytes.size - 4 - (last + 8) - (size_t)(size + 7) / 8 * 8, end = last + kept;
-    memcpy(copy, bytes.data, last);
-    memcpy(copy + last, bytes.data + last + 8, kept);
+    memcpy(&part_size, copy + last, sizeof part_size);
+    size_t kept = size - 4 - (last + 8) - (size_t)(part_size + 7) / 8 * 8, end = last + kept;
+    memmove(copy + last, copy + last + 8, kept);
     parts--;
     memcpy(copy + COUNT_AT, &parts, sizeof parts);
     bool done = write_sealed(path, copy, end);
     memory_free(copy);
-    bytes_close(&bytes);
     return done;
 }
 
