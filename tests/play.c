@@ -65,17 +65,12 @@ static int redirect(int descriptor, const char *path)
     return kept;
 }
 
-const Outcome *play(const char *format, ...)
+const Outcome *play_call(int (*call)(void *self), void *self)
 {
-    char    line[LINE];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
     fflush(stdout);
     fflush(stderr);
     int out = redirect(1, in_folder("stdout")), err = redirect(2, in_folder("stderr"));
-    int code = run_words(line);
+    int code = call(self);
     fflush(stdout);
     fflush(stderr);
     dup2(out, 1);
@@ -83,6 +78,21 @@ const Outcome *play(const char *format, ...)
     close(out);
     close(err);
     return outcome_read(code, in_folder("stdout"), in_folder("stderr"));
+}
+
+static int call_words(void *line)
+{
+    return run_words(line);
+}
+
+const Outcome *play(const char *format, ...)
+{
+    char    line[LINE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    return play_call(call_words, line);
 }
 
 static int64_t *operations; // shared with forks

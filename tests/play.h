@@ -20,7 +20,10 @@ const char *play_photo(int64_t image);
  * the process may fork. */
 const Outcome *play(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same in a fork, after `prepare(self)` there (NULL allowed); returns its process. Its output goes
+/* Its exit code and what it says, of a call that gets `self`. */
+const Outcome *play_call(int (*call)(void *self), void *self);
+
+/* The words of a line in a fork, after `prepare(self)` there (NULL allowed); returns its process. Its output goes
  * to files play_result reads. */
 pid_t play_start(void (*prepare)(void *self), void *self, const char *line);
 /* Waits for its end. */
