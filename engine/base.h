@@ -52,7 +52,7 @@ enum {
     LIMIT_PATH          = 4096,    // bytes of a path
     LIMIT_TENSORS       = 4096,    // tensors in a weight blob
     LIMIT_IMAGE_SIDE    = 65535,   // pixels
-    LIMIT_DECODE_SECONDS = 30,     // of CPU, for the packed data of one picture
+    LIMIT_DECODE_SECONDS = 30,    // of CPU, for the packed data of one picture
     LIMIT_CSV_LINE      = 1 << 20, // bytes of one record
     LIMIT_CSV_FIELDS    = 4096,    // fields of one record
     LIMIT_CSV_ROWS      = 10000000,

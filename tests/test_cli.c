@@ -90,6 +90,7 @@ static void defaults_are_the_published_ones(void)
     Settings s = {0};
     REQUIRE(parse("attack", "--baseline B -u all -o O", &s, NULL));
     CHECK(s.seed == 0 && s.threads == 0 && s.batch == 0 && s.limit == 0 && s.compat == -1);
+    CHECK(s.max_pixels == LIMIT_IMAGE_PIXELS);
     CHECK(s.stores.count == 0 && s.strengths.count == 1 && s.strengths.value[0] == 4.0 / 255);
     CHECK(s.steps == 10 && s.method == 0 && s.loss == 0 && s.masks == 0 && !s.target);
     arguments_free(&s);
