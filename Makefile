@@ -6,7 +6,7 @@
 config ?= release
 CC     ?= cc
 BUILD  := build/$(config)
-FLOORS := engine image mini models nem attack attribution training report
+FLOORS := base format engine image mini models probe nem nem/dissect attack study training report
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
@@ -74,7 +74,7 @@ CLI_SOURCES     := $(wildcard cli/*.c)
 FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_builder.c
 TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES))
 ifeq ($(config),gradcheck) # rules in double: the engine and its checks alone
-  LIBRARY_SOURCES := $(filter engine/%,$(LIBRARY_SOURCES))
+  LIBRARY_SOURCES := $(filter base/% engine/%,$(LIBRARY_SOURCES))
   CLI_SOURCES     :=
   TEST_SOURCES    := tests/test.c $(wildcard tests/check_*.c)
 endif
@@ -158,7 +158,7 @@ $(BUILD)/seeds: $(call object,tests/fuzz/seeds.c) $(BUILD)/fuzz.a
 
 # What AFL++ loads to put checksums right; libFuzzer has it inside. Only what that needs is linked.
 $(BUILD)/repair_%.so: tests/fuzz/entry.c tests/fuzz/fuzz_%.c tests/fuzz/fuzz_inflate.c \
-                      tests/blob_builder.c engine/digest.c
+                      tests/blob_builder.c base/digest.c
 	@mkdir -p $(@D)
 	clang $(filter-out -fsanitize=%,$(CFLAGS)) -shared -fPIC -fvisibility=hidden -ffunction-sections \
 	    -Wl,--gc-sections,-z,defs -DAFL_MUTATOR -DREPAIR=$* $(sort $^) -o $@ $(LDLIBS)

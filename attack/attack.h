@@ -12,7 +12,7 @@
 #define ATTACK_ATTACK_H
 
 #include "../models/models.h"
-#include "../nem/nem.h"
+#include "../nem/dissect/dissect.h"
 
 /* ---- random noise (9.1) ---------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* attack/rows.c - clean images into the rows of a batch, several at a time. */
 #include "rows.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <string.h>
 

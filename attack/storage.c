@@ -3,9 +3,9 @@
  * The published code truncates to 8 bits and writes JPEG under the original name: the network sees
  * something else than the attack computed. Every evaluation here goes through one of these arms. */
 #include "attack.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
-#include "../nem/npy.h"
+#include "../format/npy.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* bench/main.c - how fast, beside how right: see bench.h. Without a verb it measures the default set. */
 #include "bench.h"
 
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* bench/material.c - seeded random weights for whole networks, and the folders that hold them. */
 #include "bench.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../tests/blob_builder.h"
 
 #include <dirent.h>

@@ -2,7 +2,7 @@
 #ifndef BENCH_PEAK_H
 #define BENCH_PEAK_H
 
-#include "../engine/base.h"
+#include "../base/base.h"
 
 enum { PEAK_CHAINS = 12 }; // independent sums: latency times width of any machine here, and no spills
 

@@ -4,7 +4,7 @@
 #include "peak.h"
 
 #include "../engine/kernels.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <stdlib.h>
 #include <string.h>

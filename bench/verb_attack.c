@@ -2,7 +2,7 @@
 #include "bench.h"
 
 #include "../attack/attack.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <stdio.h>
 #include <string.h>

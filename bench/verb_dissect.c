@@ -1,8 +1,8 @@
 /* bench/verb_dissect.c - a whole dissection of one layer: what the forward pass takes, and the rest. */
 #include "world.h"
 
-#include "../engine/parallel.h"
-#include "../nem/nem.h"
+#include "../base/parallel.h"
+#include "../nem/dissect/dissect.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "bench.h"
 
 #include "../engine/gemm.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <math.h>
 #include <stdio.h>

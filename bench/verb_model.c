@@ -2,7 +2,7 @@
  * respect to the pixels: step by step, then as a whole. */
 #include "bench.h"
 
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 #include "../engine/plan.h"
 
 #include <math.h>

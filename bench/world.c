@@ -2,7 +2,7 @@
  * edges between them, as segmentations have, under a photo with gradients and grain. */
 #include "world.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef CLI_ARGUMENTS_H
 #define CLI_ARGUMENTS_H
 
-#include "../engine/base.h"
+#include "../base/base.h"
 #include <stdio.h>
 
 enum { ARGUMENT_LIST = 32 }; // longest list of values of one option

@@ -1,9 +1,9 @@
 /* cli/command_activations.c - one layer of a network as an array, and the gradient of a logit. */
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../models/models.h"
-#include "../nem/npy.h"
+#include "../format/npy.h"
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "output.h"
 #include "picture.h"
 

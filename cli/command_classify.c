@@ -1,6 +1,6 @@
 /* cli/command_classify.c - the classes a network sees in photos. */
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "output.h"
 #include "picture.h"
 #include "../models/models.h"

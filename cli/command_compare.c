@@ -1,8 +1,8 @@
 /* cli/command_compare.c - two dissections of the same units, unit by unit. */
 #include "../attack/attack.h"
-#include "../nem/csv.h"
+#include "../format/csv.h"
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "output.h"
 
 #include <string.h>

@@ -25,7 +25,7 @@ typedef struct Findings {
     UnitScore     *units; // best first
     int64_t        unit_count;
     DetectorCounts counts;
-    int64_t        detectors_of[NEM_MAX_CATEGORIES]; // by category of the unit's concept
+    int64_t        detectors_of[PROBE_MAX_CATEGORIES]; // by category of the unit's concept
 } Findings;
 
 static bool find(const Dissection *dissection, Findings *out, Error *error)

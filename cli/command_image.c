@@ -1,8 +1,8 @@
 /* cli/command_image.c - what the decoder, resizer and encoder make of a picture. */
-#include "../engine/file.h"
-#include "../nem/npy.h"
+#include "../base/file.h"
+#include "../format/npy.h"
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "output.h"
 #include "picture.h"
 

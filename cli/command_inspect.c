@@ -1,7 +1,7 @@
 /* cli/command_inspect.c - what is inside a weight blob. */
 #include "../models/models.h"
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "output.h"
 
 static const char *type_name(BlobType type)

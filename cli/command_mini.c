@@ -1,8 +1,8 @@
 /* cli/command_mini.c - writes the mini world, a generated probing set. */
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../mini/mini.h"
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "output.h"
 #include "progress.h"
 #include "signals.h"

@@ -1,6 +1,6 @@
 /* cli/command_report.c - a run as a folder of pages. */
 #include "../attack/attack.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../report/report.h"
 #include "commands.h"
 #include "output.h"

@@ -1,7 +1,7 @@
 /* cli/command_train.c - trains a network; a checkpoint after every epoch. */
-#include "../engine/snapshot.h"
+#include "../base/snapshot.h"
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "output.h"
 #include "progress.h"
 #include "signals.h"

@@ -1,7 +1,7 @@
 /* cli/command_verify.c - checks a probing set: every file, label and count. */
-#include "../nem/nem.h"
+#include "../nem/dissect/dissect.h"
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "output.h"
 
 typedef struct Findings {

@@ -1,6 +1,6 @@
 /* cli/corruption.c - see corruption.h. */
 #include "corruption.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "run_request.h"
 
 #include <string.h>

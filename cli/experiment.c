@@ -1,6 +1,6 @@
 /* cli/experiment.c - see experiment.h. */
 #include "experiment.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 #include "output.h"
 #include "signals.h"
 #include "version.h"
@@ -11,25 +11,8 @@
 
 enum { DEFAULT_BATCH = 8 };
 
-static void run_layer(void *self, const real *pixels, int64_t count, real *maps)
-{
-    layer_runner_run(self, pixels, count, maps);
-}
-
-ActivationSource layer_source(LayerRunner *runner)
-{
-    return (ActivationSource){.units        = runner->units,
-                              .height       = runner->height,
-                              .width        = runner->width,
-                              .batch        = runner->batch,
-                              .image_height = runner->image_height,
-                              .image_width  = runner->image_width,
-                              .run          = run_layer,
-                              .self         = runner};
-}
-
-// Splits "a,b,c" in place into at most NEM_MAX_CATEGORIES names.
-static bool split_categories(char *text, const char *names[NEM_MAX_CATEGORIES], int *count,
+// Splits "a,b,c" in place into at most PROBE_MAX_CATEGORIES names.
+static bool split_categories(char *text, const char *names[PROBE_MAX_CATEGORIES], int *count,
                              Error *error)
 {
     *count = 0;
@@ -37,9 +20,9 @@ static bool split_categories(char *text, const char *names[NEM_MAX_CATEGORIES], 
         char *comma = strchr(name, ',');
         if (comma)
             *comma = 0;
-        if (*count == NEM_MAX_CATEGORIES || !*name)
+        if (*count == PROBE_MAX_CATEGORIES || !*name)
             return fail(error, ERROR_USAGE, "--categories: expected 1 to %d names with commas",
-                        NEM_MAX_CATEGORIES);
+                        PROBE_MAX_CATEGORIES);
         names[(*count)++] = name;
         name              = comma ? comma + 1 : NULL;
     }
@@ -48,7 +31,7 @@ static bool split_categories(char *text, const char *names[NEM_MAX_CATEGORIES], 
 
 static bool open_probe(Experiment *out, Error *error)
 {
-    const char  *names[NEM_MAX_CATEGORIES];
+    const char  *names[PROBE_MAX_CATEGORIES];
     ProbeRequest request = {.without = out->rules.without_category, .limit = out->request.limit};
     char        *text    = NULL;
     bool         ok      = true;

@@ -4,7 +4,7 @@
 #define CLI_EXPERIMENT_H
 
 #include "../models/models.h"
-#include "../nem/nem.h"
+#include "../nem/dissect/dissect.h"
 #include "progress.h"
 #include "run_folder.h"
 
@@ -37,9 +37,6 @@ typedef struct Experiment {
     double            started;
     char              started_at[32]; // UTC, ISO 8601
 } Experiment;
-
-/* The runner as nem and attack see it; it outlives the source. */
-ActivationSource layer_source(LayerRunner *runner);
 
 /* Opens weights, probing set and network; label maps are opened by experiment_load, so that a finished
  * run can be recognised first. */

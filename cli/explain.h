@@ -3,7 +3,7 @@
 #define CLI_EXPLAIN_H
 
 #include "arguments.h"
-#include "json.h"
+#include "../format/json.h"
 
 /* The sum behind one activation of an image; inputs: "pixel", the image. */
 bool explain_pixel(const Settings *settings, Error *error);

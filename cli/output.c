@@ -1,6 +1,6 @@
 /* cli/output.c - see output.h. */
 #include "output.h"
-#include "json.h"
+#include "../format/json.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -134,4 +134,13 @@ bool output_flush(Error *error)
         return true;
     return fail(error, ERROR_IO, "standard output: write failed: %s",
                 errno ? strerror(errno) : "an earlier write failed");
+}
+
+bool json_print(JsonWriter *json, Error *error)
+{
+    bool ok = json_finish(json, error);
+    if (ok)
+        fwrite(json->text, 1, json->length, stdout);
+    json_discard(json);
+    return ok;
 }

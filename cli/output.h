@@ -4,6 +4,7 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+#include "../format/json.h"
 #include "arguments.h"
 
 enum { NAME_SHOWN = 128 }; // characters of a name or a cell; "..." stands for the rest
@@ -28,6 +29,9 @@ typedef struct Table {
 void table_cell(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints (nothing if stream is NULL) and frees the cells. */
 bool table_print(Table *table, FILE *stream, Error *error);
+
+/* Finishes the document, prints it to stdout and discards it: what --json asks for. */
+bool json_print(JsonWriter *json, Error *error);
 
 /* Everything printed so far has reached stdout. Errors: ERROR_IO. */
 bool output_flush(Error *error);

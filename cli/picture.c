@@ -1,6 +1,6 @@
 /* cli/picture.c - see picture.h. */
 #include "picture.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 
 bool picture_open(const char *path, Image *out, Error *error)
 {

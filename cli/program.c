@@ -1,9 +1,9 @@
 /* cli/program.c - the table of verbs, help, and the way from a command line to an exit code. */
 #include "../engine/engine.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 #include "../image/image.h"
 #include "commands.h"
-#include "json.h"
+#include "../format/json.h"
 #include "manual.h"
 #include "output.h"
 #include "signals.h"

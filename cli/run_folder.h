@@ -6,9 +6,9 @@
 #ifndef CLI_RUN_FOLDER_H
 #define CLI_RUN_FOLDER_H
 
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "arguments.h"
-#include "json.h"
+#include "../format/json.h"
 
 /* What decides every byte of the results: names and values, in order. */
 enum { IDENTITY_ENTRIES = 40 };

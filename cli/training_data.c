@@ -1,8 +1,8 @@
 /* cli/training_data.c - see training_data.h. */
 #include "training_data.h"
 
-#include "../engine/file.h"
-#include "../engine/parallel.h"
+#include "../base/file.h"
+#include "../base/parallel.h"
 #include "../image/image.h"
 #include "../mini/mini.h"
 #include "arguments.h"

@@ -4,7 +4,7 @@
 #ifndef CLI_UNITS_H
 #define CLI_UNITS_H
 
-#include "../engine/base.h"
+#include "../base/base.h"
 
 /* Whether the text follows the grammar: ranges ascend, no unit twice. Errors: ERROR_USAGE. */
 bool units_check(const char *text, Error *error);

@@ -3,8 +3,8 @@
 #include "blob.h"
 
 #include "about.h"
-#include "digest.h"
-#include "file.h"
+#include "../base/digest.h"
+#include "../base/file.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * DESIGN.md and not with the reader's structs, so that the two check each other. */
 #include "blob.h"
 
-#include "digest.h"
+#include "../base/digest.h"
 
 #include <stdlib.h>
 #include <string.h>

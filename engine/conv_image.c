@@ -9,7 +9,7 @@
 #include "conv.h"
 
 #include "gemm.h"
-#include "parallel.h"
+#include "../base/parallel.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
 #include "conv.h"
 
 #include "gemm.h"
-#include "parallel.h"
+#include "../base/parallel.h"
 #include "winograd_points.h"
 
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* engine/gemm.c - see gemm.h. Letters: c[m,n] = a[m,k] b[k,n]. */
 #include "gemm.h"
 
-#include "parallel.h"
+#include "../base/parallel.h"
 
 #include <string.h>
 

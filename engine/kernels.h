@@ -6,7 +6,7 @@
 #ifndef ENGINE_KERNELS_H
 #define ENGINE_KERNELS_H
 
-#include "base.h"
+#include "../base/base.h"
 
 enum {
     TILE_MOST_ROWS    = 16,

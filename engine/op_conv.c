@@ -2,7 +2,7 @@
  * and conv2d_weight is a derivative of the others, so the three close at every order. */
 #include "graph.h"
 
-#include "parallel.h"
+#include "../base/parallel.h"
 
 /* Fills the geometry from the shapes of x, w and y. */
 static ConvShape conv_shape(Shape x, Shape w, Shape y, const OpParams *params)

@@ -2,7 +2,7 @@
 #include "graph.h"
 
 #include "gemm.h"
-#include "parallel.h"
+#include "../base/parallel.h"
 
 /* m, n, k and the number of products of op(a) [m,k] and op(b) [k,n]. */
 typedef struct Product {

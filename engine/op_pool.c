@@ -2,7 +2,7 @@
  * other's adjoint. Max-pooling is index + gather, which is what keeps it differentiable twice. */
 #include "graph.h"
 
-#include "parallel.h"
+#include "../base/parallel.h"
 
 #include <string.h>
 

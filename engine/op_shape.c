@@ -1,7 +1,7 @@
 /* engine/op_shape.c - leaves and ops that move numbers: reshape, broadcast/sum, slice/pad. */
 #include "graph.h"
 
-#include "parallel.h"
+#include "../base/parallel.h"
 
 #include <string.h>
 

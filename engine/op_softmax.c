@@ -1,7 +1,7 @@
 /* engine/op_softmax.c - log softmax over the last axis: log p_i = x_i - log sum_j exp x_j. */
 #include "graph.h"
 
-#include "parallel.h"
+#include "../base/parallel.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* engine/plan.c - steps, lifetimes, one arena, prepared weights; then a run is loops. */
 #include "plan.h"
 
-#include "parallel.h"
+#include "../base/parallel.h"
 
 #include <stdio.h>
 #include <string.h>

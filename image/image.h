@@ -7,7 +7,7 @@
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H
 
-#include "../engine/base.h"
+#include "../base/base.h"
 
 typedef struct Image {
     int      width, height;

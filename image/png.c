@@ -5,7 +5,7 @@
  * Critical chunks and tRNS only: everything else is stepped over unread.
  * Source: PNG specification, second edition (ISO/IEC 15948:2003). */
 #include "limits.h"
-#include "../engine/digest.h"
+#include "../base/digest.h"
 #include "zlib.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef IMAGE_ZLIB_H
 #define IMAGE_ZLIB_H
 
-#include "../engine/base.h"
+#include "../base/base.h"
 
 /* Lengths 3..258 and distances 1..32768 as (base, extra bits) per code; order of the code lengths
  * in a block header. Source: RFC 1951, sections 3.2.5 and 3.2.7. */

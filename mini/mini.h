@@ -13,7 +13,7 @@
 #ifndef MINI_MINI_H
 #define MINI_MINI_H
 
-#include "../engine/base.h"
+#include "../base/base.h"
 
 enum {
     MINI_SIDE    = 64, // pixels of a photo

@@ -1,7 +1,7 @@
 /* mini/write.c - the mini world on disk, in Broden's layout. */
 #include "labels.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
 
 #include <stdio.h>

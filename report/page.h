@@ -2,8 +2,8 @@
 #ifndef REPORT_PAGE_H
 #define REPORT_PAGE_H
 
-#include "../attack/unit_case.h"
-#include "../engine/file.h"
+#include "../study/unit_case.h"
+#include "../base/file.h"
 #include "report.h"
 
 /* ---- text (html.c) --------------------------------------------------------------------------- */

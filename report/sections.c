@@ -10,7 +10,7 @@
 
 typedef struct Totals {
     int64_t detectors, concepts;
-    int64_t detectors_of[NEM_MAX_CATEGORIES];
+    int64_t detectors_of[PROBE_MAX_CATEGORIES];
 } Totals;
 
 static Totals count_detectors(const ReportJob *job)

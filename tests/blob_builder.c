@@ -1,8 +1,8 @@
 /* tests/blob_builder.c - see blob_builder.h. */
 #include "blob_builder.h"
 
-#include "../engine/digest.h"
-#include "../engine/file.h"
+#include "../base/digest.h"
+#include "../base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

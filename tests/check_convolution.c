@@ -2,7 +2,7 @@
  * instruction set; the plan against itself without fusion, without reuse and with other threads. */
 #include "test.h"
 #include "../engine/conv.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <float.h>
 #include <math.h>

@@ -2,7 +2,7 @@
  * arithmetic in double: all tails, shifted pointers, guard pages on both sides, NaN and infinity. */
 #include "test.h"
 #include "../engine/gemm.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* tests/drawn_network.c - see drawn_network.h. */
 #include "drawn_network.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef TESTS_FAULTS_H
 #define TESTS_FAULTS_H
 
-#include "../engine/file.h"
+#include "../base/file.h"
 
 typedef enum FaultKind {
     FAULT_FAILS,      // with `reason`

@@ -2,7 +2,7 @@
  * nem/. */
 #include "nem_world.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
 #include "test.h"
 

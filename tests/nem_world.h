@@ -7,7 +7,7 @@
 #ifndef TESTS_NEM_WORLD_H
 #define TESTS_NEM_WORLD_H
 
-#include "../nem/nem.h"
+#include "../nem/dissect/dissect.h"
 
 enum {
     WORLD_MAX_IMAGES = 40,

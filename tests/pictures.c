@@ -1,7 +1,7 @@
 /* tests/pictures.c - see pictures.h. */
 #include "pictures.h"
 #include "test.h"
-#include "../engine/digest.h"
+#include "../base/digest.h"
 
 #include <string.h>
 

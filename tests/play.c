@@ -2,8 +2,8 @@
 #include "play.h"
 
 #include "../cli/commands.h"
-#include "../cli/json.h"
-#include "../engine/file.h"
+#include "../format/json.h"
+#include "../base/file.h"
 #include "faults.h"
 #include "nem_world.h"
 #include "small_inputs.h"

@@ -1,7 +1,7 @@
 /* tests/program.c - see program.h. */
 #include "program.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "test.h"
 
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #ifndef TESTS_PROGRAM_H
 #define TESTS_PROGRAM_H
 
-#include "../engine/base.h"
+#include "../base/base.h"
 
 #include <sys/types.h>
 

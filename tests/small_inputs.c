@@ -1,7 +1,7 @@
 /* tests/small_inputs.c - see small_inputs.h. */
 #include "small_inputs.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
 #include "blob_builder.h"
 #include "tiny_world.h"

@@ -8,7 +8,7 @@
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H
 
-#include "../engine/base.h"
+#include "../base/base.h"
 
 typedef void TestFunction(void);
 

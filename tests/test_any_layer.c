@@ -6,10 +6,10 @@
 #include "drawn_network.h"
 #include "small_inputs.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
 #include "../mini/mini.h"
-#include "../nem/csv.h"
+#include "../format/csv.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include "nem_world.h"
 #include "program.h"
 #include "test.h"
-#include "../engine/digest.h"
-#include "../engine/file.h"
+#include "../base/digest.h"
+#include "../base/file.h"
 
 #include <errno.h>
 #include <math.h>

@@ -2,7 +2,7 @@
  * promised keys, and their figures are possible. Runs $BENCH (default build/release/bench). */
 #include "test.h"
 
-#include "../cli/json.h"
+#include "../format/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "blob_builder.h"
-#include "../engine/digest.h"
+#include "../base/digest.h"
 
 #include <math.h>
 #include <stdio.h>

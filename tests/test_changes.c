@@ -1,8 +1,8 @@
 /* tests/test_changes.c - changes.csv and summary.csv: the same bytes always, going on, shares. */
 #include "test.h"
 #include "tiny_world.h"
-#include "../engine/file.h"
-#include "../engine/parallel.h"
+#include "../base/file.h"
+#include "../base/parallel.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* tests/test_contract.c - the program as others see it: help, exit codes, streams, pictures, arrays. */
 #include "../cli/commands.h"
-#include "../cli/json.h"
-#include "../engine/file.h"
-#include "../nem/npy.h"
+#include "../format/json.h"
+#include "../base/file.h"
+#include "../format/npy.h"
 #include "play.h"
 #include "small_inputs.h"
 

@@ -1,5 +1,5 @@
 /* tests/test_csv.c - RFC 4180: fields come out as they went in, everything else is refused. */
-#include "../nem/csv.h"
+#include "../format/csv.h"
 #include "test.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* tests/test_demo.c - the demo's network and what the demo says about it, cheaply. */
 #include "../cli/training_data.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../models/models.h"
-#include "../nem/csv.h"
+#include "../format/csv.h"
 #include "program.h"
 #include "test.h"
 

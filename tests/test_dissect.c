@@ -1,6 +1,6 @@
 /* tests/test_dissect.c - whole dissections: equal to the slow and obvious way, in every mode, for
  * any batch, any number of threads and either number of passes. */
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 #include "nem_world.h"
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* tests/test_dissect_run.c - a dissection on disk, interrupted, or given something broken. */
-#include "../engine/file.h"
-#include "../engine/parallel.h"
+#include "../base/file.h"
+#include "../base/parallel.h"
 #include "nem_world.h"
 #include "test.h"
 

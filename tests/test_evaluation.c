@@ -1,10 +1,10 @@
 /* tests/test_evaluation.c - corrupted runs: rows equal full reruns, controls, errors, noise. */
 #include "test.h"
 #include "tiny_world.h"
-#include "../engine/file.h"
-#include "../engine/parallel.h"
+#include "../base/file.h"
+#include "../base/parallel.h"
 #include "../image/image.h"
-#include "../nem/npy.h"
+#include "../format/npy.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* tests/test_explain.c - explain and report as programs, and the sums read from a graph. */
-#include "../cli/json.h"
+#include "../format/json.h"
 #include "../engine/engine.h"
-#include "../engine/file.h"
-#include "../nem/csv.h"
+#include "../base/file.h"
+#include "../format/csv.h"
 #include "page_check.h"
 #include "small_inputs.h"
 

@@ -4,9 +4,9 @@
  * Every verb runs in this process on a probing set of a few images. FAULTS=all tries every failure point,
  * else about FAULTS of them for each verb and kind of fault (default 3), spread evenly, and the last ones. */
 #include "../cli/commands.h"
-#include "../cli/json.h"
-#include "../engine/parallel.h"
-#include "../engine/snapshot.h"
+#include "../format/json.h"
+#include "../base/parallel.h"
+#include "../base/snapshot.h"
 #include "faults.h"
 #include "play.h"
 #include "small_inputs.h"

@@ -1,7 +1,7 @@
 /* tests/test_fuzz.c - what fuzzing has collected, once more: every file of tests/fuzz/corpus, every
  * one with its checksums put right, every one cut short. Accepted or refused, nothing may be left. */
 #include "fuzz/fuzz.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "test.h"
 
 #include <stdio.h>

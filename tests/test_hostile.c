@@ -1,8 +1,8 @@
 /* tests/test_hostile.c - labels that are markup, formulas, quotes, line ends, escapes or no text: they
  * come back as they were, and nothing that shows them obeys them. */
-#include "../cli/json.h"
-#include "../engine/file.h"
-#include "../nem/csv.h"
+#include "../format/json.h"
+#include "../base/file.h"
+#include "../format/csv.h"
 #include "nem_world.h"
 #include "page_check.h"
 #include "small_inputs.h"

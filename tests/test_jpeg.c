@@ -4,8 +4,8 @@
 #include "test.h"
 #include "golden_jpeg.h"
 #include "pictures.h"
-#include "../engine/digest.h"
-#include "../engine/file.h"
+#include "../base/digest.h"
+#include "../base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* tests/test_json.c - JSON out and back, and everything that is no JSON. */
 #include "../cli/arguments.h"
-#include "../cli/json.h"
+#include "../format/json.h"
 #include "test.h"
 
 #include <math.h>

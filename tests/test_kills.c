@@ -4,9 +4,9 @@
  * after every change it makes on disk, and at 500 random moments; else KILLS of each verb's changes and
  * random moments in all (default 4). */
 #include "../attack/attack.h"
-#include "../cli/json.h"
-#include "../engine/digest.h"
-#include "../engine/snapshot.h"
+#include "../format/json.h"
+#include "../base/digest.h"
+#include "../base/snapshot.h"
 #include "faults.h"
 #include "nem_world.h"
 #include "play.h"

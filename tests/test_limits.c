@@ -2,13 +2,13 @@
  * that ask for much: each ends within a second of CPU, and in little more memory than its picture.
  */
 #include "../cli/commands.h"
-#include "../cli/json.h"
-#include "../engine/file.h"
-#include "../engine/parallel.h"
+#include "../format/json.h"
+#include "../base/file.h"
+#include "../base/parallel.h"
 #include "../image/image.h"
 #include "../image/zlib.h"
-#include "../nem/csv.h"
-#include "../nem/npy.h"
+#include "../format/csv.h"
+#include "../format/npy.h"
 #include "blob_builder.h"
 #include "fuzz/fuzz.h"
 #include "nem_world.h"

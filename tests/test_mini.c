@@ -2,10 +2,10 @@
  * they say. */
 #include "test.h"
 
-#include "../engine/digest.h"
-#include "../engine/file.h"
+#include "../base/digest.h"
+#include "../base/file.h"
 #include "../mini/labels.h"
-#include "../nem/nem.h"
+#include "../nem/dissect/dissect.h"
 
 #include <stdio.h>
 #include <string.h>

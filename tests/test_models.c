@@ -4,10 +4,10 @@
 
 #include "blob_builder.h"
 #include "../cli/picture.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
 #include "../models/models.h"
-#include "../nem/npy.h"
+#include "../format/npy.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* tests/test_noise.c - noise has the right statistics, and every draw an address of its own. */
 #include "test.h"
 #include "../attack/attack.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <math.h>
 #include <string.h>

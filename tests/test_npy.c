@@ -1,6 +1,6 @@
 /* tests/test_npy.c - arrays on disk: what is written reads back, what is broken is refused. */
-#include "../engine/file.h"
-#include "../nem/npy.h"
+#include "../base/file.h"
+#include "../format/npy.h"
 #include "test.h"
 
 #include <stdio.h>

@@ -19,7 +19,7 @@
 #include "test.h"
 
 #include "drawn_network.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../engine/graph.h"
 #include "../models/models.h"
 

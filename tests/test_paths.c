@@ -1,6 +1,6 @@
 /* tests/test_paths.c - hostile paths in the tables of a probing set: a good picture waits wherever one
  * of them would lead, and none is opened. */
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
 #include "nem_world.h"
 #include "test.h"

@@ -1,7 +1,7 @@
 /* tests/test_pgd.c - PGD on any scalar node, and the objectives of one unit. */
 #include "test.h"
 #include "../attack/unit_attack.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <math.h>
 #include <string.h>

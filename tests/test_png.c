@@ -1,8 +1,8 @@
 /* tests/test_png.c - inflate, deflate and PNG: known answers, PngSuite, round trips and damage. */
 #include "test.h"
 #include "pictures.h"
-#include "../engine/digest.h"
-#include "../engine/file.h"
+#include "../base/digest.h"
+#include "../base/file.h"
 #include "../image/zlib.h"
 #include "fuzz/fuzz.h"
 

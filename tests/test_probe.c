@@ -1,8 +1,8 @@
 /* tests/test_probe.c - probing sets: what is in the files comes out, what is wrong with them is
  * said. */
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
-#include "../nem/csv.h"
+#include "../format/csv.h"
 #include "nem_world.h"
 #include "test.h"
 

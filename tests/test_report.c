@@ -1,5 +1,5 @@
 /* tests/test_report.c - pages: well formed, harmless with hostile names, true to the dissection. */
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../report/page.h"
 #include "page_check.h"
 #include "test.h"

@@ -2,7 +2,7 @@
 #include "test.h"
 #include "pictures.h"
 #include "../cli/picture.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

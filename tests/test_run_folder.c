@@ -1,6 +1,6 @@
 /* tests/test_run_folder.c - refused, resumed, overwritten, abandoned: never half a finished run. */
 #include "../cli/run_folder.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "test.h"
 
 #include <string.h>

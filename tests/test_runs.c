@@ -1,7 +1,7 @@
 /* tests/test_runs.c - dissect, noise and attack as programs: folders, rows, resuming, signals. */
-#include "../cli/json.h"
-#include "../engine/file.h"
-#include "../nem/npy.h"
+#include "../format/json.h"
+#include "../base/file.h"
+#include "../format/npy.h"
 #include "small_inputs.h"
 
 #include <signal.h>

@@ -1,9 +1,9 @@
 /* tests/test_storage.c - what the network sees of a stored image: truncation, JPEG, kept files. */
 #include "test.h"
 #include "../attack/attack.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
-#include "../nem/npy.h"
+#include "../format/npy.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* tests/test_tally.c - resampling and counting, against numbers worked out by hand. */
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
-#include "../nem/parts.h"
+#include "../nem/dissect/parts.h"
 #include "nem_world.h"
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* tests/test_threshold.c - thresholds are exact order statistics, whatever the stream looks
  * like. */
-#include "../nem/parts.h"
+#include "../nem/dissect/parts.h"
 #include "test.h"
 
 #include <math.h>

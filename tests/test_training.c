@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "../cli/training_data.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 #include "../mini/mini.h"
 #include "../training/trainer.h"
 

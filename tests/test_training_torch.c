@@ -4,7 +4,7 @@
 #include "test.h"
 
 #include "../cli/training_data.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../training/training.h"
 
 #include <math.h>

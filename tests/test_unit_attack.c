@@ -2,7 +2,7 @@
 #include "test.h"
 #include "tiny_world.h"
 #include "../attack/unit_attack.h"
-#include "../engine/parallel.h"
+#include "../base/parallel.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* tests/tiny_world.c - see tiny_world.h. */
 #include "tiny_world.h"
-#include "../engine/file.h"
+#include "../base/file.h"
 #include "../image/image.h"
 #include "test.h"
 

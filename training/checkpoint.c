@@ -2,7 +2,7 @@
  * `state.second.<weight>`, and the lines training_step and training_settings in its text. */
 #include "trainer.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
  * it. */
 #include "trainer.h"
 
-#include "../engine/file.h"
+#include "../base/file.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -11,9 +11,10 @@ for target in arguments blob csv inflate jpeg json npy png probe; do
     blob)      files="engine/blob.c engine/about.c" ;;
     inflate)   files="image/inflate.c" ;;
     jpeg)      files="image/jpeg_decode.c image/jpeg_scan.c image/jpeg_color.c image/jpeg_dct.c" ;;
-    json)      files="cli/json_read.c" ;;
+    json)      files="format/json_read.c" ;;
     png)       files="image/png.c" ;;
-    *)         files="nem/$target.c" ;;
+    probe)     files="probe/probe.c" ;;
+    *)         files="format/$target.c" ;;
     esac
     LLVM_PROFILE_FILE=$build/$target.raw "$build/fuzz_$target" -runs=0 "tests/fuzz/corpus/$target" \
         >/dev/null 2>&1 || exit 1

@@ -7,7 +7,7 @@
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 
-#include "../../engine/base.h"
+#include "../../base/base.h"
 
 typedef void FuzzRun(const uint8_t *data, size_t size);
 typedef void FuzzRepair(uint8_t *data, size_t size);

@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_csv.c - any bytes as CSV; what opens reads the same when written with quotes, and as
  * names of a table that a spreadsheet may open. */
-#include "../../engine/file.h"
-#include "../../nem/csv.h"
+#include "../../base/file.h"
+#include "../../format/csv.h"
 #include "fuzz.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* tests/fuzz/fuzz_json.c - any bytes as JSON; what is read comes back from our own writer. */
-#include "../../cli/json.h"
+#include "../../format/json.h"
 #include "fuzz.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_npy.c - any bytes as .npy; the array that is read has the size of its shape, and comes
  * back from our own writer. */
-#include "../../engine/file.h"
-#include "../../nem/npy.h"
+#include "../../base/file.h"
+#include "../../format/npy.h"
 #include "fuzz.h"
 
 #include <stdio.h>

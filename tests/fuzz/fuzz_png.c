@@ -1,5 +1,5 @@
 /* tests/fuzz/fuzz_png.c - any bytes as PNG; what decodes must survive encoding unchanged. */
-#include "../../engine/digest.h"
+#include "../../base/digest.h"
 #include "../../image/image.h"
 #include "fuzz.h"
 

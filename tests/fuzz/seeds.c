@@ -1,11 +1,11 @@
 /* tests/fuzz/seeds.c - valid files of every format, as small as they can be and as different as they
  * can be: what a fuzzer starts from. usage: seeds FOLDER writes FOLDER/TARGET/NUMBER. */
 #include "../../cli/commands.h"
-#include "../../engine/digest.h"
-#include "../../engine/file.h"
+#include "../../base/digest.h"
+#include "../../base/file.h"
 #include "../../image/image.h"
 #include "../../image/zlib.h"
-#include "../../nem/npy.h"
+#include "../../format/npy.h"
 #include "../blob_builder.h"
 #include "../golden_jpeg.h"
 #include "fuzz.h"

@@ -26,7 +26,7 @@ LIVE_INPUTS = {('relu', False): 3, ('softplus', False): 2,    # (activation, is 
                ('relu', True): 8, ('softplus', True): 3}
 NEAR = 1e-3                              # a tie: closer than this part of the maximum
 
-# ---- the generator of engine/base.h --------------------------------------------------------------
+# ---- the generator of base/base.h --------------------------------------------------------------
 
 MASK = 0xffffffff
 

@@ -1,0 +1,129 @@
+/* base/file_seam.c - see file_seam.h. The only file that touches the file system. */
+#include "file_seam.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static FileHook hook;
+
+void file_hook(const FileHook *to)
+{
+    hook = to ? *to : (FileHook){0};
+}
+
+// True if the operation is to fail; errno says why.
+static bool refused(FileOperation operation, size_t *size)
+{
+    size_t any    = 0;
+    int    reason = hook.before ? hook.before(hook.self, operation, size ? size : &any) : 0;
+    if (reason)
+        errno = reason;
+    return reason != 0;
+}
+
+static void finished(FileOperation operation)
+{
+    if (hook.after)
+        hook.after(hook.self, operation);
+}
+
+/* result = call, or `failed` if the hook refuses it; again as long as a signal cuts it short.
+ * `size`: of a read or write, else NULL. */
+#define REPEAT_INTERRUPTED(result, failed, operation, size, call)                                  \
+    do                                                                                             \
+        (result) = refused((operation), (size)) ? (failed) : (call);                               \
+    while ((result) == (failed) && errno == EINTR);                                                \
+    finished(operation)
+
+int seam_open(int folder, const char *path, int flags, int mode)
+{
+    FileOperation operation = flags & O_CREAT ? FILE_CREATE : FILE_OPEN;
+    int           result;
+    REPEAT_INTERRUPTED(result, -1, operation, NULL, openat(folder, path, flags | O_CLOEXEC, mode));
+    return result;
+}
+
+ssize_t seam_read(int handle, void *data, size_t size)
+{
+    ssize_t result;
+    REPEAT_INTERRUPTED(result, -1, FILE_READ, &size, read(handle, data, size));
+    return result;
+}
+
+ssize_t seam_write(int handle, const void *data, size_t size)
+{
+    ssize_t result;
+    REPEAT_INTERRUPTED(result, -1, FILE_WRITE, &size, write(handle, data, size));
+    return result;
+}
+
+int seam_sync(int handle)
+{
+    int result;
+    REPEAT_INTERRUPTED(result, -1, FILE_SYNC, NULL, fsync(handle));
+    return result;
+}
+
+int seam_close(int handle)
+{
+    bool fails  = refused(FILE_CLOSE, NULL);
+    int  saved  = errno;
+    int  result = close(handle);
+    if (fails)
+        errno = saved;
+    finished(FILE_CLOSE);
+    return (fails || result != 0) && errno != EINTR ? -1 : 0; // after EINTR the handle is closed
+}
+
+int seam_rename(const char *from, const char *to)
+{
+    int result;
+    REPEAT_INTERRUPTED(result, -1, FILE_RENAME, NULL, rename(from, to));
+    return result;
+}
+
+int seam_remove(const char *path)
+{
+    int result;
+    REPEAT_INTERRUPTED(result, -1, FILE_REMOVE, NULL, unlink(path));
+    return result;
+}
+
+int seam_make_folder(const char *path)
+{
+    int result;
+    REPEAT_INTERRUPTED(result, -1, FILE_MAKE_FOLDER, NULL, mkdir(path, 0777));
+    return result;
+}
+
+int seam_remove_folder(const char *path)
+{
+    int result;
+    REPEAT_INTERRUPTED(result, -1, FILE_REMOVE, NULL, rmdir(path));
+    return result;
+}
+
+DIR *seam_list(const char *path)
+{
+    DIR *result;
+    REPEAT_INTERRUPTED(result, NULL, FILE_LIST, NULL, opendir(path));
+    return result;
+}
+
+int seam_lock(int handle, long *holder)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int          result;
+    REPEAT_INTERRUPTED(result, -1, FILE_LOCK, NULL, fcntl(handle, F_SETLK, &lock));
+    if (result == 0)
+        return 0;
+    int reason = errno;
+    *holder    = 0;
+    if (fcntl(handle, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+        *holder = (long)lock.l_pid;
+    errno = reason;
+    return -1;
+}

@@ -1,0 +1,68 @@
+/* base/snapshot.h - unfinished work on disk, so that a killed run goes on where it was.
+ *
+ * A snapshot is one file, published whole: parts of bytes, the digest of a key that names everything
+ * they depend on, and a checksum. What is read back is either what was written for the same key, or
+ * nothing; a damaged file is as good as none, and says so. Little more than memory on disk: another
+ * machine's byte order or another version of the program counts as another key. */
+#ifndef BASE_SNAPSHOT_H
+#define BASE_SNAPSHOT_H
+
+#include "file.h"
+
+/* Ends the sentence of an ERROR_AGAIN after a checkpoint. */
+#define CHECKPOINT_HINT "; the same command with --resume goes on from there"
+
+typedef struct SnapshotPart {
+    const void *data;
+    size_t      size;
+} SnapshotPart;
+
+/* The checkpoints of one run. A run has few files, each written again and again; in each, `stage`
+ * tells what the work was at: another stage's file is not found. */
+typedef struct Checkpoint {
+    const char *folder;
+    const char *key;     // what all results depend on
+    bool        resume;  // whether what is in the folder may be continued
+    double      last;    // clock_seconds of the last one, or of the start
+    /* Called before anything is written. */
+    bool (*begin)(void *self, Error *error);
+    /* Told of a file that cannot be used; a sentence. */
+    void (*warn)(void *self, const char *sentence);
+    void *self;
+} Checkpoint;
+
+/* Seconds from one checkpoint to the next: ten; tests ask for less. */
+double checkpoint_interval(void);
+void   checkpoint_interval_set(double seconds);
+
+/* Whether it is time again. */
+bool checkpoint_due(const Checkpoint *checkpoint);
+
+/* Publishes folder/name. Cost: a copy to disk and a sync. */
+bool checkpoint_save(Checkpoint *checkpoint, const char *name, const char *stage,
+                     const SnapshotPart *parts, int64_t count, Error *error);
+
+typedef struct Snapshot {
+    Bytes         file;
+    SnapshotPart *parts; // point into the file
+    int64_t       count;
+} Snapshot;
+
+/* Looks for folder/name of this key and stage. *found false: there is none, or it was damaged.
+ * Errors: ERROR_MEMORY, ERROR_IO, ERROR_NOT_FOUND (it is there and cannot be opened). */
+bool checkpoint_load(Checkpoint *checkpoint, const char *name, const char *stage, Snapshot *out,
+                     bool *found, Error *error);
+void snapshot_close(Snapshot *snapshot); // accepts a zeroed object
+
+/* The error where the parts that were found contradict the run. Checksum and key were right, so this
+ * is a defect or a forgery. Returns false. */
+bool checkpoint_refuse(const Checkpoint *checkpoint, const char *name, Error *error);
+
+/* Copies part `index` if it is there and has exactly `size` bytes. */
+bool snapshot_copy(const Snapshot *snapshot, int64_t index, void *to, size_t size);
+/* Copies the parts from `first` on to where parts[count] point, as they were listed to save them. All
+ * or nothing: false, and nothing is written, if one is not there or has another size. */
+bool snapshot_copy_all(const Snapshot *snapshot, int64_t first, const SnapshotPart *parts,
+                       int64_t count);
+
+#endif

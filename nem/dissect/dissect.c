@@ -1,0 +1,229 @@
+/* nem/dissect/dissect.c - images through a layer, thresholds, tally (6.1 to 6.5).
+ *
+ * One forward pass serves both: while maps stream by (stream.c), each unit keeps its largest values
+ * (threshold.c) and the cells that may still matter (cells.c); survey.c drives these. When the kept
+ * cells outgrow their room they are dropped and a second forward pass feeds the tally. */
+#include "parts.h"
+
+enum { TALLY_BLOCK = 64 }; // images whose planes are held at a time
+
+/* ---- a dissection without counts ------------------------------------------------------------- */
+
+bool dissection_open(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
+                     int64_t unit_count, Error *error)
+{
+    *out                  = (Dissection){.probe = probe, .epsilon = settings->epsilon};
+    ConceptTally *tally   = &out->tally;
+    size_t        both    = 0;
+    tally->unit_count     = unit_count;
+    tally->label_count    = probe->label_count;
+    tally->category_count = probe->category_count;
+    if (unit_count < 1 || unit_count > LIMIT_UNITS ||
+        !size_mul((size_t)unit_count, (size_t)probe->label_count, &both))
+        return fail(error, ERROR_USAGE,
+                    "a layer of %lld units cannot be dissected, the limit is %d",
+                    (long long)unit_count, LIMIT_UNITS);
+    out->threshold  = memory_new((size_t)unit_count, sizeof *out->threshold, error);
+    tally->truth    = memory_new((size_t)probe->label_count, sizeof *tally->truth, error);
+    tally->both     = memory_new(both, sizeof *tally->both, error);
+    tally->activity = memory_new((size_t)unit_count * (size_t)probe->category_count,
+                                 sizeof *tally->activity, error);
+    return out->threshold && tally->truth && tally->both && tally->activity;
+}
+
+void dissection_close(Dissection *dissection)
+{
+    memory_free(dissection->threshold);
+    memory_free(dissection->tally.truth);
+    memory_free(dissection->tally.both);
+    memory_free(dissection->tally.activity);
+    *dissection = (Dissection){0};
+}
+
+/* ---- tally: from the kept cells, or from maps passing by a second time ----------------------- */
+
+typedef struct KeptMaps {
+    const Survey *survey;
+    CellCursor   *cursors; // [units]
+} KeptMaps;
+
+static const float *kept_map(void *self, int64_t unit, int64_t image, float *room)
+{
+    KeptMaps *kept = self;
+    return cells_next(&kept->survey->stores[unit], &kept->survey->shape, image,
+                      &kept->cursors[unit], room)
+               ? room
+               : NULL;
+}
+
+// Images from `start` on; stage may be NULL.
+static bool tally_all(TallyRun *tally, int64_t start, int64_t images, MapOf *map_of, void *self,
+                      Stage *stage, Error *error)
+{
+    for (int64_t first = start; first < images; first += TALLY_BLOCK) {
+        int64_t count = images - first < TALLY_BLOCK ? images - first : TALLY_BLOCK;
+        if (!tally_block(tally, first, count, map_of, self, error) ||
+            (stage && !stage_pause(stage, first + count, error)))
+            return false;
+    }
+    return true;
+}
+
+static bool tally_kept(TallyRun *tally, Stage *stage, Error *error)
+{
+    const Survey *survey = stage->survey;
+    KeptMaps      kept   = {.survey = survey};
+    kept.cursors = memory_new((size_t)survey->unit_count, sizeof *kept.cursors, error);
+    for (int64_t unit = 0; kept.cursors && unit < survey->unit_count; unit++)
+        kept.cursors[unit] = cells_seek(&survey->stores[unit], stage->next);
+    bool ok = kept.cursors && tally_all(tally, stage->next, survey->probe->image_count, kept_map,
+                                        &kept, stage, error);
+    memory_free(kept.cursors);
+    return ok;
+}
+
+typedef struct PassingMaps {
+    TallyRun   *tally;
+    const real *maps;
+    int64_t     first, unit_count, cells;
+} PassingMaps;
+
+static const float *passing_map(void *self, int64_t unit, int64_t image, float *room)
+{
+    const PassingMaps *passing = self;
+    int64_t            slot    = (image - passing->first) * passing->unit_count + unit;
+    return map_floats(passing->maps + slot * passing->cells, passing->cells, room);
+}
+
+static bool passing_batch(void *self, const real *maps, int64_t first, int64_t count, Error *error)
+{
+    PassingMaps *passing = self;
+    passing->maps        = maps;
+    passing->first       = first;
+    return tally_block(passing->tally, first, count, passing_map, passing, error);
+}
+
+/* ---- a layer --------------------------------------------------------------------------------- */
+
+static bool dissect_stages(Stage *stage, Stream *stream, TallyRun *tally, Error *error)
+{
+    Survey     *survey = stage->survey;
+    Dissection *out    = stage->dissection;
+    if (!stage_load(stage, error))
+        return false;
+    if (stage->phase == PHASE_SURVEY) {
+        if (!stream_run(stream, 1, stage->next, survey_batch, survey, error))
+            return false;
+        for (int64_t unit = 0; unit < survey->unit_count; unit++)
+            out->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
+        stage->phase = survey->stores ? PHASE_KEPT : PHASE_SECOND;
+        stage->next  = 0;
+    } else {
+        stream->done = survey->probe->image_count;
+    }
+    out->peak_store_bytes = survey->peak_bytes;
+    out->passes           = stage->phase == PHASE_KEPT ? 1 : 2;
+    if (stage->phase == PHASE_KEPT)
+        return tally_kept(tally, stage, error);
+    PassingMaps passing = {.tally      = tally,
+                           .unit_count = survey->unit_count,
+                           .cells      = survey->shape.height * survey->shape.width};
+    return stream_run(stream, 2, stage->next, passing_batch, &passing, error);
+}
+
+static bool dissect_stream(Dissection *out, Stream *stream, Survey *survey, TallyRun *tally,
+                           Error *error)
+{
+    Stage stage = {.settings = stream->settings, .survey = survey, .dissection = out};
+    stream->pause      = stage_pause;
+    stream->pause_self = &stage;
+    bool ok            = dissect_stages(&stage, stream, tally, error);
+    stream->pause      = NULL;
+    stream->pause_self = NULL;
+    return ok;
+}
+
+bool dissect_layer(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
+                   const PlaneCache *planes, const ImageSource *images,
+                   const ActivationSource *source, Error *error)
+{
+    Dissection result    = {0};
+    Resampler *resampler = NULL;
+    TallyRun  *tally     = NULL;
+    Stream     stream = {.settings = settings, .probe = probe, .images = images, .source = source};
+    Survey     survey = {.settings   = settings,
+                         .probe      = probe,
+                         .unit_count = source->units,
+                         .shape      = {.height = source->height, .width = source->width}};
+    int64_t    block  = source->batch > TALLY_BLOCK ? source->batch : TALLY_BLOCK;
+    bool       ok     = dissection_open(&result, settings, probe, source->units, error) &&
+              resampler_open(&resampler, settings, probe, source->height, source->width, error) &&
+              stream_open(&stream, error) && survey_open(&survey, resampler, error) &&
+              tally_open(&tally, settings, planes, resampler, &result,
+                         source->height * source->width, block, error) &&
+              dissect_stream(&result, &stream, &survey, tally, error);
+    tally_close(tally);
+    survey_close(&survey);
+    stream_close(&stream);
+    resampler_close(resampler);
+    if (ok)
+        *out = result;
+    else
+        dissection_close(&result);
+    return ok;
+}
+
+/* ---- one unit, from maps at hand ------------------------------------------------------------- */
+
+typedef struct MapsAtHand {
+    const float *const *maps;
+} MapsAtHand;
+
+static const float *map_at_hand(void *self, int64_t unit, int64_t image, float *room)
+{
+    const MapsAtHand *hand = self;
+    (void)unit;
+    (void)room;
+    return hand->maps[image];
+}
+
+static bool unit_threshold(const DissectSettings *settings, const ProbeSet *probe, int64_t cells,
+                           const float *const *maps, float *threshold, Error *error)
+{
+    int64_t      values = probe->image_count * cells;
+    QuantileRank rank = quantile_rank(settings->quantile_entry, settings->quantile_entries, values);
+    TopValues    top  = {0};
+    bool         finite = true, ok = top_open(&top, rank.keep, values, error);
+    for (int64_t image = 0; ok && image < probe->image_count; image++) {
+        if (values_maximum(maps[image], cells, &finite) > top.bound)
+            top_add(&top, maps[image], cells);
+        ok = map_check(probe, image, 0, finite, error);
+    }
+    if (ok)
+        *threshold = top_quantile(&top, rank);
+    top_close(&top);
+    return ok;
+}
+
+bool dissect_unit(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
+                  const PlaneCache *planes, int64_t height, int64_t width, const float *const *maps,
+                  Error *error)
+{
+    Dissection result    = {0};
+    Resampler *resampler = NULL;
+    TallyRun  *tally     = NULL;
+    MapsAtHand hand      = {.maps = maps};
+    bool       ok        = dissection_open(&result, settings, probe, 1, error) &&
+              resampler_open(&resampler, settings, probe, height, width, error) &&
+              unit_threshold(settings, probe, height * width, maps, result.threshold, error) &&
+              tally_open(&tally, settings, planes, resampler, &result, height * width, TALLY_BLOCK,
+                         error) &&
+              tally_all(tally, 0, probe->image_count, map_at_hand, &hand, NULL, error);
+    tally_close(tally);
+    resampler_close(resampler);
+    if (ok)
+        *out = result;
+    else
+        dissection_close(&result);
+    return ok;
+}

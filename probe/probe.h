@@ -1,0 +1,129 @@
+/* probe/probe.h - a probing set: photos and the concepts that are seen in them.
+ *
+ * Broden's layout on disk. Label maps and masks are [map_height, map_width], row-major. Images and
+ * categories count from 0, labels from 1: label 0 means "none" everywhere.
+ * Errors: ERROR_NOT_FOUND (a file is missing), ERROR_DATA (a file is malformed; the message names
+ * it), ERROR_MEMORY. */
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
+
+#include "source.h"
+
+enum { PROBE_MAX_CATEGORIES = 64, PROBE_MAX_LABEL = 65535 }; // R + 256 G of a label map
+
+/* ---- the probing set (section 5) ------------------------------------------------------------- */
+
+typedef struct ProbeLabel {
+    char  *name;      // "" for label 0; "#5" for a number 5 that label.csv skips
+    bool   is_listed; // in label.csv
+    int    category;  // primary category (5.7)
+    double frequency; // images, as label.csv says
+    double coverage;  // image-equivalents, as label.csv says
+} ProbeLabel;
+
+typedef struct ProbeItem {
+    int32_t label;    // whole-image label (0 possible), or -1: a label map
+    int32_t path;     // offset into ProbeSet.text of its path below images/, when label is -1
+    int32_t category; // whose column it stands in
+} ProbeItem;
+
+typedef struct ProbeImage {
+    int32_t path;       // offset into ProbeSet.text; use probe_image_path
+    int32_t row;        // of index.csv, from 0
+    int32_t first_item; // into ProbeSet.items
+    int32_t item_count;
+} ProbeImage;
+
+typedef struct ProbeSet {
+    char       *folder;
+    char        index_sha256[65];
+    int64_t     image_count;
+    int64_t     image_height, image_width; // of every photo
+    int64_t     map_height, map_width;     // of every label map
+    int         category_count;
+    char       *category[PROBE_MAX_CATEGORIES]; // names, in the order of category.csv
+    int32_t     label_count;                  // slots: 1 + largest number
+    ProbeLabel *labels;
+    ProbeImage *images;
+    ProbeItem  *items;
+    char       *text;     // the paths, zero-terminated, one after another
+    bool        is_whole; // all categories, no limit: the tables' counts can be checked
+} ProbeSet;
+
+typedef struct ProbeRequest {
+    const char *const *categories; // NULL: all of category.csv
+    int                category_count;
+    const char        *without; // a category to leave out when categories is NULL; or NULL
+    int64_t            limit;   // first rows only; 0: all
+} ProbeRequest;
+
+/* Reads index.csv, label.csv, category.csv and c_<category>.csv; opens no picture. Rows without any
+ * label of the wanted categories are dropped (5.2). request may be NULL. */
+bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error);
+void probe_close(ProbeSet *probe); // accepts a zeroed object
+
+const char *probe_image_path(const ProbeSet *probe, int64_t image); // below images/
+/* Label number of a name, or of a name within a category (by number, -1: any); 0 if there is
+ * none. */
+int32_t probe_label_named(const ProbeSet *probe, const char *name, int category);
+int     probe_category_named(const ProbeSet *probe, const char *name); // -1 if there is none
+
+/* The photos as they are on disk: right size or an error, gray replicated, never resized. */
+ImageSource probe_images(const ProbeSet *probe);
+/* Decodes one label map into cells [map_height, map_width]. Errors: file and, for a number beyond
+ * the table, the pixel. *blue, if not NULL, is set when a pixel's third channel is not zero. */
+bool probe_map(const ProbeSet *probe, const ProbeItem *item, uint16_t *cells, bool *blue,
+               Error *error);
+/* One photo as 8-bit RGB, interleaved [height, width, 3] into pixels. Threads: safe. */
+bool probe_photo(const ProbeSet *probe, int64_t image, uint8_t *pixels, Error *error);
+
+/* Checks every file, label and count. Each problem is one sentence handed to `report`; *problems
+ * counts them. pixels, if not NULL, receives [label_count] pixel totals (5.9).
+ * Errors: only what keeps the check from running; a problem found is not an error. */
+bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *problem),
+                  void *self, int64_t *problems, uint64_t *pixels, Error *error);
+
+/* ---- label planes of images ------------------------------------------------------------------ */
+
+/* The labels of one image. A label on two planes counts twice (5.3). */
+typedef struct ImagePlanes {
+    int             map_count;
+    const uint16_t *maps;        // [map_count, map_height, map_width], 0: no label
+    int             whole_count; // whole-image labels; a 0 is kept, settings decide what it means
+    const uint16_t *whole;
+} ImagePlanes;
+
+typedef struct LabelPixels {
+    int32_t  label;  // never 0
+    uint32_t pixels; // summed over planes; map_height * map_width for each whole-image label
+} LabelPixels;
+
+/* All label maps, decoded once. What does not fit into `bytes` is decoded again when asked for. */
+typedef struct PlaneCache PlaneCache;
+
+enum { PLANE_CACHE_BYTES = 512 << 20 };
+
+bool planes_open(PlaneCache **out, const ProbeSet *probe, size_t bytes, Error *error);
+void planes_close(PlaneCache *planes); // NULL allowed
+
+/* Planes of one image. `scratch` keeps what had to be decoded; zero it first, then reuse it, and
+ * release it with plane_scratch_free. Threads: safe with a scratch for each. */
+typedef struct PlaneScratch {
+    uint16_t *cells;
+    size_t    capacity;
+} PlaneScratch;
+
+bool planes_get(const PlaneCache *planes, int64_t image, PlaneScratch *scratch, ImagePlanes *out,
+                Error *error);
+void plane_scratch_free(PlaneScratch *scratch);
+
+/* Labels of an image in increasing order, with their pixels. Cost: none. */
+const LabelPixels *planes_labels(const PlaneCache *planes, int64_t image, int *count);
+/* Images that carry a label, in order: list [image_count]; returns how many. */
+int64_t planes_images_with(const PlaneCache *planes, int32_t label, int64_t *list);
+/* mask [map_height, map_width] = 1 where any plane has the label, else 0 (a whole-image label: all
+ * ones); *pixels, if not NULL, how many. */
+bool planes_mask(const PlaneCache *planes, int64_t image, int32_t label, PlaneScratch *scratch,
+                 uint8_t *mask, int64_t *pixels, Error *error);
+
+#endif

@@ -1,0 +1,144 @@
+/* study/summary.c - summary.csv: how many units changed under each setting, and how sure that is.
+ *
+ * The interval is Wilson's score interval. Source: E. B. Wilson, "Probable inference, the law of
+ * succession, and statistical inference", J. American Statistical Association 22 (1927), 209-212:
+ *     (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n),   p = hits / n. */
+#include "changes.h"
+#include "../base/file.h"
+#include "../format/csv.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal
+
+void wilson_interval(int64_t hits, int64_t count, double *low, double *high)
+{
+    if (count == 0) {
+        *low  = 0;
+        *high = 1;
+        return;
+    }
+    double n      = (double)count;
+    double p      = (double)hits / n;
+    double z2     = Z_95 * Z_95;
+    double centre = p + z2 / (2 * n);
+    double spread = Z_95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+    double scale  = 1 + z2 / n;
+    // The ends are exact where all or none were hit; rounding must not move them.
+    *low  = hits == 0 ? 0 : (centre - spread) / scale;
+    *high = hits == count ? 1 : (centre + spread) / scale;
+}
+
+ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, ChangeGroup group,
+                          int category)
+{
+    ChangeShare share    = {0};
+    double      fraction = 0;
+    for (int64_t i = 0; i < changes->count; i++) {
+        const ChangeRow *row = &changes->rows[i];
+        if (!setting_equal(row, setting) ||
+            (group == GROUP_DETECTORS && row->clean.score < DETECTOR_SCORE) ||
+            (group == GROUP_CATEGORY && row->clean.category != category))
+            continue;
+        share.units++;
+        share.changed += row->changed;
+        share.hits += row->hit;
+        share.targeted += row->target != 0;
+        fraction += row->fraction;
+    }
+    if (share.units) {
+        share.share    = (double)share.changed / (double)share.units;
+        share.fraction = fraction / (double)share.units;
+    }
+    if (share.targeted)
+        share.hit_share = (double)share.hits / (double)share.targeted;
+    wilson_interval(share.changed, share.units, &share.low, &share.high);
+    wilson_interval(share.hits, share.targeted, &share.hit_low, &share.hit_high);
+    return share;
+}
+
+static int by_setting(const void *a, const void *b)
+{
+    const ChangeRow *first = *(const ChangeRow *const *)a, *second = *(const ChangeRow *const *)b;
+    if (first->store != second->store)
+        return first->store < second->store ? 1 : -1; // the lossiest first
+    return first->strength < second->strength ? -1 : first->strength > second->strength;
+}
+
+bool setting_list_open(SettingList *out, const Changes *changes, Error *error)
+{
+    SettingList list = {0};
+    list.rows        = memory_new((size_t)changes->count, sizeof *list.rows, error);
+    if (!list.rows)
+        return false;
+    for (int64_t i = 0; i < changes->count; i++) {
+        const ChangeRow *row   = &changes->rows[i];
+        bool             known = false;
+        for (int k = 0; k < list.count && !known; k++)
+            known = setting_equal(list.rows[k], row);
+        if (!known)
+            list.rows[list.count++] = row;
+    }
+    qsort(list.rows, (size_t)list.count, sizeof *list.rows, by_setting);
+    *out = list;
+    return true;
+}
+
+void setting_list_close(SettingList *list)
+{
+    memory_free(list->rows);
+    *list = (SettingList){0};
+}
+
+static bool is_first_of_setting(const Changes *changes, int64_t index)
+{
+    const ChangeRow *rows = changes->rows;
+    if (index > 0 && setting_equal(&rows[index - 1], &rows[index]))
+        return false;
+    for (int64_t i = 0; i < index; i++) {
+        if (setting_equal(&rows[i], &rows[index]))
+            return false;
+    }
+    return true;
+}
+
+static void write_share(Writer *writer, const ChangeRow *setting, const char *name,
+                        const ChangeShare *share)
+{
+    writer_text(writer, "%s,%.9g,%s,", setting->method, setting->strength,
+                store_arm_name(setting->store));
+    csv_write_text(writer, name);
+    writer_text(writer, ",%lld,%lld,%.9g,%.9g,%.9g,%.9g,", (long long)share->units,
+                (long long)share->changed, share->share, share->low, share->high, share->fraction);
+    if (share->targeted)
+        writer_text(writer, "%lld,%lld,%.9g,%.9g,%.9g\n", (long long)share->targeted,
+                    (long long)share->hits, share->hit_share, share->hit_low, share->hit_high);
+    else
+        writer_text(writer, ",,,,\n");
+}
+
+bool summary_write(const Changes *changes, const ProbeSet *probe, const char *folder, Error *error)
+{
+    char    path[LIMIT_PATH];
+    Writer *writer = NULL;
+    if (!path_join(path, folder, "summary.csv", error) || !writer_open(&writer, path, error))
+        return false;
+    writer_text(writer, "method,strength,store,group,units,changed,share,low,high,mean_fraction,"
+                        "targeted,hits,hit_share,hit_low,hit_high\n");
+    for (int64_t i = 0; i < changes->count; i++) {
+        if (!is_first_of_setting(changes, i))
+            continue;
+        const ChangeRow *setting = &changes->rows[i];
+        ChangeShare      share   = changes_share(changes, setting, GROUP_ALL, 0);
+        write_share(writer, setting, "all", &share);
+        share = changes_share(changes, setting, GROUP_DETECTORS, 0);
+        write_share(writer, setting, "detectors", &share);
+        for (int category = 0; category < probe->category_count; category++) {
+            share = changes_share(changes, setting, GROUP_CATEGORY, category);
+            if (share.units)
+                write_share(writer, setting, probe->category[category], &share);
+        }
+    }
+    return writer_publish(writer, error);
+}
