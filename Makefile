@@ -83,7 +83,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
 FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo demo-weights bench bench-compare bench-peers layers hardened analyse memcheck format man completion clean help
+.PHONY: all test demo demo-weights bench bench-compare bench-peers layers references hardened analyse memcheck format man completion clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -175,6 +175,9 @@ fuzz-afl: ## the same for one TARGET=png by AFL++
 
 layers: ## check that no folder includes a higher floor
 	@sh tests/layers.sh
+
+references: ## check that references like (D4) lead to a formula of docs/methods
+	@sh tests/references.sh
 
 hardened: $(BUILD)/nemesis ## check that the program carries its defences and calls nothing it must not
 	@sh tests/hardened.sh $(BUILD)/nemesis $(BUILD)/objects
