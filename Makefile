@@ -10,9 +10,9 @@ FLOORS := base format engine image mini models probe nem nem/dissect attack stud
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
-CFLAGS   := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno $(WARNINGS) $(EXTRA_CFLAGS)
+CFLAGS   := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread $(WARNINGS) $(EXTRA_CFLAGS)
 LDFLAGS  := $(EXTRA_LDFLAGS)
-LDLIBS   := -lm
+LDLIBS   := -lm -pthread
 accepted = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 
 ifeq ($(config),release)
@@ -46,17 +46,6 @@ else ifeq ($(config),fuzz) # by clang, or with CC=afl-clang-fast
   LDFLAGS += -fsanitize=address,undefined
 else
   $(error unknown config '$(config)')
-endif
-
-# One parallel seam: OpenMP where the compiler has it; plain threads where checkers do not know OpenMP.
-HAS_OPENMP := $(shell printf 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo yes)
-ifneq ($(filter tsan msan,$(config)),)
-  CFLAGS += -DPARALLEL_THREADS -pthread
-  LDLIBS += -pthread
-else ifeq ($(config)-$(HAS_OPENMP),fuzz-yes) # one thread a run: the same path for the same bytes
-else ifeq ($(HAS_OPENMP),yes)
-  CFLAGS += -fopenmp
-  LDLIBS += -fopenmp
 endif
 
 MACHINE := $(shell $(CC) -dumpmachine)

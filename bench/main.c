@@ -14,7 +14,7 @@ static const char usage[] =
     "                                 of other networks the logits; layer3 for dissect, attack)\n"
     "  --pass forward|input-gradient  of conv and model\n"
     "  -b, --batch N                  images of a run (8)\n"
-    "  -t, --threads N                0: OMP_NUM_THREADS or all cores\n"
+    "  -t, --threads N                0: OMP_NUM_THREADS or the cores that are ours\n"
     "  --isa NAME                     portable, avx2, avx512 or neon; the best there is\n"
     "  --conv auto|direct|winograd    how 3x3 stride-1 convolutions are computed\n"
     "  --runs N                       measured runs of a row (7)\n"

@@ -10,7 +10,7 @@
 
 const Option shared_options[] = {
     {.name = "threads", .letter = 't', .kind = ARGUMENT_WHOLE, .offset = AT(threads), .value = "N",
-     .initial = "0", .help = "threads; 0: OMP_NUM_THREADS or all cores", .most = INT32_MAX},
+     .initial = "0", .help = "threads; 0: OMP_NUM_THREADS or the cores that are ours", .most = INT32_MAX},
     {.name = "batch", .letter = 'b', .kind = ARGUMENT_WHOLE, .offset = AT(batch), .value = "N",
      .initial = "0", .help = "images per run of the network; 0: the program's choice",
      .most = 4096},

@@ -1,5 +1,6 @@
 /* tests/fuzz/entry.c - the doors of libFuzzer and AFL++; -DTARGET=png chooses the parser and
  * -DREPAIR=png, where its format has checksums, what puts them right after a mutation. */
+#include "../../base/parallel.h"
 #include "fuzz.h"
 
 #include <string.h>
@@ -50,6 +51,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    parallel_set_threads(1); // the same path for the same bytes
     ENTRY(data, size);
     return 0;
 }
