@@ -166,7 +166,7 @@ static void a_signal_stops_a_run_after_the_batch(void)
     for (int i = 0; i < 2; i++) {
         const char    *out = in_folder("out%d", i);
         const Outcome *o   = program_interrupt(
-            signals[i], 0.4, "attack --baseline %s -u all --steps 400 --eps "
+            signals[i], in_folder("out%d/rows.checkpoint", i), "attack --baseline %s -u all --steps 400 --eps "
             "0.01,0.02,0.03,0.04,0.05,0.06,0.07,0.08,0.09,0.1 -o %s", clean, out);
         if (!CHECK(o->code == 128 + signals[i]))
             printf("  exit %d: %s\n", o->code, o->err);
