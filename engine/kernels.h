@@ -45,7 +45,7 @@ typedef struct Kernels {
     void (*sigmoid)(real *out, const real *x, real beta, int64_t n);
     void (*softplus)(real *out, const real *x, real beta, int64_t n);
     void (*axpy)(real *y, real factor, const real *x, int64_t n); // y += factor * x
-    real (*dot)(const real *a, const real *b, int64_t n);         // fixed tree of partial sums
+    real (*dot)(const real *a, const real *b, int64_t n);         // one tree of 64 partial sums
     real (*sum)(const real *x, int64_t n);
 
     /* Epilogue of a convolution; out may equal add or gate. */

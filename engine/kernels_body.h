@@ -99,47 +99,46 @@ static void axpy(real *restrict y, real factor, const real *restrict x, int64_t 
         y[i] += factor * x[i];
 }
 
-/* ---- reductions: LANES x 4 partial sums, combined in a fixed tree --------------------------------- */
+/* ---- reductions: partial sums in a fixed tree ------------------------------------------------------ */
 
-static real vec_total(Vec s0, Vec s1, Vec s2, Vec s3)
+/* Element i goes to partial sum i mod PARTIAL_SUMS, whatever the lanes of a vector are; the upper half
+ * of the sums is added to the lower until one is left. So every instruction set has the same bits, but
+ * for the rounding of a product where there is no fused multiply-add. */
+enum { PARTIAL_SUMS = 64, SUM_VECTORS = PARTIAL_SUMS / LANES };
+
+static inline __attribute__((always_inline)) real sums_total(Vec s[SUM_VECTORS])
 {
-    Vec  s     = (s0 + s1) + (s2 + s3);
-    real total = 0;
-    for (int i = 0; i < LANES; i++)
-        total += s[i];
-    return total;
+    UNROLL for (int half = SUM_VECTORS / 2; half > 0; half /= 2)
+        UNROLL for (int v = 0; v < half; v++)
+            s[v] += s[v + half];
+    return vec_total(s[0]);
 }
 
 static real dot(const real *a, const real *b, int64_t n)
 {
-    Vec     s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-    int64_t i = 0;
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        s0 = vec_fma(vec_load(a + i), vec_load(b + i), s0);
-        s1 = vec_fma(vec_load(a + i + LANES), vec_load(b + i + LANES), s1);
-        s2 = vec_fma(vec_load(a + i + 2 * LANES), vec_load(b + i + 2 * LANES), s2);
-        s3 = vec_fma(vec_load(a + i + 3 * LANES), vec_load(b + i + 3 * LANES), s3);
-    }
-    real total = vec_total(s0, s1, s2, s3);
-    for (; i < n; i++)
-        total += a[i] * b[i];
-    return total;
+    Vec s[SUM_VECTORS];
+    UNROLL for (int v = 0; v < SUM_VECTORS; v++)
+        s[v] = (Vec){0};
+    for (; n >= PARTIAL_SUMS; n -= PARTIAL_SUMS, a += PARTIAL_SUMS, b += PARTIAL_SUMS)
+        UNROLL for (int v = 0; v < SUM_VECTORS; v++)
+            s[v] = vec_fma(vec_load(a + v * LANES), vec_load(b + v * LANES), s[v]);
+    UNROLL for (int v = 0; v < SUM_VECTORS; v++)
+        s[v] = vec_fma(vec_load_some(a + v * LANES, n - v * LANES),
+                       vec_load_some(b + v * LANES, n - v * LANES), s[v]);
+    return sums_total(s);
 }
 
 static real sum(const real *x, int64_t n)
 {
-    Vec     s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-    int64_t i = 0;
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        s0 += vec_load(x + i);
-        s1 += vec_load(x + i + LANES);
-        s2 += vec_load(x + i + 2 * LANES);
-        s3 += vec_load(x + i + 3 * LANES);
-    }
-    real total = vec_total(s0, s1, s2, s3);
-    for (; i < n; i++)
-        total += x[i];
-    return total;
+    Vec s[SUM_VECTORS];
+    UNROLL for (int v = 0; v < SUM_VECTORS; v++)
+        s[v] = (Vec){0};
+    for (; n >= PARTIAL_SUMS; n -= PARTIAL_SUMS, x += PARTIAL_SUMS)
+        UNROLL for (int v = 0; v < SUM_VECTORS; v++)
+            s[v] += vec_load(x + v * LANES);
+    UNROLL for (int v = 0; v < SUM_VECTORS; v++)
+        s[v] += vec_load_some(x + v * LANES, n - v * LANES);
+    return sums_total(s);
 }
 
 /* ---- exponentials ------------------------------------------------------------------------------ */

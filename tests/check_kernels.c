@@ -210,6 +210,42 @@ static void reductions_and_axpy(void)
     guarded_close(&y);
 }
 
+/* Element i belongs to partial sum i mod 64, halves are added: the text of the kernels in plain C. */
+static real sum_of_64(const real *a, const real *b, int64_t n, bool fused)
+{
+    real part[64] = {0};
+    for (int64_t i = 0; i < n; i++)
+        part[i % 64] = !b      ? part[i % 64] + a[i]
+                       : fused ? (real)fmaf((float)a[i], (float)b[i], (float)part[i % 64])
+                               : part[i % 64] + a[i] * b[i];
+    for (int half = 32; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            part[i] += part[i + half];
+    return part[0];
+}
+
+static void sums_are_one_tree_on_every_processor(void)
+{
+    enum { MOST = 300, SHIFTS = 4 };
+    Guarded x = {0}, y = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    fill(at_end(&x, MOST + SHIFTS), MOST + SHIFTS, 13);
+    fill(at_end(&y, MOST + SHIFTS), MOST + SHIFTS, 14);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 0; k && n <= MOST; n++)
+            for (int shift = 0; shift < SHIFTS * SHIFTS; shift++) {
+                const real *a = at_end(&x, n + shift % SHIFTS), *b = at_end(&y, n + shift / SHIFTS);
+                real dot = k->dot(a, b, n), sum = k->sum(a, n);
+                real want_dot = sum_of_64(a, b, n, isa > 0), want_sum = sum_of_64(a, NULL, n, false);
+                if (!CHECK(!memcmp(&dot, &want_dot, sizeof dot) && !memcmp(&sum, &want_sum, sizeof sum)))
+                    printf("  %s, n %lld, shifts %d\n", k->isa, (long long)n, shift);
+            }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
 static void tiles_are_exact_on_integers(void)
 {
     Guarded x = {0}, y = {0}, z = {0};
@@ -412,6 +448,7 @@ SUITE(kernels)
     RUN(exponentials_over_their_range);
     RUN(nothing_hides_a_nan);
     RUN(reductions_and_axpy);
+    RUN(sums_are_one_tree_on_every_processor);
     RUN(tiles_are_exact_on_integers);
     RUN(products_are_exact_on_integers);
     RUN(finishing_rows);
