@@ -60,6 +60,7 @@ endif
 
 LIBRARY_SOURCES := $(filter-out $(wildcard engine/isa_*.c),$(foreach f,$(FLOORS),$(wildcard $(f)/*.c))) $(ISA_FILES)
 CLI_SOURCES     := $(wildcard cli/*.c)
+TOY_SOURCES     := $(wildcard tests/toy/*.c)
 FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_builder.c
 TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES))
 ifeq ($(config),gradcheck) # rules in double: the engine and its checks alone
@@ -81,7 +82,9 @@ nemesis: $(BUILD)/nemesis
 $(BUILD)/nemesis: $(call object,$(LIBRARY_SOURCES) $(CLI_SOURCES))
 $(BUILD)/tests:   $(call object,$(LIBRARY_SOURCES) $(filter-out cli/main.c,$(CLI_SOURCES)) $(TEST_SOURCES))
 $(BUILD)/bench:   $(call object,$(LIBRARY_SOURCES) $(BENCH_SOURCES))
-$(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench:
+# The program with a method more, to show that a method is nothing but its files and the table.
+$(BUILD)/toy:     $(call object,$(filter-out nem/methods.c,$(LIBRARY_SOURCES)) $(CLI_SOURCES) $(TOY_SOURCES))
+$(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench $(BUILD)/toy:
 	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 # The texts re-included per instruction set are tuned by these flags alone.
@@ -104,8 +107,8 @@ ifeq ($(config),gradcheck)
 test: $(BUILD)/tests
 	@$(BUILD)/tests
 else
-test: $(BUILD)/tests $(BUILD)/bench $(BUILD)/nemesis ## build and run the test suite
-	@NEMESIS=$(BUILD)/nemesis BENCH=$(BUILD)/bench sh tests/run.sh $(BUILD)/tests
+test: $(BUILD)/tests $(BUILD)/bench $(BUILD)/nemesis $(BUILD)/toy ## build and run the test suite
+	@NEMESIS=$(BUILD)/nemesis BENCH=$(BUILD)/bench TOY=$(BUILD)/toy sh tests/run.sh $(BUILD)/tests
 endif
 
 demo: nemesis ## build, then run the main job in small: under two minutes, nothing to download
@@ -162,7 +165,7 @@ fuzz-afl: ## the same for one TARGET=png by AFL++
 	    $(if $(findstring REPAIR,$(call fuzz_define,$(TARGET))),repair_$(TARGET).so))
 	@sh tests/fuzz/afl.sh build/afl $(SECONDS) $(TARGET)
 
-layers: ## check that no folder includes a higher floor
+layers: ## check who includes whom, and who names a method
 	@sh tests/layers.sh
 
 references: ## check that references like (D4) lead to a formula of docs/methods
@@ -178,7 +181,7 @@ memcheck: $(BUILD)/nemesis ## valgrind on a small run of every long verb
 	@sh tests/memcheck.sh $(BUILD)/nemesis
 
 format: ## apply .clang-format to every source
-	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests bench,$(f)/*.[ch]))
+	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests tests/toy bench,$(f)/*.[ch]))
 
 man: nemesis ## write build/nemesis.1, made from the tables of options
 	@./nemesis man > build/nemesis.1

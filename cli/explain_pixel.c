@@ -185,8 +185,10 @@ static bool read_place(const Settings *settings, PixelSum *pixel, Error *error)
 static bool open_graph(const Settings *settings, WeightBlob *blob, PixelSum *pixel, Graph **graph,
                        Network *network, Error *error)
 {
-    NetworkRequest request = {
-        .batch = 1, .layer = settings->layer, .post_relu = settings->readout == 2, .unit = -1};
+    NetworkRequest request = {.batch     = 1,
+                              .layer     = settings->layer,
+                              .post_relu = settings->readout == READOUT_POST,
+                              .unit      = -1};
     if (!graph_create(graph, error) || !network_build(*graph, blob, &request, network, error) ||
         !graph_channel_sum(*graph, network->layer, pixel->unit, &pixel->sum, error))
         return false;

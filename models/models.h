@@ -2,7 +2,7 @@
  *
  * Layers carry their published names: VGG `conv3_3` (also `features.14`), ResNet `layer3`, ...
  * A VGG convolution is read before its ReLU unless post_relu; a ResNet stage after its last ReLU
- * (neuron-explanation specification, section 4.2). Families share their builder; depths are rows. */
+ * (Q2). Families share their builder; depths are rows. */
 #ifndef MODELS_MODELS_H
 #define MODELS_MODELS_H
 

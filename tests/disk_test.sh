@@ -31,7 +31,7 @@ check() {
 
 # same NAME FOLDER FOLDER: the results of two runs.
 same() {
-    for file in tally.csv quantile.npy; do
+    for file in tally.csv quantile.npy units.csv; do
         cmp -s "$2/$file" "$3/$file" || { echo "FAILED  $1: $file differs"; failed=$((failed + 1)); return; }
     done
     passed=$((passed + 1))

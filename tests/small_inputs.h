@@ -2,7 +2,7 @@
 #ifndef TESTS_SMALL_INPUTS_H
 #define TESTS_SMALL_INPUTS_H
 
-#include "../nem/dissect/dissect.h"
+#include "../probe/probe.h"
 #include "program.h"
 #include "test.h"
 

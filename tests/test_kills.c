@@ -3,7 +3,7 @@
  * Runs are forks of this process that keep a checkpoint after every batch. KILLS=all ends a run before and
  * after every change it makes on disk, and at 500 random moments; else KILLS of each verb's changes and
  * random moments in all (default 4). */
-#include "../attack/attack.h"
+#include "../study/study.h"
 #include "../format/json.h"
 #include "../base/digest.h"
 #include "../base/snapshot.h"

@@ -1,6 +1,6 @@
 /* tests/fuzz/fuzz_probe.c - the tables of a probing set, each ended by a record separator (0x1e). */
 #include "../../base/file.h"
-#include "../../nem/dissect/dissect.h"
+#include "../../probe/probe.h"
 #include "fuzz.h"
 
 #include <fcntl.h>

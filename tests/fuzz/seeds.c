@@ -415,7 +415,7 @@ static const char *value_for(const Option *option)
     switch (option->kind) {
     case ARGUMENT_CHOICE:
     case ARGUMENT_CHOICES:
-        return choice_text(option->value, 0);
+        return word_text(option->value, 0);
     case ARGUMENT_NUMBERS:
         return "0.02,4/255";
     case ARGUMENT_UNITS:
