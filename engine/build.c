@@ -111,7 +111,7 @@ static bool has_other_readers(const Graph *graph, NodeId x)
 {
     int readers = 0;
     for (NodeId node = x + 1; node < graph->count; node++)
-        readers += graph_node(graph, node)->input[0] == x || graph_node(graph, node)->input[1] == x;
+        readers += graph_reads(graph, node, x);
     return readers > 1;
 }
 
@@ -124,14 +124,11 @@ static NodeId channel_below(Graph *graph, NodeId x, int64_t channel, int depth)
     case OP_SOFTPLUS:
     case OP_SIGMOID:
     case OP_SCALE_OFFSET:
-        return graph_append(graph, node.op, channel_below(graph, node.input[0], channel, depth - 1),
-                            NODE_NONE, &node.params);
     case OP_ADD:
-    case OP_MUL: {
-        NodeId a = channel_below(graph, node.input[0], channel, depth - 1);
-        return graph_append(graph, node.op, a, channel_below(graph, node.input[1], channel, depth - 1),
-                            &node.params);
-    }
+    case OP_MUL:
+        for (int i = 0; i < op_info(node.op)->arity; i++)
+            node.input[i] = channel_below(graph, node.input[i], channel, depth - 1);
+        return graph_append(graph, node.op, node.input, &node.params);
     case OP_BROADCAST_TO:
         return channel_of_vector(graph, x, channel);
     case OP_CONV2D: {

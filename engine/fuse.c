@@ -16,7 +16,7 @@ static Step plain_step(const Graph *graph, NodeId id)
     const Node *node = graph_node(graph, id);
     Step        step = {.node = id, .core = id, .op = node->op,
                         .bias = NODE_NONE, .add = NODE_NONE, .gate = NODE_NONE, .index = NODE_NONE};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < OP_ARITY; i++)
         step.in[i] = node->input[i] == NODE_NONE ? NODE_NONE : root_of(graph, node->input[i]);
     return step;
 }
@@ -74,7 +74,7 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
     for (NodeId id = 0; id < graph->count; id++)
         uses[id] = 0;
     for (NodeId id = 0; id < graph->count; id++)
-        for (int i = 0; i < 2 && needed[id]; i++)
+        for (int i = 0; i < OP_ARITY && needed[id]; i++)
             if (graph_node(graph, id)->input[i] != NODE_NONE)
                 uses[graph_node(graph, id)->input[i]]++;
     for (NodeId id = 0; id < graph->count; id++) {

@@ -43,10 +43,12 @@ void graph_gradient(Graph *graph, NodeId scalar, const NodeId *wrt, int count, N
         const OpInfo *info = op_info(graph_node(graph, node)->op);
         if (gradient[node] == NODE_NONE || !reaches[node] || !info->backward)
             continue;
-        NodeId part[2]   = {NODE_NONE, NODE_NONE};
-        bool   wanted[2] = {false, false};
-        for (int i = 0; i < info->arity; i++)
+        NodeId part[OP_ARITY];
+        bool   wanted[OP_ARITY];
+        for (int i = 0; i < info->arity; i++) {
+            part[i]   = NODE_NONE;
             wanted[i] = reaches[graph_node(graph, node)->input[i]];
+        }
         info->backward(graph, node, gradient[node], wanted, part);
         for (int i = 0; i < info->arity; i++) {
             NodeId input = graph_node(graph, node)->input[i];

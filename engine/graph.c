@@ -54,15 +54,22 @@ int32_t graph_node_count(const Graph *graph)
     return graph->count;
 }
 
-NodeId graph_append(Graph *graph, OpKind op, NodeId a, NodeId b, const OpParams *params)
+bool graph_reads(const Graph *graph, NodeId node, NodeId input)
 {
-    const OpInfo *info     = op_info(op);
-    NodeId        input[2] = {a, b};
-    Shape         in[2]    = {{0}, {0}}, shape = {0};
+    for (int i = 0; i < OP_ARITY; i++)
+        if (graph_node(graph, node)->input[i] == input)
+            return true;
+    return false;
+}
+
+NodeId graph_append(Graph *graph, OpKind op, const NodeId *input, const OpParams *params)
+{
+    const OpInfo *info         = op_info(op);
+    Shape         in[OP_ARITY] = {{0}}, shape = {0};
     size_t        elements = 0;
     if (graph->error.code != ERROR_NONE)
         return NODE_NONE;
-    assert(info->arity <= 2);
+    assert(info->arity <= OP_ARITY);
     for (int i = 0; i < info->arity; i++) {
         if (input[i] < 0 || input[i] >= graph->count) {
             fail(&graph->error, ERROR_INTERNAL, "%s: input %d is not a node", info->name, i);
@@ -89,12 +96,9 @@ NodeId graph_append(Graph *graph, OpKind op, NodeId a, NodeId b, const OpParams 
         graph->nodes = more;
         graph->room  = room;
     }
-    graph->nodes[graph->count] = (Node){
-        .op       = op,
-        .input    = {info->arity > 0 ? a : NODE_NONE, info->arity > 1 ? b : NODE_NONE},
-        .params   = *params,
-        .shape    = shape,
-        .is_index = op == OP_MAXPOOL_INDEX,
-    };
+    Node *node = &graph->nodes[graph->count];
+    *node = (Node){.op = op, .params = *params, .shape = shape, .is_index = op == OP_MAXPOOL_INDEX};
+    for (int i = 0; i < OP_ARITY; i++)
+        node->input[i] = i < info->arity ? input[i] : NODE_NONE;
     return graph->count++;
 }

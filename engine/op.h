@@ -37,6 +37,8 @@ typedef enum OpKind {
     OP_COUNT
 } OpKind;
 
+enum { OP_ARITY = 3 }; // most inputs of an op; arrays of inputs have this length
+
 typedef struct OpParams {
     Shape       shape;        // reshape, broadcast_to, sum_to, scatter_add, conv2d_input/_weight, leaves
     const real *data;         // parameter
@@ -50,8 +52,8 @@ typedef struct OpParams {
 /* One execution of one node. */
 typedef struct OpCall {
     const OpParams *params;
-    Shape           shape, in_shape[2];
-    const void     *in[2];
+    Shape           shape, in_shape[OP_ARITY];
+    const void     *in[OP_ARITY];
     void           *out;
     int64_t         count;      // elements of out
     real           *scratch;    // scratch_size(...) reals, shared by the threads of this call
@@ -79,8 +81,9 @@ typedef struct OpInfo {
     size_t (*prepared_size)(const OpCall *call);
     void (*prepare)(const OpCall *call, const real *weights, real *prepared);
     void (*forward)(const OpCall *call);
-    /* Appends the contribution to the gradient of each wanted input; leaves NODE_NONE elsewhere. */
-    void (*backward)(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2]);
+    /* Appends the contribution to the gradient of each wanted input; leaves NODE_NONE elsewhere.
+     * `wanted` and `grad_in` have one entry an input. */
+    void (*backward)(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in);
 } OpInfo;
 
 const OpInfo *op_info(OpKind op);
@@ -92,7 +95,7 @@ bool infer_pair(const Shape *in, const OpParams *params, Shape *out, Error *erro
 /* Cuts 0..count-1 into fixed chunks and runs them in parallel. */
 void op_chunks(const OpCall *call, int64_t count, void (*chunk)(const OpCall *, int64_t, int64_t));
 
-ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape in[2], Shape out);
+ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shape out);
 
 extern const OpInfo op_info_input, op_info_parameter, op_info_constant, op_info_reshape,
     op_info_broadcast_to, op_info_sum_to, op_info_slice, op_info_pad, op_info_add,

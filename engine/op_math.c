@@ -21,7 +21,7 @@ static void add_forward(const OpCall *call)
     op_chunks(call, call->count, add_chunk);
 }
 
-static void add_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void add_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)graph, (void)out, (void)wanted;
     grad_in[0] = grad_in[1] = grad;
@@ -45,8 +45,8 @@ static void scale_forward(const OpCall *call)
     op_chunks(call, call->count, scale_chunk);
 }
 
-static void scale_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                           NodeId grad_in[2])
+static void scale_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                           NodeId *grad_in)
 {
     real factor = graph_node(graph, out)->params.value;
     (void)wanted;
@@ -71,7 +71,7 @@ static void mul_forward(const OpCall *call)
     op_chunks(call, call->count, mul_chunk);
 }
 
-static void mul_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void mul_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     for (int i = 0; i < 2; i++)
         if (wanted[i])
@@ -87,22 +87,22 @@ const OpInfo op_info_mul = {.name     = "mul",
 
 NodeId op_add(Graph *graph, NodeId a, NodeId b)
 {
-    return graph_append(graph, OP_ADD, a, b, &(OpParams){0});
+    return graph_append(graph, OP_ADD, (NodeId[]){a, b}, &(OpParams){0});
 }
 
 NodeId op_scale(Graph *graph, NodeId x, real factor)
 {
-    return graph_append(graph, OP_SCALE_OFFSET, x, NODE_NONE, &(OpParams){.value = factor});
+    return graph_append(graph, OP_SCALE_OFFSET, &x, &(OpParams){.value = factor});
 }
 
 NodeId op_offset(Graph *graph, NodeId x, real term)
 {
-    return graph_append(graph, OP_SCALE_OFFSET, x, NODE_NONE, &(OpParams){.value = 1, .term = term});
+    return graph_append(graph, OP_SCALE_OFFSET, &x, &(OpParams){.value = 1, .term = term});
 }
 
 NodeId op_mul(Graph *graph, NodeId a, NodeId b)
 {
-    return graph_append(graph, OP_MUL, a, b, &(OpParams){0});
+    return graph_append(graph, OP_MUL, (NodeId[]){a, b}, &(OpParams){0});
 }
 
 /* ---- exp, log, power ---------------------------------------------------------------------------------------- */
@@ -117,7 +117,7 @@ static void exp_forward(const OpCall *call)
     op_chunks(call, call->count, exp_chunk);
 }
 
-static void exp_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void exp_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_mul(graph, grad, out);
@@ -134,7 +134,7 @@ static void log_forward(const OpCall *call)
     op_chunks(call, call->count, log_chunk);
 }
 
-static void log_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void log_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_mul(graph, grad, op_power(graph, input_of(graph, out, 0), -1));
@@ -154,8 +154,8 @@ static void power_forward(const OpCall *call)
     op_chunks(call, call->count, power_chunk);
 }
 
-static void power_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                           NodeId grad_in[2])
+static void power_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                           NodeId *grad_in)
 {
     real   p = graph_node(graph, out)->params.value;
     NodeId x = input_of(graph, out, 0);
@@ -187,17 +187,17 @@ const OpInfo op_info_power = {.name     = "power",
 
 NodeId op_exp(Graph *graph, NodeId x)
 {
-    return graph_append(graph, OP_EXP, x, NODE_NONE, &(OpParams){0});
+    return graph_append(graph, OP_EXP, &x, &(OpParams){0});
 }
 
 NodeId op_log(Graph *graph, NodeId x)
 {
-    return graph_append(graph, OP_LOG, x, NODE_NONE, &(OpParams){0});
+    return graph_append(graph, OP_LOG, &x, &(OpParams){0});
 }
 
 NodeId op_power(Graph *graph, NodeId x, real exponent)
 {
-    return graph_append(graph, OP_POWER, x, NODE_NONE, &(OpParams){.value = exponent});
+    return graph_append(graph, OP_POWER, &x, &(OpParams){.value = exponent});
 }
 
 /* ---- sigmoid(x; beta), softplus(x; beta) ----------------------------------------------------------------------
@@ -217,8 +217,8 @@ static void sigmoid_forward(const OpCall *call)
 }
 
 /* d/dx = beta s (1 - s), from the output s. */
-static void sigmoid_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                             NodeId grad_in[2])
+static void sigmoid_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                             NodeId *grad_in)
 {
     real   beta  = graph_node(graph, out)->params.value;
     NodeId other = op_offset(graph, op_scale(graph, out, -1), 1);
@@ -237,8 +237,8 @@ static void softplus_forward(const OpCall *call)
     op_chunks(call, call->count, softplus_chunk);
 }
 
-static void softplus_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                              NodeId grad_in[2])
+static void softplus_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                              NodeId *grad_in)
 {
     real beta = graph_node(graph, out)->params.value;
     (void)wanted;
@@ -260,12 +260,12 @@ const OpInfo op_info_softplus = {.name     = "softplus",
 
 NodeId op_sigmoid(Graph *graph, NodeId x, real beta)
 {
-    return graph_append(graph, OP_SIGMOID, x, NODE_NONE, &(OpParams){.value = beta});
+    return graph_append(graph, OP_SIGMOID, &x, &(OpParams){.value = beta});
 }
 
 NodeId op_softplus(Graph *graph, NodeId x, real beta)
 {
-    return graph_append(graph, OP_SOFTPLUS, x, NODE_NONE, &(OpParams){.value = beta});
+    return graph_append(graph, OP_SOFTPLUS, &x, &(OpParams){.value = beta});
 }
 
 /* ---- relu and gate ------------------------------------------------------------------------------------------------
@@ -282,7 +282,8 @@ static void relu_forward(const OpCall *call)
     op_chunks(call, call->count, relu_chunk);
 }
 
-static void relu_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void relu_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                          NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_gate(graph, out, grad);
@@ -299,7 +300,8 @@ static void gate_forward(const OpCall *call)
     op_chunks(call, call->count, gate_chunk);
 }
 
-static void gate_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void gate_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                          NodeId *grad_in)
 {
     if (wanted[1])
         grad_in[1] = op_gate(graph, input_of(graph, out, 0), grad);
@@ -320,7 +322,7 @@ const OpInfo op_info_gate = {.name     = "gate",
 
 NodeId op_relu(Graph *graph, NodeId x)
 {
-    return graph_append(graph, OP_RELU, x, NODE_NONE, &(OpParams){0});
+    return graph_append(graph, OP_RELU, &x, &(OpParams){0});
 }
 
 /* The node gather(x, index) if the graph already has it. */
@@ -344,9 +346,10 @@ NodeId op_gate(Graph *graph, NodeId condition, NodeId x)
         NodeId index   = scatter.input[1];
         NodeId pooled  = existing_gather(graph, condition, index);
         if (graph_node(graph, index)->op == OP_MAXPOOL_INDEX && pooled != NODE_NONE) {
-            NodeId gated = graph_append(graph, OP_GATE, pooled, scatter.input[0], &(OpParams){0});
-            return graph_append(graph, OP_SCATTER_ADD, gated, index, &scatter.params);
+            NodeId both[]    = {pooled, scatter.input[0]};
+            scatter.input[0] = graph_append(graph, OP_GATE, both, &(OpParams){0});
+            return graph_append(graph, OP_SCATTER_ADD, scatter.input, &scatter.params);
         }
     }
-    return graph_append(graph, OP_GATE, condition, x, &(OpParams){0});
+    return graph_append(graph, OP_GATE, (NodeId[]){condition, x}, &(OpParams){0});
 }

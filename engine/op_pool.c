@@ -183,16 +183,17 @@ static void scatter_forward(const OpCall *call)
 
 static NodeId gather_in_groups(Graph *graph, NodeId x, NodeId index, int64_t groups)
 {
-    return graph_append(graph, OP_GATHER, x, index, &(OpParams){.count = groups});
+    return graph_append(graph, OP_GATHER, (NodeId[]){x, index}, &(OpParams){.count = groups});
 }
 
 static NodeId scatter_in_groups(Graph *graph, NodeId y, NodeId index, Shape shape, int64_t groups)
 {
-    return graph_append(graph, OP_SCATTER_ADD, y, index, &(OpParams){.shape = shape, .count = groups});
+    return graph_append(graph, OP_SCATTER_ADD, (NodeId[]){y, index},
+                        &(OpParams){.shape = shape, .count = groups});
 }
 
-static void gather_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                            NodeId grad_in[2])
+static void gather_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                            NodeId *grad_in)
 {
     const Node *node = graph_node(graph, out);
     (void)wanted;
@@ -200,8 +201,8 @@ static void gather_backward(Graph *graph, NodeId out, NodeId grad, const bool wa
                                    node->params.count);
 }
 
-static void scatter_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                             NodeId grad_in[2])
+static void scatter_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                             NodeId *grad_in)
 {
     const Node *node = graph_node(graph, out);
     (void)wanted;
@@ -222,7 +223,7 @@ const OpInfo op_info_scatter_add = {.name     = "scatter_add",
 NodeId op_maxpool_index(Graph *graph, NodeId x, int window, int stride, int pad)
 {
     OpParams params = {.window = window, .stride = stride, .pad = pad};
-    return graph_append(graph, OP_MAXPOOL_INDEX, x, NODE_NONE, &params);
+    return graph_append(graph, OP_MAXPOOL_INDEX, &x, &params);
 }
 
 NodeId op_gather(Graph *graph, NodeId x, NodeId index)

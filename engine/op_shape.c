@@ -65,7 +65,7 @@ const OpInfo op_info_constant  = {.name = "constant", .flags = OP_IS_LEAF, .infe
 
 NodeId op_input(Graph *graph, Shape shape, const char *name)
 {
-    NodeId node = graph_append(graph, OP_INPUT, NODE_NONE, NODE_NONE, &(OpParams){.shape = shape});
+    NodeId node = graph_append(graph, OP_INPUT, NULL, &(OpParams){.shape = shape});
     graph_name(graph, node, name);
     return node;
 }
@@ -73,13 +73,13 @@ NodeId op_input(Graph *graph, Shape shape, const char *name)
 NodeId op_parameter(Graph *graph, Shape shape, const real *data)
 {
     OpParams params = {.shape = shape, .data = data};
-    return graph_append(graph, OP_PARAMETER, NODE_NONE, NODE_NONE, &params);
+    return graph_append(graph, OP_PARAMETER, NULL, &params);
 }
 
 NodeId op_constant(Graph *graph, Shape shape, real value)
 {
     OpParams params = {.shape = shape, .value = value};
-    return graph_append(graph, OP_CONSTANT, NODE_NONE, NODE_NONE, &params);
+    return graph_append(graph, OP_CONSTANT, NULL, &params);
 }
 
 /* ---- reshape ------------------------------------------------------------------------------------------ */
@@ -94,8 +94,8 @@ static bool infer_reshape(const Shape *in, const OpParams *params, Shape *out, E
     return true;
 }
 
-static void reshape_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                             NodeId grad_in[2])
+static void reshape_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                             NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_reshape(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
@@ -109,7 +109,7 @@ const OpInfo op_info_reshape = {.name     = "reshape",
 
 NodeId op_reshape(Graph *graph, NodeId x, Shape shape)
 {
-    return graph_append(graph, OP_RESHAPE, x, NODE_NONE, &(OpParams){.shape = shape});
+    return graph_append(graph, OP_RESHAPE, &x, &(OpParams){.shape = shape});
 }
 
 /* ---- broadcast_to and sum_to: each is the other's adjoint ------------------------------------------------ */
@@ -228,14 +228,14 @@ static void sum_forward(const OpCall *call)
         op_chunks(call, call->count, sum_element);
 }
 
-static void broadcast_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                               NodeId grad_in[2])
+static void broadcast_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                               NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_sum_to(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
 }
 
-static void sum_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void sum_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_broadcast_to(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
@@ -254,12 +254,12 @@ const OpInfo op_info_sum_to       = {.name     = "sum_to",
 
 NodeId op_broadcast_to(Graph *graph, NodeId x, Shape shape)
 {
-    return graph_append(graph, OP_BROADCAST_TO, x, NODE_NONE, &(OpParams){.shape = shape});
+    return graph_append(graph, OP_BROADCAST_TO, &x, &(OpParams){.shape = shape});
 }
 
 NodeId op_sum_to(Graph *graph, NodeId x, Shape shape)
 {
-    return graph_append(graph, OP_SUM_TO, x, NODE_NONE, &(OpParams){.shape = shape});
+    return graph_append(graph, OP_SUM_TO, &x, &(OpParams){.shape = shape});
 }
 
 /* ---- slice and pad: each is the other's adjoint ------------------------------------------------------------ */
@@ -326,8 +326,8 @@ static void pad_forward(const OpCall *call)
     }
 }
 
-static void slice_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                           NodeId grad_in[2])
+static void slice_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                           NodeId *grad_in)
 {
     OpParams params = graph_node(graph, out)->params;
     Shape    whole  = graph_shape(graph, graph_node(graph, out)->input[0]);
@@ -336,7 +336,7 @@ static void slice_backward(Graph *graph, NodeId out, NodeId grad, const bool wan
                         whole.dim[params.axis] - params.start - params.count);
 }
 
-static void pad_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void pad_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     OpParams params = graph_node(graph, out)->params;
     Shape    small  = graph_shape(graph, graph_node(graph, out)->input[0]);
@@ -358,7 +358,7 @@ const OpInfo op_info_pad   = {.name     = "pad",
 NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count)
 {
     OpParams params = {.axis = axis, .start = start, .count = count};
-    NodeId   node   = graph_append(graph, OP_SLICE, x, NODE_NONE, &params);
+    NodeId   node   = graph_append(graph, OP_SLICE, &x, &params);
     // Rows of a parameter lie together, so the slice is a parameter too and weights of one unit can be
     // prepared once.
     if (node != NODE_NONE && axis == 0 && graph_node(graph, x)->op == OP_PARAMETER) {
@@ -372,5 +372,5 @@ NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count)
 NodeId op_pad(Graph *graph, NodeId x, int axis, int64_t before, int64_t after)
 {
     OpParams params = {.axis = axis, .start = before, .count = after};
-    return graph_append(graph, OP_PAD, x, NODE_NONE, &params);
+    return graph_append(graph, OP_PAD, &x, &params);
 }

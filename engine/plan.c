@@ -31,14 +31,28 @@ static bool is_leaf(const Graph *graph, NodeId node)
     return (op_info(graph_node(graph, node)->op)->flags & OP_IS_LEAF) != 0;
 }
 
-/* All nodes a step reads, NODE_NONE for none. */
-static void step_reads(const Step *step, NodeId reads[5])
+/* All nodes a step reads, NODE_NONE for none: inputs first, then the fused tail. */
+enum { READ_BIAS = OP_ARITY, READ_ADD, READ_GATE, STEP_READS };
+
+static void step_reads(const Step *step, NodeId reads[STEP_READS])
 {
-    reads[0] = step->in[0];
-    reads[1] = step->in[1];
-    reads[2] = step->bias;
-    reads[3] = step->add;
-    reads[4] = step->gate;
+    for (int i = 0; i < OP_ARITY; i++)
+        reads[i] = step->in[i];
+    reads[READ_BIAS] = step->bias;
+    reads[READ_ADD]  = step->add;
+    reads[READ_GATE] = step->gate;
+}
+
+/* Whether a step may write its result over what it reads at this place: over an input element by
+ * element, over the summand or gate of a convolution unless the convolution itself reads it too. */
+static bool may_overwrite(const Step *step, const NodeId reads[STEP_READS], int place)
+{
+    if (place < OP_ARITY)
+        return (op_info(step->op)->flags & OP_ELEMENTWISE) != 0;
+    for (int i = 0; i < OP_ARITY; i++)
+        if (reads[i] == reads[place])
+            return false;
+    return place != READ_BIAS;
 }
 
 static NodeId root(const Graph *graph, NodeId node)
@@ -54,7 +68,7 @@ static void mark_needed(const Graph *graph, const NodeId *outputs, int count, bo
     for (int i = 0; i < count; i++)
         needed[outputs[i]] = true;
     for (NodeId node = graph->count - 1; node >= 0; node--)
-        for (int i = 0; i < 2 && needed[node]; i++)
+        for (int i = 0; i < OP_ARITY && needed[node]; i++)
             if (graph_node(graph, node)->input[i] != NODE_NONE)
                 needed[graph_node(graph, node)->input[i]] = true;
 }
@@ -67,13 +81,13 @@ static void mark_steps(const Plan *plan, const Graph *graph, const NodeId *outpu
     for (int i = 0; i < count; i++)
         needed[root(graph, outputs[i])] = true;
     for (NodeId node = graph->count - 1; node >= 0; node--) {
-        NodeId reads[5];
+        NodeId reads[STEP_READS];
         if (graph_node(graph, node)->op == OP_INPUT) // callers may fill what no output reads
             needed[node] = true;
         if (!needed[node] || is_leaf(graph, node))
             continue;
         step_reads(&plan->steps[node], reads);
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < STEP_READS; i++)
             if (reads[i] != NODE_NONE)
                 needed[reads[i]] = true;
     }
@@ -93,7 +107,7 @@ static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed, c
         plan->blocks[node] = (Block){.first = INT32_MAX, .last = -1};
     for (NodeId node = 0; node < graph->count; node++) {
         const Step *step = &plan->steps[node];
-        NodeId      reads[5];
+        NodeId      reads[STEP_READS];
         if (!needed[node] || graph_node(graph, node)->op == OP_PARAMETER)
             continue;
         Block *block = &plan->blocks[node];
@@ -114,7 +128,7 @@ static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed, c
             index->last  = index->last > node ? index->last : node;
         }
         step_reads(step, reads);
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < STEP_READS; i++)
             if (reads[i] != NODE_NONE && plan->blocks[reads[i]].last < node)
                 plan->blocks[reads[i]].last = node;
     }
@@ -134,13 +148,11 @@ static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
         const Step *step = &plan->steps[node];
         if (!needed[node] || is_leaf(graph, node) || step->absorbed)
             continue;
-        bool   pointwise    = (op_info(step->op)->flags & OP_ELEMENTWISE) != 0;
-        NodeId candidate[4] = {pointwise ? step->in[0] : NODE_NONE, pointwise ? step->in[1] : NODE_NONE,
-                               step->add, step->gate};
-        for (int i = 0; i < 4; i++) {
-            NodeId other = candidate[i];
-            if (other == NODE_NONE || is_leaf(graph, other) ||
-                (!pointwise && (other == step->in[0] || other == step->in[1])))
+        NodeId reads[STEP_READS];
+        step_reads(step, reads);
+        for (int i = 0; i < STEP_READS; i++) {
+            NodeId other = reads[i];
+            if (other == NODE_NONE || is_leaf(graph, other) || !may_overwrite(step, reads, i))
                 continue;
             Block *from = &plan->blocks[plan->owner[other]], *to = &plan->blocks[node];
             if (from->last == node && plan->blocks[other].last == node && from->bytes == to->bytes &&
@@ -193,7 +205,7 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
     plan->params[step->node] = core->params;
     OpCall call = {.params = &plan->params[step->node], .shape = graph_node(graph, step->node)->shape};
     call.count  = shape_elements(call.shape);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < OP_ARITY; i++)
         if (step->in[i] != NODE_NONE) {
             call.in[i]       = plan->buffer[step->in[i]];
             call.in_shape[i] = graph_shape(graph, core->input[i]);
