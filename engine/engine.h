@@ -78,6 +78,10 @@ bool graph_channel_sum(const Graph *graph, NodeId layer, int64_t channel, Channe
 /* ---- leaves ----------------------------------------------------------------------------------- */
 
 NodeId op_input(Graph *graph, Shape shape, const char *name);   // filled before each run
+/* Positions that come from outside, such as the tokens of a text: int32, each in 0..limit-1. They
+ * say what op_gather and op_gather_rows read; no gradient goes through them. Filled by
+ * plan_set_index. Errors: ERROR_DATA unless 1 <= limit <= 2^31 - 1. */
+NodeId op_index_input(Graph *graph, Shape shape, int64_t limit, const char *name);
 NodeId op_parameter(Graph *graph, Shape shape, const real *data); // constant; data outlives plans
 NodeId op_constant(Graph *graph, Shape shape, real value);
 
@@ -110,6 +114,11 @@ NodeId op_conv2d_weight(Graph *graph, NodeId x, NodeId gy, Shape w_shape, int st
 NodeId op_maxpool_index(Graph *graph, NodeId x, int window, int stride, int pad);
 NodeId op_gather(Graph *graph, NodeId x, NodeId index);         // shape of index
 NodeId op_scatter_add(Graph *graph, NodeId y, NodeId index, Shape shape);
+/* Whole rows of a table [rows, width], as the embedding of tokens: an index of shape [...] gives
+ * [..., width] (of up to four dimensions). The adjoint adds rows of y to the rows they came from.
+ */
+NodeId op_gather_rows(Graph *graph, NodeId table, NodeId index);
+NodeId op_scatter_add_rows(Graph *graph, NodeId y, NodeId index, int64_t rows);
 NodeId op_log_softmax(Graph *graph, NodeId x);                  // over the last axis
 
 /* ---- built from the ops above ------------------------------------------------------------------ */
@@ -149,6 +158,9 @@ bool plan_create(Plan **out, const Graph *graph, const NodeId *outputs, int coun
 void plan_destroy(Plan *plan);                     // NULL allowed
 
 real       *plan_input(Plan *plan, NodeId input);        // fill before plan_run; keeps its contents
+/* Fills an op_index_input; it keeps its contents, which begin as zeros. `positions` has as many as
+ * its shape. Errors: ERROR_DATA (one is out of range; nothing is changed then). */
+bool        plan_set_index(Plan *plan, NodeId input, const int32_t *positions, Error *error);
 const real *plan_output(const Plan *plan, NodeId output); // valid until the next run
 void        plan_run(Plan *plan);                  // uses all threads of parallel.h
 size_t      plan_bytes(const Plan *plan);          // arena + scratch + prepared weights

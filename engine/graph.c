@@ -7,6 +7,8 @@
 
 enum { GRAPH_MOST_NODES = 1 << 24 };
 
+static const char *const element_names[] = {"numbers", "positions"};
+
 bool graph_create(Graph **out, Error *error)
 {
     Graph *graph = memory_new(1, sizeof *graph, error);
@@ -75,6 +77,12 @@ NodeId graph_append(Graph *graph, OpKind op, const NodeId *input, const OpParams
             fail(&graph->error, ERROR_INTERNAL, "%s: input %d is not a node", info->name, i);
             return NODE_NONE;
         }
+        Element gives = op_info(graph->nodes[input[i]].op)->gives;
+        if (gives != info->takes[i]) {
+            fail(&graph->error, ERROR_INTERNAL, "%s: input %d holds %s, expected %s", info->name, i,
+                 element_names[gives], element_names[info->takes[i]]);
+            return NODE_NONE;
+        }
         in[i] = graph->nodes[input[i]].shape;
     }
     if (!info->infer(in, params, &shape, &graph->error))
@@ -97,7 +105,7 @@ NodeId graph_append(Graph *graph, OpKind op, const NodeId *input, const OpParams
         graph->room  = room;
     }
     Node *node = &graph->nodes[graph->count];
-    *node = (Node){.op = op, .params = *params, .shape = shape, .is_index = op == OP_MAXPOOL_INDEX};
+    *node      = (Node){.op = op, .params = *params, .shape = shape};
     for (int i = 0; i < OP_ARITY; i++)
         node->input[i] = i < info->arity ? input[i] : NODE_NONE;
     return graph->count++;

@@ -11,7 +11,6 @@ typedef struct Node {
     NodeId   input[OP_ARITY]; // each smaller than this node's own index; NODE_NONE beyond arity
     OpParams params;
     Shape    shape;
-    bool     is_index; // int32 positions instead of reals
     char     name[NODE_NAME_BYTES];
 } Node;
 

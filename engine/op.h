@@ -8,6 +8,7 @@
 
 typedef enum OpKind {
     OP_INPUT,
+    OP_INDEX_INPUT,
     OP_PARAMETER,
     OP_CONSTANT,
     OP_RESHAPE,
@@ -40,10 +41,12 @@ typedef enum OpKind {
 enum { OP_ARITY = 3 }; // most inputs of an op; arrays of inputs have this length
 
 typedef struct OpParams {
-    Shape       shape;        // reshape, broadcast_to, sum_to, scatter_add, conv2d_input/_weight, leaves
+    Shape       shape;        // of the result; gather: of the array it reads
     const real *data;         // parameter
     real        value, term;  // constant; scale_offset: factor, term; power: exponent; beta
-    int64_t     start, count; // slice: start, count; pad: before, after; gather, scatter: count groups
+    int64_t     start, count; // slice: start, count; pad: before, after; gather, scatter: count
+                              // groups; index_input: positions are below count
+    int64_t     row;          // gather, scatter: numbers a position stands for; 0: one of any
     int         axis;         // slice, pad
     int         stride, pad, window;
     bool        transpose_a, transpose_b;
@@ -67,13 +70,18 @@ enum {
     OP_ELEMENTWISE   = 1, // out may overwrite an input of the same shape
     OP_NO_GRADIENT   = 2, // zero almost everywhere: an index
     OP_SHARES_MEMORY = 4, // out is input 0 under another shape
-    OP_IS_LEAF       = 8
+    OP_IS_LEAF       = 8,
+    OP_IS_INPUT      = 16 // a leaf that is filled before a run
 };
+
+/* What an array holds: numbers, or int32 positions in another array. */
+typedef enum Element { ELEMENT_REAL, ELEMENT_INDEX } Element;
 
 typedef struct OpInfo {
     const char *name;
     int         arity;
     unsigned    flags;
+    Element     gives, takes[OP_ARITY];
     /* Shape of the result; false and a sentence if the inputs do not fit. */
     bool (*infer)(const Shape *in, const OpParams *params, Shape *out, Error *error);
     /* Reals of scratch and of prepared weights; NULL: none. */
@@ -97,8 +105,8 @@ void op_chunks(const OpCall *call, int64_t count, void (*chunk)(const OpCall *, 
 
 ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shape out);
 
-extern const OpInfo op_info_input, op_info_parameter, op_info_constant, op_info_reshape,
-    op_info_broadcast_to, op_info_sum_to, op_info_slice, op_info_pad, op_info_add,
+extern const OpInfo op_info_input, op_info_index_input, op_info_parameter, op_info_constant,
+    op_info_reshape, op_info_broadcast_to, op_info_sum_to, op_info_slice, op_info_pad, op_info_add,
     op_info_scale_offset, op_info_mul, op_info_exp, op_info_log, op_info_power, op_info_sigmoid,
     op_info_softplus, op_info_relu, op_info_gate, op_info_matmul, op_info_conv2d,
     op_info_conv2d_input, op_info_conv2d_weight, op_info_maxpool_index, op_info_gather,

@@ -330,7 +330,7 @@ static NodeId existing_gather(const Graph *graph, NodeId x, NodeId index)
 {
     for (NodeId node = index + 1; node < graph->count; node++) {
         const Node *n = graph_node(graph, node);
-        if (n->op == OP_GATHER && n->input[0] == x && n->input[1] == index)
+        if (n->op == OP_GATHER && n->input[0] == x && n->input[1] == index && n->params.row == 0)
             return node;
     }
     return NODE_NONE;
@@ -341,7 +341,7 @@ static NodeId existing_gather(const Graph *graph, NodeId x, NodeId index)
 NodeId op_gate(Graph *graph, NodeId condition, NodeId x)
 {
     if (graph->error.code == ERROR_NONE && x >= 0 && x < graph->count &&
-        graph_node(graph, x)->op == OP_SCATTER_ADD) {
+        graph_node(graph, x)->op == OP_SCATTER_ADD && graph_node(graph, x)->params.row == 0) {
         Node   scatter = *graph_node(graph, x);
         NodeId index   = scatter.input[1];
         NodeId pooled  = existing_gather(graph, condition, index);

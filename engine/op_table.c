@@ -3,6 +3,7 @@
 
 static const OpInfo *const table[OP_COUNT] = {
     [OP_INPUT]         = &op_info_input,
+    [OP_INDEX_INPUT]   = &op_info_index_input,
     [OP_PARAMETER]     = &op_info_parameter,
     [OP_CONSTANT]      = &op_info_constant,
     [OP_RESHAPE]       = &op_info_reshape,

@@ -11,7 +11,7 @@ enum { ALIGN = 64 };
 struct Plan {
     Step        *steps;
     OpCall      *calls;
-    OpParams    *params;  // copies, so that the graph may grow afterwards
+    OpParams    *params;  // copies, one a node, so that the graph may grow afterwards
     void       **buffer;  // one a node; NULL where none is held
     int32_t      step_count, *order; // nodes with a step, in order
     uint8_t     *arena;
@@ -82,7 +82,7 @@ static void mark_steps(const Plan *plan, const Graph *graph, const NodeId *outpu
         needed[root(graph, outputs[i])] = true;
     for (NodeId node = graph->count - 1; node >= 0; node--) {
         NodeId reads[STEP_READS];
-        if (graph_node(graph, node)->op == OP_INPUT) // callers may fill what no output reads
+        if (op_info(graph_node(graph, node)->op)->flags & OP_IS_INPUT) // filled even if not read
             needed[node] = true;
         if (!needed[node] || is_leaf(graph, node))
             continue;
@@ -95,8 +95,9 @@ static void mark_steps(const Plan *plan, const Graph *graph, const NodeId *outpu
 
 static size_t node_bytes(const Graph *graph, NodeId node)
 {
-    const Node *n = graph_node(graph, node);
-    return padded((size_t)shape_elements(n->shape) * (n->is_index ? sizeof(int32_t) : sizeof(real)));
+    bool is_index = op_info(graph_node(graph, node)->op)->gives == ELEMENT_INDEX;
+    return padded((size_t)shape_elements(graph_shape(graph, node)) *
+                  (is_index ? sizeof(int32_t) : sizeof(real)));
 }
 
 /* When each buffer is first written and last read. Inputs, constants and outputs live to the end. */
@@ -155,8 +156,9 @@ static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
             if (other == NODE_NONE || is_leaf(graph, other) || !may_overwrite(step, reads, i))
                 continue;
             Block *from = &plan->blocks[plan->owner[other]], *to = &plan->blocks[node];
-            if (from->last == node && plan->blocks[other].last == node && from->bytes == to->bytes &&
-                !graph_node(graph, other)->is_index) {
+            if (from->last == node && plan->blocks[other].last == node &&
+                from->bytes == to->bytes &&
+                op_info(graph_node(graph, other)->op)->gives == ELEMENT_REAL) {
                 from->last        = to->last;
                 plan->owner[node] = plan->owner[other];
                 to->bytes         = 0;
@@ -288,6 +290,8 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
     bool    *is_output = memory_new(nodes, sizeof *is_output, error);
     int32_t *uses      = memory_new(nodes, sizeof *uses, error);
     bool     ok        = needed && is_output && uses;
+    for (NodeId node = 0; node < graph->count; node++)
+        plan->params[node] = graph_node(graph, node)->params;
     if (ok) {
         mark_needed(graph, outputs, count, needed);
         for (int i = 0; i < count; i++)
@@ -374,6 +378,18 @@ void plan_destroy(Plan *plan)
 real *plan_input(Plan *plan, NodeId input)
 {
     return plan->buffer[input];
+}
+
+bool plan_set_index(Plan *plan, NodeId input, const int32_t *positions, Error *error)
+{
+    const OpParams *params = &plan->params[input];
+    int64_t         count  = shape_elements(params->shape);
+    for (int64_t i = 0; i < count; i++)
+        if (positions[i] < 0 || positions[i] >= params->count)
+            return fail(error, ERROR_DATA, "position %lld is %d, expected 0 to %lld", (long long)i,
+                        (int)positions[i], (long long)params->count - 1);
+    memcpy(plan->buffer[input], positions, (size_t)count * sizeof *positions);
+    return true;
 }
 
 const real *plan_output(const Plan *plan, NodeId output)
