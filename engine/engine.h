@@ -36,7 +36,8 @@ NodeId graph_find(const Graph *graph, const char *name);       // latest node of
 int32_t graph_node_count(const Graph *graph);
 
 /* Appends the nodes of d scalar / d wrt[i] and returns them in gradients[i] (a node of zeros where
- * the scalar does not depend on wrt[i]). `scalar` must have one element. */
+ * the scalar does not depend on wrt[i]). `scalar` must have one element. Other rules than the
+ * gradient's, and other nodes to start from: graph_sweep in sweep.h. */
 void graph_gradient(Graph *graph, NodeId scalar, const NodeId *wrt, int count, NodeId *gradients);
 
 /* Along one axis, element i of a layer can only depend on pixels offset + step * i to that + size - 1. */

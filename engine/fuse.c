@@ -21,15 +21,11 @@ static Step plain_step(const Graph *graph, NodeId id)
     return step;
 }
 
-/* A broadcast of one number per channel: [1,c,1,1] or the like, to [n,c,h,w]. */
+/* A bias the store of a convolution can add. */
 static bool is_bias(const Graph *graph, NodeId id)
 {
-    const Node *node = graph_node(graph, id);
-    if (node->op != OP_BROADCAST_TO || node->shape.rank != 4)
-        return false;
-    Shape small = graph_shape(graph, node->input[0]);
-    return small.dim[0] == 1 && small.dim[2] == 1 && small.dim[3] == 1 &&
-           small.dim[1] == node->shape.dim[1] && node->shape.dim[1] > 1;
+    Shape shape = graph_shape(graph, id);
+    return graph_is_per_channel(graph, id) && shape.rank == 4 && shape.dim[1] > 1;
 }
 
 static bool open_chain(const Step *steps, const int32_t *uses, const bool *is_output, NodeId id)
@@ -55,7 +51,8 @@ static void fuse_add(const Graph *graph, Step *steps, const int32_t *uses, const
         NodeId chain = node->input[i], other = node->input[1 - i];
         if (chain == other || !open_chain(steps, uses, is_output, chain))
             continue;
-        if (is_bias(graph, other) && steps[chain].bias == NODE_NONE && steps[chain].add == NODE_NONE) {
+        if (is_bias(graph, other) && steps[chain].bias == NODE_NONE &&
+            steps[chain].add == NODE_NONE) {
             continue_chain(steps, chain, id);
             steps[id].bias = root_of(graph, graph_node(graph, other)->input[0]);
             return;

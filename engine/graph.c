@@ -56,6 +56,37 @@ int32_t graph_node_count(const Graph *graph)
     return graph->count;
 }
 
+OpKind graph_op(const Graph *graph, NodeId node)
+{
+    return graph_node(graph, node)->op;
+}
+
+int graph_input_count(const Graph *graph, NodeId node)
+{
+    return op_info(graph_node(graph, node)->op)->arity;
+}
+
+NodeId graph_input(const Graph *graph, NodeId node, int i)
+{
+    return graph_node(graph, node)->input[i];
+}
+
+OpParams graph_params(const Graph *graph, NodeId node)
+{
+    return graph_node(graph, node)->params;
+}
+
+bool graph_is_per_channel(const Graph *graph, NodeId node)
+{
+    if (graph_op(graph, node) != OP_BROADCAST_TO)
+        return false;
+    Shape large = graph_shape(graph, node), small = graph_shape(graph, graph_input(graph, node, 0));
+    for (int i = 0; i < small.rank; i++)
+        if (small.dim[i] != (i == 1 ? large.dim[1] : 1))
+            return false;
+    return large.rank >= 2;
+}
+
 bool graph_reads(const Graph *graph, NodeId node, NodeId input)
 {
     for (int i = 0; i < OP_ARITY; i++)

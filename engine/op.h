@@ -1,56 +1,11 @@
-/* engine/op.h - what an op is: shape rule, float loop, gradient rule. One table, one line an op. */
+/* engine/op.h - what an op is: shape rule, float loop, gradient rule. One table, one line an op.
+ * Kinds and parameters are public and stand in sweep.h. */
 #ifndef ENGINE_OP_H
 #define ENGINE_OP_H
 
 #include "conv.h"
-#include "engine.h"
 #include "kernels.h"
-
-typedef enum OpKind {
-    OP_INPUT,
-    OP_INDEX_INPUT,
-    OP_PARAMETER,
-    OP_CONSTANT,
-    OP_RESHAPE,
-    OP_BROADCAST_TO,
-    OP_SUM_TO,
-    OP_SLICE,
-    OP_PAD,
-    OP_ADD,
-    OP_SCALE_OFFSET,
-    OP_MUL,
-    OP_EXP,
-    OP_LOG,
-    OP_POWER,
-    OP_SIGMOID,
-    OP_SOFTPLUS,
-    OP_RELU,
-    OP_GATE,
-    OP_MATMUL,
-    OP_CONV2D,
-    OP_CONV2D_INPUT,
-    OP_CONV2D_WEIGHT,
-    OP_MAXPOOL_INDEX,
-    OP_GATHER,
-    OP_SCATTER_ADD,
-    OP_LOG_SOFTMAX,
-    OP_MAXPOOL, // made by the plan from gather(x, maxpool_index(x)); never appended, no gradient
-    OP_COUNT
-} OpKind;
-
-enum { OP_ARITY = 3 }; // most inputs of an op; arrays of inputs have this length
-
-typedef struct OpParams {
-    Shape       shape;        // of the result; gather: of the array it reads
-    const real *data;         // parameter
-    real        value, term;  // constant; scale_offset: factor, term; power: exponent; beta
-    int64_t     start, count; // slice: start, count; pad: before, after; gather, scatter: count
-                              // groups; index_input: positions are below count
-    int64_t     row;          // gather, scatter: numbers a position stands for; 0: one of any
-    int         axis;         // slice, pad
-    int         stride, pad, window;
-    bool        transpose_a, transpose_b;
-} OpParams;
+#include "sweep.h"
 
 /* One execution of one node. */
 typedef struct OpCall {

@@ -3,11 +3,6 @@
 
 #include <math.h>
 
-static NodeId input_of(const Graph *graph, NodeId node, int i)
-{
-    return graph_node(graph, node)->input[i];
-}
-
 /* ---- add, scale_offset, mul ------------------------------------------------------------------------------ */
 
 static void add_chunk(const OpCall *call, int64_t first, int64_t n)
@@ -75,7 +70,7 @@ static void mul_backward(Graph *graph, NodeId out, NodeId grad, const bool *want
 {
     for (int i = 0; i < 2; i++)
         if (wanted[i])
-            grad_in[i] = op_mul(graph, grad, input_of(graph, out, 1 - i));
+            grad_in[i] = op_mul(graph, grad, graph_input(graph, out, 1 - i));
 }
 
 const OpInfo op_info_mul = {.name     = "mul",
@@ -137,7 +132,7 @@ static void log_forward(const OpCall *call)
 static void log_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)wanted;
-    grad_in[0] = op_mul(graph, grad, op_power(graph, input_of(graph, out, 0), -1));
+    grad_in[0] = op_mul(graph, grad, op_power(graph, graph_input(graph, out, 0), -1));
 }
 
 static void power_chunk(const OpCall *call, int64_t first, int64_t n)
@@ -158,7 +153,7 @@ static void power_backward(Graph *graph, NodeId out, NodeId grad, const bool *wa
                            NodeId *grad_in)
 {
     real   p = graph_node(graph, out)->params.value;
-    NodeId x = input_of(graph, out, 0);
+    NodeId x = graph_input(graph, out, 0);
     (void)wanted;
     if (p == 0)
         return;
@@ -242,7 +237,7 @@ static void softplus_backward(Graph *graph, NodeId out, NodeId grad, const bool 
 {
     real beta = graph_node(graph, out)->params.value;
     (void)wanted;
-    grad_in[0] = op_mul(graph, grad, op_sigmoid(graph, input_of(graph, out, 0), beta));
+    grad_in[0] = op_mul(graph, grad, op_sigmoid(graph, graph_input(graph, out, 0), beta));
 }
 
 const OpInfo op_info_sigmoid  = {.name     = "sigmoid",
@@ -304,7 +299,7 @@ static void gate_backward(Graph *graph, NodeId out, NodeId grad, const bool *wan
                           NodeId *grad_in)
 {
     if (wanted[1])
-        grad_in[1] = op_gate(graph, input_of(graph, out, 0), grad);
+        grad_in[1] = op_gate(graph, graph_input(graph, out, 0), grad);
 }
 
 const OpInfo op_info_relu = {.name     = "relu",

@@ -36,3 +36,8 @@ const OpInfo *op_info(OpKind op)
 {
     return table[op];
 }
+
+const char *op_name(OpKind op)
+{
+    return table[op]->name;
+}
