@@ -124,10 +124,12 @@ static NodeId channel_below(Graph *graph, NodeId x, int64_t channel, int depth)
     case OP_SOFTPLUS:
     case OP_SIGMOID:
     case OP_SCALE_OFFSET:
+    case OP_SCALE_BY:
     case OP_ADD:
     case OP_MUL:
         for (int i = 0; i < op_info(node.op)->arity; i++)
-            node.input[i] = channel_below(graph, node.input[i], channel, depth - 1);
+            if (graph_shape(graph, node.input[i]).rank > 0) // not a number for all channels
+                node.input[i] = channel_below(graph, node.input[i], channel, depth - 1);
         return graph_append(graph, node.op, node.input, &node.params);
     case OP_BROADCAST_TO:
         return channel_of_vector(graph, x, channel);

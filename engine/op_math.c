@@ -55,6 +55,34 @@ const OpInfo op_info_scale_offset = {.name     = "scale_offset",
                                      .forward  = scale_forward,
                                      .backward = scale_backward};
 
+static void scale_by_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->scale_offset((real *)call->out + first, (const real *)call->in[0] + first,
+                            *(const real *)call->in[1], 0, n);
+}
+
+static void scale_by_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, scale_by_chunk);
+}
+
+static void scale_by_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                              NodeId *grad_in)
+{
+    NodeId x = graph_input(graph, out, 0), factor = graph_input(graph, out, 1);
+    if (wanted[0])
+        grad_in[0] = op_scale_by(graph, grad, factor);
+    if (wanted[1])
+        grad_in[1] = op_dot(graph, grad, x);
+}
+
+const OpInfo op_info_scale_by = {.name     = "scale_by",
+                                 .arity    = 2,
+                                 .flags    = OP_ELEMENTWISE,
+                                 .infer    = infer_by_scalar,
+                                 .forward  = scale_by_forward,
+                                 .backward = scale_by_backward};
+
 static void mul_chunk(const OpCall *call, int64_t first, int64_t n)
 {
     kernels()->mul((real *)call->out + first, (const real *)call->in[0] + first,
@@ -88,6 +116,14 @@ NodeId op_add(Graph *graph, NodeId a, NodeId b)
 NodeId op_scale(Graph *graph, NodeId x, real factor)
 {
     return graph_append(graph, OP_SCALE_OFFSET, &x, &(OpParams){.value = factor});
+}
+
+NodeId op_scale_by(Graph *graph, NodeId x, NodeId factor)
+{
+    if (graph->error.code == ERROR_NONE && factor >= 0 && factor < graph->count &&
+        graph_op(graph, factor) == OP_CONSTANT && graph_shape(graph, factor).rank == 0)
+        return op_scale(graph, x, graph_params(graph, factor).value);
+    return graph_append(graph, OP_SCALE_BY, (NodeId[]){x, factor}, &(OpParams){0});
 }
 
 NodeId op_offset(Graph *graph, NodeId x, real term)
@@ -195,15 +231,20 @@ NodeId op_power(Graph *graph, NodeId x, real exponent)
     return graph_append(graph, OP_POWER, &x, &(OpParams){.value = exponent});
 }
 
-/* ---- sigmoid(x; beta), softplus(x; beta) ----------------------------------------------------------------------
+/* ---- sigmoid(x; beta), softplus(x; beta) -----------------------------------------------------
  * softplus(x; beta) = log(1 + exp(beta x)) / beta, so d/dx = sigmoid(beta x): a ReLU whose second
- * derivative is not zero, which attacks on gradient maps need.
- * Source: Dombrowski et al., NeurIPS 2019 (beta-smoothing). */
+ * derivative is not zero, which attacks on gradient maps need. beta is a node, as it may change from
+ * run to run. Source: Dombrowski et al., NeurIPS 2019 (beta-smoothing). */
+
+static real scalar_of(const OpCall *call)
+{
+    return *(const real *)call->in[1];
+}
 
 static void sigmoid_chunk(const OpCall *call, int64_t first, int64_t n)
 {
     kernels()->sigmoid((real *)call->out + first, (const real *)call->in[0] + first,
-                       call->params->value, n);
+                       scalar_of(call), n);
 }
 
 static void sigmoid_forward(const OpCall *call)
@@ -211,20 +252,23 @@ static void sigmoid_forward(const OpCall *call)
     op_chunks(call, call->count, sigmoid_chunk);
 }
 
-/* d/dx = beta s (1 - s), from the output s. */
+/* From the output s: d/dx = beta s (1 - s), d/dbeta = x s (1 - s). */
 static void sigmoid_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
                              NodeId *grad_in)
 {
-    real   beta  = graph_node(graph, out)->params.value;
+    NodeId x = graph_input(graph, out, 0), beta = graph_input(graph, out, 1);
     NodeId other = op_offset(graph, op_scale(graph, out, -1), 1);
-    (void)wanted;
-    grad_in[0] = op_mul(graph, grad, op_scale(graph, op_mul(graph, out, other), beta));
+    NodeId slope = op_mul(graph, out, other);
+    if (wanted[0])
+        grad_in[0] = op_mul(graph, grad, op_scale_by(graph, slope, beta));
+    if (wanted[1])
+        grad_in[1] = op_dot(graph, grad, op_mul(graph, x, slope));
 }
 
 static void softplus_chunk(const OpCall *call, int64_t first, int64_t n)
 {
     kernels()->softplus((real *)call->out + first, (const real *)call->in[0] + first,
-                        call->params->value, n);
+                        scalar_of(call), n);
 }
 
 static void softplus_forward(const OpCall *call)
@@ -232,35 +276,51 @@ static void softplus_forward(const OpCall *call)
     op_chunks(call, call->count, softplus_chunk);
 }
 
+/* With s = sigmoid(x; beta): d/dx = s, d/dbeta = (x s - out) / beta. */
 static void softplus_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
                               NodeId *grad_in)
 {
-    real beta = graph_node(graph, out)->params.value;
-    (void)wanted;
-    grad_in[0] = op_mul(graph, grad, op_sigmoid(graph, graph_input(graph, out, 0), beta));
+    NodeId x = graph_input(graph, out, 0), beta = graph_input(graph, out, 1);
+    NodeId s = op_sigmoid_by(graph, x, beta);
+    if (wanted[0])
+        grad_in[0] = op_mul(graph, grad, s);
+    if (wanted[1]) {
+        NodeId slope = op_dot(graph, grad, op_sub(graph, op_mul(graph, x, s), out));
+        grad_in[1]   = op_mul(graph, slope, op_power(graph, beta, -1));
+    }
 }
 
 const OpInfo op_info_sigmoid  = {.name     = "sigmoid",
-                                 .arity    = 1,
+                                 .arity    = 2,
                                  .flags    = OP_ELEMENTWISE,
-                                 .infer    = infer_same,
+                                 .infer    = infer_by_scalar,
                                  .forward  = sigmoid_forward,
                                  .backward = sigmoid_backward};
 const OpInfo op_info_softplus = {.name     = "softplus",
-                                 .arity    = 1,
+                                 .arity    = 2,
                                  .flags    = OP_ELEMENTWISE,
-                                 .infer    = infer_same,
+                                 .infer    = infer_by_scalar,
                                  .forward  = softplus_forward,
                                  .backward = softplus_backward};
 
+NodeId op_sigmoid_by(Graph *graph, NodeId x, NodeId beta)
+{
+    return graph_append(graph, OP_SIGMOID, (NodeId[]){x, beta}, &(OpParams){0});
+}
+
+NodeId op_softplus_by(Graph *graph, NodeId x, NodeId beta)
+{
+    return graph_append(graph, OP_SOFTPLUS, (NodeId[]){x, beta}, &(OpParams){0});
+}
+
 NodeId op_sigmoid(Graph *graph, NodeId x, real beta)
 {
-    return graph_append(graph, OP_SIGMOID, &x, &(OpParams){.value = beta});
+    return op_sigmoid_by(graph, x, op_constant(graph, shape_scalar(), beta));
 }
 
 NodeId op_softplus(Graph *graph, NodeId x, real beta)
 {
-    return graph_append(graph, OP_SOFTPLUS, &x, &(OpParams){.value = beta});
+    return op_softplus_by(graph, x, op_constant(graph, shape_scalar(), beta));
 }
 
 /* ---- relu and gate ------------------------------------------------------------------------------------------------

@@ -46,6 +46,16 @@ bool infer_pair(const Shape *in, const OpParams *params, Shape *out, Error *erro
     return true;
 }
 
+bool infer_by_scalar(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    (void)params;
+    if (in[1].rank != 0)
+        return fail(error, ERROR_INTERNAL, "an op by one number: found %s, expected a scalar",
+                    SHAPE_TEXT(in[1]));
+    *out = in[0];
+    return true;
+}
+
 /* ---- leaves ------------------------------------------------------------------------------------------ */
 
 static bool infer_leaf(const Shape *in, const OpParams *params, Shape *out, Error *error)
@@ -79,6 +89,14 @@ const OpInfo op_info_constant  = {.name = "constant", .flags = OP_IS_LEAF, .infe
 NodeId op_input(Graph *graph, Shape shape, const char *name)
 {
     NodeId node = graph_append(graph, OP_INPUT, NULL, &(OpParams){.shape = shape});
+    graph_name(graph, node, name);
+    return node;
+}
+
+NodeId op_scalar_input(Graph *graph, real value, const char *name)
+{
+    OpParams params = {.shape = shape_scalar(), .value = value};
+    NodeId   node   = graph_append(graph, OP_INPUT, NULL, &params);
     graph_name(graph, node, name);
     return node;
 }

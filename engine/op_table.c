@@ -13,6 +13,7 @@ static const OpInfo *const table[OP_COUNT] = {
     [OP_PAD]           = &op_info_pad,
     [OP_ADD]           = &op_info_add,
     [OP_SCALE_OFFSET]  = &op_info_scale_offset,
+    [OP_SCALE_BY]      = &op_info_scale_by,
     [OP_MUL]           = &op_info_mul,
     [OP_EXP]           = &op_info_exp,
     [OP_LOG]           = &op_info_log,

@@ -155,6 +155,9 @@ static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
             NodeId other = reads[i];
             if (other == NODE_NONE || is_leaf(graph, other) || !may_overwrite(step, reads, i))
                 continue;
+            if (shape_elements(graph_shape(graph, other)) != // a number for all elements
+                shape_elements(graph_shape(graph, node)))
+                continue;
             Block *from = &plan->blocks[plan->owner[other]], *to = &plan->blocks[node];
             if (from->last == node && plan->blocks[other].last == node &&
                 from->bytes == to->bytes &&
@@ -270,11 +273,13 @@ static bool allocate_scratch(Plan *plan, Error *error)
     return plan->scratch != NULL;
 }
 
-static void fill_constants(const Plan *plan, const Graph *graph, const bool *needed)
+/* Constants, and what inputs begin with. */
+static void fill_leaves(const Plan *plan, const Graph *graph, const bool *needed)
 {
     for (NodeId node = 0; node < graph->count; node++) {
         const Node *n = graph_node(graph, node);
-        if (!needed[node] || n->op != OP_CONSTANT)
+        bool        begins = n->op == OP_INPUT && n->params.value != 0;
+        if (!needed[node] || (n->op != OP_CONSTANT && !begins))
             continue;
         int64_t count = shape_elements(n->shape);
         for (int64_t i = 0; i < count; i++)
@@ -311,7 +316,7 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
         ok = place_blocks(plan, graph, needed, error);
     }
     if (ok) {
-        fill_constants(plan, graph, needed);
+        fill_leaves(plan, graph, needed);
         for (NodeId node = 0; node < graph->count; node++)
             if (needed[node] && !is_leaf(graph, node) && !plan->steps[node].absorbed &&
                 root(graph, node) == node) {
@@ -378,6 +383,11 @@ void plan_destroy(Plan *plan)
 real *plan_input(Plan *plan, NodeId input)
 {
     return plan->buffer[input];
+}
+
+void plan_set_scalar(Plan *plan, NodeId input, real value)
+{
+    *plan_input(plan, input) = value;
 }
 
 bool plan_set_index(Plan *plan, NodeId input, const int32_t *positions, Error *error)

@@ -6,9 +6,10 @@
  * rule takes the place of an op's own. It appends ordinary nodes with the builders of engine.h, so
  * what a sweep makes can be differentiated by graph_gradient, or swept again.
  *
+ *     // A ReLU that lets through what is positive on the way forward and on the way back.
  *     static void guided(void *self, Graph *graph, NodeId node, NodeId arrived, const bool *wanted,
- *                        NodeId *handed)                            // a ReLU that lets through
- * what {                                                             // is positive on both ways
+ *                        NodeId *handed)
+ *     {
  *         handed[0] = op_gate(graph, node, op_relu(graph, arrived));
  *     }
  *     SweepRules rules = {.rule = {[OP_RELU] = guided}};
@@ -32,12 +33,13 @@ typedef enum OpKind {
     OP_PAD,
     OP_ADD,
     OP_SCALE_OFFSET, // op_scale and op_offset: factor * x + term
+    OP_SCALE_BY,
     OP_MUL,
     OP_EXP,
     OP_LOG,
     OP_POWER,
-    OP_SIGMOID,
-    OP_SOFTPLUS,
+    OP_SIGMOID,  // of x and a node of beta
+    OP_SOFTPLUS, // likewise
     OP_RELU,
     OP_GATE,
     OP_MATMUL,
@@ -58,12 +60,14 @@ enum { OP_ARITY = 3 }; // most inputs of an op; arrays of inputs have this lengt
 typedef struct OpParams {
     Shape       shape;           // of the result; gather: of the array it reads
     const real *data;            // parameter
-    real        value, term;     // constant; scale_offset: factor, term; power: exponent; beta
+    real        value, term;     // constant, input: value (an input's first); scale_offset: factor,
+                                 // term; power: exponent
     int64_t     start, count;    // slice: start, count; pad: before, after; gather, scatter: count
                                  // groups; index_input: positions are below count
     int64_t row;                 // gather, scatter: numbers a position stands for; 0: one of any
     int     axis;                // slice, pad
-    int     stride, pad, window; // convolutions: stride, pad; max-pool: all three
+    int     stride, pad;         // convolutions, max-pool
+    int     window;              // max-pool
     bool    transpose_a, transpose_b; // matmul
 } OpParams;
 
@@ -86,9 +90,9 @@ bool graph_is_per_channel(const Graph *graph, NodeId node);
  *   node     the node: its op, inputs, parameters and shape can be asked for, and its values used
  *   arrived  the sum of what its readers handed down to it; has the node's shape
  *   wanted   an entry an input: whether a variable of the sweep lies that way. A rule may ignore
- * it; what is handed to others is dropped. handed   out, an entry an input, of that input's shape;
- * NODE_NONE, as it begins: nothing A rule keeps ids, not pointers into the graph, which grows while
- * it works. */
+ *            it; what is handed to others is dropped.
+ *   handed   out, an entry an input, of that input's shape; NODE_NONE, as it begins: nothing
+ * A rule keeps ids, not pointers into the graph, which grows while it works. */
 typedef void SweepRule(void *self, Graph *graph, NodeId node, NodeId arrived, const bool *wanted,
                        NodeId *handed);
 

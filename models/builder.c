@@ -110,9 +110,11 @@ NodeId build_activation(Builder *builder, NodeId x)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
-    return builder->request->softplus_beta > 0
-               ? op_softplus(builder->graph, x, builder->request->softplus_beta)
-               : op_relu(builder->graph, x);
+    const NetworkRequest *request = builder->request;
+    if (request->softplus)
+        return op_softplus_by(builder->graph, x, *request->softplus);
+    return request->softplus_beta > 0 ? op_softplus(builder->graph, x, request->softplus_beta)
+                                      : op_relu(builder->graph, x);
 }
 
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad)

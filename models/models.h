@@ -32,16 +32,18 @@ typedef struct Trainables {
 } Trainables;
 
 typedef struct NetworkRequest {
-    int64_t     batch;         // images per run
-    const char *layer;         // NULL: the logits
-    bool        post_relu;     // read convolutions after their ReLU
-    int64_t     unit;          // -1: all units, else only this one (op_channel)
-    real        softplus_beta; // 0: ReLU
-    bool        raw_input;     // the input is the prepared tensor, not pixels
-    int64_t     width, height; // 0: the blob's
-    ConvMethod  conv;          // how a LayerRunner plans its convolutions
-    bool        keep_norms;    // batch norms stay nodes; else they are folded into convolutions
-    Trainables *trainables;    // NULL: weights are constants
+    int64_t       batch;         // images per run
+    const char   *layer;         // NULL: the logits
+    bool          post_relu;     // read convolutions after their ReLU
+    int64_t       unit;          // -1: all units, else only this one (op_channel)
+    real          softplus_beta; // 0: ReLU
+    const NodeId *softplus;      // beta as a scalar node of the graph (op_scalar_input), so that it
+                                 // may change from run to run; NULL: softplus_beta is built in
+    bool          raw_input;     // the input is the prepared tensor, not pixels
+    int64_t       width, height; // 0: the blob's
+    ConvMethod    conv;          // how a LayerRunner plans its convolutions
+    bool          keep_norms;    // batch norms stay nodes; else they are folded into convolutions
+    Trainables   *trainables;    // NULL: weights are constants
 } NetworkRequest;
 
 typedef struct Network {

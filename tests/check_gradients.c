@@ -42,6 +42,9 @@ BUILD(square_root, op_power(g, in[0], (real)0.5))
 BUILD(reciprocal, op_power(g, in[0], -1))
 BUILD(sigmoid, op_sigmoid(g, in[0], (real)1.5))
 BUILD(softplus, op_softplus(g, in[0], 3))
+BUILD(sigmoid_by, op_mul(g, op_sigmoid_by(g, op_offset(g, in[0], -1), in[1]), in[0]))
+BUILD(softplus_by, op_softplus_by(g, op_offset(g, in[0], -1), in[1]))
+BUILD(scale_by, op_power(g, op_scale_by(g, in[0], op_mul(g, in[1], in[1])), 2))
 BUILD(relu, op_mul(g, op_relu(g, in[0]), in[1]))
 BUILD(gate, op_mul(g, op_gate(g, in[0], in[1]), op_mul(g, in[1], in[1])))
 BUILD(matmul, op_mul(g, op_matmul(g, in[0], in[1], false, false), op_matmul(g, in[0], in[1], false, false)))
@@ -91,6 +94,9 @@ static const Case cases[] = {
     {"reciprocal", build_reciprocal, 1, {{1, {7}}}, 0.5, 3},
     {"sigmoid", build_sigmoid, 1, {{1, {37}}}, -3, 3},
     {"softplus", build_softplus, 1, {{1, {37}}}, -3, 3},
+    {"sigmoid_by", build_sigmoid_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
+    {"softplus_by", build_softplus_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
+    {"scale_by", build_scale_by, 2, {{2, {3, 3}}, {0, {0}}}, -1, 2},
     {"relu", build_relu, 2, {{1, {8}}, {1, {8}}}, -1, 1},
     {"gate", build_gate, 2, {{1, {8}}, {1, {8}}}, -1, 1},
     {"matmul", build_matmul, 2, {{2, {3, 4}}, {2, {4, 2}}}, -1, 1},

@@ -1,4 +1,4 @@
-/* tests/check_inputs.c - what a run is given besides pictures: positions. */
+/* tests/check_inputs.c - what a run is given besides pictures: positions and single numbers. */
 #include "check_difference.h"
 #include "test.h"
 
@@ -177,8 +177,132 @@ static void positions_and_numbers_are_not_mixed_up(void)
     check_refused(empty_range, "an index of positions below 0 cannot be");
 }
 
+/* ---- one number for a whole run -------------------------------------------------------------- */
+
+/* A network with softplus, its gradient map, and the gradient of a number made of that map. */
+typedef struct Smooth {
+    Graph *graph;
+    Plan  *plan;
+    NodeId image, beta, output[3];
+} Smooth;
+
+enum { SMOOTH_SIDE = 7, SMOOTH_PIXELS = 2 * SMOOTH_SIDE * SMOOTH_SIDE };
+
+static NodeId smooth_activation(Smooth *s, NodeId x, real fixed)
+{
+    return s->beta == NODE_NONE ? op_softplus(s->graph, x, fixed)
+                                : op_softplus_by(s->graph, x, s->beta);
+}
+
+/* fixed > 0: beta is built in, else it is an input. */
+static bool smooth_open(Smooth *s, real fixed)
+{
+    static real weights[2][3 * 3 * 3 * 3];
+    if (!CHECK(graph_create(&s->graph, NULL)))
+        return false;
+    Graph *g = s->graph;
+    check_fill(weights[0], 54, -1, 1, 11);
+    check_fill(weights[1], 81, -1, 1, 12);
+    s->beta      = fixed > 0 ? NODE_NONE : op_scalar_input(g, 2, "beta");
+    s->image     = op_input(g, shape_4d(1, 2, SMOOTH_SIDE, SMOOTH_SIDE), "image");
+    NodeId w0    = op_parameter(g, shape_4d(3, 2, 3, 3), weights[0]);
+    NodeId w1    = op_parameter(g, shape_4d(3, 3, 3, 3), weights[1]);
+    NodeId x     = smooth_activation(s, op_conv2d(g, s->image, w0, 1, 1), fixed);
+    s->output[0] = smooth_activation(s, op_conv2d(g, op_maxpool(g, x, 2, 2, 0), w1, 1, 1), fixed);
+    graph_gradient(g, op_sum(g, s->output[0]), &s->image, 1, &s->output[1]);
+    NodeId curve = op_dot(g, s->output[1], s->output[1]);
+    graph_gradient(g, curve, &s->image, 1, &s->output[2]);
+    if (!CHECK(plan_create(&s->plan, g, s->output, 3, NULL, NULL)))
+        return false;
+    check_fill(plan_input(s->plan, s->image), SMOOTH_PIXELS, -1, 1, 13);
+    return true;
+}
+
+static void smooth_close(Smooth *s)
+{
+    plan_destroy(s->plan);
+    graph_destroy(s->graph);
+}
+
+static bool smooth_equal(const Smooth *a, const Smooth *b)
+{
+    bool equal = true;
+    for (int i = 0; i < 3; i++) {
+        size_t count = (size_t)shape_elements(graph_shape(a->graph, a->output[i]));
+        equal        = equal && memcmp(plan_output(a->plan, a->output[i]),
+                                       plan_output(b->plan, b->output[i]), count * sizeof(real)) == 0;
+    }
+    return equal;
+}
+
+static void a_beta_of_a_run_has_the_bits_of_one_built_in(void)
+{
+    static const real betas[4] = {(real)0.8, 10, 100, (real)0.8}; // there and back
+    Smooth            run      = {0};
+    if (smooth_open(&run, 0))
+        for (int i = 0; i < 4; i++) {
+            Smooth built = {0};
+            if (smooth_open(&built, betas[i])) {
+                plan_set_scalar(run.plan, run.beta, betas[i]);
+                plan_run(run.plan);
+                plan_run(built.plan);
+                CHECK(smooth_equal(&run, &built));
+            }
+            smooth_close(&built);
+        }
+    smooth_close(&run);
+}
+
+static void a_scalar_begins_with_its_value(void)
+{
+    Smooth run = {0}, built = {0};
+    if (smooth_open(&run, 0) && smooth_open(&built, 2)) {
+        plan_run(run.plan);
+        plan_run(built.plan);
+        CHECK(smooth_equal(&run, &built));
+        plan_set_scalar(run.plan, run.beta, 3);
+        plan_run(run.plan);
+        CHECK(!smooth_equal(&run, &built));
+    }
+    smooth_close(&run);
+    smooth_close(&built);
+}
+
+/* A number that dies at its reader may take as many bytes as what it is read for. */
+static void a_computed_number_is_not_overwritten(void)
+{
+    Graph *g    = NULL;
+    Plan  *plan = NULL;
+    REQUIRE(graph_create(&g, NULL));
+    NodeId x = op_input(g, shape_1d(5), "x"), b = op_scalar_input(g, 3, "b");
+    NodeId y = op_scale_by(g, x, op_mul(g, b, b));
+    if (CHECK(plan_create(&plan, g, &y, 1, NULL, NULL))) {
+        for (int i = 0; i < 5; i++)
+            plan_input(plan, x)[i] = (real)(i + 1);
+        plan_run(plan);
+        for (int i = 0; i < 5; i++)
+            CHECK(plan_output(plan, y)[i] == (real)(9 * (i + 1)));
+    }
+    plan_destroy(plan);
+    graph_destroy(g);
+}
+
+static NodeId softplus_by_a_vector(Graph *g)
+{
+    return op_softplus_by(g, op_input(g, shape_1d(3), "x"), op_input(g, shape_1d(1), "beta"));
+}
+
+static void only_a_scalar_is_one_number(void)
+{
+    check_refused(softplus_by_a_vector, "an op by one number: found 1, expected a scalar");
+}
+
 SUITE(inputs)
 {
+    RUN(a_beta_of_a_run_has_the_bits_of_one_built_in);
+    RUN(a_scalar_begins_with_its_value);
+    RUN(a_computed_number_is_not_overwritten);
+    RUN(only_a_scalar_is_one_number);
     RUN(tokens_read_their_rows);
     RUN(words_that_are_not_read_have_no_gradient);
     RUN(gradients_of_a_table);
