@@ -231,17 +231,46 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
     return call;
 }
 
+/* Whether a step's weights are constant and can be laid out for its kernel beforehand. */
+static bool is_prepared(const Plan *plan, const Graph *graph, int32_t i)
+{
+    const Step *step = &plan->steps[plan->order[i]];
+    return op_info(step->op)->prepare && graph_op(graph, step->in[1]) == OP_PARAMETER;
+}
+
+/* An earlier step that has the same weights laid out the same way, or i: the layout depends on the
+ * weights, the op and its parameters, never on the size of the images. So forward passes of one
+ * network and gradients of gradients hold each layout once. */
+static int32_t prepared_with(const Plan *plan, const Graph *graph, int32_t i)
+{
+    const OpCall *own = &plan->calls[i];
+    OpKind        op  = plan->steps[plan->order[i]].op;
+    for (int32_t j = 0; j < i; j++) {
+        const OpCall *other = &plan->calls[j];
+        if (is_prepared(plan, graph, j) && plan->steps[plan->order[j]].op == op &&
+            other->in[1] == own->in[1] && other->method == own->method &&
+            shape_equal(other->in_shape[1], own->in_shape[1]) &&
+            other->params->stride == own->params->stride && other->params->pad == own->params->pad)
+            return j;
+    }
+    return i;
+}
+
 /* Constant weights are laid out once for the kernels: sizes first, then one allocation. */
 static bool prepare_weights(Plan *plan, const Graph *graph, Error *error)
 {
     size_t total = 0, at = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int32_t i = 0; i < plan->step_count; i++) {
-            const Step   *step = &plan->steps[plan->order[i]];
-            const OpInfo *info = op_info(step->op);
+            const OpInfo *info = op_info(plan->steps[plan->order[i]].op);
             OpCall       *call = &plan->calls[i];
-            if (!info->prepare || graph_node(graph, step->in[1])->op != OP_PARAMETER)
+            if (!is_prepared(plan, graph, i))
                 continue;
+            int32_t first = prepared_with(plan, graph, i);
+            if (first < i) {
+                call->prepared = plan->calls[first].prepared;
+                continue;
+            }
             size_t size = padded(info->prepared_size(call) * sizeof(real)) / sizeof(real);
             if (pass == 0) {
                 total += size;

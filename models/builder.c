@@ -57,12 +57,12 @@ NodeId builder_parameter(Builder *builder, const char *base, const char *part, S
         return NODE_NONE;
     if (!list)
         return op_parameter(builder->graph, shape, data);
-    if (list->weight_count == TRAINABLE_WEIGHTS) {
-        fail(&builder->lack, ERROR_USAGE, "%s: has more than %d weights to train",
-             blob_path(builder->blob), TRAINABLE_WEIGHTS);
+    TrainableWeight *known = trainable_weight(list, name.text);
+    if (known)
+        return known->node;
+    TrainableWeight *weight = trainables_add_weight(list, &builder->lack);
+    if (!weight)
         return NODE_NONE;
-    }
-    TrainableWeight *weight = &list->weights[list->weight_count++];
     *weight = (TrainableWeight){.shape = shape, .initial = data};
     snprintf(weight->name, sizeof weight->name, "%s", name.text);
     weight->node = op_input(builder->graph, shape, name.text);

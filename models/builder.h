@@ -62,6 +62,14 @@ void build_module(Builder *builder, NodeId x, const char *name);
 /* Listed before the activation, or after it when the request says post_relu; returns the latter. */
 NodeId build_activated_layer(Builder *builder, NodeId x, const char *name, const char *alias);
 
+/* Lists of what is trained: a weight by the name of its tensor, or NULL; one more at the end, or NULL
+ * when memory runs out. */
+TrainableWeight *trainable_weight(const Trainables *list, const char *name);
+TrainableWeight *trainables_add_weight(Trainables *list, Error *error);
+TrainableNorm   *trainables_add_norm(Trainables *list, Error *error);
+
+/* The tensor base.part: a constant, or an input where the request trains; made once for all forward
+ * passes that share a list. */
 NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape);
 bool   builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
 bool   builder_is_over(Builder *builder);

@@ -8,9 +8,11 @@
 
 #include "../engine/blob.h"
 
-/* What training changes. With a list in its request a network takes its weights as inputs and its batch
- * norms use the statistics of the batch; network_build fills the list in the order of the layers. */
-enum { TRAINABLE_WEIGHTS = 256, TRAINABLE_NORMS = 64 };
+/* What training changes. With a list in its request a network takes its weights as inputs and its
+ * batch norms use the statistics of the batch; network_build fills the list in the order of the
+ * layers. A list that begins as zeros belongs to one graph and one blob: with it a second forward
+ * pass on that graph (another batch, a perturbed one) uses the weights of the first, so a loss of
+ * both has one gradient, and adds only the norms of its own batch. Ends with trainables_close. */
 
 typedef struct TrainableWeight {
     char        name[64]; // of the tensor
@@ -23,13 +25,18 @@ typedef struct TrainableNorm {
     char    name[64];       // base of running_mean and running_var
     NodeId  mean, variance; // of the batch, [1, c, 1, 1]; variance over n
     int64_t channels, values; // numbers a channel has in a batch
+    int     forward;          // which forward pass of the graph, from 0
 } TrainableNorm;
 
 typedef struct Trainables {
-    int             weight_count, norm_count;
-    TrainableWeight weights[TRAINABLE_WEIGHTS];
-    TrainableNorm   norms[TRAINABLE_NORMS];
+    const Graph      *graph; // of the nodes
+    const WeightBlob *blob;  // of the initial values
+    int               weight_count, norm_count, forward_count;
+    TrainableWeight  *weights;
+    TrainableNorm    *norms;
 } Trainables;
+
+void trainables_close(Trainables *list); // accepts a zeroed object
 
 typedef struct NetworkRequest {
     int64_t       batch;         // images per run
@@ -40,6 +47,8 @@ typedef struct NetworkRequest {
     const NodeId *softplus;      // beta as a scalar node of the graph (op_scalar_input), so that it
                                  // may change from run to run; NULL: softplus_beta is built in
     bool          raw_input;     // the input is the prepared tensor, not pixels
+    const NodeId *pixels; // a node of the graph that is read in place of a new input, such as
+                          // that of another forward pass; NULL: a new input
     int64_t       width, height; // 0: the blob's
     ConvMethod    conv;          // how a LayerRunner plans its convolutions
     bool          keep_norms;    // batch norms stay nodes; else they are folded into convolutions
@@ -47,12 +56,14 @@ typedef struct NetworkRequest {
 } NetworkRequest;
 
 typedef struct Network {
-    NodeId pixels; // input [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input)
+    NodeId pixels; // [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input); an input,
+                   // or what the request gave
     NodeId layer;  // [batch, units, lh, lw] or [batch, classes]
 } Network;
 
 /* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks a
- * tensor the layer needs, or its shape is wrong). */
+ * tensor the layer needs, or its shape is wrong). Constant weights of several forward passes on one
+ * graph are held once by a plan. */
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
 

@@ -64,22 +64,42 @@ static bool check_request(const WeightBlob *blob, const NetworkRequest *request,
     return true;
 }
 
-static NodeId input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request,
-                          NodeId *pixels)
+/* A list belongs to the graph and the blob it was first used with. */
+static bool join_list(Trainables *list, const Graph *graph, const WeightBlob *blob, Error *error)
+{
+    if (!list)
+        return true;
+    if (list->graph && (list->graph != graph || list->blob != blob))
+        return fail(error, ERROR_INTERNAL, "%s: its weights are to join those of another network",
+                    blob_path(blob));
+    list->graph = graph;
+    list->blob  = blob;
+    return true;
+}
+
+static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request,
+                        NodeId *pixels, NodeId *prepared, Error *error)
 {
     const Preparation *preparation = blob_preparation(blob);
     int64_t            width       = request->width ? request->width : preparation->width;
     int64_t            height      = request->height ? request->height : preparation->height;
-    *pixels = op_input(graph, shape_4d(request->batch, 3, height, width), "pixels");
-    return request->raw_input ? *pixels : prepare_pixels(graph, *pixels, preparation);
+    Shape              shape       = shape_4d(request->batch, 3, height, width);
+    if (request->pixels && !shape_equal(graph_shape(graph, *request->pixels), shape))
+        return fail(error, ERROR_USAGE, "%s: takes pixels of %s, found %s", blob_path(blob),
+                    SHAPE_TEXT(shape), SHAPE_TEXT(graph_shape(graph, *request->pixels)));
+    *pixels   = request->pixels ? *request->pixels : op_input(graph, shape, "pixels");
+    *prepared = request->raw_input ? *pixels : prepare_pixels(graph, *pixels, preparation);
+    return graph_check(graph, error);
 }
 
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error)
 {
-    if (!check_request(blob, request, error))
+    NodeId pixels = NODE_NONE, prepared = NODE_NONE;
+    if (!graph_check(graph, error) || !check_request(blob, request, error) ||
+        !join_list(request->trainables, graph, blob, error) ||
+        !input_nodes(graph, blob, request, &pixels, &prepared, error))
         return false;
-    NodeId  pixels = NODE_NONE, prepared = input_nodes(graph, blob, request, &pixels);
     Builder builder = {.graph        = graph,
                        .blob         = blob,
                        .request      = request,
@@ -103,6 +123,8 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
     if (!graph_check(graph, error))
         return false;
     *out = (Network){.pixels = pixels, .layer = layer};
+    if (request->trainables)
+        request->trainables->forward_count++;
     return true;
 }
 
@@ -111,7 +133,7 @@ const char *network_layer_name(WeightBlob *blob, int index)
     static _Thread_local char name[LAYER_NAME_BYTES];
     NetworkRequest            request = {.batch = 1, .unit = -1};
     Graph                    *graph   = NULL;
-    NodeId                    pixels  = NODE_NONE;
+    NodeId                    pixels = NODE_NONE, prepared = NODE_NONE;
     if (index < 0 || !graph_create(&graph, NULL))
         return NULL;
     Builder builder = {.graph        = graph,
@@ -119,8 +141,8 @@ const char *network_layer_name(WeightBlob *blob, int index)
                        .request      = &request,
                        .wanted_index = index,
                        .layer        = NODE_NONE};
-    bool    found   = run_family(&builder, input_nodes(graph, blob, &request, &pixels), NULL) &&
-                 builder.layer != NODE_NONE;
+    bool    found   = input_nodes(graph, blob, &request, &pixels, &prepared, NULL) &&
+                 run_family(&builder, prepared, NULL) && builder.layer != NODE_NONE;
     snprintf(name, sizeof name, "%s", builder.layer_name);
     graph_destroy(graph);
     return found ? name : NULL;

@@ -87,7 +87,169 @@ static void beta_may_change_between_runs(void)
     blob_close(blob);
 }
 
+/* ---- two forward passes with one set of weights ---------------------------------------------- */
+
+/* Sums of squared logits of up to two batches, and the gradient of their sum for every weight. */
+typedef struct Passes {
+    Graph     *graph;
+    Plan      *plan;
+    Trainables list;
+    Network    network[2];
+    NodeId     loss[3];        // of each pass, and the sum
+    NodeId     gradients[128]; // of the sum
+} Passes;
+
+static const int64_t batches[2] = {2, 3};
+
+/* first, count: which of the two batches. */
+static bool passes_open(Passes *p, WeightBlob *blob, int first, int count)
+{
+    Error  error = {0};
+    NodeId wrt[128], outputs[130];
+    if (!CHECK(graph_create(&p->graph, NULL)))
+        return false;
+    p->loss[2] = op_constant(p->graph, shape_scalar(), 0);
+    for (int i = first; i < first + count; i++) {
+        NetworkRequest request = {.batch = batches[i], .unit = -1, .trainables = &p->list};
+        if (!CHECK(network_build(p->graph, blob, &request, &p->network[i], &error)))
+            return false;
+        p->loss[i] = op_dot(p->graph, p->network[i].layer, p->network[i].layer);
+        p->loss[2] = op_add(p->graph, p->loss[2], p->loss[i]);
+    }
+    int weights = p->list.weight_count;
+    if (!CHECK(weights <= 128))
+        return false;
+    for (int i = 0; i < weights; i++)
+        wrt[i] = p->list.weights[i].node;
+    graph_gradient(p->graph, p->loss[2], wrt, weights, p->gradients);
+    memcpy(outputs, p->gradients, (size_t)weights * sizeof *outputs);
+    for (int i = 0; i < count; i++)
+        outputs[weights + i] = p->loss[first + i];
+    if (!CHECK(plan_create(&p->plan, p->graph, outputs, weights + count, NULL, &error)))
+        return false;
+    for (int i = first; i < first + count; i++)
+        draw_pixels(plan_input(p->plan, p->network[i].pixels), batches[i] * PIXELS, (uint64_t)i);
+    for (int i = 0; i < weights; i++)
+        memcpy(plan_input(p->plan, wrt[i]), p->list.weights[i].initial,
+               (size_t)shape_elements(p->list.weights[i].shape) * sizeof(real));
+    plan_run(p->plan);
+    return true;
+}
+
+static void passes_close(Passes *p)
+{
+    plan_destroy(p->plan);
+    graph_destroy(p->graph);
+    trainables_close(&p->list);
+}
+
+static void the_gradient_of_two_passes_is_the_sum(void)
+{
+    WeightBlob *blob = resnet20();
+    Passes      both = {0}, one[2] = {{0}, {0}};
+    if (passes_open(&both, blob, 0, 2) && passes_open(&one[0], blob, 0, 1) &&
+        passes_open(&one[1], blob, 1, 1)) {
+        CHECK(both.list.weight_count == one[0].list.weight_count);
+        CHECK(both.list.norm_count == 2 * one[0].list.norm_count && both.list.forward_count == 2);
+        CHECK(both.list.norms[both.list.norm_count - 1].forward == 1);
+        for (int i = 0; i < 2; i++)
+            CHECK(*plan_output(both.plan, both.loss[i]) ==
+                  *plan_output(one[i].plan, one[i].loss[i]));
+        for (int w = 0; w < both.list.weight_count; w++) {
+            const real *sum = plan_output(both.plan, both.gradients[w]);
+            const real *a   = plan_output(one[0].plan, one[0].gradients[w]);
+            const real *b   = plan_output(one[1].plan, one[1].gradients[w]);
+            int64_t     n   = shape_elements(both.list.weights[w].shape);
+            for (int64_t i = 0; i < n; i++)
+                if (!CHECK(sum[i] == a[i] + b[i] || sum[i] == b[i] + a[i]))
+                    break;
+        }
+    }
+    passes_close(&both);
+    passes_close(&one[0]);
+    passes_close(&one[1]);
+    blob_close(blob);
+}
+
+static void lists_do_not_mix_graphs(void)
+{
+    WeightBlob    *blob    = resnet20();
+    Graph         *other   = NULL;
+    Network        network = {0};
+    Error          error   = {0};
+    Passes         p       = {0};
+    NetworkRequest request = {.batch = 1, .unit = -1, .trainables = &p.list};
+    if (passes_open(&p, blob, 0, 1) && CHECK(graph_create(&other, NULL)))
+        CHECK(!network_build(other, blob, &request, &network, &error) &&
+              strstr(error.message, "are to join those of another network"));
+    graph_destroy(other);
+    passes_close(&p);
+    blob_close(blob);
+}
+
+/* A plan of one or two forward passes with constant weights; the second reads the same pixels. */
+static size_t bytes_of_passes(WeightBlob *blob, int count, real *logits)
+{
+    Graph  *graph = NULL;
+    Plan   *plan  = NULL;
+    Network network[2];
+    NodeId  outputs[2];
+    size_t  bytes = 0;
+    CHECK(graph_create(&graph, NULL));
+    for (int i = 0; i < count; i++) {
+        NetworkRequest request = {.batch         = 1,
+                                  .unit          = -1,
+                                  .softplus_beta = i ? 5 : 0,
+                                  .pixels        = i ? &network[0].pixels : NULL};
+        CHECK(network_build(graph, blob, &request, &network[i], NULL));
+        outputs[i] = network[i].layer;
+    }
+    if (CHECK(plan_create(&plan, graph, outputs, count, NULL, NULL))) {
+        draw_pixels(plan_input(plan, network[0].pixels), PIXELS, 0);
+        plan_run(plan);
+        for (int i = 0; i < count; i++)
+            memcpy(logits + 10 * i, plan_output(plan, outputs[i]), 10 * sizeof(real));
+        bytes = plan_bytes(plan);
+    }
+    plan_destroy(plan);
+    graph_destroy(graph);
+    return bytes;
+}
+
+static void constant_weights_are_held_once(void)
+{
+    WeightBlob *blob = resnet20();
+    real        one[20], two[20];
+    size_t      single = bytes_of_passes(blob, 1, one), both = bytes_of_passes(blob, 2, two);
+    CHECK(both >= single && both - single < 16384); // of about two million
+    CHECK(memcmp(one, two, 10 * sizeof(real)) == 0 &&
+          memcmp(two, two + 10, 10 * sizeof(real)) != 0);
+    blob_close(blob);
+}
+
+static void pixels_of_another_size_are_refused(void)
+{
+    WeightBlob    *blob    = resnet20();
+    Graph         *graph   = NULL;
+    Network        network = {0};
+    Error          error   = {0};
+    NodeId         pixels  = NODE_NONE;
+    NetworkRequest request = {.batch = 2, .unit = -1, .pixels = &pixels};
+    if (CHECK(graph_create(&graph, NULL))) {
+        pixels = op_input(graph, shape_4d(1, 3, SIDE, SIDE), "pixels");
+        CHECK(!network_build(graph, blob, &request, &network, &error));
+        CHECK(error.code == ERROR_USAGE &&
+              strstr(error.message, "takes pixels of 2x3x16x16, found 1x3x16x16"));
+    }
+    graph_destroy(graph);
+    blob_close(blob);
+}
+
 SUITE(requests)
 {
+    RUN(the_gradient_of_two_passes_is_the_sum);
+    RUN(lists_do_not_mix_graphs);
+    RUN(constant_weights_are_held_once);
+    RUN(pixels_of_another_size_are_refused);
     RUN(beta_may_change_between_runs);
 }

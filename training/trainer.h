@@ -14,9 +14,9 @@ struct Trainer {
     int32_t            classes;     // of the logits
     int64_t            fixed_units; // first units of convolutions that stay
     NodeId             target, loss;
-    NodeId             gradients[TRAINABLE_WEIGHTS];
-    real              *moments[2][TRAINABLE_WEIGHTS];  // of the optimiser
-    real              *statistics[2][TRAINABLE_NORMS]; // running means and variances
+    NodeId            *gradients;     // one a weight
+    real             **moments[2];    // of the optimiser, one array a weight
+    real             **statistics[2]; // running means and variances, one array a norm
     int64_t            done;                           // steps
     int64_t            epoch, *order;                  // the epoch `order` belongs to
     char              *about;                          // of the first blob, without our lines
