@@ -245,8 +245,113 @@ static void pixels_of_another_size_are_refused(void)
     blob_close(blob);
 }
 
+/* ---- several layers of one pass -------------------------------------------------------------- */
+
+/* vgg11 of four convolutions. */
+static WeightBlob *small_vgg(void)
+{
+    static const struct {
+        const char *weight, *bias;
+        int64_t     inputs;
+    } convs[4] = {{"features.0.weight", "features.0.bias", 3},
+                  {"features.3.weight", "features.3.bias", 20},
+                  {"features.6.weight", "features.6.bias", 20},
+                  {"features.8.weight", "features.8.bias", 20}};
+    char         path[1200];
+    WeightBlob  *blob    = NULL;
+    BlobBuilder *builder = blob_builder_new("vgg11", SIDE, SIDE);
+    for (int i = 0; i < 4; i++) { // 20 channels: enough for Winograd
+        Shape shape = shape_4d(20, convs[i].inputs, 3, 3);
+        blob_builder_random(builder, convs[i].weight, shape, 1, 0, 0.2f);
+        blob_builder_random(builder, convs[i].bias, shape_1d(20), 1, 0, 0.2f);
+    }
+    snprintf(path, sizeof path, "%s/vgg.nw", test_folder());
+    CHECK(blob_builder_save(builder, path, NULL) && blob_open(path, &blob, NULL));
+    blob_builder_free(builder);
+    return blob;
+}
+
+enum { MANY = 2, ROOM = MANY * 20 * SIDE * SIDE };
+
+/* Runs the layers together, then one by one; the same bits. */
+static void check_layers(WeightBlob *blob, const char *const *names, int count)
+{
+    static real    maps[NETWORK_LAYERS][ROOM], alone[ROOM];
+    real          *all[NETWORK_LAYERS];
+    real           pixels[MANY * PIXELS];
+    LayerRunner    together = {0};
+    Error          error    = {0};
+    NetworkRequest request  = {.batch = MANY, .unit = -1, .layers = names, .layer_count = count};
+    draw_pixels(pixels, MANY * PIXELS, 0);
+    if (!CHECK(layer_runner_open(&together, blob, &request, &error)))
+        printf("  %s\n", error.message);
+    for (int i = 0; i < count; i++)
+        all[i] = maps[i];
+    layer_runner_run_all(&together, pixels, MANY, all);
+    for (int i = 0; i < count; i++) {
+        LayerRunner    runner = {0};
+        LayerSize      size   = together.sizes[i];
+        NetworkRequest single = {.batch = MANY, .unit = -1, .layer = names[i]};
+        if (CHECK(layer_runner_open(&runner, blob, &single, NULL))) {
+            layer_runner_run(&runner, pixels, MANY, alone);
+            CHECK(runner.units == size.units && runner.height == size.height &&
+                  runner.width == size.width);
+            size_t numbers = (size_t)(MANY * size.units * size.height * size.width);
+            if (!CHECK(memcmp(alone, maps[i], numbers * sizeof(real)) == 0))
+                printf("  layer %s\n", names[i]);
+        }
+        layer_runner_close(&runner);
+    }
+    layer_runner_close(&together);
+}
+
+static void layers_of_a_vgg_come_from_one_pass(void)
+{
+    static const char *const names[] = {"conv3_2",    "conv1_1", "pool1", "conv2_1",
+                                        "features.6", "conv1_1"}; // any order, aliases, twice
+    WeightBlob              *blob    = small_vgg();
+    check_layers(blob, names, 6);
+    blob_close(blob);
+}
+
+static void layers_of_a_resnet_come_from_one_pass(void)
+{
+    static const char *const names[] = {"conv1", "bn1", "layer1", "layer2.0", "layer3", "logits"};
+    WeightBlob              *blob    = resnet20();
+    check_layers(blob, names, 6);
+    blob_close(blob);
+}
+
+static void check_refused(WeightBlob *blob, const NetworkRequest *request, const char *message)
+{
+    LayerRunner runner = {0};
+    Error       error  = {0};
+    CHECK(!layer_runner_open(&runner, blob, request, &error));
+    if (!CHECK(strstr(error.message, message)))
+        printf("  %s\n", error.message);
+}
+
+static void a_layer_that_is_missing_is_named(void)
+{
+    static const char *const unknown[] = {"conv1_1", "conv9", "conv2_1"};
+    static const char *const lacking[] = {"conv1_1", "conv4_1", "logits"};
+    WeightBlob              *blob      = small_vgg();
+    NetworkRequest request = {.batch = 1, .unit = -1, .layers = unknown, .layer_count = 3};
+    check_refused(blob, &request, "no layer 'conv9', expected one of conv1_1, conv2_1, conv3_1");
+    request.layers = lacking;
+    check_refused(blob, &request, "no tensor 'features.11.weight', which layer 'conv4_1' needs");
+    request.unit = 3;
+    check_refused(blob, &request, "unit 3 of 3 layers, expected all units or one layer");
+    request.layer_count = NETWORK_LAYERS + 1;
+    check_refused(blob, &request, "33 layers at once, expected up to 32");
+    blob_close(blob);
+}
+
 SUITE(requests)
 {
+    RUN(layers_of_a_vgg_come_from_one_pass);
+    RUN(layers_of_a_resnet_come_from_one_pass);
+    RUN(a_layer_that_is_missing_is_named);
     RUN(the_gradient_of_two_passes_is_the_sum);
     RUN(lists_do_not_mix_graphs);
     RUN(constant_weights_are_held_once);
