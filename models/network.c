@@ -87,9 +87,12 @@ static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *re
                         NodeId *pixels, NodeId *prepared, Error *error)
 {
     const Preparation *preparation = blob_preparation(blob);
-    int64_t            width       = request->width ? request->width : preparation->width;
-    int64_t            height      = request->height ? request->height : preparation->height;
-    Shape              shape       = shape_4d(request->batch, 3, height, width);
+    bool               is_told     = request->raw_input && request->width && request->height;
+    if (!is_told && !blob_takes_images(blob, error))
+        return false;
+    int64_t width  = request->width ? request->width : preparation->width;
+    int64_t height = request->height ? request->height : preparation->height;
+    Shape   shape  = shape_4d(request->batch, 3, height, width);
     if (request->pixels && !shape_equal(graph_shape(graph, *request->pixels), shape))
         return fail(error, ERROR_USAGE, "%s: takes pixels of %s, found %s", blob_path(blob),
                     SHAPE_TEXT(shape), SHAPE_TEXT(graph_shape(graph, *request->pixels)));

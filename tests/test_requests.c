@@ -2,6 +2,7 @@
 #include "blob_builder.h"
 #include "drawn_network.h"
 #include "test.h"
+#include "../base/file.h"
 #include "../models/models.h"
 
 #include <stdio.h>
@@ -347,8 +348,37 @@ static void a_layer_that_is_missing_is_named(void)
     blob_close(blob);
 }
 
+/* ---- a blob that says nothing about images --------------------------------------------------- */
+
+static void a_text_network_needs_no_preparation(void)
+{
+    static const float numbers[2] = {1, 2};
+    const BlobTensor   tensor     = {
+              .name = "table", .type = BLOB_F32, .shape = shape_1d(2), .data = numbers};
+    char        path[1200];
+    uint8_t    *bytes = NULL;
+    size_t      size  = 0;
+    WeightBlob *blob  = NULL;
+    snprintf(path, sizeof path, "%s/text.nw", test_folder());
+    REQUIRE(blob_encode(&tensor, 1, "architecture=vgg11\n", &bytes, &size, NULL));
+    if (CHECK(file_publish(path, bytes, size, NULL) && blob_open(path, &blob, NULL))) {
+        NetworkRequest request = {.batch = 1, .unit = -1, .layer = "conv1_1"};
+        const real    *data    = NULL;
+        CHECK(blob_preparation(blob) == NULL && !blob_takes_images(blob, NULL));
+        CHECK(blob_find(blob, "table", shape_1d(2), &data, NULL) && data[1] == 2);
+        check_refused(blob, &request, "it does not say how images are prepared");
+        request.raw_input = true;
+        request.width = request.height = 16; // then it needs not know
+        check_refused(blob, &request, "no tensor 'features.0.weight'");
+        CHECK(network_layer_name(blob, 0) == NULL);
+    }
+    blob_close(blob);
+    memory_free(bytes);
+}
+
 SUITE(requests)
 {
+    RUN(a_text_network_needs_no_preparation);
     RUN(layers_of_a_vgg_come_from_one_pass);
     RUN(layers_of_a_resnet_come_from_one_pass);
     RUN(a_layer_that_is_missing_is_named);
