@@ -7,7 +7,7 @@
  * block of tiles for all channels, multiplies and transforms back while everything is in its core's
  * cache. Where blocks are few, their rows are split and tasks share tiles transformed before. Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016;
  * rows below by Toom-Cook, with M(x) = x (x^2 - a^2)(x^2 - b^2). */
-#include "conv.h"
+#include "conv_method.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"

@@ -11,7 +11,7 @@ study
 report
 cli'
 # Headers that the folder itself keeps for its own files.
-private='base/file_seam.h engine/about.h engine/conv.h engine/cpu.h engine/gemm.h engine/graph.h engine/kernels.h
+private='base/file_seam.h engine/about.h engine/conv.h engine/conv_method.h engine/cpu.h engine/gemm.h engine/graph.h engine/kernels.h
 engine/op.h engine/plan.h engine/simd.h nem/dissect/parts.h report/page.h'
 awk -v floors="$floors" -v private="$private" '
     function folder_of(path) { return substr(path, 1, index(path, "/") - 1) }
