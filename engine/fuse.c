@@ -4,20 +4,13 @@
  *     gather(x, maxpool_index(x))                one pass that writes values and, if read, positions */
 #include "plan.h"
 
-static NodeId root_of(const Graph *graph, NodeId node)
-{
-    while (op_info(graph_node(graph, node)->op)->flags & OP_SHARES_MEMORY)
-        node = graph_node(graph, node)->input[0];
-    return node;
-}
-
 static Step plain_step(const Graph *graph, NodeId id)
 {
     const Node *node = graph_node(graph, id);
     Step        step = {.node = id, .core = id, .op = node->op,
                         .bias = NODE_NONE, .add = NODE_NONE, .gate = NODE_NONE, .index = NODE_NONE};
     for (int i = 0; i < OP_ARITY; i++)
-        step.in[i] = node->input[i] == NODE_NONE ? NODE_NONE : root_of(graph, node->input[i]);
+        step.in[i] = node->input[i] == NODE_NONE ? NODE_NONE : graph_root(graph, node->input[i]);
     return step;
 }
 
@@ -54,12 +47,12 @@ static void fuse_add(const Graph *graph, Step *steps, const int32_t *uses, const
         if (is_bias(graph, other) && steps[chain].bias == NODE_NONE &&
             steps[chain].add == NODE_NONE) {
             continue_chain(steps, chain, id);
-            steps[id].bias = root_of(graph, graph_node(graph, other)->input[0]);
+            steps[id].bias = graph_root(graph, graph_node(graph, other)->input[0]);
             return;
         }
         if (steps[chain].add == NODE_NONE) {
             continue_chain(steps, chain, id);
-            steps[id].add = root_of(graph, other);
+            steps[id].add = graph_root(graph, other);
             return;
         }
     }
@@ -87,7 +80,7 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
         } else if (node->op == OP_GATE && node->input[0] != node->input[1] &&
                    open_chain(steps, uses, is_output, node->input[1])) {
             continue_chain(steps, node->input[1], id);
-            steps[id].gate = root_of(graph, node->input[0]);
+            steps[id].gate = graph_root(graph, node->input[0]);
         } else if (node->op == OP_GATHER) {
             const Node *index = graph_node(graph, node->input[1]);
             if (index->op != OP_MAXPOOL_INDEX || index->input[0] != node->input[0] ||

@@ -87,6 +87,13 @@ bool graph_is_per_channel(const Graph *graph, NodeId node)
     return large.rank >= 2;
 }
 
+NodeId graph_root(const Graph *graph, NodeId node)
+{
+    while (op_info(graph_op(graph, node))->flags & OP_SHARES_MEMORY)
+        node = graph_input(graph, node, 0);
+    return node;
+}
+
 bool graph_reads(const Graph *graph, NodeId node, NodeId input)
 {
     for (int i = 0; i < OP_ARITY; i++)

@@ -27,6 +27,9 @@ NodeId graph_append(Graph *graph, OpKind op, const NodeId *input, const OpParams
 /* Whether `input` is one of the node's inputs. */
 bool graph_reads(const Graph *graph, NodeId node, NodeId input);
 
+/* The node whose memory a node uses: itself, or what it is a reshape of. */
+NodeId graph_root(const Graph *graph, NodeId node);
+
 /* Rules take ids, never Node *: appending may move the array. */
 static inline const Node *graph_node(const Graph *graph, NodeId node)
 {

@@ -55,13 +55,6 @@ static bool may_overwrite(const Step *step, const NodeId reads[STEP_READS], int 
     return place != READ_BIAS;
 }
 
-static NodeId root(const Graph *graph, NodeId node)
-{
-    while (op_info(graph_node(graph, node)->op)->flags & OP_SHARES_MEMORY)
-        node = graph_node(graph, node)->input[0];
-    return node;
-}
-
 /* Nodes the outputs depend on, through plain inputs. */
 static void mark_needed(const Graph *graph, const NodeId *outputs, int count, bool *needed)
 {
@@ -79,7 +72,7 @@ static void mark_steps(const Plan *plan, const Graph *graph, const NodeId *outpu
 {
     memset(needed, 0, (size_t)graph->count * sizeof *needed);
     for (int i = 0; i < count; i++)
-        needed[root(graph, outputs[i])] = true;
+        needed[graph_root(graph, outputs[i])] = true;
     for (NodeId node = graph->count - 1; node >= 0; node--) {
         NodeId reads[STEP_READS];
         if (op_info(graph_node(graph, node)->op)->flags & OP_IS_INPUT) // filled even if not read
@@ -134,7 +127,7 @@ static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed, c
                 plan->blocks[reads[i]].last = node;
     }
     for (int i = 0; i < count; i++) {
-        NodeId node = root(graph, outputs[i]);
+        NodeId node = graph_root(graph, outputs[i]);
         if (plan->blocks[node].last >= 0)
             plan->blocks[node].last = graph->count;
     }
@@ -329,7 +322,7 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
     if (ok) {
         mark_needed(graph, outputs, count, needed);
         for (int i = 0; i < count; i++)
-            is_output[outputs[i]] = is_output[root(graph, outputs[i])] = true;
+            is_output[outputs[i]] = is_output[graph_root(graph, outputs[i])] = true;
         plan_fuse(graph, needed, is_output, !options->no_fuse, plan->steps, uses);
         mark_steps(plan, graph, outputs, count, needed);
         find_lifetimes(plan, graph, needed, outputs, count);
@@ -348,7 +341,7 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
         fill_leaves(plan, graph, needed);
         for (NodeId node = 0; node < graph->count; node++)
             if (needed[node] && !is_leaf(graph, node) && !plan->steps[node].absorbed &&
-                root(graph, node) == node) {
+                graph_root(graph, node) == node) {
                 plan->calls[plan->step_count]   = call_of(plan, graph, &plan->steps[node], options);
                 plan->order[plan->step_count++] = node;
             }
@@ -356,7 +349,7 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
     }
     // Names of nodes that share memory resolve to the same buffer.
     for (NodeId node = 0; ok && node < graph->count; node++)
-        plan->buffer[node] = plan->buffer[root(graph, node)];
+        plan->buffer[node] = plan->buffer[graph_root(graph, node)];
     memory_free(needed);
     memory_free(is_output);
     memory_free(uses);
