@@ -77,7 +77,7 @@ static void geometry_of(const ConvShape *shape, ConvSide side, int row_phase, Ge
     }
 }
 
-/* ---- weights ------------------------------------------------------------------------------------------ */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 /* One row panel of phase b: [source channel][tap of the phase][row]. */
 static int64_t prepared_panel(const Geometry *g, int phase, int64_t panel)
@@ -143,7 +143,7 @@ void direct_prepare(const ConvShape *shape, ConvSide side, const real *weights, 
     }
 }
 
-/* ---- run ---------------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 /* A run of neighbouring grid pixels inside one row of one image. */
 typedef struct Segment {

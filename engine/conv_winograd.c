@@ -66,7 +66,7 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     return g;
 }
 
-/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double ---------------------------- */
+/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double ---------------- */
 
 size_t winograd_prepared_size(const ConvShape *shape, ConvSide side)
 {
@@ -132,7 +132,7 @@ void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights
     parallel_for(job.grid.target_channels, prepare_channel, &job);
 }
 
-/* ---- run -------------------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 /* Transformed input v[point][panel][channel][tile] is a thread's own, or a block's where tasks share
  * it. The rest is one thread's: products m[point][row][tile], one channel's pixels, one padded image

@@ -69,7 +69,7 @@ ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shap
                                    : conv_shape(in[0], out, in[1], params);
 }
 
-/* ---- forward and input gradient: one text, two sides ------------------------------------------------------- */
+/* ---- forward and input gradient: one text, two sides ----------------------------------------- */
 
 static ConvShape side_shape(const OpCall *call, ConvSide side)
 {
@@ -131,7 +131,7 @@ static void side_run(const OpCall *call, ConvSide side)
 BOTH_SIDES(conv2d, CONV_FORWARD)
 BOTH_SIDES(conv2d_input, CONV_INPUT_GRADIENT)
 
-/* ---- weight gradient ------------------------------------------------------------------------------------------ */
+/* ---- weight gradient ------------------------------------------------------------------------- */
 
 static size_t conv2d_weight_scratch(const OpCall *call, int threads)
 {
@@ -145,7 +145,7 @@ static void conv2d_weight_forward(const OpCall *call)
     conv_weight_run(&shape, call->in[0], call->in[1], call->out, call->scratch);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------------------ */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 typedef struct Triangle {
     NodeId a, b;

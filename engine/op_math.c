@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ---- add, scale_offset, mul ------------------------------------------------------------------------------ */
+/* ---- add, scale_offset, mul ------------------------------------------------------------------ */
 
 static void add_chunk(const OpCall *call, int64_t first, int64_t n)
 {
@@ -136,7 +136,7 @@ NodeId op_mul(Graph *graph, NodeId a, NodeId b)
     return graph_append(graph, OP_MUL, (NodeId[]){a, b}, &(OpParams){0});
 }
 
-/* ---- exp, log, power ---------------------------------------------------------------------------------------- */
+/* ---- exp, log, power ------------------------------------------------------------------------- */
 
 static void exp_chunk(const OpCall *call, int64_t first, int64_t n)
 {
@@ -231,7 +231,7 @@ NodeId op_power(Graph *graph, NodeId x, real exponent)
     return graph_append(graph, OP_POWER, &x, &(OpParams){.value = exponent});
 }
 
-/* ---- sigmoid(x; beta), softplus(x; beta) -----------------------------------------------------
+/* ---- sigmoid(x; beta), softplus(x; beta) --------------------------------------------------------
  * softplus(x; beta) = log(1 + exp(beta x)) / beta, so d/dx = sigmoid(beta x): a ReLU whose second
  * derivative is not zero, which attacks on gradient maps need. beta is a node, as it may change from
  * run to run. Source: Dombrowski et al., NeurIPS 2019 (beta-smoothing). */
@@ -323,9 +323,9 @@ NodeId op_softplus(Graph *graph, NodeId x, real beta)
     return op_softplus_by(graph, x, op_constant(graph, shape_scalar(), beta));
 }
 
-/* ---- relu and gate ------------------------------------------------------------------------------------------------
- * gate(c, x) = x where c > 0: closes relu at every order. The rule of relu uses its output, so relu may
- * run in place. */
+/* ---- relu and gate ------------------------------------------------------------------------------
+ * gate(c, x) = x where c > 0: closes relu at every order. The rule of relu uses its output, so relu
+ * may run in place. */
 
 static void relu_chunk(const OpCall *call, int64_t first, int64_t n)
 {

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* ---- maxpool_index ------------------------------------------------------------------------------------------ */
+/* ---- maxpool_index --------------------------------------------------------------------------- */
 
 static bool infer_pool(const Shape *in, const OpParams *params, Shape *out, Error *error)
 {
@@ -124,7 +124,7 @@ const OpInfo op_info_maxpool       = {.name    = "maxpool",
                                       .infer   = infer_pool,
                                       .forward = maxpool_forward};
 
-/* ---- gather and scatter_add ------------------------------------------------------------------
+/* ---- gather and scatter_add ---------------------------------------------------------------------
  * params.count: groups. Elements of group g of the index point into group g of the array, so groups
  * can run in parallel. params.row: a position stands for a row of so many numbers of a table; 0 for
  * one number of an array of any shape. */

@@ -1,127 +1,11 @@
-/* engine/op_shape.c - leaves and ops that move numbers: reshape, broadcast/sum, slice/pad. */
+/* engine/op_shape.c - ops that move numbers: reshape, broadcast/sum, slice/pad. */
 #include "graph.h"
 
 #include "../base/parallel.h"
 
 #include <string.h>
 
-/* ---- shared helpers -------------------------------------------------------------------------------- */
-
-enum { CHUNK = 16384 };
-
-typedef struct ChunkJob {
-    const OpCall *call;
-    int64_t       count;
-    void (*chunk)(const OpCall *, int64_t, int64_t);
-} ChunkJob;
-
-static void run_chunk(void *data, int64_t i, int thread)
-{
-    ChunkJob *job   = data;
-    int64_t   first = i * CHUNK, left = job->count - first;
-    (void)thread;
-    job->chunk(job->call, first, left < CHUNK ? left : CHUNK);
-}
-
-void op_chunks(const OpCall *call, int64_t count, void (*chunk)(const OpCall *, int64_t, int64_t))
-{
-    ChunkJob job = {call, count, chunk};
-    parallel_for((count + CHUNK - 1) / CHUNK, run_chunk, &job);
-}
-
-bool infer_same(const Shape *in, const OpParams *params, Shape *out, Error *error)
-{
-    (void)params, (void)error;
-    *out = in[0];
-    return true;
-}
-
-bool infer_pair(const Shape *in, const OpParams *params, Shape *out, Error *error)
-{
-    (void)params;
-    if (!shape_equal(in[0], in[1]))
-        return fail(error, ERROR_INTERNAL, "elementwise op: shapes %s and %s differ",
-                    SHAPE_TEXT(in[0]), SHAPE_TEXT(in[1]));
-    *out = in[0];
-    return true;
-}
-
-bool infer_by_scalar(const Shape *in, const OpParams *params, Shape *out, Error *error)
-{
-    (void)params;
-    if (in[1].rank != 0)
-        return fail(error, ERROR_INTERNAL, "an op by one number: found %s, expected a scalar",
-                    SHAPE_TEXT(in[1]));
-    *out = in[0];
-    return true;
-}
-
-/* ---- leaves ------------------------------------------------------------------------------------------ */
-
-static bool infer_leaf(const Shape *in, const OpParams *params, Shape *out, Error *error)
-{
-    size_t count;
-    (void)in;
-    if (!shape_count(params->shape, &count))
-        return fail(error, ERROR_DATA, "a leaf of shape %s is empty or too large",
-                    SHAPE_TEXT(params->shape));
-    *out = params->shape;
-    return true;
-}
-
-static bool infer_index_input(const Shape *in, const OpParams *params, Shape *out, Error *error)
-{
-    if (params->count < 1 || params->count > INT32_MAX)
-        return fail(error, ERROR_DATA, "an index of positions below %lld cannot be",
-                    (long long)params->count);
-    return infer_leaf(in, params, out, error);
-}
-
-const OpInfo op_info_input = {
-    .name = "input", .flags = OP_IS_LEAF | OP_IS_INPUT, .infer = infer_leaf};
-const OpInfo op_info_index_input = {.name  = "index_input",
-                                    .flags = OP_IS_LEAF | OP_IS_INPUT,
-                                    .gives = ELEMENT_INDEX,
-                                    .infer = infer_index_input};
-const OpInfo op_info_parameter = {.name = "parameter", .flags = OP_IS_LEAF, .infer = infer_leaf};
-const OpInfo op_info_constant  = {.name = "constant", .flags = OP_IS_LEAF, .infer = infer_leaf};
-
-NodeId op_input(Graph *graph, Shape shape, const char *name)
-{
-    NodeId node = graph_append(graph, OP_INPUT, NULL, &(OpParams){.shape = shape});
-    graph_name(graph, node, name);
-    return node;
-}
-
-NodeId op_scalar_input(Graph *graph, real value, const char *name)
-{
-    OpParams params = {.shape = shape_scalar(), .value = value};
-    NodeId   node   = graph_append(graph, OP_INPUT, NULL, &params);
-    graph_name(graph, node, name);
-    return node;
-}
-
-NodeId op_index_input(Graph *graph, Shape shape, int64_t limit, const char *name)
-{
-    OpParams params = {.shape = shape, .count = limit};
-    NodeId   node   = graph_append(graph, OP_INDEX_INPUT, NULL, &params);
-    graph_name(graph, node, name);
-    return node;
-}
-
-NodeId op_parameter(Graph *graph, Shape shape, const real *data)
-{
-    OpParams params = {.shape = shape, .data = data};
-    return graph_append(graph, OP_PARAMETER, NULL, &params);
-}
-
-NodeId op_constant(Graph *graph, Shape shape, real value)
-{
-    OpParams params = {.shape = shape, .value = value};
-    return graph_append(graph, OP_CONSTANT, NULL, &params);
-}
-
-/* ---- reshape ------------------------------------------------------------------------------------------ */
+/* ---- reshape --------------------------------------------------------------------------------- */
 
 static bool infer_reshape(const Shape *in, const OpParams *params, Shape *out, Error *error)
 {
@@ -151,7 +35,7 @@ NodeId op_reshape(Graph *graph, NodeId x, Shape shape)
     return graph_append(graph, OP_RESHAPE, &x, &(OpParams){.shape = shape});
 }
 
-/* ---- broadcast_to and sum_to: each is the other's adjoint ------------------------------------------------ */
+/* ---- broadcast_to and sum_to: each is the other's adjoint ------------------------------------ */
 
 static bool repeats(Shape small, Shape large)
 {
@@ -301,7 +185,7 @@ NodeId op_sum_to(Graph *graph, NodeId x, Shape shape)
     return graph_append(graph, OP_SUM_TO, &x, &(OpParams){.shape = shape});
 }
 
-/* ---- slice and pad: each is the other's adjoint ------------------------------------------------------------ */
+/* ---- slice and pad: each is the other's adjoint ---------------------------------------------- */
 
 static bool infer_slice(const Shape *in, const OpParams *params, Shape *out, Error *error)
 {
@@ -329,7 +213,7 @@ static bool infer_pad(const Shape *in, const OpParams *params, Shape *out, Error
     return true;
 }
 
-/* Copies blocks: `outer` times, `bytes` from one place to another. */
+/* Of the sides from axis `from` up to, not including, axis `to`. */
 static int64_t product(Shape shape, int from, int to)
 {
     int64_t count = 1;
