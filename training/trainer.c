@@ -11,16 +11,6 @@ static const double norm_momentum = 0.1; // of running statistics, as PyTorch ha
 
 /* ---- graph ----------------------------------------------------------------------------------- */
 
-// -sum(target * log p) / batch; a row of `target` is one-hot.
-static void build_loss(Trainer *trainer, int32_t classes)
-{
-    Graph *graph    = trainer->graph;
-    Shape  logits   = shape_2d(trainer->settings.batch, classes);
-    trainer->target = op_input(graph, logits, "target");
-    NodeId score    = op_dot(graph, trainer->target, op_log_softmax(graph, trainer->network.layer));
-    trainer->loss   = op_scale(graph, score, -1 / (real)trainer->settings.batch);
-}
-
 // Outputs: loss, logits, gradients, statistics of the batch.
 static bool make_plan(Trainer *trainer, Error *error)
 {
@@ -67,7 +57,8 @@ static bool build(Trainer *trainer, WeightBlob *blob, Error *error)
         return fail(error, ERROR_USAGE, "%s: gives %s, expected logits of at least %d classes",
                     blob_path(blob), SHAPE_TEXT(logits), (int)set->classes);
     trainer->classes = (int32_t)logits.dim[1];
-    build_loss(trainer, trainer->classes);
+    trainer->target  = op_input(trainer->graph, logits, "target");
+    trainer->loss    = cross_entropy_node(trainer->graph, trainer->network.layer, trainer->target);
     return make_plan(trainer, error);
 }
 
@@ -215,20 +206,6 @@ static void fill_batch(Trainer *trainer)
         training_image(set, image, s->seed, epoch, s->flip, s->shift, pixels + i * size);
         target[i * trainer->classes + set->labels[image]] = 1;
     }
-}
-
-int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
-                         const int32_t *labels)
-{
-    int64_t correct = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int32_t best = 0;
-        for (int32_t k = 1; k < classes; k++)
-            if (logits[i * classes + k] > logits[i * classes + best])
-                best = k;
-        correct += best == labels[images ? images[i] : i];
-    }
-    return correct;
 }
 
 // The running variance is that of the values, so over n - 1.

@@ -25,6 +25,13 @@ struct Trainer {
 /* Takes over the text of the blob and, from a checkpoint, moments and steps done. */
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error);
 
+/* Mean over the batch of -log softmax at the label; `target` has the shape of the logits, [batch,
+ * classes], and its rows are one-hot. */
+NodeId cross_entropy_node(Graph *graph, NodeId logits, NodeId target);
+
+/* The sum over `count` rows of logits, in double. */
+double cross_entropy_sum(const real *logits, int64_t count, int64_t classes, const int32_t *labels);
+
 /* Rows whose largest value stands at the label; the first maximum wins. images: the label of row i
  * is labels[images[i]]; NULL: labels[i]. */
 int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
