@@ -36,6 +36,8 @@ static bool open_inputs(const Settings *settings, const WeightBlob *blob, Inputs
                         SHAPE_TEXT(out->shape));
         return true;
     }
+    if (!blob_takes_images(blob, error))
+        return false;
     size_t plane = 3 * (size_t)p->height * (size_t)p->width;
     out->shape   = shape_4d(settings->input_count, 3, p->height, p->width);
     out->values  = memory_new((size_t)settings->input_count * plane, sizeof *out->values, error);

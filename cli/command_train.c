@@ -44,8 +44,11 @@ static bool open_data(Session *session, Error *error)
     if (settings->model) {
         if (!blob_open(settings->model, &start, error))
             return false;
-        side = blob_preparation(start)->width;
+        bool takes_images = blob_takes_images(start, error);
+        side              = takes_images ? blob_preparation(start)->width : 0;
         blob_close(start);
+        if (!takes_images)
+            return false;
     }
     return training_data_open(&session->set, settings->data, side, error) &&
            (!settings->test || training_data_open(&session->test, settings->test, side, error));

@@ -42,7 +42,9 @@ void blob_close(WeightBlob *blob);                                // NULL allowe
 
 const char        *blob_path(const WeightBlob *blob);
 const char        *blob_architecture(const WeightBlob *blob); // "vgg16", "resnet50", ...
-const Preparation *blob_preparation(const WeightBlob *blob);
+const Preparation *blob_preparation(const WeightBlob *blob);  // NULL: says nothing about images
+/* Where an image is to be prepared: whether the blob says how. Errors: ERROR_DATA. */
+bool blob_takes_images(const WeightBlob *blob, Error *error);
 /* Of the whole file, 64 hex digits; computed at the first call. */
 const char        *blob_sha256(const WeightBlob *blob);
 int                blob_tensor_count(const WeightBlob *blob);

@@ -6,7 +6,7 @@
  * it, so nothing is scattered; the s phases of one row are computed together and interleaved, so
  * rows are stored whole. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016,
  * section 4. */
-#include "conv.h"
+#include "conv_method.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"
@@ -77,7 +77,7 @@ static void geometry_of(const ConvShape *shape, ConvSide side, int row_phase, Ge
     }
 }
 
-/* ---- weights ------------------------------------------------------------------------------------------ */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 /* One row panel of phase b: [source channel][tap of the phase][row]. */
 static int64_t prepared_panel(const Geometry *g, int phase, int64_t panel)
@@ -92,7 +92,7 @@ static int64_t prepared_of(const Geometry *g)
     return prepared_panel(g, g->phases - 1, panels_of(g->target_channels, kernels()->tile_rows));
 }
 
-static size_t direct_prepared_size(const ConvShape *shape, ConvSide side)
+size_t direct_prepared_size(const ConvShape *shape, ConvSide side)
 {
     size_t   total = 0;
     Geometry g;
@@ -132,7 +132,7 @@ static void prepare_panel(void *data, int64_t panel, int thread)
     }
 }
 
-static void direct_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
+void direct_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
 {
     Geometry g;
     for (int phase = 0; phase < row_phases(shape, side); phase++) {
@@ -143,7 +143,7 @@ static void direct_prepare(const ConvShape *shape, ConvSide side, const real *we
     }
 }
 
-/* ---- run ---------------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 /* A run of neighbouring grid pixels inside one row of one image. */
 typedef struct Segment {
@@ -367,7 +367,7 @@ static void direct_task(void *data, int64_t task, int thread)
     atomic_thread_fence(memory_order_seq_cst); // what was streamed
 }
 
-static size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads)
+size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads)
 {
     size_t   most = 0;
     Geometry g;
@@ -380,8 +380,8 @@ static size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int thr
     return most * (size_t)threads;
 }
 
-static void direct_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
-                       real *to, const ConvFinish *finish, real *scratch)
+void direct_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
+                real *to, const ConvFinish *finish, real *scratch)
 {
     Geometry g;
     for (int phase = 0; phase < row_phases(shape, side); phase++) {
@@ -395,53 +395,4 @@ static void direct_run(const ConvShape *shape, ConvSide side, const real *prepar
         parallel_for(panels_of(job.panels, job.group) * job.row_splits, direct_task, &job);
         prepared += prepared_of(&g);
     }
-}
-
-/* ---- one door for both methods --------------------------------------------------------------------------- */
-
-ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
-{
-    bool    possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
-    int64_t depth    = side == CONV_FORWARD ? shape->c : shape->k;
-    bool    pays     = depth >= 16 && sizeof(real) == sizeof(float);
-    if (!possible || wanted == CONV_DIRECT)
-        return CONV_DIRECT;
-    return wanted == CONV_WINOGRAD || (pays && !conv_few_channels(shape, side)) ? CONV_WINOGRAD : CONV_DIRECT;
-}
-
-size_t conv_prepared_size(const ConvShape *shape, ConvSide side, ConvMethod method)
-{
-    ConvShape product = conv_image_product(shape);
-    if (method == CONV_WINOGRAD)
-        return winograd_prepared_size(shape, side);
-    return direct_prepared_size(conv_few_channels(shape, side) ? &product : shape, side);
-}
-
-void conv_prepare(const ConvShape *shape, ConvSide side, ConvMethod method, const real *weights,
-                  real *prepared)
-{
-    ConvShape product = conv_image_product(shape);
-    if (method == CONV_WINOGRAD)
-        winograd_prepare(shape, side, weights, prepared);
-    else
-        direct_prepare(conv_few_channels(shape, side) ? &product : shape, side, weights, prepared);
-}
-
-size_t conv_scratch_size(const ConvShape *shape, ConvSide side, ConvMethod method, int threads)
-{
-    if (method == CONV_WINOGRAD)
-        return winograd_scratch_size(shape, side, threads);
-    return conv_few_channels(shape, side) ? conv_image_scratch_size(shape, threads)
-                                          : direct_scratch_size(shape, side, threads);
-}
-
-void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const real *prepared,
-              const real *from, real *to, const ConvFinish *finish, real *scratch)
-{
-    if (method == CONV_WINOGRAD)
-        winograd_run(shape, side, prepared, from, to, finish, scratch);
-    else if (conv_few_channels(shape, side))
-        conv_image_run(shape, prepared, from, to, finish, scratch);
-    else
-        direct_run(shape, side, prepared, from, to, finish, scratch);
 }

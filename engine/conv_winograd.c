@@ -7,7 +7,7 @@
  * block of tiles for all channels, multiplies and transforms back while everything is in its core's
  * cache. Where blocks are few, their rows are split and tasks share tiles transformed before. Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016;
  * rows below by Toom-Cook, with M(x) = x (x^2 - a^2)(x^2 - b^2). */
-#include "conv.h"
+#include "conv_method.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"
@@ -66,7 +66,7 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     return g;
 }
 
-/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double ---------------------------- */
+/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double ---------------- */
 
 size_t winograd_prepared_size(const ConvShape *shape, ConvSide side)
 {
@@ -132,7 +132,7 @@ void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights
     parallel_for(job.grid.target_channels, prepare_channel, &job);
 }
 
-/* ---- run -------------------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 /* Transformed input v[point][panel][channel][tile] is a thread's own, or a block's where tasks share
  * it. The rest is one thread's: products m[point][row][tile], one channel's pixels, one padded image

@@ -36,7 +36,8 @@ NodeId graph_find(const Graph *graph, const char *name);       // latest node of
 int32_t graph_node_count(const Graph *graph);
 
 /* Appends the nodes of d scalar / d wrt[i] and returns them in gradients[i] (a node of zeros where
- * the scalar does not depend on wrt[i]). `scalar` must have one element. */
+ * the scalar does not depend on wrt[i]). `scalar` must have one element. Other rules than the
+ * gradient's, and other nodes to start from: graph_sweep in sweep.h. */
 void graph_gradient(Graph *graph, NodeId scalar, const NodeId *wrt, int count, NodeId *gradients);
 
 /* Along one axis, element i of a layer can only depend on pixels offset + step * i to that + size - 1. */
@@ -68,7 +69,7 @@ typedef struct ChannelSum {
     int     count;
     SumTerm term[CHANNEL_SUM_TERMS];
     bool    is_rectified;  // ReLU of the sum
-    real    softplus_beta; // softplus of the sum; 0: none
+    real    softplus_beta; // softplus of the sum with a fixed beta; 0: none
 } ChannelSum;
 
 /* Errors: ERROR_USAGE where no convolution makes the layer, or it has no such channel. */
@@ -78,6 +79,13 @@ bool graph_channel_sum(const Graph *graph, NodeId layer, int64_t channel, Channe
 /* ---- leaves ----------------------------------------------------------------------------------- */
 
 NodeId op_input(Graph *graph, Shape shape, const char *name);   // filled before each run
+/* One number that may change from run to run, as the beta of a softplus that grows during an attack.
+ * It begins as `value`; plan_set_scalar changes it. */
+NodeId op_scalar_input(Graph *graph, real value, const char *name);
+/* Positions that come from outside, such as the tokens of a text: int32, each in 0..limit-1. They
+ * say what op_gather and op_gather_rows read; no gradient goes through them. Filled by
+ * plan_set_index. Errors: ERROR_DATA unless 1 <= limit <= 2^31 - 1. */
+NodeId op_index_input(Graph *graph, Shape shape, int64_t limit, const char *name);
 NodeId op_parameter(Graph *graph, Shape shape, const real *data); // constant; data outlives plans
 NodeId op_constant(Graph *graph, Shape shape, real value);
 
@@ -97,6 +105,11 @@ NodeId op_log(Graph *graph, NodeId x);
 NodeId op_power(Graph *graph, NodeId x, real exponent);         // x > 0 unless the exponent is whole
 NodeId op_sigmoid(Graph *graph, NodeId x, real beta);           // 1 / (1 + exp(-beta x))
 NodeId op_softplus(Graph *graph, NodeId x, real beta);          // log(1 + exp(beta x)) / beta
+/* The same by a number that is a node, so that it may change from run to run (op_scalar_input) or
+ * be computed; it has a gradient too. Equal numbers give equal bits in either form. */
+NodeId op_scale_by(Graph *graph, NodeId x, NodeId factor);
+NodeId op_sigmoid_by(Graph *graph, NodeId x, NodeId beta);
+NodeId op_softplus_by(Graph *graph, NodeId x, NodeId beta);
 NodeId op_relu(Graph *graph, NodeId x);
 NodeId op_gate(Graph *graph, NodeId condition, NodeId x);       // x where condition > 0, else 0
 /* a [m,k] b [k,n], or batched a [g,m,k] b [g,k,n]; a flag says the operand is stored transposed. */
@@ -110,6 +123,11 @@ NodeId op_conv2d_weight(Graph *graph, NodeId x, NodeId gy, Shape w_shape, int st
 NodeId op_maxpool_index(Graph *graph, NodeId x, int window, int stride, int pad);
 NodeId op_gather(Graph *graph, NodeId x, NodeId index);         // shape of index
 NodeId op_scatter_add(Graph *graph, NodeId y, NodeId index, Shape shape);
+/* Whole rows of a table [rows, width], as the embedding of tokens: an index of shape [...] gives
+ * [..., width] (of up to four dimensions). The adjoint adds rows of y to the rows they came from.
+ */
+NodeId op_gather_rows(Graph *graph, NodeId table, NodeId index);
+NodeId op_scatter_add_rows(Graph *graph, NodeId y, NodeId index, int64_t rows);
 NodeId op_log_softmax(Graph *graph, NodeId x);                  // over the last axis
 
 /* ---- built from the ops above ------------------------------------------------------------------ */
@@ -149,6 +167,10 @@ bool plan_create(Plan **out, const Graph *graph, const NodeId *outputs, int coun
 void plan_destroy(Plan *plan);                     // NULL allowed
 
 real       *plan_input(Plan *plan, NodeId input);        // fill before plan_run; keeps its contents
+void        plan_set_scalar(Plan *plan, NodeId input, real value); // of an op_scalar_input
+/* Fills an op_index_input; it keeps its contents, which begin as zeros. `positions` has as many as
+ * its shape. Errors: ERROR_DATA (one is out of range; nothing is changed then). */
+bool        plan_set_index(Plan *plan, NodeId input, const int32_t *positions, Error *error);
 const real *plan_output(const Plan *plan, NodeId output); // valid until the next run
 void        plan_run(Plan *plan);                  // uses all threads of parallel.h
 size_t      plan_bytes(const Plan *plan);          // arena + scratch + prepared weights

@@ -29,7 +29,7 @@ void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t de
     }
 }
 
-/* ---- few rows: the weights are read once, in place -------------------------------------------------
+/* ---- few rows: the weights are read once, in place ----------------------------------------------
  * A dense layer at a small batch is bound by the memory traffic of b; packing would triple it. */
 
 enum { FEW_ROWS = 16, COLUMN_CHUNK = 64, DEPTH_CHUNK = 1024, DEPTH_PIECE = 64 };
@@ -67,7 +67,7 @@ static void row_sums(void *data, int64_t chunk, int thread)
     }
 }
 
-/* ---- the general product ----------------------------------------------------------------------------- */
+/* ---- the general product --------------------------------------------------------------------- */
 
 enum {
     GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache

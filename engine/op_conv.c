@@ -62,14 +62,14 @@ static bool infer_conv2d_weight(const Shape *in, const OpParams *params, Shape *
     return true;
 }
 
-ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape in[2], Shape out)
+ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shape out)
 {
     return op == OP_CONV2D         ? conv_shape(in[0], in[1], out, params)
            : op == OP_CONV2D_INPUT ? conv_shape(out, in[1], in[0], params)
                                    : conv_shape(in[0], out, in[1], params);
 }
 
-/* ---- forward and input gradient: one text, two sides ------------------------------------------------------- */
+/* ---- forward and input gradient: one text, two sides ----------------------------------------- */
 
 static ConvShape side_shape(const OpCall *call, ConvSide side)
 {
@@ -131,7 +131,7 @@ static void side_run(const OpCall *call, ConvSide side)
 BOTH_SIDES(conv2d, CONV_FORWARD)
 BOTH_SIDES(conv2d_input, CONV_INPUT_GRADIENT)
 
-/* ---- weight gradient ------------------------------------------------------------------------------------------ */
+/* ---- weight gradient ------------------------------------------------------------------------- */
 
 static size_t conv2d_weight_scratch(const OpCall *call, int threads)
 {
@@ -145,7 +145,7 @@ static void conv2d_weight_forward(const OpCall *call)
     conv_weight_run(&shape, call->in[0], call->in[1], call->out, call->scratch);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------------------ */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 typedef struct Triangle {
     NodeId a, b;
@@ -164,8 +164,8 @@ static Triangle triangle_of(const Graph *graph, NodeId out)
                       .shape_b = graph_shape(graph, node->input[1])};
 }
 
-static void conv2d_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                            NodeId grad_in[2])
+static void conv2d_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                            NodeId *grad_in)
 {
     Triangle t = triangle_of(graph, out); // a: x, b: w
     if (wanted[0])
@@ -174,8 +174,8 @@ static void conv2d_backward(Graph *graph, NodeId out, NodeId grad, const bool wa
         grad_in[1] = op_conv2d_weight(graph, t.a, grad, t.shape_b, t.stride, t.pad);
 }
 
-static void conv2d_input_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                                  NodeId grad_in[2])
+static void conv2d_input_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                                  NodeId *grad_in)
 {
     Triangle t = triangle_of(graph, out); // a: gy, b: w; grad has the shape of x
     if (wanted[0])
@@ -184,8 +184,8 @@ static void conv2d_input_backward(Graph *graph, NodeId out, NodeId grad, const b
         grad_in[1] = op_conv2d_weight(graph, grad, t.a, t.shape_b, t.stride, t.pad);
 }
 
-static void conv2d_weight_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                                   NodeId grad_in[2])
+static void conv2d_weight_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                                   NodeId *grad_in)
 {
     Triangle t = triangle_of(graph, out); // a: x, b: gy; grad has the shape of w
     if (wanted[0])
@@ -219,17 +219,18 @@ const OpInfo op_info_conv2d_weight = {.name         = "conv2d_weight",
 
 NodeId op_conv2d(Graph *graph, NodeId x, NodeId w, int stride, int pad)
 {
-    return graph_append(graph, OP_CONV2D, x, w, &(OpParams){.stride = stride, .pad = pad});
+    return graph_append(graph, OP_CONV2D, (NodeId[]){x, w},
+                        &(OpParams){.stride = stride, .pad = pad});
 }
 
 NodeId op_conv2d_input(Graph *graph, NodeId gy, NodeId w, Shape x_shape, int stride, int pad)
 {
     OpParams params = {.shape = x_shape, .stride = stride, .pad = pad};
-    return graph_append(graph, OP_CONV2D_INPUT, gy, w, &params);
+    return graph_append(graph, OP_CONV2D_INPUT, (NodeId[]){gy, w}, &params);
 }
 
 NodeId op_conv2d_weight(Graph *graph, NodeId x, NodeId gy, Shape w_shape, int stride, int pad)
 {
     OpParams params = {.shape = w_shape, .stride = stride, .pad = pad};
-    return graph_append(graph, OP_CONV2D_WEIGHT, x, gy, &params);
+    return graph_append(graph, OP_CONV2D_WEIGHT, (NodeId[]){x, gy}, &params);
 }

@@ -61,8 +61,8 @@ static void matmul_forward(const OpCall *call)
 }
 
 /* With C = op(A) op(B): d op(A) = G op(B)^T and d op(B) = op(A)^T G, stored the way A and B are. */
-static void matmul_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                            NodeId grad_in[2])
+static void matmul_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                            NodeId *grad_in)
 {
     NodeId a = graph_node(graph, out)->input[0], b = graph_node(graph, out)->input[1];
     bool   ta = graph_node(graph, out)->params.transpose_a;
@@ -83,5 +83,5 @@ const OpInfo op_info_matmul = {.name         = "matmul",
 NodeId op_matmul(Graph *graph, NodeId a, NodeId b, bool transpose_a, bool transpose_b)
 {
     OpParams params = {.transpose_a = transpose_a, .transpose_b = transpose_b};
-    return graph_append(graph, OP_MATMUL, a, b, &params);
+    return graph_append(graph, OP_MATMUL, (NodeId[]){a, b}, &params);
 }

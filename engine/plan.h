@@ -10,7 +10,7 @@ typedef struct Step {
     NodeId node;  // whose values are written; the last of the chain
     NodeId core;  // the node that gives op and parameters
     OpKind op;    // the core's, or OP_MAXPOOL
-    NodeId in[2];
+    NodeId in[OP_ARITY];
     NodeId bias, add, gate, index; // fused tail; NODE_NONE where absent
     bool   relu;
     bool   absorbed; // part of a later step

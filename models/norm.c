@@ -43,11 +43,9 @@ static NodeId batch_norm(Builder *builder, NodeId x, const char *base)
     NodeId      beta   = builder_parameter(builder, base, "bias", vector);
     if (builder_is_over(builder))
         return NODE_NONE;
-    if (list->norm_count == TRAINABLE_NORMS) {
-        fail(&builder->lack, ERROR_USAGE, "%s: has more than %d batch norms to train",
-             blob_path(builder->blob), TRAINABLE_NORMS);
+    TrainableNorm *norm = trainables_add_norm(list, &builder->lack);
+    if (!norm)
         return NODE_NONE;
-    }
     real   share    = 1 / (real)values;
     NodeId mean     = op_scale(graph, op_sum_to(graph, x, one), share);
     NodeId centred  = op_sub(graph, x, op_broadcast_to(graph, mean, in));
@@ -55,8 +53,11 @@ static NodeId batch_norm(Builder *builder, NodeId x, const char *base)
     NodeId variance = op_scale(graph, op_sum_to(graph, square, one), share);
     NodeId spread   = op_reshape(graph, op_offset(graph, variance, (real)epsilon), vector);
     NodeId factor   = op_mul(graph, gamma, op_power(graph, spread, (real)-0.5));
-    TrainableNorm *norm = &list->norms[list->norm_count++];
-    *norm = (TrainableNorm){.mean = mean, .variance = variance, .channels = in.dim[1], .values = values};
+    *norm           = (TrainableNorm){.mean     = mean,
+                                      .variance = variance,
+                                      .channels = in.dim[1],
+                                      .values   = values,
+                                      .forward  = list->forward_count};
     snprintf(norm->name, sizeof norm->name, "%s", base);
     return op_affine(graph, centred, factor, beta);
 }

@@ -14,6 +14,8 @@ static void use_everything(Graph *g, NodeId x, NodeId w, NodeId *scalar)
     y        = op_add(g, y, op_conv2d_input(g, op_conv2d(g, y, w, 2, 1), w, graph_shape(g, y), 2, 1));
     y        = op_maxpool(g, op_relu(g, op_softplus(g, y, 3)), 2, 2, 0);
     y        = op_mul(g, op_sigmoid(g, y, 2), op_log(g, op_offset(g, op_exp(g, y), 1)));
+    NodeId b = op_scalar_input(g, 2, "b");
+    y        = op_scale_by(g, op_softplus_by(g, op_sigmoid_by(g, y, b), b), b);
     y        = op_gate(g, y, op_power(g, y, 3));
     y        = op_slice(g, op_pad(g, y, 1, 1, 1), 1, 1, 2);
     NodeId m = op_reshape(g, y, shape_2d(4, shape_elements(graph_shape(g, y)) / 4));
