@@ -4,6 +4,7 @@
 # baseline plus kernels for newer instruction sets that are chosen at run time.
 
 config ?= release
+V      ?= 0 # 1: whole commands instead of a word and a file
 CC     ?= cc
 BUILD  := build/$(config)
 FLOORS := base format engine image mini models probe nem nem/dissect attack study training report
@@ -48,6 +49,10 @@ else
   $(error unknown config '$(config)')
 endif
 
+ifeq ($(strip $(V)),0)
+  said = @printf '  %-4s %s\n' $(1) $(2);
+endif
+
 MACHINE := $(shell $(CC) -dumpmachine)
 ISA_FILES := engine/isa_portable.c
 ifneq ($(config),gradcheck)
@@ -85,7 +90,7 @@ $(BUILD)/bench:   $(call object,$(LIBRARY_SOURCES) $(BENCH_SOURCES))
 # The program with a method more, to show that a method is nothing but its files and the table.
 $(BUILD)/toy:     $(call object,$(filter-out nem/methods.c,$(LIBRARY_SOURCES)) $(CLI_SOURCES) $(TOY_SOURCES))
 $(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench $(BUILD)/toy:
-	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+	$(call said,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 # The texts re-included per instruction set are tuned by these flags alone.
 $(BUILD)/objects/engine/isa_avx2.o $(BUILD)/objects/bench/peak_avx2.o:     CFLAGS += -O3 -mavx2 -mfma
@@ -99,7 +104,7 @@ endif
 
 $(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call said,CC,$<)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
