@@ -114,8 +114,8 @@ demo: nemesis ## build, then run the main job in small: under two minutes, nothi
 demo-weights: nemesis ## train the demo's network again and compare it with the one that is there
 	@sh demo/train.sh ./nemesis
 
-bench: $(BUILD)/bench ## print the throughput tables
-	@$(BUILD)/bench
+bench: $(BUILD)/bench ## print ten figures of throughput in two minutes, or all of them with ALL=1
+	@$(BUILD)/bench $(if $(ALL),--all)
 
 bench-compare: $(BUILD)/bench ## measure again and compare with BASE=file, an output of `bench --json`
 	@$(BUILD)/bench --json > $(BUILD)/bench.json
