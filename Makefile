@@ -118,8 +118,7 @@ bench: $(BUILD)/bench ## print ten figures of throughput in two minutes, or all 
 	@$(BUILD)/bench $(if $(ALL),--all)
 
 bench-compare: $(BUILD)/bench ## measure again and compare with BASE=file, an output of `bench --json`
-	@$(BUILD)/bench --json > $(BUILD)/bench.json
-	@awk -f bench/compare.awk $(BASE) $(BUILD)/bench.json
+	@sh bench/compare.sh $(BUILD)/bench $(BUILD) "$(BASE)" $(OPTIONS)
 
 bench-peers: $(BUILD)/bench ## ratios to PyTorch and OpenBLAS, where they are installed
 	@sh bench/peers/run.sh $(BUILD)/bench $(BUILD)
