@@ -20,6 +20,7 @@ typedef struct Options {
     const char *row;     // NULL, or the only row of a verb that is wanted
     const char *title;   // NULL, or what the short table calls that row
     double      flops;   // an image, of a row that does not know
+    const char *against; // NULL, or whom to take turns with
     const char *only;    // NULL, or what the names of rows must contain
     bool        all, list;
 } Options;
@@ -28,8 +29,8 @@ typedef struct Options {
 typedef bool Verb(const Options *options, Error *error);
 Verb bench_gemm, bench_conv, bench_model, bench_decode, bench_dissect, bench_attack, bench_train;
 
-/* The rows people come for; all rows of all verbs. */
-Verb bench_table, bench_all;
+/* The rows people come for; all rows of all verbs; rows measured in turns with another program. */
+Verb bench_table, bench_all, bench_against;
 
 /* ---- time ---------------------------------------------------------------------------------------
  */

@@ -10,6 +10,7 @@
 static const char usage[] =
     "usage: bench [options]            the rows people come for; two minutes on idle cores\n"
     "       bench --all [options]      all rows of all verbs\n"
+    "       bench --against torch|onnxruntime|openblas [options]   in turns with another\n"
     "       bench gemm|conv|model|decode|dissect|attack|train [options]\n"
     "  --arch NAME                    network of conv, model, dissect, attack (vgg16);\n"
     "                                 of train (all three)\n"
@@ -23,7 +24,8 @@ static const char usage[] =
     "  --runs N                       measured runs of a row (7; 5 for train, 3 for attack)\n"
     "  -d, --data FOLDER              probing set of dissect, in Broden's layout; else made up\n"
     "  --limit N                      images of the probing set (48)\n"
-    "  --only TEXT                    only rows whose name holds TEXT: of the first form\n"
+    "  --only TEXT                    only rows whose name holds TEXT: of the first form and\n"
+    "                                 of --against\n"
     "  --list                         names of the rows of the first form; measures nothing\n"
     "  --json                         one object a line\n"
     "GFLOP/s count the multiplications of the direct method, so Winograd's convolutions may\n"
@@ -84,6 +86,7 @@ static bool use_isa(const char *isa, Error *error)
 static bool take_value(Options *options, const char *flag, const char *value, Error *error)
 {
     static const char *const passes[]  = {"forward", "input-gradient", NULL};
+    static const char *const peers[]   = {"torch", "onnxruntime", "openblas", NULL};
     static const char *const methods[] = {"auto", "direct", "winograd", NULL};
     int64_t                  number    = 0;
     int                      choice    = 0;
@@ -112,6 +115,9 @@ static bool take_value(Options *options, const char *flag, const char *value, Er
         parallel_set_threads((int)number);
     } else if (is_flag(flag, "--only", NULL)) {
         options->only = value;
+    } else if (is_flag(flag, "--against", NULL)) {
+        ok               = choice_of(flag, value, peers, &choice, error);
+        options->against = peers[choice];
     } else if (is_flag(flag, "--isa", NULL)) {
         ok = use_isa(value, error);
     } else {
@@ -152,20 +158,22 @@ static bool parse(Options *options, int *verb, int count, char **arguments, Erro
             return false;
         }
     }
-    bool is_table = *verb < 0 && !options->all;
-    if ((*verb >= 0) + options->all > 1)
-        return fail(error, ERROR_USAGE, "expected a verb or --all, found both");
+    bool is_table = *verb < 0 && !options->all && !options->against;
+    if ((*verb >= 0) + options->all + (options->against != NULL) > 1)
+        return fail(error, ERROR_USAGE, "expected a verb, --all or --against, found more than one");
     if (options->list && !is_table)
         return fail(error, ERROR_USAGE, "--list is for the rows without a verb");
-    if (options->only && !is_table)
-        return fail(error, ERROR_USAGE, "--only is for the rows without a verb");
+    if (options->only && !is_table && !options->against)
+        return fail(error, ERROR_USAGE, "--only is for the rows without a verb and --against");
     return true;
 }
 
 static bool run(Options *options, int verb, Error *error)
 {
     if (verb < 0)
-        return (options->all ? bench_all : bench_table)(options, error);
+        return (options->against ? bench_against
+                : options->all   ? bench_all
+                                 : bench_table)(options, error);
     if (!options->runs)
         options->runs = verbs[verb].runs;
     if (!options->batch)
