@@ -78,7 +78,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
 FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo demo-weights bench bench-compare bench-peers layers references hardened analyse memcheck format man completion clean help
+.PHONY: all test demo demo-weights bench bench-compare bench-peers peers layers references hardened analyse memcheck format man completion clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -122,15 +122,17 @@ demo: nemesis ## build, then run the main job in small: under two minutes, nothi
 demo-weights: nemesis ## train the demo's network again and compare it with the one that is there
 	@sh demo/train.sh ./nemesis
 
-bench: $(BUILD)/bench ## print the throughput tables
-	@$(BUILD)/bench
+bench: $(BUILD)/bench ## print ten figures of throughput in two minutes, or all of them with ALL=1
+	@$(BUILD)/bench $(if $(ALL),--all)
 
 bench-compare: $(BUILD)/bench ## measure again and compare with BASE=file, an output of `bench --json`
-	@$(BUILD)/bench --json > $(BUILD)/bench.json
-	@awk -f bench/compare.awk $(BASE) $(BUILD)/bench.json
+	@sh bench/compare.sh $(BUILD)/bench $(BUILD) "$(BASE)" $(OPTIONS)
 
-bench-peers: $(BUILD)/bench ## ratios to PyTorch and OpenBLAS, where they are installed
-	@sh bench/peers/run.sh $(BUILD)/bench $(BUILD)
+bench-peers: $(BUILD)/bench ## in turns with ONNX Runtime, PyTorch and OpenBLAS, where they are installed
+	@sh bench/peers/run.sh $(BUILD)/bench
+
+peers: ## install what bench-peers can use of npm into build/peers
+	@sh bench/peers/install.sh build/peers
 
 .PHONY: faults
 FAULTS ?= all
