@@ -78,7 +78,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
 FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo demo-weights bench bench-compare bench-peers peers layers references hardened analyse memcheck format man completion clean help
+.PHONY: all test demo demo-weights bench bench-compare bench-peers peers layers references hardened analyse memcheck format format-check man completion clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -187,8 +187,12 @@ analyse: ## clang-tidy and cppcheck on every source
 memcheck: $(BUILD)/nemesis ## valgrind on a small run of every long verb
 	@sh tests/memcheck.sh $(BUILD)/nemesis
 
+FORMATTED = $(wildcard $(foreach f,$(FLOORS) cli tests tests/fuzz tests/toy bench,$(f)/*.[ch]))
 format: ## apply .clang-format to every source
-	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests tests/toy bench,$(f)/*.[ch]))
+	@clang-format -i $(FORMATTED)
+
+format-check: ## check that `make format` would change nothing
+	@clang-format --dry-run -Werror $(FORMATTED)
 
 man: nemesis ## write build/nemesis.1, made from the tables of options
 	@./nemesis man > build/nemesis.1

@@ -32,8 +32,7 @@ Verb bench_gemm, bench_conv, bench_model, bench_decode, bench_dissect, bench_att
 /* The rows people come for; all rows of all verbs; rows measured in turns with another program. */
 Verb bench_table, bench_all, bench_against;
 
-/* ---- time ---------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 typedef struct Timing {
     double best, median, p90; // ms on the clock
@@ -56,8 +55,7 @@ double core_time_shared(CoreTime before, CoreTime after);
 Timing timing_scaled(Timing timing, double factor);
 double clock_cpu_seconds(void); // of this process, all threads
 
-/* ---- peak ---------------------------------------------------------------------------------------
- */
+/* ---- peak ------------------------------------------------------------------------------------ */
 
 /* GFLOP/s of a loop of fused multiply-adds on registers, all threads, kernels in use: the largest
  * figure this process has seen. Each thread is timed by its processor time, so a busy machine does
@@ -65,8 +63,7 @@ double clock_cpu_seconds(void); // of this process, all threads
 void   peak_measure(void);
 double peak_gflops(void);
 
-/* ---- rows ---------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 typedef struct Figure {
     const char *name; // in JSON; units in the name
@@ -104,8 +101,7 @@ bool row_wanted(const Options *options, const char *name);
 /* What is being measured, on stderr if that is a terminal; NULL: nothing any more. */
 void progress(const char *text);
 
-/* ---- material
- * ------------------------------------------------------------------------------------- */
+/* ---- material -------------------------------------------------------------------------------- */
 
 /* Uniform in centre +- spread, from the counter-based generator. */
 void material_fill(real *values, size_t count, const char *purpose, real centre, real spread);

@@ -21,8 +21,7 @@ void material_fill(real *values, size_t count, const char *purpose, real centre,
     }
 }
 
-/* ---- folders
- * -------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 bool folder_temporary(char out[LIMIT_PATH], Error *error)
 {
@@ -46,8 +45,7 @@ void folder_discard(const char *path) // NOLINT(misc-no-recursion): as deep as t
     rmdir(path);
 }
 
-/* ---- weights: spread so that activations keep their size from layer to layer
- * -------------------------- */
+/* ---- weights: spread so that activations keep their size from layer to layer ----------------- */
 
 static void conv(BlobBuilder *builder, const char *base, int64_t kernels, int64_t channels,
                  int side)

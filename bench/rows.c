@@ -7,8 +7,7 @@
 
 static const double shared_least = 0.1; // a row says from here on that cores were shared
 
-/* ---- progress -----------------------------------------------------------------------------------
- */
+/* ---- progress -------------------------------------------------------------------------------- */
 
 static char doing[96];
 
@@ -24,8 +23,7 @@ void progress(const char *text)
     show(doing);
 }
 
-/* ---- headers ------------------------------------------------------------------------------------
- */
+/* ---- headers --------------------------------------------------------------------------------- */
 
 static CoreTime at_header; // for rows that did not look themselves
 
@@ -70,8 +68,7 @@ bool row_wanted(const Options *options, const char *name)
     return !options->row || strcmp(options->row, name) == 0;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* What others had of the cores. Where the system does not tell: what is missing of the processor
  * time. */

@@ -12,8 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- time ---------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static int by_size(const void *a, const void *b)
 {
@@ -72,8 +71,7 @@ bool row_measure(Row *row, int runs, Work *work, void *data, Error *error)
     return true;
 }
 
-/* ---- cores --------------------------------------------------------------------------------------
- */
+/* ---- cores ----------------------------------------------------------------------------------- */
 
 // Adds the two times of one thread; false if there is no such file.
 static bool add_thread(const char *path, CoreTime *time)
@@ -119,8 +117,7 @@ double core_time_shared(CoreTime before, CoreTime after)
     return waited > 0 ? waited / (had + waited) : 0;
 }
 
-/* ---- peak ---------------------------------------------------------------------------------------
- */
+/* ---- peak ------------------------------------------------------------------------------------ */
 
 enum { PEAK_ROUNDS = 1000000, PEAK_SAMPLES = 12 }; // a few milliseconds each
 

@@ -78,8 +78,7 @@ static bool bench_tile(const Options *options, Error *error)
     return ok;
 }
 
-/* ---- whole products
- * --------------------------------------------------------------------------------- */
+/* ---- whole products -------------------------------------------------------------------------- */
 
 typedef struct ProductWork {
     Gemm  gemm;

@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- network, plan, input
- * ---------------------------------------------------------------------------- */
+/* ---- network, plan, input -------------------------------------------------------------------- */
 
 bool model_open(Model *out, WeightBlob *blob, const Options *options, int64_t batch,
                 ConvMethod conv, Error *error)
@@ -54,8 +53,7 @@ double model_flops(const Model *model)
     return flops;
 }
 
-/* ---- accuracy: against the direct convolutions, whose error `conv` measures in double
- * ------------------ */
+/* ---- accuracy: against the direct convolutions, whose error `conv` measures in double -------- */
 
 // sqrt(sum (a - b)^2 / sum b^2) of the layer, or of the gradient where there is one. A value within
 // rounding of a ReLU's kink falls to either side and its whole path with it: a gradient is less
@@ -88,8 +86,7 @@ static bool residual(WeightBlob *blob, const Options *options, double *out, Erro
     return ok;
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static Row model_row(const char *name, const Options *options, Timing ms, double flops)
 {

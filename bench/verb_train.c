@@ -15,8 +15,7 @@
 
 enum { SIDE = 32, CLASSES = 10, BATCHES = 2, MOST_STEPS = 1000000 };
 
-/* ---- drawn weights ------------------------------------------------------------------------------
- */
+/* ---- drawn weights --------------------------------------------------------------------------- */
 
 static void add_tensor(BlobBuilder *builder, const char *base, Shape shape)
 {
@@ -105,8 +104,7 @@ static bool save_drawn(const char *arch, const TrainingSet *set, const char *pat
     return ok;
 }
 
-/* ---- trainer ------------------------------------------------------------------------------------
- */
+/* ---- trainer --------------------------------------------------------------------------------- */
 
 static bool fill_set(TrainingSet *set, int64_t count, Error *error)
 {
@@ -164,8 +162,7 @@ double train_flops(const TrainWork *work)
     return flops;
 }
 
-/* ---- where the time goes ------------------------------------------------------------------------
- */
+/* ---- where the time goes --------------------------------------------------------------------- */
 
 enum { MOST_KINDS = 48, KIND = 32 };
 
@@ -234,8 +231,7 @@ static void profile(const TrainWork *work, int runs)
     print_kinds(kinds, count, runs);
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static bool bench_network(const Options *options, const char *arch, Error *error)
 {

@@ -135,8 +135,7 @@ const char *option_choices(const Option *option)
     return text;
 }
 
-/* ---- values ------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool decimal_parse(const char *text, size_t length, double *out)
 {
@@ -297,8 +296,7 @@ static bool value_set(const Option *option, const char *text, Settings *out, Err
     return value_list(option, text, out, error);
 }
 
-/* ---- the parser --------------------------------------------------------------------------------
- */
+/* ---- the parser ------------------------------------------------------------------------------ */
 
 enum { OPTION_LIMIT = 64 };
 

@@ -38,8 +38,7 @@ static void print_quoted(FILE *stream, const char *text, const char *special, co
     }
 }
 
-/* ---- bash --------------------------------------------------------------------------------------
- */
+/* ---- bash ------------------------------------------------------------------------------------ */
 
 static void bash_words(FILE *stream, const Option *options)
 {
@@ -109,8 +108,7 @@ static void print_bash(FILE *stream)
             "    fi\n}\ncomplete -o filenames -F _nemesis nemesis\n");
 }
 
-/* ---- zsh ---------------------------------------------------------------------------------------
- */
+/* ---- zsh ------------------------------------------------------------------------------------- */
 
 static void zsh_options(FILE *stream, const Option *options)
 {
@@ -165,8 +163,7 @@ static void print_zsh(FILE *stream)
     fprintf(stream, "    esac\n}\n_nemesis \"$@\"\n");
 }
 
-/* ---- fish --------------------------------------------------------------------------------------
- */
+/* ---- fish ------------------------------------------------------------------------------------ */
 
 static void fish_options(FILE *stream, const char *verb, const Option *options)
 {

@@ -85,8 +85,7 @@ static bool evaluate(PixelSum *pixel, const Graph *graph, const Plan *plan, Erro
     return true;
 }
 
-/* ---- showing -----------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 static const char *activation_name(const PixelSum *pixel)
 {
@@ -160,8 +159,7 @@ static bool show_text(const Settings *settings, const PixelSum *pixel, Error *er
     return ok;
 }
 
-/* ---- the run -----------------------------------------------------------------------------------
- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static bool read_place(const Settings *settings, PixelSum *pixel, Error *error)
 {

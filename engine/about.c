@@ -58,8 +58,7 @@ void about_close(About *about)
     *about = (About){0};
 }
 
-/* ---- preparation --------------------------------------------------------------------------------
- */
+/* ---- preparation ----------------------------------------------------------------------------- */
 
 typedef struct Reader {
     const About *about;

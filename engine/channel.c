@@ -1,4 +1,5 @@
-/* engine/channel.c - one channel of a layer, so that the convolution below computes that one alone. */
+/* engine/channel.c - one channel of a layer, so that the convolution below computes that one alone.
+ */
 #include "graph.h"
 
 static NodeId channel_below(Graph *graph, NodeId x, int64_t channel, int depth);

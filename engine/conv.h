@@ -28,8 +28,9 @@ typedef struct ConvFinish {
     bool        relu;
 } ConvFinish;
 
-/* AUTO becomes DIRECT or WINOGRAD. Depends on the layer's channels in, kernel and stride alone, never on
- * the batch or the number of units, so that one unit alone has the bits it has among all. */
+/* AUTO becomes DIRECT or WINOGRAD. Depends on the layer's channels in, kernel and stride alone,
+ * never on the batch or the number of units, so that one unit alone has the bits it has among all.
+ */
 ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side);
 
 /* `method` below is DIRECT or WINOGRAD. Sizes in reals. */

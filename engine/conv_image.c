@@ -1,9 +1,9 @@
-/* engine/conv_image.c - input gradient with few channels, as an image has: product first, taps after.
+/* engine/conv_image.c - input gradient with few channels, as an image has: product first, taps
+ * after.
  *
  * Three rows would fill less than half of a register tile, and every tap would pack its own panels.
- * Instead p[(c, r, s)][pixel of gy] = sum over k of w[k][c][r][s] gy[k][pixel] is computed, which is
- * the gradient of a 1x1 convolution to c r s channels; then
- *     grad_x[c][y][x] = sum over (r, s) of
+ * Instead p[(c, r, s)][pixel of gy] = sum over k of w[k][c][r][s] gy[k][pixel] is computed, which
+ * is the gradient of a 1x1 convolution to c r s channels; then grad_x[c][y][x] = sum over (r, s) of
  *                       p[(c, r, s)][(y + pad - r) / stride][(x + pad - s) / stride]
  * where the divisions leave nothing. Every output gathers its own sum, taps in order. */
 #include "conv_method.h"
@@ -23,8 +23,16 @@ bool image_fits(const ConvShape *shape, ConvSide side)
 /* Of one image; its weights lie as those of the whole convolution do. */
 static ConvShape product_of(const ConvShape *shape)
 {
-    return (ConvShape){.n = 1, .c = shape->c * shape->r * shape->s, .h = shape->oh, .w = shape->ow,
-                       .k = shape->k, .r = 1, .s = 1, .oh = shape->oh, .ow = shape->ow, .stride = 1};
+    return (ConvShape){.n      = 1,
+                       .c      = shape->c * shape->r * shape->s,
+                       .h      = shape->oh,
+                       .w      = shape->ow,
+                       .k      = shape->k,
+                       .r      = 1,
+                       .s      = 1,
+                       .oh     = shape->oh,
+                       .ow     = shape->ow,
+                       .stride = 1};
 }
 
 typedef struct ImageJob {
@@ -74,9 +82,9 @@ size_t image_scratch_size(const ConvShape *shape, int threads)
 
 static void add_taps(const ImageJob *job, int64_t c, int64_t y, real *lines)
 {
-    const ConvShape *shape = job->shape;
+    const ConvShape *shape  = job->shape;
     int64_t          stride = shape->stride, columns = phase_columns(shape);
-    int64_t          plane  = shape->oh * shape->ow;
+    int64_t          plane = shape->oh * shape->ow;
     memset(lines, 0, (size_t)(stride * columns) * sizeof(real));
     for (int64_t r = 0; r < shape->r; r++) {
         int64_t top = y + shape->pad - r;

@@ -1,19 +1,21 @@
-/* engine/conv_method.h - the methods behind the door of conv.h; only conv.c and the methods know it.
+/* engine/conv_method.h - the methods behind the door of conv.h; only conv.c and the methods know
+ * it.
  *
  *     conv.c              chooses by channels, kernel and stride
  *     conv_winograd.c     3x3 kernels of stride 1
  *     conv_image.c        input gradients to few channels: a direct product, then a sum over taps
  *     conv_direct.c       everything else
  *
- * Each method has the four functions of conv.h: sizes in reals, FORWARD from [n,c,h,w] to [n,k,oh,ow],
- * INPUT_GRADIENT from [n,k,oh,ow] to [n,c,h,w]. Files call only those below them in this list. */
+ * Each method has the four functions of conv.h: sizes in reals, FORWARD from [n,c,h,w] to
+ * [n,k,oh,ow], INPUT_GRADIENT from [n,k,oh,ow] to [n,c,h,w]. Files call only those below them in
+ * this list. */
 #ifndef ENGINE_CONV_METHOD_H
 #define ENGINE_CONV_METHOD_H
 
 #include "conv.h"
 
-/* Whether a result is too large for its reader to find it in a cache: storing it there first would cost
- * a read of every line. Measured on 32 MB of shared cache. */
+/* Whether a result is too large for its reader to find it in a cache: storing it there first would
+ * cost a read of every line. Measured on 32 MB of shared cache. */
 static inline bool conv_streams(int64_t elements)
 {
     return elements * (int64_t)sizeof(real) >= 6 << 20;

@@ -1,14 +1,20 @@
 /* engine/fuse.c - peepholes on a finished graph, so a fused op never needs a gradient rule.
  *
  *     conv (+ bias) (+ add) (+ relu | gate)      one step, finished while the tile is in cache
- *     gather(x, maxpool_index(x))                one pass that writes values and, if read, positions */
+ *     gather(x, maxpool_index(x))                one pass that writes values and, if read,
+ * positions */
 #include "plan.h"
 
 static Step plain_step(const Graph *graph, NodeId id)
 {
     const Node *node = graph_node(graph, id);
-    Step        step = {.node = id, .core = id, .op = node->op,
-                        .bias = NODE_NONE, .add = NODE_NONE, .gate = NODE_NONE, .index = NODE_NONE};
+    Step        step = {.node  = id,
+                        .core  = id,
+                        .op    = node->op,
+                        .bias  = NODE_NONE,
+                        .add   = NODE_NONE,
+                        .gate  = NODE_NONE,
+                        .index = NODE_NONE};
     for (int i = 0; i < OP_ARITY; i++)
         step.in[i] = node->input[i] == NODE_NONE ? NODE_NONE : graph_root(graph, node->input[i]);
     return step;
@@ -58,8 +64,8 @@ static void fuse_add(const Graph *graph, Step *steps, const int32_t *uses, const
     }
 }
 
-void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bool fuse, Step *steps,
-               int32_t *uses)
+void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bool fuse,
+               Step *steps, int32_t *uses)
 {
     for (NodeId id = 0; id < graph->count; id++)
         uses[id] = 0;
@@ -86,10 +92,10 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
             if (index->op != OP_MAXPOOL_INDEX || index->input[0] != node->input[0] ||
                 is_output[node->input[1]] || steps[node->input[1]].absorbed)
                 continue;
-            steps[id].op    = OP_MAXPOOL;
-            steps[id].core  = node->input[1];
-            steps[id].in[1] = NODE_NONE;
-            steps[id].index = uses[node->input[1]] > 1 ? node->input[1] : NODE_NONE;
+            steps[id].op                   = OP_MAXPOOL;
+            steps[id].core                 = node->input[1];
+            steps[id].in[1]                = NODE_NONE;
+            steps[id].index                = uses[node->input[1]] > 1 ? node->input[1] : NODE_NONE;
             steps[node->input[1]].absorbed = true;
         }
     }

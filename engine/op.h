@@ -13,12 +13,12 @@ typedef struct OpCall {
     Shape           shape, in_shape[OP_ARITY];
     const void     *in[OP_ARITY];
     void           *out;
-    int64_t         count;      // elements of out
-    real           *scratch;    // scratch_size(...) reals, shared by the threads of this call
-    const real     *prepared;   // constant weights in the kernel's layout
-    ConvMethod      method;     // convolutions: DIRECT or WINOGRAD
-    ConvFinish      finish;     // convolutions: fused tail
-    int32_t        *index;      // OP_MAXPOOL: positions wanted too, or NULL
+    int64_t         count;    // elements of out
+    real           *scratch;  // scratch_size(...) reals, shared by the threads of this call
+    const real     *prepared; // constant weights in the kernel's layout
+    ConvMethod      method;   // convolutions: DIRECT or WINOGRAD
+    ConvFinish      finish;   // convolutions: fused tail
+    int32_t        *index;    // OP_MAXPOOL: positions wanted too, or NULL
 } OpCall;
 
 enum {

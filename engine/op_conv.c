@@ -7,10 +7,17 @@
 /* Fills the geometry from the shapes of x, w and y. */
 static ConvShape conv_shape(Shape x, Shape w, Shape y, const OpParams *params)
 {
-    return (ConvShape){.n = x.dim[0], .c = x.dim[1], .h = x.dim[2], .w = x.dim[3],
-                       .k = w.dim[0], .r = w.dim[2], .s = w.dim[3],
-                       .oh = y.dim[2], .ow = y.dim[3],
-                       .stride = params->stride, .pad = params->pad};
+    return (ConvShape){.n      = x.dim[0],
+                       .c      = x.dim[1],
+                       .h      = x.dim[2],
+                       .w      = x.dim[3],
+                       .k      = w.dim[0],
+                       .r      = w.dim[2],
+                       .s      = w.dim[3],
+                       .oh     = y.dim[2],
+                       .ow     = y.dim[3],
+                       .stride = params->stride,
+                       .pad    = params->pad};
 }
 
 static bool output_side(int64_t side, int64_t kernel, const OpParams *params, int64_t *out)
@@ -26,8 +33,10 @@ static bool output_shape(Shape x, Shape w, const OpParams *params, Shape *out, E
     if (x.rank != 4 || w.rank != 4 || x.dim[1] != w.dim[1] || params->stride < 1 ||
         params->stride > CONV_MOST_SIDE || params->pad < 0 || params->pad > CONV_MOST_SIDE ||
         w.dim[2] > CONV_MOST_SIDE || w.dim[3] > CONV_MOST_SIDE ||
-        !output_side(x.dim[2], w.dim[2], params, &oh) || !output_side(x.dim[3], w.dim[3], params, &ow))
-        return fail(error, ERROR_DATA, "convolution: image %s and kernel %s do not fit (stride %d, pad %d)",
+        !output_side(x.dim[2], w.dim[2], params, &oh) ||
+        !output_side(x.dim[3], w.dim[3], params, &ow))
+        return fail(error, ERROR_DATA,
+                    "convolution: image %s and kernel %s do not fit (stride %d, pad %d)",
                     SHAPE_TEXT(x), SHAPE_TEXT(w), params->stride, params->pad);
     *out = shape_4d(x.dim[0], w.dim[0], oh, ow);
     return true;

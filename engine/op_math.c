@@ -176,7 +176,10 @@ static void power_chunk(const OpCall *call, int64_t first, int64_t n)
     real p = call->params->value;
     for (int64_t i = first; i < first + n; i++) {
         double x               = (double)((const real *)call->in[0])[i];
-        ((real *)call->out)[i] = (real)(p == -1 ? 1 / x : p == 2 ? x * x : p == (real)0.5 ? sqrt(x) : pow(x, (double)p));
+        ((real *)call->out)[i] = (real)(p == -1          ? 1 / x
+                                        : p == 2         ? x * x
+                                        : p == (real)0.5 ? sqrt(x)
+                                                         : pow(x, (double)p));
     }
 }
 
@@ -233,8 +236,8 @@ NodeId op_power(Graph *graph, NodeId x, real exponent)
 
 /* ---- sigmoid(x; beta), softplus(x; beta) --------------------------------------------------------
  * softplus(x; beta) = log(1 + exp(beta x)) / beta, so d/dx = sigmoid(beta x): a ReLU whose second
- * derivative is not zero, which attacks on gradient maps need. beta is a node, as it may change from
- * run to run. Source: Dombrowski et al., NeurIPS 2019 (beta-smoothing). */
+ * derivative is not zero, which attacks on gradient maps need. beta is a node, as it may change
+ * from run to run. Source: Dombrowski et al., NeurIPS 2019 (beta-smoothing). */
 
 static real scalar_of(const OpCall *call)
 {

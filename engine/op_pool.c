@@ -17,9 +17,10 @@ static bool infer_pool(const Shape *in, const OpParams *params, Shape *out, Erro
         return fail(error, ERROR_DATA, "pooling: window %d (stride %d, pad %d) does not fit %s",
                     params->window, params->stride, params->pad, SHAPE_TEXT(x));
     if (shape_elements(x) > INT32_MAX)
-        return fail(error, ERROR_DATA, "pooling: %s has more than 2^31 elements; use a smaller batch",
-                    SHAPE_TEXT(x));
-    *out = shape_4d(x.dim[0], x.dim[1], (x.dim[2] + 2 * params->pad - params->window) / params->stride + 1,
+        return fail(error, ERROR_DATA,
+                    "pooling: %s has more than 2^31 elements; use a smaller batch", SHAPE_TEXT(x));
+    *out = shape_4d(x.dim[0], x.dim[1],
+                    (x.dim[2] + 2 * params->pad - params->window) / params->stride + 1,
                     (x.dim[3] + 2 * params->pad - params->window) / params->stride + 1);
     return true;
 }
@@ -37,9 +38,10 @@ static int32_t window_maximum(const real *plane, const OpCall *call, int64_t i, 
     return (int32_t)best;
 }
 
-/* First place from `from` on whose window begins at or right of the edge, and first whose window ends
- * beyond `size`. */
-static void whole_windows(const OpParams *p, int64_t size, int64_t count, int64_t *first, int64_t *last)
+/* First place from `from` on whose window begins at or right of the edge, and first whose window
+ * ends beyond `size`. */
+static void whole_windows(const OpParams *p, int64_t size, int64_t count, int64_t *first,
+                          int64_t *last)
 {
     int64_t end = (size + p->pad - p->window) / p->stride + 1;
     *first      = (p->pad + p->stride - 1) / p->stride;
@@ -48,7 +50,8 @@ static void whole_windows(const OpParams *p, int64_t size, int64_t count, int64_
         *first = *last = count;
 }
 
-/* One row of windows two apart: the whole ones in one go, those over the left and right edge alone. */
+/* One row of windows two apart: the whole ones in one go, those over the left and right edge alone.
+ */
 static void pool_row(const OpCall *call, const real *plane, int64_t i, real *values, int32_t *index,
                      int32_t base)
 {
@@ -60,9 +63,10 @@ static void pool_row(const OpCall *call, const real *plane, int64_t i, real *val
     for (int64_t j = 0; j < call->shape.dim[3];) {
         int64_t count = j == first && last > first ? last - first : 1;
         int64_t x0 = j * p->stride - p->pad, x1 = x0 + p->window < w ? x0 + p->window : w;
-        x0         = x0 < 0 ? 0 : x0;
-        kernels()->maxpool(values + j, index ? index + j : NULL, plane + y0 * w + x0, (int)(y1 - y0),
-                           (int)(x1 - x0), base + (int32_t)(y0 * w + x0), (int32_t)w, count);
+        x0 = x0 < 0 ? 0 : x0;
+        kernels()->maxpool(values + j, index ? index + j : NULL, plane + y0 * w + x0,
+                           (int)(y1 - y0), (int)(x1 - x0), base + (int32_t)(y0 * w + x0),
+                           (int32_t)w, count);
         j += count;
     }
 }

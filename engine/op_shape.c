@@ -65,7 +65,8 @@ static bool infer_sum(const Shape *in, const OpParams *params, Shape *out, Error
     return true;
 }
 
-/* Both shapes as four dimensions, missing ones in front; step of the small one is 0 where repeated. */
+/* Both shapes as four dimensions, missing ones in front; step of the small one is 0 where repeated.
+ */
 typedef struct Repeat {
     int64_t large[4], small[4], step[4];
 } Repeat;
@@ -206,7 +207,8 @@ static bool infer_pad(const Shape *in, const OpParams *params, Shape *out, Error
     if (axis < 0 || axis >= in[0].rank || params->start < 0 || params->count < 0 ||
         __builtin_add_overflow(in[0].dim[axis], params->start, &side) ||
         __builtin_add_overflow(side, params->count, &side))
-        return fail(error, ERROR_INTERNAL, "pad: %lld and %lld around axis %d of %s is not possible",
+        return fail(error, ERROR_INTERNAL,
+                    "pad: %lld and %lld around axis %d of %s is not possible",
                     (long long)params->start, (long long)params->count, axis, SHAPE_TEXT(in[0]));
     *out           = in[0];
     out->dim[axis] = side;
@@ -282,11 +284,12 @@ NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count)
 {
     OpParams params = {.axis = axis, .start = start, .count = count};
     NodeId   node   = graph_append(graph, OP_SLICE, &x, &params);
-    // Rows of a parameter lie together, so the slice is a parameter too and weights of one unit can be
-    // prepared once.
+    // Rows of a parameter lie together, so the slice is a parameter too and weights of one unit can
+    // be prepared once.
     if (node != NODE_NONE && axis == 0 && graph_node(graph, x)->op == OP_PARAMETER) {
         Shape       whole = graph_shape(graph, x);
-        const real *data  = graph_node(graph, x)->params.data + start * product(whole, 1, whole.rank);
+        const real *data =
+            graph_node(graph, x)->params.data + start * product(whole, 1, whole.rank);
         return op_parameter(graph, graph_shape(graph, node), data);
     }
     return node;

@@ -43,7 +43,7 @@ static void softmax_backward(Graph *graph, NodeId out, NodeId grad, const bool *
 {
     Shape shape = graph_shape(graph, out), rows = shape;
     rows.dim[rows.rank - 1] = 1;
-    NodeId total = op_broadcast_to(graph, op_sum_to(graph, grad, rows), shape);
+    NodeId total            = op_broadcast_to(graph, op_sum_to(graph, grad, rows), shape);
     (void)wanted;
     grad_in[0] = op_sub(graph, grad, op_mul(graph, op_exp(graph, out), total));
 }

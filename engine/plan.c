@@ -9,16 +9,16 @@
 enum { ALIGN = 64 };
 
 struct Plan {
-    Step        *steps;
-    OpCall      *calls;
-    OpParams    *params;  // copies, one a node, so that the graph may grow afterwards
-    void       **buffer;  // one a node; NULL where none is held
-    int32_t      step_count, *order; // nodes with a step, in order
-    uint8_t     *arena;
-    real        *scratch, *prepared;
-    size_t       bytes;
-    Block       *blocks;
-    int32_t     *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
+    Step     *steps;
+    OpCall   *calls;
+    OpParams *params;             // copies, one a node, so that the graph may grow afterwards
+    void    **buffer;             // one a node; NULL where none is held
+    int32_t   step_count, *order; // nodes with a step, in order
+    uint8_t  *arena;
+    real     *scratch, *prepared;
+    size_t    bytes;
+    Block    *blocks;
+    int32_t  *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
 };
 
 static size_t padded(size_t bytes)
@@ -93,9 +93,10 @@ static size_t node_bytes(const Graph *graph, NodeId node)
                   (is_index ? sizeof(int32_t) : sizeof(real)));
 }
 
-/* When each buffer is first written and last read. Inputs, constants and outputs live to the end. */
-static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed, const NodeId *outputs,
-                           int count)
+/* When each buffer is first written and last read. Inputs, constants and outputs live to the end.
+ */
+static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed,
+                           const NodeId *outputs, int count)
 {
     for (NodeId node = 0; node < graph->count; node++)
         plan->blocks[node] = (Block){.first = INT32_MAX, .last = -1};
@@ -201,8 +202,9 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
 {
     const Node *core         = graph_node(graph, step->core);
     plan->params[step->node] = core->params;
-    OpCall call = {.params = &plan->params[step->node], .shape = graph_node(graph, step->node)->shape};
-    call.count  = shape_elements(call.shape);
+    OpCall call              = {.params = &plan->params[step->node],
+                                .shape  = graph_node(graph, step->node)->shape};
+    call.count               = shape_elements(call.shape);
     for (int i = 0; i < OP_ARITY; i++)
         if (step->in[i] != NODE_NONE) {
             call.in[i]       = plan->buffer[step->in[i]];
@@ -285,8 +287,9 @@ static bool allocate_scratch(Plan *plan, Error *error)
     size_t most = 0;
     for (int32_t i = 0; i < plan->step_count; i++) {
         const OpInfo *info = op_info(plan->steps[plan->order[i]].op);
-        size_t        size = info->scratch_size ? info->scratch_size(&plan->calls[i], parallel_threads()) : 0;
-        most               = size > most ? size : most;
+        size_t        size =
+            info->scratch_size ? info->scratch_size(&plan->calls[i], parallel_threads()) : 0;
+        most = size > most ? size : most;
     }
     plan->bytes += most * sizeof(real);
     plan->scratch = memory_new(most, sizeof(real), error);
@@ -299,7 +302,7 @@ static bool allocate_scratch(Plan *plan, Error *error)
 static void fill_leaves(const Plan *plan, const Graph *graph, const bool *needed)
 {
     for (NodeId node = 0; node < graph->count; node++) {
-        const Node *n = graph_node(graph, node);
+        const Node *n      = graph_node(graph, node);
         bool        begins = n->op == OP_INPUT && n->params.value != 0;
         if (!needed[node] || (n->op != OP_CONSTANT && !begins))
             continue;
@@ -330,7 +333,8 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
         if (options->no_reuse)
             for (NodeId node = 0; node < graph->count; node++) {
                 plan->owner[node] = node;
-                plan->blocks[node].bytes = plan->blocks[node].last >= 0 ? node_bytes(graph, node) : 0;
+                plan->blocks[node].bytes =
+                    plan->blocks[node].last >= 0 ? node_bytes(graph, node) : 0;
                 plan->blocks[node].first = 0;
                 if (plan->blocks[node].last >= 0)
                     plan->blocks[node].last = graph->count;
@@ -375,7 +379,8 @@ bool plan_create(Plan **out, const Graph *graph, const NodeId *outputs, int coun
     plan->order  = memory_new(nodes, sizeof *plan->order, error);
     plan->blocks = memory_new(nodes, sizeof *plan->blocks, error);
     plan->owner  = memory_new(nodes, sizeof *plan->owner, error);
-    bool ok = plan->steps && plan->calls && plan->params && plan->buffer && plan->order && plan->blocks && plan->owner &&
+    bool ok      = plan->steps && plan->calls && plan->params && plan->buffer && plan->order &&
+              plan->blocks && plan->owner &&
               lay_out(plan, graph, outputs, count, options ? options : &(PlanOptions){0}, error);
     if (!ok) {
         plan_destroy(plan);
@@ -450,7 +455,7 @@ StepReport plan_step_report(const Plan *plan, int32_t step)
     const OpCall *call   = &plan->calls[step];
     const Step   *s      = &plan->steps[plan->order[step]];
     StepReport    report = {.flops = 0};
-    bool          conv   = s->op == OP_CONV2D || s->op == OP_CONV2D_INPUT || s->op == OP_CONV2D_WEIGHT;
+    bool conv = s->op == OP_CONV2D || s->op == OP_CONV2D_INPUT || s->op == OP_CONV2D_WEIGHT;
     snprintf(report.text, sizeof report.text, "%s %s%s%s%s%s%s", op_info(s->op)->name,
              SHAPE_TEXT(call->shape), call->method == CONV_WINOGRAD ? " winograd" : "",
              call->finish.bias ? " +bias" : "", call->finish.add ? " +add" : "",
@@ -459,8 +464,8 @@ StepReport plan_step_report(const Plan *plan, int32_t step)
         ConvShape c  = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
         report.flops = 2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)(c.c * c.r * c.s);
     } else if (s->op == OP_MATMUL) {
-        Shape   a = call->in_shape[0];
-        int64_t k = a.dim[a.rank - (call->params->transpose_a ? 2 : 1)];
+        Shape   a    = call->in_shape[0];
+        int64_t k    = a.dim[a.rank - (call->params->transpose_a ? 2 : 1)];
         report.flops = 2.0 * (double)call->count * (double)k;
     }
     return report;

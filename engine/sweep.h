@@ -58,16 +58,16 @@ enum { OP_ARITY = 3 }; // most inputs of an op; arrays of inputs have this lengt
 
 /* What an op was told besides its inputs. What it does not use is zero. */
 typedef struct OpParams {
-    Shape       shape;           // of the result; gather: of the array it reads
-    const real *data;            // parameter
-    real        value, term;     // constant, input: value (an input's first); scale_offset: factor,
-                                 // term; power: exponent
-    int64_t     start, count;    // slice: start, count; pad: before, after; gather, scatter: count
-                                 // groups; index_input: positions are below count
-    int64_t row;                 // gather, scatter: numbers a position stands for; 0: one of any
-    int     axis;                // slice, pad
-    int     stride, pad;         // convolutions, max-pool
-    int     window;              // max-pool
+    Shape       shape;       // of the result; gather: of the array it reads
+    const real *data;        // parameter
+    real        value, term; // constant, input: value (an input's first); scale_offset: factor,
+                             // term; power: exponent
+    int64_t start, count;    // slice: start, count; pad: before, after; gather, scatter: count
+                             // groups; index_input: positions are below count
+    int64_t row;             // gather, scatter: numbers a position stands for; 0: one of any
+    int     axis;            // slice, pad
+    int     stride, pad;     // convolutions, max-pool
+    int     window;          // max-pool
     bool    transpose_a, transpose_b; // matmul
 } OpParams;
 

@@ -56,7 +56,8 @@ void table_cell(Table *table, const char *format, ...)
         table->cells[table->count++] = cell;
 }
 
-// Characters, not bytes, as print_name cuts them; a wide script may be off by some columns, never a control character.
+// Characters, not bytes, as print_name cuts them; a wide script may be off by some columns, never a
+// control character.
 static int shown_width(const char *text)
 {
     const unsigned char *at    = (const unsigned char *)text;
@@ -77,7 +78,7 @@ bool table_print(Table *table, FILE *stream, Error *error)
     bool ok                   = !table->error.code;
     for (int i = 0; ok && i < table->count; i++) {
         int width = shown_width(table->cells[i]), *widest = &widths[i % table->columns];
-        *widest   = width > *widest ? width : *widest;
+        *widest = width > *widest ? width : *widest;
     }
     for (int i = 0; ok && stream && i < table->count; i++) {
         int  column  = i % table->columns;

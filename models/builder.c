@@ -172,7 +172,8 @@ static void take_layer(Builder *builder, int i, NodeId x, const char *name, bool
     }
 }
 
-// x for every wanted layer of that name that is not found yet; is_asked: for the one wanted by index.
+// x for every wanted layer of that name that is not found yet; is_asked: for the one wanted by
+// index.
 static void offer(Builder *builder, NodeId x, const char *name, const char *alias, bool is_asked)
 {
     bool is_there = !builder_is_over(builder);

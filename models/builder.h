@@ -15,16 +15,16 @@ typedef struct Builder {
     Graph                *graph;
     WeightBlob           *blob;
     const NetworkRequest *request;
-    const char *const    *wanted;       // names of layers, or NULL
-    int                   wanted_count; // 1 for an index
-    int                   wanted_index; // in the order of listed layers, or -1
-    int                   listed;       // layers listed so far
-    int                   found;        // of the wanted layers
+    const char *const    *wanted;                       // names of layers, or NULL
+    int                   wanted_count;                 // 1 for an index
+    int                   wanted_index;                 // in the order of listed layers, or -1
+    int                   listed;                       // layers listed so far
+    int                   found;                        // of the wanted layers
     NodeId                layers[NETWORK_LAYERS];       // of the wanted; NODE_NONE until found
     char                  layer_name[LAYER_NAME_BYTES]; // of the one found last
-    Error                 lack;                      // why nothing past here can be built
-    char                  lacking[LAYER_NAME_BYTES]; // the first wanted layer after the lack
-    char                  list[LAYER_LIST_BYTES];    // "conv1_1, conv1_2, ..." of what can be built
+    Error                 lack;                         // why nothing past here can be built
+    char                  lacking[LAYER_NAME_BYTES];    // the first wanted layer after the lack
+    char                  list[LAYER_LIST_BYTES]; // "conv1_1, conv1_2, ..." of what can be built
 } Builder;
 
 /* Appends a whole network on the prepared input x; the last layer is named "logits". */
@@ -64,8 +64,8 @@ void build_module(Builder *builder, NodeId x, const char *name);
 /* Listed before the activation, or after it when the request says post_relu; returns the latter. */
 NodeId build_activated_layer(Builder *builder, NodeId x, const char *name, const char *alias);
 
-/* Lists of what is trained: a weight by the name of its tensor, or NULL; one more at the end, or NULL
- * when memory runs out. */
+/* Lists of what is trained: a weight by the name of its tensor, or NULL; one more at the end, or
+ * NULL when memory runs out. */
 TrainableWeight *trainable_weight(const Trainables *list, const char *name);
 TrainableWeight *trainables_add_weight(Trainables *list, Error *error);
 TrainableNorm   *trainables_add_norm(Trainables *list, Error *error);

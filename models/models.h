@@ -18,12 +18,12 @@ typedef struct TrainableWeight {
     char        name[64]; // of the tensor
     NodeId      node;     // an input, to be filled before the first run
     Shape       shape;
-    const real *initial;  // the blob's
+    const real *initial; // the blob's
 } TrainableWeight;
 
 typedef struct TrainableNorm {
-    char    name[64];       // base of running_mean and running_var
-    NodeId  mean, variance; // of the batch, [1, c, 1, 1]; variance over n
+    char    name[64];         // base of running_mean and running_var
+    NodeId  mean, variance;   // of the batch, [1, c, 1, 1]; variance over n
     int64_t channels, values; // numbers a channel has in a batch
     int     forward;          // which forward pass of the graph, from 0
 } TrainableNorm;
@@ -46,15 +46,15 @@ typedef struct NetworkRequest {
     bool               post_relu;   // read convolutions after their ReLU
     int64_t            unit;        // -1: all units, else only this one (op_channel) of one layer
     real               softplus_beta; // 0: ReLU
-    const NodeId      *softplus;      // beta as a scalar node of the graph (op_scalar_input), so that
-                                      // it may change from run to run; NULL: softplus_beta is built in
-    bool               raw_input;     // the input is the prepared tensor, not pixels
-    const NodeId      *pixels;        // a node of the graph that is read in place of a new input,
-                                      // such as that of another forward pass; NULL: a new input
-    int64_t            width, height; // 0: the blob's
-    ConvMethod         conv;          // how a LayerRunner plans its convolutions
-    bool               keep_norms;    // batch norms stay nodes; else they are folded into convolutions
-    Trainables        *trainables;    // NULL: weights are constants
+    const NodeId      *softplus; // beta as a scalar node of the graph (op_scalar_input), so that
+                                 // it may change from run to run; NULL: softplus_beta is built in
+    bool          raw_input;     // the input is the prepared tensor, not pixels
+    const NodeId *pixels;        // a node of the graph that is read in place of a new input,
+                                 // such as that of another forward pass; NULL: a new input
+    int64_t     width, height;   // 0: the blob's
+    ConvMethod  conv;            // how a LayerRunner plans its convolutions
+    bool        keep_norms;      // batch norms stay nodes; else they are folded into convolutions
+    Trainables *trainables;      // NULL: weights are constants
 } NetworkRequest;
 
 enum { NETWORK_LAYERS = 32 };
@@ -67,14 +67,15 @@ typedef struct Network {
     int    layer_count;            // 1 for a single one
 } Network;
 
-/* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks a
- * tensor the layer needs, or its shape is wrong). Constant weights of several forward passes on one
- * graph are held once by a plan. */
+/* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks
+ * a tensor the layer needs, or its shape is wrong). Constant weights of several forward passes on
+ * one graph are held once by a plan. */
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
 
-/* Name of the i-th layer that can be probed with this blob, or NULL past the last; valid until the next
- * call in this thread. Blocks of a stage (`layer3.5`) can be asked for too but are not listed. */
+/* Name of the i-th layer that can be probed with this blob, or NULL past the last; valid until the
+ * next call in this thread. Blocks of a stage (`layer3.5`) can be asked for too but are not listed.
+ */
 const char *network_layer_name(WeightBlob *blob, int index);
 
 typedef struct LayerSize {

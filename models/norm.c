@@ -31,12 +31,13 @@ static bool find_norm(Builder *builder, const char *base, int64_t channels, Norm
     return true;
 }
 
-/* In training: the statistics are those of the batch and the gradient goes through them (algorithm 1). */
+/* In training: the statistics are those of the batch and the gradient goes through them (algorithm
+ * 1). */
 static NodeId batch_norm(Builder *builder, NodeId x, const char *base)
 {
-    Graph      *graph  = builder->graph;
-    Trainables *list   = builder->request->trainables;
-    Shape       in     = graph_shape(graph, x), one = shape_4d(1, in.dim[1], 1, 1);
+    Graph      *graph = builder->graph;
+    Trainables *list  = builder->request->trainables;
+    Shape       in = graph_shape(graph, x), one = shape_4d(1, in.dim[1], 1, 1);
     Shape       vector = shape_1d(in.dim[1]);
     int64_t     values = in.dim[0] * in.dim[2] * in.dim[3];
     NodeId      gamma  = builder_parameter(builder, base, "weight", vector);
@@ -159,7 +160,7 @@ NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *co
 {
     LayerText conv_base = layer_text("%s%s", prefix, conv),
               norm_base = layer_text("%s%s", prefix, norm);
-    NodeId bare = build_conv(builder, x, conv_base.text, side, stride, side / 2);
+    NodeId bare         = build_conv(builder, x, conv_base.text, side, stride, side / 2);
     if (builder_has_norm(builder, norm_base.text))
         build_layer(builder, bare, conv, conv_base.text);
     x = add_norm(builder, x, bare, conv_base.text, norm_base.text, side, stride, side / 2);

@@ -1,8 +1,8 @@
 /* tests/check_gradients.c - every rule against central differences, first and second order.
  *
  * Meant for config=gradcheck (real = double): bound 1e-7 relative to the largest derivative. In the
- * float build the same graphs run with a bound of float differences, so that the suite is never empty.
- * Inputs are kept away from kinks by construction; nothing is filtered. */
+ * float build the same graphs run with a bound of float differences, so that the suite is never
+ * empty. Inputs are kept away from kinks by construction; nothing is filtered. */
 #include "check_difference.h"
 #include "test.h"
 #include "../engine/engine.h"
@@ -19,7 +19,7 @@ typedef struct Case {
     double low, high; // values are spread evenly in between, so no two are closer than a step
 } Case;
 
-/* ---- what is checked ------------------------------------------------------------------------------- */
+/* ---- what is checked ------------------------------------------------------------------------- */
 
 #define BUILD(name, expression)                                                                    \
     static NodeId build_##name(Graph *g, const NodeId *in)                                         \
@@ -27,7 +27,8 @@ typedef struct Case {
         return expression;                                                                         \
     }
 
-BUILD(reshape, op_mul(g, op_reshape(g, in[0], shape_2d(3, 4)), op_reshape(g, in[0], shape_2d(3, 4))))
+BUILD(reshape,
+      op_mul(g, op_reshape(g, in[0], shape_2d(3, 4)), op_reshape(g, in[0], shape_2d(3, 4))))
 BUILD(broadcast, op_power(g, op_broadcast_to(g, in[0], shape_4d(2, 3, 2, 2)), 2))
 BUILD(sum_to, op_power(g, op_sum_to(g, in[0], shape_3d(2, 1, 1)), 3))
 BUILD(slice, op_power(g, op_slice(g, in[0], 1, 1, 2), 2))
@@ -47,7 +48,8 @@ BUILD(softplus_by, op_softplus_by(g, op_offset(g, in[0], -1), in[1]))
 BUILD(scale_by, op_power(g, op_scale_by(g, in[0], op_mul(g, in[1], in[1])), 2))
 BUILD(relu, op_mul(g, op_relu(g, in[0]), in[1]))
 BUILD(gate, op_mul(g, op_gate(g, in[0], in[1]), op_mul(g, in[1], in[1])))
-BUILD(matmul, op_mul(g, op_matmul(g, in[0], in[1], false, false), op_matmul(g, in[0], in[1], false, false)))
+BUILD(matmul,
+      op_mul(g, op_matmul(g, in[0], in[1], false, false), op_matmul(g, in[0], in[1], false, false)))
 BUILD(matmul_ta, op_power(g, op_matmul(g, in[0], in[1], true, false), 2))
 BUILD(matmul_tb, op_power(g, op_matmul(g, in[0], in[1], false, true), 2))
 BUILD(matmul_tab, op_power(g, op_matmul(g, in[0], in[1], true, true), 2))
@@ -60,14 +62,17 @@ BUILD(conv_input, op_power(g, op_conv2d_input(g, in[0], in[1], shape_4d(2, 2, 5,
 BUILD(conv_weight, op_power(g, op_conv2d_weight(g, in[0], in[1], shape_4d(3, 2, 3, 2), 2, 1), 2))
 BUILD(maxpool, op_power(g, op_maxpool(g, in[0], 3, 2, 1), 2))
 BUILD(maxpool2, op_power(g, op_maxpool(g, in[0], 2, 2, 0), 2))
-BUILD(scatter, op_power(g, op_scatter_add(g, in[0], op_maxpool_index(g, in[1], 2, 1, 0),
-                                          graph_shape(g, in[1])), 2))
+BUILD(scatter,
+      op_power(g,
+               op_scatter_add(g, in[0], op_maxpool_index(g, in[1], 2, 1, 0), graph_shape(g, in[1])),
+               2))
 BUILD(log_softmax, op_mul(g, op_log_softmax(g, in[0]), op_log_softmax(g, in[0])))
 BUILD(affine, op_power(g, op_affine(g, in[0], in[1], in[1]), 2))
 BUILD(avgpool, op_power(g, op_avgpool2(g, in[0]), 2))
 BUILD(global_mean, op_power(g, op_global_mean(g, in[0]), 2))
 BUILD(concat, op_power(g, op_concat(g, in[0], in[1], 1), 2))
-BUILD(distance, op_mul(g, op_squared_distance(g, in[0], in[1]), op_squared_distance(g, in[0], in[1])))
+BUILD(distance,
+      op_mul(g, op_squared_distance(g, in[0], in[1]), op_squared_distance(g, in[0], in[1])))
 
 /* conv, softplus, pool, conv, mean, log softmax: everything a classifier has. */
 static NodeId build_network(Graph *g, const NodeId *in)
@@ -123,7 +128,7 @@ static const Case cases[] = {
     {"network", build_network, 2, {{4, {2, 3, 4, 4}}, {4, {3, 3, 3, 3}}}, -0.7, 0.7},
 };
 
-/* ---- how -------------------------------------------------------------------------------------------- */
+/* ---- how ------------------------------------------------------------------------------------- */
 
 typedef struct Problem {
     Graph *graph;

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 typedef struct Outcome {
-    int  code;          // exit code; 128 + signal if it was killed
-    char out[1 << 16];  // what reached stdout and stderr, zero-terminated, cut if longer
+    int  code;         // exit code; 128 + signal if it was killed
+    char out[1 << 16]; // what reached stdout and stderr, zero-terminated, cut if longer
     char err[1 << 13];
 } Outcome;
 

@@ -229,7 +229,7 @@ static const char *written(const char *name, const char *text)
 
 #define COMPARED(rest)                                                                             \
     "{\"verb\":\"conv\",\"name\":\"a\",\"isa\":\"avx2\",\"threads\":1,\"ms_per_image\":" rest "}"  \
-                                                                                              "\n"
+    "\n"
 
 static int compared(const char *base, const char *now)
 {

@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* ---- arguments ---------------------------------------------------------------------------------
- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 enum { MOST_WORDS = 40 };
 
@@ -262,8 +261,7 @@ static void fractions_and_decimals_are_numbers(void)
         CHECK(!number_parse(wrong[i], &value) && value == 7);
 }
 
-/* ---- units -------------------------------------------------------------------------------------
- */
+/* ---- units ----------------------------------------------------------------------------------- */
 
 static void unit_grammar_is_strict(void)
 {
@@ -350,8 +348,7 @@ static void a_sample_of_detectors_depends_on_the_seed_alone(void)
     memory_free(few);
 }
 
-/* ---- output ------------------------------------------------------------------------------------
- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void control_characters_do_not_reach_the_terminal(void)
 {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- reruns from the stored files ---------------------------------------------------------- */
+/* ---- reruns from the stored files ------------------------------------------------------------ */
 
 typedef struct StoredSource {
     const World *world;

@@ -23,8 +23,7 @@ static const char *const names[SETS][LABELS] = {
      "''@x\xe2\x80\xa8"},
 };
 
-/* ---- a probing set with these names ------------------------------------------------------------
- */
+/* ---- a probing set with these names ---------------------------------------------------------- */
 
 static void put_label(Writer *table, int set, int label, const char *format, int number)
 {
@@ -54,8 +53,7 @@ static bool rename_labels(int set)
     return writer_publish(table, NULL);
 }
 
-/* ---- what must not happen ----------------------------------------------------------------------
- */
+/* ---- what must not happen -------------------------------------------------------------------- */
 
 static bool is_known_name(int set, const char *text)
 {
@@ -135,8 +133,7 @@ static bool is_harmless_page(const char *folder)
     return ok;
 }
 
-/* ---- the tests ---------------------------------------------------------------------------------
- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void guarded_text_comes_back(void)
 {

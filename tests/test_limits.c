@@ -194,9 +194,9 @@ static double cpu_of(const struct rusage *used)
            1e-6 * (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
 }
 
-/* `message` NULL: it is accepted. `output` are the bytes that the file declares. Sanitizers multiply
- * time and memory, so the bounds are not looked at with them. The slowest of these files takes three
- * times as long as the plain steps; one that a bug let explode took 15 to 40 times. */
+/* `message` NULL: it is accepted. `output` are the bytes that the file declares. Sanitizers
+ * multiply time and memory, so the bounds are not looked at with them. The slowest of these files
+ * takes three times as long as the plain steps; one that a bug let explode took 15 to 40 times. */
 static void check_bomb(Bomb *bomb, const Material *material, size_t output, const char *message)
 {
     struct rusage idle, plain, used;

@@ -17,8 +17,7 @@ static bool starts_with(const char *path, const char *text)
     return ok;
 }
 
-/* ---- dissect -----------------------------------------------------------------------------------
- */
+/* ---- dissect --------------------------------------------------------------------------------- */
 
 static void dissect_writes_a_run_folder(void)
 {
@@ -127,8 +126,7 @@ static void an_unknown_layer_is_exit_2_and_leaves_nothing(void)
     CHECK(!folder_exists(run));
 }
 
-/* ---- noise, attack -----------------------------------------------------------------------------
- */
+/* ---- noise, attack --------------------------------------------------------------------------- */
 
 static const char changes_header[] =
     "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,new_"

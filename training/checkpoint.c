@@ -150,12 +150,12 @@ static void list_tensors(const Trainer *trainer, bool with_state, TensorList *ou
 bool trainer_save(const Trainer *trainer, const char *path, bool with_state, const char *note,
                   Error *error)
 {
-    char        settings[512];
-    uint8_t    *bytes = NULL;
-    size_t      size  = 0;
-    TensorList  list  = {0};
-    char       *about = memory_new(TEXT_BYTES, 1, error);
-    bool        ok    = about && list_open(&list, &trainer->list, error);
+    char       settings[512];
+    uint8_t   *bytes = NULL;
+    size_t     size  = 0;
+    TensorList list  = {0};
+    char      *about = memory_new(TEXT_BYTES, 1, error);
+    bool       ok    = about && list_open(&list, &trainer->list, error);
     if (ok) {
         describe(trainer, settings);
         if (with_state)

@@ -130,9 +130,9 @@ static void add_resnet(Fresh *fresh, int depth, int32_t classes)
 static bool add_network(Fresh *fresh, const char *architecture, const TrainingSet *set,
                         Error *error)
 {
-    char *end   = NULL;
+    char *end       = NULL;
     bool  is_resnet = strncmp(architecture, "resnet", 6) == 0;
-    long  depth = is_resnet ? strtol(architecture + 6, &end, 10) : 0;
+    long  depth     = is_resnet ? strtol(architecture + 6, &end, 10) : 0;
     if (strcmp(architecture, "mini") == 0) {
         if (set->width != 64 || set->height != 64)
             return fail(error, ERROR_USAGE, "mini takes images of 64 x 64, found %lld x %lld",

@@ -17,9 +17,9 @@ struct Trainer {
     NodeId            *gradients;     // one a weight
     real             **moments[2];    // of the optimiser, one array a weight
     real             **statistics[2]; // running means and variances, one array a norm
-    int64_t            done;                           // steps
-    int64_t            epoch, *order;                  // the epoch `order` belongs to
-    char              *about;                          // of the first blob, without our lines
+    int64_t            done;          // steps
+    int64_t            epoch, *order; // the epoch `order` belongs to
+    char              *about;         // of the first blob, without our lines
 };
 
 /* Takes over the text of the blob and, from a checkpoint, moments and steps done. */

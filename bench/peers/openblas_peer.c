@@ -1,5 +1,5 @@
-/* bench/peers/openblas_peer.c - OpenBLAS in turns with the bench (see start.sh): openblas_peer FOLDER M N K
- * computes the product of FOLDER/a.f32 and FOLDER/b.f32. */
+/* bench/peers/openblas_peer.c - OpenBLAS in turns with the bench (see start.sh): openblas_peer
+ * FOLDER M N K computes the product of FOLDER/a.f32 and FOLDER/b.f32. */
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>

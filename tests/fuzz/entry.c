@@ -10,10 +10,11 @@
 #define ENTRY        NAMED(fuzz_, TARGET)
 #define REPAIR_ENTRY NAMED(repair_, REPAIR)
 
-#ifdef AFL_MUTATOR // a library of its own that AFL++ loads, which shows these three and nothing else
+#ifdef AFL_MUTATOR // a library of its own that AFL++ loads, which shows these three and nothing
+                   // else
 
 #pragma GCC visibility push(default)
-void  *afl_custom_init(void *afl, unsigned seed);
+void                  *afl_custom_init(void *afl, unsigned seed);
 size_t afl_custom_post_process(void *self, uint8_t *data, size_t size, uint8_t **out);
 void   afl_custom_deinit(void *self);
 #pragma GCC visibility pop

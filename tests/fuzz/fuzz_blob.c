@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_blob.c - any bytes as a weight blob; what opens has every tensor where it says. */
+/* tests/fuzz/fuzz_blob.c - any bytes as a weight blob; what opens has every tensor where it says.
+ */
 #include "../../engine/blob.h"
 #include "../blob_builder.h"
 #include "fuzz.h"
