@@ -86,7 +86,7 @@ typedef void Work(void *data);
 
 /* Runs work once unmeasured, then `runs` times; short work is repeated inside a run. Fills ms (a
  * call) and shared. */
-bool row_measure(Row *row, int runs, Work *work, void *data, Error *error);
+bool row_time(Row *row, int runs, Work *work, void *data, Error *error);
 
 /* One line: aligned text, or a JSON object with at least name, ms_per_image, images_per_second,
  * gflops, peak_gflops, threads, isa. */

@@ -45,7 +45,7 @@ Timing timing_scaled(Timing timing, double factor)
     return timing;
 }
 
-bool row_measure(Row *row, int runs, Work *work, void *data, Error *error)
+bool row_time(Row *row, int runs, Work *work, void *data, Error *error)
 {
     const double shortest = 2e-3; // seconds of a sample
     double      *ms       = memory_new(2 * (size_t)runs, sizeof *ms, error);

@@ -153,7 +153,7 @@ static bool bench_layer(const Options *options, const Layer *layer, Error *error
     ConvWork work = {0};
     Row      row  = {.verb = "conv", .threads = parallel_threads()};
     bool     ok   = conv_open(&work, options, layer, error) &&
-              row_measure(&row, options->runs, conv_work, &work, error);
+              row_time(&row, options->runs, conv_work, &work, error);
     if (ok) {
         const ConvShape *s = &work.shape;
         snprintf(row.name, sizeof row.name, "%s %s b%lld %s", layer->name,

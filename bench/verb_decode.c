@@ -35,7 +35,7 @@ static bool decode_row(const Options *options, DecodeWork *work, const char *nam
     if (!row_wanted(options, name))
         return true;
     work->ok = true;
-    if (!row_measure(&row, options->runs, decode_work, work, error))
+    if (!row_time(&row, options->runs, decode_work, work, error))
         return false;
     if (!work->ok)
         return fail(error, ERROR_INTERNAL, "%s: a picture of our own cannot be decoded", name);

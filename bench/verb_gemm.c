@@ -61,7 +61,7 @@ static bool bench_tile(const Options *options, Error *error)
     if (ok) {
         material_fill(work.a, rows * TILE_DEPTH, "tile a", 0, 1);
         material_fill(work.b, width * TILE_DEPTH, "tile b", 0, 1);
-        ok = row_measure(&row, options->runs, tile_run, &work, error);
+        ok = row_time(&row, options->runs, tile_run, &work, error);
     }
     if (ok) {
         double tiles = (double)threads * TILE_REPEATS;
@@ -135,7 +135,7 @@ static bool bench_product(const Options *options, int64_t m, int64_t n, int64_t 
     if (ok) {
         material_fill(work.a, (size_t)(m * k), "product a", 0, 1);
         material_fill(work.b, (size_t)(k * n), "product b", 0, 1);
-        ok = row_measure(&row, options->runs, product_run, &work, error);
+        ok = row_time(&row, options->runs, product_run, &work, error);
     }
     if (ok) {
         row.flops      = 2.0 * (double)m * (double)n * (double)k;

@@ -139,7 +139,7 @@ static bool bench_whole(Model *model, const Options *options, const char *name, 
 {
     Row    row = model_row(name, options, (Timing){0}, model_flops(model));
     double far = 0;
-    if (!row_measure(&row, options->runs, run_model, model, error) ||
+    if (!row_time(&row, options->runs, run_model, model, error) ||
         !residual(model->blob, options, &far, error))
         return false;
     row.ms         = timing_scaled(row.ms, 1 / (double)options->batch);

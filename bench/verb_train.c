@@ -239,7 +239,7 @@ static bool bench_network(const Options *options, const char *arch, Error *error
     Row       row    = {.verb = "train", .threads = parallel_threads()};
     double    images = (double)options->batch;
     bool      ok     = train_open(&work, arch, options->batch, error) &&
-              row_measure(&row, options->runs, train_step, &work, error);
+              row_time(&row, options->runs, train_step, &work, error);
     if (ok && work.error.code)
         ok = fail(error, work.error.code, "%s", work.error.message);
     if (ok) {
