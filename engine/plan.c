@@ -43,14 +43,15 @@ static void step_reads(const Step *step, NodeId reads[STEP_READS])
     reads[READ_GATE] = step->gate;
 }
 
-/* Whether a step may write its result over what it reads at this place: over an input element by
- * element, over the summand or gate of a convolution unless the convolution itself reads it too. */
-static bool may_overwrite(const Step *step, const NodeId reads[STEP_READS], int place)
+/* Whether a step may write its result over `read`, which it reads at this place: over an input
+ * element by element, over the summand or gate of a convolution unless the convolution itself reads
+ * it too. */
+static bool may_overwrite(const Step *step, int place, NodeId read)
 {
     if (place < OP_ARITY)
         return (op_info(step->op)->flags & OP_ELEMENTWISE) != 0;
     for (int i = 0; i < OP_ARITY; i++)
-        if (reads[i] == reads[place])
+        if (step->in[i] == read)
             return false;
     return place != READ_BIAS;
 }
@@ -147,7 +148,7 @@ static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
         step_reads(step, reads);
         for (int i = 0; i < STEP_READS; i++) {
             NodeId other = reads[i];
-            if (other == NODE_NONE || is_leaf(graph, other) || !may_overwrite(step, reads, i))
+            if (other == NODE_NONE || is_leaf(graph, other) || !may_overwrite(step, i, other))
                 continue;
             if (shape_elements(graph_shape(graph, other)) != // a number for all elements
                 shape_elements(graph_shape(graph, node)))

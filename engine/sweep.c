@@ -25,7 +25,9 @@ static SweepRule *rule_of(const SweepRules *rules, const Graph *graph, NodeId no
     SweepRule *rule = NULL;
     if (rules && rules->rule_for)
         rule = rules->rule_for(rules->self, graph, node);
-    return rules && !rule ? rules->rule[graph_op(graph, node)] : rule;
+    if (rules && !rule)
+        rule = rules->rule[graph_op(graph, node)];
+    return rule;
 }
 
 /* What has arrived at every node, and which of them pass it on. */
