@@ -45,7 +45,10 @@ static void case_name(const Case *one, char out[64])
         snprintf(out, 64, "product %lldx%lldx%lld", (long long)one->m, (long long)one->n,
                  (long long)one->k);
     else
-        snprintf(out, 64, "%s %s %s b%lld", one->arch, one->upto ? one->upto : "logits",
+        snprintf(out, 64, "%s%s%s %s b%lld", one->arch, one->is_training ? "" : " ",
+                 one->is_training ? ""
+                 : one->upto      ? one->upto
+                                  : "logits",
                  one->is_training      ? "step"
                  : one->input_gradient ? "input-gradient"
                                        : "forward",
@@ -216,6 +219,8 @@ static double our_turn(const Ours *ours, int repeats, double *cpu)
 
 typedef struct Turns {
     Timing ours, theirs;
+    double cpu_ratio; // their processor time over ours: what a busy machine distorts less; 0: not
+                      // known
     double shared, their_shared, distance;
 } Turns;
 
@@ -237,8 +242,12 @@ static bool take_turns(Turns *out, Ours *ours, Peer *peer, const Case *one, cons
         ok      = peer_turn(peer, repeats, &ms[2 * runs + run], error);
     }
     if (ok) {
-        out->shared       = core_time_shared(before, core_time(0));
-        out->their_shared = core_time_shared(their_before, core_time(peer->process));
+        CoreTime after = core_time(0), their_after = core_time(peer->process);
+        out->shared       = core_time_shared(before, after);
+        out->their_shared = core_time_shared(their_before, their_after);
+        out->cpu_ratio    = out->shared >= 0 && out->their_shared >= 0
+                                ? (their_after.had - their_before.had) / (after.had - before.had)
+                                : 0;
         out->ours         = timing_of(ms, ms + runs, runs);
         out->theirs       = timing_of(ms + 2 * runs, ms + 3 * runs, runs);
     }
@@ -265,7 +274,8 @@ static void print_turns(const Options *options, const char *name, const Ours *ou
         row.figures[2] = (Figure){"ratio", medians};
         row.figures[3] = (Figure){"ratio_of_bests", bests};
         row.figures[4] = (Figure){"peer_cores_shared", turns->their_shared};
-        row.figures[5] = (Figure){"distance", turns->distance};
+        row.figures[5] = (Figure){"ratio_of_cpu", turns->cpu_ratio};
+        row.figures[6] = (Figure){"distance", turns->distance};
         row_print(options, &row);
         return;
     }
@@ -274,9 +284,10 @@ static void print_turns(const Options *options, const char *name, const Ours *ou
            turns->ours.best, turns->theirs.median, turns->theirs.best, medians, bests,
            100 * ours->flops / turns->ours.median / 1e6 / peak_gflops());
     if (turns->shared >= 0 && turns->their_shared >= 0)
-        printf(" %5.0f %% %5.0f %%", 100 * turns->shared, 100 * turns->their_shared);
+        printf(" %7.2f %5.0f %% %5.0f %%", turns->cpu_ratio, 100 * turns->shared,
+               100 * turns->their_shared);
     else
-        printf(" %7s %7s", "?", "?");
+        printf(" %7s %7s %7s", "?", "?", "?");
     if (turns->distance >= 0)
         printf("  %.1e", turns->distance);
     printf("\n");
@@ -290,11 +301,11 @@ static void print_heading(const Options *options, const char *peer)
         return;
     printf("in turns with %s; %d threads, isa %s, FMA peak %.0f GFLOP/s\n", peer,
            parallel_threads(), engine_isa(), peak_gflops());
-    printf(
-        "ms of a run; ratio: their time over ours; shared: of the time either side could run, what "
-        "others\nhad its cores; apart: relative distance of the two results\n");
-    printf("%-34s %9s %9s %9s %9s %7s %7s %8s %7s %7s  %s\n", "", "ours", "best", "theirs", "best",
-           "ratio", "bests", "of peak", "shared", "theirs", "apart");
+    printf("ms of a run. ratios: their time over ours, of medians, of bests, of processor time;\n"
+           "shared: of the time ours and theirs could run, what others had the cores;\n"
+           "apart: relative distance of the two results\n");
+    printf("%-34s %9s %9s %9s %9s %7s %7s %8s %7s %7s %7s  %s\n", "", "ours", "best", "theirs",
+           "best", "ratio", "bests", "of peak", "cpu", "shared", "theirs", "apart");
     fflush(stdout);
 }
 

@@ -261,15 +261,21 @@ static bool bench_network(const Options *options, const char *arch, Error *error
 bool bench_train(const Options *options, Error *error)
 {
     static const char *const archs[] = {"resnet20", "lenet", "resnet18_cifar"};
-    bool                     is_any = false, ok = true;
+    enum { ARCHS = sizeof archs / sizeof *archs };
+    int first = 0, end = ARCHS;
+    if (options->arch) {
+        while (first < ARCHS && strcmp(options->arch, archs[first]) != 0)
+            first++;
+        if (first == ARCHS)
+            return fail(error, ERROR_USAGE,
+                        "train: no drawn weights for '%s', expected resnet20, lenet or "
+                        "resnet18_cifar",
+                        options->arch);
+        end = first + 1;
+    }
     row_header(options, "a step of a training");
-    for (size_t i = 0; ok && i < sizeof archs / sizeof *archs; i++)
-        if (!options->arch || strcmp(options->arch, archs[i]) == 0) {
-            is_any = true;
-            ok     = bench_network(options, archs[i], error);
-        }
-    return ok && (is_any || fail(error, ERROR_USAGE,
-                                 "train: no drawn weights for '%s', expected resnet20, lenet or "
-                                 "resnet18_cifar",
-                                 options->arch));
+    bool ok = true;
+    for (int i = first; ok && i < end; i++)
+        ok = bench_network(options, archs[i], error);
+    return ok;
 }
