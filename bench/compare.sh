@@ -14,7 +14,7 @@ refuse() {
     refuse "usage: make bench-compare BASE=file [OPTIONS='-t 1']; file: an output of \`bench --json\`"
 shift 3
 [ -e "$base" ] || refuse "$base: no such file"
-[ -f "$base" ] && [ -r "$base" ] || refuse "$base: not a file that can be read"
+if [ ! -f "$base" ] || [ ! -r "$base" ]; then refuse "$base: not a file that can be read"; fi
 [ -s "$base" ] || refuse "$base: empty, expected rows of \`bench --json\`"
 which=$(awk -v check=1 -f "$here/compare.awk" "$base") || exit 2
 for turn in 1 2; do # what differs between two rounds is no change of the program

@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SIDE = 32, CLASSES = 10, BATCHES = 2, MOST_STEPS = 1000000 };
@@ -187,22 +188,23 @@ static Kind *kind_of(Kind *kinds, int *count, const char *text)
     return kind;
 }
 
-/* By processor time, which a busy machine distorts less; rates are of a thread. */
-static void print_kinds(const Kind *kinds, int count, int runs)
+static int most_first(const void *a, const void *b)
 {
-    double total                  = 0;
-    bool   is_printed[MOST_KINDS] = {0};
+    double x = ((const Kind *)a)->cpu, y = ((const Kind *)b)->cpu;
+    return (x < y) - (x > y);
+}
+
+/* By processor time, which a busy machine distorts less; rates are of a thread. Sorts. */
+static void print_kinds(Kind *kinds, int count, int runs)
+{
+    double total = 0;
+    qsort(kinds, (size_t)count, sizeof *kinds, most_first);
     for (int i = 0; i < count; i++)
         total += kinds[i].cpu;
     printf("  %-26s %6s %10s %10s %7s %18s\n", "steps of the plan by kind", "steps", "ms", "cpu ms",
            "of cpu", "GFLOP/s a thread");
-    for (int line = 0; line < count; line++) {
-        int most = -1;
-        for (int i = 0; i < count; i++)
-            if (!is_printed[i] && (most < 0 || kinds[i].cpu > kinds[most].cpu))
-                most = i;
-        const Kind *kind = &kinds[most];
-        is_printed[most] = true;
+    for (int i = 0; i < count; i++) {
+        const Kind *kind = &kinds[i];
         printf("  %-26s %6d %10.2f %10.2f %6.1f%%", kind->name, kind->steps,
                kind->seconds * 1e3 / runs, kind->cpu * 1e3 / runs, 100 * kind->cpu / total);
         if (kind->flops > 0)
