@@ -67,8 +67,7 @@ static double our_turn(const Ours *ours, int repeats, double *cpu)
 
 typedef struct Turns {
     Timing ours, theirs;
-    double cpu_ratio; // their processor time over ours: what a busy machine distorts less; 0: not
-                      // known
+    double cpu_ratio; // of processor times; theirs with what their threads spin; 0: not known
     double shared, their_shared, distance;
 } Turns;
 
@@ -147,8 +146,8 @@ static void print_heading(const Options *options, const char *peer)
     peak_measure();
     if (options->json)
         return;
-    printf("in turns with %s; %d threads, isa %s, FMA peak %.0f GFLOP/s\n", peer,
-           parallel_threads(), engine_isa(), peak_gflops());
+    printf("in turns with %s; %d thread%s, isa %s, FMA peak %.0f GFLOP/s\n", peer,
+           parallel_threads(), parallel_threads() == 1 ? "" : "s", engine_isa(), peak_gflops());
     printf("ms of a run. ratios: their time over ours, of medians, of bests, of processor time;\n"
            "shared: of the time ours and theirs could run, what others had the cores;\n"
            "apart: relative distance of the two results\n");
