@@ -40,7 +40,7 @@ def bases(net, nodes, slots):
     for node in nodes:
         parts = taken_apart(unwrapped(weight_of(node) or ''))
         base = own_base(net, node.module()) or (own_base(net, parts[0]) if parts else None)
-        found.append(base if base in slots and base not in found else None)
+        found.append(base if base is not None and base not in found else None)
     if len(nodes) == len(slots):
         found = [base or (slot if slot not in found else None) for base, slot in zip(found, slots)]
     return found
@@ -69,8 +69,11 @@ def resolver(graph):
         if 'classifier' in dense_slots and len(dense_slots) > 1:       # one head or the other
             dense_slots = ['classifier'] if len(dense) == 1 else dense_slots[:-1]
         adds = {source: node for node in graph.of('Add') for source in node.inputs}
+        norms, behind = graph.of('BatchNormalization'), {norm for _, norm in net.pairs}
+        norm_slots = net.norms if len(norms) == len(net.norms) else \
+            [norm for norm in net.norms if norm not in behind]         # those are folded
         for nodes, slots in ((graph.of('Conv'), list(net.convs)), (dense, dense_slots),
-                             (graph.of('BatchNormalization'), net.norms)):
+                             (norms, norm_slots)):
             for node, base in zip(nodes, bases(net, nodes, slots)):
                 if base is None:
                     continue
@@ -112,7 +115,7 @@ def check_graph(graph, match):
         block, _, shortcut = base.partition('.downsample')
         if shortcut and inputs.get(f'{block}.conv1', node.inputs[0]) != node.inputs[0]:
             wrong.append(f"'{base}' is no shortcut of '{block}'")
-    wrong += pool_differences(net, graph.of('MaxPool'))
+    wrong += pool_differences(match, graph.of('MaxPool'))
     wrong += [f'has the operation {op}' for op in sorted({node.op for node in graph.nodes} & FOREIGN)]
     wrong += gates(graph)
     wrong += before_first(graph, inputs.get(net.first.rpartition('.')[0]))
@@ -139,10 +142,11 @@ def difference(node, side, stride, pad):
     return f'is padded by {shown}, expected {pad} on both sides'
 
 
-def pool_differences(net, nodes):
-    if len(nodes) != len(net.pools):
-        return [f'has {len(nodes)} max pools, expected {len(net.pools)}'] if nodes else []
-    wrong = []
+def pool_differences(match, nodes):
+    net, wrong = match.net, []
+    is_whole = f'{list(net.convs)[-1]}.weight' in match.tensors
+    if len(nodes) > len(net.pools) or is_whole and len(nodes) < len(net.pools):
+        return [f'has {len(nodes)} max pools, expected {len(net.pools)}']
     for number, (node, (side, stride, pad)) in enumerate(zip(nodes, net.pools), 1):
         shape = node.attributes.get('kernel_shape')
         found_stride, padding = node.window(side)

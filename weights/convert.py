@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import math
 import os
+import signal
 import sys
 
 sys.dont_write_bytecode = True
@@ -18,7 +19,7 @@ sys.dont_write_bytecode = True
 from architectures import all_architectures
 from checks import check_graph, epsilons, resolver
 from contents import Contents, flatten_channels_first, swap_first_channels
-from matching import detect, listed, plural
+from matching import detect, is_statistic, listed, plural
 from output import EXIT_IO, Failed, check_output, is_stream, write_output
 from preparation import LARGEST_SIDE, Preparation, numbers
 from readers.arrays import read_folder, read_npz
@@ -193,17 +194,19 @@ def leftover_notes(candidate, others):
         notes.append(f'{plural(len(match.missing))} of {match.net.name} '
                      f"{'is' if len(match.missing) == 1 else 'are'} missing: "
                      + listed(match.missing))
-    behind = [name for name, tensor in match.extra.items() if tensor.is_number]
+    behind = [name for name, tensor in match.extra.items()
+              if tensor.is_number and not is_statistic(name)]
     others_inside = [name for name, tensor in (*match.extra.items(), *candidate.outside.items())
                      if not tensor.is_number]
     if behind:
         notes.append(f'{plural(len(behind))} behind the layers of {match.net.name} (another head) '
                      f"{'was' if len(behind) == 1 else 'were'} left out: {listed(behind)}")
-    if candidate.outside and not others:
-        outside = [name for name, tensor in candidate.outside.items() if tensor.is_number]
+    if candidate.outside:
+        outside = [name for name, tensor in candidate.outside.items()
+                   if tensor.is_number and not is_statistic(name)]
         if outside:
-            notes.append(f'{plural(len(outside))} outside the network were left out: '
-                         + listed(outside))
+            notes.append(f'{plural(len(outside))} outside the network '
+                         f"{'was' if len(outside) == 1 else 'were'} left out: {listed(outside)}")
     if others_inside:
         notes.append('what is no number was left out: ' + listed(others_inside))
     if others:
@@ -299,7 +302,13 @@ def close_quietly():
         os.dup2(nowhere, stream)
 
 
+def stop(number, _):
+    """Ended from outside: what was begun is removed on the way out."""
+    sys.exit(128 + number)
+
+
 if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, stop)
     try:
         message, code = main()
         if message:

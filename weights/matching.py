@@ -117,14 +117,15 @@ def is_statistic(name):
 
 # ---- what is recognised but not supported --------------------------------------------------------
 
-PARTS_OF_OTHERS = (
-    (r'(^|.*[./])(se|se_module|se_layer|squeeze_excite|senet)\d*[./].*', 'squeeze-and-excitation'),
-    (r'.*[./](attn|attention|ca|sa|cbam|eca|gc|nl|non_local)\w*[./].*', 'attention'),
-    (r'.*(lora_[AB]|adapter).*', 'adapters'),
+REPARAMETRISED = (
     (r'.*(weight_mask|bias_mask|weight_orig|bias_orig)', 'pruned weights; in Python, '
      "torch.nn.utils.prune.remove(layer, 'weight') makes plain ones"),
     (r'.*(weight_g|weight_v|weight_u|parametrizations\..*)', 'weights under a parametrisation; in '
-     "Python, torch.nn.utils.parametrize.remove_parametrizations makes plain ones"),
+     "Python, torch.nn.utils.parametrize.remove_parametrizations makes plain ones"))
+PARTS_OF_OTHERS = REPARAMETRISED + (
+    (r'(^|.*[./])(se|se_module|se_layer|squeeze_excite|senet)\d*[./].*', 'squeeze-and-excitation'),
+    (r'.*[./](attn|attention|ca|sa|cbam|eca|gc|nl|non_local)\w*[./].*', 'attention'),
+    (r'.*(lora_[AB]|adapter).*', 'adapters'),
     (r'.*(fake_quant|activation_post_process|zero_point).*', 'quantisation'),
     (r'.*[./]filt', 'blurred pooling'), (r'.*(relu|act|prelu)\d*[./]weight', 'PReLU'),
     (r'.*[./](g|group|instance|layer)_?norm\d*[./].*', 'other norms'))
@@ -179,6 +180,9 @@ class Candidate:
                 inner = other.root[len(self.root):]
                 for name in [name for name in self.match.extra if name.startswith(inner)]:
                     self.outside[self.root + name] = self.match.extra.pop(name)
+
+    def places(self):
+        return {tensor.place for tensor in self.match.tensors.values()}
 
     def is_sound(self):
         return self.match.net.first in self.match.tensors and not self.match.misshapen
@@ -279,8 +283,7 @@ def only_one(found):
         order = min(groups, key=lambda group: [PLAIN_GROUPS.index(s) for s in group.split('.')])
         first = [one for one in first if one.group == order]
     for other in first[1:]:
-        if {id(t) for t in other.match.tensors.values()} != \
-                {id(t) for t in first[0].match.tensors.values()}:
+        if other.places() != first[0].places():
             names = listed(f"'{one.key}'" for one in first)
             raise Refused(f'holds {len(first)} networks, {names}; --key says which of them is meant')
     return first[0]
@@ -296,8 +299,15 @@ def unknown(found, groups, wanted):
         if other:
             return f'holds the tensors of {other}, which is not supported (--list-architectures ' \
                    'lists what is)'
+        part = known_as(names, REPARAMETRISED)
+        if part:
+            return f'keeps {part}'
     partly = [one for one in found if one.match.net.first in one.match.tensors]
     best = min(partly, key=lambda one: one.match.key()) if partly else None
+    first = best.match.tensors[best.match.net.first] if best else None
+    if best and len(first.shape) == 4 and first.shape[1] != 3:
+        return (f"has a first kernel '{first.name}' for pictures of {first.shape[1]} channels, "
+                'expected 3 (red, green, blue)')
     if best and best.match.grouped:
         return (f'is nearest to {best.match.net.name}, but has convolutions in groups of channels, '
                 'which are not supported: ' + listed(best.match.grouped, 3))
@@ -334,7 +344,8 @@ def check_same_network(candidate):
     if before:
         raise Refused(f"has tensors that stand before the network '{candidate.key}' and would change "
                       f'what it sees: {listed(before)}; such a network is not supported')
-    dilated = [name for name in (*match.extra, *candidate.outside) if DILATED.match(name)]
+    dilated = [name for name, tensor in (*match.extra.items(), *candidate.outside.items())
+               if is_segmenting(name, tensor)]
     if dilated:
         raise Refused(f'is a segmentation network ({listed(dilated, 3)}), whose {match.net.name} has '
                       'dilated convolutions, which are not supported')
@@ -342,6 +353,12 @@ def check_same_network(candidate):
 
 BEFORE = re.compile(r'(stem|pre|pre_?process\w*|stn|input_\w+|patch\w*|adapter)[./]')
 DILATED = re.compile(r'(classifier\.\d+\.convs|aux_classifier|decode_head|auxiliary_head)\.')
+
+
+def is_segmenting(name, tensor):
+    """A head of those whose trunks are dilated; the last is torchvision's FCN."""
+    return DILATED.match(name) is not None or \
+        name == 'classifier.0.weight' and tensor.shape[2:] == (3, 3)
 
 
 def comes_before(root, name):
@@ -359,7 +376,7 @@ def comes_before(root, name):
 def detect(groups, wanted=None, key=None, resolve=None):
     """(candidate, the other networks there are); refused when nothing fits or it is not clear."""
     nets = nets_named(wanted)
-    found = candidates(groups, nets, resolve)
+    everything = found = candidates(groups, nets, resolve)
     if key and found:
         found = chosen_by_key(found, key)
     sound = [one for one in found if one.is_sound()]
@@ -367,5 +384,9 @@ def detect(groups, wanted=None, key=None, resolve=None):
         raise Refused(unknown(found, groups, wanted))
     chosen = only_one(sound)
     check_same_network(chosen)
-    others = [one for one in sound if one.key != chosen.key]
-    return chosen, others
+    others = [one for one in everything if one.is_sound() and one.key != chosen.key]
+    for other in others:                              # they are told of, their tensors are not
+        if other.group == chosen.group:
+            chosen.outside = {name: tensor for name, tensor in chosen.outside.items()
+                              if not name.startswith(other.root) or not other.root}
+    return chosen, [other for other in others if other.places() != chosen.places()]

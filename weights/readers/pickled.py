@@ -175,7 +175,7 @@ def outline(view, name, stored, storages):
     if stored.storage.kind is None:
         return Unread(name, stored.shape, 'numbers of an unknown kind')
     span_of(view, name, stored)
-    return Outline(name, stored.shape, stored.storage.kind,
+    return Outline(name, stored.shape, stored.storage.kind, (stored.storage.key, stored.offset),
                    lambda: make_tensor(view, name, stored, storages))
 
 

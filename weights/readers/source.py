@@ -122,18 +122,20 @@ class Unread:
 
     def __init__(self, name, shape, kind, is_number=True):
         self.name, self.shape, self.kind, self.is_number = name, tuple(shape), kind, is_number
+        self.place = name
 
     def open(self):
         return self
 
 
 class Outline:
-    """Name, shape and kind of a tensor that `make` gives once it is needed."""
+    """Name, shape, kind and place of a tensor that `make` gives once it is needed."""
 
     is_number = True
 
-    def __init__(self, name, shape, kind, make):
-        self.name, self.shape, self.kind, self.open = name, tuple(shape), kind, make
+    def __init__(self, name, shape, kind, place, make):
+        self.name, self.shape, self.kind, self.place = name, tuple(shape), kind, place
+        self.open = make
 
 
 class Tensor:
@@ -149,6 +151,7 @@ class Tensor:
     def __init__(self, name, shape, kind, view, layout='rows'):
         self.name, self.shape, self.kind = name, tuple(shape), kind
         self.view, self.layout = view, layout
+        self.place = (view.name, view.offset, view.size)
         self.count = element_count(name, self.shape)
         if layout in ('rows', 'hwio', 'io') and view.size != self.count * ELEMENT_BYTES[kind]:
             raise Refused(f"{view.name}: '{name}' has {view.size} bytes, "
