@@ -98,7 +98,7 @@ def resolver(graph):
 
 def check_graph(graph, match):
     """Refuses operations that the architecture does not have."""
-    if graph is None:
+    if graph is None or not graph.of('Conv'):
         return
     net = match.net
     layer = {tensor.name: name.rpartition('.')[0] for name, tensor in match.tensors.items()

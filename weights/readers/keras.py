@@ -47,6 +47,8 @@ def nodes_of(layers, names):
                           'group': config.get('groups', 1)}
             if config.get('padding') == 'same':
                 attributes['auto_pad'] = 'SAME_UPPER'
+        if kind == 'Dense':
+            attributes['transB'] = 1                  # the reader has turned it
         if kind == 'BatchNormalization':
             attributes['epsilon'] = float(config.get('epsilon', 1e-3))
         yield Node(OPS.get(kind, kind), '', [source] + tensors, [name], attributes)

@@ -3,6 +3,7 @@
 import array
 import struct
 
+from names import taken_apart
 from .graph import Graph, Node
 from .protobuf import VARINT, FIXED32, Walker, joined
 from .source import MAX_TENSORS, Refused, Tensor, memory_view
@@ -41,6 +42,7 @@ def add(view, tensors, tensor):
 
 def resolve(view, nodes, tensors):
     """Gives the tensors that nodes only pass on their further names."""
+    passed_on = set()
     for node in nodes:
         if node.op in QUANTISED:
             raise Refused(f'{view.name}: is quantised (it has a node {node.op}); give the network '
@@ -53,7 +55,14 @@ def resolve(view, nodes, tensors):
         elif node.op in ('Identity', 'Cast') and node.outputs and node.inputs \
                 and node.inputs[0] in tensors:         # one tensor for equal ones; float16
             tensor = tensors[node.inputs[0]]
+            passed_on.add(node.inputs[0])
             add(view, tensors, Tensor(node.outputs[0], tensor.shape, tensor.kind, tensor.view))
+    for node in nodes:
+        if node.op not in ('Identity', 'Cast'):
+            passed_on.difference_update(node.inputs)
+    for name in passed_on:
+        if taken_apart(name) is None:                 # a name that says nothing
+            del tensors[name]
 
 
 def onnx_node(walker, message):

@@ -50,6 +50,7 @@ class Stored:
 
 
 MARK = object()
+ENDS = 'the file ends (it is cut short or broken)'
 
 
 class Recogniser:
@@ -69,8 +70,8 @@ class Recogniser:
 
     def take(self, count):
         if self.place + count > len(self.data):
-            raise self.bad('the file ends (it is cut short or broken)'
-                           if len(self.data) < MAX_PICKLE else 'the limit of a pickle is reached')
+            raise self.bad(ENDS if len(self.data) < MAX_PICKLE else
+                           'the limit of a pickle is reached')
         self.place += count
         return self.data[self.place - count:self.place]
 
@@ -79,6 +80,8 @@ class Recogniser:
 
     def line(self):
         end = self.data.find(b'\n', self.place, self.place + 256)
+        if end < 0 and self.place + 256 > len(self.data):
+            raise self.bad(ENDS)
         if end < 0:
             raise self.bad('a name does not end')
         text = self.data[self.place:end].decode('ascii', 'replace')
