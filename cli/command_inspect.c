@@ -74,6 +74,12 @@ static bool print_text(WeightBlob *blob, Error *error)
     if (p->resize_short)
         printf("photos        short side to %lld, centre crop, geometry %s\n",
                (long long)p->resize_short, crop_geometry_name(p->geometry));
+    const char *padding = blob_about(blob, "padding");
+    if (padding) {
+        printf("padding       ");
+        print_clean(stdout, padding);
+        printf("\n");
+    }
     printf("layers       ");
     for (int i = 0; (layer = network_layer_name(blob, i)); i++) {
         printf(" ");

@@ -72,6 +72,8 @@ def check(path, want, architecture):
 
 def refused(name, *expected, code=EXIT_DATA, options=()):
     out = path_of('refused.nw')
+    if os.path.exists(out):
+        os.unlink(out)
     found, printed, errors = run(path_of(name), '-o', out, *options)
     assert found == code, (found, errors)
     assert errors.startswith('error: ') and errors.count('\n') == 1 and not printed, errors
@@ -608,6 +610,114 @@ def test_keras_layers_are_checked():
         write_tensorflowjs('web')
         keras_topology(vgg_layers(**change))
         refused('web', what)
+
+
+def residual_layers(net):
+    """A Keras model of a residual network under its automatic names, padded as SAME has it."""
+    layers, names, number = [], {}, 0
+
+    def conv(base, source):
+        nonlocal number
+        side, stride, _ = net.convs[base]
+        name = 'conv2d' + (f'_{number}' if number else '')
+        norm = 'batch_normalization' + (f'_{number}' if number else '')
+        number += 1
+        names[base] = name
+        names[dict(net.pairs)[base]] = norm
+        layers.append(('Conv2D', name, {'kernel_size': [side, side], 'strides': [stride, stride],
+                                        'padding': 'same'}, source))
+        layers.append(('BatchNormalization', norm, {'epsilon': 0.001}, name))
+        return norm
+
+    def other(kind, name, source, **config):
+        layers.append((kind, name, config, source))
+        return name
+
+    x = other('Activation', 'relu', conv('conv1', 'input_1'), activation='relu')
+    x = other('MaxPooling2D', 'pool', x, pool_size=[3, 3], strides=[2, 2], padding='same')
+    for block in dict.fromkeys(base.rpartition('.')[0] for base in net.convs if base[-5:-1] == 'conv'
+                               and '.' in base):
+        y = other('ReLU', f'{block}.relu', conv(f'{block}.conv1', x))
+        y = conv(f'{block}.conv2', y)
+        if f'{block}.downsample.0' in net.convs:
+            conv(f'{block}.downsample.0', x)
+        x = other('Add', f'{block}.add', y)
+    names['fc'] = other('Dense', 'dense', x, activation='softmax')
+    return layers, names
+
+
+def write_keras(tensors, layers, names):
+    parts = {'weight': {4: 'kernel', 2: 'kernel', 1: 'gamma'}, 'bias': {1: 'beta'},
+             'running_mean': {1: 'moving_mean'}, 'running_var': {1: 'moving_variance'}}
+    weights, data = [], b''
+    for name, (shape, values) in tensors.items():
+        base, part = name.rsplit('.', 1)
+        kind = 'bias' if base == 'fc' and part == 'bias' else parts[part][len(shape)]
+        if len(shape) == 4:
+            o, i, h, w = shape
+            shape, values = (h, w, i, o), [values[((a * i + b) * h + y) * w + x] for y in range(h)
+                                           for x in range(w) for b in range(i) for a in range(o)]
+        elif len(shape) == 2:
+            shape, values = shape[::-1], [values[o * shape[1] + i] for i in range(shape[1])
+                                          for o in range(shape[0])]
+        weights.append({'name': f'{names[base]}/{kind}', 'shape': list(shape), 'dtype': 'float32'})
+        data += pack(values, 'f32')
+    os.makedirs(path_of('keras'), exist_ok=True)
+    write('keras/group1-shard1of1', data)
+    write('keras/model.json', json.dumps({
+        'modelTopology': {'model_config': {'class_name': 'Functional', 'config': {'layers': [
+            {'class_name': kind, 'config': {'name': name, **config},
+             'inbound_nodes': [[[source, 0, 0, {}]]]} for kind, name, config, source in layers]}}},
+        'weightsManifest': [{'paths': ['group1-shard1of1'], 'weights': weights}]}).encode())
+
+
+def test_keras_residual_networks_keep_padding_and_epsilon():
+    layers, names = residual_layers(net_named('resnet18'))
+    write_keras(RESNET18, layers, names)
+    about, errors = told('keras')
+    assert about['padding'] == 'same' and about['complete'] == 'yes', errors
+    found, _ = read_blob(path_of('told.nw'))
+    for name, (shape, values) in RESNET18.items():
+        more = 0.001 - 1e-5 if name.endswith('running_var') else 0
+        assert found[name][0] == shape, name
+        assert all(abs(a - b - more) < 1e-6 for a, b in zip(floats(found[name][2]), values)), name
+    refused('keras', 'padded as --padding same', code=EXIT_USAGE, options=('--padding', 'torch'))
+    layers[4][2]['padding'] = 'valid'
+    write_keras(RESNET18, layers, names)
+    refused('keras', 'is padded by')
+
+
+def padded_conv(weight, image, side, stride, before):
+    """[outputs][inputs][side][side] over [inputs][n][n] with zeros around, outputs of n / stride."""
+    size = len(image[0])
+
+    def at(channel, row, column):
+        inside = 0 <= row < size and 0 <= column < size
+        return image[channel][row][column] if inside else 0.0
+
+    return [sum(kernel[c][i][j] * at(c, y * stride + i - before, x * stride + j - before)
+                for c in range(3) for i in range(side) for j in range(side))
+            for kernel in weight for y in range(size // stride) for x in range(size // stride)]
+
+
+def test_padding_is_computed_as_tensorflow_has_it():
+    if not os.path.exists(NEMESIS):
+        raise Skip('the program is not built')
+    name, n = written(RESNET18), 8
+    pixels = values_of('pixels', (3, n, n))
+    image = [[pixels[(c * n + y) * n:(c * n + y + 1) * n] for y in range(n)] for c in range(3)]
+    flat = RESNET18['conv1.weight'][1]
+    weight = [[[flat[((o * 3 + c) * 7 + i) * 7:((o * 3 + c) * 7 + i + 1) * 7] for i in range(7)]
+               for c in range(3)] for o in range(4)]
+    write('x.npy', npy((1, 3, n, n), pack(pixels, 'f32')))
+    for padding, before in (('torch', 3), ('same', 2)):
+        out, result = path_of('padded.nw'), path_of('y.npy')
+        assert run(path_of(name), '-o', out, '--padding', padding, '--size', '8')[0] == 0
+        subprocess.run([NEMESIS, 'activations', '-m', out, '-l', 'conv1', path_of('x.npy'), '-o',
+                        result], check=True, capture_output=True)
+        want = padded_conv(weight, image, 7, 2, before)
+        assert max(abs(a - b) for a, b in zip(array_of(result), want)) < 1e-4, padding
+        os.unlink(result)
 
 
 # ---- outputs and pipes ---------------------------------------------------------------------------

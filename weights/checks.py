@@ -97,9 +97,9 @@ def resolver(graph):
 
 
 def check_graph(graph, match):
-    """Refuses operations that the architecture does not have."""
+    """'torch' or 'same', how windows are padded; refuses what the architecture does not have."""
     if graph is None or not graph.of('Conv'):
-        return
+        return None
     net = match.net
     layer = {tensor.name: name.rpartition('.')[0] for name, tensor in match.tensors.items()
              if name.endswith('.weight')}
@@ -107,23 +107,42 @@ def check_graph(graph, match):
     inputs = {base: node.inputs[0] for base, node in convs if base}
     wrong = []
     for base, node in convs:
-        if base is None:
-            continue
-        said = difference(node, *net.convs[base])
-        if said:
-            wrong.append(f"'{base}' {said}")
-        block, _, shortcut = base.partition('.downsample')
+        block, _, shortcut = (base or '').partition('.downsample')
         if shortcut and inputs.get(f'{block}.conv1', node.inputs[0]) != node.inputs[0]:
             wrong.append(f"'{base}' is no shortcut of '{block}'")
-    wrong += pool_differences(match, graph.of('MaxPool'))
-    wrong += [f'has the operation {op}' for op in sorted({node.op for node in graph.nodes} & FOREIGN)]
+    padding, windows = 'torch', window_differences(match, graph, convs, torch_padding)
+    if windows and not window_differences(match, graph, convs, same_padding):
+        padding, windows = 'same', []
+    wrong += windows
+    wrong += [f'has the operation {op}'
+              for op in sorted({node.op for node in graph.nodes} & FOREIGN)]
     wrong += gates(graph)
     wrong += before_first(graph, inputs.get(net.first.rpartition('.')[0]))
     if wrong:
         raise Refused(f'is not {net.name}: {listed(wrong, 6)}; such a network is not supported')
+    return padding
 
 
-def difference(node, side, stride, pad):
+def torch_padding(side, stride, pad):
+    return pad, pad
+
+
+def same_padding(side, stride, pad):
+    """TensorFlow's SAME on sizes that the stride divides; the smaller half comes first."""
+    total = max(side - stride, 0)
+    return (pad, pad) if stride == 1 else (total // 2, total - total // 2)
+
+
+def window_differences(match, graph, convs, padding_of):
+    wrong = []
+    for base, node in convs:
+        said = difference(node, *match.net.convs[base], padding_of) if base else ''
+        if said:
+            wrong.append(f"'{base}' {said}")
+    return wrong + pool_differences(match, graph.of('MaxPool'), padding_of)
+
+
+def difference(node, side, stride, pad, padding_of):
     """How a window is not (side, stride, pad), or ''."""
     if node.attributes.get('group', 1) not in (0, 1):
         return f"has {node.attributes['group']} groups of channels"
@@ -133,16 +152,16 @@ def difference(node, side, stride, pad):
     if found_stride != stride:
         return f'has stride {found_stride}, expected {stride}'
     if padding in ('SAME_UPPER', 'SAME_LOWER'):
-        total = max(side - stride, 0)                 # on sizes the stride divides
-        half = (total // 2, total - total // 2)
+        half = same_padding(side, stride, side // 2)
         padding = half if padding == 'SAME_UPPER' else half[::-1]
-    if padding == (pad, pad):
+    want = padding_of(side, stride, pad)
+    if padding == want:
         return ''
     shown = f'{padding[0]} before and {padding[1]} after' if padding else 'unlike amounts'
-    return f'is padded by {shown}, expected {pad} on both sides'
+    return f'is padded by {shown}, expected {want[0]} and {want[1]}'
 
 
-def pool_differences(match, nodes):
+def pool_differences(match, nodes, padding_of):
     net, wrong = match.net, []
     is_whole = f'{list(net.convs)[-1]}.weight' in match.tensors
     if len(nodes) > len(net.pools) or is_whole and len(nodes) < len(net.pools):
@@ -150,7 +169,7 @@ def pool_differences(match, nodes):
     for number, (node, (side, stride, pad)) in enumerate(zip(nodes, net.pools), 1):
         shape = node.attributes.get('kernel_shape')
         found_stride, padding = node.window(side)
-        said = difference(node, side, stride, pad)
+        said = difference(node, side, stride, pad, padding_of)
         if net.name.startswith('squeezenet') and padding in ((0, 1), (0, 0)):
             said = ''                                 # both roundings are the same on 224
         if shape and any(size != side for size in shape):

@@ -135,6 +135,9 @@ def arguments(words=None):
                              'size by default); 0: resize straight to the size')
     parser.add_argument('--geometry', choices=('torchvision', 'rounded'),
                         help='how the centre crop of a photo is rounded (torchvision by default)')
+    parser.add_argument('--padding', choices=('torch', 'same'),
+                        help="zeros around windows of stride 2: as torchvision has them, or as "
+                             "TensorFlow's SAME (detected where the file says it)")
     chosen = parser.parse_args(words)
     if chosen.list_architectures:
         return chosen
@@ -173,7 +176,7 @@ def note(text):
     print(f'note: {text}', file=sys.stderr)
 
 
-def about_text(chosen, match, preparation, source_format, norm_state):
+def about_text(chosen, match, preparation, source_format, norm_state, padding):
     rgb = -1 if preparation.order == 'bgr' else 1     # the blob speaks RGB
     lines = {'architecture': match.net.name, 'width': preparation.width,
              'height': preparation.height, 'resize_short': preparation.resize_short,
@@ -183,6 +186,8 @@ def about_text(chosen, match, preparation, source_format, norm_state):
              'complete': 'no' if match.missing else 'yes',
              'source': os.path.basename(os.path.abspath(chosen.input)),
              'source_format': source_format, 'source_sha256': source_digest(chosen.input)}
+    if padding != 'torch':
+        lines['padding'] = padding
     text = ''.join(f'{key}={value}\n' for key, value in lines.items())
     return ''.join(c if c == '\n' or c.isprintable() else '?' for c in text).encode()
 
@@ -212,7 +217,8 @@ def leftover_notes(candidate, others):
     if others:
         keys = listed(f"'{other.key}' ({other.match.net.name})" for other in others)
         at = f"'{candidate.key}'" if candidate.key else 'the outermost one'
-        notes.append(f'took the network at {at}; there is also {keys}, which --key NAME takes instead')
+        notes.append(f'took the network at {at}; there is also {keys}, which --key NAME takes '
+                     'instead')
     return notes
 
 
@@ -230,9 +236,13 @@ def convert(chosen):
         candidate, others = detect(checkpoint.groups, chosen.arch, chosen.key,
                                    resolver(checkpoint.graph))
         match = candidate.match
-        check_graph(checkpoint.graph, match)
+        padding = check_graph(checkpoint.graph, match)
     except Refused as refused:
         raise Refused(f'{chosen.input}: {refused}') from None
+    if chosen.padding and padding and chosen.padding != padding:
+        raise Misused(f'{chosen.input}: its windows are padded as --padding {padding} has it, not as '
+                      f'--padding {chosen.padding}')
+    padding = chosen.padding or padding or 'torch'
     preparation = Preparation(match, checkpoint.format)
     around = {**candidate.outside, **match.extra}
     notes = preparation.take_statistics(around)
@@ -247,7 +257,7 @@ def convert(chosen):
                         flatten_channels_first(values, shape, channels))
     if chosen.fold_batchnorm:
         contents.fold()
-    about = about_text(chosen, match, preparation, checkpoint.format, contents.norm_state())
+    about = about_text(chosen, match, preparation, checkpoint.format, contents.norm_state(), padding)
     out = contents.tensors(chosen.dtype == 'f16')
     out.append(('about', (len(about),), 'u8', lambda: [about]))
     write_output(chosen.output, out)
