@@ -36,8 +36,9 @@ def small(name, folded=False):
     for tensor, slot in net.slots.items():
         is_conv_bias = slot.part == 'bias' and slot.base in net.convs
         has_norm = any(conv == slot.base for conv, _ in net.pairs)
+        is_other_head = slot.base == 'classifier' and 'any' in slot.excused_by
         if is_conv_bias and has_norm and not folded and slot.excused_by \
-                or slot.base in folded_norms or slot.base == 'classifier' and 'any' in slot.excused_by:
+                or slot.base in folded_norms or is_other_head:
             continue
         shape = tuple(dim if isinstance(dim, int) else 4 * len(dim) if isinstance(dim, tuple)
                       else FLAT.get(name, 4 * 49) if dim == 'flat' else WIDTHS.get(dim, 4)
@@ -107,7 +108,8 @@ def test_blocks_inside_are_refused():
 def test_heads_and_neighbours_are_left_out_with_a_note():
     tensors = {**{k: v for k, v in RESNET18.items() if not k.startswith('fc.')},
                'fc.0.weight': ((4, 4), [1.0] * 16), 'fc.2.weight': ((4, 4), [1.0] * 16)}
-    about, errors = told(written({**prefixed('backbone.', tensors), 'loss.weight': ((2,), [1.0] * 2)}))
+    about, errors = told(written({**prefixed('backbone.', tensors),
+                                  'loss.weight': ((2,), [1.0] * 2)}))
     assert about['complete'] == 'no' and '2 tensors of resnet18 are missing' in errors
     assert '(another head) were left out: fc.0.weight, fc.2.weight' in errors
     assert '1 tensor outside the network was left out: loss.weight' in errors
@@ -147,7 +149,8 @@ def test_grouped_alexnet_is_named():
               'conv4': (8, 4, 3, 3), 'conv5': (8, 4, 3, 3), 'fc6': (4, 288), 'fc7': (4, 4),
               'fc8': (3, 4)}
     tensors = {f'{base}.weight': (shape, [1.0] * product(shape)) for base, shape in shapes.items()}
-    tensors.update({f'{base}.bias': (shape[:1], [1.0] * shape[0]) for base, shape in shapes.items()})
+    tensors.update({f'{base}.bias': (shape[:1], [1.0] * shape[0])
+                    for base, shape in shapes.items()})
     for renamed in (tensors, prefixed('module.', tensors)):
         refused(written(renamed), 'AlexNet with groups', 'local response normalisation')
 
@@ -156,7 +159,8 @@ def test_other_networks_are_called_by_their_names():
     for name, what in (('features.0.0.weight', 'MobileNet'), ('cls_token', 'transformer'),
                        ('visual.class_embedding', 'transformer'), ('conv1.0.weight', 'deep stem'),
                        ('conv2_block1_1_conv/kernel', "Keras's ResNet"),
-                       ('conv1.weight_g', 'parametrisation'), ('conv1.weight_orig', 'prune.remove')):
+                       ('conv1.weight_g', 'parametrisation'),
+                       ('conv1.weight_orig', 'prune.remove')):
         refused(written({name: ((2, 3), [1.0] * 6), 'other.weight': ((2,), [1.0] * 2)}), what)
     tensors = {**RESNET18, 'conv1.weight': ((4, 1, 7, 7), [1.0] * 196)}
     refused(written(tensors), 'pictures of 1 channels')
@@ -263,7 +267,8 @@ def test_the_momentum_encoder_is_not_taken():
     write('a.pth.tar', nested(('state_dict', both)))
     check_lenet(converts('a.pth.tar'))
     _, errors = told('a.pth.tar')
-    assert "took the network at 'state_dict.encoder_q'; there is also 'state_dict.encoder_k'" in errors
+    assert "took the network at 'state_dict.encoder_q'; there is also 'state_dict.encoder_k'" \
+        in errors
     check_lenet(converts('a.pth.tar', '--key', 'encoder_k'), OTHER)
 
 
@@ -322,7 +327,8 @@ def test_objects_are_stepped_over():
         write('a.pth', beside(what))
         check_lenet(converts('a.pth'))
         for touched in (b'os\nsystem', b'builtins\nexec'):
-            write('a.pth', beside(b'c' + touched + b'\n(' + text('touch ' + path_of('owned')) + b'tR'))
+            write('a.pth', beside(b'c' + touched + b'\n(' + text('touch ' + path_of('owned'))
+                                  + b'tR'))
             check_lenet(converts('a.pth'))
     assert not os.path.exists(path_of('owned'))
     _, errors = told('a.pth')
@@ -357,7 +363,8 @@ NOT_CHECKPOINTS = (
     (b'<!DOCTYPE html><html><body>404</body></html>', 'is a web page'),
     (b'\n  <html lang="en">', 'is a web page'), (b'', 'is an empty file'),
     (b'not found\n', "is plain text, not a checkpoint; its first line is 'not found'"),
-    (b'\x89HDF\r\n\x1a\n' + bytes(8), 'tensorflowjs_converter'), (b'\x1f\x8b\x08' + bytes(20), 'gzip'),
+    (b'\x89HDF\r\n\x1a\n' + bytes(8), 'tensorflowjs_converter'),
+    (b'\x1f\x8b\x08' + bytes(20), 'gzip'),
     (b'\x89NWB\r\n\x1a\n' + bytes(8), 'a weight blob already'), (b'\xff\xd8\xff\xe0', 'is a photo'),
     (npy((1,), bytes(4)), 'a single array'), (bytes(257) + b'ustar' + bytes(10), 'tar archive'))
 
@@ -388,7 +395,8 @@ def test_contents_count_before_the_ending():
 
 def test_texts_and_objects_beside_arrays():
     others = {'arch.npy': npy((), 'lenet'.encode('utf-32-le'), '<U5'),
-              'classes.npy': npy((3,), b'\x80\x02N.', '|O'), 'when.npy': npy((1,), bytes(8), '<M8[s]'),
+              'classes.npy': npy((3,), b'\x80\x02N.', '|O'),
+              'when.npy': npy((1,), bytes(8), '<M8[s]'),
               'table.npy': npy((1,), bytes(8), header="{'descr': [('a', '<f4')], 'fortran_order': "
                                                       "False, 'shape': (1,), }"),
               'notes.txt': b'words'}
@@ -417,8 +425,8 @@ def hugging_face(name):
     base, part = name.rsplit('.', 1)
     steps = base.split('.')
     if base in ('conv1', 'bn1'):
-        return 'resnet.embedder.embedder.' + {'conv1': 'convolution', 'bn1': 'normalization'}[base] \
-            + '.' + part
+        kind = {'conv1': 'convolution', 'bn1': 'normalization'}[base]
+        return f'resnet.embedder.embedder.{kind}.{part}'
     if base == 'fc':
         return 'classifier.1.' + part
     stage, block, layer = int(steps[0][5:]) - 1, steps[1], steps[2]
@@ -579,7 +587,8 @@ def keras_topology(layers):
     path = path_of('web/model.json')
     model = json.load(open(path))
     model['modelTopology'] = {'model_config': {'class_name': 'Model', 'config': {'layers': [
-        {'class_name': kind, 'config': {'name': name, **config}} for kind, name, config in layers]}}}
+        {'class_name': kind, 'config': {'name': name, **config}}
+        for kind, name, config in layers]}}}
     write('web/model.json', json.dumps(model).encode())
 
 
@@ -591,8 +600,9 @@ def vgg_layers(**change):
             config = {'kernel_size': [3, 3], 'strides': [1, 1], 'padding': 'same',
                       'activation': 'relu'}
             layers.append(('Conv2D', name, {**config, **change.get(name, {})}))
-        layers.append(('MaxPooling2D', f'block{stage}_pool', {'pool_size': [2, 2], 'strides': [2, 2],
-                                                              **change.get(f'block{stage}_pool', {})}))
+        pool = f'block{stage}_pool'
+        layers.append(('MaxPooling2D', pool, {'pool_size': [2, 2], 'strides': [2, 2],
+                                              **change.get(pool, {})}))
     return layers + [('Flatten', 'flatten', {}), ('Dense', 'fc1', {'activation': 'relu'}),
                      ('Dense', 'fc2', {'activation': 'relu'}),
                      ('Dense', 'predictions', {'activation': 'softmax'})]
@@ -635,8 +645,8 @@ def residual_layers(net):
 
     x = other('Activation', 'relu', conv('conv1', 'input_1'), activation='relu')
     x = other('MaxPooling2D', 'pool', x, pool_size=[3, 3], strides=[2, 2], padding='same')
-    for block in dict.fromkeys(base.rpartition('.')[0] for base in net.convs if base[-5:-1] == 'conv'
-                               and '.' in base):
+    for block in dict.fromkeys(base.rpartition('.')[0] for base in net.convs
+                               if base[-5:-1] == 'conv' and '.' in base):
         y = other('ReLU', f'{block}.relu', conv(f'{block}.conv1', x))
         y = conv(f'{block}.conv2', y)
         if f'{block}.downsample.0' in net.convs:
@@ -688,7 +698,7 @@ def test_keras_residual_networks_keep_padding_and_epsilon():
 
 
 def padded_conv(weight, image, side, stride, before):
-    """[outputs][inputs][side][side] over [inputs][n][n] with zeros around, outputs of n / stride."""
+    """[outputs][inputs][side][side] over [inputs][n][n] with zeros around; n / stride cells."""
     size = len(image[0])
 
     def at(channel, row, column):
@@ -790,7 +800,7 @@ def test_a_full_disk_is_told():
         with open('/dev/full', 'w') as full:
             done = subprocess.run([sys.executable, CONVERT, *options], stdout=full, text=True,
                                   stderr=subprocess.PIPE, timeout=60)
-        assert done.returncode == 74 and done.stderr.startswith('error: standard output'), done.stderr
+        assert done.returncode == 74 and done.stderr.startswith('error: standard output')
     code, _, errors = run(path_of('a.pth'), '-o', '/dev/full')
     assert code == 74 and 'No space' in errors, (code, errors)
 
@@ -875,8 +885,8 @@ def test_an_exported_network_computes_what_it_did():
         raise Skip('the program is not built')
     out, result = path_of('bug.nw'), path_of('y.npy')
     assert run(os.path.join(folder, 'resnet18.onnx'), '-o', out)[0] == 0
-    subprocess.run([NEMESIS, 'activations', '-m', out, os.path.join(folder, 'input.npy'), '-o', result],
-                   check=True, capture_output=True)
+    subprocess.run([NEMESIS, 'activations', '-m', out, os.path.join(folder, 'input.npy'), '-o',
+                    result], check=True, capture_output=True)
     found, want = (array_of(path) for path in (result, os.path.join(folder, 'logits.npy')))
     assert len(found) == len(want) and max(abs(a - b) for a, b in zip(found, want)) < 1e-4
 

@@ -240,8 +240,8 @@ def convert(chosen):
     except Refused as refused:
         raise Refused(f'{chosen.input}: {refused}') from None
     if chosen.padding and padding and chosen.padding != padding:
-        raise Misused(f'{chosen.input}: its windows are padded as --padding {padding} has it, not as '
-                      f'--padding {chosen.padding}')
+        raise Misused(f'{chosen.input}: its windows are padded as --padding {padding} has it, '
+                      f'not as --padding {chosen.padding}')
     padding = chosen.padding or padding or 'torch'
     preparation = Preparation(match, checkpoint.format)
     around = {**candidate.outside, **match.extra}
@@ -257,7 +257,8 @@ def convert(chosen):
                         flatten_channels_first(values, shape, channels))
     if chosen.fold_batchnorm:
         contents.fold()
-    about = about_text(chosen, match, preparation, checkpoint.format, contents.norm_state(), padding)
+    about = about_text(chosen, match, preparation, checkpoint.format, contents.norm_state(),
+                       padding)
     out = contents.tensors(chosen.dtype == 'f16')
     out.append(('about', (len(about),), 'u8', lambda: [about]))
     write_output(chosen.output, out)

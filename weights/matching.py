@@ -1,13 +1,15 @@
 """Which network a checkpoint holds, and whether it is that network and no other.
 
-A tensor that is no part of the architecture is either behind every layer that can be probed (another
-head) or outside the network (another encoder, a loss): then it is left out and named. Everything
-else changes layers that can be probed, so the checkpoint is refused."""
+A tensor that is no part of the architecture is either behind every layer that can be probed
+(another head) or outside the network (another encoder, a loss): then it is left out and named.
+Everything else changes layers that can be probed, so the checkpoint is refused."""
 
 import re
 
 from architectures import NORM_PARTS, all_architectures
-from names import cleaned, roots, taken_apart
+from names import WRAPPERS, cleaned, roots, taken_apart
+from others import (GROUPED_ALEXNET, OTHER_NETWORKS, PARTS_OF_OTHERS, REPARAMETRISED,
+                    is_grouped_alexnet, known_as)
 from readers.source import ELEMENT_BYTES, Refused
 
 MOST_LISTED = 12
@@ -104,8 +106,9 @@ class Match:
 
 
 HEAD = re.compile(r'(fc|heads?|classifier|linear|logits|pred\w*|proj\w*|mlp|aux\w*|last_linear|'
-                  r'output|out|dense\d*|prototypes|queue\w*|contrast\w*|criterion|loss\w*|center\w*|'
-                  r'neck|decode\w*|dropout|softmax|embedding|pre_logits|avgpool|attnpool|metric\w*|'
+                  r'output|out|dense\d*|prototypes|queue\w*|contrast\w*|criterion|loss\w*|'
+                  r'center\w*|neck|decode\w*|dropout|softmax|embedding|pre_logits|avgpool|'
+                  r'attnpool|metric\w*|'
                   r'\w*_head|\w*_loss|\w*_acc\w*|fc_?\w+|classifier_?\w+)([./_]|$)', re.IGNORECASE)
 STATISTIC = re.compile(r'(?:.*[./])?(?:new_)?(mean|std)(?::0)?')
 
@@ -113,55 +116,6 @@ STATISTIC = re.compile(r'(?:.*[./])?(?:new_)?(mean|std)(?::0)?')
 def is_statistic(name):
     """The mean or std of pictures, as wrappers that normalise them keep it."""
     return STATISTIC.fullmatch(name) is not None
-
-
-# ---- what is recognised but not supported --------------------------------------------------------
-
-REPARAMETRISED = (
-    (r'.*(weight_mask|bias_mask|weight_orig|bias_orig)', 'pruned weights; in Python, '
-     "torch.nn.utils.prune.remove(layer, 'weight') makes plain ones"),
-    (r'.*(weight_g|weight_v|weight_u|parametrizations\..*)', 'weights under a parametrisation; in '
-     "Python, torch.nn.utils.parametrize.remove_parametrizations makes plain ones"))
-PARTS_OF_OTHERS = REPARAMETRISED + (
-    (r'(^|.*[./])(se|se_module|se_layer|squeeze_excite|senet)\d*[./].*', 'squeeze-and-excitation'),
-    (r'.*[./](attn|attention|ca|sa|cbam|eca|gc|nl|non_local)\w*[./].*', 'attention'),
-    (r'.*(lora_[AB]|adapter).*', 'adapters'),
-    (r'.*(fake_quant|activation_post_process|zero_point).*', 'quantisation'),
-    (r'.*[./]filt', 'blurred pooling'), (r'.*(relu|act|prelu)\d*[./]weight', 'PReLU'),
-    (r'.*[./](g|group|instance|layer)_?norm\d*[./].*', 'other norms'))
-OTHER_NETWORKS = (                                     # (a name in it, what it is)
-    (r'.*(cls_token|pos_embed|patch_embed|class_embedding|encoder_layer_0)\w*.*', 'a transformer'),
-    (r'(.*[./])?(conv_stem|_conv_stem)[./].*', 'an EfficientNet or MobileNet'),
-    (r'(.*[./])?features\.0\.0\.weight', 'a MobileNet, EfficientNet or ConvNeXt'),
-    (r'(.*[./])?(downsample_layers|stem)\.0\.(0\.)?weight', 'a ConvNeXt or a network with a deep stem'),
-    (r'(.*[./])?conv1\.0\.(0\.)?weight', 'a ResNet with a deep stem (C, D, S)'),
-    (r'(.*[./])?(Conv2d_1a_3x3|Mixed_5b|inception3a|conv2d0)[./].*', 'an Inception network'),
-    (r'(.*[./])?res2a_branch2a.*', "Caffe's ResNet, whose strides are on other convolutions"),
-    (r'(.*[./])?conv2_block1_1_conv[./].*', "Keras's ResNet, whose strides are on other convolutions"),
-    (r'(.*[./])?mobilenet\w*', 'a MobileNet'), (r'(.*[./])?stem[./].*', 'a network with another stem'))
-GROUPED_ALEXNET = ('is AlexNet with groups of channels and local response normalisation, as Caffe and '
-                   'Network Dissection have it, which is not supported yet; torchvision\'s AlexNet, '
-                   'without either, is')
-
-
-def is_grouped_alexnet(names):
-    """conv1 of 11x11, and a second kernel that sees half of its channels; or Caffe's names."""
-    shapes = {taken_apart(name) or (name, ''): tensor.shape for name, tensor in names.items()}
-    for prefix, second in (('conv1', 'conv2'), ('features.0', 'features.3'),
-                           ('features.0', 'features.4'), ('features.conv1', 'features.conv2')):
-        for (base, part), shape in shapes.items():
-            if part == 'weight' and base.endswith(prefix) and shape[1:] == (3, 11, 11):
-                inner = shapes.get((base[:-len(prefix)] + second, 'weight'), ())
-                if len(inner) == 4 and inner[1] * 2 == shape[0]:
-                    return True
-    return False
-
-
-def known_as(names, table):
-    for pattern, what in table:
-        if any(re.fullmatch(pattern, name) for name in names):
-            return what
-    return None
 
 
 # ---- the network in a group of tensors -----------------------------------------------------------
@@ -264,7 +218,7 @@ def rank(candidate):
 
 
 def chosen_by_key(found, key):
-    wanted = [part for part in re.split('[./]', key) if part and part not in ('module', '_orig_mod')]
+    wanted = [part for part in re.split('[./]', key) if part and part not in WRAPPERS]
     for fits in (lambda steps: steps == wanted, lambda steps: steps[:len(wanted)] == wanted,
                  lambda steps: steps[-len(wanted):] == wanted):
         chosen = [one for one in found if fits([s for s in re.split('[./]', one.key) if s])]
@@ -285,7 +239,8 @@ def only_one(found):
     for other in first[1:]:
         if other.places() != first[0].places():
             names = listed(f"'{one.key}'" for one in first)
-            raise Refused(f'holds {len(first)} networks, {names}; --key says which of them is meant')
+            raise Refused(f'holds {len(first)} networks, {names}; --key says which of them is '
+                          'meant')
     return first[0]
 
 
@@ -332,23 +287,24 @@ def check_same_network(candidate):
         if there and lacking:
             what = 'norms without statistics (group, instance or batch-dependent norms)' \
                 if 'running_var' in lacking else 'incomplete batch norms'
-            raise Refused(f"has {what}: '{norm}' has {', '.join(there)} and no {', '.join(lacking)}; "
-                          f'{match.net.name} with such norms is not supported')
+            raise Refused(f"has {what}: '{norm}' has {', '.join(there)} and no "
+                          f"{', '.join(lacking)}; {match.net.name} with such norms is not "
+                          'supported')
     strays = match.strays()
     if strays:
         what = known_as(strays, PARTS_OF_OTHERS) or known_as(strays, OTHER_NETWORKS)
-        raise Refused(f'is not {match.net.name}: {plural(len(strays))} would change layers that can '
-                      f"be probed{f' ({what})' if what else ''}: {listed(strays)}; such a network is "
-                      'not supported')
+        raise Refused(f'is not {match.net.name}: {plural(len(strays))} would change layers that '
+                      f"can be probed{f' ({what})' if what else ''}: {listed(strays)}; such a "
+                      'network is not supported')
     before = [name for name in candidate.outside if comes_before(candidate.root, name)]
     if before:
-        raise Refused(f"has tensors that stand before the network '{candidate.key}' and would change "
-                      f'what it sees: {listed(before)}; such a network is not supported')
+        raise Refused(f"has tensors that stand before the network '{candidate.key}' and would "
+                      f'change what it sees: {listed(before)}; such a network is not supported')
     dilated = [name for name, tensor in (*match.extra.items(), *candidate.outside.items())
                if is_segmenting(name, tensor)]
     if dilated:
-        raise Refused(f'is a segmentation network ({listed(dilated, 3)}), whose {match.net.name} has '
-                      'dilated convolutions, which are not supported')
+        raise Refused(f'is a segmentation network ({listed(dilated, 3)}), whose {match.net.name} '
+                      'has dilated convolutions, which are not supported')
 
 
 BEFORE = re.compile(r'(stem|pre|pre_?process\w*|stn|input_\w+|patch\w*|adapter)[./]')

@@ -11,7 +11,8 @@ PARTS = {'weight': 'weight', 'kernel': 'weight', 'gamma': 'weight', 'bias': 'bia
          'running_var': 'running_var', 'moving_variance': 'running_var',
          'moving_var': 'running_var'}
 SOURCE_NAME = re.compile(r'(?:resnetv2\d_)?(.+?)[./_](' + '|'.join(PARTS) + r')(?::0)?')
-COUNTERS = re.compile(r'(.*[./_])?(num_batches_tracked|_metadata|total_ops|total_params|n_averaged)')
+COUNTERS = re.compile(r'(.*[./_])?(num_batches_tracked|_metadata|total_ops|total_params|'
+                      r'n_averaged)')
 WRAPPERS = ('module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module')
 WRAPPER = re.compile(r'(?:(?<=^)|(?<=[./]))(?:' + '|'.join(WRAPPERS) + r')\.')
 HUGGING_FACE = ((re.compile(r'(^|.*[./])embedder\.embedder\.convolution\.(\w+)'), r'\1conv1.\2'),

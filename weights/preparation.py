@@ -50,7 +50,8 @@ class Preparation:
         mean, std = (tuple(opened[kind].load()) for kind in ('mean', 'std'))
         if all(0 <= m <= 1 for m in mean) and all(1e-6 <= s <= 1 for s in std):
             self.mean, self.std = mean, std
-            self.told = f"mean and std are the file's '{found['mean'].name}' and '{found['std'].name}'"
+            self.told = f"mean and std are the file's '{found['mean'].name}' and " \
+                        f"'{found['std'].name}'"
             return []
         return [f"'{found['mean'].name}' and '{found['std'].name}' are not of pictures in 0..1 and "
                 'were not used; --scale, --mean, --std and --order say what is right']
@@ -82,10 +83,9 @@ class Preparation:
             if self.resize_short else f'resized to {self.width}x{self.height}'
         if self.geometry != 'torchvision' and self.resize_short:
             cut += f' ({self.geometry})'
-        asked = [f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std', 'geometry')
-                 if getattr(chosen, key) is not None]
-        source = '; '.join(text for text in (self.told, f"{', '.join(asked)} as asked" if asked else '')
-                           if text)
+        asked = ', '.join(f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std',
+                                                 'geometry') if getattr(chosen, key) is not None)
+        source = '; '.join(text for text in (self.told, asked and f'{asked} as asked') if text)
         rest = 'the rest' if source else 'all of it'
         return (f'prepares photos as {self.order.upper()} in 0..{self.scale:.9g}, mean '
                 f'{numbers(self.mean)}, std {numbers(self.std)}, {cut} '

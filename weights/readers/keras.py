@@ -1,4 +1,4 @@
-"""The layers of a Keras model as a Graph: TensorFlow.js keeps its configuration beside the weights."""
+"""The layers of a Keras model as a Graph: TensorFlow.js keeps them beside the weights."""
 
 from .graph import Graph, Node
 
@@ -42,7 +42,8 @@ def nodes_of(layers, names):
         attributes = {}
         if kind in ('Conv2D', 'MaxPooling2D', 'AveragePooling2D'):
             side = config.get('kernel_size') or config.get('pool_size')
-            attributes = {'strides': both(config.get('strides') or side), 'kernel_shape': both(side),
+            attributes = {'strides': both(config.get('strides') or side),
+                          'kernel_shape': both(side),
                           'dilations': both(config.get('dilation_rate') or 1), 'pads': padded,
                           'group': config.get('groups', 1)}
             if config.get('padding') == 'same':

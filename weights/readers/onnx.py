@@ -1,4 +1,4 @@
-"""ONNX: ModelProto.graph 7; GraphProto.node 1, initializer 5; constants of nodes are tensors too."""
+"""ONNX: ModelProto.graph 7; GraphProto.node 1, initializer 5; nodes may hold constants too."""
 
 import array
 import struct
@@ -115,8 +115,8 @@ def onnx_tensor(walker, message):
         elif field == 13 or (field == 14 and value == 1):
             is_external = True
     if is_external:
-        raise Refused(f"{walker.view.name}: '{name}' is kept in another file; save it in one piece: "
-                      "onnx.save(onnx.load('model.onnx'), 'whole.onnx')")
+        raise Refused(f"{walker.view.name}: '{name}' is kept in another file; save it in one "
+                      "piece: onnx.save(onnx.load('model.onnx'), 'whole.onnx')")
     if kind not in KINDS:                             # integers that describe shapes, texts
         return None
     if 0 in shape and not data:                       # an argument that is left out

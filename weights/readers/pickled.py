@@ -170,8 +170,8 @@ def is_tensor(item):
 
 def outline(view, name, stored, storages):
     if isinstance(stored, Object):
-        return Unread(name, (), stored.maker.rpartition('_rebuild_')[2].replace('qtensor',
-                                                                                'quantised numbers'))
+        kind = stored.maker.rpartition('_rebuild_')[2]
+        return Unread(name, (), 'quantised numbers' if kind == 'qtensor' else kind)
     if stored.storage.kind is None:
         return Unread(name, stored.shape, 'numbers of an unknown kind')
     span_of(view, name, stored)

@@ -267,7 +267,8 @@ class Recogniser:
         b'R': lambda s: s.reduce(), b'\x81': lambda s: s.reduce(),
         b'b': lambda s: s.build_state(), b'Q': lambda s: s.push(s.persistent(s.pop())),
         # protocol 3 to 5, and what objects beside the weights need
-        b'\x8d': lambda s: s.push(s.text(s.number(8))), b'\x8e': lambda s: s.push(s.take(s.number(8))),
+        b'\x8d': lambda s: s.push(s.text(s.number(8))),
+        b'\x8e': lambda s: s.push(s.take(s.number(8))),
         b'\x96': lambda s: s.push(s.take(s.number(8))), b'2': lambda s: s.duplicate(),
         b'1': lambda s: s.pop_to_mark(), b'\x8f': lambda s: s.push(Object('builtins set')),
         b'\x90': lambda s: s.add_to_set(), b'\x91': lambda s: s.frozen_set(),
