@@ -247,6 +247,9 @@ def convert(chosen):
     around = {**candidate.outside, **match.extra}
     notes = preparation.take_statistics(around)
     preparation.override(chosen)
+    if checkpoint.format == 'tensorflowjs' and checkpoint.graph is None and match.net.norms:
+        notes.append('the file does not say the epsilon of its batch norms nor how it pads; 1e-5 and '
+                     f'--padding {padding} were assumed')
     contents = Contents(match)
     contents.set_epsilons(epsilons(checkpoint.graph, match))
     if preparation.order == 'bgr':
