@@ -4,15 +4,16 @@
 # baseline plus kernels for newer instruction sets that are chosen at run time.
 
 config ?= release
+V      ?= 0 # 1: whole commands instead of a word and a file
 CC     ?= cc
 BUILD  := build/$(config)
 FLOORS := base format engine image mini models probe nem nem/dissect attack study training report
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
-CFLAGS   := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno $(WARNINGS) $(EXTRA_CFLAGS)
+CFLAGS   := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread $(WARNINGS) $(EXTRA_CFLAGS)
 LDFLAGS  := $(EXTRA_LDFLAGS)
-LDLIBS   := -lm
+LDLIBS   := -lm -pthread
 accepted = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 
 ifeq ($(config),release)
@@ -48,15 +49,8 @@ else
   $(error unknown config '$(config)')
 endif
 
-# One parallel seam: OpenMP where the compiler has it; plain threads where checkers do not know OpenMP.
-HAS_OPENMP := $(shell printf 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo yes)
-ifneq ($(filter tsan msan,$(config)),)
-  CFLAGS += -DPARALLEL_THREADS -pthread
-  LDLIBS += -pthread
-else ifeq ($(config)-$(HAS_OPENMP),fuzz-yes) # one thread a run: the same path for the same bytes
-else ifeq ($(HAS_OPENMP),yes)
-  CFLAGS += -fopenmp
-  LDLIBS += -fopenmp
+ifeq ($(strip $(V)),0)
+  said = @printf '  %-4s %s\n' $(1) $(2);
 endif
 
 MACHINE := $(shell $(CC) -dumpmachine)
@@ -71,6 +65,7 @@ endif
 
 LIBRARY_SOURCES := $(filter-out $(wildcard engine/isa_*.c),$(foreach f,$(FLOORS),$(wildcard $(f)/*.c))) $(ISA_FILES)
 CLI_SOURCES     := $(wildcard cli/*.c)
+TOY_SOURCES     := $(wildcard tests/toy/*.c)
 FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_builder.c
 TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES))
 ifeq ($(config),gradcheck) # rules in double: the engine and its checks alone
@@ -83,7 +78,7 @@ BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)
 FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 
-.PHONY: all test demo demo-weights bench bench-compare bench-peers layers references hardened analyse memcheck format man completion clean help
+.PHONY: all test demo demo-weights bench bench-compare bench-peers peers layers references hardened analyse memcheck format format-check man completion clean help
 all: nemesis
 
 nemesis: $(BUILD)/nemesis
@@ -92,8 +87,10 @@ nemesis: $(BUILD)/nemesis
 $(BUILD)/nemesis: $(call object,$(LIBRARY_SOURCES) $(CLI_SOURCES))
 $(BUILD)/tests:   $(call object,$(LIBRARY_SOURCES) $(filter-out cli/main.c,$(CLI_SOURCES)) $(TEST_SOURCES))
 $(BUILD)/bench:   $(call object,$(LIBRARY_SOURCES) $(BENCH_SOURCES))
-$(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench:
-	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+# The program with a method more, to show that a method is nothing but its files and the table.
+$(BUILD)/toy:     $(call object,$(filter-out nem/methods.c,$(LIBRARY_SOURCES)) $(CLI_SOURCES) $(TOY_SOURCES))
+$(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench $(BUILD)/toy:
+	$(call said,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 # The texts re-included per instruction set are tuned by these flags alone.
 $(BUILD)/objects/engine/isa_avx2.o $(BUILD)/objects/bench/peak_avx2.o:     CFLAGS += -O3 -mavx2 -mfma
@@ -107,7 +104,7 @@ endif
 
 $(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call said,CC,$<)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -115,8 +112,8 @@ ifeq ($(config),gradcheck)
 test: $(BUILD)/tests
 	@$(BUILD)/tests
 else
-test: $(BUILD)/tests $(BUILD)/bench $(BUILD)/nemesis ## build and run the test suite
-	@NEMESIS=$(BUILD)/nemesis BENCH=$(BUILD)/bench sh tests/run.sh $(BUILD)/tests
+test: $(BUILD)/tests $(BUILD)/bench $(BUILD)/nemesis $(BUILD)/toy ## build and run the test suite
+	@NEMESIS=$(BUILD)/nemesis BENCH=$(BUILD)/bench TOY=$(BUILD)/toy sh tests/run.sh $(BUILD)/tests
 endif
 
 demo: nemesis ## build, then run the main job in small: under two minutes, nothing to download
@@ -125,15 +122,17 @@ demo: nemesis ## build, then run the main job in small: under two minutes, nothi
 demo-weights: nemesis ## train the demo's network again and compare it with the one that is there
 	@sh demo/train.sh ./nemesis
 
-bench: $(BUILD)/bench ## print the throughput tables
-	@$(BUILD)/bench
+bench: $(BUILD)/bench ## print ten figures of throughput in two minutes, or all of them with ALL=1
+	@$(BUILD)/bench $(if $(ALL),--all)
 
 bench-compare: $(BUILD)/bench ## measure again and compare with BASE=file, an output of `bench --json`
-	@$(BUILD)/bench --json > $(BUILD)/bench.json
-	@awk -f bench/compare.awk $(BASE) $(BUILD)/bench.json
+	@sh bench/compare.sh $(BUILD)/bench $(BUILD) "$(BASE)" $(OPTIONS)
 
-bench-peers: $(BUILD)/bench ## ratios to PyTorch and OpenBLAS, where they are installed
-	@sh bench/peers/run.sh $(BUILD)/bench $(BUILD)
+bench-peers: $(BUILD)/bench ## in turns with ONNX Runtime, PyTorch and OpenBLAS, where they are installed
+	@sh bench/peers/run.sh $(BUILD)/bench
+
+peers: ## install what bench-peers can use of npm into build/peers
+	@sh bench/peers/install.sh build/peers
 
 .PHONY: faults
 FAULTS ?= all
@@ -173,7 +172,7 @@ fuzz-afl: ## the same for one TARGET=png by AFL++
 	    $(if $(findstring REPAIR,$(call fuzz_define,$(TARGET))),repair_$(TARGET).so))
 	@sh tests/fuzz/afl.sh build/afl $(SECONDS) $(TARGET)
 
-layers: ## check that no folder includes a higher floor
+layers: ## check who includes whom, and who names a method
 	@sh tests/layers.sh
 
 references: ## check that references like (D4) lead to a formula of docs/methods
@@ -188,8 +187,12 @@ analyse: ## clang-tidy and cppcheck on every source
 memcheck: $(BUILD)/nemesis ## valgrind on a small run of every long verb
 	@sh tests/memcheck.sh $(BUILD)/nemesis
 
+FORMATTED = $(wildcard $(foreach f,$(FLOORS) cli tests tests/fuzz tests/toy bench,$(f)/*.[ch]))
 format: ## apply .clang-format to every source
-	clang-format -i $(wildcard $(foreach f,$(FLOORS) cli tests bench,$(f)/*.[ch]))
+	@clang-format -i $(FORMATTED)
+
+format-check: ## check that `make format` would change nothing
+	@clang-format --dry-run -Werror $(FORMATTED)
 
 man: nemesis ## write build/nemesis.1, made from the tables of options
 	@./nemesis man > build/nemesis.1

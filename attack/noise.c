@@ -1,31 +1,26 @@
 /* attack/noise.c - random noise whose every draw has an address.
  *
  * The value added to (image, channel, pixel) is a function of that address and the seed alone, so
- * any subset, order and thread count gives the same bytes (specification, section 14.5). */
+ * any subset, order and thread count gives the same bytes. */
 #include "attack.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { NOISE_TYPES = 3, CHANNELS = 3 };
-
-static const char *const noise_names[NOISE_TYPES] = {"gaussian", "uniform", "bernoulli"};
+enum { CHANNELS = 3 };
 
 bool noise_type_parse(const char *name, NoiseType *out, Error *error)
 {
-    for (int type = 0; type < NOISE_TYPES; type++) {
-        if (strcmp(name, noise_names[type]) == 0) {
-            *out = (NoiseType)type;
-            return true;
-        }
-    }
-    return fail(error, ERROR_USAGE,
-                "noise type '%s' is unknown, expected gaussian, uniform or bernoulli", name);
+    int type = word_index(NOISE_NAMES, name, strlen(name));
+    if (type < 0)
+        return fail(error, ERROR_USAGE, "noise type '%s' is unknown, expected " NOISE_NAMES, name);
+    *out = (NoiseType)type;
+    return true;
 }
 
 const char *noise_type_name(NoiseType type)
 {
-    return noise_names[type];
+    return word_text(NOISE_NAMES, (int)type);
 }
 
 bool noise_poisons(const Noise *noise, int64_t image)
@@ -53,9 +48,19 @@ static void block_pattern(NoiseType type, RandomBlock block, float value[4])
     }
 }
 
+// Each type draws from a stream of its own. Called by several threads at a time.
+static uint64_t noise_key(const Noise *noise)
+{
+    char        name[16];
+    size_t      length;
+    const char *word = word_at(NOISE_NAMES, (int)noise->type, &length);
+    snprintf(name, sizeof name, "%.*s", (int)length, word);
+    return random_key(noise->seed, name);
+}
+
 void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *planes)
 {
-    uint64_t key      = random_key(noise->seed, noise_names[noise->type]);
+    uint64_t key      = noise_key(noise);
     float    strength = (float)noise->strength;
     for (int64_t channel = 0; channel < CHANNELS; channel++) {
         float *plane = planes + channel * plane_size;

@@ -1,4 +1,4 @@
-/* attack/pgd.c - projected gradient descent on any scalar node of a graph (section 9.3). */
+/* attack/pgd.c - projected gradient descent on any scalar node of a graph. */
 #include "attack.h"
 
 #include <string.h>
@@ -71,22 +71,27 @@ const real *pgd_gradient(Pgd *pgd, const real *x)
     return plan_output(pgd->plan, pgd->gradient);
 }
 
-bool pgd_run(Pgd *pgd, const PgdRule *rule, const uint8_t *movable, real *x, real *objective,
+// Shows the state that was evaluated last.
+static bool show_state(Pgd *pgd, const PgdWatch *watch, int step, const real *x)
+{
+    return watch->state(watch->self, step, (double)*plan_output(pgd->plan, pgd->objective), x);
+}
+
+bool pgd_run(Pgd *pgd, const PgdRule *rule, const uint8_t *movable, real *x, const PgdWatch *watch,
              const volatile bool *cancel)
 {
     int steps = rule->method == PGD_FGSM ? 1 : rule->steps;
     memcpy(pgd->clean, x, pgd->count * sizeof *x);
-    for (int k = 0; k < steps; k++) {
+    for (int step = 0; step < steps; step++) {
         if (cancel && *cancel)
             return false;
         const real *gradient = pgd_gradient(pgd, x);
-        if (objective)
-            objective[k] = *plan_output(pgd->plan, pgd->objective);
+        if (watch && !show_state(pgd, watch, step, x))
+            return false;
         pgd_update(rule, pgd->clean, gradient, movable, pgd->count, x);
     }
-    if (objective) {
-        pgd_gradient(pgd, x);
-        objective[steps] = *plan_output(pgd->plan, pgd->objective);
-    }
-    return true;
+    if (!watch)
+        return true;
+    pgd_gradient(pgd, x);
+    return show_state(pgd, watch, steps, x);
 }

@@ -1,16 +1,18 @@
-/* attack/soft_iou.c - the soft-iou loss and its gradient with respect to the unit's maps (9.3).
+/* attack/soft_iou.c - the soft-iou loss and its gradient with respect to the unit's maps.
  *
- * A small graph on the resampled maps; the way back to the layer's resolution is the transpose of
- * the resampling. So the network never sees the loss, only weights on its maps.
- * Source: the published code, loss/soft_iou_loss.py. */
-#include "unit_attack.h"
+ * A small graph on the enlarged maps; the way back to the layer's resolution is the transpose of
+ * the enlarging. So the network never sees the loss, only weights on its maps.
+ * Source: the code published with Srivastava et al. 2023, loss/soft_iou_loss.py. */
+#include "soft_iou.h"
+#include "../engine/engine.h"
 
 struct SoftIou {
-    Graph  *graph;
-    Plan   *plan;
-    NodeId  maps, source, target, loss, gradient;
-    int64_t images; // the standard deviation is over all of them
-    float  *floats; // [mask_count]: one resampled map, or one map's gradient
+    const Aim *aim;
+    Graph     *graph;
+    Plan      *plan;
+    NodeId     maps, source, target, loss, gradient;
+    int64_t    images, map_count; // the standard deviation is over all images
+    float     *full;              // [mask_count]: one enlarged map, or one map's gradient
 };
 
 static NodeId spread(Graph *graph, NodeId scalar, int64_t count)
@@ -44,18 +46,16 @@ static NodeId soft_iou_loss(SoftIou *soft, int64_t count, real threshold)
                   soft_overlap(graph, m, soft->target));
 }
 
-static bool soft_iou_open(SoftIou **out, const UnitObjective *objective, int64_t images,
-                          Error *error)
+bool soft_iou_open(SoftIou **out, const Aim *aim, int64_t images, int64_t map_count, Error *error)
 {
     SoftIou *soft = memory_new(1, sizeof *soft, error);
     if (!soft)
         return false;
-    soft->images = images;
-    soft->floats = memory_new((size_t)objective->masks.mask_count, sizeof(float), error);
-    bool done    = soft->floats && graph_create(&soft->graph, error);
+    *soft      = (SoftIou){.aim = aim, .images = images, .map_count = map_count};
+    soft->full = memory_new((size_t)aim->mask_count, sizeof(float), error);
+    bool done  = soft->full && graph_create(&soft->graph, error);
     if (done) {
-        int64_t count = images * objective->masks.mask_count;
-        soft->loss    = soft_iou_loss(soft, count, objective->threshold);
+        soft->loss = soft_iou_loss(soft, images * aim->mask_count, aim->threshold);
         graph_gradient(soft->graph, soft->loss, &soft->maps, 1, &soft->gradient);
         NodeId outputs[] = {soft->loss, soft->gradient};
         done             = plan_create(&soft->plan, soft->graph, outputs, 2, NULL, error);
@@ -74,60 +74,46 @@ void soft_iou_close(SoftIou *soft)
         return;
     plan_destroy(soft->plan);
     graph_destroy(soft->graph);
-    memory_free(soft->floats);
+    memory_free(soft->full);
     memory_free(soft);
 }
 
-// The loss of soft->images images from `first` on.
-static double run_images(SoftIou *soft, const UnitObjective *objective, int64_t first,
-                         const float *maps, float *weights)
+static void fill_inputs(SoftIou *soft, const uint8_t *source, const uint8_t *target,
+                        const float *maps)
 {
-    const UnitMasks *masks  = &objective->masks;
-    size_t           pixels = (size_t)masks->mask_count;
-    real            *up     = plan_input(soft->plan, soft->maps);
-    real            *source = plan_input(soft->plan, soft->source);
-    real            *target = plan_input(soft->plan, soft->target);
+    const Aim *aim    = soft->aim;
+    size_t     pixels = (size_t)aim->mask_count, all = (size_t)soft->images * pixels;
+    real      *enlarged  = plan_input(soft->plan, soft->maps);
+    real      *source_in = plan_input(soft->plan, soft->source);
+    real      *target_in = plan_input(soft->plan, soft->target);
     for (int64_t image = 0; image < soft->images; image++) {
-        const float   *map  = maps + (first + image) * masks->map_count;
-        const float   *seen = masks->resampler ? soft->floats : map;
-        const uint8_t *in   = objective->source + (size_t)(first + image) * pixels;
-        const uint8_t *out  = objective->target + (size_t)(first + image) * pixels;
-        size_t         at   = (size_t)image * pixels;
-        if (masks->resampler)
-            resampler_map(masks->resampler, map, soft->floats);
-        for (size_t i = 0; i < pixels; i++) {
-            up[at + i]     = seen[i];
-            source[at + i] = in[i];
-            target[at + i] = out[i];
-        }
+        const float *map = maps + image * soft->map_count;
+        if (aim->enlarge)
+            aim->enlarge(aim->self, map, soft->full);
+        for (size_t i = 0; i < pixels; i++)
+            enlarged[(size_t)image * pixels + i] = aim->enlarge ? soft->full[i] : map[i];
     }
+    for (size_t i = 0; i < all; i++) {
+        source_in[i] = source[i];
+        target_in[i] = target[i];
+    }
+}
+
+double soft_iou_run(SoftIou *soft, const uint8_t *source, const uint8_t *target, const float *maps,
+                    float *weights)
+{
+    const Aim *aim    = soft->aim;
+    size_t     pixels = (size_t)aim->mask_count;
+    fill_inputs(soft, source, target, maps);
     plan_run(soft->plan);
     const real *gradient = plan_output(soft->plan, soft->gradient);
     for (int64_t image = 0; image < soft->images; image++) {
-        float *native = weights + (first + image) * masks->map_count;
-        float *full   = masks->resampler ? soft->floats : native;
+        float *native = weights + image * soft->map_count;
+        float *full   = aim->transpose ? soft->full : native;
         for (size_t i = 0; i < pixels; i++)
             full[i] = (float)gradient[(size_t)image * pixels + i];
-        if (masks->resampler)
-            resampler_transpose(masks->resampler, soft->floats, native);
+        if (aim->transpose)
+            aim->transpose(aim->self, full, native);
     }
     return (double)*plan_output(soft->plan, soft->loss);
-}
-
-bool unit_objective_soft_iou(UnitObjective *objective, const float *maps, float *weights,
-                             double *loss, Error *error)
-{
-    int64_t images = objective->coupled ? objective->count : 1;
-    double  sum    = 0;
-    if (objective->soft && objective->soft->images != images) {
-        soft_iou_close(objective->soft);
-        objective->soft = NULL;
-    }
-    if (!objective->soft && !soft_iou_open(&objective->soft, objective, images, error))
-        return false;
-    for (int64_t first = 0; first < objective->count; first += images)
-        sum += run_images(objective->soft, objective, first, maps, weights);
-    if (loss)
-        *loss = sum;
-    return true;
 }

@@ -1,4 +1,4 @@
-/* attack/storage.c - what a perturbed image becomes when it is kept (section 9.8).
+/* attack/storage.c - what a perturbed image becomes when it is stored.
  *
  * The published code truncates to 8 bits and writes JPEG under the original name: the network sees
  * something else than the attack computed. Every evaluation here goes through one of these arms. */
@@ -12,29 +12,21 @@
 
 enum { CHANNELS = 3, JPEG_QUALITY = 75 };
 
-static const char *const store_names[STORE_ARMS]    = {"float", "png8", "jpeg75"};
-static const char *const store_suffixes[STORE_ARMS] = {".npy", ".png", ".jpg"};
+static const char *const extensions[STORE_ARMS] = {
+    [STORE_JPEG75] = ".jpg", [STORE_PNG8] = ".png", [STORE_FLOAT] = ".npy"};
 
 bool store_arm_parse(const char *name, StoreArm *out, Error *error)
 {
-    for (int arm = 0; arm < STORE_ARMS; arm++) {
-        if (strcmp(name, store_names[arm]) == 0) {
-            *out = (StoreArm)arm;
-            return true;
-        }
-    }
-    return fail(error, ERROR_USAGE, "storage '%s' is unknown, expected jpeg75, png8 or float",
-                name);
+    int arm = word_index(STORE_NAMES, name, strlen(name));
+    if (arm < 0)
+        return fail(error, ERROR_USAGE, "storage '%s' is unknown, expected " STORE_NAMES, name);
+    *out = (StoreArm)arm;
+    return true;
 }
 
 const char *store_arm_name(StoreArm arm)
 {
-    return store_names[arm];
-}
-
-StoreArm store_arm_default(CompatMode mode)
-{
-    return mode == COMPAT_CORRUPT23 ? STORE_JPEG75 : STORE_FLOAT;
+    return word_text(STORE_NAMES, (int)arm);
 }
 
 float planes_distance(const float *a, const float *b, size_t count)
@@ -48,11 +40,11 @@ float planes_distance(const float *a, const float *b, size_t count)
     return largest;
 }
 
-static bool keep_path(char path[LIMIT_PATH], const char *keep, StoreArm arm, Error *error)
+static bool path_of(char path[LIMIT_PATH], const char *file, StoreArm arm, Error *error)
 {
-    int length = snprintf(path, LIMIT_PATH, "%s%s", keep, store_suffixes[arm]);
+    int length = snprintf(path, LIMIT_PATH, "%s%s", file, extensions[arm]);
     if (length < 0 || length >= LIMIT_PATH)
-        return fail(error, ERROR_CREATE, "%s: the path is longer than %d bytes", keep, LIMIT_PATH);
+        return fail(error, ERROR_CREATE, "%s: the path is longer than %d bytes", file, LIMIT_PATH);
     return true;
 }
 
@@ -73,36 +65,36 @@ static void bytes_to_planes(const uint8_t *pixels, size_t plane_size, float *pla
 }
 
 // The encoded file of 8-bit pixels; for jpeg75 the pixels become what decoding it gives.
-static bool store_bytes(StoreArm arm, Image *image, const char *keep, Error *error)
+static bool store_bytes(StoreArm arm, Image *image, const char *file, Error *error)
 {
-    uint8_t *file = NULL;
-    size_t   size = 0;
-    bool     done = true;
+    uint8_t *bytes = NULL;
+    size_t   size  = 0;
+    bool     done  = true;
     if (arm == STORE_JPEG75) {
         Image decoded = {0};
-        done          = jpeg_encode(image, JPEG_QUALITY, JPEG_420, &file, &size, error) &&
-               jpeg_decode(file, size, "stored image", &decoded, error);
+        done          = jpeg_encode(image, JPEG_QUALITY, JPEG_420, &bytes, &size, error) &&
+               jpeg_decode(bytes, size, "stored image", &decoded, error);
         if (done)
             memcpy(image->pixels, decoded.pixels,
                    (size_t)image->width * (size_t)image->height * CHANNELS);
         image_free(&decoded);
-    } else if (keep) {
-        done = png_encode(image, &file, &size, error);
+    } else if (file) {
+        done = png_encode(image, &bytes, &size, error);
     }
-    if (done && keep) {
+    if (done && file) {
         char path[LIMIT_PATH];
-        done = keep_path(path, keep, arm, error) && file_publish(path, file, size, error);
+        done = path_of(path, file, arm, error) && file_publish(path, bytes, size, error);
     }
-    memory_free(file);
+    memory_free(bytes);
     return done;
 }
 
-bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, const char *keep,
+bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, const char *file,
                  Error *error)
 {
     if (arm == STORE_FLOAT) {
         char path[LIMIT_PATH];
-        return !keep || (keep_path(path, keep, arm, error) &&
+        return !file || (path_of(path, file, arm, error) &&
                          npy_write(path, planes, shape_3d(CHANNELS, height, width), error));
     }
     size_t plane_size = (size_t)(height * width);
@@ -111,7 +103,7 @@ bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, con
     if (!image.pixels)
         return false;
     planes_to_bytes(planes, plane_size, image.pixels);
-    bool done = store_bytes(arm, &image, keep, error);
+    bool done = store_bytes(arm, &image, file, error);
     if (done)
         bytes_to_planes(image.pixels, plane_size, planes);
     memory_free(image.pixels);

@@ -1,22 +1,21 @@
-/* attack/unit_attack.c - PGD over the poisoned images of one unit, by the loss the job asks for. */
-#include "unit_attack.h"
-#include "mean_attack.h"
-#include "soft_attack.h"
+/* attack/unit_attack.c - PGD over the images of one unit, as its objective allows. */
+#include "group_attack.h"
+#include "linear_attack.h"
 
 struct UnitAttack {
-    MeanAttack *mean; // one of the two
-    SoftAttack *soft;
+    LinearAttack *linear; // one of the two
+    GroupAttack  *group;
 };
 
-bool unit_attack_open(UnitAttack **out, const AttackJob *job, int64_t unit,
+bool unit_attack_open(UnitAttack **out, const AttackSetup *setup, int64_t unit,
                       UnitObjective *objective, Error *error)
 {
     UnitAttack *attack = memory_new(1, sizeof *attack, error);
     if (!attack)
         return false;
-    bool done = job->loss == LOSS_MEAN
-                    ? mean_attack_open(&attack->mean, job, unit, objective, error)
-                    : soft_attack_open(&attack->soft, job, unit, objective, error);
+    bool done = unit_objective_is_linear(objective)
+                    ? linear_attack_open(&attack->linear, setup, unit, objective, error)
+                    : group_attack_open(&attack->group, setup, unit, objective, error);
     if (!done) {
         unit_attack_close(attack);
         return false;
@@ -29,14 +28,15 @@ void unit_attack_close(UnitAttack *attack)
 {
     if (!attack)
         return;
-    mean_attack_close(attack->mean);
-    soft_attack_close(attack->soft);
+    linear_attack_close(attack->linear);
+    group_attack_close(attack->group);
     memory_free(attack);
 }
 
 bool unit_attack_run(UnitAttack *attack, const PgdRule *rule, const int64_t *images, int64_t count,
-                     const PerturbedSink *sink, Error *error)
+                     const PerturbedSink *sink, const StateWatch *watch, Error *error)
 {
-    return attack->mean ? mean_attack_run(attack->mean, rule, images, count, sink, error)
-                        : soft_attack_run(attack->soft, rule, images, count, sink, error);
+    return attack->linear
+               ? linear_attack_run(attack->linear, rule, images, count, sink, watch, error)
+               : group_attack_run(attack->group, rule, images, count, sink, watch, error);
 }

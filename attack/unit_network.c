@@ -1,14 +1,12 @@
 /* attack/unit_network.c - see unit_network.h. */
 #include "unit_network.h"
-#include "unit_attack.h"
 
-bool unit_network_open(UnitNetwork *out, const AttackJob *job, int64_t unit, int64_t batch,
+bool unit_network_open(UnitNetwork *out, const UnitBuilder *builder, int64_t unit, int64_t batch,
                        int64_t height, int64_t width, Error *error)
 {
-    const UnitBuilder *builder = &job->builder;
-    UnitNetwork        made    = {.batch = batch, .height = height, .width = width};
-    Shape              pixels  = shape_4d(batch, PIXEL_CHANNELS, height, width);
-    bool               done    = graph_create(&made.graph, error) &&
+    UnitNetwork made   = {.batch = batch, .height = height, .width = width};
+    Shape       pixels = shape_4d(batch, PIXEL_CHANNELS, height, width);
+    bool        done   = graph_create(&made.graph, error) &&
                 builder->build(builder->self, made.graph, pixels, unit, &made.network, error);
     if (done) {
         Shape maps      = graph_shape(made.graph, made.network.layer);
@@ -33,9 +31,9 @@ void unit_network_close(UnitNetwork *network)
     *network = (UnitNetwork){0};
 }
 
-int64_t unit_batch(const AttackJob *job)
+int64_t unit_batch(const AttackSetup *setup)
 {
-    return job->batch ? job->batch : job->clean.layer.batch;
+    return setup->batch ? setup->batch : setup->inputs->layer.batch;
 }
 
 int64_t group_length(const int64_t *images, int64_t count)
@@ -46,12 +44,28 @@ int64_t group_length(const int64_t *images, int64_t count)
     return length;
 }
 
-bool attack_interrupted(const CleanRun *clean, Error *error)
+bool attack_cancelled(const Pass *pass, Error *error)
 {
-    return fail(error, ERROR_AGAIN, "interrupted%s", clean->settings->keep ? CHECKPOINT_HINT : "");
+    return pass_cancelled(pass) &&
+           !fail(error, ERROR_AGAIN, "interrupted%s", pass->checkpoint ? CHECKPOINT_HINT : "");
 }
 
-bool attack_cancelled(const CleanRun *clean, Error *error)
+/* ---- the network of a weight blob ------------------------------------------------------------ */
+
+static bool build_from_blob(void *self, Graph *graph, Shape pixels, int64_t unit, Network *out,
+                            Error *error)
 {
-    return pass_cancelled(clean->settings) && !attack_interrupted(clean, error);
+    const BlobLayer *layer   = self;
+    NetworkRequest   request = {.batch     = pixels.dim[0],
+                                .layer     = layer->layer,
+                                .post_relu = layer->post_relu,
+                                .unit      = unit,
+                                .width     = pixels.dim[3],
+                                .height    = pixels.dim[2]};
+    return network_build(graph, layer->blob, &request, out, error);
+}
+
+UnitBuilder unit_builder(BlobLayer *layer)
+{
+    return (UnitBuilder){build_from_blob, layer};
 }

@@ -164,7 +164,7 @@ int utf8_shown(const unsigned char *text, size_t size)
         return 0; // U+0080..9F, U+061C
     if (n != 3 || text[0] != 0xe2)
         return n;
-    bool is_hidden = text[1] == 0x80 ? text[2] == 0x8e || text[2] == 0x8f || // U+200E, 200F
+    bool is_hidden = text[1] == 0x80 ? text[2] == 0x8e || text[2] == 0x8f ||    // U+200E, 200F
                                            (text[2] >= 0xa8 && text[2] <= 0xae) // U+2028..202E
                                      : text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9;
     return is_hidden ? 0 : n; // U+2066..2069

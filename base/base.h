@@ -49,16 +49,16 @@ bool fail(Error *error, ErrorCode code, const char *format, ...)
 /* ---- limits on what comes from outside ------------------------------------------------------- */
 
 enum {
-    LIMIT_PATH          = 4096,    // bytes of a path
-    LIMIT_TENSORS       = 4096,    // tensors in a weight blob
-    LIMIT_IMAGE_SIDE    = 65535,   // pixels
-    LIMIT_DECODE_SECONDS = 30,    // of CPU, for the packed data of one picture
-    LIMIT_CSV_LINE      = 1 << 20, // bytes of one record
-    LIMIT_CSV_FIELDS    = 4096,    // fields of one record
-    LIMIT_CSV_ROWS      = 10000000,
-    LIMIT_THREADS       = 1024,
-    LIMIT_BATCH         = 4096, // images of one run of a network
-    LIMIT_UNITS         = 1 << 20
+    LIMIT_PATH           = 4096,    // bytes of a path
+    LIMIT_TENSORS        = 4096,    // tensors in a weight blob
+    LIMIT_IMAGE_SIDE     = 65535,   // pixels
+    LIMIT_DECODE_SECONDS = 30,      // of CPU, for the packed data of one picture
+    LIMIT_CSV_LINE       = 1 << 20, // bytes of one record
+    LIMIT_CSV_FIELDS     = 4096,    // fields of one record
+    LIMIT_CSV_ROWS       = 10000000,
+    LIMIT_THREADS        = 1024,
+    LIMIT_BATCH          = 4096, // images of one run of a network
+    LIMIT_UNITS          = 1 << 20
 };
 #define LIMIT_TENSOR_BYTES (UINT64_C(4) << 30) // bytes
 #define LIMIT_IMAGE_PIXELS ((size_t)64 << 20)  // 64 Mpixel, unless --max-pixels says otherwise
@@ -74,8 +74,8 @@ bool size_add(size_t a, size_t b, size_t *out);
 
 /* ---- memory: the one allocation seam --------------------------------------------------------- */
 
-/* `count` elements of `size` bytes, zeroed, aligned to 64 bytes. NULL and ERROR_MEMORY on failure or
- * overflow. A count of zero gives a valid pointer. Release with memory_free (NULL allowed). */
+/* `count` elements of `size` bytes, zeroed, aligned to 64 bytes. NULL and ERROR_MEMORY on failure
+ * or overflow. A count of zero gives a valid pointer. Release with memory_free (NULL allowed). */
 void *memory_new(size_t count, size_t size, Error *error);
 void  memory_free(void *memory);
 
@@ -86,13 +86,13 @@ void *memory_grow(void *memory, size_t old_count, size_t new_count, size_t size,
 /* A copy of a zero-terminated text. */
 char *memory_text(const char *text, Error *error);
 
-/* Tests only: the n-th call from now (1-based) of memory_new fails, once or from then on; 0 ends it.
- * memory_calls() counts all calls, memory_live_blocks() what has not been freed. */
+/* Tests only: the n-th call from now (1-based) of memory_new fails, once or from then on; 0 ends
+ * it. memory_calls() counts all calls, memory_live_blocks() what has not been freed. */
 void    memory_fail_at(int64_t call, bool from_then_on);
 int64_t memory_calls(void);
 int64_t memory_live_blocks(void);
 
-/* ---- text ---------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* Length 1..4 of the UTF-8 sequence at `text` (size bytes left), 0 if it is not one. */
 int utf8_length(const unsigned char *text, size_t size);
@@ -101,7 +101,7 @@ int utf8_length(const unsigned char *text, size_t size);
  * and characters that turn the direction of writing. */
 int utf8_shown(const unsigned char *text, size_t size);
 
-/* ---- random numbers: counter based, so a draw depends on nothing but its address -------------- */
+/* ---- random numbers: counter based, so a draw depends on nothing but its address ------------- */
 
 /* Philox 4x32-10. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  * The same (key, counter) gives the same four words on every machine. */
@@ -126,7 +126,7 @@ typedef struct Random {
 
 Random   random_stream(uint64_t seed, const char *purpose); // purpose: keeps streams apart
 uint32_t random_word(Random *random);
-uint32_t random_below(Random *random, uint32_t bound);      // uniform in 0..bound-1, unbiased
+uint32_t random_below(Random *random, uint32_t bound); // uniform in 0..bound-1, unbiased
 
 /* Mixes a purpose into a seed: the key of one corruption, one shuffle, one draw. */
 uint64_t random_key(uint64_t seed, const char *purpose);

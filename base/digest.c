@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- CRC-32, eight bytes a step ---------------------------------------------------------------- */
+/* ---- CRC-32, eight bytes a step -------------------------------------------------------------- */
 
 static uint32_t    crc_table[8][256];
 static atomic_bool crc_ready;
@@ -36,7 +36,7 @@ uint32_t digest_crc32(uint32_t crc, const void *data, size_t size)
     for (; size >= 8; size -= 8, p += 8) {
         uint32_t low = c ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
                             (uint32_t)p[3] << 24);
-        c = crc_table[7][low & 255] ^ crc_table[6][(low >> 8) & 255] ^
+        c            = crc_table[7][low & 255] ^ crc_table[6][(low >> 8) & 255] ^
             crc_table[5][(low >> 16) & 255] ^ crc_table[4][low >> 24] ^ crc_table[3][p[4]] ^
             crc_table[2][p[5]] ^ crc_table[1][p[6]] ^ crc_table[0][p[7]];
     }
@@ -45,7 +45,7 @@ uint32_t digest_crc32(uint32_t crc, const void *data, size_t size)
     return ~c;
 }
 
-/* ---- SHA-256 ------------------------------------------------------------------------------------ */
+/* ---- SHA-256 --------------------------------------------------------------------------------- */
 
 static const uint32_t round_constant[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -76,8 +76,7 @@ static void sha256_block(uint32_t state[8], const uint8_t *p)
     memcpy(s, state, sizeof s);
     for (int i = 0; i < 64; i++) {
         uint32_t e1 = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-        uint32_t t1 =
-            s[7] + e1 + ((s[4] & s[5]) ^ (~s[4] & s[6])) + round_constant[i] + w[i];
+        uint32_t t1 = s[7] + e1 + ((s[4] & s[5]) ^ (~s[4] & s[6])) + round_constant[i] + w[i];
         uint32_t e0 = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
         uint32_t t2 = e0 + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
         memmove(s + 1, s, 7 * sizeof *s);
@@ -90,8 +89,8 @@ static void sha256_block(uint32_t state[8], const uint8_t *p)
 
 void sha256_start(Sha256 *sha)
 {
-    *sha = (Sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
-                              0x1f83d9ab, 0x5be0cd19}};
+    *sha = (Sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+                              0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
 void sha256_add(Sha256 *sha, const void *data, size_t size)

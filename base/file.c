@@ -202,7 +202,8 @@ bool path_join(char out[LIMIT_PATH], const char *folder, const char *name, Error
 {
     size_t folder_length = strlen(folder), name_length = strlen(name);
     if (folder_length + name_length + 2 > LIMIT_PATH)
-        return fail(error, ERROR_DATA, "path '%.64s...' is longer than %d bytes", folder, LIMIT_PATH);
+        return fail(error, ERROR_DATA, "path '%.64s...' is longer than %d bytes", folder,
+                    LIMIT_PATH);
     memcpy(out, folder, folder_length);
     out[folder_length] = '/';
     memcpy(out + folder_length + 1, name, name_length + 1);

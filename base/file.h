@@ -17,8 +17,8 @@ typedef struct Bytes {
 } Bytes;
 
 /* The whole of a regular file in memory, so that nothing done to the file later can matter; refuses
- * files over `limit` bytes (SIZE_MAX: none) and files that change meanwhile. A zero byte follows the
- * data (not counted), so text may be handed to string functions that stop there. */
+ * files over `limit` bytes (SIZE_MAX: none) and files that change meanwhile. A zero byte follows
+ * the data (not counted), so text may be handed to string functions that stop there. */
 bool file_read(const char *path, size_t limit, Bytes *out, Error *error);
 
 /* The same for a file below `folder`: `relative` must be a plain relative path (path_is_plain). */
@@ -30,7 +30,8 @@ void bytes_close(Bytes *bytes); // accepts a zeroed object
 bool file_exists(const char *path);
 bool folder_exists(const char *path);
 
-/* Names in a folder in byte order, without those that begin with a dot. names_free (NULL allowed). */
+/* Names in a folder in byte order, without those that begin with a dot. names_free (NULL allowed).
+ */
 bool folder_list(const char *path, char ***names, int64_t *count, Error *error);
 void names_free(char **names, int64_t count);
 
@@ -79,7 +80,8 @@ typedef struct FileLock {
 
 /* Makes a file and holds it until file_unlock or the end of the process, however it comes: what a
  * killed process leaves is no lock. Processes are told apart, threads are not. On a file system
- * without locks it is granted. Errors: ERROR_AGAIN (names the process that has it), ERROR_CREATE. */
+ * without locks it is granted. Errors: ERROR_AGAIN (names the process that has it), ERROR_CREATE.
+ */
 bool file_lock(FileLock *out, const char *path, Error *error);
 void file_unlock(FileLock *lock); // removes the file; accepts a zeroed object
 
@@ -99,8 +101,8 @@ typedef enum FileOperation {
     FILE_MAKE_FOLDER
 } FileOperation;
 
-/* Tests only: asked before each operation, and told after it; from any thread. `before` returns 0, or
- * the errno it is to fail with, and may lower *size, the bytes of a read or write. */
+/* Tests only: asked before each operation, and told after it; from any thread. `before` returns 0,
+ * or the errno it is to fail with, and may lower *size, the bytes of a read or write. */
 typedef struct FileHook {
     int (*before)(void *self, FileOperation operation, size_t *size);
     void (*after)(void *self, FileOperation operation); // NULL allowed

@@ -161,7 +161,8 @@ static bool sync_folder_of(const char *path)
     size_t      length = slash ? (size_t)(slash - path) : 0;
     memcpy(folder, path, length);
     folder[length] = 0;
-    int handle     = seam_open(AT_FDCWD, slash ? (length ? folder : "/") : ".", O_RDONLY | O_DIRECTORY, 0);
+    int handle =
+        seam_open(AT_FDCWD, slash ? (length ? folder : "/") : ".", O_RDONLY | O_DIRECTORY, 0);
     if (handle < 0)
         return false;
     bool ok = seam_sync(handle) == 0 || errno == EINVAL; // some file systems cannot sync a folder
@@ -180,7 +181,8 @@ bool writer_publish(Writer *writer, Error *error)
         writer->reason = errno;
     }
     writer->handle = -1;
-    if (ok && (seam_rename(writer->temporary, writer->path) != 0 || !sync_folder_of(writer->path))) {
+    if (ok &&
+        (seam_rename(writer->temporary, writer->path) != 0 || !sync_folder_of(writer->path))) {
         ok             = false;
         writer->reason = errno;
     }

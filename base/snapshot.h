@@ -1,9 +1,9 @@
 /* base/snapshot.h - unfinished work on disk, so that a killed run goes on where it was.
  *
- * A snapshot is one file, published whole: parts of bytes, the digest of a key that names everything
- * they depend on, and a checksum. What is read back is either what was written for the same key, or
- * nothing; a damaged file is as good as none, and says so. Little more than memory on disk: another
- * machine's byte order or another version of the program counts as another key. */
+ * A snapshot is one file, published whole: parts of bytes, the digest of a key that names
+ * everything they depend on, and a checksum. What is read back is either what was written for the
+ * same key, or nothing; a damaged file is as good as none, and says so. Little more than memory on
+ * disk: another machine's byte order or another version of the program counts as another key. */
 #ifndef BASE_SNAPSHOT_H
 #define BASE_SNAPSHOT_H
 
@@ -21,9 +21,9 @@ typedef struct SnapshotPart {
  * tells what the work was at: another stage's file is not found. */
 typedef struct Checkpoint {
     const char *folder;
-    const char *key;     // what all results depend on
-    bool        resume;  // whether what is in the folder may be continued
-    double      last;    // clock_seconds of the last one, or of the start
+    const char *key;    // what all results depend on
+    bool        resume; // whether what is in the folder may be continued
+    double      last;   // clock_seconds of the last one, or of the start
     /* Called before anything is written. */
     bool (*begin)(void *self, Error *error);
     /* Told of a file that cannot be used; a sentence. */
@@ -54,14 +54,14 @@ bool checkpoint_load(Checkpoint *checkpoint, const char *name, const char *stage
                      bool *found, Error *error);
 void snapshot_close(Snapshot *snapshot); // accepts a zeroed object
 
-/* The error where the parts that were found contradict the run. Checksum and key were right, so this
- * is a defect or a forgery. Returns false. */
+/* The error where the parts that were found contradict the run. Checksum and key were right, so
+ * this is a defect or a forgery. Returns false. */
 bool checkpoint_refuse(const Checkpoint *checkpoint, const char *name, Error *error);
 
 /* Copies part `index` if it is there and has exactly `size` bytes. */
 bool snapshot_copy(const Snapshot *snapshot, int64_t index, void *to, size_t size);
-/* Copies the parts from `first` on to where parts[count] point, as they were listed to save them. All
- * or nothing: false, and nothing is written, if one is not there or has another size. */
+/* Copies the parts from `first` on to where parts[count] point, as they were listed to save them.
+ * All or nothing: false, and nothing is written, if one is not there or has another size. */
 bool snapshot_copy_all(const Snapshot *snapshot, int64_t first, const SnapshotPart *parts,
                        int64_t count);
 

@@ -1,4 +1,4 @@
-/* bench/main.c - how fast, beside how right: see bench.h. Without a verb it measures the default set. */
+/* bench/main.c - how fast, beside how right: see bench.h. What the words of a command line mean. */
 #include "bench.h"
 
 #include "../base/parallel.h"
@@ -8,26 +8,39 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: bench [gemm|conv|model|decode|dissect|attack] [options]; without a verb: the default set\n"
-    "  --arch NAME                    network of conv, model, dissect, attack (vgg16)\n"
-    "  --upto LAYER                   its last layer (conv5_3 for model, conv3_3 for dissect, attack;\n"
-    "                                 of other networks the logits; layer3 for dissect, attack)\n"
+    "usage: bench [options]            the rows people come for; two minutes on idle cores\n"
+    "       bench --all [options]      all rows of all verbs\n"
+    "       bench --against torch|onnxruntime|openblas [options]   in turns with another\n"
+    "       bench gemm|conv|model|decode|dissect|attack|train [options]\n"
+    "  --arch NAME                    network of conv, model, dissect, attack (vgg16);\n"
+    "                                 of train (all three)\n"
+    "  --upto LAYER                   its last layer (conv5_3 for model, conv3_3 for dissect,\n"
+    "                                 attack; of other networks the logits; layer3 for those)\n"
     "  --pass forward|input-gradient  of conv and model\n"
-    "  -b, --batch N                  images of a run (8)\n"
-    "  -t, --threads N                0: OMP_NUM_THREADS or all cores\n"
+    "  -b, --batch N                  images of a run (8; 128 for train)\n"
+    "  -t, --threads N                0: OMP_NUM_THREADS or the cores that are ours\n"
     "  --isa NAME                     portable, avx2, avx512 or neon; the best there is\n"
     "  --conv auto|direct|winograd    how 3x3 stride-1 convolutions are computed\n"
-    "  --runs N                       measured runs of a row (7)\n"
-    "  -d, --data FOLDER              probing set of dissect, in Broden's layout; else a generated one\n"
+    "  --runs N                       measured runs of a row (7; 5 for train, 3 for attack)\n"
+    "  -d, --data FOLDER              probing set of dissect, in Broden's layout; else made up\n"
     "  --limit N                      images of the probing set (48)\n"
-    "  --json                         one object a line\n";
+    "  --only TEXT                    only rows whose name holds TEXT: of the first form and\n"
+    "                                 of --against\n"
+    "  --list                         names of the rows of the first form; measures nothing\n"
+    "  --json                         one object a line\n"
+    "GFLOP/s count the multiplications of the direct method, so Winograd's convolutions may\n"
+    "pass 100 % of the peak, which is measured in the same run. A row says so where others\n"
+    "had the cores for a tenth of the time or more.\n";
 
 static const struct {
     const char *name;
     Verb       *run;
+    int         runs, batch;
 } verbs[] = {
-    {"gemm", bench_gemm},     {"conv", bench_conv},       {"model", bench_model},
-    {"decode", bench_decode}, {"dissect", bench_dissect}, {"attack", bench_attack},
+    {"gemm", bench_gemm, 7, 8},       {"conv", bench_conv, 7, 8},
+    {"model", bench_model, 7, 8},     {"decode", bench_decode, 7, 8},
+    {"dissect", bench_dissect, 7, 8}, {"attack", bench_attack, 3, 8},
+    {"train", bench_train, 5, 128},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
@@ -37,8 +50,8 @@ static bool number_of(const char *flag, const char *text, int64_t least, int64_t
     char     *end   = NULL;
     long long value = strtoll(text, &end, 10);
     if (end == text || *end || value < least || value > most)
-        return fail(error, ERROR_USAGE, "%s: '%s' is not a whole number from %lld to %lld", flag, text,
-                    (long long)least, (long long)most);
+        return fail(error, ERROR_USAGE, "%s: '%s' is not a whole number from %lld to %lld", flag,
+                    text, (long long)least, (long long)most);
     *out = value;
     return true;
 }
@@ -64,14 +77,16 @@ static bool is_flag(const char *argument, const char *name, const char *letter)
 static bool use_isa(const char *isa, Error *error)
 {
     if (setenv("ENGINE_ISA", isa, 1) != 0 || strcmp(engine_isa(), isa) != 0)
-        return fail(error, ERROR_USAGE, "--isa: this machine or program has no '%s', the best is '%s'",
-                    isa, engine_isa());
+        return fail(error, ERROR_USAGE,
+                    "--isa: this machine or program has no '%s', the best is '%s'", isa,
+                    engine_isa());
     return true;
 }
 
 static bool take_value(Options *options, const char *flag, const char *value, Error *error)
 {
     static const char *const passes[]  = {"forward", "input-gradient", NULL};
+    static const char *const peers[]   = {"torch", "onnxruntime", "openblas", NULL};
     static const char *const methods[] = {"auto", "direct", "winograd", NULL};
     int64_t                  number    = 0;
     int                      choice    = 0;
@@ -98,6 +113,11 @@ static bool take_value(Options *options, const char *flag, const char *value, Er
     } else if (is_flag(flag, "--threads", "-t")) {
         ok = number_of(flag, value, 0, LIMIT_THREADS, &number, error);
         parallel_set_threads((int)number);
+    } else if (is_flag(flag, "--only", NULL)) {
+        options->only = value;
+    } else if (is_flag(flag, "--against", NULL)) {
+        ok               = choice_of(flag, value, peers, &choice, error);
+        options->against = peers[choice];
     } else if (is_flag(flag, "--isa", NULL)) {
         ok = use_isa(value, error);
     } else {
@@ -106,64 +126,77 @@ static bool take_value(Options *options, const char *flag, const char *value, Er
     return ok;
 }
 
-static bool parse(Options *options, Verb **verb, int count, char **arguments, Error *error)
+/* Flags without a value. */
+static bool take_switch(Options *options, const char *flag)
+{
+    bool *target = is_flag(flag, "--json", NULL)   ? &options->json
+                   : is_flag(flag, "--all", NULL)  ? &options->all
+                   : is_flag(flag, "--list", NULL) ? &options->list
+                                                   : NULL;
+    if (target)
+        *target = true;
+    return target != NULL;
+}
+
+/* verb: an index, or -1. */
+static bool parse(Options *options, int *verb, int count, char **arguments, Error *error)
 {
     for (int i = 1; i < count; i++) {
         const char *argument = arguments[i];
         if (argument[0] != '-') {
-            Verb *found = NULL;
-            for (int v = 0; v < VERBS; v++)
-                found = strcmp(verbs[v].name, argument) == 0 ? verbs[v].run : found;
-            if (!found || *verb)
+            int found = VERBS - 1;
+            while (found >= 0 && strcmp(verbs[found].name, argument) != 0)
+                found--;
+            if (found < 0 || *verb >= 0)
                 return fail(error, ERROR_USAGE, "'%s' is not a verb", argument);
             *verb = found;
-        } else if (is_flag(argument, "--json", NULL)) {
-            options->json = true;
+        } else if (take_switch(options, argument)) {
+            continue;
         } else if (i + 1 == count) {
             return fail(error, ERROR_USAGE, "option '%s' needs a value, or is unknown", argument);
         } else if (!take_value(options, argument, arguments[++i], error)) {
             return false;
         }
     }
+    bool is_table = *verb < 0 && !options->all && !options->against;
+    if ((*verb >= 0) + options->all + (options->against != NULL) > 1)
+        return fail(error, ERROR_USAGE, "expected a verb, --all or --against, found more than one");
+    if (options->list && !is_table)
+        return fail(error, ERROR_USAGE, "--list is for the rows without a verb");
+    if (options->only && !is_table && !options->against)
+        return fail(error, ERROR_USAGE, "--only is for the rows without a verb and --against");
     return true;
 }
 
-/* What `make bench` prints: the figures by which versions are compared. */
-static bool default_set(const Options *options, Error *error)
+static bool run(Options *options, int verb, Error *error)
 {
-    static const struct {
-        const char *arch, *upto;
-        int64_t     batch;
-        bool        input_gradient;
-    } models[] = {
-        {"vgg16", "conv5_3", 8, false}, {"vgg16", "conv5_3", 8, true}, {"vgg16", "conv5_3", 1, false},
-        {"resnet50", NULL, 8, false},   {"resnet50", NULL, 8, true},
-    };
-    bool ok = bench_gemm(options, error) && bench_conv(options, error);
-    for (size_t i = 0; ok && i < sizeof models / sizeof *models; i++) {
-        Options one        = *options;
-        one.arch           = models[i].arch;
-        one.upto           = models[i].upto;
-        one.batch          = models[i].batch;
-        one.input_gradient = models[i].input_gradient;
-        ok                 = bench_model(&one, error);
-    }
-    return ok && bench_decode(options, error) && bench_dissect(options, error) &&
-           bench_attack(options, error);
+    if (verb < 0)
+        return (options->against ? bench_against
+                : options->all   ? bench_all
+                                 : bench_table)(options, error);
+    if (!options->runs)
+        options->runs = verbs[verb].runs;
+    if (!options->batch)
+        options->batch = verbs[verb].batch;
+    if (!options->arch && verbs[verb].run != bench_train)
+        options->arch = "vgg16";
+    return verbs[verb].run(options, error);
 }
 
 int main(int count, char **arguments)
 {
-    Options options = {.arch = "vgg16", .batch = 8, .runs = 7, .limit = 48};
+    Options options = {.limit = 48, .unit = -1};
     Error   error   = {0};
-    Verb   *verb    = NULL;
-    if (count > 1 && (is_flag(arguments[1], "--help", "-h") || is_flag(arguments[1], "help", NULL))) {
+    int     verb    = -1;
+    if (count > 1 &&
+        (is_flag(arguments[1], "--help", "-h") || is_flag(arguments[1], "help", NULL))) {
         fputs(usage, stdout);
         return 0;
     }
     engine_flush_denormals();
     if (parse(&options, &verb, count, arguments, &error))
-        (verb ? verb : default_set)(&options, &error);
+        run(&options, verb, &error);
+    progress(NULL);
     if (error.code != ERROR_NONE)
         fprintf(stderr, "error: %s\n", error.message);
     return (int)error.code;

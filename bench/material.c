@@ -21,7 +21,7 @@ void material_fill(real *values, size_t count, const char *purpose, real centre,
     }
 }
 
-/* ---- folders -------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 bool folder_temporary(char out[LIMIT_PATH], Error *error)
 {
@@ -45,9 +45,10 @@ void folder_discard(const char *path) // NOLINT(misc-no-recursion): as deep as t
     rmdir(path);
 }
 
-/* ---- weights: spread so that activations keep their size from layer to layer -------------------------- */
+/* ---- weights: spread so that activations keep their size from layer to layer ----------------- */
 
-static void conv(BlobBuilder *builder, const char *base, int64_t kernels, int64_t channels, int side)
+static void conv(BlobBuilder *builder, const char *base, int64_t kernels, int64_t channels,
+                 int side)
 {
     char  name[96];
     float spread = sqrtf(6.0f / (float)(channels * side * side));
@@ -61,7 +62,8 @@ static void dense(BlobBuilder *builder, const char *base, int64_t outputs, int64
 {
     char name[96];
     snprintf(name, sizeof name, "%s.weight", base);
-    blob_builder_random(builder, name, shape_2d(outputs, inputs), 0, 0, sqrtf(6.0f / (float)inputs));
+    blob_builder_random(builder, name, shape_2d(outputs, inputs), 0, 0,
+                        sqrtf(6.0f / (float)inputs));
     snprintf(name, sizeof name, "%s.bias", base);
     blob_builder_random(builder, name, shape_1d(outputs), 0, 0, 0.1f);
 }
@@ -148,22 +150,29 @@ static bool fill(BlobBuilder *builder, const Options *options)
     return false;
 }
 
-bool material_blob(WeightBlob **out, const Options *options, Error *error)
+bool material_save(const Options *options, const char *path, Error *error)
 {
-    char         folder[LIMIT_PATH], path[LIMIT_PATH];
     BlobBuilder *builder = blob_builder_new(options->arch, 224, 224);
     blob_builder_about(builder, "mean", "0.485,0.456,0.406");
     blob_builder_about(builder, "std", "0.229,0.224,0.225");
-    bool ok = fill(builder, options) ||
-              fail(error, ERROR_USAGE, "no random weights for '%s', expected vgg11, vgg13, vgg16, vgg19,"
-                   " resnet18, resnet34, resnet50, resnet101 or resnet152", options->arch);
-    if (ok && folder_temporary(folder, error)) {
-        ok = path_join(path, folder, "random.nw", error) && blob_builder_save(builder, path, error) &&
-             blob_open(path, out, error); // the mapping outlives the name
-        folder_discard(folder);
-    } else {
-        ok = false;
-    }
+    bool ok =
+        fill(builder, options)
+            ? blob_builder_save(builder, path, error)
+            : fail(error, ERROR_USAGE,
+                   "no random weights for '%s', expected vgg11, vgg13, vgg16, vgg19, resnet18, "
+                   "resnet34, resnet50, resnet101 or resnet152",
+                   options->arch);
     blob_builder_free(builder);
+    return ok;
+}
+
+bool material_blob(WeightBlob **out, const Options *options, Error *error)
+{
+    char folder[LIMIT_PATH], path[LIMIT_PATH];
+    if (!folder_temporary(folder, error))
+        return false;
+    bool ok = path_join(path, folder, "random.nw", error) && material_save(options, path, error) &&
+              blob_open(path, out, error); // the blob outlives the name
+    folder_discard(folder);
     return ok;
 }

@@ -4,7 +4,9 @@
 
 #include "../base/base.h"
 
-enum { PEAK_CHAINS = 12 }; // independent sums: latency times width of any machine here, and no spills
+enum {
+    PEAK_CHAINS = 12
+}; // independent sums: latency times width of any machine here, and no spills
 
 /* rounds * PEAK_CHAINS multiply-adds of whole vectors; out: room for one vector. */
 typedef void PeakLoop(int64_t rounds, real *out);

@@ -9,7 +9,8 @@
 
 enum { STEPS = 10, UNIT = 3 };
 
-/* The graph of one unit with weights on its map: the mean objective of an attack is this dot product. */
+/* The graph of one unit with weights on its map: the mean objective of an attack is this dot
+ * product. */
 typedef struct UnitAttack {
     Graph  *graph;
     Pgd    *pgd;
@@ -26,12 +27,12 @@ static bool attack_open(UnitAttack *attack, WeightBlob *blob, const Options *opt
     if (!graph_create(&attack->graph, error) ||
         !network_build(attack->graph, blob, &request, &attack->network, error))
         return false;
-    Graph *graph    = attack->graph;
-    Shape  map      = graph_shape(graph, attack->network.layer);
-    attack->weights = op_input(graph, map, "weights");
-    attack->count   = (size_t)shape_elements(graph_shape(graph, attack->network.pixels));
-    attack->clean   = memory_new(attack->count, sizeof(real), error);
-    attack->x       = memory_new(attack->count, sizeof(real), error);
+    Graph *graph     = attack->graph;
+    Shape  map       = graph_shape(graph, attack->network.layer);
+    attack->weights  = op_input(graph, map, "weights");
+    attack->count    = (size_t)shape_elements(graph_shape(graph, attack->network.pixels));
+    attack->clean    = memory_new(attack->count, sizeof(real), error);
+    attack->x        = memory_new(attack->count, sizeof(real), error);
     NodeId objective = op_dot(graph, attack->network.layer, attack->weights);
     if (!attack->clean || !attack->x ||
         !pgd_create(&attack->pgd, graph, attack->network.pixels, objective, error))
@@ -55,29 +56,30 @@ static double attack_once(UnitAttack *attack, double *slowest)
 {
     PgdRule rule  = {.method = PGD_STEPS, .eps = (real)4 / 255, .steps = STEPS};
     double  start = clock_seconds(), before = start;
-    *slowest      = 0;
+    *slowest = 0;
     memcpy(attack->x, attack->clean, attack->count * sizeof(real));
     for (int step = 0; step < STEPS; step++) {
         const real *gradient = pgd_gradient(attack->pgd, attack->x);
         pgd_update(&rule, attack->clean, gradient, NULL, attack->count, attack->x);
         double now = clock_seconds(), ms = (now - before) * 1e3;
-        before     = now;
-        *slowest   = ms > *slowest ? ms : *slowest;
+        before   = now;
+        *slowest = ms > *slowest ? ms : *slowest;
     }
     return (before - start) * 1e3;
 }
 
 /* Attacks and forward passes take turns, so that both see the same machine. */
-static bool measure(UnitAttack *attack, Model *model, const Options *options, Row *row, Error *error)
+static bool measure(UnitAttack *attack, Model *model, const Options *options, Row *row,
+                    Error *error)
 {
-    int     runs  = options->runs;
-    double *ms    = memory_new((size_t)runs * 6, sizeof *ms, error);
+    int     runs   = options->runs;
+    double *ms     = memory_new((size_t)runs * 6, sizeof *ms, error);
     double  images = (double)options->batch;
     if (!ms)
         return false;
     double *cpu = ms + 3 * runs;
     for (int run = -1; run < runs; run++) { // the first is not counted
-        int    at    = run < 0 ? 0 : run;
+        int    at        = run < 0 ? 0 : run;
         double cpu_start = clock_cpu_seconds(), start = clock_seconds();
         plan_run(model->plan);
         ms[at]         = (clock_seconds() - start) * 1e3;
@@ -86,7 +88,7 @@ static bool measure(UnitAttack *attack, Model *model, const Options *options, Ro
         cpu[runs + at] = (clock_cpu_seconds() - cpu_start) * 1e3 - cpu[at];
     }
     Timing forward = timing_of(ms, cpu, runs), whole = timing_of(ms + runs, cpu + runs, runs);
-    Timing slowest = timing_of(ms + 2 * runs, cpu + 2 * runs, runs);
+    Timing slowest  = timing_of(ms + 2 * runs, cpu + 2 * runs, runs);
     row->ms         = timing_scaled(whole, 1 / images);
     row->figures[0] = (Figure){"forward_ms", forward.median / images};
     row->figures[1] = (Figure){"forwards", whole.median / forward.median};
@@ -107,7 +109,8 @@ bool bench_attack(const Options *given, Error *error)
     if (!options.upto)
         options.upto = strncmp(options.arch, "vgg", 3) == 0 ? "conv3_3" : "layer3";
     options.input_gradient = false;
-    bool ok = material_blob(&blob, &options, error) && attack_open(&attack, blob, &options, error) &&
+    bool ok                = material_blob(&blob, &options, error) &&
+              attack_open(&attack, blob, &options, error) &&
               model_open(&model, blob, &options, options.batch, CONV_AUTO, error);
     if (ok) {
         row_header(&options, "attack on one unit, in forward passes of its whole layer");

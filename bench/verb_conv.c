@@ -1,4 +1,5 @@
-/* bench/verb_conv.c - the convolutions of a network one by one, from the shapes in bench/NAME.txt. */
+/* bench/verb_conv.c - the convolutions of a network one by one, from the shapes in bench/NAME.txt.
+ */
 #include "bench.h"
 
 #include "../engine/conv.h"
@@ -10,7 +11,7 @@
 
 typedef struct Layer {
     const char *arch, *name;
-    int64_t     channels, side, kernels; // input channels, input side, output channels
+    int64_t     channels, side, kernels;         // input channels, input side, output channels
     int         kernel_side, stride, pad, count; // count: how often the network has it
 } Layer;
 
@@ -83,18 +84,19 @@ static double conv_residual(const ConvWork *work)
     const ConvShape *s        = &work->shape;
     bool             forward  = work->side == CONV_FORWARD;
     int64_t          channels = forward ? s->k : s->c, height = forward ? s->oh : s->h;
-    int64_t          width    = forward ? s->ow : s->w;
-    Random           random   = random_stream(0, "bench samples");
+    int64_t          width  = forward ? s->ow : s->w;
+    Random           random = random_stream(0, "bench samples");
     double           worst = 0, largest = 1e-30;
     for (int i = 0; i < SAMPLES; i++) {
         int64_t n = random_below(&random, (uint32_t)s->n);
         int64_t c = random_below(&random, (uint32_t)channels);
-        int64_t y = random_below(&random, (uint32_t)height), x = random_below(&random, (uint32_t)width);
-        double  want = forward ? forward_reference(work, n, c, y, x)
-                               : gradient_reference(work, n, c, y, x);
-        double  found = (double)work->to[((n * channels + c) * height + y) * width + x];
-        worst         = fmax(worst, fabs(found - want));
-        largest       = fmax(largest, fabs(want));
+        int64_t y = random_below(&random, (uint32_t)height),
+                x = random_below(&random, (uint32_t)width);
+        double want =
+            forward ? forward_reference(work, n, c, y, x) : gradient_reference(work, n, c, y, x);
+        double found = (double)work->to[((n * channels + c) * height + y) * width + x];
+        worst        = fmax(worst, fabs(found - want));
+        largest      = fmax(largest, fabs(want));
     }
     return worst / largest;
 }
@@ -102,22 +104,30 @@ static double conv_residual(const ConvWork *work)
 static bool conv_open(ConvWork *work, const Options *options, const Layer *layer, Error *error)
 {
     ConvShape *s = &work->shape;
-    *s = (ConvShape){.n = options->batch, .c = layer->channels, .h = layer->side, .w = layer->side,
-                     .k = layer->kernels, .r = layer->kernel_side, .s = layer->kernel_side,
-                     .stride = layer->stride, .pad = layer->pad};
+    *s           = (ConvShape){.n      = options->batch,
+                               .c      = layer->channels,
+                               .h      = layer->side,
+                               .w      = layer->side,
+                               .k      = layer->kernels,
+                               .r      = layer->kernel_side,
+                               .s      = layer->kernel_side,
+                               .stride = layer->stride,
+                               .pad    = layer->pad};
     s->oh = s->ow = (layer->side + 2 * layer->pad - layer->kernel_side) / layer->stride + 1;
     work->side    = options->input_gradient ? CONV_INPUT_GRADIENT : CONV_FORWARD;
     work->method  = conv_choose(options->conv, s, work->side);
-    size_t image  = (size_t)(s->n * s->c * s->h * s->w), map = (size_t)(s->n * s->k * s->oh * s->ow);
+    size_t image = (size_t)(s->n * s->c * s->h * s->w), map = (size_t)(s->n * s->k * s->oh * s->ow);
     size_t kernel = (size_t)(s->c * s->r * s->s), from = options->input_gradient ? map : image;
-    work->weights  = memory_new(kernel * (size_t)s->k, sizeof(real), error);
-    work->bias     = memory_new((size_t)s->k, sizeof(real), error);
-    work->prepared = memory_new(conv_prepared_size(s, work->side, work->method), sizeof(real), error);
-    work->from     = memory_new(from, sizeof(real), error);
-    work->to       = memory_new(options->input_gradient ? image : map, sizeof(real), error);
-    work->scratch  = memory_new(conv_scratch_size(s, work->side, work->method, parallel_threads()),
-                                sizeof(real), error);
-    if (!work->weights || !work->bias || !work->prepared || !work->from || !work->to || !work->scratch)
+    work->weights = memory_new(kernel * (size_t)s->k, sizeof(real), error);
+    work->bias    = memory_new((size_t)s->k, sizeof(real), error);
+    work->prepared =
+        memory_new(conv_prepared_size(s, work->side, work->method), sizeof(real), error);
+    work->from    = memory_new(from, sizeof(real), error);
+    work->to      = memory_new(options->input_gradient ? image : map, sizeof(real), error);
+    work->scratch = memory_new(conv_scratch_size(s, work->side, work->method, parallel_threads()),
+                               sizeof(real), error);
+    if (!work->weights || !work->bias || !work->prepared || !work->from || !work->to ||
+        !work->scratch)
         return false;
     material_fill(work->weights, kernel * (size_t)s->k, "kernel", 0, 1 / sqrtf((float)kernel));
     material_fill(work->bias, (size_t)s->k, "bias", 0, (real)0.1);
@@ -143,7 +153,7 @@ static bool bench_layer(const Options *options, const Layer *layer, Error *error
     ConvWork work = {0};
     Row      row  = {.verb = "conv", .threads = parallel_threads()};
     bool     ok   = conv_open(&work, options, layer, error) &&
-              timing_measure(&row.ms, options->runs, conv_work, &work, error);
+              row_time(&row, options->runs, conv_work, &work, error);
     if (ok) {
         const ConvShape *s = &work.shape;
         snprintf(row.name, sizeof row.name, "%s %s b%lld %s", layer->name,
@@ -159,7 +169,8 @@ static bool bench_layer(const Options *options, const Layer *layer, Error *error
     return ok;
 }
 
-/* Line of the last layer wanted: of the network, or whose name begins with `upto`; -1: there is none. */
+/* Line of the last layer wanted: of the network, or whose name begins with `upto`; -1: there is
+ * none. */
 static int last_layer(const Options *options)
 {
     const char *upto = options->upto ? options->upto : "";

@@ -32,8 +32,10 @@ static bool decode_row(const Options *options, DecodeWork *work, const char *nam
 {
     Row row = {.verb = "decode", .threads = 1};
     snprintf(row.name, sizeof row.name, "%s", name);
+    if (!row_wanted(options, name))
+        return true;
     work->ok = true;
-    if (!timing_measure(&row.ms, options->runs, decode_work, work, error))
+    if (!row_time(&row, options->runs, decode_work, work, error))
         return false;
     if (!work->ok)
         return fail(error, ERROR_INTERNAL, "%s: a picture of our own cannot be decoded", name);

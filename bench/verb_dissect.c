@@ -1,4 +1,5 @@
-/* bench/verb_dissect.c - a whole dissection of one layer: what the forward pass takes, and the rest. */
+/* bench/verb_dissect.c - a whole dissection of one layer: what the forward pass takes, and the
+ * rest. */
 #include "world.h"
 
 #include "../base/parallel.h"
@@ -25,34 +26,29 @@ static void timed_run(void *self, const real *pixels, int64_t count, real *maps)
 
 static ActivationSource source_of(TimedLayer *layer)
 {
-    const LayerRunner *runner = &layer->runner;
-    return (ActivationSource){.units        = runner->units,
-                              .height       = runner->height,
-                              .width        = runner->width,
-                              .batch        = runner->batch,
-                              .image_height = runner->image_height,
-                              .image_width  = runner->image_width,
-                              .run          = timed_run,
-                              .self         = layer};
+    ActivationSource source = layer_source(&layer->runner);
+    source.run              = timed_run;
+    source.self             = layer;
+    return source;
 }
 
-/* The clock runs from the tables to the thresholds, scores and their release: label maps included. */
+/* The clock runs from the tables to the thresholds, scores and their release: label maps included.
+ */
 static bool dissect_once(const Options *options, const char *folder, TimedLayer *layer, Row *row,
                          Error *error)
 {
-    DissectSettings  settings   = dissect_settings(COMPAT_CORRUPT23);
-    ProbeRequest     request    = {.without = settings.without_category, .limit = options->limit};
-    ProbeSet         probe      = {0};
-    PlaneCache      *planes     = NULL;
-    Dissection       dissection = {0};
-    ActivationSource source     = source_of(layer);
-    double           cpu = clock_cpu_seconds(), start = clock_seconds();
-    bool             ok         = probe_open(&probe, folder, &request, error) &&
+    ProbeRequest request    = {.limit = options->limit};
+    ProbeSet     probe      = {0};
+    PlaneCache  *planes     = NULL;
+    Dissection   dissection = {0};
+    double       cpu = clock_cpu_seconds(), start = clock_seconds();
+    bool         ok = probe_open(&probe, folder, &request, error) &&
               planes_open(&planes, &probe, PLANE_CACHE_BYTES, error);
     double opened = clock_seconds();
     if (ok) {
-        ImageSource images = probe_images(&probe);
-        ok = dissect_layer(&dissection, &settings, &probe, planes, &images, &source, error);
+        Inputs inputs = {&probe, planes, probe_images(&probe), source_of(layer)};
+        ok = dissect_layer(&dissection, dissect_rules(NULL), &inputs, &inputs.images, &(Pass){0},
+                           error);
     }
     double total = clock_seconds() - start, images = (double)probe.image_count;
     if (ok) {
@@ -76,12 +72,13 @@ static bool dissect_folder(const Options *options, const char *folder, Error *er
     WeightBlob    *blob    = NULL;
     TimedLayer     layer   = {0};
     Row            row     = {.verb = "dissect", .threads = parallel_threads()};
-    NetworkRequest request = {.batch = options->batch, .layer = options->upto, .unit = -1,
-                              .conv = options->conv};
+    NetworkRequest request = {
+        .batch = options->batch, .layer = options->upto, .unit = -1, .conv = options->conv};
     bool ok = material_blob(&blob, options, error) &&
               layer_runner_open(&layer.runner, blob, &request, error);
     if (ok)
-        row_header(options, "dissection of a layer (one run; the overhead is all but the forward pass)");
+        row_header(options,
+                   "dissection of a layer (one run; the overhead is all but the forward pass)");
     if (ok && dissect_once(options, folder, &layer, &row, error)) {
         snprintf(row.name, sizeof row.name, "%s %s b%lld", options->arch, options->upto,
                  (long long)options->batch);

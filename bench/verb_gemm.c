@@ -22,7 +22,8 @@ static void tile_thread(void *data, int64_t chunk, int thread)
     (void)thread;
     real *c = work->c + chunk * TILE_MOST_ROWS * TILE_MOST_COLS;
     for (int i = 0; i < TILE_REPEATS; i++)
-        work->table->gemm_tile[work->table->tile_vectors](TILE_DEPTH, work->a, work->b, c, work->width);
+        work->table->gemm_tile[work->table->tile_vectors](TILE_DEPTH, work->a, work->b, c,
+                                                          work->width);
 }
 
 static void tile_run(void *data)
@@ -48,9 +49,9 @@ static double tile_residual(const TileWork *work)
 
 static bool bench_tile(const Options *options, Error *error)
 {
-    const Kernels *table   = kernels();
-    TileWork       work    = {.table = table, .width = (int64_t)table->tile_vectors * table->lanes};
-    size_t         rows    = (size_t)table->tile_rows, width = (size_t)work.width;
+    const Kernels *table = kernels();
+    TileWork       work  = {.table = table, .width = (int64_t)table->tile_vectors * table->lanes};
+    size_t         rows = (size_t)table->tile_rows, width = (size_t)work.width;
     int            threads = parallel_threads();
     Row            row     = {.verb = "gemm", .threads = threads};
     work.a                 = memory_new(rows * TILE_DEPTH, sizeof(real), error);
@@ -60,12 +61,12 @@ static bool bench_tile(const Options *options, Error *error)
     if (ok) {
         material_fill(work.a, rows * TILE_DEPTH, "tile a", 0, 1);
         material_fill(work.b, width * TILE_DEPTH, "tile b", 0, 1);
-        ok = timing_measure(&row.ms, options->runs, tile_run, &work, error);
+        ok = row_time(&row, options->runs, tile_run, &work, error);
     }
     if (ok) {
         double tiles = (double)threads * TILE_REPEATS;
-        snprintf(row.name, sizeof row.name, "tile %dx%d depth %d", table->tile_rows, (int)work.width,
-                 TILE_DEPTH);
+        snprintf(row.name, sizeof row.name, "tile %dx%d depth %d", table->tile_rows,
+                 (int)work.width, TILE_DEPTH);
         row.ms         = timing_scaled(row.ms, 1 / tiles);
         row.flops      = 2.0 * (double)(rows * width) * TILE_DEPTH;
         row.figures[0] = (Figure){"residual", tile_residual(&work)};
@@ -77,7 +78,7 @@ static bool bench_tile(const Options *options, Error *error)
     return ok;
 }
 
-/* ---- whole products --------------------------------------------------------------------------------- */
+/* ---- whole products -------------------------------------------------------------------------- */
 
 typedef struct ProductWork {
     Gemm  gemm;
@@ -97,8 +98,9 @@ static double product_residual(const ProductWork *work)
     Random      random = random_stream(0, "bench samples");
     double      worst = 0, largest = 0;
     for (int s = 0; s < SAMPLES; s++) {
-        int64_t i = random_below(&random, (uint32_t)g->m), j = random_below(&random, (uint32_t)g->n);
-        double  want = 0;
+        int64_t i   = random_below(&random, (uint32_t)g->m),
+                j   = random_below(&random, (uint32_t)g->n);
+        double want = 0;
         for (int64_t p = 0; p < g->k; p++)
             want += (double)g->a[i * g->k + p] * (double)g->b[p * g->n + j];
         worst   = fmax(worst, fabs(want - (double)g->c[i * g->n + j]));
@@ -111,21 +113,31 @@ static bool bench_product(const Options *options, int64_t m, int64_t n, int64_t 
 {
     ProductWork work = {0};
     Row         row  = {.verb = "gemm", .threads = parallel_threads()};
-    work.a           = memory_new((size_t)(m * k), sizeof(real), error);
-    work.b           = memory_new((size_t)(k * n), sizeof(real), error);
-    work.c           = memory_new((size_t)(m * n), sizeof(real), error);
-    work.scratch     = memory_new(gemm_scratch_size(m, n, k, row.threads), sizeof(real), error);
-    work.gemm        = (Gemm){.m = m, .n = n, .k = k, .a = work.a, .b = work.b, .a_row = k,
-                              .a_depth = 1, .b_depth = n, .b_column = 1, .c = work.c};
-    bool ok          = work.a && work.b && work.c && work.scratch;
+    snprintf(row.name, sizeof row.name, "product %lldx%lldx%lld", (long long)m, (long long)n,
+             (long long)k);
+    if (!row_wanted(options, row.name))
+        return true;
+    work.a       = memory_new((size_t)(m * k), sizeof(real), error);
+    work.b       = memory_new((size_t)(k * n), sizeof(real), error);
+    work.c       = memory_new((size_t)(m * n), sizeof(real), error);
+    work.scratch = memory_new(gemm_scratch_size(m, n, k, row.threads), sizeof(real), error);
+    work.gemm    = (Gemm){.m        = m,
+                          .n        = n,
+                          .k        = k,
+                          .a        = work.a,
+                          .b        = work.b,
+                          .a_row    = k,
+                          .a_depth  = 1,
+                          .b_depth  = n,
+                          .b_column = 1,
+                          .c        = work.c};
+    bool ok      = work.a && work.b && work.c && work.scratch;
     if (ok) {
         material_fill(work.a, (size_t)(m * k), "product a", 0, 1);
         material_fill(work.b, (size_t)(k * n), "product b", 0, 1);
-        ok = timing_measure(&row.ms, options->runs, product_run, &work, error);
+        ok = row_time(&row, options->runs, product_run, &work, error);
     }
     if (ok) {
-        snprintf(row.name, sizeof row.name, "product %lldx%lldx%lld", (long long)m, (long long)n,
-                 (long long)k);
         row.flops      = 2.0 * (double)m * (double)n * (double)k;
         row.figures[0] = (Figure){"residual", product_residual(&work)};
         row_print(options, &row);
@@ -140,7 +152,8 @@ static bool bench_product(const Options *options, int64_t m, int64_t n, int64_t 
 bool bench_gemm(const Options *options, Error *error)
 {
     row_header(options, "matrix products (one row is one product; an \"image\" is a product)");
-    return bench_tile(options, error) && bench_product(options, 256, 256, 256, error) &&
+    return (options->row || bench_tile(options, error)) &&
+           bench_product(options, 256, 256, 256, error) &&
            bench_product(options, 768, 768, 768, error) &&
            bench_product(options, 64, 3136, 576, error);
 }

@@ -9,7 +9,7 @@
 
 static const char *const categories[WORLD_CATEGORIES] = {"color", "part", "object"};
 
-/* ---- pixels --------------------------------------------------------------------------------------- */
+/* ---- pixels ---------------------------------------------------------------------------------- */
 
 enum { PATCHES = 9 };
 
@@ -37,8 +37,8 @@ static void paint_photo(const Patch *patches, Random *random, uint8_t *pixels)
             const Patch *patch = &patches[patch_at(patches, x, y)];
             uint32_t     grain = random_word(random);
             for (int c = 0; c < 3; c++) {
-                int base = 40 + (patch->tint * (37 + 20 * c)) % 150 + (x + (c + 1) * y) / 16;
-                int leaf = (x * patch->tint + y * (c + 2)) % 16;
+                int base  = 40 + (patch->tint * (37 + 20 * c)) % 150 + (x + (c + 1) * y) / 16;
+                int leaf  = (x * patch->tint + y * (c + 2)) % 16;
                 *pixels++ = (uint8_t)(base + leaf + (int)(grain >> 8 * c & 7));
             }
         }
@@ -58,11 +58,11 @@ static void paint_map(const Patch *patches, int category, uint8_t *pixels)
 
 bool world_image(WorldImage *out, int64_t number, Error *error)
 {
-    WorldImage made = {0};
+    WorldImage made   = {0};
     Random     random = random_stream((uint64_t)number, "bench picture");
     Patch      patches[PATCHES];
-    Image      photo = {.width = WORLD_PHOTO, .height = WORLD_PHOTO, .channels = 3, .orientation = 1};
-    Image      map   = {.width = WORLD_MAP, .height = WORLD_MAP, .channels = 3, .orientation = 1};
+    Image photo = {.width = WORLD_PHOTO, .height = WORLD_PHOTO, .channels = 3, .orientation = 1};
+    Image map   = {.width = WORLD_MAP, .height = WORLD_MAP, .channels = 3, .orientation = 1};
     for (int i = 0; i < PATCHES; i++)
         patches[i] = (Patch){(int)random_below(&random, WORLD_PHOTO),
                              (int)random_below(&random, WORLD_PHOTO),
@@ -95,7 +95,7 @@ void world_image_free(WorldImage *image)
     *image = (WorldImage){0};
 }
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 // Not published one by one: a thousand syncs would take longer than what is measured.
 static bool write_plain(const char *folder, const char *name, const void *data, size_t size,

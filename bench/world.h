@@ -1,4 +1,5 @@
-/* bench/world.h - pictures of coloured patches with matching label maps, and a probing set of them. */
+/* bench/world.h - pictures of coloured patches with matching label maps, and a probing set of them.
+ */
 #ifndef BENCH_WORLD_H
 #define BENCH_WORLD_H
 
@@ -6,7 +7,12 @@
 
 #include "../image/image.h"
 
-enum { WORLD_PHOTO = 224, WORLD_MAP = 112, WORLD_CATEGORIES = 3, WORLD_LABELS = 12 }; // labels of each
+enum {
+    WORLD_PHOTO      = 224,
+    WORLD_MAP        = 112,
+    WORLD_CATEGORIES = 3,
+    WORLD_LABELS     = 12
+}; // labels of each
 
 /* A photo as a JPEG, and its maps (R + 256 G is the label) as PNGs; memory_free each. */
 typedef struct WorldFile {

@@ -1,49 +1,141 @@
 /* cli/arguments.c - see arguments.h. */
 #include "arguments.h"
+#include "../attack/attack.h"
+#include "../nem/method.h"
+#include "../training/training.h"
 #include "units.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(CONV_AUTO == 0 && CONV_DIRECT == 1 && CONV_WINOGRAD == 2, CONV_NAMES);
+_Static_assert(OPTIMISER_SGD == 0 && OPTIMISER_ADAM == 1, OPTIMISER_NAMES);
+
 #define AT(field) offsetof(Settings, field)
 
+static bool has_mode(const Method *method, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(method->modes[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+// The modes of all methods, each name once.
+static const char *mode_name_at(int index)
+{
+    const Method *method, *earlier;
+    for (int m = 0; (method = method_at(m)); m++)
+        for (int i = 0; i < method->mode_count; i++) {
+            const char *name  = method->modes[i].name;
+            bool        again = false;
+            for (int k = 0; k < m && (earlier = method_at(k)); k++)
+                again = again || has_mode(earlier, earlier->mode_count, name);
+            if (!again && index-- == 0)
+                return name;
+        }
+    return NULL;
+}
+
 const Option shared_options[] = {
-    {.name = "threads", .letter = 't', .kind = ARGUMENT_WHOLE, .offset = AT(threads), .value = "N",
-     .initial = "0", .help = "threads; 0: OMP_NUM_THREADS or all cores", .most = INT32_MAX},
-    {.name = "batch", .letter = 'b', .kind = ARGUMENT_WHOLE, .offset = AT(batch), .value = "N",
-     .initial = "0", .help = "images per run of the network; 0: the program's choice",
-     .most = 4096},
-    {.name = "seed", .letter = 's', .kind = ARGUMENT_SEED, .offset = AT(seed), .value = "N",
-     .initial = "0", .help = "seed of every random draw, 64 bits"},
-    {.name = "limit", .kind = ARGUMENT_WHOLE, .offset = AT(limit), .value = "N", .initial = "0",
-     .help = "only the first N images; 0: all", .most = LIMIT_CSV_ROWS},
-    {.name = "max-pixels", .kind = ARGUMENT_WHOLE, .offset = AT(max_pixels), .value = "N",
-     .initial = "67108864", .help = "largest picture that is read or written", .least = 1,
-     .most = 1 << 28},
-    {.name = "compat", .kind = ARGUMENT_CHOICE, .offset = AT(compat), .value = COMPAT_CHOICES,
-     .help = "whose constants and quirks to follow (default: corrupt23, or the baseline's)"},
-    {.name = "store", .kind = ARGUMENT_CHOICES, .offset = AT(stores), .value = STORE_CHOICES,
-     .help = "how perturbed images are kept before they are measured; a list gives one row each "
-             "(default: the compat mode's)"},
-    {.name = "quiet", .letter = 'q', .kind = ARGUMENT_FLAG, .offset = AT(quiet),
-     .help = "no progress, no notes"},
-    {.name = "verbose", .letter = 'v', .kind = ARGUMENT_FLAG, .offset = AT(verbose),
-     .help = "more notes on stderr"},
-    {.name = "json", .kind = ARGUMENT_FLAG, .offset = AT(json),
-     .help = "one JSON document on stdout"},
-    {.name = "progress", .kind = ARGUMENT_CHOICE, .offset = AT(progress),
-     .value = "auto|bar|plain|none", .initial = "auto",
-     .help = "a bar, a line per ten seconds, or neither"},
-    {.name = "overwrite", .kind = ARGUMENT_FLAG, .offset = AT(overwrite),
-     .help = "replace an existing run"},
-    {.name = "resume", .kind = ARGUMENT_FLAG, .offset = AT(resume),
+    {.name    = "threads",
+     .letter  = 't',
+     .kind    = ARGUMENT_WHOLE,
+     .offset  = AT(threads),
+     .value   = "N",
+     .initial = "0",
+     .help    = "threads; 0: OMP_NUM_THREADS or the cores that are ours",
+     .most    = INT32_MAX},
+    {.name    = "batch",
+     .letter  = 'b',
+     .kind    = ARGUMENT_WHOLE,
+     .offset  = AT(batch),
+     .value   = "N",
+     .initial = "0",
+     .help    = "images per run of the network; 0: the program's choice",
+     .most    = 4096},
+    {.name    = "seed",
+     .letter  = 's',
+     .kind    = ARGUMENT_SEED,
+     .offset  = AT(seed),
+     .value   = "N",
+     .initial = "0",
+     .help    = "seed of every random draw, 64 bits"},
+    {.name    = "limit",
+     .kind    = ARGUMENT_WHOLE,
+     .offset  = AT(limit),
+     .value   = "N",
+     .initial = "0",
+     .help    = "only the first N images; 0: all",
+     .most    = LIMIT_CSV_ROWS},
+    {.name    = "max-pixels",
+     .kind    = ARGUMENT_WHOLE,
+     .offset  = AT(max_pixels),
+     .value   = "N",
+     .initial = "67108864",
+     .help    = "largest picture that is read or written",
+     .least   = 1,
+     .most    = 1 << 28},
+    {.name   = "compat",
+     .kind   = ARGUMENT_NAME,
+     .offset = AT(compat),
+     .value  = "MODE",
+     .word   = mode_name_at,
+     .help   = "whose constants and quirks to follow (default: the method's first, or the "
+               "baseline's)"},
+    {.name   = "store",
+     .kind   = ARGUMENT_CHOICES,
+     .offset = AT(stores),
+     .value  = STORE_NAMES,
+     .help   = "how perturbed images are kept before they are measured; a list gives one row each "
+               "(default: the compat mode's)"},
+    {.name   = "quiet",
+     .letter = 'q',
+     .kind   = ARGUMENT_FLAG,
+     .offset = AT(quiet),
+     .help   = "no progress, no notes"},
+    {.name   = "verbose",
+     .letter = 'v',
+     .kind   = ARGUMENT_FLAG,
+     .offset = AT(verbose),
+     .help   = "more notes on stderr"},
+    {.name   = "json",
+     .kind   = ARGUMENT_FLAG,
+     .offset = AT(json),
+     .help   = "one JSON document on stdout"},
+    {.name    = "progress",
+     .kind    = ARGUMENT_CHOICE,
+     .offset  = AT(progress),
+     .value   = PROGRESS_NAMES,
+     .initial = "auto",
+     .help    = "a bar, a line per ten seconds, or neither"},
+    {.name   = "overwrite",
+     .kind   = ARGUMENT_FLAG,
+     .offset = AT(overwrite),
+     .help   = "replace an existing run"},
+    {.name   = "resume",
+     .kind   = ARGUMENT_FLAG,
+     .offset = AT(resume),
      .help = "go on with an unfinished run of the same settings; nothing to do if it is finished"},
-    {.name = "help", .letter = 'h', .kind = ARGUMENT_FLAG, .offset = AT(help),
-     .help = "this text"},
+    {.name = "help", .letter = 'h', .kind = ARGUMENT_FLAG, .offset = AT(help), .help = "this text"},
     OPTION_END};
 
-/* ---- values ------------------------------------------------------------------------------------ */
+const char *option_choices(const Option *option)
+{
+    static char text[256];
+    const char *word;
+    size_t      used = 0;
+    if (option->kind == ARGUMENT_CHOICE || option->kind == ARGUMENT_CHOICES)
+        return option->value;
+    if (option->kind != ARGUMENT_NAME)
+        return NULL;
+    for (int i = 0; (word = option->word(i)) && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? "|" : "", word);
+    return text;
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool decimal_parse(const char *text, size_t length, double *out)
 {
@@ -93,37 +185,6 @@ bool whole_parse(const char *text, uint64_t *out)
     return true;
 }
 
-const char *choice_word(const char *choices, int index, size_t *length)
-{
-    for (; index > 0 && choices; index--) {
-        choices = strchr(choices, '|');
-        choices = choices ? choices + 1 : NULL;
-    }
-    *length = choices ? strcspn(choices, "|") : 0;
-    return choices;
-}
-
-const char *choice_text(const char *choices, int index)
-{
-    static char slots[4][32];
-    static int  next;
-    size_t      length;
-    const char *word = choice_word(choices, index, &length);
-    char       *slot = slots[next++ % 4];
-    snprintf(slot, sizeof slots[0], "%.*s", (int)length, word ? word : "");
-    return slot;
-}
-
-int choice_index(const char *choices, const char *text, size_t length)
-{
-    size_t      word_length;
-    const char *word;
-    for (int i = 0; (word = choice_word(choices, i, &word_length)); i++)
-        if (word_length == length && memcmp(word, text, length) == 0)
-            return i;
-    return -1;
-}
-
 static bool bad_value(const Option *option, const char *text, Error *error)
 {
     bool has_range = option->kind == ARGUMENT_WHOLE || option->kind == ARGUMENT_NUMBER ||
@@ -138,7 +199,8 @@ static bool bad_value(const Option *option, const char *text, Error *error)
         return fail(error, ERROR_USAGE, "--%s: '%s' is not a whole number in 0..%llu", option->name,
                     text, (unsigned long long)UINT64_MAX);
     return fail(error, ERROR_USAGE, "--%s: '%s' is not %s%s", option->name, text,
-                option->kind == ARGUMENT_CHOICES ? "a list of " : "one of ", option->value);
+                option->kind == ARGUMENT_CHOICES ? "a list of " : "one of ",
+                option_choices(option));
 }
 
 static bool value_list(const Option *option, const char *text, Settings *out, Error *error)
@@ -161,7 +223,7 @@ static bool value_list(const Option *option, const char *text, Settings *out, Er
                     return fail(error, ERROR_USAGE, "--%s: '%s' has %g twice", option->name, text,
                                 *value);
         } else {
-            int index = choice_index(option->value, part, length);
+            int index = word_index(option->value, part, length);
             if (index < 0)
                 return bad_value(option, text, error);
             for (int i = 0; i < count; i++)
@@ -181,8 +243,7 @@ static bool value_list(const Option *option, const char *text, Settings *out, Er
 static bool whole_in_range(const Option *option, const char *text, int64_t *out)
 {
     uint64_t whole;
-    if (!whole_parse(text, &whole) || (double)whole < option->least ||
-        (double)whole > option->most)
+    if (!whole_parse(text, &whole) || (double)whole < option->least || (double)whole > option->most)
         return false;
     *out = (int64_t)whole;
     return true;
@@ -221,8 +282,12 @@ static bool value_set(const Option *option, const char *text, Settings *out, Err
             *(double *)place > option->most)
             return bad_value(option, text, error);
         return true;
+    case ARGUMENT_NAME:
+        *(const char **)place = text;
+        return word_index(option_choices(option), text, strlen(text)) >= 0 ||
+               bad_value(option, text, error);
     case ARGUMENT_CHOICE:
-        *(int *)place = choice_index(option->value, text, strlen(text));
+        *(int *)place = word_index(option->value, text, strlen(text));
         return *(int *)place >= 0 || bad_value(option, text, error);
     case ARGUMENT_NUMBERS:
     case ARGUMENT_CHOICES:
@@ -231,7 +296,7 @@ static bool value_set(const Option *option, const char *text, Settings *out, Err
     return value_list(option, text, out, error);
 }
 
-/* ---- the parser -------------------------------------------------------------------------------- */
+/* ---- the parser ------------------------------------------------------------------------------ */
 
 enum { OPTION_LIMIT = 64 };
 
@@ -296,8 +361,8 @@ static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int 
         return true;
     NumberAndText *pair = (NumberAndText *)((char *)out + option->offset);
     pair->text          = following_value(cursor);
-    return pair->text || fail(error, ERROR_USAGE, "--%s: needs two values: %s", option->name,
-                              option->value);
+    return pair->text ||
+           fail(error, ERROR_USAGE, "--%s: needs two values: %s", option->name, option->value);
 }
 
 static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *out, Error *error)
@@ -322,10 +387,10 @@ static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *
 bool arguments_parse(const Verb *verb, int count, const char *const *arguments, Settings *out,
                      Error *error)
 {
-    Settings     settings           = {.fail_over = -1, .compat = -1};
+    Settings     settings           = {.fail_over = -1};
     bool         seen[OPTION_LIMIT] = {false}, only_inputs = false;
-    Cursor       cursor             = {arguments, count, 0};
-    const char **inputs             = memory_new((size_t)count, sizeof *inputs, error);
+    Cursor       cursor = {arguments, count, 0};
+    const char **inputs = memory_new((size_t)count, sizeof *inputs, error);
     if (!inputs)
         return false;
     while (cursor.next < count) {

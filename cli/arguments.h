@@ -3,11 +3,14 @@
  * An option writes its value into Settings at `offset`; the type there follows from its kind. Every
  * verb takes shared_options on top of its own. Forms: `--name value`, `--name=value`, `-n value`,
  * `-nvalue`; `--` ends the options. Numbers are read in the C locale. Errors: ERROR_USAGE with the
- * offending text, for unknown or repeated options, missing or bad values, missing or extra inputs. */
+ * offending text, for unknown or repeated options, missing or bad values, missing or extra inputs.
+ */
 #ifndef CLI_ARGUMENTS_H
 #define CLI_ARGUMENTS_H
 
 #include "../base/base.h"
+#include "../base/words.h"
+
 #include <stdio.h>
 
 enum { ARGUMENT_LIST = 32 }; // longest list of values of one option
@@ -28,44 +31,59 @@ typedef struct NumberAndText {
 } NumberAndText;
 
 typedef enum ArgumentKind {
-    ARGUMENT_FLAG,     // bool
-    ARGUMENT_TEXT,     // const char *; NULL when not given
-    ARGUMENT_UNITS,    // const char *; checked by units_check
-    ARGUMENT_WHOLE,    // int64_t in least..most
-    ARGUMENT_SEED,     // uint64_t
-    ARGUMENT_NUMBER,   // double in least..most; decimal or a fraction such as 4/255
-    ARGUMENT_NUMBERS,  // NumberList of such numbers, separated by commas
-    ARGUMENT_CHOICE,   // int: index into `value`, words separated by |
-    ARGUMENT_CHOICES,  // ChoiceList of such words, separated by commas
-    ARGUMENT_PAIR      // NumberAndText: two arguments, a whole number and a text
+    ARGUMENT_FLAG,    // bool
+    ARGUMENT_TEXT,    // const char *; NULL when not given
+    ARGUMENT_NAME,    // const char *: one of the words of `word`; NULL when not given
+    ARGUMENT_UNITS,   // const char *; checked by units_check
+    ARGUMENT_WHOLE,   // int64_t in least..most
+    ARGUMENT_SEED,    // uint64_t
+    ARGUMENT_NUMBER,  // double in least..most; decimal or a fraction such as 4/255
+    ARGUMENT_NUMBERS, // NumberList of such numbers, separated by commas
+    ARGUMENT_CHOICE,  // int: index into `value`, words separated by |
+    ARGUMENT_CHOICES, // ChoiceList of such words, separated by commas
+    ARGUMENT_PAIR     // NumberAndText: two arguments, a whole number and a text
 } ArgumentKind;
 
-typedef enum ProgressMode { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_NONE } ProgressMode;
+/* Words of choices whose enums stand in no library, or in one without a list of its own. */
+typedef enum ProgressMode {
+    PROGRESS_AUTO,
+    PROGRESS_BAR,
+    PROGRESS_PLAIN,
+    PROGRESS_NONE
+} ProgressMode;
+#define PROGRESS_NAMES "auto|bar|plain|none"
+
+typedef enum Readout { READOUT_AUTO, READOUT_PRE, READOUT_POST } Readout;
+#define READOUT_NAMES "auto|pre|post"
+
+#define CONV_NAMES      "auto|direct|winograd" // ConvMethod; checked in arguments.c
+#define OPTIMISER_NAMES "sgd|adam"             // OptimiserKind; likewise
 
 /* Everything a command line can say. Lists are empty and texts NULL where nothing was said. */
 typedef struct Settings {
     // shared
-    int64_t    threads, batch, limit; // 0: all cores, the verb's choice, all images
-    int64_t    max_pixels;            // of one picture
-    uint64_t   seed;
-    int        compat;                // index into COMPAT_CHOICES; -1: not given
-    ChoiceList stores;                // indices into STORE_CHOICES; empty: the compat mode's
-    bool       quiet, verbose, json, overwrite, resume;
-    int        progress;              // ProgressMode
+    int64_t     threads, batch, limit; // 0: all cores, the verb's choice, all images
+    int64_t     max_pixels;            // of one picture
+    uint64_t    seed;
+    const char *compat; // a mode of some method; NULL: the method's, or the baseline's
+    ChoiceList  stores; // StoreArm; empty: the mode's
+    bool        quiet, verbose, json, overwrite, resume;
+    int         progress; // ProgressMode
 
     // inputs and outputs
     const char *model, *layer, *data, *baseline, *out;
-    const char *categories;           // comma-separated; NULL: all of the probing set
+    const char *categories; // comma-separated; NULL: all of the probing set
 
     // networks
-    int           readout, conv;      // indices into READOUT_CHOICES, CONV_CHOICES
-    const char   *activation;         // softplus:BETA
-    NumberAndText gradient;           // class and file
+    const char   *nem;           // name of a neuron explanation method
+    int           readout, conv; // Readout, ConvMethod
+    const char   *activation;    // softplus:BETA
+    NumberAndText gradient;      // class and file
 
     // corruption
     const char *units, *target;
-    NumberList  strengths;            // std or eps, in pixel units 0..1
-    int         noise, method, loss, masks;
+    NumberList  strengths;                  // std or eps, in pixel units 0..1
+    int         noise, method, loss, masks; // NoiseType, PgdMethod, AttackLoss, AttackMasks
     int64_t     steps;
     double      fraction;
     bool        keep_images;
@@ -73,58 +91,53 @@ typedef struct Settings {
     // training
     const char *arch, *test;
     int64_t     epochs, shift;
-    int         optimiser;            // index into OPTIMISER_CHOICES
+    int         optimiser; // OptimiserKind
     double      rate, decay;
     bool        flip;
 
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
-    const char *at;                   // row,column of a map
-    double      fail_over;            // percent; negative: not asked for
+    const char *at;        // row,column of a map
+    double      fail_over; // percent; negative: not asked for
 
-    const char *const *inputs;        // positional arguments
+    const char *const *inputs; // positional arguments
     int                input_count;
-    const char *const *command;       // the whole command line, for run.json
+    const char *const *command; // the whole command line, for run.json
     int                command_count;
     bool               help;
 } Settings;
 
-#define COMPAT_CHOICES  "corrupt23|clean|lite|nd2017"
-#define STORE_CHOICES   "jpeg75|png8|float"
-#define READOUT_CHOICES "auto|pre|post"
-#define OPTIMISER_CHOICES "sgd|adam"
-#define CONV_CHOICES    "auto|direct|winograd"
-#define METHOD_CHOICES  "pgd|fgsm"
-#define LOSS_CHOICES    "mean|soft-iou"
-#define MASKS_CHOICES   "labels|activations"
-
 typedef struct Option {
-    const char  *name;     // without dashes
-    char         letter;   // 0: none
+    const char  *name;   // without dashes
+    char         letter; // 0: none
     ArgumentKind kind;
-    size_t       offset;   // of the value in Settings
-    const char  *value;    // shown in help; for choices also the grammar, words separated by |
-    const char  *initial;  // parsed when the option is absent; NULL: nothing, or `required`
-    const char  *help;
-    double       least, most; // numbers only
-    bool         required;
+    size_t       offset; // of the value in Settings
+    const char  *value;  // shown in help; for choices also the grammar, words separated by |
+    const char *(*word)(int index); // of ARGUMENT_NAME: NULL past the last
+    const char *initial; // parsed when the option is absent; NULL: nothing, or `required`
+    const char *help;
+    double      least, most; // numbers only
+    bool        required;
 } Option;
 
 /* What `nemesis VERB` takes, tells and does. */
 typedef struct Verb {
     const char   *name;
-    const char   *inputs;                  // positional arguments as help shows them; "" for none
+    const char   *inputs; // positional arguments as help shows them; "" for none
     int           input_least, input_most;
-    const char   *summary;                 // one line, no full stop
-    const char   *details;                 // paragraphs under the usage line; "" for none
-    const char   *example;                 // a command that runs
-    const Option *options;                 // ends with a NULL name
+    const char   *summary; // one line, no full stop
+    const char   *details; // paragraphs under the usage line; "" for none
+    const char   *example; // a command that runs
+    const Option *options; // ends with a NULL name
     /* Does the work; results to stdout. False with the cause in *error. */
     bool (*run)(const Settings *settings, Error *error);
 } Verb;
 
 extern const Option shared_options[]; // ends with a NULL name
+
+/* The words an option takes, separated by |, or NULL if it is no choice. Static storage. */
+const char *option_choices(const Option *option);
 
 /* Reads `count` arguments (after the verb) into *out, which keeps pointing into them. --help skips
  * what is missing. Release with arguments_free. */
@@ -141,38 +154,52 @@ bool number_parse(const char *text, double *out);
 /* A whole number 0..UINT64_MAX, all of `text`. */
 bool whole_parse(const char *text, uint64_t *out);
 
-/* The index-th word of "a|b|c" in *length bytes, or NULL past the last. */
-const char *choice_word(const char *choices, int index, size_t *length);
-
-/* Index of the word of length bytes at `text`, -1 if it is none of them. */
-int choice_index(const char *choices, const char *text, size_t length);
-
-/* The index-th word, copied: for messages and files. Static storage, four slots. */
-const char *choice_text(const char *choices, int index);
-
 /* Options that several verbs have. */
 #define OPTION_MODEL                                                                               \
-    {.name = "model", .letter = 'm', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, model),   \
-     .value = "FILE.nw", .help = "weight blob", .required = true}
+    {                                                                                              \
+        .name = "model", .letter = 'm', .kind = ARGUMENT_TEXT,                                     \
+        .offset = offsetof(Settings, model), .value = "FILE.nw", .help = "weight blob",            \
+        .required = true                                                                           \
+    }
 #define OPTION_LAYER                                                                               \
-    {.name = "layer", .letter = 'l', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, layer),   \
-     .value = "LAYER", .help = "layer by the network's own name: conv3_3, layer3",                 \
-     .required = true}
+    {                                                                                              \
+        .name = "layer", .letter = 'l', .kind = ARGUMENT_TEXT,                                     \
+        .offset = offsetof(Settings, layer), .value = "LAYER",                                     \
+        .help = "layer by the network's own name: conv3_3, layer3", .required = true               \
+    }
 #define OPTION_DATA                                                                                \
-    {.name = "data", .letter = 'd', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, data),     \
-     .value = "PROBE", .help = "probing set, a folder in Broden's layout", .required = true}
+    {                                                                                              \
+        .name = "data", .letter = 'd', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, data),  \
+        .value = "PROBE", .help = "probing set, a folder in Broden's layout", .required = true     \
+    }
 #define OPTION_BASELINE                                                                            \
-    {.name = "baseline", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, baseline),            \
-     .value = "RUN", .help = "finished clean run to compare with", .required = true}
+    {                                                                                              \
+        .name = "baseline", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, baseline),         \
+        .value = "RUN", .help = "finished clean run to compare with", .required = true             \
+    }
 #define OPTION_OUT(what, text)                                                                     \
-    {.name = "out", .letter = 'o', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, out),       \
-     .value = (what), .help = (text), .required = true}
+    {                                                                                              \
+        .name = "out", .letter = 'o', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, out),    \
+        .value = (what), .help = (text), .required = true                                          \
+    }
+#define OPTION_READOUT(text)                                                                       \
+    {                                                                                              \
+        .name = "readout", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, readout),         \
+        .value = READOUT_NAMES, .initial = "auto", .help = (text)                                  \
+    }
 #define OPTION_CONV                                                                                \
-    {.name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),                  \
-     .value = CONV_CHOICES, .initial = "auto", .help = "how convolutions are computed"}
+    {                                                                                              \
+        .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
+        .value = CONV_NAMES, .initial = "auto", .help = "how convolutions are computed"            \
+    }
 #define OPTION_KEEP_IMAGES                                                                         \
-    {.name = "keep-images", .kind = ARGUMENT_FLAG, .offset = offsetof(Settings, keep_images),      \
-     .help = "keep the perturbed images as stored, in poisoned/"}
-#define OPTION_END {.name = NULL}
+    {                                                                                              \
+        .name = "keep-images", .kind = ARGUMENT_FLAG, .offset = offsetof(Settings, keep_images),   \
+        .help = "keep the perturbed images as stored, in poisoned/"                                \
+    }
+#define OPTION_END                                                                                 \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 #endif

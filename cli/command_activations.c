@@ -36,6 +36,8 @@ static bool open_inputs(const Settings *settings, const WeightBlob *blob, Inputs
                         SHAPE_TEXT(out->shape));
         return true;
     }
+    if (!blob_takes_images(blob, error))
+        return false;
     size_t plane = 3 * (size_t)p->height * (size_t)p->width;
     out->shape   = shape_4d(settings->input_count, 3, p->height, p->width);
     out->values  = memory_new((size_t)settings->input_count * plane, sizeof *out->values, error);
@@ -85,12 +87,12 @@ static bool work_open(Work *out, WeightBlob *blob, const NetworkRequest *request
 static bool work_write(Work *work, const Inputs *inputs, int64_t batch, const char *path,
                        Shape *shape, Error *error)
 {
-    int64_t count  = inputs->shape.dim[0];
-    size_t  in     = (size_t)(shape_elements(inputs->shape) / count);
-    *shape         = graph_shape(work->graph, work->output);
-    size_t  out    = (size_t)(shape_elements(*shape) / batch);
-    shape->dim[0]  = count;
-    float  *values = memory_new((size_t)count * out, sizeof *values, error);
+    int64_t count = inputs->shape.dim[0];
+    size_t  in    = (size_t)(shape_elements(inputs->shape) / count);
+    *shape        = graph_shape(work->graph, work->output);
+    size_t out    = (size_t)(shape_elements(*shape) / batch);
+    shape->dim[0] = count;
+    float *values = memory_new((size_t)count * out, sizeof *values, error);
     if (!values)
         return false;
     for (int64_t first = 0; first < count; first += batch) {
@@ -149,15 +151,16 @@ static bool softplus_beta(const char *text, real *beta, Error *error)
 
 static bool run(const Settings *settings, Error *error)
 {
-    WeightBlob    *blob    = NULL;
-    Inputs         inputs  = {0};
-    JsonWriter     json    = {0};
+    WeightBlob    *blob   = NULL;
+    Inputs         inputs = {0};
+    JsonWriter     json   = {0};
     Shape          shape, gradient_shape;
-    NetworkRequest request = {.layer = settings->layer, .unit = -1,
-                              .post_relu = settings->readout == 2,
-                              .conv = (ConvMethod)settings->conv};
-    bool wants_gradient = settings->gradient.text != NULL;
-    bool ok             = softplus_beta(settings->activation, &request.softplus_beta, error) &&
+    NetworkRequest request        = {.layer     = settings->layer,
+                                     .unit      = -1,
+                                     .post_relu = settings->readout == READOUT_POST,
+                                     .conv      = (ConvMethod)settings->conv};
+    bool           wants_gradient = settings->gradient.text != NULL;
+    bool           ok = softplus_beta(settings->activation, &request.softplus_beta, error) &&
               blob_open(settings->model, &blob, error) &&
               open_inputs(settings, blob, &inputs, error);
     if (ok) {
@@ -166,7 +169,7 @@ static bool run(const Settings *settings, Error *error)
         request.height    = inputs.shape.dim[2];
         request.width     = inputs.shape.dim[3];
         request.raw_input = inputs.is_raw;
-        ok = write_one(blob, &request, &inputs, -1, settings->out, &shape, error);
+        ok                = write_one(blob, &request, &inputs, -1, settings->out, &shape, error);
     }
     if (ok && wants_gradient) {
         request.layer = NULL;
@@ -191,17 +194,25 @@ static bool run(const Settings *settings, Error *error)
 
 static const Option options[] = {
     OPTION_MODEL,
-    {.name = "layer", .letter = 'l', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, layer),
-     .value = "LAYER", .help = "layer by the network's own name (default: the logits)"},
+    {.name   = "layer",
+     .letter = 'l',
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, layer),
+     .value  = "LAYER",
+     .help   = "layer by the network's own name (default: the logits)"},
     OPTION_OUT("OUT.npy", "float32 array to make, one row per image"),
-    {.name = "gradient", .kind = ARGUMENT_PAIR, .offset = offsetof(Settings, gradient),
-     .value = "K OUT2.npy", .most = 1 << 24,
-     .help = "also d logit K / d input, where the input is RGB in 0..1, or the .npy"},
-    {.name = "activation", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, activation),
-     .value = "softplus:BETA", .help = "in place of every ReLU"},
-    {.name = "readout", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, readout),
-     .value = READOUT_CHOICES, .initial = "auto",
-     .help = "read convolutions before or after their ReLU; auto: before"},
+    {.name   = "gradient",
+     .kind   = ARGUMENT_PAIR,
+     .offset = offsetof(Settings, gradient),
+     .value  = "K OUT2.npy",
+     .most   = 1 << 24,
+     .help   = "also d logit K / d input, where the input is RGB in 0..1, or the .npy"},
+    {.name   = "activation",
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, activation),
+     .value  = "softplus:BETA",
+     .help   = "in place of every ReLU"},
+    OPTION_READOUT("read convolutions before or after their ReLU; auto: before"),
     OPTION_CONV,
     OPTION_END};
 

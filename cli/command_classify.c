@@ -126,12 +126,17 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
-static const Option options[] = {
-    OPTION_MODEL,
-    {.name = "top", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, top), .value = "K",
-     .initial = "5", .help = "classes to show", .least = 1, .most = MOST_SHOWN},
-    OPTION_CONV,
-    OPTION_END};
+static const Option options[] = {OPTION_MODEL,
+                                 {.name    = "top",
+                                  .kind    = ARGUMENT_WHOLE,
+                                  .offset  = offsetof(Settings, top),
+                                  .value   = "K",
+                                  .initial = "5",
+                                  .help    = "classes to show",
+                                  .least   = 1,
+                                  .most    = MOST_SHOWN},
+                                 OPTION_CONV,
+                                 OPTION_END};
 
 const Verb verb_classify = {
     .name        = "classify",
@@ -139,9 +144,9 @@ const Verb verb_classify = {
     .input_least = 1,
     .input_most  = 1 << 20,
     .summary     = "the classes a network sees in photos",
-    .details     = "Photos are prepared as the weight blob says. With several, one that cannot be read "
-                   "is told and skipped (exit 3).",
-    .example     = "nemesis classify -m squeezenet.nw photo.jpg",
-    .options     = options,
-    .run         = run,
+    .details = "Photos are prepared as the weight blob says. With several, one that cannot be read "
+               "is told and skipped (exit 3).",
+    .example = "nemesis classify -m squeezenet.nw photo.jpg",
+    .options = options,
+    .run     = run,
 };

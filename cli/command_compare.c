@@ -1,8 +1,7 @@
-/* cli/command_compare.c - two dissections of the same units, unit by unit. */
-#include "../attack/attack.h"
+/* cli/command_compare.c - two clean runs of the same units, unit by unit. */
 #include "../format/csv.h"
+#include "clean_run.h"
 #include "commands.h"
-#include "../format/json.h"
 #include "output.h"
 
 #include <string.h>
@@ -10,33 +9,50 @@
 enum { SHOWN_UNITS = 10 };
 
 typedef struct Comparison {
-    const UnitRecord *a, *b; // unit by unit
+    const Method     *method; // of the first run: says what counts as changed
+    const UnitRecord *a, *b;  // unit by unit
     int64_t           count, changed, detectors, detectors_changed;
     double            low, high;
 } Comparison;
 
-static bool is_changed(const UnitRecord *a, const UnitRecord *b)
+static bool is_changed(const Comparison *comparison, int64_t i)
 {
-    return strcmp(a->label_name, b->label_name) != 0;
+    return description_change(comparison->method, comparison->a[i].label_name,
+                              comparison->b[i].label_name)
+        .changed;
 }
 
-static bool compare(const Settings *settings, const RunRecord *a, const RunRecord *b,
-                    Comparison *out, Error *error)
+// A folder without run.json may still have the files of a method: then of the first.
+static bool find_method(const char *folder, const Method **out, Error *error)
+{
+    char name[LIMIT_PATH];
+    Json json = {0};
+    *out      = method_at(0);
+    if (!path_join(name, folder, "run.json", error))
+        return false;
+    bool ok = !file_exists(name) ||
+              (run_folder_read(folder, &json, error) && run_method(&json, folder, out, error));
+    json_free(&json);
+    return ok;
+}
+
+static bool compare(const Settings *settings, const Method *method, const RunRecord *a,
+                    const RunRecord *b, Comparison *out, Error *error)
 {
     if (a->unit_count != b->unit_count)
         return fail(error, ERROR_DATA, "%s has %lld units and %s has %lld, expected the same",
                     settings->inputs[0], (long long)a->unit_count, settings->inputs[1],
                     (long long)b->unit_count);
-    *out = (Comparison){.a = a->units, .b = b->units, .count = a->unit_count};
+    *out = (Comparison){.method = method, .a = a->units, .b = b->units, .count = a->unit_count};
     for (int64_t i = 0; i < out->count; i++) {
         const UnitRecord *before = &a->units[i], *after = &b->units[i];
         if (before->unit != after->unit)
             return fail(error, ERROR_DATA, "%s has no unit %lld", settings->inputs[1],
                         (long long)before->unit);
-        bool changed = is_changed(before, after), is_detector = before->score >= DETECTOR_SCORE;
+        bool changed = is_changed(out, i), detector = is_detector(method, before->score);
         out->changed += changed;
-        out->detectors += is_detector;
-        out->detectors_changed += is_detector && changed;
+        out->detectors += detector;
+        out->detectors_changed += detector && changed;
     }
     wilson_interval(out->changed, out->count, &out->low, &out->high);
     return true;
@@ -58,7 +74,7 @@ static bool write_csv(const Comparison *comparison, const char *path, Error *err
             csv_write_text(writer, pair[k]->label_name);
             writer_text(writer, ",%.9g,%.9g,", pair[k]->score, (double)pair[k]->threshold);
         }
-        writer_text(writer, "%d\n", is_changed(pair[0], pair[1]));
+        writer_text(writer, "%d\n", is_changed(comparison, i));
     }
     return writer_publish(writer, error);
 }
@@ -71,17 +87,18 @@ static double percent(int64_t part, int64_t whole)
 static bool print_text(const Comparison *c, Error *error)
 {
     Table             table     = {.columns = 5, .alignment = "rlrlr"};
-    const char *const headers[] = {"unit", "before", "IoU", "after", "IoU"};
+    const char *const score     = c->method->score_name;
+    const char *const headers[] = {"unit", "before", score, "after", score};
     printf("changed: %lld of %lld units, %.1f %% (95 %%: %.1f-%.1f)\n", (long long)c->changed,
            (long long)c->count, percent(c->changed, c->count), 100 * c->low, 100 * c->high);
-    printf("of detectors (IoU >= %.2f): %lld of %lld, %.1f %%\n", DETECTOR_SCORE,
+    printf("of detectors (%s >= %.2f): %lld of %lld, %.1f %%\n", score, c->method->detector_score,
            (long long)c->detectors_changed, (long long)c->detectors,
            percent(c->detectors_changed, c->detectors));
     for (int i = 0; i < 5 && c->changed; i++)
         table_cell(&table, "%s", headers[i]);
     int shown = 0;
     for (int64_t i = 0; i < c->count && shown < SHOWN_UNITS; i++) {
-        if (!is_changed(&c->a[i], &c->b[i]))
+        if (!is_changed(c, i))
             continue;
         table_cell(&table, "%lld", (long long)c->a[i].unit);
         table_cell(&table, "%s", c->a[i].label_name);
@@ -117,11 +134,14 @@ static bool print_json(const Settings *settings, const Comparison *c, Error *err
 
 static bool run(const Settings *settings, Error *error)
 {
-    RunRecord  a = {0}, b = {0};
-    Comparison comparison = {0};
-    bool ok = run_record_open(&a, settings->inputs[0], NULL, error) &&
-              run_record_open(&b, settings->inputs[1], NULL, error) &&
-              compare(settings, &a, &b, &comparison, error) &&
+    RunRecord     a = {0}, b = {0};
+    const Method *method, *other;
+    Comparison    comparison = {0};
+    bool          ok         = find_method(settings->inputs[0], &method, error) &&
+              find_method(settings->inputs[1], &other, error) &&
+              record_read(&a, method, settings->inputs[0], NULL, error) &&
+              record_read(&b, other, settings->inputs[1], NULL, error) &&
+              compare(settings, method, &a, &b, &comparison, error) &&
               (!settings->out || write_csv(&comparison, settings->out, error)) &&
               (settings->json ? print_json(settings, &comparison, error)
                               : print_text(&comparison, error));
@@ -134,20 +154,27 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
-static const Option options[] = {
-    {.name = "out", .letter = 'o', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, out),
-     .value = "FILE.csv", .help = "every unit, before and after"},
-    {.name = "fail-over", .kind = ARGUMENT_NUMBER, .offset = offsetof(Settings, fail_over),
-     .value = "P", .help = "exit 1 when more than P percent of the units changed", .most = 100},
-    OPTION_END};
+static const Option options[] = {{.name   = "out",
+                                  .letter = 'o',
+                                  .kind   = ARGUMENT_TEXT,
+                                  .offset = offsetof(Settings, out),
+                                  .value  = "FILE.csv",
+                                  .help   = "every unit, before and after"},
+                                 {.name   = "fail-over",
+                                  .kind   = ARGUMENT_NUMBER,
+                                  .offset = offsetof(Settings, fail_over),
+                                  .value  = "P",
+                                  .help   = "exit 1 when more than P percent of the units changed",
+                                  .most   = 100},
+                                 OPTION_END};
 
 const Verb verb_compare = {
     .name        = "compare",
     .inputs      = "RUN_A RUN_B",
     .input_least = 2,
     .input_most  = 2,
-    .summary     = "compare two dissections unit by unit",
-    .details     = "Joins two clean runs of the same layer by unit and counts the units whose concept "
+    .summary     = "compare two clean runs unit by unit",
+    .details     = "Joins two runs of the same layer by unit and counts the units whose concept "
                    "is another, with a Wilson 95 % interval.",
     .example     = "nemesis compare runs/clean runs/other --fail-over 5",
     .options     = options,

@@ -69,7 +69,7 @@ static bool run(const Settings *settings, Error *error)
     if (!picture_open(path, &image, error))
         return false;
     int  width = image.width, height = image.height, channels = image.channels;
-    bool ok    = !image.is_cmyk || to_rgb(&image, error);
+    bool ok = !image.is_cmyk || to_rgb(&image, error);
     if (ok && settings->resize)
         ok = picture_resize_short(&image, (int)settings->resize, CROP_TORCHVISION, error);
     if (ok && settings->crop)
@@ -98,18 +98,36 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
-static const Option options[] = {
-    OPTION_OUT("FILE", "file to make: .png, .jpg or .npy"),
-    {.name = "quality", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, quality), .value = "Q",
-     .initial = "75", .help = "of a .jpg", .least = 1, .most = 100},
-    {.name = "sampling", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, sampling),
-     .value = "420|422|444", .initial = "420", .help = "chroma sampling of a .jpg"},
-    {.name = "resize", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, resize),
-     .value = "SHORT", .help = "short side in pixels, bilinear with antialiasing", .least = 1,
-     .most = LIMIT_IMAGE_SIDE},
-    {.name = "crop", .kind = ARGUMENT_WHOLE, .offset = offsetof(Settings, crop), .value = "SIDE",
-     .help = "centre square of this side", .least = 1, .most = LIMIT_IMAGE_SIDE},
-    OPTION_END};
+static const Option options[] = {OPTION_OUT("FILE", "file to make: .png, .jpg or .npy"),
+                                 {.name    = "quality",
+                                  .kind    = ARGUMENT_WHOLE,
+                                  .offset  = offsetof(Settings, quality),
+                                  .value   = "Q",
+                                  .initial = "75",
+                                  .help    = "of a .jpg",
+                                  .least   = 1,
+                                  .most    = 100},
+                                 {.name    = "sampling",
+                                  .kind    = ARGUMENT_CHOICE,
+                                  .offset  = offsetof(Settings, sampling),
+                                  .value   = "420|422|444",
+                                  .initial = "420",
+                                  .help    = "chroma sampling of a .jpg"},
+                                 {.name   = "resize",
+                                  .kind   = ARGUMENT_WHOLE,
+                                  .offset = offsetof(Settings, resize),
+                                  .value  = "SHORT",
+                                  .help   = "short side in pixels, bilinear with antialiasing",
+                                  .least  = 1,
+                                  .most   = LIMIT_IMAGE_SIDE},
+                                 {.name   = "crop",
+                                  .kind   = ARGUMENT_WHOLE,
+                                  .offset = offsetof(Settings, crop),
+                                  .value  = "SIDE",
+                                  .help   = "centre square of this side",
+                                  .least  = 1,
+                                  .most   = LIMIT_IMAGE_SIDE},
+                                 OPTION_END};
 
 const Verb verb_image = {
     .name        = "image",

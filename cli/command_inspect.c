@@ -9,13 +9,8 @@ static const char *type_name(BlobType type)
     return type == BLOB_F32 ? "f32" : type == BLOB_F16 ? "f16" : "u8";
 }
 
-static void write_json(WeightBlob *blob, JsonWriter *json)
+static void write_preparation(JsonWriter *json, const Preparation *preparation)
 {
-    const Preparation *preparation = blob_preparation(blob);
-    json_open_object(json, NULL);
-    json_text(json, "path", blob_path(blob));
-    json_text(json, "architecture", blob_architecture(blob));
-    json_text(json, "sha256", blob_sha256(blob));
     json_open_object(json, "preparation");
     json_whole(json, "width", preparation->width);
     json_whole(json, "height", preparation->height);
@@ -31,6 +26,17 @@ static void write_json(WeightBlob *blob, JsonWriter *json)
         json_number(json, NULL, (double)preparation->std[c]);
     json_close(json);
     json_close(json);
+}
+
+static void write_json(WeightBlob *blob, JsonWriter *json)
+{
+    const Preparation *preparation = blob_preparation(blob);
+    json_open_object(json, NULL);
+    json_text(json, "path", blob_path(blob));
+    json_text(json, "architecture", blob_architecture(blob));
+    json_text(json, "sha256", blob_sha256(blob));
+    if (preparation)
+        write_preparation(json, preparation);
     json_open_array(json, "layers");
     const char *layer;
     for (int i = 0; (layer = network_layer_name(blob, i)); i++)
@@ -56,15 +62,8 @@ static void write_json(WeightBlob *blob, JsonWriter *json)
     json_close(json);
 }
 
-static bool print_text(WeightBlob *blob, Error *error)
+static void print_preparation(const Preparation *p)
 {
-    const Preparation *p     = blob_preparation(blob);
-    Table              table = {.columns = 5, .alignment = "lllrl"};
-    const char        *layer;
-    print_clean(stdout, blob_path(blob));
-    printf("\narchitecture  ");
-    print_clean(stdout, blob_architecture(blob));
-    printf("\nsha256        %s\n", blob_sha256(blob));
     printf("input         %lldx%lld RGB, (x * %g - mean) / std, x in 0..1\n", (long long)p->width,
            (long long)p->height, (double)p->scale);
     printf("mean          %.9g %.9g %.9g\n", (double)p->mean[0], (double)p->mean[1],
@@ -74,6 +73,19 @@ static bool print_text(WeightBlob *blob, Error *error)
     if (p->resize_short)
         printf("photos        short side to %lld, centre crop, geometry %s\n",
                (long long)p->resize_short, crop_geometry_name(p->geometry));
+}
+
+static bool print_text(WeightBlob *blob, Error *error)
+{
+    const Preparation *p     = blob_preparation(blob);
+    Table              table = {.columns = 5, .alignment = "lllrl"};
+    const char        *layer;
+    print_clean(stdout, blob_path(blob));
+    printf("\narchitecture  ");
+    print_clean(stdout, blob_architecture(blob));
+    printf("\nsha256        %s\n", blob_sha256(blob));
+    if (p)
+        print_preparation(p);
     const char *padding = blob_about(blob, "padding");
     if (padding) {
         printf("padding       ");

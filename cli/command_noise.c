@@ -14,13 +14,13 @@ static bool run(const Settings *settings, Error *error)
     Corruption corruption;
     bool       ok = corruption_open(&corruption, &verb_noise, settings, error);
     if (ok) {
-        identify(settings, &corruption.identity);
+        identify(settings, &corruption.run.identity);
         ok = corruption_load(&corruption, error);
     }
-    if (ok && corruption.folder.is_done) {
-        ok = run_folder_show_done(&corruption.folder, settings, error);
+    if (ok && corruption.run.folder.is_done) {
+        ok = run_folder_show_done(&corruption.run.folder, settings, error);
     } else if (ok) {
-        NoiseJob job = {.clean          = corruption.clean,
+        NoiseJob job = {.clean          = corruption.baseline.clean,
                         .type           = (NoiseType)settings->noise,
                         .strengths      = settings->strengths.value,
                         .strength_count = settings->strengths.count,
@@ -28,11 +28,11 @@ static bool run(const Settings *settings, Error *error)
                         .arms           = corruption.arms,
                         .arm_count      = corruption.arm_count,
                         .seed           = settings->seed,
-                        .keep_folder    = corruption_keep_folder(&corruption),
+                        .stored_folder  = corruption_stored_folder(&corruption),
                         .earlier        = &corruption.earlier,
                         .observer       = corruption_observer(&corruption)};
-        ok = noise_run(&job, &corruption.changes, error);
-        progress_end(&corruption.experiment.progress);
+        ok           = noise_run(&job, &corruption.changes, error);
+        progress_end(&corruption.run.progress);
         ok = ok && corruption_publish(&corruption, error);
     }
     corruption_close(&corruption, ok);
@@ -41,14 +41,28 @@ static bool run(const Settings *settings, Error *error)
 
 static const Option options[] = {
     OPTION_BASELINE,
-    {.name = "type", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, noise),
-     .value = "gaussian|uniform|bernoulli", .help = "distribution of the noise", .required = true},
-    {.name = "std", .kind = ARGUMENT_NUMBERS, .offset = offsetof(Settings, strengths),
-     .value = "S[,S...]", .help = "strengths, in units of the 0..1 pixel range; a list sweeps",
-     .least = 1e-6, .most = 10, .required = true},
-    {.name = "fraction", .kind = ARGUMENT_NUMBER, .offset = offsetof(Settings, fraction),
-     .value = "P", .initial = "1", .help = "each image is poisoned with this probability",
-     .least = 0, .most = 1},
+    {.name     = "type",
+     .kind     = ARGUMENT_CHOICE,
+     .offset   = offsetof(Settings, noise),
+     .value    = NOISE_NAMES,
+     .help     = "distribution of the noise",
+     .required = true},
+    {.name     = "std",
+     .kind     = ARGUMENT_NUMBERS,
+     .offset   = offsetof(Settings, strengths),
+     .value    = "S[,S...]",
+     .help     = "strengths, in units of the 0..1 pixel range; a list sweeps",
+     .least    = 1e-6,
+     .most     = 10,
+     .required = true},
+    {.name    = "fraction",
+     .kind    = ARGUMENT_NUMBER,
+     .offset  = offsetof(Settings, fraction),
+     .value   = "P",
+     .initial = "1",
+     .help    = "each image is poisoned with this probability",
+     .least   = 0,
+     .most    = 1},
     OPTION_KEEP_IMAGES,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};
@@ -56,10 +70,11 @@ static const Option options[] = {
 const Verb verb_noise = {
     .name    = "noise",
     .inputs  = "",
-    .summary = "put random noise on the probing set and dissect again",
-    .details = "Repeats the baseline's dissection on noisy images for each strength and storage, with a "
-               "control of no noise but the same storage, and counts the units whose concept changes. "
-               "Writes changes.csv, summary.csv and run.json into OUT.",
+    .summary = "put random noise on the probing set and explain again",
+    .details =
+        "Repeats the baseline on noisy images for each strength and storage, with a "
+        "control of no noise but the same storage, and counts the units whose concept changes. "
+        "Writes changes.csv, summary.csv and run.json into OUT.",
     .example = "nemesis noise --baseline runs/clean --type gaussian --std 0.02,0.05 -o runs/noise",
     .options = options,
     .run     = run,

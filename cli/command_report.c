@@ -1,10 +1,8 @@
 /* cli/command_report.c - a run as a folder of pages. */
-#include "../attack/attack.h"
-#include "../base/file.h"
 #include "../report/report.h"
+#include "clean_run.h"
 #include "commands.h"
 #include "output.h"
-#include "run_request.h"
 
 #include <string.h>
 
@@ -99,126 +97,124 @@ static void facts_free(Facts *facts)
 
 typedef struct Reported {
     const Settings *settings;
-    const char     *run, *clean_run; // folders: of the run, of its baseline or itself
-    Json            json;
-    CleanRunFiles   clean;
-    Changes         changes;
-    LayerRunner     raw;
-    BlobLayer       layer;
-    Noise           noise;
-    AttackJob       attack;
-    Facts           facts;
-    ReportJob       job;
+    Run             run;            // of this verb
+    const char   *told, *clean_run; // folders: of the run to tell about, of its baseline or itself
+    Json          json;             // run.json of `told`
+    CleanRunFiles clean;
+    Changes       changes;
+    LayerRunner   raw;
+    BlobLayer     layer;
+    Noise         noise;
+    AttackJob     attack;
+    Facts         facts;
+    ReportJob     job;
 } Reported;
 
 static int setting_choice(const Reported *reported, const char *path, const char *choices)
 {
     const char *text = json_member_text(&reported->json, path);
-    return text ? choice_index(choices, text, strlen(text)) : -1;
+    return text ? word_index(choices, text, strlen(text)) : -1;
 }
 
 static bool setting_whole(const Reported *reported, const char *path, uint64_t most, uint64_t *out,
                           Error *error)
 {
     const char *text;
-    return run_need(&reported->json, reported->run, path, &text, error) &&
+    return run_need(&reported->json, reported->told, path, &text, error) &&
            ((whole_parse(text, out) && *out <= most) ||
             fail(error, ERROR_DATA, "%s/run.json: %s is '%.40s', expected a whole number",
-                 reported->run, path, text));
+                 reported->told, path, text));
 }
 
 static bool read_noise(Reported *reported, Error *error)
 {
     Noise      *noise = &reported->noise;
     const char *type, *fraction;
-    if (!run_need(&reported->json, reported->run, "settings.type", &type, error) ||
-        !run_need(&reported->json, reported->run, "settings.fraction", &fraction, error) ||
+    if (!run_need(&reported->json, reported->told, "settings.type", &type, error) ||
+        !run_need(&reported->json, reported->told, "settings.fraction", &fraction, error) ||
         !noise_type_parse(type, &noise->type, error) ||
         !setting_whole(reported, "settings.seed", UINT64_MAX, &noise->seed, error))
         return false;
     reported->job.noise = noise;
     return number_parse(fraction, &noise->fraction) ||
            fail(error, ERROR_DATA, "%s/run.json: fraction is '%.40s', expected a number",
-                reported->run, fraction);
+                reported->told, fraction);
 }
 
 static bool read_attack(Reported *reported, Error *error)
 {
     AttackJob  *job    = &reported->attack;
-    int         method = setting_choice(reported, "settings.method", METHOD_CHOICES);
-    int         loss   = setting_choice(reported, "settings.loss", LOSS_CHOICES);
-    int         masks  = setting_choice(reported, "settings.masks", MASKS_CHOICES);
+    int         method = setting_choice(reported, "settings.method", PGD_NAMES);
+    int         loss   = setting_choice(reported, "settings.loss", LOSS_NAMES);
+    int         masks  = setting_choice(reported, "settings.masks", MASKS_NAMES);
     const char *target;
     uint64_t    steps;
     if (method < 0 || loss < 0 || masks < 0)
         return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value",
-                    reported->run);
+                    reported->told);
     if (!setting_whole(reported, "settings.steps", 100000, &steps, error) ||
         !setting_whole(reported, "settings.seed", UINT64_MAX, &job->seed, error) ||
-        !run_need(&reported->json, reported->run, "settings.target", &target, error) ||
+        !run_need(&reported->json, reported->told, "settings.target", &target, error) ||
         (strcmp(target, "(none)") != 0 &&
-         !target_parse(target, &reported->clean.experiment.probe, &job->target, error)))
+         !target_parse(target, &reported->clean.inputs.explainer.labels, &job->target, error)))
         return false;
     job->method          = (PgdMethod)method;
     job->loss            = (AttackLoss)loss;
     job->masks           = (AttackMasks)masks;
     job->steps           = (int)steps;
     job->clean           = reported->job.clean;
-    job->builder         = reported->job.builder;
+    job->builder         = unit_builder(&reported->layer);
     reported->job.attack = job;
-    return job->masks == MASKS_LABELS ||
-           reported->clean.experiment.request.mode != COMPAT_CORRUPT23 ||
-           experiment_open_unprepared(&reported->clean.experiment, &reported->raw, &job->unprepared,
-                                      error);
+    return job->masks == MASKS_LABELS || !reported->clean.inputs.request.mode->raw_masks ||
+           run_inputs_unprepared(&reported->clean.inputs, &reported->raw, &job->unprepared, error);
 }
 
 static bool read_runs(Reported *reported, Error *error)
 {
     const char *verb;
-    if (!run_folder_read(reported->run, &reported->json, error) ||
-        !run_need(&reported->json, reported->run, "verb", &verb, error))
+    if (!run_folder_read(reported->told, &reported->json, error) ||
+        !run_need(&reported->json, reported->told, "verb", &verb, error))
         return false;
-    bool is_clean = strcmp(verb, "dissect") == 0;
+    bool is_clean = verb_is_clean(verb);
     if (!is_clean && strcmp(verb, "noise") != 0 && strcmp(verb, "attack") != 0)
         return fail(error, ERROR_USAGE,
-                    "%s: is a run of '%.40s', expected one of dissect, noise, attack",
-                    reported->run, verb);
+                    "%s: is a run of '%.40s', expected one of describe, dissect, noise, attack",
+                    reported->told, verb);
     reported->job.verb  = verb;
-    reported->clean_run = reported->run;
+    reported->clean_run = reported->told;
     if (!is_clean &&
-        !run_need(&reported->json, reported->run, "baseline", &reported->clean_run, error))
+        !run_need(&reported->json, reported->told, "baseline", &reported->clean_run, error))
         return false;
     return collect_facts(&reported->json, &reported->facts, error);
 }
 
 static bool open_clean_run(Reported *reported, Error *error)
 {
-    Experiment *experiment = &reported->clean.experiment;
-    ReportJob  *job        = &reported->job;
-    if (!clean_run_open(&reported->clean, reported->clean_run, reported->settings, "report", error))
+    RunInputs *inputs = &reported->clean.inputs;
+    ReportJob *job    = &reported->job;
+    if (!clean_run_open(&reported->clean, reported->clean_run, reported->settings, error) ||
+        !clean_run_load(&reported->clean, reported->clean_run, &reported->run.pass, error))
         return false;
-    reported->layer =
-        (BlobLayer){experiment->blob, experiment->request.layer, experiment->post_relu};
-    job->network = blob_architecture(experiment->blob);
-    job->layer   = experiment->request.layer;
-    job->builder = unit_builder(&reported->layer);
-    job->clean   = reported->clean.clean;
+    reported->layer = (BlobLayer){inputs->blob, inputs->request.layer, inputs->post_relu};
+    job->network    = blob_architecture(inputs->blob);
+    job->layer      = inputs->request.layer;
+    job->clean      = reported->clean.clean;
     return true;
 }
 
 static bool read_changes(Reported *reported, Error *error)
 {
     const char *verb = reported->job.verb;
-    if (strcmp(verb, "dissect") == 0)
+    if (verb_is_clean(verb))
         return true;
-    if (!changes_read(&reported->changes, reported->run, &reported->clean.experiment.probe,
+    if (!changes_read(&reported->changes, reported->told, &reported->clean.inputs.explainer,
                       error) ||
         !(strcmp(verb, "noise") == 0 ? read_noise(reported, error) : read_attack(reported, error)))
         return false;
     for (int64_t i = 0; i < reported->changes.count; i++)
         if (reported->changes.rows[i].unit >= reported->clean.record.unit_count)
             return fail(error, ERROR_DATA, "%s/changes.csv: unit %lld does not exist",
-                        reported->run, (long long)reported->changes.rows[i].unit);
+                        reported->told, (long long)reported->changes.rows[i].unit);
     if (reported->changes.count)
         reported->job.changes = &reported->changes;
     return true;
@@ -241,29 +237,32 @@ static bool tell(const Settings *settings, const char *folder, Error *error)
     return json_print(&json, error);
 }
 
+static bool write_pages(Reported *reported, Error *error)
+{
+    const JsonNode *seed = json_member(&reported->json, &reported->json.nodes[0], "seed");
+    ReportJob      *job  = &reported->job;
+    job->seed            = seed ? node_text(seed) : "";
+    job->facts           = reported->facts.list;
+    job->fact_count      = reported->facts.count;
+    job->folder          = reported->run.folder.path;
+    bool ok              = report_write(job, error);
+    progress_end(&reported->run.progress);
+    return ok && tell(reported->settings, job->folder, error);
+}
+
 static bool run(const Settings *settings, Error *error)
 {
-    Reported       *reported = memory_new(1, sizeof *reported, error);
-    RunFolder       folder   = {0};
-    const JsonNode *seed;
+    Reported *reported = memory_new(1, sizeof *reported, error);
     if (!reported)
         return false;
     reported->settings = settings;
-    reported->run      = settings->inputs[0];
-    bool ok            = read_runs(reported, error) && run_folder_claim(&folder, settings, error) &&
-              open_clean_run(reported, error) && read_changes(reported, error);
-    if (ok) {
-        ReportJob *job  = &reported->job;
-        seed            = json_member(&reported->json, &reported->json.nodes[0], "seed");
-        job->seed       = seed ? node_text(seed) : "";
-        job->facts      = reported->facts.list;
-        job->fact_count = reported->facts.count;
-        job->folder     = folder.path;
-        ok              = report_write(job, error);
-        progress_end(&reported->clean.experiment.progress);
-    }
-    ok = ok && tell(settings, folder.path, error);
-    run_folder_close(&folder);
+    reported->told     = settings->inputs[0];
+    run_open(&reported->run, verb_report.name, settings);
+    bool ok = read_runs(reported, error) &&
+              run_folder_claim(&reported->run.folder, settings, error) &&
+              open_clean_run(reported, error) && read_changes(reported, error) &&
+              write_pages(reported, error);
+    run_close(&reported->run);
     layer_runner_close(&reported->raw);
     changes_close(&reported->changes);
     clean_run_close(&reported->clean);
@@ -282,11 +281,11 @@ const Verb verb_report = {
     .input_least = 1,
     .input_most  = 1,
     .summary     = "turn a run into pages that open from disk",
-    .details =
-        "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
-        "category, the share of labels that changed, and for the most telling units their "
-        "images, sums, margins and the corruption once more, step by step. RUN is a run of "
-        "dissect, noise or attack; weights and probing set must still be where it found them.",
+    .details = "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
+               "category, the share of labels that changed, and for the most telling units their "
+               "images, sums, margins and the corruption once more, step by step. RUN is a run of "
+               "describe, dissect, noise or attack; weights and probing set must still be where it "
+               "found them.",
     .example = "nemesis report runs/attack -o runs/attack/report",
     .options = options,
     .run     = run,

@@ -44,8 +44,11 @@ static bool open_data(Session *session, Error *error)
     if (settings->model) {
         if (!blob_open(settings->model, &start, error))
             return false;
-        side = blob_preparation(start)->width;
+        bool takes_images = blob_takes_images(start, error);
+        side              = takes_images ? blob_preparation(start)->width : 0;
         blob_close(start);
+        if (!takes_images)
+            return false;
     }
     return training_data_open(&session->set, settings->data, side, error) &&
            (!settings->test || training_data_open(&session->test, settings->test, side, error));
@@ -92,7 +95,7 @@ static bool run_epochs(Session *session, Error *error)
             correct = 0;
     double  loss    = 0;
     int64_t steps = 0, images = session->settings->batch ? session->settings->batch : 32;
-    double kept = clock_seconds();
+    double  kept = clock_seconds();
     progress_start(&progress, "train", session->settings);
     while (trainer_done(trainer) < total) {
         double  step_loss    = 0;
@@ -144,7 +147,7 @@ static void recipe_text(const Settings *settings, char out[LIMIT_PATH])
              "--batch %lld --epochs %lld --shift %lld%s --seed %llu\n",
              settings->data, settings->model ? "--model" : "--arch",
              settings->model ? settings->model : settings->arch,
-             choice_text(OPTIMISER_CHOICES, settings->optimiser), settings->rate, settings->decay,
+             word_text(OPTIMISER_NAMES, settings->optimiser), settings->rate, settings->decay,
              (long long)(settings->batch ? settings->batch : 32), (long long)settings->epochs,
              (long long)settings->shift, settings->flip ? " --flip" : "",
              (unsigned long long)settings->seed);
@@ -242,7 +245,7 @@ static const Option options[] = {
     {.name    = "optimiser",
      .kind    = ARGUMENT_CHOICE,
      .offset  = offsetof(Settings, optimiser),
-     .value   = OPTIMISER_CHOICES,
+     .value   = OPTIMISER_NAMES,
      .initial = "sgd",
      .help    = "SGD with momentum 0.9, or Adam"},
     {.name    = "rate",

@@ -1,5 +1,5 @@
 /* cli/command_verify.c - checks a probing set: every file, label and count. */
-#include "../nem/dissect/dissect.h"
+#include "../probe/probe.h"
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
@@ -58,8 +58,9 @@ const Verb verb_verify = {
     .name    = "verify",
     .inputs  = "",
     .summary = "check a probing set",
-    .details = "Opens every picture and label map of index.csv, checks sizes, label numbers and the "
-               "counts of label.csv, and lists each problem on a line. Exit 1 if there is one.",
+    .details =
+        "Opens every picture and label map of index.csv, checks sizes, label numbers and the "
+        "counts of label.csv, and lists each problem on a line. Exit 1 if there is one.",
     .example = "nemesis verify -d broden1_224",
     .options = options,
     .run     = run,

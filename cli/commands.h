@@ -1,12 +1,15 @@
-/* cli/commands.h - every verb; each lives in command_<name>.c with its options, help and work. */
+/* cli/commands.h - every verb; each lives in command_<name>.c with its options, help and work, and
+ * stands in the table in verbs.c. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
 #include "arguments.h"
 
-extern const Verb verb_inspect, verb_classify, verb_dissect, verb_noise, verb_attack, verb_compare,
-    verb_activations, verb_image, verb_mini, verb_train, verb_verify, verb_report,
+extern const Verb verb_inspect, verb_classify, verb_describe, verb_dissect, verb_noise, verb_attack,
+    verb_compare, verb_activations, verb_image, verb_mini, verb_train, verb_verify, verb_report,
     verb_explain;
+
+extern const char *const program_summary; // one line, no full stop
 
 /* The index-th verb in the order help lists them, or NULL past the last. */
 const Verb *verb_at(int index);

@@ -9,7 +9,7 @@ static const char *const more_words[] = {"help", "version", NULL};
 
 static bool is_choice(const Option *option)
 {
-    return option->kind == ARGUMENT_CHOICE || option->kind == ARGUMENT_CHOICES;
+    return option_choices(option) != NULL;
 }
 
 static bool is_text(const Option *option)
@@ -18,9 +18,9 @@ static bool is_text(const Option *option)
 }
 
 // "a|b|c" with blanks.
-static void print_choices(FILE *stream, const char *choices)
+static void print_choices(FILE *stream, const Option *option)
 {
-    for (; *choices; choices++)
+    for (const char *choices = option_choices(option); *choices; choices++)
         fputc(*choices == '|' ? ' ' : *choices, stream);
 }
 
@@ -38,7 +38,7 @@ static void print_quoted(FILE *stream, const char *text, const char *special, co
     }
 }
 
-/* ---- bash -------------------------------------------------------------------------------------- */
+/* ---- bash ------------------------------------------------------------------------------------ */
 
 static void bash_words(FILE *stream, const Option *options)
 {
@@ -60,7 +60,7 @@ static void bash_values(FILE *stream, const char *verb, const Option *options)
             fprintf(stream, "|%s' -%c'", verb, option->letter);
         if (is_choice(option)) {
             fprintf(stream, ") values='");
-            print_choices(stream, option->value);
+            print_choices(stream, option);
             fprintf(stream, "';;\n");
         } else {
             fprintf(stream, ") %s;;\n", is_text(option) ? "files=1" : "return");
@@ -70,17 +70,18 @@ static void bash_values(FILE *stream, const char *verb, const Option *options)
 
 static void print_bash(FILE *stream)
 {
-    fprintf(stream,
-            "# bash completion of nemesis, made by `nemesis completion bash`\n_nemesis()\n{\n"
-            "    local verb=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} options values files list\n"
-            "    local before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-            "    if [ \"$word\" = = ]; then\n"
-            "        word=\n"
-            "    elif [ \"$before\" = = ]; then\n"
-            "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
-            "    fi\n    COMPREPLY=()\n"
-            "    if [ \"$COMP_CWORD\" -eq 1 ] || [ \"$COMP_CWORD:$verb\" = 2:help ]; then\n"
-            "        COMPREPLY=($(compgen -W '");
+    fprintf(
+        stream,
+        "# bash completion of nemesis, made by `nemesis completion bash`\n_nemesis()\n{\n"
+        "    local verb=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} options values files list\n"
+        "    local before=${COMP_WORDS[COMP_CWORD - 1]}\n"
+        "    if [ \"$word\" = = ]; then\n"
+        "        word=\n"
+        "    elif [ \"$before\" = = ]; then\n"
+        "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
+        "    fi\n    COMPREPLY=()\n"
+        "    if [ \"$COMP_CWORD\" -eq 1 ] || [ \"$COMP_CWORD:$verb\" = 2:help ]; then\n"
+        "        COMPREPLY=($(compgen -W '");
     for (int i = 0; verb_at(i); i++)
         fprintf(stream, "%s ", verb_at(i)->name);
     for (int i = 0; more_words[i]; i++)
@@ -96,17 +97,18 @@ static void print_bash(FILE *stream)
     for (int i = 0; verb_at(i); i++)
         bash_values(stream, verb_at(i)->name, verb_at(i)->options);
     bash_values(stream, "*", shared_options);
-    fprintf(stream, "    esac\n    if [ -n \"$values\" ]; then\n"
-                    "        case $word in *,*) list=${word%%,*},;; esac\n"
-                    "        COMPREPLY=($(compgen -P \"$list\" -W \"$values\" -- \"${word##*,}\"))\n"
-                    "    elif [ -z \"$files\" ] && [ \"${word:0:1}\" = - ]; then\n"
-                    "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
-                    "    else\n"
-                    "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
-                    "    fi\n}\ncomplete -o filenames -F _nemesis nemesis\n");
+    fprintf(stream,
+            "    esac\n    if [ -n \"$values\" ]; then\n"
+            "        case $word in *,*) list=${word%%,*},;; esac\n"
+            "        COMPREPLY=($(compgen -P \"$list\" -W \"$values\" -- \"${word##*,}\"))\n"
+            "    elif [ -z \"$files\" ] && [ \"${word:0:1}\" = - ]; then\n"
+            "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
+            "    else\n"
+            "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+            "    fi\n}\ncomplete -o filenames -F _nemesis nemesis\n");
 }
 
-/* ---- zsh --------------------------------------------------------------------------------------- */
+/* ---- zsh ------------------------------------------------------------------------------------- */
 
 static void zsh_options(FILE *stream, const Option *options)
 {
@@ -122,11 +124,12 @@ static void zsh_options(FILE *stream, const Option *options)
         fputc(']', stream);
         if (option->kind != ARGUMENT_FLAG) {
             fputc(':', stream);
-            print_quoted(stream, is_choice(option) ? option->name : option->value, "\\[]:", "'\\''");
+            print_quoted(stream, is_choice(option) ? option->name : option->value,
+                         "\\[]:", "'\\''");
             if (is_choice(option)) {
                 fprintf(stream, option->kind == ARGUMENT_CHOICES ? ":_values -s , %s " : ":(",
                         option->name);
-                print_choices(stream, option->value);
+                print_choices(stream, option);
                 fputs(option->kind == ARGUMENT_CHOICES ? "" : ")", stream);
             } else {
                 fputs(is_text(option) ? ":_files" : ": ", stream);
@@ -160,7 +163,7 @@ static void print_zsh(FILE *stream)
     fprintf(stream, "    esac\n}\n_nemesis \"$@\"\n");
 }
 
-/* ---- fish -------------------------------------------------------------------------------------- */
+/* ---- fish ------------------------------------------------------------------------------------ */
 
 static void fish_options(FILE *stream, const char *verb, const Option *options)
 {
@@ -172,7 +175,7 @@ static void fish_options(FILE *stream, const char *verb, const Option *options)
             fprintf(stream, " -s %c", option->letter);
         if (is_choice(option)) {
             fprintf(stream, " -x -a '");
-            print_choices(stream, option->value);
+            print_choices(stream, option);
             fputc('\'', stream);
         } else if (option->kind != ARGUMENT_FLAG) {
             fputs(is_text(option) ? " -r -F" : " -x", stream);
@@ -188,7 +191,8 @@ static void print_fish(FILE *stream)
     fprintf(stream, "# fish completion of nemesis, made by `nemesis completion fish`\n"
                     "complete -c nemesis -n __fish_use_subcommand -f\n");
     for (int i = 0; verb_at(i); i++) {
-        fprintf(stream, "complete -c nemesis -n __fish_use_subcommand -a %s -d '", verb_at(i)->name);
+        fprintf(stream, "complete -c nemesis -n __fish_use_subcommand -a %s -d '",
+                verb_at(i)->name);
         print_quoted(stream, verb_at(i)->summary, "\\", "\\'");
         fprintf(stream, "'\n");
     }
@@ -201,6 +205,6 @@ static void print_fish(FILE *stream)
 
 void completion_print(int shell, FILE *stream)
 {
-    static void (*const shells[])(FILE *) = {print_bash, print_zsh, print_fish}; // SHELL_CHOICES
+    static void (*const shells[])(FILE *) = {print_bash, print_zsh, print_fish}; // SHELL_NAMES
     shells[shell](stream);
 }

@@ -1,78 +1,62 @@
 /* cli/corruption.c - see corruption.h. */
 #include "corruption.h"
-#include "../base/file.h"
-#include "run_request.h"
 
 #include <string.h>
 
-static void choose_arms(Corruption *corruption)
+static bool choose_arms(Corruption *corruption, Error *error)
 {
-    const ChoiceList *stores = &corruption->settings->stores;
+    const ChoiceList *stores   = &corruption->run.settings->stores;
     char              text[64] = "";
+    corruption->arm_count      = stores->count ? stores->count : 1;
     for (int i = 0; i < stores->count; i++)
-        store_arm_parse(choice_text(STORE_CHOICES, stores->value[i]), &corruption->arms[i], NULL);
-    corruption->arm_count = stores->count;
-    if (stores->count == 0) {
-        corruption->arms[0]   = store_arm_default(corruption->experiment.request.mode);
-        corruption->arm_count = 1;
-    }
+        corruption->arms[i] = (StoreArm)stores->value[i];
+    if (!stores->count && !store_arm_parse(corruption->baseline.inputs.request.mode->store,
+                                           &corruption->arms[0], error))
+        return false;
     for (int i = 0; i < corruption->arm_count; i++) {
         size_t used = strlen(text);
         snprintf(text + used, sizeof text - used, "%s%s", i ? "," : "",
                  store_arm_name(corruption->arms[i]));
     }
-    identity_text(&corruption->identity, "store", text);
+    identity_text(&corruption->run.identity, "store", text);
+    return true;
 }
 
 bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings, Error *error)
 {
-    ExperimentRequest request;
-    *out = (Corruption){.verb = verb, .settings = settings};
-    if (!run_folder_read(settings->baseline, &out->baseline, error) ||
-        !run_request(&out->baseline, settings->baseline, settings, &request, error) ||
-        !run_folder_claim(&out->folder, settings, error) ||
-        !experiment_open(&out->experiment, &request, settings, verb->name, error) ||
-        !run_same_inputs(&out->baseline, settings->baseline, &out->experiment, error))
+    memset(out, 0, sizeof *out);
+    run_open(&out->run, verb->name, settings);
+    if (!run_folder_claim(&out->run.folder, settings, error) ||
+        !clean_run_open(&out->baseline, settings->baseline, settings, error))
         return false;
-    experiment_identify(&out->experiment, verb->name, &out->identity);
-    identity_whole(&out->identity, "seed", settings->seed);
-    choose_arms(out);
-    identity_text(&out->identity, "keep_images", settings->keep_images ? "yes" : "no");
+    run_identify(&out->run, &out->baseline.inputs);
+    identity_text(&out->run.identity, "nem", out->baseline.inputs.request.method->name);
+    identity_whole(&out->run.identity, "seed", settings->seed);
+    if (!choose_arms(out, error))
+        return false;
+    identity_text(&out->run.identity, "keep_images", settings->keep_images ? "yes" : "no");
     return true;
 }
 
 bool corruption_load(Corruption *corruption, Error *error)
 {
-    const Settings *settings   = corruption->settings;
-    Experiment     *experiment = &corruption->experiment;
-    RunFolder      *folder     = &corruption->folder;
-    if (!run_folder_compare(folder, settings, &corruption->identity, error))
+    Run            *run      = &corruption->run;
+    CleanRunFiles  *baseline = &corruption->baseline;
+    const Settings *settings = run->settings;
+    if (!run_resume(run, error))
         return false;
-    if (folder->is_done)
+    if (run->folder.is_done)
         return true;
-    if (!experiment_load(experiment, error) ||
-        !run_record_open(&corruption->record, settings->baseline, &experiment->probe, error))
+    if (!clean_run_load(baseline, settings->baseline, &run->pass, error) ||
+        !changes_resume(&corruption->earlier, &run->checkpoint, &baseline->inputs.explainer.labels,
+                        error))
         return false;
-    if (corruption->record.unit_count != experiment->source.units)
-        return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld",
-                    settings->baseline, (long long)corruption->record.unit_count,
-                    experiment->request.layer, (long long)experiment->source.units);
-    if (!experiment_keep(experiment, folder, &corruption->identity, settings, error) ||
-        !changes_resume(&corruption->earlier, &experiment->checkpoint, &experiment->probe, error))
-        return false;
-    if (settings->keep_images && (!path_join(corruption->images, folder->path, "poisoned", error) ||
-                                  !folder_create(corruption->images, error)))
-        return false;
-    corruption->clean = (CleanRun){.probe        = &experiment->probe,
-                                   .label_planes = experiment->planes,
-                                   .images       = experiment->images,
-                                   .layer        = experiment->source,
-                                   .settings     = &experiment->rules,
-                                   .record       = &corruption->record};
-    return true;
+    return !settings->keep_images ||
+           (path_join(corruption->images, run->folder.path, "poisoned", error) &&
+            folder_create(corruption->images, error));
 }
 
-const char *corruption_keep_folder(const Corruption *corruption)
+const char *corruption_stored_folder(const Corruption *corruption)
 {
     return corruption->images[0] ? corruption->images : NULL;
 }
@@ -82,8 +66,9 @@ bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
     Corruption *corruption = self;
     if (changes->count <= corruption->earlier.count)
         return true;
-    return changes_keep(changes, &corruption->experiment.checkpoint, error) &&
-           changes_write(changes, &corruption->experiment.probe, corruption->folder.path, error);
+    return changes_save(changes, &corruption->run.checkpoint, error) &&
+           changes_write(changes, &corruption->baseline.inputs.explainer,
+                         corruption->run.folder.path, error);
 }
 
 ChangeObserver corruption_observer(Corruption *corruption)
@@ -95,11 +80,8 @@ void corruption_close(Corruption *corruption, bool ok)
 {
     if (!ok && corruption->images[0])
         folder_remove(corruption->images);
-    run_folder_close(&corruption->folder);
+    run_close(&corruption->run);
     changes_close(&corruption->changes);
     changes_close(&corruption->earlier);
-    run_record_close(&corruption->record);
-    experiment_close(&corruption->experiment);
-    identity_free(&corruption->identity);
-    json_free(&corruption->baseline);
+    clean_run_close(&corruption->baseline);
 }

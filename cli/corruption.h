@@ -1,43 +1,33 @@
-/* cli/corruption.h - what noise and attack share: a finished clean run opened again, settings that are
- * swept, checkpoints after each, and the results of all of them.
- *
- * The baseline's run.json says where weights and probing set are (paths as they were given then) and
- * which layer, mode and read-out were used; both are refused when their SHA-256 is another. */
+/* cli/corruption.h - what noise and attack share: a finished clean run opened again, settings that
+ * are swept, checkpoints after each, and the results of all of them. */
 #ifndef CLI_CORRUPTION_H
 #define CLI_CORRUPTION_H
 
-#include "../attack/attack.h"
-#include "experiment.h"
+#include "clean_run.h"
 
 typedef struct Corruption {
-    const Verb     *verb;
-    const Settings *settings;
-    RunFolder       folder;
-    Experiment      experiment;
-    Json            baseline;       // its run.json; texts of the request point into it
-    RunRecord       record;
-    CleanRun        clean;
-    Identity        identity;
-    StoreArm        arms[STORE_ARMS];
-    int             arm_count;
-    Changes         earlier;        // of an unfinished run of the same settings
-    Changes         changes;
-    char            images[LIMIT_PATH]; // folder of kept images
+    Run           run;
+    CleanRunFiles baseline;
+    StoreArm      arms[STORE_ARMS];
+    int           arm_count;
+    Changes       earlier; // of an unfinished run of the same settings
+    Changes       changes;
+    char          images[LIMIT_PATH]; // folder of stored images
 } Corruption;
 
-/* Claims the run folder, opens baseline, weights and probing set, and starts the identity with what
- * the verbs share. The caller adds its own settings to it before corruption_load. */
+/* Claims the run folder, opens the baseline, and starts the identity with what the verbs share. The
+ * caller adds its own settings to it before corruption_load. */
 bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings, Error *error);
 
-/* Compares with a run that is there; unless that is done (folder.is_done), opens the network, the label
- * maps and the baseline's record, and reads a checkpoint. */
+/* Compares with a run that is there; unless that is done (run.folder.is_done), opens the rest of
+ * the baseline and reads a checkpoint. */
 bool corruption_load(Corruption *corruption, Error *error);
 
 /* Where stored images go: a folder that exists, or NULL without --keep-images. */
-const char *corruption_keep_folder(const Corruption *corruption);
+const char *corruption_stored_folder(const Corruption *corruption);
 
-/* The observer of an evaluation: keeps the rows and publishes changes.csv after each setting; rows of
- * an earlier run that come again are there already. `self` is a Corruption. */
+/* The observer of a sweep: saves the rows and publishes changes.csv after each setting; rows of an
+ * earlier run that come again are there already. `self` is a Corruption. */
 ChangeObserver corruption_observer(Corruption *corruption);
 bool           corruption_checkpoint(void *self, const Changes *changes, Error *error);
 

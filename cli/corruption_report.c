@@ -20,13 +20,15 @@ static void write_share(JsonWriter *json, const char *key, const ChangeShare *sh
     json_close(json);
 }
 
-static void write_settings(const Changes *changes, const SettingList *settings,
-                           bool targeted, JsonWriter *json)
+static void write_settings(const Corruption *corruption, const SettingList *settings, bool targeted,
+                           JsonWriter *json)
 {
+    const Changes *changes = &corruption->changes;
+    ChangeGroup    good    = group_detectors(corruption->baseline.inputs.request.method);
     json_open_array(json, "results");
     for (int i = 0; i < settings->count; i++) {
-        ChangeShare all       = changes_share(changes, settings->rows[i], GROUP_ALL, 0);
-        ChangeShare detectors = changes_share(changes, settings->rows[i], GROUP_DETECTORS, 0);
+        ChangeShare all       = changes_share(changes, settings->rows[i], group_all());
+        ChangeShare detectors = changes_share(changes, settings->rows[i], good);
         json_open_object(json, NULL);
         json_text(json, "method", settings->rows[i]->method);
         json_number(json, "strength", settings->rows[i]->strength);
@@ -48,25 +50,28 @@ static void share_cells(Table *table, const ChangeShare *share, bool hits)
                100 * (hits ? share->hit_high : share->high));
 }
 
-static bool print_settings(const Corruption *corruption, const SettingList *settings,
-                           bool targeted, Error *error)
+static bool print_settings(const Corruption *corruption, const SettingList *settings, bool targeted,
+                           Error *error)
 {
-    const Changes *changes = &corruption->changes;
-    Table table = {.columns = targeted ? 13 : 10, .alignment = "llrrrrrrrrrrr"};
-    const char *const headers[] = {"method", "store", "strength", "poisoned", "changed",
-                                   "share",  "95 %",  "detectors", "share",   "95 %",
+    const RunInputs  *inputs    = &corruption->baseline.inputs;
+    const Changes    *changes   = &corruption->changes;
+    ChangeGroup       good      = group_detectors(inputs->request.method);
+    Table             table     = {.columns = targeted ? 13 : 10, .alignment = "llrrrrrrrrrrr"};
+    const char *const headers[] = {"method", "store", "strength",  "poisoned", "changed",
+                                   "share",  "95 %",  "detectors", "share",    "95 %",
                                    "hits",   "share", "95 %"};
-    printf("%s of ", corruption->verb->name);
-    print_clean(stdout, corruption->experiment.request.layer);
-    printf(": %lld images, baseline ", (long long)corruption->experiment.probe.image_count);
-    print_clean(stdout, corruption->settings->baseline);
-    printf(", seed %llu\n\n", (unsigned long long)corruption->settings->seed);
+    printf("%s of ", corruption->run.verb);
+    print_clean(stdout, inputs->request.layer);
+    printf(": %lld images, baseline ", (long long)inputs->probe.image_count);
+    print_clean(stdout, corruption->run.settings->baseline);
+    printf(", seed %llu\n\n", (unsigned long long)corruption->run.settings->seed);
     for (int i = 0; i < table.columns; i++)
         table_cell(&table, "%s", headers[i]);
     for (int i = 0; i < settings->count; i++) {
-        ChangeShare all       = changes_share(changes, settings->rows[i], GROUP_ALL, 0);
-        ChangeShare detectors = changes_share(changes, settings->rows[i], GROUP_DETECTORS, 0);
-        table_cell(&table, "%s", settings->rows[i]->strength > 0 ? settings->rows[i]->method : "control");
+        ChangeShare all       = changes_share(changes, settings->rows[i], group_all());
+        ChangeShare detectors = changes_share(changes, settings->rows[i], good);
+        table_cell(&table, "%s",
+                   settings->rows[i]->strength > 0 ? settings->rows[i]->method : "control");
         table_cell(&table, "%s", store_arm_name(settings->rows[i]->store));
         table_cell(&table, "%.6g", settings->rows[i]->strength);
         table_cell(&table, "%.1f %%", 100 * all.fraction);
@@ -82,43 +87,40 @@ static bool print_settings(const Corruption *corruption, const SettingList *sett
 // digits of changes.csv alone, whether a run was resumed or not.
 static bool settle(Corruption *corruption, Error *error)
 {
-    Changes     written = {0};
-    const char *folder  = corruption->folder.path;
-    if (!run_folder_start(&corruption->folder, &corruption->identity, error) ||
-        !changes_write(&corruption->changes, &corruption->experiment.probe, folder, error) ||
-        !changes_read(&written, folder, &corruption->experiment.probe, error))
+    Changes          written   = {0};
+    const Explainer *explainer = &corruption->baseline.inputs.explainer;
+    const char      *folder    = corruption->run.folder.path;
+    if (!run_folder_start(&corruption->run.folder, &corruption->run.identity, error) ||
+        !changes_write(&corruption->changes, explainer, folder, error) ||
+        !changes_read(&written, folder, explainer, error))
         return false;
     changes_close(&corruption->changes);
     corruption->changes = written;
-    return changes_write(&written, &corruption->experiment.probe, folder, error);
+    return changes_write(&written, explainer, folder, error);
 }
 
 bool corruption_publish(Corruption *corruption, Error *error)
 {
     if (!settle(corruption, error))
         return false;
-    const Changes *changes  = &corruption->changes;
-    bool           targeted = corruption->settings->target != NULL;
-    SettingList    settings = {0};
-    JsonWriter     json     = {0};
-    bool           ok       = setting_list_open(&settings, changes, error);
+    const Run       *run      = &corruption->run;
+    const RunInputs *inputs   = &corruption->baseline.inputs;
+    bool             targeted = run->settings->target != NULL;
+    SettingList      settings = {0};
+    JsonWriter       json     = {0};
+    bool             ok       = setting_list_open(&settings, &corruption->changes, error);
     if (ok) {
-        experiment_document(&corruption->experiment, corruption->verb->name, corruption->settings,
-                            &corruption->identity, &json);
-        json_text(&json, "baseline", corruption->settings->baseline);
+        run_document(run, inputs, &json);
+        json_text(&json, "baseline", run->settings->baseline);
         json_open_object(&json, "counts");
-        json_whole(&json, "images", corruption->experiment.probe.image_count);
+        json_whole(&json, "images", inputs->probe.image_count);
         json_whole(&json, "settings", settings.count);
-        json_whole(&json, "rows", changes->count);
+        json_whole(&json, "rows", corruption->changes.count);
         json_close(&json);
-        write_settings(changes, &settings, targeted, &json);
-        experiment_document_end(&corruption->experiment, &json);
-        ok = json_finish(&json, error) && run_folder_finish(&corruption->folder, &json, error);
+        write_settings(corruption, &settings, targeted, &json);
+        ok = run_document_finish(run, inputs, &json, error);
     }
-    if (ok && corruption->settings->json)
-        fwrite(json.text, 1, json.length, stdout);
-    else if (ok)
-        ok = print_settings(corruption, &settings, targeted, error);
+    ok = ok && (run->settings->json || print_settings(corruption, &settings, targeted, error));
     json_discard(&json);
     setting_list_close(&settings);
     return ok;

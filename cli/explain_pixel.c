@@ -85,8 +85,7 @@ static bool evaluate(PixelSum *pixel, const Graph *graph, const Plan *plan, Erro
     return true;
 }
 
-/* ---- showing -----------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 static const char *activation_name(const PixelSum *pixel)
 {
@@ -160,8 +159,7 @@ static bool show_text(const Settings *settings, const PixelSum *pixel, Error *er
     return ok;
 }
 
-/* ---- the run -----------------------------------------------------------------------------------
- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static bool read_place(const Settings *settings, PixelSum *pixel, Error *error)
 {
@@ -185,8 +183,10 @@ static bool read_place(const Settings *settings, PixelSum *pixel, Error *error)
 static bool open_graph(const Settings *settings, WeightBlob *blob, PixelSum *pixel, Graph **graph,
                        Network *network, Error *error)
 {
-    NetworkRequest request = {
-        .batch = 1, .layer = settings->layer, .post_relu = settings->readout == 2, .unit = -1};
+    NetworkRequest request = {.batch     = 1,
+                              .layer     = settings->layer,
+                              .post_relu = settings->readout == READOUT_POST,
+                              .unit      = -1};
     if (!graph_create(graph, error) || !network_build(*graph, blob, &request, network, error) ||
         !graph_channel_sum(*graph, network->layer, pixel->unit, &pixel->sum, error))
         return false;

@@ -6,11 +6,12 @@
 // The left column: "-t, --threads N".
 static int option_title(const Option *option, char *out, size_t size)
 {
-    char letter[8] = "    ";
+    char        letter[8] = "    ";
+    const char *choices = option_choices(option), *value = choices ? choices : option->value;
     if (option->letter)
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    return snprintf(out, size, "  %s--%s%s%s", letter, option->name, option->value ? " " : "",
-                    option->value ? option->value : "");
+    return snprintf(out, size, "  %s--%s%s%s", letter, option->name, value ? " " : "",
+                    value ? value : "");
 }
 
 // Prints text from column `column`, broken between words at 96 columns.
@@ -37,7 +38,7 @@ static void print_options(FILE *stream, const Option *options)
 {
     enum { COLUMN = 34 };
     for (const Option *option = options; option->name; option++) {
-        char title[160], help[HELP_LINE];
+        char title[HELP_LINE], help[HELP_LINE];
         int  width = option_title(option, title, sizeof title);
         option_words(option, help);
         if (width + 2 > COLUMN)

@@ -44,7 +44,8 @@ static void roff_line(FILE *stream, const char *request, const char *text)
 static void print_options(FILE *stream, const Option *options)
 {
     for (const Option *option = options; option->name; option++) {
-        char words[HELP_LINE];
+        char        words[HELP_LINE];
+        const char *choices = option_choices(option), *value = choices ? choices : option->value;
         option_words(option, words);
         fprintf(stream, ".TP\n\\fB");
         if (option->letter)
@@ -52,9 +53,9 @@ static void print_options(FILE *stream, const Option *options)
         fprintf(stream, "\\-\\-");
         roff(stream, option->name);
         fprintf(stream, "\\fR");
-        if (option->value) {
+        if (value) {
             fprintf(stream, " \\fI");
-            roff(stream, option->value);
+            roff(stream, value);
             fprintf(stream, "\\fR");
         }
         fputc('\n', stream);
@@ -84,9 +85,10 @@ void manual_print(FILE *stream)
     fprintf(stream, ".TH NEMESIS 1 \"\" \"nemesis %s\" \"User Commands\"\n.SH NAME\nnemesis \\- ",
             NEMESIS_VERSION);
     roff_line(stream, "", program_summary);
-    fprintf(stream, ".SH SYNOPSIS\n.B nemesis\n.I VERB\n[options]\n.br\n.B nemesis help\n[\\fIVERB\\fR]\n"
-                    ".br\n.B nemesis version\n[\\-\\-json]\n.SH VERBS\nResults go to standard "
-                    "output, everything else to standard error.\n");
+    fprintf(stream,
+            ".SH SYNOPSIS\n.B nemesis\n.I VERB\n[options]\n.br\n.B nemesis help\n[\\fIVERB\\fR]\n"
+            ".br\n.B nemesis version\n[\\-\\-json]\n.SH VERBS\nResults go to standard "
+            "output, everything else to standard error.\n");
     for (int i = 0; verb_at(i); i++)
         print_verb(stream, verb_at(i));
     fprintf(stream, ".SH SHARED OPTIONS\nEvery verb takes these.\n");

@@ -1,4 +1,5 @@
-/* cli/manual.h - help, manual page and completion, all made from the tables of verbs and options. */
+/* cli/manual.h - help, manual page and completion, all made from the tables of verbs and options.
+ */
 #ifndef CLI_MANUAL_H
 #define CLI_MANUAL_H
 
@@ -11,14 +12,12 @@ void verb_usage(const Verb *verb, char out[HELP_LINE]);
 /* The help of an option, and whether it is required or what it is by default. */
 void option_words(const Option *option, char out[HELP_LINE]);
 
-extern const char *const program_summary; // one line, no full stop
-
 /* nemesis.1 in the man macros of roff. */
 void manual_print(FILE *stream);
 
-#define SHELL_CHOICES "bash|zsh|fish"
+#define SHELL_NAMES "bash|zsh|fish"
 
-/* The completion script of the index-th of SHELL_CHOICES: verbs, options, the words of choices, files
+/* The completion script of the index-th of SHELL_NAMES: verbs, options, the words of choices, files
  * where a text may be one. */
 void completion_print(int shell, FILE *stream);
 

@@ -23,8 +23,8 @@ static bool replace(Image *image, Image *next, bool ok)
 
 bool picture_resize_short(Image *image, int length, CropGeometry geometry, Error *error)
 {
-    Image   next   = {0};
-    bool    wide   = image->width > image->height;
+    Image   next    = {0};
+    bool    wide    = image->width > image->height;
     int64_t shorter = wide ? image->height : image->width;
     int64_t longer  = wide ? image->width : image->height;
     int64_t half    = geometry == CROP_ROUNDED ? shorter / 2 : 0;
@@ -60,7 +60,7 @@ bool picture_planes(const char *path, const Preparation *preparation, float *pla
 {
     Image image = {0}, next = {0};
     int   width = (int)preparation->width, height = (int)preparation->height;
-    bool  ok    = picture_open(path, &image, error) &&
+    bool  ok = picture_open(path, &image, error) &&
               replace(&image, &next, image_to_rgb(&image, &next, error));
     if (ok && preparation->resize_short)
         ok = picture_resize_short(&image, (int)preparation->resize_short, preparation->geometry,

@@ -1,4 +1,4 @@
-/* cli/program.c - the table of verbs, help, and the way from a command line to an exit code. */
+/* cli/program.c - the way from a command line to an exit code. */
 #include "../engine/engine.h"
 #include "../base/parallel.h"
 #include "../image/image.h"
@@ -11,27 +11,6 @@
 
 #include <signal.h>
 #include <string.h>
-
-static const Verb *const verbs[] = {&verb_inspect, &verb_classify, &verb_dissect,     &verb_noise,
-                                    &verb_attack,  &verb_compare,  &verb_activations, &verb_image,
-                                    &verb_mini,     &verb_train,    &verb_verify,   &verb_report,
-                                    &verb_explain};
-
-const Verb *verb_at(int index)
-{
-    return index < (int)(sizeof verbs / sizeof *verbs) ? verbs[index] : NULL;
-}
-
-const Verb *verb_named(const char *name)
-{
-    for (int i = 0; verb_at(i); i++)
-        if (strcmp(verb_at(i)->name, name) == 0)
-            return verb_at(i);
-    return NULL;
-}
-
-const char *const program_summary = "which concepts do the units of a network stand for, and how "
-                                    "such explanations are corrupted";
 
 static void print_overview(FILE *stream)
 {
@@ -81,9 +60,9 @@ static bool print_version(int count, const char *const *arguments, Error *error)
 // For packagers: `make man completion` calls it.
 static bool print_completion(int count, const char *const *arguments, Error *error)
 {
-    int shell = count == 1 ? choice_index(SHELL_CHOICES, arguments[0], strlen(arguments[0])) : -1;
+    int shell = count == 1 ? word_index(SHELL_NAMES, arguments[0], strlen(arguments[0])) : -1;
     if (shell < 0)
-        return fail(error, ERROR_USAGE, "completion: needs one of %s", SHELL_CHOICES);
+        return fail(error, ERROR_USAGE, "completion: needs one of %s", SHELL_NAMES);
     completion_print(shell, stdout);
     return true;
 }
@@ -107,8 +86,8 @@ static bool run_verb(int count, const char *const *arguments, Error *error)
         if (wanted > LIMIT_THREADS)
             note(&settings, "%lld threads asked for, taking %d, the most there may be",
                  (long long)wanted, LIMIT_THREADS);
-        image_limits_set((ImageLimits){.pixels  = (size_t)settings.max_pixels,
-                                       .seconds = LIMIT_DECODE_SECONDS});
+        image_limits_set(
+            (ImageLimits){.pixels = (size_t)settings.max_pixels, .seconds = LIMIT_DECODE_SECONDS});
         engine_flush_denormals();
         signals_catch();
         note_more(&settings, "kernels %s, %d threads, seed %llu", engine_isa(), parallel_threads(),

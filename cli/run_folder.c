@@ -1,5 +1,6 @@
 /* cli/run_folder.c - see run_folder.h. */
 #include "run_folder.h"
+#include "../nem/method.h"
 #include "output.h"
 
 #include <string.h>
@@ -80,8 +81,8 @@ bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error)
     if (!folder_create(folder.path, error) || !path_join(lock, folder.path, ".lock", error) ||
         !file_lock(&folder.lock, lock, error))
         return false;
-    bool ok = temporaries_remove(folder.path, error) &&
-              is_empty(folder.path, &folder.is_new, error);
+    bool ok =
+        temporaries_remove(folder.path, error) && is_empty(folder.path, &folder.is_new, error);
     if (ok && !folder.is_new && !settings->overwrite && !settings->resume)
         ok = fail(error, ERROR_CREATE,
                   "%s: exists already; --resume goes on with it, --overwrite replaces it",
@@ -108,8 +109,7 @@ static bool read_json_in(const char *folder, const char *file, Json *out, Error 
 {
     char  name[LIMIT_PATH];
     Bytes bytes = {0};
-    bool  ok    = path_join(name, folder, file, error) &&
-              file_read(name, JSON_BYTES, &bytes, error) &&
+    bool  ok = path_join(name, folder, file, error) && file_read(name, JSON_BYTES, &bytes, error) &&
               json_read(bytes.data, bytes.size, name, out, error);
     bytes_close(&bytes);
     return ok;
@@ -177,32 +177,56 @@ static bool remove_in(const RunFolder *folder, const char *file, Error *error)
     return path_join(name, folder->path, file, error) && file_remove(name, error);
 }
 
-static const char *const result_files[] = {"run.json", "tally.csv", "quantile.npy", "changes.csv",
-                                           "summary.csv"};
-static const char *const work_files[]   = {"unfinished.json",     "dissect.checkpoint",
-                                           "rows.checkpoint",     "clean.checkpoint",
-                                           "masks.checkpoint",    "controls.checkpoint",
-                                           "part.checkpoint"};
-
-static bool remove_all(const RunFolder *folder, const char *const *files, size_t count,
-                       Error *error)
+static bool remove_all(const RunFolder *folder, const char *const *files, Error *error)
 {
-    for (size_t i = 0; i < count; i++)
+    for (int i = 0; files && files[i]; i++)
         if (!remove_in(folder, files[i], error))
             return false;
     return true;
 }
 
+// run.json first: without it nothing that is left looks like a finished run.
+static bool remove_results(const RunFolder *folder, Error *error)
+{
+    static const char *const files[] = {"run.json", "units.csv", "changes.csv", "summary.csv",
+                                        NULL};
+    const Method            *method;
+    bool                     ok = remove_all(folder, files, error);
+    for (int i = 0; ok && (method = method_at(i)); i++)
+        ok = remove_all(folder, method->files, error);
+    return ok;
+}
+
+static bool is_checkpoint(const char *name)
+{
+    size_t length = strlen(name), ending = strlen(PASS_FILE_ENDING);
+    return length > ending && strcmp(name + length - ending, PASS_FILE_ENDING) == 0;
+}
+
+// Of the names of the folder's files.
+static bool remove_checkpoints(const RunFolder *folder, char *const *names, int64_t count,
+                               Error *error)
+{
+    bool ok = remove_in(folder, "unfinished.json", error);
+    for (int64_t i = 0; ok && i < count; i++)
+        ok = !is_checkpoint(names[i]) || remove_in(folder, names[i], error);
+    return ok;
+}
+
 static bool remove_work(const RunFolder *folder, Error *error)
 {
-    return remove_all(folder, work_files, sizeof work_files / sizeof *work_files, error);
+    char  **names = NULL;
+    int64_t count = 0;
+    bool    ok    = folder_list(folder->path, &names, &count, error) &&
+              remove_checkpoints(folder, names, count, error);
+    names_free(names, count);
+    return ok;
 }
 
 bool run_folder_begin(const RunFolder *folder, Error *error)
 {
     return folder->has_checkpoint || folder->has_begun ||
-           (remove_all(folder, result_files, sizeof result_files / sizeof *result_files, error) &&
-            remove_work(folder, error));
+           (remove_results(folder, error) && remove_work(folder, error));
 }
 
 bool run_folder_start(RunFolder *folder, const Identity *identity, Error *error)
@@ -223,16 +247,26 @@ bool run_folder_start(RunFolder *folder, const Identity *identity, Error *error)
     return folder->has_begun;
 }
 
-bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *error)
+static bool publish_document(const RunFolder *folder, const JsonWriter *json, Error *error)
 {
     char name[LIMIT_PATH];
     if (!path_join(name, folder->path, "run.json", error))
         return false;
-    if (!file_publish(name, json->text, json->length, error)) {
-        file_remove(name, NULL); // it may be there and not last: a failed run must not look finished
-        return false;
-    }
-    return remove_work(folder, error);
+    if (file_publish(name, json->text, json->length, error))
+        return true;
+    file_remove(name, NULL); // it may be there and not last: a failed run must not look finished
+    return false;
+}
+
+bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *error)
+{
+    char  **names = NULL; // listed before: nothing but a removal may fail in a finished run
+    int64_t count = 0;
+    bool    ok    = folder_list(folder->path, &names, &count, error) &&
+              publish_document(folder, json, error) &&
+              remove_checkpoints(folder, names, count, error);
+    names_free(names, count);
+    return ok;
 }
 
 bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Error *error)

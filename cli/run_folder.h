@@ -1,8 +1,8 @@
 /* cli/run_folder.h - a run folder from refusal to run.json (DESIGN.md, "Run folder").
  *
  * run.json is written last and removed first: a folder that has it is a finished run, whole and of
- * one piece. Result files appear one by one, each complete. Until then unfinished.json has the settings
- * that the checkpoints beside it belong to. One process at a time has the folder. */
+ * one piece. Result files appear one by one, each complete. Until then unfinished.json has the
+ * settings that the checkpoints beside it belong to. One process at a time has the folder. */
 #ifndef CLI_RUN_FOLDER_H
 #define CLI_RUN_FOLDER_H
 
@@ -24,26 +24,26 @@ void identity_text(Identity *identity, const char *name, const char *value); // 
 void identity_whole(Identity *identity, const char *name, uint64_t value);
 void identity_number(Identity *identity, const char *name, double value);
 void identity_numbers(Identity *identity, const char *name, const NumberList *list);
-void identity_free(Identity *identity); // accepts a zeroed object
+void identity_free(Identity *identity);                          // accepts a zeroed object
 void identity_write(JsonWriter *json, const Identity *identity); // the object "settings"
 
 typedef struct RunFolder {
-    char path[LIMIT_PATH];
+    char     path[LIMIT_PATH];
     FileLock lock;
-    bool is_new;         // nothing was in it
-    bool has_begun;      // what an earlier run left is gone, unfinished.json is there
-    bool is_done;        // --resume found a finished run of the same settings: nothing to do
-    bool has_checkpoint; // --resume found an unfinished run of the same settings
+    bool     is_new;         // nothing was in it
+    bool     has_begun;      // what an earlier run left is gone, unfinished.json is there
+    bool     is_done;        // --resume found a finished run of the same settings: nothing to do
+    bool     has_checkpoint; // --resume found an unfinished run of the same settings
 } RunFolder;
 
-/* Makes the folder, or accepts an existing one with --overwrite or --resume; until run_folder_close it
- * is this process's. Errors: ERROR_AGAIN (another process has it), ERROR_CREATE (something is in it and
- * neither was given, or it cannot be made). */
+/* Makes the folder, or accepts an existing one with --overwrite or --resume; until run_folder_close
+ * it is this process's. Errors: ERROR_AGAIN (another process has it), ERROR_CREATE (something is in
+ * it and neither was given, or it cannot be made). */
 bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error);
 
-/* With --resume, compares with the run that is there. An unfinished.json that cannot be read is told,
- * and the run starts over. Errors: ERROR_CREATE for a run of other settings, naming the first that
- * differs; ERROR_DATA for a run.json that cannot be read. */
+/* With --resume, compares with the run that is there. An unfinished.json that cannot be read is
+ * told, and the run starts over. Errors: ERROR_CREATE for a run of other settings, naming the first
+ * that differs; ERROR_DATA for a run.json that cannot be read. */
 bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
                         Error *error);
 
@@ -63,7 +63,8 @@ bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *e
 /* Lets go of the folder; removes it if it was new and is empty. Accepts a zeroed object. */
 void run_folder_close(RunFolder *folder);
 
-/* Opens run.json of a finished run. Errors: ERROR_NOT_FOUND (no run, or not finished), ERROR_DATA. */
+/* Opens run.json of a finished run. Errors: ERROR_NOT_FOUND (no run, or not finished), ERROR_DATA.
+ */
 bool run_folder_read(const char *path, Json *out, Error *error);
 
 #endif

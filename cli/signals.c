@@ -22,7 +22,8 @@ void signals_catch(void)
     struct sigaction ignore   = {.sa_handler = SIG_IGN}, before;
     for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
         if (sigaction(asking[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(asking[i], &once, NULL); // what the caller has us ignore, as nohup does, stays so
+            sigaction(asking[i], &once,
+                      NULL); // what the caller has us ignore, as nohup does, stays so
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
 }

@@ -1,6 +1,5 @@
 /* cli/units.c - see units.h. */
 #include "units.h"
-#include "../attack/attack.h"
 
 #include <string.h>
 
@@ -46,7 +45,8 @@ static int64_t detector_sample(const char *text)
     return *text++ == ':' && unit_number(&text, &count) && !*text && count > 0 ? count : -1;
 }
 
-// The highest unit of a list; marks every unit of it, which may then not come twice, if marks are given.
+// The highest unit of a list; marks every unit of it, which may then not come twice, if marks are
+// given.
 static bool read_list(const char *text, bool *marks, int64_t *highest, Error *error)
 {
     const char *rest = text;
@@ -97,7 +97,7 @@ static void keep_sample(bool *marks, int64_t unit_count, int64_t wanted, uint64_
     }
 }
 
-bool units_select(const char *text, const double *score, int64_t unit_count, uint64_t seed,
+bool units_select(const char *text, const bool *detector, int64_t unit_count, uint64_t seed,
                   int64_t **units, int64_t *count, Error *error)
 {
     int64_t sample = detector_sample(text), highest = -1, kept = 0;
@@ -112,15 +112,14 @@ bool units_select(const char *text, const double *score, int64_t unit_count, uin
     if (!list || !marks || (is_list && !read_list(text, marks, &highest, error)))
         goto done;
     for (int64_t unit = 0; unit < unit_count && !is_list; unit++)
-        marks[unit] = sample < 0 || score[unit] >= DETECTOR_SCORE;
+        marks[unit] = sample < 0 || detector[unit];
     if (sample > 0)
         keep_sample(marks, unit_count, sample, seed);
     for (int64_t unit = 0; unit < unit_count; unit++)
         if (marks[unit])
             list[kept++] = unit;
     if (kept == 0) {
-        fail(error, ERROR_USAGE, "units '%s': the baseline has no detector (IoU >= %.2f)", text,
-             DETECTOR_SCORE);
+        fail(error, ERROR_USAGE, "units '%s': the baseline has no detector", text);
         goto done;
     }
     *units = list;

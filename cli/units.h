@@ -1,6 +1,6 @@
 /* cli/units.h - which units: `all`, `detectors`, `detectors:8`, `0-63,190`. Numbers are 0-based.
  *
- * A detector is a unit whose clean IoU is at least DETECTOR_SCORE (specification, section 6.8). */
+ * A detector is a unit whose clean explanation fits it well: each method has its bound. */
 #ifndef CLI_UNITS_H
 #define CLI_UNITS_H
 
@@ -9,11 +9,10 @@
 /* Whether the text follows the grammar: ranges ascend, no unit twice. Errors: ERROR_USAGE. */
 bool units_check(const char *text, Error *error);
 
-/* The units meant, ascending, in *units (memory_free). `score` holds the clean IoU of each of
- * unit_count units. `detectors:N` draws N of them without replacement from `seed`, or takes all where
- * there are no more. Errors: ERROR_USAGE (grammar, a unit that does not exist, none left),
- * ERROR_MEMORY. */
-bool units_select(const char *text, const double *score, int64_t unit_count, uint64_t seed,
+/* The units meant, ascending, in *units (memory_free). detector [unit_count]. `detectors:N` draws N
+ * of them without replacement from `seed`, or takes all where there are no more. Errors:
+ * ERROR_USAGE (grammar, a unit that does not exist, none left), ERROR_MEMORY. */
+bool units_select(const char *text, const bool *detector, int64_t unit_count, uint64_t seed,
                   int64_t **units, int64_t *count, Error *error);
 
 #endif

@@ -58,8 +58,7 @@ void about_close(About *about)
     *about = (About){0};
 }
 
-/* ---- preparation --------------------------------------------------------------------------------
- */
+/* ---- preparation ----------------------------------------------------------------------------- */
 
 typedef struct Reader {
     const About *about;
@@ -118,12 +117,27 @@ static bool geometry(const Reader *reader, CropGeometry *out)
     return true;
 }
 
-bool about_preparation(const About *about, const char *path, Preparation *out, Error *error)
+// One key of a preparation calls for all that are required.
+static bool has_preparation(const About *about)
+{
+    static const char *const keys[] = {"width", "height", "resize_short", "geometry",
+                                       "scale", "mean",   "std"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (about_value(about, keys[i]))
+            return true;
+    return false;
+}
+
+bool about_preparation(const About *about, const char *path, Preparation *out, bool *has_any,
+                       Error *error)
 {
     Reader reader = {about, path, error};
     double scale  = 0, mean[3], std[3];
     if (!about_value(about, "architecture"))
         return fail(error, ERROR_DATA, "%s: 'about' has no architecture", path);
+    *has_any = has_preparation(about);
+    if (!*has_any)
+        return true;
     if (!side(&reader, "width", 1, &out->width) || !side(&reader, "height", 1, &out->height) ||
         !side(&reader, "resize_short", 0, &out->resize_short) ||
         !numbers(&reader, "scale", 1, 1e-6, 1e6, &scale) ||

@@ -24,7 +24,9 @@ void about_close(About *about); // accepts a zeroed object
 
 const char *about_value(const About *about, const char *key); // or NULL
 
-/* How images are prepared; the keys it needs are listed in DESIGN.md, "Weight blob". */
-bool about_preparation(const About *about, const char *path, Preparation *out, Error *error);
+/* How images are prepared; the keys it needs are listed in DESIGN.md, "Weight blob". A network that
+ * takes no images (a text tower) has none of them: *has_any is false then. */
+bool about_preparation(const About *about, const char *path, Preparation *out, bool *has_any,
+                       Error *error);
 
 #endif

@@ -62,6 +62,7 @@ struct WeightBlob {
     Derived    *derived;
     About       about;
     Preparation preparation;
+    bool        has_preparation;
     char       *sha256; // 65 bytes, empty until asked for
 };
 
@@ -338,7 +339,8 @@ static bool read_about(WeightBlob *blob, Error *error)
     if (!tensor || tensor->type != BLOB_U8 || tensor->shape.rank != 1)
         return fail(error, ERROR_DATA, "%s: has no text 'about'", blob->path);
     return about_parse(&blob->about, tensor->data, tensor->bytes, blob->path, error) &&
-           about_preparation(&blob->about, blob->path, &blob->preparation, error);
+           about_preparation(&blob->about, blob->path, &blob->preparation, &blob->has_preparation,
+                             error);
 }
 
 bool blob_open(const char *path, WeightBlob **out, Error *error)
@@ -391,7 +393,14 @@ const char *blob_architecture(const WeightBlob *blob)
 
 const Preparation *blob_preparation(const WeightBlob *blob)
 {
-    return &blob->preparation;
+    return blob->has_preparation ? &blob->preparation : NULL;
+}
+
+bool blob_takes_images(const WeightBlob *blob, Error *error)
+{
+    return blob->has_preparation ||
+           fail(error, ERROR_DATA,
+                "%s: 'about' has no width: it does not say how images are prepared", blob->path);
 }
 
 const char *blob_sha256(const WeightBlob *blob)

@@ -3,7 +3,8 @@
  * A blob is validated, not parsed: a 64-byte header, an index of fixed entries sorted by name, and
  * tensors aligned to 64 bytes, each with a CRC-32. What was read is used in place. Text about
  * the network (architecture, preparation of images, source) is a tensor named "about" of lines
- * `key=value`. Errors: ERROR_NOT_FOUND, ERROR_DATA (any broken rule, with the rule in the message). */
+ * `key=value`. Errors: ERROR_NOT_FOUND, ERROR_DATA (any broken rule, with the rule in the message).
+ */
 #ifndef ENGINE_BLOB_H
 #define ENGINE_BLOB_H
 
@@ -12,10 +13,10 @@
 typedef enum BlobType { BLOB_F32 = 1, BLOB_F16 = 2, BLOB_U8 = 3 } BlobType;
 
 typedef struct BlobTensor {
-    const char *name;  // in the mapping, zero-terminated, at most 127 bytes
+    const char *name; // in the mapping, zero-terminated, at most 127 bytes
     BlobType    type;
     Shape       shape;
-    const void *data;  // 64-byte aligned
+    const void *data; // 64-byte aligned
     size_t      bytes;
     uint32_t    crc;
 } BlobTensor;
@@ -25,13 +26,14 @@ typedef struct BlobTensor {
 typedef enum CropGeometry { CROP_TORCHVISION, CROP_ROUNDED } CropGeometry;
 const char *crop_geometry_name(CropGeometry geometry); // as in a blob's `about`
 
-/* How an image becomes the network's input. RGB planes x in 0..1 (the converter has already reordered
- * the first layer of BGR networks): input = (x * scale - mean[c]) / std[c]. */
+/* How an image becomes the network's input. RGB planes x in 0..1 (the converter has already
+ * reordered the first layer of BGR networks): input = (x * scale - mean[c]) / std[c]. */
 typedef struct Preparation {
     int64_t width, height; // pixels the network expects
     real    scale;         // 1 (torchvision) or 255 (Caffe)
     real    mean[3], std[3];
-    int64_t resize_short;  // short side before the centre crop, for `classify`; 0: resize to the size
+    int64_t
+        resize_short; // short side before the centre crop, for `classify`; 0: resize to the size
     CropGeometry geometry; // of that crop
 } Preparation;
 
@@ -42,11 +44,13 @@ void blob_close(WeightBlob *blob);                                // NULL allowe
 
 const char        *blob_path(const WeightBlob *blob);
 const char        *blob_architecture(const WeightBlob *blob); // "vgg16", "resnet50", ...
-const Preparation *blob_preparation(const WeightBlob *blob);
+const Preparation *blob_preparation(const WeightBlob *blob);  // NULL: says nothing about images
+/* Where an image is to be prepared: whether the blob says how. Errors: ERROR_DATA. */
+bool blob_takes_images(const WeightBlob *blob, Error *error);
 /* Of the whole file, 64 hex digits; computed at the first call. */
-const char        *blob_sha256(const WeightBlob *blob);
-int                blob_tensor_count(const WeightBlob *blob);
-const BlobTensor  *blob_tensor(const WeightBlob *blob, int index);
+const char       *blob_sha256(const WeightBlob *blob);
+int               blob_tensor_count(const WeightBlob *blob);
+const BlobTensor *blob_tensor(const WeightBlob *blob, int index);
 /* The value of `key` in "about", or NULL. */
 const char *blob_about(const WeightBlob *blob, const char *key);
 
@@ -57,14 +61,15 @@ const BlobTensor *blob_lookup(const WeightBlob *blob, const char *name);
  * by the blob for float16 or in the double build. */
 bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data, Error *error);
 
-/* Memory for reals derived from the blob's (a kernel with its batch norm folded in), owned by the blob
- * and found again under `key`. *is_new: to be filled by the caller. */
+/* Memory for reals derived from the blob's (a kernel with its batch norm folded in), owned by the
+ * blob and found again under `key`. *is_new: to be filled by the caller. */
 bool blob_derived(WeightBlob *blob, const char *key, size_t count, real **data, bool *is_new,
                   Error *error);
 
-/* The bytes of a blob with these tensors (name of at most 127 bytes, type, shape and data are read) and
- * the text "about"; memory_free. What it holds is checked where it is opened. Errors: ERROR_MEMORY. */
-bool blob_encode(const BlobTensor *tensors, int count, const char *about, uint8_t **out, size_t *size,
-                 Error *error);
+/* The bytes of a blob with these tensors (name of at most 127 bytes, type, shape and data are read)
+ * and the text "about"; memory_free. What it holds is checked where it is opened. Errors:
+ * ERROR_MEMORY. */
+bool blob_encode(const BlobTensor *tensors, int count, const char *about, uint8_t **out,
+                 size_t *size, Error *error);
 
 #endif

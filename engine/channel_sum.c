@@ -10,8 +10,9 @@ static NodeId follow(const Graph *graph, NodeId at, ChannelSum *sum, int64_t *ch
         NodeId      next = node->input[0];
         if (node->op == OP_RELU && !sum->is_rectified && sum->softplus_beta == 0) {
             sum->is_rectified = true;
-        } else if (node->op == OP_SOFTPLUS && !sum->is_rectified && sum->softplus_beta == 0) {
-            sum->softplus_beta = node->params.value;
+        } else if (node->op == OP_SOFTPLUS && !sum->is_rectified && sum->softplus_beta == 0 &&
+                   graph_op(graph, node->input[1]) == OP_CONSTANT) {
+            sum->softplus_beta = graph_params(graph, node->input[1]).value;
         } else if (node->op == OP_SLICE && node->params.axis == 1) {
             *channel += node->params.start;
         } else if (node->op == OP_PAD && node->params.axis == 1) {

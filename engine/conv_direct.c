@@ -2,11 +2,11 @@
  *
  * A geometry says, for an output pixel (i, j) of a grid and a tap t, which source pixel is read:
  * (i * step + dy[t], j * step + dx[t]), zero outside. The forward pass is one such grid. The input
- * gradient at stride s is s * s grids (phases), each a stride-1 correlation with the taps that reach
- * it, so nothing is scattered; the s phases of one row are computed together and interleaved, so
- * rows are stored whole. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016,
+ * gradient at stride s is s * s grids (phases), each a stride-1 correlation with the taps that
+ * reach it, so nothing is scattered; the s phases of one row are computed together and interleaved,
+ * so rows are stored whole. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016,
  * section 4. */
-#include "conv.h"
+#include "conv_method.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"
@@ -52,19 +52,32 @@ static void geometry_of(const ConvShape *shape, ConvSide side, int row_phase, Ge
 {
     int stride = shape->stride, pad = shape->pad, taps = 0;
     if (side == CONV_FORWARD) {
-        *g = (Geometry){.source_channels = shape->c, .source_h = shape->h, .source_w = shape->w,
-                        .target_channels = shape->k, .target_h = shape->oh, .target_w = shape->ow,
-                        .rows = shape->oh, .cols = shape->ow, .step = stride, .phases = 1};
+        *g = (Geometry){.source_channels = shape->c,
+                        .source_h        = shape->h,
+                        .source_w        = shape->w,
+                        .target_channels = shape->k,
+                        .target_h        = shape->oh,
+                        .target_w        = shape->ow,
+                        .rows            = shape->oh,
+                        .cols            = shape->ow,
+                        .step            = stride,
+                        .phases          = 1};
         for (int r = 0; r < shape->r; r++)
             for (int s = 0; s < shape->s; s++)
                 g->tap[taps++] = (Tap){r - pad, s - pad, r, s};
         g->first_tap[1] = taps;
     } else {
-        *g = (Geometry){.source_channels = shape->k, .source_h = shape->oh, .source_w = shape->ow,
-                        .target_channels = shape->c, .target_h = shape->h, .target_w = shape->w,
-                        .rows = (shape->h - row_phase + stride - 1) / stride,
-                        .cols = (shape->w + stride - 1) / stride, .first_y = row_phase,
-                        .step = 1, .phases = stride};
+        *g = (Geometry){.source_channels = shape->k,
+                        .source_h        = shape->oh,
+                        .source_w        = shape->ow,
+                        .target_channels = shape->c,
+                        .target_h        = shape->h,
+                        .target_w        = shape->w,
+                        .rows            = (shape->h - row_phase + stride - 1) / stride,
+                        .cols            = (shape->w + stride - 1) / stride,
+                        .first_y         = row_phase,
+                        .step            = 1,
+                        .phases          = stride};
         for (int b = 0; b < stride; b++) {
             add_gradient_taps(shape, row_phase + pad, b + pad, g, &taps);
             g->first_tap[b + 1] = taps;
@@ -77,7 +90,7 @@ static void geometry_of(const ConvShape *shape, ConvSide side, int row_phase, Ge
     }
 }
 
-/* ---- weights ------------------------------------------------------------------------------------------ */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 /* One row panel of phase b: [source channel][tap of the phase][row]. */
 static int64_t prepared_panel(const Geometry *g, int phase, int64_t panel)
@@ -92,7 +105,7 @@ static int64_t prepared_of(const Geometry *g)
     return prepared_panel(g, g->phases - 1, panels_of(g->target_channels, kernels()->tile_rows));
 }
 
-static size_t direct_prepared_size(const ConvShape *shape, ConvSide side)
+size_t direct_prepared_size(const ConvShape *shape, ConvSide side)
 {
     size_t   total = 0;
     Geometry g;
@@ -132,7 +145,7 @@ static void prepare_panel(void *data, int64_t panel, int thread)
     }
 }
 
-static void direct_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
+void direct_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
 {
     Geometry g;
     for (int phase = 0; phase < row_phases(shape, side); phase++) {
@@ -143,7 +156,7 @@ static void direct_prepare(const ConvShape *shape, ConvSide side, const real *we
     }
 }
 
-/* ---- run ---------------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 /* A run of neighbouring grid pixels inside one row of one image. */
 typedef struct Segment {
@@ -154,10 +167,10 @@ typedef struct Segment {
 enum {
     GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache
     GROUP_PANELS = 16,
-    CHANNELS     = 16,        // packed for all panels of a group before the next ones
-    WANTED_TASKS = 24,        // enough for an even load on many cores
-    SPLIT_ROWS   = 64,        // a task that packs its own columns needs this many rows to pay
-    SKEW         = 16         // reals between panels: keeps them out of one another's cache sets
+    CHANNELS     = 16, // packed for all panels of a group before the next ones
+    WANTED_TASKS = 24, // enough for an even load on many cores
+    SPLIT_ROWS   = 64, // a task that packs its own columns needs this many rows to pay
+    SKEW         = 16  // reals between panels: keeps them out of one another's cache sets
 };
 
 typedef struct DirectJob {
@@ -184,11 +197,11 @@ static void plan_tasks(int64_t images, DirectJob *job)
     job->group            = fitting < 1 ? 1 : fitting > GROUP_PANELS ? GROUP_PANELS : fitting;
     while (job->group > 1 && panels_of(job->panels, job->group) < WANTED_TASKS)
         job->group--;
-    int64_t row_panels = panels_of(g->target_channels, table->tile_rows);
-    int64_t most       = panels_of(g->target_channels, SPLIT_ROWS);
-    int64_t wanted     = panels_of(WANTED_TASKS, panels_of(job->panels, job->group));
-    job->row_splits    = wanted < most ? wanted : most;
-    job->split_panels  = panels_of(row_panels, job->row_splits);
+    int64_t row_panels  = panels_of(g->target_channels, table->tile_rows);
+    int64_t most        = panels_of(g->target_channels, SPLIT_ROWS);
+    int64_t wanted      = panels_of(WANTED_TASKS, panels_of(job->panels, job->group));
+    job->row_splits     = wanted < most ? wanted : most;
+    job->split_panels   = panels_of(row_panels, job->row_splits);
     int64_t tiles       = g->phases * TILE_MOST_ROWS * TILE_MOST_COLS; // results, interleaved rows
     job->thread_scratch = (size_t)(job->group * job->panel_size + 2 * tiles);
 }
@@ -217,8 +230,8 @@ static void cut_panel(const DirectJob *job, int64_t index, Panel *panel)
         Segment *s = &panel->segment[panel->segments++];
         *s         = (Segment){row / g->rows, row % g->rows, j, length, at - first, 0, 0};
         int64_t y = g->first_y + s->i * g->phases, x = j * g->phases;
-        s->to     = (s->image * g->target_channels * g->target_h + y) * g->target_w + x;
-        s->stored = length * g->phases < g->target_w - x ? length * g->phases : g->target_w - x;
+        s->to       = (s->image * g->target_channels * g->target_h + y) * g->target_w + x;
+        s->stored   = length * g->phases < g->target_w - x ? length * g->phases : g->target_w - x;
         panel->used = at - first + length;
     }
 }
@@ -237,14 +250,14 @@ static void pack_tap(const DirectJob *job, const Panel *panel, int phase, int t,
     Tap             tap   = g->tap[t];
     int64_t         plane = g->source_h * g->source_w, step = g->step;
     int64_t         before = g->first_tap[phase], taps = g->first_tap[phase + 1] - before;
-    int64_t         depth  = g->source_channels * before + first * taps + t - before;
-    real           *to     = panel->packed + depth * panel->width;
+    int64_t         depth = g->source_channels * before + first * taps + t - before;
+    real           *to    = panel->packed + depth * panel->width;
     zero_columns(to, taps * panel->width, channels, panel->used, panel->width);
     for (int q = 0; q < panel->segments; q++, to = panel->packed + depth * panel->width) {
         const Segment *s = &panel->segment[q];
         int64_t        y = s->i * step + tap.dy, x = s->j * step + tap.dx;
         // Columns before `low` and from `high` on read left and right of the image.
-        int64_t low  = x < 0 ? panels_of(-x, step) : 0, high = s->length;
+        int64_t low = x < 0 ? panels_of(-x, step) : 0, high = s->length;
         if (x + (high - 1) * step >= g->source_w)
             high = x < g->source_w ? panels_of(g->source_w - x, step) : 0;
         if (y < 0 || y >= g->source_h)
@@ -256,9 +269,9 @@ static void pack_tap(const DirectJob *job, const Panel *panel, int phase, int t,
         zero_columns(to, taps * panel->width, channels, high, s->length);
         if (low < high)
             job->table->pack(to + low, taps * panel->width,
-                            job->from + (s->image * g->source_channels + first) * plane +
-                                y * g->source_w + x + low * step,
-                            plane, channels, high - low, step);
+                             job->from + (s->image * g->source_channels + first) * plane +
+                                 y * g->source_w + x + low * step,
+                             plane, channels, high - low, step);
     }
 }
 
@@ -317,8 +330,8 @@ static void fetch_tile(const DirectJob *job, const Panel *panel, int64_t channel
 }
 
 /* Stores the results of one row panel; lines: room for one interleaved row a tile row. */
-static void store_tile(const DirectJob *job, const Panel *panel, int64_t channel, const real *result,
-                       real *lines)
+static void store_tile(const DirectJob *job, const Panel *panel, int64_t channel,
+                       const real *result, real *lines)
 {
     const Geometry *g    = job->g;
     int64_t         line = g->phases * TILE_MOST_COLS, height = job->table->tile_rows;
@@ -336,10 +349,10 @@ static void store_tile(const DirectJob *job, const Panel *panel, int64_t channel
 
 static void direct_task(void *data, int64_t task, int thread)
 {
-    DirectJob      *job    = data;
-    const Geometry *g      = job->g;
-    const Kernels  *table  = kernels();
-    int64_t         first  = task / job->row_splits * job->group, split = task % job->row_splits;
+    DirectJob      *job   = data;
+    const Geometry *g     = job->g;
+    const Kernels  *table = kernels();
+    int64_t         first = task / job->row_splits * job->group, split = task % job->row_splits;
     int64_t         height = table->tile_rows, row_panels = panels_of(g->target_channels, height);
     int64_t         last   = (split + 1) * job->split_panels;
     real           *packed = job->scratch + (size_t)thread * job->thread_scratch;
@@ -367,7 +380,7 @@ static void direct_task(void *data, int64_t task, int thread)
     atomic_thread_fence(memory_order_seq_cst); // what was streamed
 }
 
-static size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads)
+size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads)
 {
     size_t   most = 0;
     Geometry g;
@@ -380,68 +393,23 @@ static size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int thr
     return most * (size_t)threads;
 }
 
-static void direct_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
-                       real *to, const ConvFinish *finish, real *scratch)
+void direct_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
+                real *to, const ConvFinish *finish, real *scratch)
 {
     Geometry g;
     for (int phase = 0; phase < row_phases(shape, side); phase++) {
         geometry_of(shape, side, phase, &g);
         if (g.rows < 1 || g.cols < 1)
             continue;
-        DirectJob job = {.g = &g, .finish = finish, .prepared = prepared,
-                         .from = from, .to = to, .scratch = scratch};
+        DirectJob job = {.g        = &g,
+                         .finish   = finish,
+                         .prepared = prepared,
+                         .from     = from,
+                         .to       = to,
+                         .scratch  = scratch};
         plan_tasks(shape->n, &job);
         job.stream = conv_streams(shape->n * g.target_channels * g.target_h * g.target_w);
         parallel_for(panels_of(job.panels, job.group) * job.row_splits, direct_task, &job);
         prepared += prepared_of(&g);
     }
-}
-
-/* ---- one door for both methods --------------------------------------------------------------------------- */
-
-ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
-{
-    bool    possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
-    int64_t depth    = side == CONV_FORWARD ? shape->c : shape->k;
-    bool    pays     = depth >= 16 && sizeof(real) == sizeof(float);
-    if (!possible || wanted == CONV_DIRECT)
-        return CONV_DIRECT;
-    return wanted == CONV_WINOGRAD || (pays && !conv_few_channels(shape, side)) ? CONV_WINOGRAD : CONV_DIRECT;
-}
-
-size_t conv_prepared_size(const ConvShape *shape, ConvSide side, ConvMethod method)
-{
-    ConvShape product = conv_image_product(shape);
-    if (method == CONV_WINOGRAD)
-        return winograd_prepared_size(shape, side);
-    return direct_prepared_size(conv_few_channels(shape, side) ? &product : shape, side);
-}
-
-void conv_prepare(const ConvShape *shape, ConvSide side, ConvMethod method, const real *weights,
-                  real *prepared)
-{
-    ConvShape product = conv_image_product(shape);
-    if (method == CONV_WINOGRAD)
-        winograd_prepare(shape, side, weights, prepared);
-    else
-        direct_prepare(conv_few_channels(shape, side) ? &product : shape, side, weights, prepared);
-}
-
-size_t conv_scratch_size(const ConvShape *shape, ConvSide side, ConvMethod method, int threads)
-{
-    if (method == CONV_WINOGRAD)
-        return winograd_scratch_size(shape, side, threads);
-    return conv_few_channels(shape, side) ? conv_image_scratch_size(shape, threads)
-                                          : direct_scratch_size(shape, side, threads);
-}
-
-void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const real *prepared,
-              const real *from, real *to, const ConvFinish *finish, real *scratch)
-{
-    if (method == CONV_WINOGRAD)
-        winograd_run(shape, side, prepared, from, to, finish, scratch);
-    else if (conv_few_channels(shape, side))
-        conv_image_run(shape, prepared, from, to, finish, scratch);
-    else
-        direct_run(shape, side, prepared, from, to, finish, scratch);
 }

@@ -1,12 +1,12 @@
-/* engine/conv_image.c - input gradient with few channels, as an image has: product first, taps after.
+/* engine/conv_image.c - input gradient with few channels, as an image has: product first, taps
+ * after.
  *
  * Three rows would fill less than half of a register tile, and every tap would pack its own panels.
- * Instead p[(c, r, s)][pixel of gy] = sum over k of w[k][c][r][s] gy[k][pixel] is computed, which is
- * the gradient of a 1x1 convolution to c r s channels; then
- *     grad_x[c][y][x] = sum over (r, s) of
+ * Instead p[(c, r, s)][pixel of gy] = sum over k of w[k][c][r][s] gy[k][pixel] is computed, which
+ * is the gradient of a 1x1 convolution to c r s channels; then grad_x[c][y][x] = sum over (r, s) of
  *                       p[(c, r, s)][(y + pad - r) / stride][(x + pad - s) / stride]
  * where the divisions leave nothing. Every output gathers its own sum, taps in order. */
-#include "conv.h"
+#include "conv_method.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"
@@ -15,16 +15,24 @@
 
 enum { MOST_CHANNELS = 4, ROWS = 8 }; // ROWS: of one task
 
-bool conv_few_channels(const ConvShape *shape, ConvSide side)
+bool image_fits(const ConvShape *shape, ConvSide side)
 {
     return side == CONV_INPUT_GRADIENT && shape->c <= MOST_CHANNELS && shape->r * shape->s > 1;
 }
 
 /* Of one image; its weights lie as those of the whole convolution do. */
-ConvShape conv_image_product(const ConvShape *shape)
+static ConvShape product_of(const ConvShape *shape)
 {
-    return (ConvShape){.n = 1, .c = shape->c * shape->r * shape->s, .h = shape->oh, .w = shape->ow,
-                       .k = shape->k, .r = 1, .s = 1, .oh = shape->oh, .ow = shape->ow, .stride = 1};
+    return (ConvShape){.n      = 1,
+                       .c      = shape->c * shape->r * shape->s,
+                       .h      = shape->oh,
+                       .w      = shape->ow,
+                       .k      = shape->k,
+                       .r      = 1,
+                       .s      = 1,
+                       .oh     = shape->oh,
+                       .ow     = shape->ow,
+                       .stride = 1};
 }
 
 typedef struct ImageJob {
@@ -52,19 +60,31 @@ static int64_t products_size(const ConvShape *shape)
     return (shape->c * shape->r * shape->s * shape->oh * shape->ow + 15) / 16 * 16;
 }
 
-size_t conv_image_scratch_size(const ConvShape *shape, int threads)
+size_t image_prepared_size(const ConvShape *shape)
 {
-    ConvShape product = conv_image_product(shape);
-    size_t    run     = conv_scratch_size(&product, CONV_INPUT_GRADIENT, CONV_DIRECT, threads);
+    ConvShape product = product_of(shape);
+    return direct_prepared_size(&product, CONV_INPUT_GRADIENT);
+}
+
+void image_prepare(const ConvShape *shape, const real *weights, real *prepared)
+{
+    ConvShape product = product_of(shape);
+    direct_prepare(&product, CONV_INPUT_GRADIENT, weights, prepared);
+}
+
+size_t image_scratch_size(const ConvShape *shape, int threads)
+{
+    ConvShape product = product_of(shape);
+    size_t    run     = direct_scratch_size(&product, CONV_INPUT_GRADIENT, threads);
     size_t    lines   = (size_t)threads * (size_t)lines_size(shape);
     return (size_t)products_size(shape) + (run > lines ? run : lines);
 }
 
 static void add_taps(const ImageJob *job, int64_t c, int64_t y, real *lines)
 {
-    const ConvShape *shape = job->shape;
+    const ConvShape *shape  = job->shape;
     int64_t          stride = shape->stride, columns = phase_columns(shape);
-    int64_t          plane  = shape->oh * shape->ow;
+    int64_t          plane = shape->oh * shape->ow;
     memset(lines, 0, (size_t)(stride * columns) * sizeof(real));
     for (int64_t r = 0; r < shape->r; r++) {
         int64_t top = y + shape->pad - r;
@@ -105,15 +125,16 @@ static void sum_rows(void *data, int64_t task, int thread)
     }
 }
 
-void conv_image_run(const ConvShape *shape, const real *prepared, const real *from, real *to,
-                    const ConvFinish *finish, real *scratch)
+void image_run(const ConvShape *shape, const real *prepared, const real *from, real *to,
+               const ConvFinish *finish, real *scratch)
 {
-    ConvShape product = conv_image_product(shape);
+    ConvShape product = product_of(shape);
     real     *rest    = scratch + products_size(shape);
     ImageJob  job     = {shape, finish, scratch, to, rest, 0};
     for (; job.image < shape->n; job.image++) {
-        conv_run(&product, CONV_INPUT_GRADIENT, CONV_DIRECT, prepared,
-                 from + job.image * shape->k * shape->oh * shape->ow, scratch, &(ConvFinish){0}, rest);
+        direct_run(&product, CONV_INPUT_GRADIENT, prepared,
+                   from + job.image * shape->k * shape->oh * shape->ow, scratch, &(ConvFinish){0},
+                   rest);
         parallel_for(shape->c * panels_of(shape->h, ROWS), sum_rows, &job);
     }
 }

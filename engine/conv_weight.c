@@ -1,7 +1,7 @@
 /* engine/conv_weight.c - the third side of the triangle: grad_w = gy x'^T over all pixels.
  *
- * The depth of this product is every output pixel of every image, so it is cut into chunks of pixels
- * of one image; chunk results are added in order. */
+ * The depth of this product is every output pixel of every image, so it is cut into chunks of
+ * pixels of one image; chunk results are added in order. */
 #include "conv.h"
 
 #include "gemm.h"
@@ -42,7 +42,8 @@ static void pack_gy(void *data, int64_t panel, int thread)
     int64_t          plane = shape->oh * shape->ow;
     (void)thread;
     pack_rows(table, job->gy + job->image * shape->k * plane + job->first, plane, 1, shape->k,
-              panel * table->tile_rows, job->depth, job->rows + panel * table->tile_rows * job->depth);
+              panel * table->tile_rows, job->depth,
+              job->rows + panel * table->tile_rows * job->depth);
 }
 
 /* A kernel place (c, r, s); plane is NULL past the last. */
@@ -75,9 +76,9 @@ static void pack_places(const WeightJob *job, int64_t first_place, int64_t width
     Tap              taps[TILE_MOST_COLS];
     for (int64_t j = 0; j < width; j++) {
         int64_t place = first_place + j, c = place / (shape->s * shape->r);
-        taps[j] = (Tap){c < shape->c ? job->x + (job->image * shape->c + c) * shape->h * shape->w
-                                     : NULL,
-                        place / shape->s % shape->r, place % shape->s};
+        taps[j] =
+            (Tap){c < shape->c ? job->x + (job->image * shape->c + c) * shape->h * shape->w : NULL,
+                  place / shape->s % shape->r, place % shape->s};
     }
     for (int64_t p = 0; p < job->depth;) {
         int64_t oy = (job->first + p) / shape->ow, ox = (job->first + p) % shape->ow;
@@ -101,7 +102,8 @@ static void multiply_places(void *data, int64_t panel, int thread)
     real            *result  = packed + TILE_MOST_COLS * CHUNK_PIXELS;
     pack_places(job, panel * full, width, packed);
     for (int64_t first = 0; first < shape->k; first += table->tile_rows) {
-        table->gemm_tile[vectors](job->depth, job->rows + first * job->depth, packed, result, width);
+        table->gemm_tile[vectors](job->depth, job->rows + first * job->depth, packed, result,
+                                  width);
         for (int64_t k = first; k < first + table->tile_rows && k < shape->k; k++) {
             real *to = job->grad_w + k * places + panel * full;
             for (int64_t j = 0; j < width && panel * full + j < places; j++)
@@ -115,8 +117,12 @@ void conv_weight_run(const ConvShape *shape, const real *x, const real *gy, real
 {
     const Kernels *table  = kernels();
     int64_t        places = shape->c * shape->r * shape->s, pixels = shape->oh * shape->ow;
-    WeightJob      job    = {.shape = shape, .x = x, .gy = gy, .grad_w = grad_w,
-                             .rows = scratch, .threads = scratch + rows_size(shape)};
+    WeightJob      job = {.shape   = shape,
+                          .x       = x,
+                          .gy      = gy,
+                          .grad_w  = grad_w,
+                          .rows    = scratch,
+                          .threads = scratch + rows_size(shape)};
     memset(grad_w, 0, (size_t)(shape->k * places) * sizeof(real));
     for (job.image = 0; job.image < shape->n; job.image++)
         for (job.first = 0; job.first < pixels; job.first += CHUNK_PIXELS) {

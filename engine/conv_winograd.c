@@ -5,9 +5,10 @@
  * d the 6x6 input tile, g the 3x3 kernel, "." elementwise. Summed over input channels the products
  * become 36 matrix products [k x c] [c x tiles], which is where the time goes. A task transforms a
  * block of tiles for all channels, multiplies and transforms back while everything is in its core's
- * cache. Where blocks are few, their rows are split and tasks share tiles transformed before. Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016;
- * rows below by Toom-Cook, with M(x) = x (x^2 - a^2)(x^2 - b^2). */
-#include "conv.h"
+ * cache. Where blocks are few, their rows are split and tasks share tiles transformed before.
+ * Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016; rows
+ * below by Toom-Cook, with M(x) = x (x^2 - a^2)(x^2 - b^2). */
+#include "conv_method.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"
@@ -23,17 +24,17 @@ enum {
     ROWS         = 32, // output channels between two output transforms
     WANTED_TASKS = 16,
     CHANNELS     = 32, // transformed by one task when tiles are shared
-    SKEW         = 16 // reals between the 36 planes: keeps them out of one another's cache sets
+    SKEW         = 16  // reals between the 36 planes: keeps them out of one another's cache sets
 };
 
-/* The side of the triangle decides what is source and target: the input gradient is a correlation of
- * gy with flipped, transposed kernels and padding 2 - pad. */
+/* The side of the triangle decides what is source and target: the input gradient is a correlation
+ * of gy with flipped, transposed kernels and padding 2 - pad. */
 typedef struct Grid {
     int64_t n, source_channels, source_h, source_w, target_channels, target_h, target_w;
     int64_t pad, tile_rows, tile_cols, tiles;
     int64_t block, blocks;         // tiles of a task, whole vectors; how many such
     int64_t row_block, row_blocks; // rows multiplied between two output transforms; how many such
-    int64_t group;                 // blocks transformed before their rows are shared out; 0: not shared
+    int64_t group; // blocks transformed before their rows are shared out; 0: not shared
 } Grid;
 
 static Grid grid_of(const ConvShape *shape, ConvSide side)
@@ -49,9 +50,9 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
         g.target_channels = shape->c, g.target_h = shape->h, g.target_w = shape->w;
         g.pad = 2 - shape->pad;
     }
-    g.tile_rows     = panels_of(g.target_h, 4);
-    g.tile_cols     = panels_of(g.target_w, 4);
-    g.tiles         = g.n * g.tile_rows * g.tile_cols;
+    g.tile_rows  = panels_of(g.target_h, 4);
+    g.tile_cols  = panels_of(g.target_w, 4);
+    g.tiles      = g.n * g.tile_rows * g.tile_cols;
     int64_t full = (int64_t)table->tile_vectors * table->lanes;
     g.block      = g.tiles <= MOST_TILES ? MOST_TILES : TILES / full * full;
     g.row_block  = ROWS / table->tile_rows * table->tile_rows;
@@ -66,13 +67,13 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     return g;
 }
 
-/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double ---------------------------- */
+/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double ---------------- */
 
 size_t winograd_prepared_size(const ConvShape *shape, ConvSide side)
 {
-    Grid   g    = grid_of(shape, side);
-    size_t rows = (size_t)panels_of(g.target_channels, kernels()->tile_rows) *
-                  (size_t)kernels()->tile_rows;
+    Grid   g = grid_of(shape, side);
+    size_t rows =
+        (size_t)panels_of(g.target_channels, kernels()->tile_rows) * (size_t)kernels()->tile_rows;
     return POINTS * rows * (size_t)g.source_channels;
 }
 
@@ -80,9 +81,8 @@ static void transform_kernel(double kernel[3][3], double out[6][6])
 {
     const double a = (double)WINOGRAD_A, b = (double)WINOGRAD_B, a2 = a * a, b2 = b * b;
     const double na = 1 / (2 * a2 * (a2 - b2)), nb = 1 / (2 * b2 * (b2 - a2));
-    const double g[6][3] = {{1 / (a2 * b2), 0, 0},          {na, na * a, na * a2},
-                            {na, -na * a, na * a2},         {nb, nb * b, nb * b2},
-                            {nb, -nb * b, nb * b2},         {0, 0, 1}};
+    const double g[6][3] = {{1 / (a2 * b2), 0, 0}, {na, na * a, na * a2},  {na, -na * a, na * a2},
+                            {nb, nb * b, nb * b2}, {nb, -nb * b, nb * b2}, {0, 0, 1}};
     double       half[6][3];
     for (int i = 0; i < 6; i++)
         for (int s = 0; s < 3; s++)
@@ -104,7 +104,7 @@ static void prepare_channel(void *data, int64_t target, int thread)
 {
     PrepareJob      *job   = data;
     const ConvShape *shape = job->shape;
-    int64_t          rows = kernels()->tile_rows, panels = panels_of(job->grid.target_channels, rows);
+    int64_t rows = kernels()->tile_rows, panels = panels_of(job->grid.target_channels, rows);
     (void)thread;
     for (int64_t channel = 0; channel < job->grid.source_channels; channel++) {
         int64_t k = job->side == CONV_FORWARD ? target : channel;
@@ -120,7 +120,8 @@ static void prepare_channel(void *data, int64_t target, int thread)
             }
         transform_kernel(kernel, out);
         for (int e = 0; e < POINTS; e++)
-            job->prepared[((e * panels + target / rows) * job->grid.source_channels + channel) * rows +
+            job->prepared[((e * panels + target / rows) * job->grid.source_channels + channel) *
+                              rows +
                           target % rows] = (real)out[e / 6][e % 6];
     }
 }
@@ -132,12 +133,12 @@ void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights
     parallel_for(job.grid.target_channels, prepare_channel, &job);
 }
 
-/* ---- run -------------------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
-/* Transformed input v[point][panel][channel][tile] is a thread's own, or a block's where tasks share
- * it. The rest is one thread's: products m[point][row][tile], one channel's pixels, one padded image
- * row, outputs of one channel. The register tile writes whole panels of rows, so m has TILE_MOST_ROWS
- * to spare. */
+/* Transformed input v[point][panel][channel][tile] is a thread's own, or a block's where tasks
+ * share it. The rest is one thread's: products m[point][row][tile], one channel's pixels, one
+ * padded image row, outputs of one channel. The register tile writes whole panels of rows, so m has
+ * TILE_MOST_ROWS to spare. */
 typedef struct Scratch {
     real *v, *m, *pixels, *line, *outputs;
 } Scratch;
@@ -167,7 +168,7 @@ static size_t thread_scratch_size(const Grid *g)
 
 size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads)
 {
-    Grid g = grid_of(shape, side);
+    Grid   g      = grid_of(shape, side);
     size_t owners = g.group ? (size_t)g.group : (size_t)threads;
     return owners * POINTS * (size_t)v_stride(&g) + thread_scratch_size(&g) * (size_t)threads;
 }
@@ -212,7 +213,8 @@ static int cut_segments(const Grid *g, int64_t first, Segment *segment)
         int64_t row = at / g->tile_cols, col = at % g->tile_cols, length = g->tile_cols - col;
         if (length > first + g->block - at)
             length = first + g->block - at;
-        segment[count++] = (Segment){row / g->tile_rows, row % g->tile_rows, col, length, at - first};
+        segment[count++] =
+            (Segment){row / g->tile_rows, row % g->tile_rows, col, length, at - first};
         at += length;
     }
     return count;
@@ -224,11 +226,12 @@ static void gather_pixels(const RunJob *job, const Segment *segment, int segment
 {
     const Grid *g = &job->grid;
     for (int q = 0; q < segments; q++) {
-        const Segment *s     = &segment[q];
-        const real    *plane = job->from +
-                            (s->image * g->source_channels + channel) * g->source_h * g->source_w;
+        const Segment *s = &segment[q];
+        const real    *plane =
+            job->from + (s->image * g->source_channels + channel) * g->source_h * g->source_w;
         int64_t x0 = 4 * s->col - g->pad, width = 4 * s->count + 2;
-        int64_t left = x0 < 0 ? -x0 : 0, right = g->source_w - x0 < width ? g->source_w - x0 : width;
+        int64_t left  = x0 < 0 ? -x0 : 0,
+                right = g->source_w - x0 < width ? g->source_w - x0 : width;
         for (int i = 0; i < 6; i++) {
             int64_t     y    = 4 * s->row - g->pad + i;
             real       *to   = scratch->pixels + 6 * i * g->block + s->tile;
@@ -256,14 +259,14 @@ static void store_channel(const RunJob *job, const Segment *segment, int segment
 {
     const Grid *g = &job->grid;
     for (int q = 0; q < segments; q++) {
-        const Segment *s     = &segment[q];
-        int64_t        plane = (s->image * g->target_channels + channel) * g->target_h * g->target_w;
-        int64_t        left  = g->target_w - 4 * s->col;
-        int64_t        count = left < 4 * s->count ? left : 4 * s->count;
+        const Segment *s = &segment[q];
+        int64_t plane    = (s->image * g->target_channels + channel) * g->target_h * g->target_w;
+        int64_t left     = g->target_w - 4 * s->col;
+        int64_t count    = left < 4 * s->count ? left : 4 * s->count;
         for (int i = 0; i < 4 && 4 * s->row + i < g->target_h; i++) {
             int64_t at = plane + (4 * s->row + i) * g->target_w + 4 * s->col;
-            kernels()->collect(scratch->line, scratch->outputs + 4 * i * g->block + s->tile, g->block,
-                               s->count);
+            kernels()->collect(scratch->line, scratch->outputs + 4 * i * g->block + s->tile,
+                               g->block, s->count);
             FinishRows rows = conv_finish_rows(job->finish, job->to, at, channel);
             rows.x          = scratch->line;
             rows.rows       = 1;
@@ -277,12 +280,12 @@ static void store_channel(const RunJob *job, const Segment *segment, int segment
 static void multiply_rows(const RunJob *job, int64_t tiles, int64_t first_row, int64_t rows,
                           Scratch *scratch)
 {
-    const Grid    *g       = &job->grid;
-    const Kernels *table   = kernels();
-    int64_t        height  = table->tile_rows, c = g->source_channels;
-    int64_t        full    = (int64_t)table->tile_vectors * table->lanes;
-    int64_t        panels  = panels_of(tiles, full);
-    int64_t        all     = panels_of(g->target_channels, height);
+    const Grid    *g      = &job->grid;
+    const Kernels *table  = kernels();
+    int64_t        height = table->tile_rows, c = g->source_channels;
+    int64_t        full   = (int64_t)table->tile_vectors * table->lanes;
+    int64_t        panels = panels_of(tiles, full);
+    int64_t        all    = panels_of(g->target_channels, height);
     for (int64_t e = 0; e < POINTS; e++)
         for (int64_t row = 0; row < rows; row += height)
             for (int64_t p = 0; p < panels; p++)
@@ -297,7 +300,7 @@ static void transform_channels(const RunJob *job, int64_t block, int64_t first, 
 {
     const Grid    *g     = &job->grid;
     const Kernels *table = kernels();
-    int64_t        full  = (int64_t)table->tile_vectors * table->lanes, tiles = tiles_of(g, block);
+    int64_t        full = (int64_t)table->tile_vectors * table->lanes, tiles = tiles_of(g, block);
     Segment        segment[MOST_TILES];
     int            segments = cut_segments(g, block * g->block, segment);
     memset(scratch->pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
@@ -305,8 +308,8 @@ static void transform_channels(const RunJob *job, int64_t block, int64_t first, 
         gather_pixels(job, segment, segments, c, scratch);
         for (int64_t p = 0; p * full < tiles; p++) {
             int64_t width = (int64_t)panel_vectors(table, tiles, p) * table->lanes;
-            table->winograd_input(scratch->v + p * full * g->source_channels + c * width, v_stride(g),
-                                  scratch->pixels + p * full, g->block, width);
+            table->winograd_input(scratch->v + p * full * g->source_channels + c * width,
+                                  v_stride(g), scratch->pixels + p * full, g->block, width);
         }
     }
 }
@@ -344,12 +347,13 @@ static void multiply_block(const RunJob *job, int64_t block, int64_t first, int6
 
 static void rows_task(void *data, int64_t task, int thread)
 {
-    RunJob     *job     = data;
-    const Grid *g       = &job->grid;
-    int64_t     block   = job->first_block + task / g->row_blocks;
-    int64_t     first   = task % g->row_blocks * g->row_block, last = first + g->row_block;
+    RunJob     *job   = data;
+    const Grid *g     = &job->grid;
+    int64_t     block = job->first_block + task / g->row_blocks;
+    int64_t     first = task % g->row_blocks * g->row_block, last = first + g->row_block;
     Scratch     scratch = scratch_of(job, block, thread);
-    multiply_block(job, block, first, last < g->target_channels ? last : g->target_channels, &scratch);
+    multiply_block(job, block, first, last < g->target_channels ? last : g->target_channels,
+                   &scratch);
 }
 
 static void block_task(void *data, int64_t block, int thread)
@@ -364,8 +368,12 @@ static void block_task(void *data, int64_t block, int thread)
 void winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
                   real *to, const ConvFinish *finish, real *scratch)
 {
-    RunJob  job    = {.grid = grid_of(shape, side), .finish = finish, .prepared = prepared,
-                      .from = from, .to = to, .tiles = scratch};
+    RunJob  job    = {.grid     = grid_of(shape, side),
+                      .finish   = finish,
+                      .prepared = prepared,
+                      .from     = from,
+                      .to       = to,
+                      .tiles    = scratch};
     Grid   *g      = &job.grid;
     int64_t owners = g->group ? g->group : parallel_threads();
     job.scratch    = scratch + owners * POINTS * v_stride(g);

@@ -7,7 +7,8 @@
 static CpuLevel detected(void)
 {
 #if defined __x86_64__
-    // These builtins read CPUID and XGETBV, so a system that does not save the wide registers is seen.
+    // These builtins read CPUID and XGETBV, so a system that does not save the wide registers is
+    // seen.
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
         return CPU_PORTABLE;

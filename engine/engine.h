@@ -21,31 +21,33 @@
 #include "../base/base.h"
 #include "../base/shape.h"
 
-/* ---- graph ------------------------------------------------------------------------------------ */
+/* ---- graph ----------------------------------------------------------------------------------- */
 
 typedef struct Graph Graph;
 typedef int32_t      NodeId; // index of a node
 enum { NODE_NONE = -1 };
 
-bool  graph_create(Graph **out, Error *error);
-void  graph_destroy(Graph *graph);                 // NULL allowed
-bool  graph_check(const Graph *graph, Error *error); // false with the first builder error
-Shape graph_shape(const Graph *graph, NodeId node);
-void  graph_name(Graph *graph, NodeId node, const char *name); // copied, at most 63 bytes
-NodeId graph_find(const Graph *graph, const char *name);       // latest node of that name or NODE_NONE
+bool    graph_create(Graph **out, Error *error);
+void    graph_destroy(Graph *graph);                   // NULL allowed
+bool    graph_check(const Graph *graph, Error *error); // false with the first builder error
+Shape   graph_shape(const Graph *graph, NodeId node);
+void    graph_name(Graph *graph, NodeId node, const char *name); // copied, at most 63 bytes
+NodeId  graph_find(const Graph *graph, const char *name); // latest node of that name or NODE_NONE
 int32_t graph_node_count(const Graph *graph);
 
 /* Appends the nodes of d scalar / d wrt[i] and returns them in gradients[i] (a node of zeros where
- * the scalar does not depend on wrt[i]). `scalar` must have one element. */
+ * the scalar does not depend on wrt[i]). `scalar` must have one element. Other rules than the
+ * gradient's, and other nodes to start from: graph_sweep in sweep.h. */
 void graph_gradient(Graph *graph, NodeId scalar, const NodeId *wrt, int count, NodeId *gradients);
 
-/* Along one axis, element i of a layer can only depend on pixels offset + step * i to that + size - 1. */
+/* Along one axis, element i of a layer can only depend on pixels offset + step * i to that + size
+ * - 1. */
 typedef struct Field {
     int64_t offset, size, step;
 } Field;
 
-/* The receptive field of a [n,c,h,w] node in an input, rows in field[0] and columns in field[1]; false
- * where an op on the way mixes places (a dense layer, a mean). */
+/* The receptive field of a [n,c,h,w] node in an input, rows in field[0] and columns in field[1];
+ * false where an op on the way mixes places (a dense layer, a mean). */
 bool graph_field(const Graph *graph, NodeId input, NodeId output, Field field[2]);
 
 /* What one channel of a layer is a sum of: convolutions, biases and what is carried on unchanged (a
@@ -68,62 +70,81 @@ typedef struct ChannelSum {
     int     count;
     SumTerm term[CHANNEL_SUM_TERMS];
     bool    is_rectified;  // ReLU of the sum
-    real    softplus_beta; // softplus of the sum; 0: none
+    real    softplus_beta; // softplus of the sum with a fixed beta; 0: none
 } ChannelSum;
 
 /* Errors: ERROR_USAGE where no convolution makes the layer, or it has no such channel. */
 bool graph_channel_sum(const Graph *graph, NodeId layer, int64_t channel, ChannelSum *out,
                        Error *error);
 
-/* ---- leaves ----------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
-NodeId op_input(Graph *graph, Shape shape, const char *name);   // filled before each run
+NodeId op_input(Graph *graph, Shape shape, const char *name); // filled before each run
+/* One number that may change from run to run, as the beta of a softplus that grows during an
+ * attack. It begins as `value`; plan_set_scalar changes it. */
+NodeId op_scalar_input(Graph *graph, real value, const char *name);
+/* Positions that come from outside, such as the tokens of a text: int32, each in 0..limit-1. They
+ * say what op_gather and op_gather_rows read; no gradient goes through them. Filled by
+ * plan_set_index. Errors: ERROR_DATA unless 1 <= limit <= 2^31 - 1. */
+NodeId op_index_input(Graph *graph, Shape shape, int64_t limit, const char *name);
 NodeId op_parameter(Graph *graph, Shape shape, const real *data); // constant; data outlives plans
 NodeId op_constant(Graph *graph, Shape shape, real value);
 
-/* ---- the closed op set: every backward is made of these ops ----------------------------------- */
+/* ---- the closed op set: every backward is made of these ops ---------------------------------- */
 
-NodeId op_reshape(Graph *graph, NodeId x, Shape shape);         // shares memory
-NodeId op_broadcast_to(Graph *graph, NodeId x, Shape shape);    // same rank; dims of 1 are repeated
-NodeId op_sum_to(Graph *graph, NodeId x, Shape shape);          // adjoint of broadcast_to
+NodeId op_reshape(Graph *graph, NodeId x, Shape shape);      // shares memory
+NodeId op_broadcast_to(Graph *graph, NodeId x, Shape shape); // same rank; dims of 1 are repeated
+NodeId op_sum_to(Graph *graph, NodeId x, Shape shape);       // adjoint of broadcast_to
 NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count);
-NodeId op_pad(Graph *graph, NodeId x, int axis, int64_t before, int64_t after); // zeros; adjoint of slice
+NodeId op_pad(Graph *graph, NodeId x, int axis, int64_t before,
+              int64_t after); // zeros; adjoint of slice
 NodeId op_add(Graph *graph, NodeId a, NodeId b);
 NodeId op_scale(Graph *graph, NodeId x, real factor);
 NodeId op_offset(Graph *graph, NodeId x, real term);
 NodeId op_mul(Graph *graph, NodeId a, NodeId b);
 NodeId op_exp(Graph *graph, NodeId x);
 NodeId op_log(Graph *graph, NodeId x);
-NodeId op_power(Graph *graph, NodeId x, real exponent);         // x > 0 unless the exponent is whole
-NodeId op_sigmoid(Graph *graph, NodeId x, real beta);           // 1 / (1 + exp(-beta x))
-NodeId op_softplus(Graph *graph, NodeId x, real beta);          // log(1 + exp(beta x)) / beta
+NodeId op_power(Graph *graph, NodeId x, real exponent); // x > 0 unless the exponent is whole
+NodeId op_sigmoid(Graph *graph, NodeId x, real beta);   // 1 / (1 + exp(-beta x))
+NodeId op_softplus(Graph *graph, NodeId x, real beta);  // log(1 + exp(beta x)) / beta
+/* The same by a number that is a node, so that it may change from run to run (op_scalar_input) or
+ * be computed; it has a gradient too. Equal numbers give equal bits in either form. */
+NodeId op_scale_by(Graph *graph, NodeId x, NodeId factor);
+NodeId op_sigmoid_by(Graph *graph, NodeId x, NodeId beta);
+NodeId op_softplus_by(Graph *graph, NodeId x, NodeId beta);
 NodeId op_relu(Graph *graph, NodeId x);
-NodeId op_gate(Graph *graph, NodeId condition, NodeId x);       // x where condition > 0, else 0
+NodeId op_gate(Graph *graph, NodeId condition, NodeId x); // x where condition > 0, else 0
 /* a [m,k] b [k,n], or batched a [g,m,k] b [g,k,n]; a flag says the operand is stored transposed. */
 NodeId op_matmul(Graph *graph, NodeId a, NodeId b, bool transpose_a, bool transpose_b);
 /* x [n,c,h,w], w [k,c,r,s] -> [n,k,oh,ow], oh = (h + 2 pad - r) / stride + 1. */
 NodeId op_conv2d(Graph *graph, NodeId x, NodeId w, int stride, int pad);
-/* The other two sides of the triangle: d conv / d x applied to gy, of shape `x_shape`; ... / d w. */
+/* The other two sides of the triangle: d conv / d x applied to gy, of shape `x_shape`; ... / d w.
+ */
 NodeId op_conv2d_input(Graph *graph, NodeId gy, NodeId w, Shape x_shape, int stride, int pad);
 NodeId op_conv2d_weight(Graph *graph, NodeId x, NodeId gy, Shape w_shape, int stride, int pad);
 /* Index of the first maximum of each window, as int32 positions in the whole array x. */
 NodeId op_maxpool_index(Graph *graph, NodeId x, int window, int stride, int pad);
-NodeId op_gather(Graph *graph, NodeId x, NodeId index);         // shape of index
+NodeId op_gather(Graph *graph, NodeId x, NodeId index); // shape of index
 NodeId op_scatter_add(Graph *graph, NodeId y, NodeId index, Shape shape);
-NodeId op_log_softmax(Graph *graph, NodeId x);                  // over the last axis
+/* Whole rows of a table [rows, width], as the embedding of tokens: an index of shape [...] gives
+ * [..., width] (of up to four dimensions). The adjoint adds rows of y to the rows they came from.
+ */
+NodeId op_gather_rows(Graph *graph, NodeId table, NodeId index);
+NodeId op_scatter_add_rows(Graph *graph, NodeId y, NodeId index, int64_t rows);
+NodeId op_log_softmax(Graph *graph, NodeId x); // over the last axis
 
-/* ---- built from the ops above ------------------------------------------------------------------ */
+/* ---- built from the ops above ---------------------------------------------------------------- */
 
 NodeId op_sub(Graph *graph, NodeId a, NodeId b);
-NodeId op_bias(Graph *graph, NodeId x, NodeId bias);            // x [n,c,h,w] or [n,c], bias [c]
+NodeId op_bias(Graph *graph, NodeId x, NodeId bias); // x [n,c,h,w] or [n,c], bias [c]
 NodeId op_affine(Graph *graph, NodeId x, NodeId factor, NodeId term); // per channel, both [c]
-NodeId op_sum(Graph *graph, NodeId x);                          // all elements -> scalar
-NodeId op_dot(Graph *graph, NodeId a, NodeId b);                // sum of products -> scalar
-NodeId op_squared_distance(Graph *graph, NodeId a, NodeId b);   // -> scalar
-NodeId op_pick(Graph *graph, NodeId x, int64_t element);        // one element -> scalar
+NodeId op_sum(Graph *graph, NodeId x);                                // all elements -> scalar
+NodeId op_dot(Graph *graph, NodeId a, NodeId b);                      // sum of products -> scalar
+NodeId op_squared_distance(Graph *graph, NodeId a, NodeId b);         // -> scalar
+NodeId op_pick(Graph *graph, NodeId x, int64_t element);              // one element -> scalar
 NodeId op_maxpool(Graph *graph, NodeId x, int window, int stride, int pad);
-NodeId op_avgpool2(Graph *graph, NodeId x);                     // 2x2, stride 2, even sides
-NodeId op_global_mean(Graph *graph, NodeId x);                  // [n,c,h,w] -> [n,c]
+NodeId op_avgpool2(Graph *graph, NodeId x);    // 2x2, stride 2, even sides
+NodeId op_global_mean(Graph *graph, NodeId x); // [n,c,h,w] -> [n,c]
 NodeId op_concat(Graph *graph, NodeId a, NodeId b, int axis);
 
 /* The same values as op_slice(x, 1, channel, 1), built so that the producing convolution holds only
@@ -131,7 +152,7 @@ NodeId op_concat(Graph *graph, NodeId a, NodeId b, int axis);
  * bias, per-channel factors and concat. */
 NodeId op_channel(Graph *graph, NodeId x, int64_t channel);
 
-/* ---- plan and run ------------------------------------------------------------------------------ */
+/* ---- plan and run ---------------------------------------------------------------------------- */
 
 typedef struct Plan Plan;
 
@@ -143,15 +164,20 @@ typedef struct PlanOptions {
     bool       no_reuse; // tests: every node has memory of its own
 } PlanOptions;
 
-/* Offsets of every needed node in one arena; nothing allocates afterwards. `options` may be NULL. */
+/* Offsets of every needed node in one arena; nothing allocates afterwards. `options` may be NULL.
+ */
 bool plan_create(Plan **out, const Graph *graph, const NodeId *outputs, int count,
                  const PlanOptions *options, Error *error);
-void plan_destroy(Plan *plan);                     // NULL allowed
+void plan_destroy(Plan *plan); // NULL allowed
 
-real       *plan_input(Plan *plan, NodeId input);        // fill before plan_run; keeps its contents
+real *plan_input(Plan *plan, NodeId input); // fill before plan_run; keeps its contents
+void  plan_set_scalar(Plan *plan, NodeId input, real value); // of an op_scalar_input
+/* Fills an op_index_input; it keeps its contents, which begin as zeros. `positions` has as many as
+ * its shape. Errors: ERROR_DATA (one is out of range; nothing is changed then). */
+bool        plan_set_index(Plan *plan, NodeId input, const int32_t *positions, Error *error);
 const real *plan_output(const Plan *plan, NodeId output); // valid until the next run
-void        plan_run(Plan *plan);                  // uses all threads of parallel.h
-size_t      plan_bytes(const Plan *plan);          // arena + scratch + prepared weights
+void        plan_run(Plan *plan);                         // uses all threads of parallel.h
+size_t      plan_bytes(const Plan *plan);                 // arena + scratch + prepared weights
 
 /* The kernels in use: "portable", "avx2", "avx512", "neon". */
 const char *engine_isa(void);

@@ -1,4 +1,5 @@
-/* engine/field.c - receptive fields by composition: which pixels an element of a layer can depend on.
+/* engine/field.c - receptive fields by composition: which pixels an element of a layer can depend
+ * on.
  *
  * A window of side r, stride s, pad p behind a layer (offset, size, step) gives
  *     offset' = offset - p * step,  size' = size + (r - 1) * step,  step' = step * s.
@@ -24,7 +25,8 @@ static bool join(Field a, Field b, Field *out)
 /* What is known of a node: it does not see the input, has a field in it, or mixes its places. */
 typedef enum Sight { BLIND, HAS_FIELD, MIXES } Sight;
 
-/* One axis (2: rows, 3: columns) of a node whose inputs are blind or have fields; false if it mixes. */
+/* One axis (2: rows, 3: columns) of a node whose inputs are blind or have fields; false if it
+ * mixes. */
 static bool compose(const Graph *graph, NodeId id, int axis, const Sight *sight, Field *field)
 {
     const Node *node = graph_node(graph, id);
@@ -39,7 +41,8 @@ static bool compose(const Graph *graph, NodeId id, int axis, const Sight *sight,
                                   node->params.pad);
         return true;
     case OP_MAXPOOL_INDEX:
-        field[id] = behind_window(field[a], node->params.window, node->params.stride, node->params.pad);
+        field[id] =
+            behind_window(field[a], node->params.window, node->params.stride, node->params.pad);
         return true;
     case OP_GATHER: // positions come from windows of the same array
         field[id] = from_b ? field[b] : field[a];

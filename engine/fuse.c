@@ -1,35 +1,30 @@
 /* engine/fuse.c - peepholes on a finished graph, so a fused op never needs a gradient rule.
  *
  *     conv (+ bias) (+ add) (+ relu | gate)      one step, finished while the tile is in cache
- *     gather(x, maxpool_index(x))                one pass that writes values and, if read, positions */
+ *     gather(x, maxpool_index(x))                one pass that writes values and, if read,
+ * positions */
 #include "plan.h"
-
-static NodeId root_of(const Graph *graph, NodeId node)
-{
-    while (op_info(graph_node(graph, node)->op)->flags & OP_SHARES_MEMORY)
-        node = graph_node(graph, node)->input[0];
-    return node;
-}
 
 static Step plain_step(const Graph *graph, NodeId id)
 {
     const Node *node = graph_node(graph, id);
-    Step        step = {.node = id, .core = id, .op = node->op,
-                        .bias = NODE_NONE, .add = NODE_NONE, .gate = NODE_NONE, .index = NODE_NONE};
-    for (int i = 0; i < 2; i++)
-        step.in[i] = node->input[i] == NODE_NONE ? NODE_NONE : root_of(graph, node->input[i]);
+    Step        step = {.node  = id,
+                        .core  = id,
+                        .op    = node->op,
+                        .bias  = NODE_NONE,
+                        .add   = NODE_NONE,
+                        .gate  = NODE_NONE,
+                        .index = NODE_NONE};
+    for (int i = 0; i < OP_ARITY; i++)
+        step.in[i] = node->input[i] == NODE_NONE ? NODE_NONE : graph_root(graph, node->input[i]);
     return step;
 }
 
-/* A broadcast of one number per channel: [1,c,1,1] or the like, to [n,c,h,w]. */
+/* A bias the store of a convolution can add. */
 static bool is_bias(const Graph *graph, NodeId id)
 {
-    const Node *node = graph_node(graph, id);
-    if (node->op != OP_BROADCAST_TO || node->shape.rank != 4)
-        return false;
-    Shape small = graph_shape(graph, node->input[0]);
-    return small.dim[0] == 1 && small.dim[2] == 1 && small.dim[3] == 1 &&
-           small.dim[1] == node->shape.dim[1] && node->shape.dim[1] > 1;
+    Shape shape = graph_shape(graph, id);
+    return graph_is_per_channel(graph, id) && shape.rank == 4 && shape.dim[1] > 1;
 }
 
 static bool open_chain(const Step *steps, const int32_t *uses, const bool *is_output, NodeId id)
@@ -55,26 +50,27 @@ static void fuse_add(const Graph *graph, Step *steps, const int32_t *uses, const
         NodeId chain = node->input[i], other = node->input[1 - i];
         if (chain == other || !open_chain(steps, uses, is_output, chain))
             continue;
-        if (is_bias(graph, other) && steps[chain].bias == NODE_NONE && steps[chain].add == NODE_NONE) {
+        if (is_bias(graph, other) && steps[chain].bias == NODE_NONE &&
+            steps[chain].add == NODE_NONE) {
             continue_chain(steps, chain, id);
-            steps[id].bias = root_of(graph, graph_node(graph, other)->input[0]);
+            steps[id].bias = graph_root(graph, graph_node(graph, other)->input[0]);
             return;
         }
         if (steps[chain].add == NODE_NONE) {
             continue_chain(steps, chain, id);
-            steps[id].add = root_of(graph, other);
+            steps[id].add = graph_root(graph, other);
             return;
         }
     }
 }
 
-void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bool fuse, Step *steps,
-               int32_t *uses)
+void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bool fuse,
+               Step *steps, int32_t *uses)
 {
     for (NodeId id = 0; id < graph->count; id++)
         uses[id] = 0;
     for (NodeId id = 0; id < graph->count; id++)
-        for (int i = 0; i < 2 && needed[id]; i++)
+        for (int i = 0; i < OP_ARITY && needed[id]; i++)
             if (graph_node(graph, id)->input[i] != NODE_NONE)
                 uses[graph_node(graph, id)->input[i]]++;
     for (NodeId id = 0; id < graph->count; id++) {
@@ -90,16 +86,16 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
         } else if (node->op == OP_GATE && node->input[0] != node->input[1] &&
                    open_chain(steps, uses, is_output, node->input[1])) {
             continue_chain(steps, node->input[1], id);
-            steps[id].gate = root_of(graph, node->input[0]);
+            steps[id].gate = graph_root(graph, node->input[0]);
         } else if (node->op == OP_GATHER) {
             const Node *index = graph_node(graph, node->input[1]);
             if (index->op != OP_MAXPOOL_INDEX || index->input[0] != node->input[0] ||
                 is_output[node->input[1]] || steps[node->input[1]].absorbed)
                 continue;
-            steps[id].op    = OP_MAXPOOL;
-            steps[id].core  = node->input[1];
-            steps[id].in[1] = NODE_NONE;
-            steps[id].index = uses[node->input[1]] > 1 ? node->input[1] : NODE_NONE;
+            steps[id].op                   = OP_MAXPOOL;
+            steps[id].core                 = node->input[1];
+            steps[id].in[1]                = NODE_NONE;
+            steps[id].index                = uses[node->input[1]] > 1 ? node->input[1] : NODE_NONE;
             steps[node->input[1]].absorbed = true;
         }
     }

@@ -29,7 +29,7 @@ void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t de
     }
 }
 
-/* ---- few rows: the weights are read once, in place -------------------------------------------------
+/* ---- few rows: the weights are read once, in place ----------------------------------------------
  * A dense layer at a small batch is bound by the memory traffic of b; packing would triple it. */
 
 enum { FEW_ROWS = 16, COLUMN_CHUNK = 64, DEPTH_CHUNK = 1024, DEPTH_PIECE = 64 };
@@ -67,12 +67,12 @@ static void row_sums(void *data, int64_t chunk, int thread)
     }
 }
 
-/* ---- the general product ----------------------------------------------------------------------------- */
+/* ---- the general product --------------------------------------------------------------------- */
 
 enum {
     GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache
     GROUP_PANELS = 8,
-    DEPTHS       = 16,        // packed for all panels of a group before the next ones
+    DEPTHS       = 16, // packed for all panels of a group before the next ones
     WANTED_TASKS = 16
 };
 
@@ -96,7 +96,7 @@ static size_t thread_scratch(const Kernels *table, int64_t n, int64_t k)
 size_t gemm_scratch_size(int64_t m, int64_t n, int64_t k, int threads)
 {
     const Kernels *table = kernels();
-    size_t rows = (size_t)panels_of(m, table->tile_rows) * (size_t)table->tile_rows;
+    size_t         rows  = (size_t)panels_of(m, table->tile_rows) * (size_t)table->tile_rows;
     return rows * (size_t)k + (size_t)threads * thread_scratch(table, n, k);
 }
 
@@ -131,8 +131,8 @@ static void pack_columns(const Gemm *g, const ColumnPanel *panel, int panels)
             real *to = c->packed + p * c->width;
             if (c->valid < c->width)
                 memset(to, 0, (size_t)(depths * c->width) * sizeof(real));
-            kernels()->pack(to, c->width, g->b + p * g->b_depth + c->first * g->b_column, g->b_depth,
-                            depths, c->valid, g->b_column);
+            kernels()->pack(to, c->width, g->b + p * g->b_depth + c->first * g->b_column,
+                            g->b_depth, depths, c->valid, g->b_column);
         }
     }
 }

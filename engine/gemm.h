@@ -22,7 +22,8 @@ int64_t columns_padded(const Kernels *table, int64_t columns);
 void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t depth_step,
                int64_t rows, int64_t first, int64_t depth, real *panel);
 
-/* c[m,n] = a b with a(i,p), b(p,j) given by steps; c dense. Parallel; scratch of gemm_scratch_size. */
+/* c[m,n] = a b with a(i,p), b(p,j) given by steps; c dense. Parallel; scratch of gemm_scratch_size.
+ */
 typedef struct Gemm {
     int64_t     m, n, k;
     const real *a, *b;

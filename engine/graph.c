@@ -7,6 +7,8 @@
 
 enum { GRAPH_MOST_NODES = 1 << 24 };
 
+static const char *const element_names[] = {"numbers", "positions"};
+
 bool graph_create(Graph **out, Error *error)
 {
     Graph *graph = memory_new(1, sizeof *graph, error);
@@ -54,18 +56,69 @@ int32_t graph_node_count(const Graph *graph)
     return graph->count;
 }
 
-NodeId graph_append(Graph *graph, OpKind op, NodeId a, NodeId b, const OpParams *params)
+OpKind graph_op(const Graph *graph, NodeId node)
 {
-    const OpInfo *info     = op_info(op);
-    NodeId        input[2] = {a, b};
-    Shape         in[2]    = {{0}, {0}}, shape = {0};
+    return graph_node(graph, node)->op;
+}
+
+int graph_input_count(const Graph *graph, NodeId node)
+{
+    return op_info(graph_node(graph, node)->op)->arity;
+}
+
+NodeId graph_input(const Graph *graph, NodeId node, int i)
+{
+    return graph_node(graph, node)->input[i];
+}
+
+OpParams graph_params(const Graph *graph, NodeId node)
+{
+    return graph_node(graph, node)->params;
+}
+
+bool graph_is_per_channel(const Graph *graph, NodeId node)
+{
+    if (graph_op(graph, node) != OP_BROADCAST_TO)
+        return false;
+    Shape large = graph_shape(graph, node), small = graph_shape(graph, graph_input(graph, node, 0));
+    for (int i = 0; i < small.rank; i++)
+        if (small.dim[i] != (i == 1 ? large.dim[1] : 1))
+            return false;
+    return large.rank >= 2;
+}
+
+NodeId graph_root(const Graph *graph, NodeId node)
+{
+    while (op_info(graph_op(graph, node))->flags & OP_SHARES_MEMORY)
+        node = graph_input(graph, node, 0);
+    return node;
+}
+
+bool graph_reads(const Graph *graph, NodeId node, NodeId input)
+{
+    for (int i = 0; i < OP_ARITY; i++)
+        if (graph_node(graph, node)->input[i] == input)
+            return true;
+    return false;
+}
+
+NodeId graph_append(Graph *graph, OpKind op, const NodeId *input, const OpParams *params)
+{
+    const OpInfo *info         = op_info(op);
+    Shape         in[OP_ARITY] = {{0}}, shape = {0};
     size_t        elements = 0;
     if (graph->error.code != ERROR_NONE)
         return NODE_NONE;
-    assert(info->arity <= 2);
+    assert(info->arity <= OP_ARITY);
     for (int i = 0; i < info->arity; i++) {
         if (input[i] < 0 || input[i] >= graph->count) {
             fail(&graph->error, ERROR_INTERNAL, "%s: input %d is not a node", info->name, i);
+            return NODE_NONE;
+        }
+        Element gives = op_info(graph->nodes[input[i]].op)->gives;
+        if (gives != info->takes[i]) {
+            fail(&graph->error, ERROR_INTERNAL, "%s: input %d holds %s, expected %s", info->name, i,
+                 element_names[gives], element_names[info->takes[i]]);
             return NODE_NONE;
         }
         in[i] = graph->nodes[input[i]].shape;
@@ -89,12 +142,9 @@ NodeId graph_append(Graph *graph, OpKind op, NodeId a, NodeId b, const OpParams 
         graph->nodes = more;
         graph->room  = room;
     }
-    graph->nodes[graph->count] = (Node){
-        .op       = op,
-        .input    = {info->arity > 0 ? a : NODE_NONE, info->arity > 1 ? b : NODE_NONE},
-        .params   = *params,
-        .shape    = shape,
-        .is_index = op == OP_MAXPOOL_INDEX,
-    };
+    Node *node = &graph->nodes[graph->count];
+    *node      = (Node){.op = op, .params = *params, .shape = shape};
+    for (int i = 0; i < OP_ARITY; i++)
+        node->input[i] = i < info->arity ? input[i] : NODE_NONE;
     return graph->count++;
 }

@@ -4,14 +4,13 @@
 
 #include "op.h"
 
-enum { NODE_MOST_INPUTS = 2, NODE_NAME_BYTES = 64 };
+enum { NODE_NAME_BYTES = 64 };
 
 typedef struct Node {
     OpKind   op;
-    NodeId   input[NODE_MOST_INPUTS]; // each smaller than this node's own index; NODE_NONE beyond arity
+    NodeId   input[OP_ARITY]; // each smaller than this node's own index; NODE_NONE beyond arity
     OpParams params;
     Shape    shape;
-    bool     is_index; // int32 positions instead of reals
     char     name[NODE_NAME_BYTES];
 } Node;
 
@@ -21,8 +20,15 @@ struct Graph {
     Error   error; // the first builder error; sticks
 };
 
-/* Checks, infers the shape and appends; NODE_NONE on a failed graph or bad inputs. */
-NodeId graph_append(Graph *graph, OpKind op, NodeId a, NodeId b, const OpParams *params);
+/* Checks, infers the shape and appends; NODE_NONE on a failed graph or bad inputs. Reads as many
+ * inputs as the op has. */
+NodeId graph_append(Graph *graph, OpKind op, const NodeId *input, const OpParams *params);
+
+/* Whether `input` is one of the node's inputs. */
+bool graph_reads(const Graph *graph, NodeId node, NodeId input);
+
+/* The node whose memory a node uses: itself, or what it is a reshape of. */
+NodeId graph_root(const Graph *graph, NodeId node);
 
 /* Rules take ids, never Node *: appending may move the array. */
 static inline const Node *graph_node(const Graph *graph, NodeId node)

@@ -1,4 +1,5 @@
-/* engine/isa_portable.c - the reference for every instruction set, in `real`, with no intrinsics. */
+/* engine/isa_portable.c - the reference for every instruction set, in `real`, with no intrinsics.
+ */
 enum { TILE_ROWS = 4, TILE_VECTORS = 2 };
 #include "kernels_body.h"
 

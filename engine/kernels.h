@@ -1,26 +1,22 @@
 /* engine/kernels.h - the dispatch table: one text, several widths.
  *
  * Portable fills every entry; each instruction set overwrites what it improves. No kernel reads or
- * writes past the ends its arguments state. Products are summed in order of the depth k, in pieces of a
- * fixed length, so blocking, tails and threads never change a bit. */
+ * writes past the ends its arguments state. Products are summed in order of the depth k, in pieces
+ * of a fixed length, so blocking, tails and threads never change a bit. */
 #ifndef ENGINE_KERNELS_H
 #define ENGINE_KERNELS_H
 
 #include "../base/base.h"
 
-enum {
-    TILE_MOST_ROWS    = 16,
-    TILE_MOST_COLS    = 64,
-    TILE_MOST_VECTORS = 3
-};
+enum { TILE_MOST_ROWS = 16, TILE_MOST_COLS = 64, TILE_MOST_VECTORS = 3 };
 
 /* c[rows][cols] = sum over k of a[k][rows] * b[k][cols]; a panel of `tile_rows`, a panel of
  * v * lanes columns, both packed and zero padded; c dense with row stride `stride`. */
 typedef void GemmTile(int64_t k, const real *a, const real *b, real *c, int64_t stride);
 
-/* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu and
- * gate exclude each other. With `stream` rows go past the caches where they are aligned; the caller
- * fences before others read. */
+/* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu
+ * and gate exclude each other. With `stream` rows go past the caches where they are aligned; the
+ * caller fences before others read. */
 typedef struct FinishRows {
     real       *out;
     const real *x, *bias, *add, *gate;
@@ -30,9 +26,9 @@ typedef struct FinishRows {
 
 typedef struct Kernels {
     const char *isa;
-    int         lanes;        // floats in a vector
-    int         tile_rows;    // rows of the register tile
-    int         tile_vectors; // column vectors of the full register tile
+    int         lanes;                            // floats in a vector
+    int         tile_rows;                        // rows of the register tile
+    int         tile_vectors;                     // column vectors of the full register tile
     GemmTile   *gemm_tile[TILE_MOST_VECTORS + 1]; // [v]: v column vectors; [0] unused
 
     /* out[i] = ... for i in 0..n-1; out may equal an input. */
@@ -45,7 +41,7 @@ typedef struct Kernels {
     void (*sigmoid)(real *out, const real *x, real beta, int64_t n);
     void (*softplus)(real *out, const real *x, real beta, int64_t n);
     void (*axpy)(real *y, real factor, const real *x, int64_t n); // y += factor * x
-    real (*dot)(const real *a, const real *b, int64_t n);         // fixed tree of partial sums
+    real (*dot)(const real *a, const real *b, int64_t n);         // one tree of 64 partial sums
     real (*sum)(const real *x, int64_t n);
 
     /* Epilogue of a convolution; out may equal add or gate. */
@@ -63,10 +59,14 @@ typedef struct Kernels {
                     int32_t width, int64_t n);
 
     /* Winograd F(4x4,3x3), see conv_winograd.c. Tiles are vectors: element t belongs to tile t. */
-    void (*spread)(real *out, int64_t stride, const real *line, int64_t tiles); // out[j*stride+t] = line[4t+j], j < 6
-    void (*collect)(real *line, const real *in, int64_t stride, int64_t tiles); // line[4t+j] = in[j*stride+t], j < 4
-    void (*winograd_input)(real *out, int64_t stride, const real *in, int64_t in_stride, int64_t tiles);
-    void (*winograd_output)(real *out, int64_t out_stride, const real *in, int64_t stride, int64_t tiles);
+    void (*spread)(real *out, int64_t stride, const real *line,
+                   int64_t tiles); // out[j*stride+t] = line[4t+j], j < 6
+    void (*collect)(real *line, const real *in, int64_t stride,
+                    int64_t tiles); // line[4t+j] = in[j*stride+t], j < 4
+    void (*winograd_input)(real *out, int64_t stride, const real *in, int64_t in_stride,
+                           int64_t tiles);
+    void (*winograd_output)(real *out, int64_t out_stride, const real *in, int64_t stride,
+                            int64_t tiles);
 } Kernels;
 
 /* The table for this machine (filled once). */

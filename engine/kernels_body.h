@@ -7,14 +7,14 @@
 
 #include <math.h>
 
-/* ---- GEMM register tile ------------------------------------------------------------------------ */
+/* ---- GEMM register tile ---------------------------------------------------------------------- */
 
-/* Adds pieces of this many products: the rounding error of one long sum grows with its length. Input
- * gradients of CIFAR ResNet-20 and 56: 1.6 times PyTorch's error with 256, 1.1 with 64. */
+/* Adds pieces of this many products: the rounding error of one long sum grows with its length.
+ * Input gradients of CIFAR ResNet-20 and 56: 1.6 times PyTorch's error with 256, 1.1 with 64. */
 enum { DEPTH_PIECE = 64 };
 
-/* One text for every panel width; `vectors` is a constant after inlining, so the accumulators live in
- * registers. Without forced unrolling they spill, at a third to a half of the speed. */
+/* One text for every panel width; `vectors` is a constant after inlining, so the accumulators live
+ * in registers. Without forced unrolling they spill, at a third to a half of the speed. */
 static inline __attribute__((always_inline)) void tile(int64_t k, const real *restrict a,
                                                        const real *restrict b, real *restrict c,
                                                        int64_t stride, int vectors)
@@ -22,26 +22,25 @@ static inline __attribute__((always_inline)) void tile(int64_t k, const real *re
     for (int64_t done = 0; done == 0 || done < k; done += DEPTH_PIECE) {
         int64_t piece = k - done < DEPTH_PIECE ? k - done : DEPTH_PIECE;
         Vec     sum[TILE_ROWS][TILE_MOST_VECTORS];
-        UNROLL for (int r = 0; r < TILE_ROWS; r++)
-            UNROLL for (int v = 0; v < vectors; v++)
-                sum[r][v] = (Vec){0};
+        UNROLL for (int r = 0; r < TILE_ROWS; r++) UNROLL for (int v = 0; v < vectors; v++)
+            sum[r][v] = (Vec){0};
         for (int64_t p = 0; p < piece; p++) {
             Vec column[TILE_MOST_VECTORS];
-            UNROLL for (int v = 0; v < vectors; v++)
-                column[v] = vec_load(b + v * LANES);
-            UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+            UNROLL for (int v = 0; v < vectors; v++) column[v] = vec_load(b + v * LANES);
+            UNROLL for (int r = 0; r < TILE_ROWS; r++)
+            {
                 Vec row = vec_all(a[r]);
-                UNROLL for (int v = 0; v < vectors; v++)
-                    sum[r][v] = vec_fma(row, column[v], sum[r][v]);
+                UNROLL for (int v = 0; v < vectors; v++) sum[r][v] =
+                    vec_fma(row, column[v], sum[r][v]);
             }
             a += TILE_ROWS;
             b += vectors * LANES;
         }
-        UNROLL for (int r = 0; r < TILE_ROWS; r++)
-            UNROLL for (int v = 0; v < vectors; v++) {
-                real *to = c + r * stride + v * LANES;
-                vec_store(to, done ? vec_load(to) + sum[r][v] : sum[r][v]);
-            }
+        UNROLL for (int r = 0; r < TILE_ROWS; r++) UNROLL for (int v = 0; v < vectors; v++)
+        {
+            real *to = c + r * stride + v * LANES;
+            vec_store(to, done ? vec_load(to) + sum[r][v] : sum[r][v]);
+        }
     }
 }
 
@@ -60,7 +59,7 @@ static void gemm_tile3(int64_t k, const real *a, const real *b, real *c, int64_t
     tile(k, a, b, c, stride, 3);
 }
 
-/* ---- pointwise --------------------------------------------------------------------------------- */
+/* ---- pointwise ------------------------------------------------------------------------------- */
 
 static void add(real *out, const real *a, const real *b, int64_t n)
 {
@@ -99,50 +98,45 @@ static void axpy(real *restrict y, real factor, const real *restrict x, int64_t 
         y[i] += factor * x[i];
 }
 
-/* ---- reductions: LANES x 4 partial sums, combined in a fixed tree --------------------------------- */
+/* ---- reductions: partial sums in a fixed tree ------------------------------------------------ */
 
-static real vec_total(Vec s0, Vec s1, Vec s2, Vec s3)
+/* Element i goes to partial sum i mod PARTIAL_SUMS, whatever the lanes of a vector are; the upper
+ * half of the sums is added to the lower until one is left. So every instruction set has the same
+ * bits, but for the rounding of a product where there is no fused multiply-add. */
+enum { PARTIAL_SUMS = 64, SUM_VECTORS = PARTIAL_SUMS / LANES };
+
+static inline __attribute__((always_inline)) real sums_total(Vec s[SUM_VECTORS])
 {
-    Vec  s     = (s0 + s1) + (s2 + s3);
-    real total = 0;
-    for (int i = 0; i < LANES; i++)
-        total += s[i];
-    return total;
+    UNROLL for (int half = SUM_VECTORS / 2; half > 0; half /= 2)
+        UNROLL for (int v = 0; v < half; v++) s[v] += s[v + half];
+    return vec_total(s[0]);
 }
 
 static real dot(const real *a, const real *b, int64_t n)
 {
-    Vec     s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-    int64_t i = 0;
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        s0 = vec_fma(vec_load(a + i), vec_load(b + i), s0);
-        s1 = vec_fma(vec_load(a + i + LANES), vec_load(b + i + LANES), s1);
-        s2 = vec_fma(vec_load(a + i + 2 * LANES), vec_load(b + i + 2 * LANES), s2);
-        s3 = vec_fma(vec_load(a + i + 3 * LANES), vec_load(b + i + 3 * LANES), s3);
-    }
-    real total = vec_total(s0, s1, s2, s3);
-    for (; i < n; i++)
-        total += a[i] * b[i];
-    return total;
+    Vec s[SUM_VECTORS];
+    UNROLL for (int v = 0; v < SUM_VECTORS; v++) s[v] = (Vec){0};
+    for (; n >= PARTIAL_SUMS; n -= PARTIAL_SUMS, a += PARTIAL_SUMS, b += PARTIAL_SUMS)
+        UNROLL for (int v = 0; v < SUM_VECTORS; v++) s[v] =
+            vec_fma(vec_load(a + v * LANES), vec_load(b + v * LANES), s[v]);
+    UNROLL for (int v = 0; v < SUM_VECTORS; v++) s[v] =
+        vec_fma(vec_load_some(a + v * LANES, n - v * LANES),
+                vec_load_some(b + v * LANES, n - v * LANES), s[v]);
+    return sums_total(s);
 }
 
 static real sum(const real *x, int64_t n)
 {
-    Vec     s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-    int64_t i = 0;
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        s0 += vec_load(x + i);
-        s1 += vec_load(x + i + LANES);
-        s2 += vec_load(x + i + 2 * LANES);
-        s3 += vec_load(x + i + 3 * LANES);
-    }
-    real total = vec_total(s0, s1, s2, s3);
-    for (; i < n; i++)
-        total += x[i];
-    return total;
+    Vec s[SUM_VECTORS];
+    UNROLL for (int v = 0; v < SUM_VECTORS; v++) s[v] = (Vec){0};
+    for (; n >= PARTIAL_SUMS; n -= PARTIAL_SUMS, x += PARTIAL_SUMS)
+        UNROLL for (int v = 0; v < SUM_VECTORS; v++) s[v] += vec_load(x + v * LANES);
+    UNROLL for (int v = 0; v < SUM_VECTORS; v++) s[v] +=
+        vec_load_some(x + v * LANES, n - v * LANES);
+    return sums_total(s);
 }
 
-/* ---- exponentials ------------------------------------------------------------------------------ */
+/* ---- exponentials ---------------------------------------------------------------------------- */
 
 #if defined SIMD_AVX2 || defined SIMD_AVX512 || defined SIMD_NEON
 
@@ -177,21 +171,21 @@ static inline Vec vec_exp(Vec x)
 /* log1p(e) for e in 0..1: log of u = 1 + e by polynomial, corrected for what the sum lost. */
 static inline Vec vec_log1p(Vec e)
 {
-    Vec    u    = e + 1.0f;
-    VecInt big  = u > vec_all(1.41421356f);
-    Vec    m    = vec_select(big, u * 0.5f, u) - 1.0f;
-    Vec    p    = vec_all(7.0376836292e-2f); // Cephes logf
-    p           = vec_fma(p, m, vec_all(-1.1514610310e-1f));
-    p           = vec_fma(p, m, vec_all(1.1676998740e-1f));
-    p           = vec_fma(p, m, vec_all(-1.2420140846e-1f));
-    p           = vec_fma(p, m, vec_all(1.4249322787e-1f));
-    p           = vec_fma(p, m, vec_all(-1.6668057665e-1f));
-    p           = vec_fma(p, m, vec_all(2.0000714765e-1f));
-    p           = vec_fma(p, m, vec_all(-2.4999993993e-1f));
-    p           = vec_fma(p, m, vec_all(3.3333331174e-1f));
-    Vec square  = m * m;
-    Vec log_u   = vec_fma(p * m, square, vec_fma(square, vec_all(-0.5f), m));
-    log_u       = log_u + vec_select(big, vec_all(0.693147181f), vec_all(0.0f));
+    Vec    u   = e + 1.0f;
+    VecInt big = u > vec_all(1.41421356f);
+    Vec    m   = vec_select(big, u * 0.5f, u) - 1.0f;
+    Vec    p   = vec_all(7.0376836292e-2f); // Cephes logf
+    p          = vec_fma(p, m, vec_all(-1.1514610310e-1f));
+    p          = vec_fma(p, m, vec_all(1.1676998740e-1f));
+    p          = vec_fma(p, m, vec_all(-1.2420140846e-1f));
+    p          = vec_fma(p, m, vec_all(1.4249322787e-1f));
+    p          = vec_fma(p, m, vec_all(-1.6668057665e-1f));
+    p          = vec_fma(p, m, vec_all(2.0000714765e-1f));
+    p          = vec_fma(p, m, vec_all(-2.4999993993e-1f));
+    p          = vec_fma(p, m, vec_all(3.3333331174e-1f));
+    Vec square = m * m;
+    Vec log_u  = vec_fma(p * m, square, vec_fma(square, vec_all(-0.5f), m));
+    log_u      = log_u + vec_select(big, vec_all(0.693147181f), vec_all(0.0f));
     return log_u + (e - (u - 1.0f)) / u;
 }
 
@@ -228,7 +222,7 @@ static void exponential(real *out, const real *x, int64_t n)
 
 static void sigmoid(real *out, const real *x, real beta, int64_t n)
 {
-    TAIL_SAFE(out, x, n, vec_sigmoid(value *beta))
+    TAIL_SAFE(out, x, n, vec_sigmoid(value * beta))
 }
 
 static void softplus(real *out, const real *x, real beta, int64_t n)
@@ -263,7 +257,7 @@ static void softplus(real *out, const real *x, real beta, int64_t n)
 #include "kernels_data.h"
 #include "kernels_winograd.h"
 
-/* ---- the table ----------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static void fill_table(Kernels *table, const char *isa)
 {

@@ -1,6 +1,6 @@
 /* engine/kernels_data.h - part of the kernel text: what happens around products. */
 
-/* ---- epilogue of a convolution ------------------------------------------------------------------- */
+/* ---- epilogue of a convolution --------------------------------------------------------------- */
 
 /* NaN stays NaN behind a ReLU. */
 static inline __attribute__((always_inline)) Vec finished(Vec x, Vec bias, Vec extra, Vec condition,
@@ -13,8 +13,8 @@ static inline __attribute__((always_inline)) Vec finished(Vec x, Vec bias, Vec e
     return gate ? vec_select(condition > zero, value, zero) : value;
 }
 
-static inline __attribute__((always_inline)) void finish_rows(const FinishRows *f, bool add, bool relu,
-                                                              bool gate)
+static inline __attribute__((always_inline)) void finish_rows(const FinishRows *f, bool add,
+                                                              bool relu, bool gate)
 {
     Vec zero = {0};
     for (int64_t r = 0; r < f->rows; r++) {
@@ -38,7 +38,8 @@ static inline __attribute__((always_inline)) void finish_rows(const FinishRows *
             vec_store_some(out + j,
                            finished(vec_load_some(x + j, left), bias,
                                     add ? vec_load_some(extra + j, left) : zero,
-                                    gate ? vec_load_some(condition + j, left) : zero, add, relu, gate),
+                                    gate ? vec_load_some(condition + j, left) : zero, add, relu,
+                                    gate),
                            left);
     }
 }
@@ -59,7 +60,7 @@ static void finish(const FinishRows *f)
         finish_rows(f, false, false, false);
 }
 
-/* ---- packing ------------------------------------------------------------------------------------- */
+/* ---- packing --------------------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) void copy_row(real *restrict to,
                                                            const real *restrict from, int64_t n)
@@ -107,7 +108,7 @@ static void interleave(real *restrict out, const real *restrict even, const real
     }
 }
 
-/* ---- pooling ------------------------------------------------------------------------------------- */
+/* ---- pooling --------------------------------------------------------------------------------- */
 
 /* A value and its place travel together; strictly greater replaces, so the first maximum wins. */
 static inline __attribute__((always_inline)) void vec_better(Vec *best, VecInt *place, Vec value,

@@ -9,7 +9,8 @@ static void spread(real *out, int64_t stride, const real *line, int64_t tiles)
         const real *from = line + 4 * t;
         int64_t     left = tiles - t, reals = 4 * left + 2;
         Vec         in[4], next[4], part[8] = {{0}};
-        UNROLL for (int i = 0; i < 4; i++) {
+        UNROLL for (int i = 0; i < 4; i++)
+        {
             in[i]   = left > LANES ? vec_load(from + i * LANES)
                                    : vec_load_some(from + i * LANES, reals - i * LANES);
             next[i] = left > LANES ? vec_load(from + 4 + i * LANES)
@@ -17,11 +18,9 @@ static void spread(real *out, int64_t stride, const real *line, int64_t tiles)
         }
         vec_spread4(in, part);
         vec_spread4(next, part + 4);
-        UNROLL for (int j = 0; j < 6; j++)
-            if (left >= LANES)
-                vec_store(out + j * stride + t, part[j]);
-            else
-                vec_store_some(out + j * stride + t, part[j], left);
+        UNROLL for (int j = 0; j < 6; j++) if (left >= LANES)
+            vec_store(out + j * stride + t, part[j]);
+        else vec_store_some(out + j * stride + t, part[j], left);
     }
 }
 
@@ -30,8 +29,7 @@ static void collect(real *line, const real *in, int64_t stride, int64_t tiles)
     int64_t t = 0;
     for (; t + LANES <= tiles; t += LANES) {
         Vec part[4];
-        UNROLL for (int j = 0; j < 4; j++)
-            part[j] = vec_load(in + j * stride + t);
+        UNROLL for (int j = 0; j < 4; j++) part[j] = vec_load(in + j * stride + t);
         vec_collect4(line + 4 * t, part);
     }
     for (; t < tiles; t++)
@@ -64,7 +62,8 @@ static inline __attribute__((always_inline)) void transform_output(const Vec m[6
     out[0] = m[0] + sum_a + sum_b;
     out[1] = vec_fma(difference_a, vec_all(a), difference_b * b);
     out[2] = vec_fma(sum_a, vec_all(a * a), sum_b * (b * b));
-    out[3] = vec_fma(difference_a, vec_all(a * a * a), vec_fma(difference_b, vec_all(b * b * b), m[5]));
+    out[3] =
+        vec_fma(difference_a, vec_all(a * a * a), vec_fma(difference_b, vec_all(b * b * b), m[5]));
 }
 
 /* Both dimensions, first the columns: in[36][in_stride] to out[rows * rows][out_stride]. `rows` and
@@ -75,15 +74,16 @@ transform_tiles(void transform(const Vec in[6], Vec out[]), int rows, real *out,
 {
     for (int64_t t = 0; t < tiles; t += LANES) {
         Vec middle[6][6];
-        UNROLL for (int j = 0; j < 6; j++) {
+        UNROLL for (int j = 0; j < 6; j++)
+        {
             Vec column[6], result[6];
-            UNROLL for (int i = 0; i < 6; i++)
-                column[i] = vec_load(in + (6 * i + j) * in_stride + t);
+            UNROLL for (int i = 0; i < 6; i++) column[i] =
+                vec_load(in + (6 * i + j) * in_stride + t);
             transform(column, result);
-            UNROLL for (int i = 0; i < rows; i++)
-                middle[i][j] = result[i];
+            UNROLL for (int i = 0; i < rows; i++) middle[i][j] = result[i];
         }
-        UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int i = 0; i < rows; i++)
+        {
             Vec result[6];
             transform(middle[i], result);
             UNROLL for (int j = 0; j < rows; j++)

@@ -7,10 +7,17 @@
 /* Fills the geometry from the shapes of x, w and y. */
 static ConvShape conv_shape(Shape x, Shape w, Shape y, const OpParams *params)
 {
-    return (ConvShape){.n = x.dim[0], .c = x.dim[1], .h = x.dim[2], .w = x.dim[3],
-                       .k = w.dim[0], .r = w.dim[2], .s = w.dim[3],
-                       .oh = y.dim[2], .ow = y.dim[3],
-                       .stride = params->stride, .pad = params->pad};
+    return (ConvShape){.n      = x.dim[0],
+                       .c      = x.dim[1],
+                       .h      = x.dim[2],
+                       .w      = x.dim[3],
+                       .k      = w.dim[0],
+                       .r      = w.dim[2],
+                       .s      = w.dim[3],
+                       .oh     = y.dim[2],
+                       .ow     = y.dim[3],
+                       .stride = params->stride,
+                       .pad    = params->pad};
 }
 
 static bool output_side(int64_t side, int64_t kernel, const OpParams *params, int64_t *out)
@@ -26,8 +33,10 @@ static bool output_shape(Shape x, Shape w, const OpParams *params, Shape *out, E
     if (x.rank != 4 || w.rank != 4 || x.dim[1] != w.dim[1] || params->stride < 1 ||
         params->stride > CONV_MOST_SIDE || params->pad < 0 || params->pad > CONV_MOST_SIDE ||
         w.dim[2] > CONV_MOST_SIDE || w.dim[3] > CONV_MOST_SIDE ||
-        !output_side(x.dim[2], w.dim[2], params, &oh) || !output_side(x.dim[3], w.dim[3], params, &ow))
-        return fail(error, ERROR_DATA, "convolution: image %s and kernel %s do not fit (stride %d, pad %d)",
+        !output_side(x.dim[2], w.dim[2], params, &oh) ||
+        !output_side(x.dim[3], w.dim[3], params, &ow))
+        return fail(error, ERROR_DATA,
+                    "convolution: image %s and kernel %s do not fit (stride %d, pad %d)",
                     SHAPE_TEXT(x), SHAPE_TEXT(w), params->stride, params->pad);
     *out = shape_4d(x.dim[0], w.dim[0], oh, ow);
     return true;
@@ -62,14 +71,14 @@ static bool infer_conv2d_weight(const Shape *in, const OpParams *params, Shape *
     return true;
 }
 
-ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape in[2], Shape out)
+ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shape out)
 {
     return op == OP_CONV2D         ? conv_shape(in[0], in[1], out, params)
            : op == OP_CONV2D_INPUT ? conv_shape(out, in[1], in[0], params)
                                    : conv_shape(in[0], out, in[1], params);
 }
 
-/* ---- forward and input gradient: one text, two sides ------------------------------------------------------- */
+/* ---- forward and input gradient: one text, two sides ----------------------------------------- */
 
 static ConvShape side_shape(const OpCall *call, ConvSide side)
 {
@@ -131,7 +140,7 @@ static void side_run(const OpCall *call, ConvSide side)
 BOTH_SIDES(conv2d, CONV_FORWARD)
 BOTH_SIDES(conv2d_input, CONV_INPUT_GRADIENT)
 
-/* ---- weight gradient ------------------------------------------------------------------------------------------ */
+/* ---- weight gradient ------------------------------------------------------------------------- */
 
 static size_t conv2d_weight_scratch(const OpCall *call, int threads)
 {
@@ -145,7 +154,7 @@ static void conv2d_weight_forward(const OpCall *call)
     conv_weight_run(&shape, call->in[0], call->in[1], call->out, call->scratch);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------------------ */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 typedef struct Triangle {
     NodeId a, b;
@@ -164,8 +173,8 @@ static Triangle triangle_of(const Graph *graph, NodeId out)
                       .shape_b = graph_shape(graph, node->input[1])};
 }
 
-static void conv2d_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                            NodeId grad_in[2])
+static void conv2d_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                            NodeId *grad_in)
 {
     Triangle t = triangle_of(graph, out); // a: x, b: w
     if (wanted[0])
@@ -174,8 +183,8 @@ static void conv2d_backward(Graph *graph, NodeId out, NodeId grad, const bool wa
         grad_in[1] = op_conv2d_weight(graph, t.a, grad, t.shape_b, t.stride, t.pad);
 }
 
-static void conv2d_input_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                                  NodeId grad_in[2])
+static void conv2d_input_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                                  NodeId *grad_in)
 {
     Triangle t = triangle_of(graph, out); // a: gy, b: w; grad has the shape of x
     if (wanted[0])
@@ -184,8 +193,8 @@ static void conv2d_input_backward(Graph *graph, NodeId out, NodeId grad, const b
         grad_in[1] = op_conv2d_weight(graph, grad, t.a, t.shape_b, t.stride, t.pad);
 }
 
-static void conv2d_weight_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                                   NodeId grad_in[2])
+static void conv2d_weight_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                                   NodeId *grad_in)
 {
     Triangle t = triangle_of(graph, out); // a: x, b: gy; grad has the shape of w
     if (wanted[0])
@@ -219,17 +228,18 @@ const OpInfo op_info_conv2d_weight = {.name         = "conv2d_weight",
 
 NodeId op_conv2d(Graph *graph, NodeId x, NodeId w, int stride, int pad)
 {
-    return graph_append(graph, OP_CONV2D, x, w, &(OpParams){.stride = stride, .pad = pad});
+    return graph_append(graph, OP_CONV2D, (NodeId[]){x, w},
+                        &(OpParams){.stride = stride, .pad = pad});
 }
 
 NodeId op_conv2d_input(Graph *graph, NodeId gy, NodeId w, Shape x_shape, int stride, int pad)
 {
     OpParams params = {.shape = x_shape, .stride = stride, .pad = pad};
-    return graph_append(graph, OP_CONV2D_INPUT, gy, w, &params);
+    return graph_append(graph, OP_CONV2D_INPUT, (NodeId[]){gy, w}, &params);
 }
 
 NodeId op_conv2d_weight(Graph *graph, NodeId x, NodeId gy, Shape w_shape, int stride, int pad)
 {
     OpParams params = {.shape = w_shape, .stride = stride, .pad = pad};
-    return graph_append(graph, OP_CONV2D_WEIGHT, x, gy, &params);
+    return graph_append(graph, OP_CONV2D_WEIGHT, (NodeId[]){x, gy}, &params);
 }

@@ -3,12 +3,7 @@
 
 #include <math.h>
 
-static NodeId input_of(const Graph *graph, NodeId node, int i)
-{
-    return graph_node(graph, node)->input[i];
-}
-
-/* ---- add, scale_offset, mul ------------------------------------------------------------------------------ */
+/* ---- add, scale_offset, mul ------------------------------------------------------------------ */
 
 static void add_chunk(const OpCall *call, int64_t first, int64_t n)
 {
@@ -21,7 +16,7 @@ static void add_forward(const OpCall *call)
     op_chunks(call, call->count, add_chunk);
 }
 
-static void add_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void add_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)graph, (void)out, (void)wanted;
     grad_in[0] = grad_in[1] = grad;
@@ -45,8 +40,8 @@ static void scale_forward(const OpCall *call)
     op_chunks(call, call->count, scale_chunk);
 }
 
-static void scale_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                           NodeId grad_in[2])
+static void scale_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                           NodeId *grad_in)
 {
     real factor = graph_node(graph, out)->params.value;
     (void)wanted;
@@ -60,6 +55,34 @@ const OpInfo op_info_scale_offset = {.name     = "scale_offset",
                                      .forward  = scale_forward,
                                      .backward = scale_backward};
 
+static void scale_by_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->scale_offset((real *)call->out + first, (const real *)call->in[0] + first,
+                            *(const real *)call->in[1], 0, n);
+}
+
+static void scale_by_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, scale_by_chunk);
+}
+
+static void scale_by_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                              NodeId *grad_in)
+{
+    NodeId x = graph_input(graph, out, 0), factor = graph_input(graph, out, 1);
+    if (wanted[0])
+        grad_in[0] = op_scale_by(graph, grad, factor);
+    if (wanted[1])
+        grad_in[1] = op_dot(graph, grad, x);
+}
+
+const OpInfo op_info_scale_by = {.name     = "scale_by",
+                                 .arity    = 2,
+                                 .flags    = OP_ELEMENTWISE,
+                                 .infer    = infer_by_scalar,
+                                 .forward  = scale_by_forward,
+                                 .backward = scale_by_backward};
+
 static void mul_chunk(const OpCall *call, int64_t first, int64_t n)
 {
     kernels()->mul((real *)call->out + first, (const real *)call->in[0] + first,
@@ -71,11 +94,11 @@ static void mul_forward(const OpCall *call)
     op_chunks(call, call->count, mul_chunk);
 }
 
-static void mul_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void mul_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     for (int i = 0; i < 2; i++)
         if (wanted[i])
-            grad_in[i] = op_mul(graph, grad, input_of(graph, out, 1 - i));
+            grad_in[i] = op_mul(graph, grad, graph_input(graph, out, 1 - i));
 }
 
 const OpInfo op_info_mul = {.name     = "mul",
@@ -87,25 +110,33 @@ const OpInfo op_info_mul = {.name     = "mul",
 
 NodeId op_add(Graph *graph, NodeId a, NodeId b)
 {
-    return graph_append(graph, OP_ADD, a, b, &(OpParams){0});
+    return graph_append(graph, OP_ADD, (NodeId[]){a, b}, &(OpParams){0});
 }
 
 NodeId op_scale(Graph *graph, NodeId x, real factor)
 {
-    return graph_append(graph, OP_SCALE_OFFSET, x, NODE_NONE, &(OpParams){.value = factor});
+    return graph_append(graph, OP_SCALE_OFFSET, &x, &(OpParams){.value = factor});
+}
+
+NodeId op_scale_by(Graph *graph, NodeId x, NodeId factor)
+{
+    if (graph->error.code == ERROR_NONE && factor >= 0 && factor < graph->count &&
+        graph_op(graph, factor) == OP_CONSTANT && graph_shape(graph, factor).rank == 0)
+        return op_scale(graph, x, graph_params(graph, factor).value);
+    return graph_append(graph, OP_SCALE_BY, (NodeId[]){x, factor}, &(OpParams){0});
 }
 
 NodeId op_offset(Graph *graph, NodeId x, real term)
 {
-    return graph_append(graph, OP_SCALE_OFFSET, x, NODE_NONE, &(OpParams){.value = 1, .term = term});
+    return graph_append(graph, OP_SCALE_OFFSET, &x, &(OpParams){.value = 1, .term = term});
 }
 
 NodeId op_mul(Graph *graph, NodeId a, NodeId b)
 {
-    return graph_append(graph, OP_MUL, a, b, &(OpParams){0});
+    return graph_append(graph, OP_MUL, (NodeId[]){a, b}, &(OpParams){0});
 }
 
-/* ---- exp, log, power ---------------------------------------------------------------------------------------- */
+/* ---- exp, log, power ------------------------------------------------------------------------- */
 
 static void exp_chunk(const OpCall *call, int64_t first, int64_t n)
 {
@@ -117,7 +148,7 @@ static void exp_forward(const OpCall *call)
     op_chunks(call, call->count, exp_chunk);
 }
 
-static void exp_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void exp_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_mul(graph, grad, out);
@@ -134,10 +165,10 @@ static void log_forward(const OpCall *call)
     op_chunks(call, call->count, log_chunk);
 }
 
-static void log_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void log_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)wanted;
-    grad_in[0] = op_mul(graph, grad, op_power(graph, input_of(graph, out, 0), -1));
+    grad_in[0] = op_mul(graph, grad, op_power(graph, graph_input(graph, out, 0), -1));
 }
 
 static void power_chunk(const OpCall *call, int64_t first, int64_t n)
@@ -145,7 +176,10 @@ static void power_chunk(const OpCall *call, int64_t first, int64_t n)
     real p = call->params->value;
     for (int64_t i = first; i < first + n; i++) {
         double x               = (double)((const real *)call->in[0])[i];
-        ((real *)call->out)[i] = (real)(p == -1 ? 1 / x : p == 2 ? x * x : p == (real)0.5 ? sqrt(x) : pow(x, (double)p));
+        ((real *)call->out)[i] = (real)(p == -1          ? 1 / x
+                                        : p == 2         ? x * x
+                                        : p == (real)0.5 ? sqrt(x)
+                                                         : pow(x, (double)p));
     }
 }
 
@@ -154,11 +188,11 @@ static void power_forward(const OpCall *call)
     op_chunks(call, call->count, power_chunk);
 }
 
-static void power_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                           NodeId grad_in[2])
+static void power_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                           NodeId *grad_in)
 {
     real   p = graph_node(graph, out)->params.value;
-    NodeId x = input_of(graph, out, 0);
+    NodeId x = graph_input(graph, out, 0);
     (void)wanted;
     if (p == 0)
         return;
@@ -187,28 +221,33 @@ const OpInfo op_info_power = {.name     = "power",
 
 NodeId op_exp(Graph *graph, NodeId x)
 {
-    return graph_append(graph, OP_EXP, x, NODE_NONE, &(OpParams){0});
+    return graph_append(graph, OP_EXP, &x, &(OpParams){0});
 }
 
 NodeId op_log(Graph *graph, NodeId x)
 {
-    return graph_append(graph, OP_LOG, x, NODE_NONE, &(OpParams){0});
+    return graph_append(graph, OP_LOG, &x, &(OpParams){0});
 }
 
 NodeId op_power(Graph *graph, NodeId x, real exponent)
 {
-    return graph_append(graph, OP_POWER, x, NODE_NONE, &(OpParams){.value = exponent});
+    return graph_append(graph, OP_POWER, &x, &(OpParams){.value = exponent});
 }
 
-/* ---- sigmoid(x; beta), softplus(x; beta) ----------------------------------------------------------------------
+/* ---- sigmoid(x; beta), softplus(x; beta) --------------------------------------------------------
  * softplus(x; beta) = log(1 + exp(beta x)) / beta, so d/dx = sigmoid(beta x): a ReLU whose second
- * derivative is not zero, which attacks on gradient maps need.
- * Source: Dombrowski et al., NeurIPS 2019 (beta-smoothing). */
+ * derivative is not zero, which attacks on gradient maps need. beta is a node, as it may change
+ * from run to run. Source: Dombrowski et al., NeurIPS 2019 (beta-smoothing). */
+
+static real scalar_of(const OpCall *call)
+{
+    return *(const real *)call->in[1];
+}
 
 static void sigmoid_chunk(const OpCall *call, int64_t first, int64_t n)
 {
     kernels()->sigmoid((real *)call->out + first, (const real *)call->in[0] + first,
-                       call->params->value, n);
+                       scalar_of(call), n);
 }
 
 static void sigmoid_forward(const OpCall *call)
@@ -216,20 +255,23 @@ static void sigmoid_forward(const OpCall *call)
     op_chunks(call, call->count, sigmoid_chunk);
 }
 
-/* d/dx = beta s (1 - s), from the output s. */
-static void sigmoid_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                             NodeId grad_in[2])
+/* From the output s: d/dx = beta s (1 - s), d/dbeta = x s (1 - s). */
+static void sigmoid_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                             NodeId *grad_in)
 {
-    real   beta  = graph_node(graph, out)->params.value;
+    NodeId x = graph_input(graph, out, 0), beta = graph_input(graph, out, 1);
     NodeId other = op_offset(graph, op_scale(graph, out, -1), 1);
-    (void)wanted;
-    grad_in[0] = op_mul(graph, grad, op_scale(graph, op_mul(graph, out, other), beta));
+    NodeId slope = op_mul(graph, out, other);
+    if (wanted[0])
+        grad_in[0] = op_mul(graph, grad, op_scale_by(graph, slope, beta));
+    if (wanted[1])
+        grad_in[1] = op_dot(graph, grad, op_mul(graph, x, slope));
 }
 
 static void softplus_chunk(const OpCall *call, int64_t first, int64_t n)
 {
     kernels()->softplus((real *)call->out + first, (const real *)call->in[0] + first,
-                        call->params->value, n);
+                        scalar_of(call), n);
 }
 
 static void softplus_forward(const OpCall *call)
@@ -237,40 +279,56 @@ static void softplus_forward(const OpCall *call)
     op_chunks(call, call->count, softplus_chunk);
 }
 
-static void softplus_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                              NodeId grad_in[2])
+/* With s = sigmoid(x; beta): d/dx = s, d/dbeta = (x s - out) / beta. */
+static void softplus_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                              NodeId *grad_in)
 {
-    real beta = graph_node(graph, out)->params.value;
-    (void)wanted;
-    grad_in[0] = op_mul(graph, grad, op_sigmoid(graph, input_of(graph, out, 0), beta));
+    NodeId x = graph_input(graph, out, 0), beta = graph_input(graph, out, 1);
+    NodeId s = op_sigmoid_by(graph, x, beta);
+    if (wanted[0])
+        grad_in[0] = op_mul(graph, grad, s);
+    if (wanted[1]) {
+        NodeId slope = op_dot(graph, grad, op_sub(graph, op_mul(graph, x, s), out));
+        grad_in[1]   = op_mul(graph, slope, op_power(graph, beta, -1));
+    }
 }
 
 const OpInfo op_info_sigmoid  = {.name     = "sigmoid",
-                                 .arity    = 1,
+                                 .arity    = 2,
                                  .flags    = OP_ELEMENTWISE,
-                                 .infer    = infer_same,
+                                 .infer    = infer_by_scalar,
                                  .forward  = sigmoid_forward,
                                  .backward = sigmoid_backward};
 const OpInfo op_info_softplus = {.name     = "softplus",
-                                 .arity    = 1,
+                                 .arity    = 2,
                                  .flags    = OP_ELEMENTWISE,
-                                 .infer    = infer_same,
+                                 .infer    = infer_by_scalar,
                                  .forward  = softplus_forward,
                                  .backward = softplus_backward};
 
+NodeId op_sigmoid_by(Graph *graph, NodeId x, NodeId beta)
+{
+    return graph_append(graph, OP_SIGMOID, (NodeId[]){x, beta}, &(OpParams){0});
+}
+
+NodeId op_softplus_by(Graph *graph, NodeId x, NodeId beta)
+{
+    return graph_append(graph, OP_SOFTPLUS, (NodeId[]){x, beta}, &(OpParams){0});
+}
+
 NodeId op_sigmoid(Graph *graph, NodeId x, real beta)
 {
-    return graph_append(graph, OP_SIGMOID, x, NODE_NONE, &(OpParams){.value = beta});
+    return op_sigmoid_by(graph, x, op_constant(graph, shape_scalar(), beta));
 }
 
 NodeId op_softplus(Graph *graph, NodeId x, real beta)
 {
-    return graph_append(graph, OP_SOFTPLUS, x, NODE_NONE, &(OpParams){.value = beta});
+    return op_softplus_by(graph, x, op_constant(graph, shape_scalar(), beta));
 }
 
-/* ---- relu and gate ------------------------------------------------------------------------------------------------
- * gate(c, x) = x where c > 0: closes relu at every order. The rule of relu uses its output, so relu may
- * run in place. */
+/* ---- relu and gate ------------------------------------------------------------------------------
+ * gate(c, x) = x where c > 0: closes relu at every order. The rule of relu uses its output, so relu
+ * may run in place. */
 
 static void relu_chunk(const OpCall *call, int64_t first, int64_t n)
 {
@@ -282,7 +340,8 @@ static void relu_forward(const OpCall *call)
     op_chunks(call, call->count, relu_chunk);
 }
 
-static void relu_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void relu_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                          NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_gate(graph, out, grad);
@@ -299,10 +358,11 @@ static void gate_forward(const OpCall *call)
     op_chunks(call, call->count, gate_chunk);
 }
 
-static void gate_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void gate_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                          NodeId *grad_in)
 {
     if (wanted[1])
-        grad_in[1] = op_gate(graph, input_of(graph, out, 0), grad);
+        grad_in[1] = op_gate(graph, graph_input(graph, out, 0), grad);
 }
 
 const OpInfo op_info_relu = {.name     = "relu",
@@ -320,7 +380,7 @@ const OpInfo op_info_gate = {.name     = "gate",
 
 NodeId op_relu(Graph *graph, NodeId x)
 {
-    return graph_append(graph, OP_RELU, x, NODE_NONE, &(OpParams){0});
+    return graph_append(graph, OP_RELU, &x, &(OpParams){0});
 }
 
 /* The node gather(x, index) if the graph already has it. */
@@ -328,7 +388,7 @@ static NodeId existing_gather(const Graph *graph, NodeId x, NodeId index)
 {
     for (NodeId node = index + 1; node < graph->count; node++) {
         const Node *n = graph_node(graph, node);
-        if (n->op == OP_GATHER && n->input[0] == x && n->input[1] == index)
+        if (n->op == OP_GATHER && n->input[0] == x && n->input[1] == index && n->params.row == 0)
             return node;
     }
     return NODE_NONE;
@@ -339,14 +399,15 @@ static NodeId existing_gather(const Graph *graph, NodeId x, NodeId index)
 NodeId op_gate(Graph *graph, NodeId condition, NodeId x)
 {
     if (graph->error.code == ERROR_NONE && x >= 0 && x < graph->count &&
-        graph_node(graph, x)->op == OP_SCATTER_ADD) {
+        graph_node(graph, x)->op == OP_SCATTER_ADD && graph_node(graph, x)->params.row == 0) {
         Node   scatter = *graph_node(graph, x);
         NodeId index   = scatter.input[1];
         NodeId pooled  = existing_gather(graph, condition, index);
         if (graph_node(graph, index)->op == OP_MAXPOOL_INDEX && pooled != NODE_NONE) {
-            NodeId gated = graph_append(graph, OP_GATE, pooled, scatter.input[0], &(OpParams){0});
-            return graph_append(graph, OP_SCATTER_ADD, gated, index, &scatter.params);
+            NodeId both[]    = {pooled, scatter.input[0]};
+            scatter.input[0] = graph_append(graph, OP_GATE, both, &(OpParams){0});
+            return graph_append(graph, OP_SCATTER_ADD, scatter.input, &scatter.params);
         }
     }
-    return graph_append(graph, OP_GATE, condition, x, &(OpParams){0});
+    return graph_append(graph, OP_GATE, (NodeId[]){condition, x}, &(OpParams){0});
 }

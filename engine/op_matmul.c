@@ -1,4 +1,5 @@
-/* engine/op_matmul.c - matrix products, plain or batched; four transposes instead of a transpose op. */
+/* engine/op_matmul.c - matrix products, plain or batched; four transposes instead of a transpose
+ * op. */
 #include "graph.h"
 
 #include "gemm.h"
@@ -12,7 +13,8 @@ typedef struct Product {
 static bool product_of(const Shape *in, const OpParams *params, Product *out)
 {
     int rank = in[0].rank;
-    if (rank != in[1].rank || (rank != 2 && rank != 3) || (rank == 3 && in[0].dim[0] != in[1].dim[0]))
+    if (rank != in[1].rank || (rank != 2 && rank != 3) ||
+        (rank == 3 && in[0].dim[0] != in[1].dim[0]))
         return false;
     const int64_t *a = in[0].dim + rank - 2, *b = in[1].dim + rank - 2;
     *out = (Product){.groups = rank == 3 ? in[0].dim[0] : 1,
@@ -47,7 +49,9 @@ static void matmul_forward(const OpCall *call)
     bool ta = call->params->transpose_a, tb = call->params->transpose_b;
     for (int64_t g = 0; g < p.groups; g++) {
         Gemm gemm = {
-            .m = p.m, .n = p.n, .k = p.k,
+            .m        = p.m,
+            .n        = p.n,
+            .k        = p.k,
             .a        = (const real *)call->in[0] + g * p.m * p.k,
             .b        = (const real *)call->in[1] + g * p.k * p.n,
             .c        = (real *)call->out + g * p.m * p.n,
@@ -61,16 +65,18 @@ static void matmul_forward(const OpCall *call)
 }
 
 /* With C = op(A) op(B): d op(A) = G op(B)^T and d op(B) = op(A)^T G, stored the way A and B are. */
-static void matmul_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                            NodeId grad_in[2])
+static void matmul_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                            NodeId *grad_in)
 {
     NodeId a = graph_node(graph, out)->input[0], b = graph_node(graph, out)->input[1];
     bool   ta = graph_node(graph, out)->params.transpose_a;
     bool   tb = graph_node(graph, out)->params.transpose_b;
     if (wanted[0])
-        grad_in[0] = ta ? op_matmul(graph, b, grad, tb, true) : op_matmul(graph, grad, b, false, !tb);
+        grad_in[0] =
+            ta ? op_matmul(graph, b, grad, tb, true) : op_matmul(graph, grad, b, false, !tb);
     if (wanted[1])
-        grad_in[1] = tb ? op_matmul(graph, grad, a, true, ta) : op_matmul(graph, a, grad, !ta, false);
+        grad_in[1] =
+            tb ? op_matmul(graph, grad, a, true, ta) : op_matmul(graph, a, grad, !ta, false);
 }
 
 const OpInfo op_info_matmul = {.name         = "matmul",
@@ -83,5 +89,5 @@ const OpInfo op_info_matmul = {.name         = "matmul",
 NodeId op_matmul(Graph *graph, NodeId a, NodeId b, bool transpose_a, bool transpose_b)
 {
     OpParams params = {.transpose_a = transpose_a, .transpose_b = transpose_b};
-    return graph_append(graph, OP_MATMUL, a, b, &params);
+    return graph_append(graph, OP_MATMUL, (NodeId[]){a, b}, &params);
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* ---- maxpool_index ------------------------------------------------------------------------------------------ */
+/* ---- maxpool_index --------------------------------------------------------------------------- */
 
 static bool infer_pool(const Shape *in, const OpParams *params, Shape *out, Error *error)
 {
@@ -17,9 +17,10 @@ static bool infer_pool(const Shape *in, const OpParams *params, Shape *out, Erro
         return fail(error, ERROR_DATA, "pooling: window %d (stride %d, pad %d) does not fit %s",
                     params->window, params->stride, params->pad, SHAPE_TEXT(x));
     if (shape_elements(x) > INT32_MAX)
-        return fail(error, ERROR_DATA, "pooling: %s has more than 2^31 elements; use a smaller batch",
-                    SHAPE_TEXT(x));
-    *out = shape_4d(x.dim[0], x.dim[1], (x.dim[2] + 2 * params->pad - params->window) / params->stride + 1,
+        return fail(error, ERROR_DATA,
+                    "pooling: %s has more than 2^31 elements; use a smaller batch", SHAPE_TEXT(x));
+    *out = shape_4d(x.dim[0], x.dim[1],
+                    (x.dim[2] + 2 * params->pad - params->window) / params->stride + 1,
                     (x.dim[3] + 2 * params->pad - params->window) / params->stride + 1);
     return true;
 }
@@ -37,9 +38,10 @@ static int32_t window_maximum(const real *plane, const OpCall *call, int64_t i, 
     return (int32_t)best;
 }
 
-/* First place from `from` on whose window begins at or right of the edge, and first whose window ends
- * beyond `size`. */
-static void whole_windows(const OpParams *p, int64_t size, int64_t count, int64_t *first, int64_t *last)
+/* First place from `from` on whose window begins at or right of the edge, and first whose window
+ * ends beyond `size`. */
+static void whole_windows(const OpParams *p, int64_t size, int64_t count, int64_t *first,
+                          int64_t *last)
 {
     int64_t end = (size + p->pad - p->window) / p->stride + 1;
     *first      = (p->pad + p->stride - 1) / p->stride;
@@ -48,7 +50,8 @@ static void whole_windows(const OpParams *p, int64_t size, int64_t count, int64_
         *first = *last = count;
 }
 
-/* One row of windows two apart: the whole ones in one go, those over the left and right edge alone. */
+/* One row of windows two apart: the whole ones in one go, those over the left and right edge alone.
+ */
 static void pool_row(const OpCall *call, const real *plane, int64_t i, real *values, int32_t *index,
                      int32_t base)
 {
@@ -60,9 +63,10 @@ static void pool_row(const OpCall *call, const real *plane, int64_t i, real *val
     for (int64_t j = 0; j < call->shape.dim[3];) {
         int64_t count = j == first && last > first ? last - first : 1;
         int64_t x0 = j * p->stride - p->pad, x1 = x0 + p->window < w ? x0 + p->window : w;
-        x0         = x0 < 0 ? 0 : x0;
-        kernels()->maxpool(values + j, index ? index + j : NULL, plane + y0 * w + x0, (int)(y1 - y0),
-                           (int)(x1 - x0), base + (int32_t)(y0 * w + x0), (int32_t)w, count);
+        x0 = x0 < 0 ? 0 : x0;
+        kernels()->maxpool(values + j, index ? index + j : NULL, plane + y0 * w + x0,
+                           (int)(y1 - y0), (int)(x1 - x0), base + (int32_t)(y0 * w + x0),
+                           (int32_t)w, count);
         j += count;
     }
 }
@@ -115,6 +119,7 @@ static void maxpool_forward(const OpCall *call)
 const OpInfo op_info_maxpool_index = {.name    = "maxpool_index",
                                       .arity   = 1,
                                       .flags   = OP_NO_GRADIENT,
+                                      .gives   = ELEMENT_INDEX,
                                       .infer   = infer_pool,
                                       .forward = index_forward};
 const OpInfo op_info_maxpool       = {.name    = "maxpool",
@@ -123,25 +128,45 @@ const OpInfo op_info_maxpool       = {.name    = "maxpool",
                                       .infer   = infer_pool,
                                       .forward = maxpool_forward};
 
-/* ---- gather and scatter_add -------------------------------------------------------------------------------------
- * params.count: groups. Elements of group g of the index point into group g of the array, so groups can
- * run in parallel. */
+/* ---- gather and scatter_add ---------------------------------------------------------------------
+ * params.count: groups. Elements of group g of the index point into group g of the array, so groups
+ * can run in parallel. params.row: a position stands for a row of so many numbers of a table; 0 for
+ * one number of an array of any shape. */
+
+/* The shape of what is read at the positions: the index's, for rows with their width behind. */
+static bool picked_shape(Shape index, const OpParams *params, Shape *out)
+{
+    *out = index;
+    if (params->row == 0)
+        return true;
+    if (index.rank == SHAPE_MAX_RANK)
+        return false;
+    out->dim[out->rank++] = params->row;
+    return true;
+}
+
+/* Whether groups and rows divide the array and the index. */
+static bool divides(Shape array, Shape index, const OpParams *params)
+{
+    size_t elements;
+    bool   has_rows = array.rank == 2 && array.dim[1] == params->row && params->count == 1;
+    return shape_count(array, &elements) && params->count >= 1 && (params->row == 0 || has_rows) &&
+           (int64_t)elements % params->count == 0 && shape_elements(index) % params->count == 0;
+}
 
 static bool infer_gather(const Shape *in, const OpParams *params, Shape *out, Error *error)
 {
-    if (params->count < 1 || shape_elements(in[0]) % params->count ||
-        shape_elements(in[1]) % params->count)
-        return fail(error, ERROR_INTERNAL, "gather: %s and %s do not divide into %lld groups",
-                    SHAPE_TEXT(in[0]), SHAPE_TEXT(in[1]), (long long)params->count);
-    *out = in[1];
+    if (!divides(in[0], in[1], params) || !picked_shape(in[1], params, out))
+        return fail(error, ERROR_INTERNAL, "gather: %s by index %s is not possible",
+                    SHAPE_TEXT(in[0]), SHAPE_TEXT(in[1]));
     return true;
 }
 
 static bool infer_scatter(const Shape *in, const OpParams *params, Shape *out, Error *error)
 {
-    size_t elements;
-    if (!shape_equal(in[0], in[1]) || !shape_count(params->shape, &elements) || params->count < 1 ||
-        (int64_t)elements % params->count || shape_elements(in[0]) % params->count)
+    Shape picked;
+    if (!divides(params->shape, in[1], params) || !picked_shape(in[1], params, &picked) ||
+        !shape_equal(in[0], picked))
         return fail(error, ERROR_INTERNAL, "scatter_add: %s by index %s into %s is not possible",
                     SHAPE_TEXT(in[0]), SHAPE_TEXT(in[1]), SHAPE_TEXT(params->shape));
     *out = params->shape;
@@ -158,22 +183,36 @@ static void gather_group(void *data, int64_t group, int thread)
         ((real *)call->out)[group * size + i] = ((const real *)call->in[0])[index[i]];
 }
 
+static void gather_row(void *data, int64_t i, int thread)
+{
+    const OpCall *call = data;
+    int64_t       row = call->params->row, from = ((const int32_t *)call->in[1])[i];
+    (void)thread;
+    memcpy((real *)call->out + i * row, (const real *)call->in[0] + from * row,
+           (size_t)row * sizeof(real));
+}
+
 static void gather_forward(const OpCall *call)
 {
-    parallel_for(call->params->count, gather_group, (void *)(uintptr_t)call);
+    if (call->params->row)
+        parallel_for(call->count / call->params->row, gather_row, (void *)(uintptr_t)call);
+    else
+        parallel_for(call->params->count, gather_group, (void *)(uintptr_t)call);
 }
 
 static void scatter_group(void *data, int64_t group, int thread)
 {
     const OpCall  *call  = data;
-    int64_t        size  = shape_elements(call->in_shape[0]) / call->params->count;
+    int64_t        size  = shape_elements(call->in_shape[1]) / call->params->count;
     int64_t        whole = call->count / call->params->count;
+    int64_t        row   = call->params->row ? call->params->row : 1;
     const int32_t *index = (const int32_t *)call->in[1] + group * size;
-    const real    *y     = (const real *)call->in[0] + group * size;
+    const real    *y     = (const real *)call->in[0] + group * size * row;
     (void)thread;
     memset((real *)call->out + group * whole, 0, (size_t)whole * sizeof(real));
     for (int64_t i = 0; i < size; i++)
-        ((real *)call->out)[index[i]] += y[i];
+        for (int64_t j = 0; j < row; j++)
+            ((real *)call->out)[index[i] * row + j] += y[i * row + j];
 }
 
 static void scatter_forward(const OpCall *call)
@@ -181,40 +220,58 @@ static void scatter_forward(const OpCall *call)
     parallel_for(call->params->count, scatter_group, (void *)(uintptr_t)call);
 }
 
-static NodeId gather_in_groups(Graph *graph, NodeId x, NodeId index, int64_t groups)
+/* Positions of an index are below this. */
+static int64_t index_limit(const Graph *graph, NodeId index)
 {
-    return graph_append(graph, OP_GATHER, x, index, &(OpParams){.count = groups});
+    const Node *node = graph_node(graph, index);
+    return node->op == OP_INDEX_INPUT ? node->params.count
+                                      : shape_elements(graph_shape(graph, node->input[0]));
 }
 
-static NodeId scatter_in_groups(Graph *graph, NodeId y, NodeId index, Shape shape, int64_t groups)
+/* gather or scatter_add, where no position can lie outside the array. */
+static NodeId append_indexed(Graph *graph, OpKind op, NodeId x, NodeId index, Shape array,
+                             OpParams params)
 {
-    return graph_append(graph, OP_SCATTER_ADD, y, index, &(OpParams){.shape = shape, .count = groups});
+    params.shape = array;
+    NodeId node  = graph_append(graph, op, (NodeId[]){x, index}, &params);
+    if (node == NODE_NONE)
+        return NODE_NONE;
+    int64_t places = params.row ? array.dim[0] : shape_elements(array);
+    if (index_limit(graph, index) <= places)
+        return node;
+    fail(&graph->error, ERROR_INTERNAL, "%s: positions go up to %lld, %s has %lld",
+         op_info(op)->name, (long long)index_limit(graph, index) - 1, SHAPE_TEXT(array),
+         (long long)places);
+    return NODE_NONE;
 }
 
-static void gather_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                            NodeId grad_in[2])
+static void gather_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                            NodeId *grad_in)
 {
-    const Node *node = graph_node(graph, out);
+    Node node = *graph_node(graph, out);
     (void)wanted;
-    grad_in[0] = scatter_in_groups(graph, grad, node->input[1], graph_shape(graph, node->input[0]),
-                                   node->params.count);
+    grad_in[0] =
+        append_indexed(graph, OP_SCATTER_ADD, grad, node.input[1], node.params.shape, node.params);
 }
 
-static void scatter_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                             NodeId grad_in[2])
+static void scatter_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                             NodeId *grad_in)
 {
-    const Node *node = graph_node(graph, out);
+    Node node = *graph_node(graph, out);
     (void)wanted;
-    grad_in[0] = gather_in_groups(graph, grad, node->input[1], node->params.count);
+    grad_in[0] =
+        append_indexed(graph, OP_GATHER, grad, node.input[1], node.params.shape, node.params);
 }
 
 const OpInfo op_info_gather      = {.name     = "gather",
                                     .arity    = 2,
+                                    .takes    = {ELEMENT_REAL, ELEMENT_INDEX},
                                     .infer    = infer_gather,
                                     .forward  = gather_forward,
                                     .backward = gather_backward};
 const OpInfo op_info_scatter_add = {.name     = "scatter_add",
                                     .arity    = 2,
+                                    .takes    = {ELEMENT_REAL, ELEMENT_INDEX},
                                     .infer    = infer_scatter,
                                     .forward  = scatter_forward,
                                     .backward = scatter_backward};
@@ -222,22 +279,39 @@ const OpInfo op_info_scatter_add = {.name     = "scatter_add",
 NodeId op_maxpool_index(Graph *graph, NodeId x, int window, int stride, int pad)
 {
     OpParams params = {.window = window, .stride = stride, .pad = pad};
-    return graph_append(graph, OP_MAXPOOL_INDEX, x, NODE_NONE, &params);
+    return graph_append(graph, OP_MAXPOOL_INDEX, &x, &params);
 }
 
 NodeId op_gather(Graph *graph, NodeId x, NodeId index)
 {
-    return gather_in_groups(graph, x, index, 1);
+    return append_indexed(graph, OP_GATHER, x, index, graph_shape(graph, x),
+                          (OpParams){.count = 1});
 }
 
 NodeId op_scatter_add(Graph *graph, NodeId y, NodeId index, Shape shape)
 {
-    return scatter_in_groups(graph, y, index, shape, 1);
+    return append_indexed(graph, OP_SCATTER_ADD, y, index, shape, (OpParams){.count = 1});
+}
+
+NodeId op_gather_rows(Graph *graph, NodeId table, NodeId index)
+{
+    Shape shape = graph_shape(graph, table);
+    return append_indexed(graph, OP_GATHER, table, index, shape,
+                          (OpParams){.count = 1, .row = shape.rank == 2 ? shape.dim[1] : -1});
+}
+
+NodeId op_scatter_add_rows(Graph *graph, NodeId y, NodeId index, int64_t rows)
+{
+    Shape   from  = graph_shape(graph, y);
+    int64_t width = from.rank ? from.dim[from.rank - 1] : -1;
+    return append_indexed(graph, OP_SCATTER_ADD, y, index, shape_2d(rows, width),
+                          (OpParams){.count = 1, .row = width});
 }
 
 NodeId op_maxpool(Graph *graph, NodeId x, int window, int stride, int pad)
 {
     Shape  shape = graph_shape(graph, x);
     NodeId index = op_maxpool_index(graph, x, window, stride, pad);
-    return gather_in_groups(graph, x, index, shape.dim[0] * shape.dim[1]);
+    return append_indexed(graph, OP_GATHER, x, index, shape,
+                          (OpParams){.count = shape.dim[0] * shape.dim[1]});
 }

@@ -1,88 +1,11 @@
-/* engine/op_shape.c - leaves and ops that move numbers: reshape, broadcast/sum, slice/pad. */
+/* engine/op_shape.c - ops that move numbers: reshape, broadcast/sum, slice/pad. */
 #include "graph.h"
 
 #include "../base/parallel.h"
 
 #include <string.h>
 
-/* ---- shared helpers -------------------------------------------------------------------------------- */
-
-enum { CHUNK = 16384 };
-
-typedef struct ChunkJob {
-    const OpCall *call;
-    int64_t       count;
-    void (*chunk)(const OpCall *, int64_t, int64_t);
-} ChunkJob;
-
-static void run_chunk(void *data, int64_t i, int thread)
-{
-    ChunkJob *job   = data;
-    int64_t   first = i * CHUNK, left = job->count - first;
-    (void)thread;
-    job->chunk(job->call, first, left < CHUNK ? left : CHUNK);
-}
-
-void op_chunks(const OpCall *call, int64_t count, void (*chunk)(const OpCall *, int64_t, int64_t))
-{
-    ChunkJob job = {call, count, chunk};
-    parallel_for((count + CHUNK - 1) / CHUNK, run_chunk, &job);
-}
-
-bool infer_same(const Shape *in, const OpParams *params, Shape *out, Error *error)
-{
-    (void)params, (void)error;
-    *out = in[0];
-    return true;
-}
-
-bool infer_pair(const Shape *in, const OpParams *params, Shape *out, Error *error)
-{
-    (void)params;
-    if (!shape_equal(in[0], in[1]))
-        return fail(error, ERROR_INTERNAL, "elementwise op: shapes %s and %s differ",
-                    SHAPE_TEXT(in[0]), SHAPE_TEXT(in[1]));
-    *out = in[0];
-    return true;
-}
-
-/* ---- leaves ------------------------------------------------------------------------------------------ */
-
-static bool infer_leaf(const Shape *in, const OpParams *params, Shape *out, Error *error)
-{
-    size_t count;
-    (void)in;
-    if (!shape_count(params->shape, &count))
-        return fail(error, ERROR_DATA, "a leaf of shape %s is empty or too large",
-                    SHAPE_TEXT(params->shape));
-    *out = params->shape;
-    return true;
-}
-
-const OpInfo op_info_input     = {.name = "input", .flags = OP_IS_LEAF, .infer = infer_leaf};
-const OpInfo op_info_parameter = {.name = "parameter", .flags = OP_IS_LEAF, .infer = infer_leaf};
-const OpInfo op_info_constant  = {.name = "constant", .flags = OP_IS_LEAF, .infer = infer_leaf};
-
-NodeId op_input(Graph *graph, Shape shape, const char *name)
-{
-    NodeId node = graph_append(graph, OP_INPUT, NODE_NONE, NODE_NONE, &(OpParams){.shape = shape});
-    graph_name(graph, node, name);
-    return node;
-}
-
-NodeId op_parameter(Graph *graph, Shape shape, const real *data)
-{
-    OpParams params = {.shape = shape, .data = data};
-    return graph_append(graph, OP_PARAMETER, NODE_NONE, NODE_NONE, &params);
-}
-
-NodeId op_constant(Graph *graph, Shape shape, real value)
-{
-    OpParams params = {.shape = shape, .value = value};
-    return graph_append(graph, OP_CONSTANT, NODE_NONE, NODE_NONE, &params);
-}
-
-/* ---- reshape ------------------------------------------------------------------------------------------ */
+/* ---- reshape --------------------------------------------------------------------------------- */
 
 static bool infer_reshape(const Shape *in, const OpParams *params, Shape *out, Error *error)
 {
@@ -94,8 +17,8 @@ static bool infer_reshape(const Shape *in, const OpParams *params, Shape *out, E
     return true;
 }
 
-static void reshape_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                             NodeId grad_in[2])
+static void reshape_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                             NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_reshape(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
@@ -109,10 +32,10 @@ const OpInfo op_info_reshape = {.name     = "reshape",
 
 NodeId op_reshape(Graph *graph, NodeId x, Shape shape)
 {
-    return graph_append(graph, OP_RESHAPE, x, NODE_NONE, &(OpParams){.shape = shape});
+    return graph_append(graph, OP_RESHAPE, &x, &(OpParams){.shape = shape});
 }
 
-/* ---- broadcast_to and sum_to: each is the other's adjoint ------------------------------------------------ */
+/* ---- broadcast_to and sum_to: each is the other's adjoint ------------------------------------ */
 
 static bool repeats(Shape small, Shape large)
 {
@@ -142,7 +65,8 @@ static bool infer_sum(const Shape *in, const OpParams *params, Shape *out, Error
     return true;
 }
 
-/* Both shapes as four dimensions, missing ones in front; step of the small one is 0 where repeated. */
+/* Both shapes as four dimensions, missing ones in front; step of the small one is 0 where repeated.
+ */
 typedef struct Repeat {
     int64_t large[4], small[4], step[4];
 } Repeat;
@@ -228,14 +152,14 @@ static void sum_forward(const OpCall *call)
         op_chunks(call, call->count, sum_element);
 }
 
-static void broadcast_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                               NodeId grad_in[2])
+static void broadcast_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                               NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_sum_to(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
 }
 
-static void sum_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void sum_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     (void)wanted;
     grad_in[0] = op_broadcast_to(graph, grad, graph_shape(graph, graph_node(graph, out)->input[0]));
@@ -254,15 +178,15 @@ const OpInfo op_info_sum_to       = {.name     = "sum_to",
 
 NodeId op_broadcast_to(Graph *graph, NodeId x, Shape shape)
 {
-    return graph_append(graph, OP_BROADCAST_TO, x, NODE_NONE, &(OpParams){.shape = shape});
+    return graph_append(graph, OP_BROADCAST_TO, &x, &(OpParams){.shape = shape});
 }
 
 NodeId op_sum_to(Graph *graph, NodeId x, Shape shape)
 {
-    return graph_append(graph, OP_SUM_TO, x, NODE_NONE, &(OpParams){.shape = shape});
+    return graph_append(graph, OP_SUM_TO, &x, &(OpParams){.shape = shape});
 }
 
-/* ---- slice and pad: each is the other's adjoint ------------------------------------------------------------ */
+/* ---- slice and pad: each is the other's adjoint ---------------------------------------------- */
 
 static bool infer_slice(const Shape *in, const OpParams *params, Shape *out, Error *error)
 {
@@ -283,14 +207,15 @@ static bool infer_pad(const Shape *in, const OpParams *params, Shape *out, Error
     if (axis < 0 || axis >= in[0].rank || params->start < 0 || params->count < 0 ||
         __builtin_add_overflow(in[0].dim[axis], params->start, &side) ||
         __builtin_add_overflow(side, params->count, &side))
-        return fail(error, ERROR_INTERNAL, "pad: %lld and %lld around axis %d of %s is not possible",
+        return fail(error, ERROR_INTERNAL,
+                    "pad: %lld and %lld around axis %d of %s is not possible",
                     (long long)params->start, (long long)params->count, axis, SHAPE_TEXT(in[0]));
     *out           = in[0];
     out->dim[axis] = side;
     return true;
 }
 
-/* Copies blocks: `outer` times, `bytes` from one place to another. */
+/* Of the sides from axis `from` up to, not including, axis `to`. */
 static int64_t product(Shape shape, int from, int to)
 {
     int64_t count = 1;
@@ -326,8 +251,8 @@ static void pad_forward(const OpCall *call)
     }
 }
 
-static void slice_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                           NodeId grad_in[2])
+static void slice_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                           NodeId *grad_in)
 {
     OpParams params = graph_node(graph, out)->params;
     Shape    whole  = graph_shape(graph, graph_node(graph, out)->input[0]);
@@ -336,7 +261,7 @@ static void slice_backward(Graph *graph, NodeId out, NodeId grad, const bool wan
                         whole.dim[params.axis] - params.start - params.count);
 }
 
-static void pad_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2], NodeId grad_in[2])
+static void pad_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
     OpParams params = graph_node(graph, out)->params;
     Shape    small  = graph_shape(graph, graph_node(graph, out)->input[0]);
@@ -358,12 +283,13 @@ const OpInfo op_info_pad   = {.name     = "pad",
 NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count)
 {
     OpParams params = {.axis = axis, .start = start, .count = count};
-    NodeId   node   = graph_append(graph, OP_SLICE, x, NODE_NONE, &params);
-    // Rows of a parameter lie together, so the slice is a parameter too and weights of one unit can be
-    // prepared once.
+    NodeId   node   = graph_append(graph, OP_SLICE, &x, &params);
+    // Rows of a parameter lie together, so the slice is a parameter too and weights of one unit can
+    // be prepared once.
     if (node != NODE_NONE && axis == 0 && graph_node(graph, x)->op == OP_PARAMETER) {
         Shape       whole = graph_shape(graph, x);
-        const real *data  = graph_node(graph, x)->params.data + start * product(whole, 1, whole.rank);
+        const real *data =
+            graph_node(graph, x)->params.data + start * product(whole, 1, whole.rank);
         return op_parameter(graph, graph_shape(graph, node), data);
     }
     return node;
@@ -372,5 +298,5 @@ NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count)
 NodeId op_pad(Graph *graph, NodeId x, int axis, int64_t before, int64_t after)
 {
     OpParams params = {.axis = axis, .start = before, .count = after};
-    return graph_append(graph, OP_PAD, x, NODE_NONE, &params);
+    return graph_append(graph, OP_PAD, &x, &params);
 }

@@ -38,12 +38,12 @@ static void softmax_forward(const OpCall *call)
 }
 
 /* d x = g - softmax(x) * sum(g). */
-static void softmax_backward(Graph *graph, NodeId out, NodeId grad, const bool wanted[2],
-                             NodeId grad_in[2])
+static void softmax_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                             NodeId *grad_in)
 {
     Shape shape = graph_shape(graph, out), rows = shape;
     rows.dim[rows.rank - 1] = 1;
-    NodeId total = op_broadcast_to(graph, op_sum_to(graph, grad, rows), shape);
+    NodeId total            = op_broadcast_to(graph, op_sum_to(graph, grad, rows), shape);
     (void)wanted;
     grad_in[0] = op_sub(graph, grad, op_mul(graph, op_exp(graph, out), total));
 }
@@ -56,5 +56,5 @@ const OpInfo op_info_log_softmax = {.name     = "log_softmax",
 
 NodeId op_log_softmax(Graph *graph, NodeId x)
 {
-    return graph_append(graph, OP_LOG_SOFTMAX, x, NODE_NONE, &(OpParams){0});
+    return graph_append(graph, OP_LOG_SOFTMAX, &x, &(OpParams){0});
 }

@@ -3,6 +3,7 @@
 
 static const OpInfo *const table[OP_COUNT] = {
     [OP_INPUT]         = &op_info_input,
+    [OP_INDEX_INPUT]   = &op_info_index_input,
     [OP_PARAMETER]     = &op_info_parameter,
     [OP_CONSTANT]      = &op_info_constant,
     [OP_RESHAPE]       = &op_info_reshape,
@@ -12,6 +13,7 @@ static const OpInfo *const table[OP_COUNT] = {
     [OP_PAD]           = &op_info_pad,
     [OP_ADD]           = &op_info_add,
     [OP_SCALE_OFFSET]  = &op_info_scale_offset,
+    [OP_SCALE_BY]      = &op_info_scale_by,
     [OP_MUL]           = &op_info_mul,
     [OP_EXP]           = &op_info_exp,
     [OP_LOG]           = &op_info_log,
@@ -34,4 +36,9 @@ static const OpInfo *const table[OP_COUNT] = {
 const OpInfo *op_info(OpKind op)
 {
     return table[op];
+}
+
+const char *op_name(OpKind op)
+{
+    return table[op]->name;
 }

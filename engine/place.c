@@ -2,15 +2,15 @@
  * Source: Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020. */
 #include "plan.h"
 
-
 static bool alive_together(const Block *a, const Block *b)
 {
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* Lowest offset of the smallest gap between already placed neighbours that holds the block. `placed`
- * lists them by rising offset. */
-static size_t best_gap(const Block *blocks, const int32_t *placed, int32_t count, const Block *block)
+/* Lowest offset of the smallest gap between already placed neighbours that holds the block.
+ * `placed` lists them by rising offset. */
+static size_t best_gap(const Block *blocks, const int32_t *placed, int32_t count,
+                       const Block *block)
 {
     size_t end = 0, best = SIZE_MAX, best_size = SIZE_MAX;
     for (int32_t i = 0; i < count; i++) {
@@ -29,7 +29,6 @@ static size_t best_gap(const Block *blocks, const int32_t *placed, int32_t count
     }
     return best == SIZE_MAX ? end : best;
 }
-
 
 size_t plan_place(Block *blocks, int32_t count, int32_t *order)
 {

@@ -9,16 +9,16 @@
 enum { ALIGN = 64 };
 
 struct Plan {
-    Step        *steps;
-    OpCall      *calls;
-    OpParams    *params;  // copies, so that the graph may grow afterwards
-    void       **buffer;  // one a node; NULL where none is held
-    int32_t      step_count, *order; // nodes with a step, in order
-    uint8_t     *arena;
-    real        *scratch, *prepared;
-    size_t       bytes;
-    Block       *blocks;
-    int32_t     *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
+    Step     *steps;
+    OpCall   *calls;
+    OpParams *params;             // copies, one a node, so that the graph may grow afterwards
+    void    **buffer;             // one a node; NULL where none is held
+    int32_t   step_count, *order; // nodes with a step, in order
+    uint8_t  *arena;
+    real     *scratch, *prepared;
+    size_t    bytes;
+    Block    *blocks;
+    int32_t  *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
 };
 
 static size_t padded(size_t bytes)
@@ -31,21 +31,28 @@ static bool is_leaf(const Graph *graph, NodeId node)
     return (op_info(graph_node(graph, node)->op)->flags & OP_IS_LEAF) != 0;
 }
 
-/* All nodes a step reads, NODE_NONE for none. */
-static void step_reads(const Step *step, NodeId reads[5])
+/* All nodes a step reads, NODE_NONE for none: inputs first, then the fused tail. */
+enum { READ_BIAS = OP_ARITY, READ_ADD, READ_GATE, STEP_READS };
+
+static void step_reads(const Step *step, NodeId reads[STEP_READS])
 {
-    reads[0] = step->in[0];
-    reads[1] = step->in[1];
-    reads[2] = step->bias;
-    reads[3] = step->add;
-    reads[4] = step->gate;
+    for (int i = 0; i < OP_ARITY; i++)
+        reads[i] = step->in[i];
+    reads[READ_BIAS] = step->bias;
+    reads[READ_ADD]  = step->add;
+    reads[READ_GATE] = step->gate;
 }
 
-static NodeId root(const Graph *graph, NodeId node)
+/* Whether a step may write its result over what it reads at this place: over an input element by
+ * element, over the summand or gate of a convolution unless the convolution itself reads it too. */
+static bool may_overwrite(const Step *step, const NodeId reads[STEP_READS], int place)
 {
-    while (op_info(graph_node(graph, node)->op)->flags & OP_SHARES_MEMORY)
-        node = graph_node(graph, node)->input[0];
-    return node;
+    if (place < OP_ARITY)
+        return (op_info(step->op)->flags & OP_ELEMENTWISE) != 0;
+    for (int i = 0; i < OP_ARITY; i++)
+        if (reads[i] == reads[place])
+            return false;
+    return place != READ_BIAS;
 }
 
 /* Nodes the outputs depend on, through plain inputs. */
@@ -54,7 +61,7 @@ static void mark_needed(const Graph *graph, const NodeId *outputs, int count, bo
     for (int i = 0; i < count; i++)
         needed[outputs[i]] = true;
     for (NodeId node = graph->count - 1; node >= 0; node--)
-        for (int i = 0; i < 2 && needed[node]; i++)
+        for (int i = 0; i < OP_ARITY && needed[node]; i++)
             if (graph_node(graph, node)->input[i] != NODE_NONE)
                 needed[graph_node(graph, node)->input[i]] = true;
 }
@@ -65,15 +72,15 @@ static void mark_steps(const Plan *plan, const Graph *graph, const NodeId *outpu
 {
     memset(needed, 0, (size_t)graph->count * sizeof *needed);
     for (int i = 0; i < count; i++)
-        needed[root(graph, outputs[i])] = true;
+        needed[graph_root(graph, outputs[i])] = true;
     for (NodeId node = graph->count - 1; node >= 0; node--) {
-        NodeId reads[5];
-        if (graph_node(graph, node)->op == OP_INPUT) // callers may fill what no output reads
+        NodeId reads[STEP_READS];
+        if (op_info(graph_node(graph, node)->op)->flags & OP_IS_INPUT) // filled even if not read
             needed[node] = true;
         if (!needed[node] || is_leaf(graph, node))
             continue;
         step_reads(&plan->steps[node], reads);
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < STEP_READS; i++)
             if (reads[i] != NODE_NONE)
                 needed[reads[i]] = true;
     }
@@ -81,19 +88,21 @@ static void mark_steps(const Plan *plan, const Graph *graph, const NodeId *outpu
 
 static size_t node_bytes(const Graph *graph, NodeId node)
 {
-    const Node *n = graph_node(graph, node);
-    return padded((size_t)shape_elements(n->shape) * (n->is_index ? sizeof(int32_t) : sizeof(real)));
+    bool is_index = op_info(graph_node(graph, node)->op)->gives == ELEMENT_INDEX;
+    return padded((size_t)shape_elements(graph_shape(graph, node)) *
+                  (is_index ? sizeof(int32_t) : sizeof(real)));
 }
 
-/* When each buffer is first written and last read. Inputs, constants and outputs live to the end. */
-static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed, const NodeId *outputs,
-                           int count)
+/* When each buffer is first written and last read. Inputs, constants and outputs live to the end.
+ */
+static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed,
+                           const NodeId *outputs, int count)
 {
     for (NodeId node = 0; node < graph->count; node++)
         plan->blocks[node] = (Block){.first = INT32_MAX, .last = -1};
     for (NodeId node = 0; node < graph->count; node++) {
         const Step *step = &plan->steps[node];
-        NodeId      reads[5];
+        NodeId      reads[STEP_READS];
         if (!needed[node] || graph_node(graph, node)->op == OP_PARAMETER)
             continue;
         Block *block = &plan->blocks[node];
@@ -114,12 +123,12 @@ static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed, c
             index->last  = index->last > node ? index->last : node;
         }
         step_reads(step, reads);
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < STEP_READS; i++)
             if (reads[i] != NODE_NONE && plan->blocks[reads[i]].last < node)
                 plan->blocks[reads[i]].last = node;
     }
     for (int i = 0; i < count; i++) {
-        NodeId node = root(graph, outputs[i]);
+        NodeId node = graph_root(graph, outputs[i]);
         if (plan->blocks[node].last >= 0)
             plan->blocks[node].last = graph->count;
     }
@@ -134,17 +143,19 @@ static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
         const Step *step = &plan->steps[node];
         if (!needed[node] || is_leaf(graph, node) || step->absorbed)
             continue;
-        bool   pointwise    = (op_info(step->op)->flags & OP_ELEMENTWISE) != 0;
-        NodeId candidate[4] = {pointwise ? step->in[0] : NODE_NONE, pointwise ? step->in[1] : NODE_NONE,
-                               step->add, step->gate};
-        for (int i = 0; i < 4; i++) {
-            NodeId other = candidate[i];
-            if (other == NODE_NONE || is_leaf(graph, other) ||
-                (!pointwise && (other == step->in[0] || other == step->in[1])))
+        NodeId reads[STEP_READS];
+        step_reads(step, reads);
+        for (int i = 0; i < STEP_READS; i++) {
+            NodeId other = reads[i];
+            if (other == NODE_NONE || is_leaf(graph, other) || !may_overwrite(step, reads, i))
+                continue;
+            if (shape_elements(graph_shape(graph, other)) != // a number for all elements
+                shape_elements(graph_shape(graph, node)))
                 continue;
             Block *from = &plan->blocks[plan->owner[other]], *to = &plan->blocks[node];
-            if (from->last == node && plan->blocks[other].last == node && from->bytes == to->bytes &&
-                !graph_node(graph, other)->is_index) {
+            if (from->last == node && plan->blocks[other].last == node &&
+                from->bytes == to->bytes &&
+                op_info(graph_node(graph, other)->op)->gives == ELEMENT_REAL) {
                 from->last        = to->last;
                 plan->owner[node] = plan->owner[other];
                 to->bytes         = 0;
@@ -191,9 +202,10 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
 {
     const Node *core         = graph_node(graph, step->core);
     plan->params[step->node] = core->params;
-    OpCall call = {.params = &plan->params[step->node], .shape = graph_node(graph, step->node)->shape};
-    call.count  = shape_elements(call.shape);
-    for (int i = 0; i < 2; i++)
+    OpCall call              = {.params = &plan->params[step->node],
+                                .shape  = graph_node(graph, step->node)->shape};
+    call.count               = shape_elements(call.shape);
+    for (int i = 0; i < OP_ARITY; i++)
         if (step->in[i] != NODE_NONE) {
             call.in[i]       = plan->buffer[step->in[i]];
             call.in_shape[i] = graph_shape(graph, core->input[i]);
@@ -214,17 +226,46 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
     return call;
 }
 
+/* Whether a step's weights are constant and can be laid out for its kernel beforehand. */
+static bool is_prepared(const Plan *plan, const Graph *graph, int32_t i)
+{
+    const Step *step = &plan->steps[plan->order[i]];
+    return op_info(step->op)->prepare && graph_op(graph, step->in[1]) == OP_PARAMETER;
+}
+
+/* An earlier step that has the same weights laid out the same way, or i: the layout depends on the
+ * weights, the op and its parameters, never on the size of the images. So forward passes of one
+ * network and gradients of gradients hold each layout once. */
+static int32_t prepared_with(const Plan *plan, const Graph *graph, int32_t i)
+{
+    const OpCall *own = &plan->calls[i];
+    OpKind        op  = plan->steps[plan->order[i]].op;
+    for (int32_t j = 0; j < i; j++) {
+        const OpCall *other = &plan->calls[j];
+        if (is_prepared(plan, graph, j) && plan->steps[plan->order[j]].op == op &&
+            other->in[1] == own->in[1] && other->method == own->method &&
+            shape_equal(other->in_shape[1], own->in_shape[1]) &&
+            other->params->stride == own->params->stride && other->params->pad == own->params->pad)
+            return j;
+    }
+    return i;
+}
+
 /* Constant weights are laid out once for the kernels: sizes first, then one allocation. */
 static bool prepare_weights(Plan *plan, const Graph *graph, Error *error)
 {
     size_t total = 0, at = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int32_t i = 0; i < plan->step_count; i++) {
-            const Step   *step = &plan->steps[plan->order[i]];
-            const OpInfo *info = op_info(step->op);
+            const OpInfo *info = op_info(plan->steps[plan->order[i]].op);
             OpCall       *call = &plan->calls[i];
-            if (!info->prepare || graph_node(graph, step->in[1])->op != OP_PARAMETER)
+            if (!is_prepared(plan, graph, i))
                 continue;
+            int32_t first = prepared_with(plan, graph, i);
+            if (first < i) {
+                call->prepared = plan->calls[first].prepared;
+                continue;
+            }
             size_t size = padded(info->prepared_size(call) * sizeof(real)) / sizeof(real);
             if (pass == 0) {
                 total += size;
@@ -246,8 +287,9 @@ static bool allocate_scratch(Plan *plan, Error *error)
     size_t most = 0;
     for (int32_t i = 0; i < plan->step_count; i++) {
         const OpInfo *info = op_info(plan->steps[plan->order[i]].op);
-        size_t        size = info->scratch_size ? info->scratch_size(&plan->calls[i], parallel_threads()) : 0;
-        most               = size > most ? size : most;
+        size_t        size =
+            info->scratch_size ? info->scratch_size(&plan->calls[i], parallel_threads()) : 0;
+        most = size > most ? size : most;
     }
     plan->bytes += most * sizeof(real);
     plan->scratch = memory_new(most, sizeof(real), error);
@@ -256,11 +298,13 @@ static bool allocate_scratch(Plan *plan, Error *error)
     return plan->scratch != NULL;
 }
 
-static void fill_constants(const Plan *plan, const Graph *graph, const bool *needed)
+/* Constants, and what inputs begin with. */
+static void fill_leaves(const Plan *plan, const Graph *graph, const bool *needed)
 {
     for (NodeId node = 0; node < graph->count; node++) {
-        const Node *n = graph_node(graph, node);
-        if (!needed[node] || n->op != OP_CONSTANT)
+        const Node *n      = graph_node(graph, node);
+        bool        begins = n->op == OP_INPUT && n->params.value != 0;
+        if (!needed[node] || (n->op != OP_CONSTANT && !begins))
             continue;
         int64_t count = shape_elements(n->shape);
         for (int64_t i = 0; i < count; i++)
@@ -276,10 +320,12 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
     bool    *is_output = memory_new(nodes, sizeof *is_output, error);
     int32_t *uses      = memory_new(nodes, sizeof *uses, error);
     bool     ok        = needed && is_output && uses;
+    for (NodeId node = 0; node < graph->count; node++)
+        plan->params[node] = graph_node(graph, node)->params;
     if (ok) {
         mark_needed(graph, outputs, count, needed);
         for (int i = 0; i < count; i++)
-            is_output[outputs[i]] = is_output[root(graph, outputs[i])] = true;
+            is_output[outputs[i]] = is_output[graph_root(graph, outputs[i])] = true;
         plan_fuse(graph, needed, is_output, !options->no_fuse, plan->steps, uses);
         mark_steps(plan, graph, outputs, count, needed);
         find_lifetimes(plan, graph, needed, outputs, count);
@@ -287,7 +333,8 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
         if (options->no_reuse)
             for (NodeId node = 0; node < graph->count; node++) {
                 plan->owner[node] = node;
-                plan->blocks[node].bytes = plan->blocks[node].last >= 0 ? node_bytes(graph, node) : 0;
+                plan->blocks[node].bytes =
+                    plan->blocks[node].last >= 0 ? node_bytes(graph, node) : 0;
                 plan->blocks[node].first = 0;
                 if (plan->blocks[node].last >= 0)
                     plan->blocks[node].last = graph->count;
@@ -295,10 +342,10 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
         ok = place_blocks(plan, graph, needed, error);
     }
     if (ok) {
-        fill_constants(plan, graph, needed);
+        fill_leaves(plan, graph, needed);
         for (NodeId node = 0; node < graph->count; node++)
             if (needed[node] && !is_leaf(graph, node) && !plan->steps[node].absorbed &&
-                root(graph, node) == node) {
+                graph_root(graph, node) == node) {
                 plan->calls[plan->step_count]   = call_of(plan, graph, &plan->steps[node], options);
                 plan->order[plan->step_count++] = node;
             }
@@ -306,7 +353,7 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
     }
     // Names of nodes that share memory resolve to the same buffer.
     for (NodeId node = 0; ok && node < graph->count; node++)
-        plan->buffer[node] = plan->buffer[root(graph, node)];
+        plan->buffer[node] = plan->buffer[graph_root(graph, node)];
     memory_free(needed);
     memory_free(is_output);
     memory_free(uses);
@@ -332,7 +379,8 @@ bool plan_create(Plan **out, const Graph *graph, const NodeId *outputs, int coun
     plan->order  = memory_new(nodes, sizeof *plan->order, error);
     plan->blocks = memory_new(nodes, sizeof *plan->blocks, error);
     plan->owner  = memory_new(nodes, sizeof *plan->owner, error);
-    bool ok = plan->steps && plan->calls && plan->params && plan->buffer && plan->order && plan->blocks && plan->owner &&
+    bool ok      = plan->steps && plan->calls && plan->params && plan->buffer && plan->order &&
+              plan->blocks && plan->owner &&
               lay_out(plan, graph, outputs, count, options ? options : &(PlanOptions){0}, error);
     if (!ok) {
         plan_destroy(plan);
@@ -364,6 +412,23 @@ real *plan_input(Plan *plan, NodeId input)
     return plan->buffer[input];
 }
 
+void plan_set_scalar(Plan *plan, NodeId input, real value)
+{
+    *plan_input(plan, input) = value;
+}
+
+bool plan_set_index(Plan *plan, NodeId input, const int32_t *positions, Error *error)
+{
+    const OpParams *params = &plan->params[input];
+    int64_t         count  = shape_elements(params->shape);
+    for (int64_t i = 0; i < count; i++)
+        if (positions[i] < 0 || positions[i] >= params->count)
+            return fail(error, ERROR_DATA, "position %lld is %d, expected 0 to %lld", (long long)i,
+                        (int)positions[i], (long long)params->count - 1);
+    memcpy(plan->buffer[input], positions, (size_t)count * sizeof *positions);
+    return true;
+}
+
 const real *plan_output(const Plan *plan, NodeId output)
 {
     return plan->buffer[output];
@@ -390,7 +455,7 @@ StepReport plan_step_report(const Plan *plan, int32_t step)
     const OpCall *call   = &plan->calls[step];
     const Step   *s      = &plan->steps[plan->order[step]];
     StepReport    report = {.flops = 0};
-    bool          conv   = s->op == OP_CONV2D || s->op == OP_CONV2D_INPUT || s->op == OP_CONV2D_WEIGHT;
+    bool conv = s->op == OP_CONV2D || s->op == OP_CONV2D_INPUT || s->op == OP_CONV2D_WEIGHT;
     snprintf(report.text, sizeof report.text, "%s %s%s%s%s%s%s", op_info(s->op)->name,
              SHAPE_TEXT(call->shape), call->method == CONV_WINOGRAD ? " winograd" : "",
              call->finish.bias ? " +bias" : "", call->finish.add ? " +add" : "",
@@ -399,8 +464,8 @@ StepReport plan_step_report(const Plan *plan, int32_t step)
         ConvShape c  = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
         report.flops = 2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)(c.c * c.r * c.s);
     } else if (s->op == OP_MATMUL) {
-        Shape   a = call->in_shape[0];
-        int64_t k = a.dim[a.rank - (call->params->transpose_a ? 2 : 1)];
+        Shape   a    = call->in_shape[0];
+        int64_t k    = a.dim[a.rank - (call->params->transpose_a ? 2 : 1)];
         report.flops = 2.0 * (double)call->count * (double)k;
     }
     return report;

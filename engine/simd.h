@@ -1,7 +1,8 @@
 /* engine/simd.h - the few vector primitives the kernel text needs, one section per instruction set.
  *
- * Vec is a compiler vector of LANES floats, so + - * and comparisons are written as on scalars; only
- * the fused multiply-add and the stride-4 shuffles are spelled per set. Included by isa_*.c alone. */
+ * Vec is a compiler vector of LANES floats, so + - * and comparisons are written as on scalars;
+ * only the fused multiply-add and the stride-4 shuffles are spelled per set. Included by isa_*.c
+ * alone. */
 #ifndef ENGINE_SIMD_H
 #define ENGINE_SIMD_H
 
@@ -84,17 +85,40 @@ static inline __attribute__((always_inline)) Vec vec_fma(Vec a, Vec b, Vec c)
 #endif
 }
 
+/* The sum of the lanes: the upper half is added to the lower one until one lane is left. */
+static inline __attribute__((always_inline)) real vec_total(Vec v)
+{
+#if defined SIMD_AVX512 || defined SIMD_AVX2
+#if defined                        SIMD_AVX512
+    __m256 eight = _mm512_castps512_ps256((__m512)v) + _mm512_extractf32x8_ps((__m512)v, 1);
+#else
+    __m256 eight = (__m256)v;
+#endif
+    __m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+    __m128 two  = four + _mm_movehl_ps(four, four);
+    return two[0] + two[1];
+#else
+    return (v[0] + v[2]) + (v[1] + v[3]);
+#endif
+}
+
 /* The first n reals at p, the rest zero, none for a negative n; writes the first n. */
 static inline __attribute__((always_inline)) Vec vec_load_some(const real *p, int64_t n)
 {
 #if defined SIMD_AVX512
-    return (Vec)_mm512_maskz_loadu_ps((__mmask16)(n >= LANES ? 0xFFFF : n < 0 ? 0 : (1 << n) - 1), p);
+    return (Vec)_mm512_maskz_loadu_ps((__mmask16)(n >= LANES ? 0xFFFF
+                                                  : n < 0    ? 0
+                                                             : (1 << n) - 1),
+                                      p);
+#elif defined SIMD_AVX2
+    __m256i inside = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n > LANES ? LANES : n)),
+                                        _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    return (Vec)_mm256_maskload_ps(p, inside);
 #else
     Vec v = {0};
     if (n >= LANES)
         return vec_load(p);
-    for (int i = 0; i < n; i++)
-        v[i] = p[i];
+    UNROLL for (int i = 0; i < LANES - 1; i++) if (i < n) v[i] = p[i];
     return v;
 #endif
 }
@@ -122,7 +146,8 @@ static inline __attribute__((always_inline)) Vec vec_even(const real *p)
     return (Vec)_mm256_permute4x64_pd((__m256d)halves, 0xD8);
 #elif defined SIMD_NEON
     float32x4_t low = vld1q_f32(p), high = vld1q_f32(p + 3);
-    return (Vec)vcombine_f32(vget_low_f32(vuzp1q_f32(low, low)), vget_low_f32(vuzp2q_f32(high, high)));
+    return (Vec)vcombine_f32(vget_low_f32(vuzp1q_f32(low, low)),
+                             vget_low_f32(vuzp2q_f32(high, high)));
 #else
     Vec v = {0};
     for (int i = 0; i < LANES; i++)

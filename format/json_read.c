@@ -7,11 +7,11 @@ typedef struct Reader {
     const unsigned char *start, *at, *end;
     const char          *name;
     Json                *json;
-    int                  room;              // of json->nodes
-    char                *out;               // next free byte of json->text
+    int                  room; // of json->nodes
+    char                *out;  // next free byte of json->text
     int                  depth;
-    int                  open[JSON_DEPTH];  // nodes of the open arrays and objects
-    int                  last[JSON_DEPTH];  // their last child so far, -1: none
+    int                  open[JSON_DEPTH]; // nodes of the open arrays and objects
+    int                  last[JSON_DEPTH]; // their last child so far, -1: none
     Error               *error;
 } Reader;
 
@@ -70,7 +70,7 @@ static void put_code_point(Reader *reader, unsigned c)
 static bool read_escape(Reader *reader)
 {
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
-    int               c = reader->at < reader->end ? *reader->at++ : 0;
+    int               c      = reader->at < reader->end ? *reader->at++ : 0;
     const char       *letter = c ? strchr(letters, c) : NULL;
     unsigned          code, low;
     if (letter) {
@@ -162,7 +162,7 @@ static bool read_number(Reader *reader, const char **out)
     size_t length = (size_t)(reader->at - start);
     if (length > JSON_DIGITS)
         return bad(reader, "number longer than 64 characters");
-    *out          = memcpy(reader->out, start, length);
+    *out = memcpy(reader->out, start, length);
     reader->out += length;
     *reader->out++ = 0;
     return true;
@@ -228,7 +228,7 @@ static bool read_value(Reader *reader, const char *key, bool *opened)
     static const struct {
         const char *text;
         JsonKind    kind;
-    } words[] = {{"null", JSON_NULL}, {"true", JSON_TRUE}, {"false", JSON_FALSE}};
+    } words[]        = {{"null", JSON_NULL}, {"true", JSON_TRUE}, {"false", JSON_FALSE}};
     const char *text = NULL;
     int         c    = peek(reader);
     *opened          = c == '{' || c == '[';
@@ -290,12 +290,17 @@ bool json_read(const void *data, size_t size, const char *name, Json *out, Error
     if (size > JSON_BYTES)
         return fail(error, ERROR_DATA, "%s: JSON has %zu bytes, the limit is %d", name, size,
                     JSON_BYTES);
-    Json json   = {0};
-    json.nodes  = memory_new(FIRST_ROOM, sizeof *json.nodes, error);
-    json.text   = memory_new(size + 2, 1, error); // a text shrinks, a number grows by one zero
-    bool opened, more = true, ok = json.nodes && json.text;
-    Reader reader = {.start = data, .at = data, .end = (const unsigned char *)data + size,
-                     .name = name, .json = &json, .room = FIRST_ROOM, .out = json.text,
+    Json json  = {0};
+    json.nodes = memory_new(FIRST_ROOM, sizeof *json.nodes, error);
+    json.text  = memory_new(size + 2, 1, error); // a text shrinks, a number grows by one zero
+    bool   opened, more = true, ok = json.nodes && json.text;
+    Reader reader = {.start = data,
+                     .at    = data,
+                     .end   = (const unsigned char *)data + size,
+                     .name  = name,
+                     .json  = &json,
+                     .room  = FIRST_ROOM,
+                     .out   = json.text,
                      .error = error};
     while (ok && more) {
         const char *key;

@@ -1,5 +1,6 @@
-/* format/npy.c - see npy.h. A file is 6 bytes of magic, 2 of version, 2 of header length, the header
- * (a Python dictionary padded with spaces to a multiple of 64 bytes in all), then the numbers. */
+/* format/npy.c - see npy.h. A file is 6 bytes of magic, 2 of version, 2 of header length, the
+ * header (a Python dictionary padded with spaces to a multiple of 64 bytes in all), then the
+ * numbers. */
 #include "npy.h"
 
 #include "../base/file.h"

@@ -35,7 +35,7 @@ typedef struct Deflate {
     uint8_t  length_code[MATCH_MAX + 1]; // of a match length
 } Deflate;
 
-/* ---- bits ---------------------------------------------------------------------------------- */
+/* ---- bits ------------------------------------------------------------------------------------ */
 
 // Room for a whole block is made in block_write, so putting bits cannot fail.
 static inline void put(Deflate *z, uint32_t value, int count)
@@ -45,7 +45,7 @@ static inline void put(Deflate *z, uint32_t value, int count)
         z->out[z->size++] = (uint8_t)z->window;
 }
 
-/* ---- Huffman codes ------------------------------------------------------------------------- */
+/* ---- Huffman codes --------------------------------------------------------------------------- */
 
 typedef struct Code {
     uint16_t bits[LITERALS]; // reversed, ready to be put
@@ -125,7 +125,7 @@ static inline void put_code(Deflate *z, const Code *code, int symbol)
     put(z, code->bits[symbol], code->length[symbol]);
 }
 
-/* ---- blocks -------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static int distance_code(int distance)
 {
@@ -230,7 +230,7 @@ static bool block_write(Deflate *z, bool last, Error *error)
     return true;
 }
 
-/* ---- matches ------------------------------------------------------------------------------- */
+/* ---- matches --------------------------------------------------------------------------------- */
 
 typedef struct Match {
     int length, distance;

@@ -1,9 +1,9 @@
 /* image/image.h - 8-bit pictures in and out; knows no graph and no probing set.
  *
- * Pixels are interleaved and row-major: pixels[(y * width + x) * channels + c]. Files are untrusted:
- * every decoder takes (pointer, length), validates sizes before allocating, and refuses with
- * ERROR_DATA and the rule that was broken. `name` is only used in messages.
- * Limits: sides of LIMIT_IMAGE_SIDE, ImageLimits; JPEG also limits scans and total work. */
+ * Pixels are interleaved and row-major: pixels[(y * width + x) * channels + c]. Files are
+ * untrusted: every decoder takes (pointer, length), validates sizes before allocating, and refuses
+ * with ERROR_DATA and the rule that was broken. `name` is only used in messages. Limits: sides of
+ * LIMIT_IMAGE_SIDE, ImageLimits; JPEG also limits scans and total work. */
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H
 
@@ -50,8 +50,8 @@ typedef enum JpegSampling { JPEG_420, JPEG_422, JPEG_444 } JpegSampling;
 
 /* Baseline JPEG of a gray or RGB image, equal byte for byte to cjpeg's defaults (slow-integer DCT,
  * standard Huffman tables). quality 1..100. */
-bool jpeg_encode(const Image *image, int quality, JpegSampling sampling, uint8_t **out, size_t *size,
-                 Error *error);
+bool jpeg_encode(const Image *image, int quality, JpegSampling sampling, uint8_t **out,
+                 size_t *size, Error *error);
 
 /* Three channels: gray is replicated, alpha is dropped, CMYK is
  * converted as Pillow does. */

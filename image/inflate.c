@@ -63,7 +63,7 @@ typedef struct Inflate {
     uint8_t      buffer[BUFFER];
 } Inflate;
 
-/* ---- bits ---------------------------------------------------------------------------------- */
+/* ---- bits ------------------------------------------------------------------------------------ */
 
 static inline uint64_t load_le64(const uint8_t *p)
 {
@@ -114,7 +114,7 @@ static inline uint32_t lookup(Inflate *z, const uint32_t *table, int root)
     return entry;
 }
 
-/* ---- output -------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static bool output_give(Inflate *z)
 {
@@ -141,7 +141,7 @@ static const char *room_make(Inflate *z, size_t size)
     return NULL;
 }
 
-/* ---- code tables --------------------------------------------------------------------------- */
+/* ---- code tables ----------------------------------------------------------------------------- */
 
 static uint32_t reversed(uint32_t code, int length)
 {
@@ -304,7 +304,7 @@ static const char *tables_read(Inflate *z)
     return NULL;
 }
 
-/* ---- blocks -------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static const char *block_stored(Inflate *z)
 {

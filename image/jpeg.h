@@ -10,7 +10,7 @@
 
 #include "limits.h"
 
-/* ---- tables -------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 enum { JPEG_COMPONENTS = 4, JPEG_BLOCKS_IN_MCU = 10 };
 
@@ -37,7 +37,7 @@ extern const uint8_t     jpeg_zigzag[64];    // natural position of the k-th coe
 extern const HuffmanSpec jpeg_huffman[2][2]; // [luminance, chrominance][DC, AC]; T.81 annex K.3
 extern const uint8_t     jpeg_quantization[2][64]; // natural order; T.81 annex K.1
 
-/* ---- transforms ---------------------------------------------------------------------------- */
+/* ---- transforms ------------------------------------------------------------------------------ */
 
 /* 8x8 samples (stride in bytes) to coefficients scaled by 8. */
 void jpeg_forward_dct(const uint8_t *samples, size_t stride, int32_t coefs[64]);
@@ -46,7 +46,7 @@ void jpeg_forward_dct(const uint8_t *samples, size_t stride, int32_t coefs[64]);
 void jpeg_inverse_dct(const int16_t coefs[64], const uint16_t quant[64], uint8_t *samples,
                       size_t stride);
 
-/* ---- decoder state ------------------------------------------------------------------------- */
+/* ---- decoder state --------------------------------------------------------------------------- */
 
 typedef struct HuffmanTable {
     bool     known;

@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* ---- rings --------------------------------------------------------------------------------- */
+/* ---- rings ----------------------------------------------------------------------------------- */
 
 static uint8_t *ring_row(const JpegComponent *component, int y)
 {
@@ -23,7 +23,7 @@ void jpeg_block_put(const JpegComponent *component, const int16_t coefs[64], int
                      (size_t)component->padded_wide * 8);
 }
 
-/* ---- upsampling ---------------------------------------------------------------------------- */
+/* ---- upsampling ------------------------------------------------------------------------------ */
 
 typedef enum Upsampling { UP_NONE, UP_H2V1, UP_H2V2, UP_H1V2, UP_REPEAT } Upsampling;
 
@@ -100,7 +100,7 @@ static const uint8_t *row_upsampled(const Jpeg *jpeg, const JpegComponent *compo
     return line;
 }
 
-/* ---- colours ------------------------------------------------------------------------------- */
+/* ---- colours --------------------------------------------------------------------------------- */
 
 typedef enum ColorSpace { SPACE_DIRECT, SPACE_YCC, SPACE_CMYK, SPACE_YCCK } ColorSpace;
 
@@ -145,7 +145,7 @@ static void row_ycc_to_rgb(const ColorTables *tables, const uint8_t *y, const ui
     }
 }
 
-/* ---- rows ---------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 bool jpeg_rows_start(Jpeg *jpeg, Error *error)
 {

@@ -45,7 +45,7 @@ static inline void rotate_odd(int64_t t[4])
     t[3] = t[3] * C_1_501321110 + z1 + z4;
 }
 
-/* ---- forward ------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 // Eight values `step` apart, in place; the first pass keeps PASS_BITS more bits than it was given.
 static inline void forward_pass(int32_t *x, int step, bool first)
@@ -83,7 +83,7 @@ void jpeg_forward_dct(const uint8_t *samples, size_t stride, int32_t coefs[64])
         forward_pass(coefs + x, 8, false);
 }
 
-/* ---- inverse ------------------------------------------------------------------------------- */
+/* ---- inverse --------------------------------------------------------------------------------- */
 
 // out[k] for k = 0..7 from eight coefficients, scaled by 2^13.
 static inline void inverse_pass(const int64_t in[8], int64_t out[8])

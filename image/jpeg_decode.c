@@ -32,7 +32,7 @@ static int ceil_div(int a, int b)
     return (a + b - 1) / b;
 }
 
-/* ---- tables and small segments ------------------------------------------------------------- */
+/* ---- tables and small segments --------------------------------------------------------------- */
 
 static bool quantization_read(Jpeg *jpeg, const Segment *segment, Error *error)
 {
@@ -126,7 +126,7 @@ static void application_read(Jpeg *jpeg, const Segment *segment)
     }
 }
 
-/* ---- frame --------------------------------------------------------------------------------- */
+/* ---- frame ----------------------------------------------------------------------------------- */
 
 static bool frame_read(Jpeg *jpeg, const Segment *segment, size_t bytes_left, Error *error)
 {
@@ -198,7 +198,7 @@ static bool coefs_prepare(Jpeg *jpeg, Error *error)
     return true;
 }
 
-/* ---- scans --------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------------- */
 
 static bool scan_components_read(Jpeg *jpeg, const Segment *segment, Error *error)
 {
@@ -305,7 +305,7 @@ static bool scan_read(Jpeg *jpeg, const Segment *segment, const uint8_t *data, s
     return jpeg_scan_decode(jpeg, data, size, at, error);
 }
 
-/* ---- file ---------------------------------------------------------------------------------- */
+/* ---- file ------------------------------------------------------------------------------------ */
 
 // The next segment. Stray bytes between segments are stepped over, as libjpeg does.
 static bool segment_next(const Jpeg *jpeg, const uint8_t *data, size_t size, size_t *at,

@@ -36,7 +36,7 @@ typedef struct Encoder {
     int          bits;
 } Encoder;
 
-/* ---- bytes and bits ------------------------------------------------------------------------ */
+/* ---- bytes and bits -------------------------------------------------------------------------- */
 
 // Room is made before each header and each MCU row, so putting cannot fail.
 static bool reserve(Encoder *e, size_t more, Error *error)
@@ -87,7 +87,7 @@ static inline void put_bits(Encoder *e, uint32_t value, int count)
     }
 }
 
-/* ---- headers ------------------------------------------------------------------------------- */
+/* ---- headers --------------------------------------------------------------------------------- */
 
 static void codes_make(Codes *codes, const HuffmanSpec *spec)
 {
@@ -156,7 +156,7 @@ static void put_headers(Encoder *e)
     put_byte(e, 0);
 }
 
-/* ---- samples ------------------------------------------------------------------------------- */
+/* ---- samples --------------------------------------------------------------------------------- */
 
 static uint8_t *full_row(const Encoder *e, int plane, int row)
 {
@@ -228,7 +228,7 @@ static void samples_load(const Encoder *e, int mcu_y)
     }
 }
 
-/* ---- blocks -------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static int bit_length(int value)
 {
@@ -304,7 +304,7 @@ static void put_mcu(Encoder *e, int mcu_x, int mcu_y)
     }
 }
 
-/* ---- file ---------------------------------------------------------------------------------- */
+/* ---- file ------------------------------------------------------------------------------------ */
 
 static bool encoder_open(Encoder *e, const Image *image, int quality, JpegSampling sampling,
                          Error *error)

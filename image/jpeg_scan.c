@@ -8,7 +8,7 @@
 
 enum { FAST_BITS = 9 };
 
-/* ---- Huffman tables ------------------------------------------------------------------------ */
+/* ---- Huffman tables -------------------------------------------------------------------------- */
 
 bool jpeg_huffman_make(HuffmanTable *table, const HuffmanSpec *spec, bool is_dc)
 {
@@ -39,7 +39,7 @@ bool jpeg_huffman_make(HuffmanTable *table, const HuffmanSpec *spec, bool is_dc)
     return true;
 }
 
-/* ---- bits ---------------------------------------------------------------------------------- */
+/* ---- bits ------------------------------------------------------------------------------------ */
 
 static inline uint64_t load_be64(const uint8_t *p)
 {
@@ -126,7 +126,7 @@ static inline int signed_next(BitReader *r, int size)
     return value < 1 << (size - 1) ? value - (1 << size) + 1 : value;
 }
 
-/* ---- blocks -------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static inline bool dc_next(Jpeg *jpeg, JpegComponent *component)
 {
@@ -269,7 +269,7 @@ static bool block_ac_refine(Jpeg *jpeg, JpegComponent *component, int16_t *block
     return true;
 }
 
-/* ---- scans --------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------------- */
 
 typedef bool BlockDecoder(Jpeg *jpeg, JpegComponent *component, int16_t *block);
 

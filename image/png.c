@@ -49,7 +49,7 @@ static uint16_t load_be16(const uint8_t *p)
     return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-/* ---- chunks -------------------------------------------------------------------------------- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 #define CHUNK(a, b, c, d)                                                                          \
     ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
@@ -191,7 +191,7 @@ static bool chunks_read(Png *png, const uint8_t *data, size_t size, Error *error
     }
 }
 
-/* ---- rows ---------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static uint32_t pass_width(const Png *png, const Pass *pass)
 {
@@ -300,7 +300,7 @@ static bool row_spread(const Png *png, const uint8_t *row, uint32_t width, uint8
     return true;
 }
 
-/* ---- passes -------------------------------------------------------------------------------- */
+/* ---- passes ---------------------------------------------------------------------------------- */
 
 // Takes the inflated bytes and makes rows of them.
 typedef struct RowReader {
@@ -366,7 +366,7 @@ static bool rows_take(void *self, const uint8_t *data, size_t size)
     return true;
 }
 
-/* ---- decoding ------------------------------------------------------------------------------ */
+/* ---- decoding -------------------------------------------------------------------------------- */
 
 // All IDAT contents in one piece; only called for a file whose chunks have been checked.
 static uint8_t *data_joined(const Png *png, const uint8_t *data, size_t size, Error *error)
@@ -433,7 +433,7 @@ bool png_decode(const uint8_t *data, size_t size, const char *name, Image *out, 
     return done;
 }
 
-/* ---- encoding ------------------------------------------------------------------------------ */
+/* ---- encoding -------------------------------------------------------------------------------- */
 
 /* Writes the filtered row and returns the sum of its bytes taken as signed magnitudes: the smaller,
  * the better it tends to compress (PNG specification, section 12.8). */

@@ -6,7 +6,7 @@
  * the same on every machine. Masks are exact: a label map keeps every second pixel of every second
  * row.
  *
- * Layout of the files: neuron-explanation specification, section 5. Awkward on purpose: several
+ * Layout of the files: Broden's (D22 to D27). Awkward on purpose: several
  * planes of parts, a label in two categories (wall), whole-image labels beside maps (sky), scenes
  * dropped to label 0, boards without objects, two textures on a board.
  * Errors: ERROR_CREATE, ERROR_IO, ERROR_MEMORY. */

@@ -2,38 +2,78 @@
 #include "canvas.h"
 
 typedef struct Scenery {
-    MiniLabel sky, ground;        // object labels; the sky of a room is its wall
-    MiniLabel sky_of, ground_of;  // materials or 0
+    MiniLabel sky, ground;       // object labels; the sky of a room is its wall
+    MiniLabel sky_of, ground_of; // materials or 0
     Rgb       above, below;
     MiniLabel objects[SCENE_OBJECTS]; // what the scene may be about
     MiniLabel clutter[4];
 } Scenery;
 
 static const Scenery sceneries[SCENES] = {
-    [LABEL_BEACH - FIRST_SCENE] = {LABEL_SKY, LABEL_SAND, 0, 0, {120, 185, 240}, {225, 205, 150},
-        {LABEL_BOAT, LABEL_PERSON, LABEL_BALL},
-        {LABEL_BALL, LABEL_PERSON, LABEL_STONE, LABEL_BOAT}},
-    [LABEL_DESERT - FIRST_SCENE] = {LABEL_SKY, LABEL_SAND, 0, 0, {235, 190, 140}, {220, 150, 80},
-        {LABEL_CACTUS, LABEL_CAR, LABEL_DOG},
-        {LABEL_CACTUS, LABEL_STONE, LABEL_STONE, LABEL_CACTUS}},
-    [LABEL_FIELD - FIRST_SCENE] = {LABEL_SKY, LABEL_GRASS, 0, LABEL_FOLIAGE, {150, 200, 245},
-        {95, 165, 65}, {LABEL_TREE, LABEL_HOUSE, LABEL_DOG},
-        {LABEL_FLOWER, LABEL_TREE, LABEL_FENCE, LABEL_FLOWER}},
-    [LABEL_LAKE - FIRST_SCENE] = {LABEL_SKY, LABEL_SEA, 0, LABEL_WATER, {175, 205, 225},
-        {45, 95, 130}, {LABEL_BOAT, LABEL_TREE, LABEL_PERSON},
-        {LABEL_BOAT, LABEL_STONE, LABEL_TREE, LABEL_STONE}},
-    [LABEL_NIGHT - FIRST_SCENE] = {LABEL_SKY, LABEL_ROAD, 0, LABEL_ASPHALT, {18, 20, 48},
-        {48, 48, 56}, {LABEL_HOUSE, LABEL_LAMP, LABEL_CAR},
-        {LABEL_LAMP, LABEL_CAR, LABEL_HOUSE, LABEL_TREE}},
-    [LABEL_ROOM - FIRST_SCENE] = {LABEL_WALL, LABEL_FLOOR, LABEL_PAINTED, LABEL_WOOD,
-        {215, 200, 180}, {165, 115, 70}, {LABEL_TABLE, LABEL_PERSON, LABEL_LAMP},
-        {LABEL_BALL, LABEL_TABLE, LABEL_LAMP, LABEL_DOG}},
-    [LABEL_SNOWFIELD - FIRST_SCENE] = {LABEL_SKY, LABEL_SNOW, 0, 0, {170, 190, 205},
-        {240, 243, 248}, {LABEL_TREE, LABEL_PERSON, LABEL_HOUSE},
-        {LABEL_TREE, LABEL_STONE, LABEL_FENCE, LABEL_DOG}},
-    [LABEL_STREET - FIRST_SCENE] = {LABEL_SKY, LABEL_ROAD, 0, LABEL_ASPHALT, {190, 205, 220},
-        {120, 120, 124}, {LABEL_CAR, LABEL_HOUSE, LABEL_PERSON},
-        {LABEL_LAMP, LABEL_HOUSE, LABEL_CAR, LABEL_PERSON}},
+    [LABEL_BEACH - FIRST_SCENE]     = {LABEL_SKY,
+                                       LABEL_SAND,
+                                       0,
+                                       0,
+                                       {120, 185, 240},
+                                       {225, 205, 150},
+                                       {LABEL_BOAT, LABEL_PERSON, LABEL_BALL},
+                                       {LABEL_BALL, LABEL_PERSON, LABEL_STONE, LABEL_BOAT}},
+    [LABEL_DESERT - FIRST_SCENE]    = {LABEL_SKY,
+                                       LABEL_SAND,
+                                       0,
+                                       0,
+                                       {235, 190, 140},
+                                       {220, 150, 80},
+                                       {LABEL_CACTUS, LABEL_CAR, LABEL_DOG},
+                                       {LABEL_CACTUS, LABEL_STONE, LABEL_STONE, LABEL_CACTUS}},
+    [LABEL_FIELD - FIRST_SCENE]     = {LABEL_SKY,
+                                       LABEL_GRASS,
+                                       0,
+                                       LABEL_FOLIAGE,
+                                       {150, 200, 245},
+                                       {95, 165, 65},
+                                       {LABEL_TREE, LABEL_HOUSE, LABEL_DOG},
+                                       {LABEL_FLOWER, LABEL_TREE, LABEL_FENCE, LABEL_FLOWER}},
+    [LABEL_LAKE - FIRST_SCENE]      = {LABEL_SKY,
+                                       LABEL_SEA,
+                                       0,
+                                       LABEL_WATER,
+                                       {175, 205, 225},
+                                       {45, 95, 130},
+                                       {LABEL_BOAT, LABEL_TREE, LABEL_PERSON},
+                                       {LABEL_BOAT, LABEL_STONE, LABEL_TREE, LABEL_STONE}},
+    [LABEL_NIGHT - FIRST_SCENE]     = {LABEL_SKY,
+                                       LABEL_ROAD,
+                                       0,
+                                       LABEL_ASPHALT,
+                                       {18, 20, 48},
+                                       {48, 48, 56},
+                                       {LABEL_HOUSE, LABEL_LAMP, LABEL_CAR},
+                                       {LABEL_LAMP, LABEL_CAR, LABEL_HOUSE, LABEL_TREE}},
+    [LABEL_ROOM - FIRST_SCENE]      = {LABEL_WALL,
+                                       LABEL_FLOOR,
+                                       LABEL_PAINTED,
+                                       LABEL_WOOD,
+                                       {215, 200, 180},
+                                       {165, 115, 70},
+                                       {LABEL_TABLE, LABEL_PERSON, LABEL_LAMP},
+                                       {LABEL_BALL, LABEL_TABLE, LABEL_LAMP, LABEL_DOG}},
+    [LABEL_SNOWFIELD - FIRST_SCENE] = {LABEL_SKY,
+                                       LABEL_SNOW,
+                                       0,
+                                       0,
+                                       {170, 190, 205},
+                                       {240, 243, 248},
+                                       {LABEL_TREE, LABEL_PERSON, LABEL_HOUSE},
+                                       {LABEL_TREE, LABEL_STONE, LABEL_FENCE, LABEL_DOG}},
+    [LABEL_STREET - FIRST_SCENE]    = {LABEL_SKY,
+                                       LABEL_ROAD,
+                                       0,
+                                       LABEL_ASPHALT,
+                                       {190, 205, 220},
+                                       {120, 120, 124},
+                                       {LABEL_CAR, LABEL_HOUSE, LABEL_PERSON},
+                                       {LABEL_LAMP, LABEL_HOUSE, LABEL_CAR, LABEL_PERSON}},
 };
 
 MiniLabel scene_object(MiniLabel scene, int choice)
@@ -48,7 +88,7 @@ static Brush plain(MiniLabel object, MiniLabel material, Rgb color)
 
 static void paint_heaven(Canvas *canvas, MiniLabel scene, int horizon)
 {
-    int   x     = draw(canvas, 6, MINI_SIDE - 7), y = draw(canvas, 4, horizon / 3);
+    int   x = draw(canvas, 6, MINI_SIDE - 7), y = draw(canvas, 4, horizon / 3);
     Brush moon  = plain(LABEL_MOON, LABEL_NONE, (Rgb){230, 230, 205});
     Brush sun   = plain(LABEL_SUN, LABEL_NONE, (Rgb){255, 235, 120});
     Brush cloud = plain(LABEL_CLOUD, LABEL_NONE, (Rgb){238, 240, 244});
@@ -95,8 +135,8 @@ static void paint_distance(Canvas *canvas, MiniLabel scene, int horizon)
 // A room's walls and floors come in several materials and colours.
 static void furnish(Canvas *canvas, Brush *above, Brush *below)
 {
-    static const MiniLabel walls[4]  = {LABEL_YELLOW, LABEL_GREEN, LABEL_PINK, LABEL_WHITE};
-    int                    style     = draw(canvas, 0, 5);
+    static const MiniLabel walls[4] = {LABEL_YELLOW, LABEL_GREEN, LABEL_PINK, LABEL_WHITE};
+    int                    style    = draw(canvas, 0, 5);
     if (style == 0) {
         above->material = LABEL_BRICK;
         above->color    = (Rgb){150, 80, 60};
@@ -121,7 +161,7 @@ MiniLabel paint_scene(Canvas *canvas, MiniLabel scene, MiniLabel main_object)
 {
     const Scenery *scenery = &sceneries[scene - FIRST_SCENE];
     int            horizon = draw(canvas, 26, 40), size = draw(canvas, 24, 42);
-    Brush above = plain(scenery->sky, scenery->sky_of, draw_near(canvas, scenery->above));
+    Brush          above = plain(scenery->sky, scenery->sky_of, draw_near(canvas, scenery->above));
     Brush below = plain(scenery->ground, scenery->ground_of, draw_near(canvas, scenery->below));
     // What is as wide as it is high, or wider, is drawn lower.
     bool is_wide = main_object == LABEL_CAR || main_object == LABEL_DOG ||

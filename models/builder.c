@@ -17,7 +17,7 @@ LayerText layer_text(const char *format, ...)
 
 bool builder_is_over(Builder *builder)
 {
-    return builder->layer != NODE_NONE || builder->lack.code != ERROR_NONE ||
+    return builder->found == builder->wanted_count || builder->lack.code != ERROR_NONE ||
            !graph_check(builder->graph, &builder->lack);
 }
 
@@ -57,12 +57,12 @@ NodeId builder_parameter(Builder *builder, const char *base, const char *part, S
         return NODE_NONE;
     if (!list)
         return op_parameter(builder->graph, shape, data);
-    if (list->weight_count == TRAINABLE_WEIGHTS) {
-        fail(&builder->lack, ERROR_USAGE, "%s: has more than %d weights to train",
-             blob_path(builder->blob), TRAINABLE_WEIGHTS);
+    TrainableWeight *known = trainable_weight(list, name.text);
+    if (known)
+        return known->node;
+    TrainableWeight *weight = trainables_add_weight(list, &builder->lack);
+    if (!weight)
         return NODE_NONE;
-    }
-    TrainableWeight *weight = &list->weights[list->weight_count++];
     *weight = (TrainableWeight){.shape = shape, .initial = data};
     snprintf(weight->name, sizeof weight->name, "%s", name.text);
     weight->node = op_input(builder->graph, shape, name.text);
@@ -134,9 +134,11 @@ NodeId build_activation(Builder *builder, NodeId x)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
-    return builder->request->softplus_beta > 0
-               ? op_softplus(builder->graph, x, builder->request->softplus_beta)
-               : op_relu(builder->graph, x);
+    const NetworkRequest *request = builder->request;
+    if (request->softplus)
+        return op_softplus_by(builder->graph, x, *request->softplus);
+    return request->softplus_beta > 0 ? op_softplus(builder->graph, x, request->softplus_beta)
+                                      : op_relu(builder->graph, x);
 }
 
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad)
@@ -177,26 +179,38 @@ NodeId build_global_mean(Builder *builder, NodeId x)
 
 /* ---- layers with names ----------------------------------------------------------------------- */
 
-static bool is_wanted(const Builder *builder, const char *name)
+static bool is_wanted(const Builder *builder, int i, const char *name)
 {
-    return builder->wanted && name && strcmp(builder->wanted, name) == 0;
+    return builder->wanted && name && strcmp(builder->wanted[i], name) == 0;
 }
 
-static void take_layer(Builder *builder, NodeId x, const char *name)
+// x is the i-th wanted layer, unless it cannot be built any more.
+static void take_layer(Builder *builder, int i, NodeId x, const char *name, bool is_there)
 {
-    if (builder_is_over(builder)) {
-        if (builder->layer == NODE_NONE)
-            snprintf(builder->lacking, sizeof builder->lacking, "%s", name);
-        return;
+    if (is_there) {
+        builder->layers[i] = x;
+        builder->found++;
+        snprintf(builder->layer_name, sizeof builder->layer_name, "%s", name);
+        graph_name(builder->graph, x, name);
+    } else if (!builder->lacking[0]) {
+        snprintf(builder->lacking, sizeof builder->lacking, "%s", name);
     }
-    builder->layer = x;
-    snprintf(builder->layer_name, sizeof builder->layer_name, "%s", name);
+}
+
+// x for every wanted layer of that name that is not found yet; is_asked: for the one wanted by
+// index.
+static void offer(Builder *builder, NodeId x, const char *name, const char *alias, bool is_asked)
+{
+    bool is_there = !builder_is_over(builder);
+    for (int i = 0; i < builder->wanted_count; i++)
+        if (builder->layers[i] == NODE_NONE &&
+            (is_asked || is_wanted(builder, i, name) || is_wanted(builder, i, alias)))
+            take_layer(builder, i, x, name, is_there);
 }
 
 void build_module(Builder *builder, NodeId x, const char *name)
 {
-    if (is_wanted(builder, name))
-        take_layer(builder, x, name);
+    offer(builder, x, name, NULL, false);
 }
 
 // " ..." in place of the names that do not fit.
@@ -212,9 +226,7 @@ static void list_layer(Builder *builder, const char *name)
 void build_layer(Builder *builder, NodeId x, const char *name, const char *alias)
 {
     bool is_there = !builder_is_over(builder);
-    if (is_wanted(builder, name) || is_wanted(builder, alias) ||
-        (is_there && builder->listed == builder->wanted_index))
-        take_layer(builder, x, name);
+    offer(builder, x, name, alias, is_there && builder->listed == builder->wanted_index);
     if (is_there) {
         list_layer(builder, name);
         builder->listed++;

@@ -1,7 +1,7 @@
-/* models/builder.h - what the families share: layers from a blob, and stopping at the one asked
- * for.
+/* models/builder.h - what the families share: layers from a blob, and stopping at the last one
+ * asked for.
  *
- * A family calls these functions in order, as if the whole network were wanted. Once the layer is
+ * A family calls these functions in order, as if the whole network were wanted. Once all layers are
  * found, or a tensor is missing, the rest only counts and names layers: every call returns
  * NODE_NONE and appends nothing. So a family reads as maths, without a single test. */
 #ifndef MODELS_BUILDER_H
@@ -15,14 +15,16 @@ typedef struct Builder {
     Graph                *graph;
     WeightBlob           *blob;
     const NetworkRequest *request;
-    const char           *wanted;       // name of the layer, or NULL
-    int                   wanted_index; // in the order of listed layers, or -1
-    int                   listed;       // layers listed so far
-    NodeId                layer;        // the layer, once found
-    char                  layer_name[LAYER_NAME_BYTES];
-    Error                 lack;                      // why nothing past here can be built
-    char                  lacking[LAYER_NAME_BYTES]; // the wanted layer, passed after the lack
-    char                  list[LAYER_LIST_BYTES];    // "conv1_1, conv1_2, ..." of what can be built
+    const char *const    *wanted;                       // names of layers, or NULL
+    int                   wanted_count;                 // 1 for an index
+    int                   wanted_index;                 // in the order of listed layers, or -1
+    int                   listed;                       // layers listed so far
+    int                   found;                        // of the wanted layers
+    NodeId                layers[NETWORK_LAYERS];       // of the wanted; NODE_NONE until found
+    char                  layer_name[LAYER_NAME_BYTES]; // of the one found last
+    Error                 lack;                         // why nothing past here can be built
+    char                  lacking[LAYER_NAME_BYTES];    // the first wanted layer after the lack
+    char                  list[LAYER_LIST_BYTES]; // "conv1_1, conv1_2, ..." of what can be built
 } Builder;
 
 /* Appends a whole network on the prepared input x; the last layer is named "logits". */
@@ -65,6 +67,14 @@ void build_module(Builder *builder, NodeId x, const char *name);
 /* Listed before the activation, or after it when the request says post_relu; returns the latter. */
 NodeId build_activated_layer(Builder *builder, NodeId x, const char *name, const char *alias);
 
+/* Lists of what is trained: a weight by the name of its tensor, or NULL; one more at the end, or
+ * NULL when memory runs out. */
+TrainableWeight *trainable_weight(const Trainables *list, const char *name);
+TrainableWeight *trainables_add_weight(Trainables *list, Error *error);
+TrainableNorm   *trainables_add_norm(Trainables *list, Error *error);
+
+/* The tensor base.part: a constant, or an input where the request trains; made once for all forward
+ * passes that share a list. */
 NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape);
 bool   builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
 bool   builder_is_over(Builder *builder);

@@ -3,20 +3,30 @@
 
 #include <string.h>
 
+static LayerSize size_of(const Graph *graph, NodeId layer)
+{
+    Shape maps = graph_shape(graph, layer);
+    bool  flat = maps.rank < 4;
+    return (LayerSize){maps.dim[1], flat ? 1 : maps.dim[2], flat ? 1 : maps.dim[3]};
+}
+
 static bool runner_plan(LayerRunner *runner, WeightBlob *blob, const NetworkRequest *request,
                         Error *error)
 {
-    PlanOptions options = {.conv = request->conv};
+    PlanOptions    options = {.conv = request->conv};
+    const Network *network = &runner->network;
     if (!graph_create(&runner->graph, error) ||
         !network_build(runner->graph, blob, request, &runner->network, error) ||
-        !plan_create(&runner->plan, runner->graph, &runner->network.layer, 1, &options, error))
+        !plan_create(&runner->plan, runner->graph, network->layers, network->layer_count, &options,
+                     error))
         return false;
-    Shape maps           = graph_shape(runner->graph, runner->network.layer);
-    Shape pixels         = graph_shape(runner->graph, runner->network.pixels);
+    for (int i = 0; i < network->layer_count; i++)
+        runner->sizes[i] = size_of(runner->graph, network->layers[i]);
+    Shape pixels         = graph_shape(runner->graph, network->pixels);
     runner->batch        = request->batch;
-    runner->units        = maps.dim[1];
-    runner->height       = maps.rank == 4 ? maps.dim[2] : 1;
-    runner->width        = maps.rank == 4 ? maps.dim[3] : 1;
+    runner->units        = runner->sizes[0].units;
+    runner->height       = runner->sizes[0].height;
+    runner->width        = runner->sizes[0].width;
     runner->image_height = pixels.dim[2];
     runner->image_width  = pixels.dim[3];
     return true;
@@ -43,11 +53,20 @@ void layer_runner_close(LayerRunner *runner)
 
 void layer_runner_run(LayerRunner *runner, const real *pixels, int64_t count, real *maps)
 {
+    real *const all[NETWORK_LAYERS] = {maps};
+    layer_runner_run_all(runner, pixels, count, all);
+}
+
+void layer_runner_run_all(LayerRunner *runner, const real *pixels, int64_t count, real *const *maps)
+{
     size_t image = (size_t)(3 * runner->image_height * runner->image_width);
-    size_t map   = (size_t)(runner->units * runner->height * runner->width);
     memcpy(plan_input(runner->plan, runner->network.pixels), pixels,
            (size_t)count * image * sizeof *pixels);
     plan_run(runner->plan);
-    memcpy(maps, plan_output(runner->plan, runner->network.layer),
-           (size_t)count * map * sizeof *maps);
+    for (int i = 0; i < runner->network.layer_count; i++) {
+        LayerSize size = runner->sizes[i];
+        if (maps[i])
+            memcpy(maps[i], plan_output(runner->plan, runner->network.layers[i]),
+                   (size_t)(count * size.units * size.height * size.width) * sizeof(real));
+    }
 }

@@ -1,7 +1,7 @@
 /* models/lenet.c - the small network of the gradient-alignment study (its LeNet is VGG-like).
  *
  * conv11, conv12, pooling, conv21, conv22, pooling, fc1, fc2; 3x3 convolutions with pad 1.
- * Source: the study's specification, section 5. */
+ * Source: Joo et al., AAAI 2023, and its published code. */
 #include "builder.h"
 
 void lenet_build(Builder *builder, NodeId x, int depth)

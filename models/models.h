@@ -2,69 +2,94 @@
  *
  * Layers carry their published names: VGG `conv3_3` (also `features.14`), ResNet `layer3`, ...
  * A VGG convolution is read before its ReLU unless post_relu; a ResNet stage after its last ReLU
- * (neuron-explanation specification, section 4.2). Families share their builder; depths are rows. */
+ * (Q2). Families share their builder; depths are rows. */
 #ifndef MODELS_MODELS_H
 #define MODELS_MODELS_H
 
 #include "../engine/blob.h"
 
-/* What training changes. With a list in its request a network takes its weights as inputs and its batch
- * norms use the statistics of the batch; network_build fills the list in the order of the layers. */
-enum { TRAINABLE_WEIGHTS = 256, TRAINABLE_NORMS = 64 };
+/* What training changes. With a list in its request a network takes its weights as inputs and its
+ * batch norms use the statistics of the batch; network_build fills the list in the order of the
+ * layers. A list that begins as zeros belongs to one graph and one blob: with it a second forward
+ * pass on that graph (another batch, a perturbed one) uses the weights of the first, so a loss of
+ * both has one gradient, and adds only the norms of its own batch. Ends with trainables_close. */
 
 typedef struct TrainableWeight {
     char        name[64]; // of the tensor
     NodeId      node;     // an input, to be filled before the first run
     Shape       shape;
-    const real *initial;  // the blob's
+    const real *initial; // the blob's
 } TrainableWeight;
 
 typedef struct TrainableNorm {
-    char    name[64];       // base of running_mean and running_var
-    NodeId  mean, variance; // of the batch, [1, c, 1, 1]; variance over n
+    char    name[64];         // base of running_mean and running_var
+    NodeId  mean, variance;   // of the batch, [1, c, 1, 1]; variance over n
     int64_t channels, values; // numbers a channel has in a batch
+    int     forward;          // which forward pass of the graph, from 0
 } TrainableNorm;
 
 typedef struct Trainables {
-    int             weight_count, norm_count;
-    TrainableWeight weights[TRAINABLE_WEIGHTS];
-    TrainableNorm   norms[TRAINABLE_NORMS];
+    const Graph      *graph; // of the nodes
+    const WeightBlob *blob;  // of the initial values
+    int               weight_count, norm_count, forward_count;
+    TrainableWeight  *weights;
+    TrainableNorm    *norms;
 } Trainables;
 
+void trainables_close(Trainables *list); // accepts a zeroed object
+
 typedef struct NetworkRequest {
-    int64_t     batch;         // images per run
-    const char *layer;         // NULL: the logits
-    bool        post_relu;     // read convolutions after their ReLU
-    int64_t     unit;          // -1: all units, else only this one (op_channel)
-    real        softplus_beta; // 0: ReLU
-    bool        raw_input;     // the input is the prepared tensor, not pixels
-    int64_t     width, height; // 0: the blob's
-    ConvMethod  conv;          // how a LayerRunner plans its convolutions
-    bool        keep_norms;    // batch norms stay nodes; else they are folded into convolutions
-    Trainables *trainables;    // NULL: weights are constants
+    int64_t            batch;       // images per run
+    const char        *layer;       // NULL: the logits
+    const char *const *layers;      // several layers of one pass, in any order, in place of `layer`
+    int                layer_count; // of them, up to NETWORK_LAYERS; 0: `layer` alone
+    bool               post_relu;   // read convolutions after their ReLU
+    int64_t            unit;        // -1: all units, else only this one (op_channel) of one layer
+    real               softplus_beta; // 0: ReLU
+    const NodeId      *softplus; // beta as a scalar node of the graph (op_scalar_input), so that
+                                 // it may change from run to run; NULL: softplus_beta is built in
+    bool          raw_input;     // the input is the prepared tensor, not pixels
+    const NodeId *pixels;        // a node of the graph that is read in place of a new input,
+                                 // such as that of another forward pass; NULL: a new input
+    int64_t     width, height;   // 0: the blob's
+    ConvMethod  conv;            // how a LayerRunner plans its convolutions
+    bool        keep_norms;      // batch norms stay nodes; else they are folded into convolutions
+    Trainables *trainables;      // NULL: weights are constants
 } NetworkRequest;
 
+enum { NETWORK_LAYERS = 32 };
+
 typedef struct Network {
-    NodeId pixels; // input [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input)
-    NodeId layer;  // [batch, units, lh, lw] or [batch, classes]
+    NodeId pixels; // [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input); an input,
+                   // or what the request gave
+    NodeId layer;  // [batch, units, lh, lw] or [batch, classes]; of several the first
+    NodeId layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
+    int    layer_count;            // 1 for a single one
 } Network;
 
-/* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks a
- * tensor the layer needs, or its shape is wrong). */
+/* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks
+ * a tensor the layer needs, or its shape is wrong). Constant weights of several forward passes on
+ * one graph are held once by a plan. */
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
 
-/* Name of the i-th layer that can be probed with this blob, or NULL past the last; valid until the next
- * call in this thread. Blocks of a stage (`layer3.5`) can be asked for too but are not listed. */
+/* Name of the i-th layer that can be probed with this blob, or NULL past the last; valid until the
+ * next call in this thread. Blocks of a stage (`layer3.5`) can be asked for too but are not listed.
+ */
 const char *network_layer_name(WeightBlob *blob, int index);
+
+typedef struct LayerSize {
+    int64_t units, height, width; // 1 x 1 for logits
+} LayerSize;
 
 /* Images in, maps out: graph and plan of one request behind one call. */
 typedef struct LayerRunner {
-    Graph  *graph;
-    Plan   *plan;
-    Network network;
-    int64_t batch, units, height, width;   // of the maps
-    int64_t image_height, image_width;
+    Graph    *graph;
+    Plan     *plan;
+    Network   network;
+    int64_t   batch, units, height, width; // of the maps; of several layers the first's
+    int64_t   image_height, image_width;
+    LayerSize sizes[NETWORK_LAYERS]; // of every layer of the request
 } LayerRunner;
 
 bool layer_runner_open(LayerRunner *out, WeightBlob *blob, const NetworkRequest *request,
@@ -73,5 +98,10 @@ void layer_runner_close(LayerRunner *runner); // accepts a zeroed object
 
 /* pixels [count, 3, h, w] in 0..1, maps [count, units, lh, lw]; count <= batch. */
 void layer_runner_run(LayerRunner *runner, const real *pixels, int64_t count, real *maps);
+
+/* The same for every layer of the request, in one pass: maps[i] belongs to its layer i and has the
+ * bits of a run of that layer alone. NULL: a layer that is not wanted this time. */
+void layer_runner_run_all(LayerRunner *runner, const real *pixels, int64_t count,
+                          real *const *maps);
 
 #endif

@@ -61,48 +61,102 @@ static bool check_request(const WeightBlob *blob, const NetworkRequest *request,
     if (!(request->softplus_beta >= 0))
         return fail(error, ERROR_USAGE, "softplus beta is %g, expected 0 (ReLU) or more",
                     (double)request->softplus_beta);
+    if (request->layer_count < 0 || request->layer_count > NETWORK_LAYERS)
+        return fail(error, ERROR_USAGE, "%d layers at once, expected up to %d",
+                    request->layer_count, NETWORK_LAYERS);
+    if (request->layer_count > 1 && request->unit >= 0)
+        return fail(error, ERROR_USAGE, "unit %lld of %d layers, expected all units or one layer",
+                    (long long)request->unit, request->layer_count);
     return true;
 }
 
-static NodeId input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request,
-                          NodeId *pixels)
+/* A list belongs to the graph and the blob it was first used with. */
+static bool join_list(Trainables *list, const Graph *graph, const WeightBlob *blob, Error *error)
+{
+    if (!list)
+        return true;
+    if (list->graph && (list->graph != graph || list->blob != blob))
+        return fail(error, ERROR_INTERNAL, "%s: its weights are to join those of another network",
+                    blob_path(blob));
+    list->graph = graph;
+    list->blob  = blob;
+    return true;
+}
+
+static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request,
+                        NodeId *pixels, NodeId *prepared, Error *error)
 {
     const Preparation *preparation = blob_preparation(blob);
-    int64_t            width       = request->width ? request->width : preparation->width;
-    int64_t            height      = request->height ? request->height : preparation->height;
-    *pixels = op_input(graph, shape_4d(request->batch, 3, height, width), "pixels");
-    return request->raw_input ? *pixels : prepare_pixels(graph, *pixels, preparation);
+    bool               is_told     = request->raw_input && request->width && request->height;
+    if (!is_told && !blob_takes_images(blob, error))
+        return false;
+    int64_t width  = request->width ? request->width : preparation->width;
+    int64_t height = request->height ? request->height : preparation->height;
+    Shape   shape  = shape_4d(request->batch, 3, height, width);
+    if (request->pixels && !shape_equal(graph_shape(graph, *request->pixels), shape))
+        return fail(error, ERROR_USAGE, "%s: takes pixels of %s, found %s", blob_path(blob),
+                    SHAPE_TEXT(shape), SHAPE_TEXT(graph_shape(graph, *request->pixels)));
+    *pixels   = request->pixels ? *request->pixels : op_input(graph, shape, "pixels");
+    *prepared = request->raw_input ? *pixels : prepare_pixels(graph, *pixels, preparation);
+    return graph_check(graph, error);
+}
+
+static void builder_start(Builder *builder, Graph *graph, WeightBlob *blob,
+                          const NetworkRequest *request)
+{
+    *builder = (Builder){.graph = graph, .blob = blob, .request = request, .wanted_index = -1};
+    for (int i = 0; i < NETWORK_LAYERS; i++)
+        builder->layers[i] = NODE_NONE;
+}
+
+// Whether every layer was there; else says which is not, and why.
+static bool check_found(Builder *builder, Error *error)
+{
+    const char *path    = blob_path(builder->blob);
+    int         missing = 0;
+    if (!graph_check(builder->graph, error))
+        return false;
+    if (builder->lack.code == ERROR_MEMORY)
+        return fail(error, ERROR_MEMORY, "%s", builder->lack.message);
+    while (missing < builder->wanted_count && builder->layers[missing] != NODE_NONE)
+        missing++;
+    if (missing == builder->wanted_count)
+        return true;
+    if (builder->lacking[0])
+        return fail(error, ERROR_DATA, "%s, which layer '%s' needs; layers that can be had: %s",
+                    builder->lack.message, builder->lacking, builder->list);
+    return fail(error, ERROR_USAGE, "%s: %s has no layer '%s', expected one of %s", path,
+                blob_architecture(builder->blob), builder->wanted[missing], builder->list);
 }
 
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error)
 {
-    if (!check_request(blob, request, error))
+    NodeId pixels = NODE_NONE, prepared = NODE_NONE;
+    if (!graph_check(graph, error) || !check_request(blob, request, error) ||
+        !join_list(request->trainables, graph, blob, error) ||
+        !input_nodes(graph, blob, request, &pixels, &prepared, error))
         return false;
-    NodeId  pixels = NODE_NONE, prepared = input_nodes(graph, blob, request, &pixels);
-    Builder builder = {.graph        = graph,
-                       .blob         = blob,
-                       .request      = request,
-                       .wanted       = request->layer ? request->layer : "logits",
-                       .wanted_index = -1,
-                       .layer        = NODE_NONE};
-    if (!run_family(&builder, prepared, error) || !graph_check(graph, error))
+    const char        *single = request->layer ? request->layer : "logits";
+    const char *const *names  = request->layer_count ? request->layers : &single;
+    Builder            builder;
+    builder_start(&builder, graph, blob, request);
+    builder.wanted       = names;
+    builder.wanted_count = request->layer_count ? request->layer_count : 1;
+    if (!run_family(&builder, prepared, error) || !check_found(&builder, error))
         return false;
-    if (builder.lack.code == ERROR_MEMORY)
-        return fail(error, ERROR_MEMORY, "%s", builder.lack.message);
-    if (builder.layer == NODE_NONE && builder.lacking[0])
-        return fail(error, ERROR_DATA, "%s, which layer '%s' needs; layers that can be had: %s",
-                    builder.lack.message, builder.lacking, builder.list);
-    if (builder.layer == NODE_NONE)
-        return fail(error, ERROR_USAGE, "%s: %s has no layer '%s', expected one of %s",
-                    blob_path(blob), blob_architecture(blob), builder.wanted, builder.list);
-    NodeId layer = builder.layer;
-    if (request->unit >= 0)
-        layer = op_channel(graph, layer, request->unit);
-    graph_name(graph, layer, builder.layer_name);
+    Network network = {.pixels = pixels, .layer_count = builder.wanted_count};
+    memcpy(network.layers, builder.layers, sizeof network.layers);
+    if (request->unit >= 0) {
+        network.layers[0] = op_channel(graph, builder.layers[0], request->unit);
+        graph_name(graph, network.layers[0], builder.layer_name);
+    }
+    network.layer = network.layers[0];
     if (!graph_check(graph, error))
         return false;
-    *out = (Network){.pixels = pixels, .layer = layer};
+    *out = network;
+    if (request->trainables)
+        request->trainables->forward_count++;
     return true;
 }
 
@@ -111,16 +165,15 @@ const char *network_layer_name(WeightBlob *blob, int index)
     static _Thread_local char name[LAYER_NAME_BYTES];
     NetworkRequest            request = {.batch = 1, .unit = -1};
     Graph                    *graph   = NULL;
-    NodeId                    pixels  = NODE_NONE;
+    NodeId                    pixels = NODE_NONE, prepared = NODE_NONE;
     if (index < 0 || !graph_create(&graph, NULL))
         return NULL;
-    Builder builder = {.graph        = graph,
-                       .blob         = blob,
-                       .request      = &request,
-                       .wanted_index = index,
-                       .layer        = NODE_NONE};
-    bool    found   = run_family(&builder, input_nodes(graph, blob, &request, &pixels), NULL) &&
-                 builder.layer != NODE_NONE;
+    Builder builder;
+    builder_start(&builder, graph, blob, &request);
+    builder.wanted_index = index;
+    builder.wanted_count = 1;
+    bool found           = input_nodes(graph, blob, &request, &pixels, &prepared, NULL) &&
+                 run_family(&builder, prepared, NULL) && builder.found == 1;
     snprintf(name, sizeof name, "%s", builder.layer_name);
     graph_destroy(graph);
     return found ? name : NULL;

@@ -31,23 +31,22 @@ static bool find_norm(Builder *builder, const char *base, int64_t channels, Norm
     return true;
 }
 
-/* In training: the statistics are those of the batch and the gradient goes through them (algorithm 1). */
+/* In training: the statistics are those of the batch and the gradient goes through them (algorithm
+ * 1). */
 static NodeId batch_norm(Builder *builder, NodeId x, const char *base)
 {
-    Graph      *graph  = builder->graph;
-    Trainables *list   = builder->request->trainables;
-    Shape       in     = graph_shape(graph, x), one = shape_4d(1, in.dim[1], 1, 1);
+    Graph      *graph = builder->graph;
+    Trainables *list  = builder->request->trainables;
+    Shape       in = graph_shape(graph, x), one = shape_4d(1, in.dim[1], 1, 1);
     Shape       vector = shape_1d(in.dim[1]);
     int64_t     values = in.dim[0] * in.dim[2] * in.dim[3];
     NodeId      gamma  = builder_parameter(builder, base, "weight", vector);
     NodeId      beta   = builder_parameter(builder, base, "bias", vector);
     if (builder_is_over(builder))
         return NODE_NONE;
-    if (list->norm_count == TRAINABLE_NORMS) {
-        fail(&builder->lack, ERROR_USAGE, "%s: has more than %d batch norms to train",
-             blob_path(builder->blob), TRAINABLE_NORMS);
+    TrainableNorm *norm = trainables_add_norm(list, &builder->lack);
+    if (!norm)
         return NODE_NONE;
-    }
     real   share    = 1 / (real)values;
     NodeId mean     = op_scale(graph, op_sum_to(graph, x, one), share);
     NodeId centred  = op_sub(graph, x, op_broadcast_to(graph, mean, in));
@@ -55,8 +54,11 @@ static NodeId batch_norm(Builder *builder, NodeId x, const char *base)
     NodeId variance = op_scale(graph, op_sum_to(graph, square, one), share);
     NodeId spread   = op_reshape(graph, op_offset(graph, variance, (real)epsilon), vector);
     NodeId factor   = op_mul(graph, gamma, op_power(graph, spread, (real)-0.5));
-    TrainableNorm *norm = &list->norms[list->norm_count++];
-    *norm = (TrainableNorm){.mean = mean, .variance = variance, .channels = in.dim[1], .values = values};
+    *norm           = (TrainableNorm){.mean     = mean,
+                                      .variance = variance,
+                                      .channels = in.dim[1],
+                                      .values   = values,
+                                      .forward  = list->forward_count};
     snprintf(norm->name, sizeof norm->name, "%s", base);
     return op_affine(graph, centred, factor, beta);
 }
@@ -158,7 +160,7 @@ NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *co
 {
     LayerText conv_base = layer_text("%s%s", prefix, conv),
               norm_base = layer_text("%s%s", prefix, norm);
-    NodeId bare = build_conv(builder, x, conv_base.text, side, stride, side / 2);
+    NodeId bare         = build_conv(builder, x, conv_base.text, side, stride, side / 2);
     if (builder_has_norm(builder, norm_base.text))
         build_layer(builder, bare, conv, conv_base.text);
     x = add_norm(builder, x, bare, conv_base.text, norm_base.text, side, stride, side / 2);

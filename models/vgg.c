@@ -12,10 +12,7 @@ static const struct {
     int convs[5];
 } depths[] = {
     {9, {2, 2, 2, 2, 0}}, // the demo's `mini`, one dense layer
-    {11, {1, 1, 2, 2, 2}},
-    {13, {2, 2, 2, 2, 2}},
-    {16, {2, 2, 3, 3, 3}},
-    {19, {2, 2, 4, 4, 4}},
+    {11, {1, 1, 2, 2, 2}}, {13, {2, 2, 2, 2, 2}}, {16, {2, 2, 3, 3, 3}}, {19, {2, 2, 4, 4, 4}},
 };
 
 static const int *stages(int depth)

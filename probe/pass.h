@@ -1,16 +1,34 @@
-/* probe/pass.h - one pass over the images of a set: where it saves what it has. */
+/* probe/pass.h - one pass over the images of a set: who may stop it, who hears of its progress, and
+ * where it saves what it has, so that a killed run goes on from there. */
 #ifndef PROBE_PASS_H
 #define PROBE_PASS_H
 
 #include "../base/snapshot.h"
 
-/* Where a long pass keeps what it has, so that a killed run goes on from there. */
-typedef struct PassCheckpoint {
-    Checkpoint *checkpoint;
-    const char *name;  // of the file
-    const char *stage; // which pass of the run
-    void       *extra; // [extra_size] kept with it: what the image source has learnt; or NULL
+#define PASS_FILE_ENDING ".checkpoint" // of every checkpoint's name
+
+/* Zeroed: nobody stops it, nobody hears of it, nothing is saved. */
+typedef struct Pass {
+    const volatile bool *cancel; // ends the pass with ERROR_AGAIN once true; NULL: never
+    /* Called between batches by the calling thread; total may grow when more work turns out to be
+     * needed. NULL: nobody listens. */
+    void (*progress)(void *self, int64_t done, int64_t total);
+    void       *progress_self;
+    Checkpoint *checkpoint; // NULL: nothing is saved
+    const char *file;       // name of the checkpoint file, PASS_FILE_ENDING included
+    const char *phase;      // which part of the run this is: another phase's file does not count
+    void       *extra;      // [extra_size] saved with it: what the image source has learnt; or NULL
     size_t      extra_size;
-} PassCheckpoint;
+} Pass;
+
+bool pass_cancelled(const Pass *pass);
+/* Whether the pass is to save now: because it is time, or because it ends. */
+bool pass_saves(const Pass *pass, bool cancelled);
+/* The error of a pass that was cancelled: "interrupted after 3 of 8 images; ...". Returns false. */
+bool pass_interrupted(const Pass *pass, int64_t done, int64_t total, Error *error);
+void pass_progress(const Pass *pass, int64_t done, int64_t total);
+
+/* The same run's pass of another file and phase, without progress and without an extra. */
+Pass pass_within(const Pass *pass, const char *file, const char *phase);
 
 #endif

@@ -67,7 +67,7 @@ ImageSource probe_images(const ProbeSet *probe)
     return (ImageSource){.load = photo_load, .self = (void *)(uintptr_t)probe};
 }
 
-/* ---- label maps (5.3) ------------------------------------------------------------------------ */
+/* ---- label maps ------------------------------------------------------------------------------ */
 
 static bool map_cells(const ProbeSet *probe, const Image *image, const char *path, uint16_t *cells,
                       bool *blue, Error *error)

@@ -123,7 +123,7 @@ static bool read_labels(ProbeSet *probe, Error *error)
 }
 
 // The primary category of a label is the one that covers most; the later one wins ties, so a label
-// without any coverage falls to the last category (5.7).
+// without any coverage falls to the last category.
 static bool read_coverage(ProbeSet *probe, int category, double *largest, Error *error)
 {
     char name[LIMIT_PATH];
@@ -263,7 +263,7 @@ static bool read_row(IndexReader *reader, int64_t row)
         return bad_row(reader, row, "not a plain relative path:", path);
     if (!read_items(reader, row, &has_label))
         return false;
-    if (!has_label) { // no label of any wanted category: not part of the set (5.2)
+    if (!has_label) { // no label of any wanted category: not part of the set
         reader->item_count = items;
         return true;
     }

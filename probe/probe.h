@@ -11,12 +11,12 @@
 
 enum { PROBE_MAX_CATEGORIES = 64, PROBE_MAX_LABEL = 65535 }; // R + 256 G of a label map
 
-/* ---- the probing set (section 5) ------------------------------------------------------------- */
+/* ---- the probing set ------------------------------------------------------------------------- */
 
 typedef struct ProbeLabel {
     char  *name;      // "" for label 0; "#5" for a number 5 that label.csv skips
     bool   is_listed; // in label.csv
-    int    category;  // primary category (5.7)
+    int    category;  // primary category
     double frequency; // images, as label.csv says
     double coverage;  // image-equivalents, as label.csv says
 } ProbeLabel;
@@ -42,7 +42,7 @@ typedef struct ProbeSet {
     int64_t     map_height, map_width;     // of every label map
     int         category_count;
     char       *category[PROBE_MAX_CATEGORIES]; // names, in the order of category.csv
-    int32_t     label_count;                  // slots: 1 + largest number
+    int32_t     label_count;                    // slots: 1 + largest number
     ProbeLabel *labels;
     ProbeImage *images;
     ProbeItem  *items;
@@ -58,7 +58,7 @@ typedef struct ProbeRequest {
 } ProbeRequest;
 
 /* Reads index.csv, label.csv, category.csv and c_<category>.csv; opens no picture. Rows without any
- * label of the wanted categories are dropped (5.2). request may be NULL. */
+ * label of the wanted categories are dropped. request may be NULL. */
 bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error);
 void probe_close(ProbeSet *probe); // accepts a zeroed object
 
@@ -78,18 +78,18 @@ bool probe_map(const ProbeSet *probe, const ProbeItem *item, uint16_t *cells, bo
 bool probe_photo(const ProbeSet *probe, int64_t image, uint8_t *pixels, Error *error);
 
 /* Checks every file, label and count. Each problem is one sentence handed to `report`; *problems
- * counts them. pixels, if not NULL, receives [label_count] pixel totals (5.9).
+ * counts them. pixels, if not NULL, receives [label_count] pixel totals.
  * Errors: only what keeps the check from running; a problem found is not an error. */
 bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *problem),
                   void *self, int64_t *problems, uint64_t *pixels, Error *error);
 
 /* ---- label planes of images ------------------------------------------------------------------ */
 
-/* The labels of one image. A label on two planes counts twice (5.3). */
+/* The labels of one image. A label on two planes counts twice. */
 typedef struct ImagePlanes {
     int             map_count;
     const uint16_t *maps;        // [map_count, map_height, map_width], 0: no label
-    int             whole_count; // whole-image labels; a 0 is kept, settings decide what it means
+    int             whole_count; // whole-image labels; a 0 is kept, rules decide what it means
     const uint16_t *whole;
 } ImagePlanes;
 

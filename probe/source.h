@@ -4,7 +4,8 @@
 
 #include "../models/models.h"
 
-/* Photos of a probing set as the network is to see them; corruption is a source around a source. */
+/* Photos of a probing set as the network is to see them. What perturbs photos is such a source too,
+ * which loads from another one. */
 typedef struct ImageSource {
     /* planes [3, height, width], RGB in 0..1. Called by several threads at a time. */
     bool (*load)(void *self, int64_t image, float *planes, Error *error);

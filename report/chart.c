@@ -1,33 +1,31 @@
 /* report/chart.c - charts as inline SVG, in the colours of the page. */
 #include "page.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-
 /* ---- detectors by category ------------------------------------------------------------------- */
 
-void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detectors)
+void chart_categories(Report *report, const int64_t *detectors)
 {
     enum { ROW = 34, LEFT = 96, WIDTH = 400, ROOM = 256 };
-    int64_t most = 1;
-    for (int g = 0; g < probe->category_count; g++)
+    const Labels *labels = &report->explainer->labels;
+    Writer       *page   = report->page;
+    int64_t       most   = 1;
+    for (int g = 0; g < labels->category_count; g++)
         most = detectors[g] > most ? detectors[g] : most;
     writer_text(page,
                 "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" "
                 "aria-label=\"Detectors by category:",
-                WIDTH, probe->category_count * ROW + 6);
-    for (int g = 0; g < probe->category_count; g++) {
+                WIDTH, labels->category_count * ROW + 6);
+    for (int g = 0; g < labels->category_count; g++) {
         writer_text(page, "%s ", g ? "," : "");
-        html_text(page, probe->category[g], HTML_NAME_LENGTH);
+        html_text(page, labels->category[g], HTML_NAME_LENGTH);
         writer_text(page, " %lld", (long long)detectors[g]);
     }
     writer_text(page, "\">\n<line class=\"axis\" x1=\"%d\" y1=\"0\" x2=\"%d\" y2=\"%d\"/>\n", LEFT,
-                LEFT, probe->category_count * ROW + 6);
-    for (int g = 0; g < probe->category_count; g++) {
+                LEFT, labels->category_count * ROW + 6);
+    for (int g = 0; g < labels->category_count; g++) {
         double length = (double)detectors[g] / (double)most * ROOM;
         writer_text(page, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", LEFT - 10, g * ROW + 25);
-        html_text(page, probe->category[g], 12);
+        html_text(page, labels->category[g], 12);
         writer_text(page,
                     "</text><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"22\"/>"
                     "<text class=\"figure\" x=\"%.1f\" y=\"%d\">%lld</text>\n",
@@ -35,37 +33,6 @@ void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detect
                     (long long)detectors[g]);
     }
     writer_text(page, "</svg>\n");
-}
-
-/* ---- settings -------------------------------------------------------------------------------- */
-
-bool setting_is_noise(const ChangeRow *row)
-{
-    return strcmp(row->method, "pgd") != 0 && strcmp(row->method, "fgsm") != 0;
-}
-
-void method_text(const ChangeRow *row, char out[32])
-{
-    if (setting_is_noise(row))
-        snprintf(out, 32, "%s noise", row->method);
-    else
-        snprintf(out, 32, "%s", strcmp(row->method, "pgd") == 0 ? "PGD" : "FGSM");
-}
-
-const char *unit_group(const ChangeRow *row)
-{
-    return setting_is_noise(row) ? "all units" : "attacked units";
-}
-
-void strength_text(const ChangeRow *row, char out[32])
-{
-    double levels = row->strength * 255;
-    if (row->strength == 0)
-        snprintf(out, 32, "control");
-    else if (!setting_is_noise(row) && fabs(levels - round(levels)) < 1e-5)
-        snprintf(out, 32, "%.0f/255", levels);
-    else
-        snprintf(out, 32, "%.4g", row->strength);
 }
 
 /* ---- share changed --------------------------------------------------------------------------- */
@@ -111,20 +78,22 @@ static void write_legend(Writer *page, int x, const char *series, const char *na
 }
 
 // Settings first..first+count-1 share their storage. Detectors are drawn where they are not all.
-static void chart_panel(Writer *page, const Changes *changes, const SettingList *list, int first,
-                        int count)
+static void chart_panel(Report *report, int first, int count)
 {
-    double step       = (double)(PANEL_WIDTH - 8 - PLOT_LEFT) / count;
-    bool   two_groups = false;
+    const ChangeRow **rows       = report->settings.rows + first;
+    Writer           *page       = report->page;
+    double            step       = (double)(PANEL_WIDTH - 8 - PLOT_LEFT) / count;
+    bool              two_groups = false;
     writer_text(page,
                 "<figure>\n<figcaption>Share of units whose label changed, stored as <b>%s</b>"
                 "</figcaption>\n",
-                store_arm_name(list->rows[first]->store));
-    open_panel(page, list->rows[first]);
+                store_arm_name(rows[0]->store));
+    open_panel(page, rows[0]);
     for (int i = 0; i < count; i++) {
-        const ChangeRow *setting   = list->rows[first + i];
-        ChangeShare      all       = changes_share(changes, setting, GROUP_ALL, 0);
-        ChangeShare      detectors = changes_share(changes, setting, GROUP_DETECTORS, 0);
+        const ChangeRow *setting   = rows[i];
+        ChangeShare      all       = changes_share(report->job->changes, setting, group_all());
+        ChangeShare      detectors = changes_share(report->job->changes, setting,
+                                                   group_detectors(report->explainer->method));
         double           x         = PLOT_LEFT + step * (i + 0.5);
         char             name[32];
         strength_text(setting, name);
@@ -136,32 +105,34 @@ static void chart_panel(Writer *page, const Changes *changes, const SettingList 
                     "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
                     x, PLOT_BOTTOM + 19, name);
     }
-    write_legend(page, PLOT_LEFT + 6, "all", unit_group(list->rows[first]));
+    write_legend(page, PLOT_LEFT + 6, "all", unit_group(rows[0]));
     if (two_groups)
         write_legend(page, PLOT_LEFT + 6 + 130, "detectors", "detectors");
     writer_text(page,
                 "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n</svg>\n"
                 "</figure>\n",
                 PANEL_WIDTH - 8, PANEL_HEIGHT - 6,
-                setting_is_noise(list->rows[first]) ? "std of the noise" : "eps");
+                setting_is_noise(rows[0]) ? "std of the noise" : "eps");
 }
 
-void chart_shares(Writer *page, const Changes *changes, const SettingList *list)
+void chart_shares(Report *report)
 {
+    const SettingList *list = &report->settings;
     for (int first = 0, count = 0; first < list->count; first += count) {
         for (count = 0; first + count < list->count &&
                         list->rows[first + count]->store == list->rows[first]->store;)
             count++;
-        chart_panel(page, changes, list, first, count);
+        chart_panel(report, first, count);
     }
 }
 
 /* ---- loss of an attack ----------------------------------------------------------------------- */
 
-void chart_loss(Writer *page, const double *loss, int count)
+void chart_loss(Report *report, const double *loss, int count)
 {
     enum { WIDTH = 400, HEIGHT = 150, LEFT = 76, RIGHT = 12, TOP = 12, BOTTOM = 112 };
-    double low = loss[0], high = loss[0];
+    Writer *page = report->page;
+    double  low = loss[0], high = loss[0];
     for (int i = 1; i < count; i++) {
         low  = loss[i] < low ? loss[i] : low;
         high = loss[i] > high ? loss[i] : high;

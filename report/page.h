@@ -2,65 +2,59 @@
 #ifndef REPORT_PAGE_H
 #define REPORT_PAGE_H
 
-#include "../study/unit_case.h"
 #include "../base/file.h"
 #include "report.h"
 
-/* ---- text (html.c) --------------------------------------------------------------------------- */
-
-enum { HTML_NAME_LENGTH = 64, HTML_VALUE_LENGTH = 400 }; // code points shown of a text from a file
-
-/* Text from a file, safe between tags and inside a quoted attribute: & < > " ' are escaped, control
- * characters become blanks, bytes that are not UTF-8 and what utf8_shown hides become U+FFFD. After
- * `most` code points follows an ellipsis. */
-void html_text(Writer *page, const char *text, int most);
-/* A label as an element of its own: isolated from the text around it. */
-void html_name(Writer *page, const char *name);
-/* 12345678 -> 12 345 678, with thin no-break spaces. */
-void html_whole(Writer *page, uint64_t value);
-
-void html_begin(Writer *page, const ReportJob *job); // up to <main>
-void html_end(Writer *page);
-
-extern const char *const style_lines[]; // of style.css; ends with NULL
-
-/* "c0".."c5": the colour of a category. */
-const char *category_class(int category);
+/* A report while it is written. */
+typedef struct Report {
+    const ReportJob *job;
+    const Explainer *explainer; // of the clean run
+    SettingList      settings;
+    const ChangeRow *strongest; // what the page tells about first; NULL: a clean run
+    int64_t         *units;     // [unit_count] shown with a section of their own, in order
+    int64_t          unit_count;
+    float           *maps;    // [unit_count, images, height, width]
+    UnitStory       *stories; // [unit_count]
+    Replay          *replay;  // NULL: a clean run
+    float           *room;    // [map_height, map_width], for masks
+    uint8_t         *mask;    // [map_height, map_width], the one that was cut last
+    bool            *written; // [images]: photos that are there
+    Writer          *page;
+} Report;
 
 /* ---- pictures (picture.c) -------------------------------------------------------------------- */
 
 /* Publishes planes [3, height, width] as folder/name. */
-bool picture_write(const ReportJob *job, const char *name, const float *planes, Error *error);
+bool picture_write(const Report *report, const char *name, const float *planes, Error *error);
 /* (after - before) amplified around middle gray: `scale` maps to the ends of the range. */
-bool picture_write_change(const ReportJob *job, const char *name, const float *before,
+bool picture_write_change(const Report *report, const char *name, const float *before,
                           const float *after, float scale, Error *error);
-/* A photo of the probing set as photos/<image>.png, once; `written` [images]. */
-bool picture_write_photo(const ReportJob *job, int64_t image, bool *written, Error *error);
+/* A photo of the probing set as photos/<image>.png, once. */
+bool picture_write_photo(Report *report, int64_t image, Error *error);
 
-/* ---- masks (outline.c) ----------------------------------------------------------------------- */
+/* ---- figures (figure.c) ---------------------------------------------------------------------- */
 
-/* Where a map of the layer exceeds a threshold, at the resolution of the label maps. */
-typedef struct Outliner {
-    Resampler *resampler;
-    int64_t    height, width; // of the label maps
-    float     *large;         // [height, width]
-    uint8_t   *mask;          // [height, width]
-} Outliner;
-
-bool outliner_open(Outliner *out, const CleanRun *clean, Error *error);
-void outliner_close(Outliner *outliner); // accepts a zeroed object
-/* Cuts the map; returns the pixels of the mask. */
-int64_t outliner_cut(Outliner *outliner, const float *map, float threshold);
-
-/* A picture with the outline of the mask that was cut last; `extra` is appended to the class. */
-void outline_figure(Writer *page, const ReportJob *job, const Outliner *outliner, const char *file,
-                    const char *description, const char *extra);
-/* A picture without one. */
-void plain_figure(Writer *page, const ReportJob *job, const char *file, const char *description);
+const float *map_of(const Report *report, int64_t index, int64_t image); // of units[index]
+/* A picture; `description` is for those who cannot see it. */
+void plain_figure(Report *report, const char *file, const char *description);
+/* A picture with the outline of the unit's mask on it, whose pixels are returned; without an
+ * outline and -1 where the method has no masks. */
+int64_t mask_figure(Report *report, const char *file, const char *description, const float *map,
+                    float threshold);
 
 /* ---- charts (chart.c) ------------------------------------------------------------------------ */
 
-void chart_categories(Writer *page, const ProbeSet *probe, const int64_t *detectors);
+void chart_categories(Report *report, const int64_t *detectors);
+/* Share changed against strength, one chart for each storage. */
+void chart_shares(Report *report);
+void chart_loss(Report *report, const double *loss, int count);
+
+/* ---- settings (settings.c) ------------------------------------------------------------------- */
+
+/* The largest strength, and of those the most exact storage; NULL if the list is empty. */
+const ChangeRow *strongest_setting(const SettingList *settings);
+/* The row of a unit under a setting, NULL if there is none. */
+const ChangeRow *change_of(const Report *report, const ChangeRow *setting, int64_t unit);
 
 bool setting_is_noise(const ChangeRow *row);
 /* "PGD", "FGSM", "gaussian noise". */
@@ -70,48 +64,17 @@ const char *unit_group(const ChangeRow *row);
 /* Strength as people write it: 8/255, or a decimal. */
 void strength_text(const ChangeRow *row, char out[32]);
 
-/* Share changed against strength, one chart for each storage. */
-void chart_shares(Writer *page, const Changes *changes, const SettingList *list);
-void chart_loss(Writer *page, const double *loss, int count);
+/* ---- parts of the page ----------------------------------------------------------------------- */
 
-/* ---- the corruption of one image, again (replay.c) ------------------------------------------- */
+extern const char *const style_lines[]; // of style.css; ends with NULL
 
-typedef struct Replay {
-    const ReportJob *job;
-    Resampler       *resampler;
-    bool            *present; // [label_count]: what a target may be
-    UnitCase        *cases;   // of the shown units, in order; attack runs only
-    int64_t          case_count;
-    float           *clean, *stored; // [3, h, w]: the photo; what a reader of the stored image sees
-    float           *perturbed;      // [3, h, w], before storage
-    float           *map;            // [h, w] of the stored image
-} Replay;
+void page_begin(Report *report); // up to <body>
+void page_end(Report *report);
 
-/* Each state of an attack: before the first step, after each, and so the last. */
-typedef struct FilmSink {
-    bool (*frame)(void *self, int step, double loss, const float *planes, const float *map,
-                  Error *error);
-    void *self;
-} FilmSink;
-
-bool replay_open(Replay *out, const ReportJob *job, const int64_t *units, int64_t count,
-                 Error *error);
-void replay_close(Replay *replay); // accepts a zeroed object
-
-/* The image to show for a unit, or -1: a poisoned one, among the story's best where possible. */
-int64_t replay_image(const Replay *replay, int64_t index, const UnitStory *story);
-/* Corrupts the image as `setting` says. `film` may be NULL. Fills clean, perturbed, stored, map. */
-bool replay_run(Replay *replay, int64_t index, const UnitStory *story, int64_t image,
-                const ChangeRow *setting, const FilmSink *film, Error *error);
-
-/* ---- sections -------------------------------------------------------------------------------- */
-
-/* What the page tells about first: the largest strength, and of those the most exact storage; NULL if
- * the list is empty. */
-const ChangeRow *strongest_setting(const SettingList *settings);
-void section_overview(Writer *page, const ReportJob *job, const SettingList *settings);
-bool section_units(Writer *page, const ReportJob *job, const SettingList *settings, Error *error);
-void section_facts(Writer *page, const ReportJob *job);
-void section_story(Writer *page, const ReportJob *job, const UnitStory *story);
+void section_overview(Report *report);
+bool section_details(Report *report, Error *error); // units[] in pictures
+bool section_film(Report *report, Error *error);    // an attack, step by step
+bool section_units(Report *report, Error *error);   // every unit in a table
+void section_facts(Report *report);
 
 #endif

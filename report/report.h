@@ -6,49 +6,28 @@
  * one image each. Every text that comes from a file is escaped and cut to a length that fits a
  * line.
  *
- * Stories are the numbers behind one label; the page and `explain unit` tell the same ones. */
+ * The page knows no explanation method: labels, scores, masks and stories are those of the clean
+ * run's. */
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
-#include "../attack/attack.h"
+#include "../study/study.h"
 
-/* ---- the numbers behind one label ------------------------------------------------------------ */
-
-enum { STORY_IMAGES = 5 };
-
-typedef struct StoryImage {
-    int64_t image;
-    float   peak;       // largest activation of the unit's map
-    int64_t mask, both; // label-map pixels of the unit's mask; ... that carry its concept
-} StoryImage;
-
-/* score = both / (activity + truth - both + epsilon), all counted over the whole probing set. */
-typedef struct ConceptSum {
-    Concept concept;
-    uint64_t both;     // pixels of the unit's mask with the label
-    uint64_t activity; // pixels of the mask where the label's category is present
-    uint64_t truth;    // pixels with the label
-    uint64_t either;   // the union: activity + truth - both
-} ConceptSum;
+/* ---- one unit told from its maps; pages and `explain unit` tell the same --------------------- */
 
 typedef struct UnitStory {
-    int64_t    unit;
-    float      threshold;
-    int64_t    above, values; // activations beyond the threshold, of all
-    int64_t    mask, images;  // mask pixels of all images; images that have any
-    int        rank_count;
-    ConceptSum rank[NEM_TOP]; // the concept and its runners-up; those without a score are left out
-    /* The label flips once `leave` of its pixels drop out of the mask, or `join` pixels of the
-     * runner-up come in, everything else being equal; 0: cannot happen that way. */
-    uint64_t   leave, join;
-    int        top_count;
-    StoryImage top[STORY_IMAGES]; // images with the highest peaks, highest first
+    int64_t   unit;
+    float     threshold; // 0 where the method has none
+    int       top_count;
+    PeakImage top[STORY_IMAGES];
+    Story    *story; // the method's; NULL where it tells none
 } UnitStory;
 
-/* maps [images, height, width] of the unit over the whole probing set, as dissect_collect gives
- * them. Errors: ERROR_DATA where threshold or concept differ from the record of the clean run. */
+/* maps [images, height, width] of the unit over the whole probing set, as maps_collect gives them.
+ * Errors: ERROR_DATA where they do not agree with the record of the clean run. */
 bool unit_story_tell(const CleanRun *clean, int64_t unit, const float *maps, UnitStory *out,
                      Error *error);
+void unit_story_close(UnitStory *story, const Method *method); // accepts a zeroed object
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
@@ -58,12 +37,11 @@ typedef struct ReportFact {
 } ReportFact;
 
 typedef struct ReportJob {
-    const char       *verb;    // "dissect", "noise", "attack"
+    const char       *verb;    // that made the run: "dissect", "noise", ...
     const char       *network; // architecture
     const char       *layer;
     const char       *seed;
     CleanRun          clean;   // of the run itself, or of its baseline
-    UnitBuilder       builder; // the layer for one unit
     const Changes    *changes; // NULL: a clean run
     const Noise      *noise;   // of a noise run, strength aside; else NULL
     const AttackJob  *attack;  // of an attack run; else NULL

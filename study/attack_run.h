@@ -1,25 +1,50 @@
-/* study/attack_run.h - what the run over all units shares with its chunks. */
+/* study/attack_run.h - what the files of an attack run share. Each calls only those declared before
+ * its own. */
 #ifndef STUDY_ATTACK_RUN_H
 #define STUDY_ATTACK_RUN_H
 
+#include "saved_setting.h"
 #include "unit_case.h"
 
 typedef struct AttackRun {
     const AttackJob *job;
     Changes         *out;
-    Resampler       *resampler;
-    Replacer         replacer;
-    UnitCase        *cases;              // [job->unit_count]
-    size_t           map_size, set_size; // floats of one map; of a unit's maps over all images
-    const char      *method;
+    StoredLayer      layer;
+    UnitCase        *cases;       // [job->unit_count]
+    size_t           set_size;    // floats of a unit's maps over all images
     int64_t          done, total; // runs of the network, for progress
 } AttackRun;
 
-/* Counts runs of the network and tells the observer of progress. */
-void progress_add(AttackRun *run, int64_t amount);
+/* Units that share one clean pass and one pass for each control. */
+typedef struct Chunk {
+    UnitCase     *cases;
+    int64_t       first, count; // among all units of the run
+    int64_t      *units;        // [count]
+    float        *maps;         // [count, set_size]
+    const float **unit_maps;    // [count]
+    ChangeRow    *controls;     // [count, arms]
+} Chunk;
 
+/* ---- accounts (attack_account.c) ------------------------------------------------------------- */
+
+/* Counts runs of the network and tells the observer of progress. */
+void attack_progress(AttackRun *run, int64_t amount);
 /* Runs of the network for one poisoned image at one eps, a gradient being worth three. */
 int64_t cost_of_image(const AttackJob *job);
+int64_t images_of_set(const AttackRun *run);
+
+/* The rows [arms] of a unit and strength, if an earlier run has them for every arm. */
+bool take_earlier(const AttackRun *run, int64_t unit, double strength, ChangeRow *rows);
+/* Adds rows [arms] to those of the run and tells the observer. */
+bool add_rows(AttackRun *run, const ChangeRow *rows, Error *error);
+
+/* ---- control rows: no perturbation, the same storage (attack_controls.c) --------------------- */
+
+/* Fills those of a chunk whose clean maps are known: one pass over its poisoned images for each
+ * storage arm. */
+bool control_rows(AttackRun *run, Chunk *chunk, Error *error);
+
+/* ---- a few units (attack_chunk.c) ------------------------------------------------------------ */
 
 /* Every row of `count` units from `cases` on; closes the cases. Units an earlier run has finished
  * are copied; a chunk it has finished runs nothing. */

@@ -2,8 +2,7 @@
 #ifndef STUDY_CHANGES_H
 #define STUDY_CHANGES_H
 
-#include "../attack/attack.h"
-#include "../base/file.h"
+#include "study.h"
 
 /* Same method, strength and storage. */
 bool setting_equal(const ChangeRow *a, const ChangeRow *b);
@@ -11,6 +10,8 @@ bool setting_equal(const ChangeRow *a, const ChangeRow *b);
 /* The row of the same setting and unit, or NULL. `changes` may be NULL. */
 const ChangeRow *changes_find(const Changes *changes, const ChangeRow *like);
 
-bool summary_write(const Changes *changes, const ProbeSet *probe, const char *folder, Error *error);
+/* summary.csv of a run folder. */
+bool summary_write(const Changes *changes, const Explainer *explainer, const char *folder,
+                   Error *error);
 
 #endif

@@ -1,6 +1,7 @@
-/* study/noise_run.c - noise sweeps: one full dissection for each storage arm and strength. */
+/* study/noise_run.c - noise sweeps: the whole set explained again for each storage arm and
+ * strength. */
 #include "changes.h"
-#include "../base/file.h"
+#include "measure.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,48 +9,33 @@
 
 enum { CHANNELS = 3 };
 
-/* A source around a source: noise, then storage, of the poisoned images. */
+/* The clean photos with noise and storage put on the poisoned ones. */
 typedef struct NoisySource {
-    const NoiseJob *job;
-    Noise           noise;
-    StoreArm        arm;
-    char            keep[LIMIT_PATH];         // folder of the stored images, or ""
-    float          *linf;                     // [2, images]: of both of the following
-    float          *linf_before, *linf_after; // [images], written by the load of each
+    const ImageSource *photos;
+    Noise              noise;
+    Storage            storage;
+    int64_t            image_count;
+    float             *linf;                     // [2, images]: both of the following
+    float             *linf_before, *linf_after; // [images], written by the load of each
 } NoisySource;
-
-static bool corrupt_planes(NoisySource *noisy, int64_t image, float *planes, float *clean,
-                           Error *error)
-{
-    const ActivationSource *layer      = &noisy->job->clean.layer;
-    size_t                  plane_size = (size_t)(layer->image_height * layer->image_width);
-    size_t                  size       = CHANNELS * plane_size;
-    char                    name[32], keep[LIMIT_PATH];
-    memcpy(clean, planes, size * sizeof *planes);
-    if (noisy->noise.strength > 0)
-        noise_add(&noisy->noise, image, (int64_t)plane_size, planes);
-    noisy->linf_before[image] = planes_distance(clean, planes, size);
-    snprintf(name, sizeof name, "%06lld", (long long)image);
-    if ((noisy->keep[0] && !path_join(keep, noisy->keep, name, error)) ||
-        !store_image(noisy->arm, layer->image_height, layer->image_width, planes,
-                     noisy->keep[0] ? keep : NULL, error))
-        return false;
-    noisy->linf_after[image] = planes_distance(clean, planes, size);
-    return true;
-}
 
 static bool noisy_load(void *self, int64_t image, float *planes, Error *error)
 {
-    NoisySource            *noisy  = self;
-    const ImageSource      *images = &noisy->job->clean.images;
-    const ActivationSource *layer  = &noisy->job->clean.layer;
-    if (!images->load(images->self, image, planes, error))
+    NoisySource *noisy      = self;
+    int64_t      plane_size = noisy->storage.height * noisy->storage.width;
+    size_t       size       = CHANNELS * (size_t)plane_size;
+    if (!noisy->photos->load(noisy->photos->self, image, planes, error))
         return false;
     if (!noise_poisons(&noisy->noise, image))
         return true;
-    size_t size  = (size_t)(CHANNELS * layer->image_height * layer->image_width);
     float *clean = memory_new(size, sizeof *clean, error);
-    bool   done  = clean && corrupt_planes(noisy, image, planes, clean, error);
+    if (!clean)
+        return false;
+    memcpy(clean, planes, size * sizeof *clean);
+    if (noisy->noise.strength > 0)
+        noise_add(&noisy->noise, image, plane_size, planes);
+    bool done = storage_put(&noisy->storage, image, clean, planes, &noisy->linf_before[image],
+                            &noisy->linf_after[image], error);
     memory_free(clean);
     return done;
 }
@@ -57,61 +43,47 @@ static bool noisy_load(void *self, int64_t image, float *planes, Error *error)
 static bool noisy_open(NoisySource *out, const NoiseJob *job, double strength, StoreArm arm,
                        Error *error)
 {
-    int64_t images = job->clean.probe->image_count;
-    *out           = (NoisySource){
-                  .job = job, .noise = {job->type, strength, job->fraction, job->seed}, .arm = arm};
-    if (job->keep_folder) {
-        char name[96];
-        snprintf(name, sizeof name, "%s_%.6g_%s", noise_type_name(job->type), strength,
-                 store_arm_name(arm));
-        if (!path_join(out->keep, job->keep_folder, name, error) ||
-            !folder_create(out->keep, error) || !temporaries_remove(out->keep, error))
-            return false;
-    }
-    out->linf = memory_new((size_t)images, 2 * sizeof(float), error);
-    if (!out->linf)
+    const Inputs *inputs = &job->clean.explainer->inputs;
+    NoisySource   noisy  = {.photos      = &inputs->images,
+                            .noise       = {job->type, strength, job->fraction, job->seed},
+                            .image_count = inputs->probe->image_count};
+    char          name[96];
+    snprintf(name, sizeof name, "%s_%.6g_%s", noise_type_name(job->type), strength,
+             store_arm_name(arm));
+    if (!storage_open(&noisy.storage, arm, &inputs->layer, job->stored_folder, name, error))
         return false;
-    out->linf_before = out->linf;
-    out->linf_after  = out->linf + images;
+    noisy.linf = memory_new((size_t)noisy.image_count, 2 * sizeof(float), error);
+    if (!noisy.linf)
+        return false;
+    noisy.linf_before = noisy.linf;
+    noisy.linf_after  = noisy.linf + noisy.image_count;
+    *out              = noisy;
     return true;
 }
 
 static void noisy_close(NoisySource *noisy)
 {
     memory_free(noisy->linf);
+    *noisy = (NoisySource){0};
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-// What every row of a setting has in common.
-static ChangeRow setting_row(const NoisySource *noisy)
+static bool add_units(const NoiseJob *job, const NoisySource *noisy, const Evidence *evidence,
+                      Changes *out, Error *error)
 {
-    int64_t   images = noisy->job->clean.probe->image_count;
-    ChangeRow row    = {.strength = noisy->noise.strength, .store = noisy->arm};
-    snprintf(row.method, sizeof row.method, "%s", noise_type_name(noisy->noise.type));
-    for (int64_t image = 0; image < images; image++) {
-        double before = (double)noisy->linf_before[image];
-        double after  = (double)noisy->linf_after[image];
+    const RunRecord *record = job->clean.record;
+    ChangeRow        row =
+        setting_row(noise_type_name(noisy->noise.type), noisy->noise.strength, noisy->storage.arm);
+    for (int64_t image = 0; image < noisy->image_count; image++) {
         row.poisoned += noise_poisons(&noisy->noise, image);
-        row.linf_before = before > row.linf_before ? before : row.linf_before;
-        row.linf_after  = after > row.linf_after ? after : row.linf_after;
+        row_measure(&row, noisy->linf_before[image], noisy->linf_after[image]);
     }
-    row.fraction = (double)row.poisoned / (double)images;
-    return row;
-}
-
-static bool add_units(const NoisySource *noisy, const Dissection *dissection, Changes *out,
-                      Error *error)
-{
-    const RunRecord *record = noisy->job->clean.record;
-    ChangeRow        row    = setting_row(noisy);
-    for (int64_t unit = 0; unit < record->unit_count; unit++) {
-        const UnitRecord *clean = &record->units[unit];
-        row.unit                = unit;
+    row.fraction = (double)row.poisoned / (double)noisy->image_count;
+    for (row.unit = 0; row.unit < record->unit_count; row.unit++) {
+        const UnitRecord *clean = &record->units[row.unit];
         row.clean               = (Concept){clean->label, clean->category, clean->score};
-        row.now                 = dissect_concept(dissection, unit);
-        row.clean_label_iou     = clean->label ? dissect_iou(dissection, unit, clean->label) : 0;
-        row.changed             = row.now.label != clean->label;
+        row_explain(&row, job->clean.explainer, evidence, row.unit);
         if (!changes_add(out, &row, error))
             return false;
     }
@@ -121,10 +93,9 @@ static bool add_units(const NoisySource *noisy, const Dissection *dissection, Ch
 static bool take_earlier(const NoiseJob *job, double strength, StoreArm arm, Changes *out,
                          bool *taken, Error *error)
 {
-    ChangeRow like = {.strength = strength, .store = arm};
-    snprintf(like.method, sizeof like.method, "%s", noise_type_name(job->type));
-    int64_t units = job->clean.record->unit_count;
-    *taken        = false;
+    ChangeRow like  = setting_row(noise_type_name(job->type), strength, arm);
+    int64_t   units = job->clean.record->unit_count;
+    *taken          = false;
     for (like.unit = 0; like.unit < units; like.unit++) {
         if (!changes_find(job->earlier, &like))
             return true;
@@ -140,68 +111,58 @@ static bool take_earlier(const NoiseJob *job, double strength, StoreArm arm, Cha
 /* ---- the sweep ------------------------------------------------------------------------------- */
 
 typedef struct SweepProgress {
-    const DissectSettings *settings;
-    int64_t                setting, count; // dissections before this one; of all
+    const Pass *pass;
+    int64_t     setting, count; // settings before this one; all of them
 } SweepProgress;
 
 static void sweep_progress(void *self, int64_t done, int64_t total)
 {
     const SweepProgress *sweep = self;
-    sweep->settings->progress(sweep->settings->progress_self, sweep->setting * total + done,
-                              sweep->count * total);
+    pass_progress(sweep->pass, sweep->setting * total + done, sweep->count * total);
 }
 
 static bool run_setting(const NoiseJob *job, double strength, StoreArm arm, SweepProgress *sweep,
                         Changes *out, Error *error)
 {
-    const CleanRun *clean      = &job->clean;
-    DissectSettings settings   = *clean->settings;
-    Dissection      dissection = {0};
-    NoisySource     noisy      = {0};
-    ImageSource     source     = {noisy_load, &noisy};
-    PassCheckpoint  keep;
-    char            stage[96];
-    settings.progress          = settings.progress ? sweep_progress : NULL;
-    settings.progress_self     = sweep;
-    bool done                  = noisy_open(&noisy, job, strength, arm, error);
-    if (settings.keep) {
-        snprintf(stage, sizeof stage, "%s %.17g %s", noise_type_name(job->type), strength,
-                 store_arm_name(arm));
-        keep            = *settings.keep;
-        keep.stage      = stage;
-        keep.extra      = noisy.linf;
-        keep.extra_size = (size_t)clean->probe->image_count * 2 * sizeof *noisy.linf;
-        settings.keep   = &keep;
-    }
-    done = done &&
-           dissect_layer(&dissection, &settings, clean->probe, clean->label_planes, &source,
-                         &clean->layer, error) &&
-           add_units(&noisy, &dissection, out, error);
-    dissection_close(&dissection);
+    const Explainer *explainer = job->clean.explainer;
+    const Method    *method    = explainer->method;
+    Evidence        *evidence  = NULL;
+    NoisySource      noisy     = {0};
+    ImageSource      source    = {noisy_load, &noisy};
+    Pass             pass      = *job->clean.pass;
+    char             phase[96];
+    if (!noisy_open(&noisy, job, strength, arm, error))
+        return false;
+    snprintf(phase, sizeof phase, "%s %.17g %s", noise_type_name(job->type), strength,
+             store_arm_name(arm));
+    pass.progress      = sweep_progress;
+    pass.progress_self = sweep;
+    pass.phase         = phase;
+    pass.extra         = noisy.linf;
+    pass.extra_size    = (size_t)noisy.image_count * 2 * sizeof *noisy.linf;
+    bool done          = method->collect(explainer, &source, &pass, &evidence, error) &&
+                add_units(job, &noisy, evidence, out, error);
+    method->release(evidence);
     noisy_close(&noisy);
     return done;
 }
 
 static bool job_check(const NoiseJob *job, Error *error)
 {
-    const CleanRun *clean = &job->clean;
     if (!(job->fraction >= 0 && job->fraction <= 1))
         return fail(error, ERROR_USAGE, "fraction is %g, expected 0 to 1", job->fraction);
     for (int i = 0; i < job->strength_count; i++) {
         if (!(job->strengths[i] > 0 && isfinite(job->strengths[i])))
             return fail(error, ERROR_USAGE, "std is %g, expected more than 0", job->strengths[i]);
     }
-    if (clean->record->unit_count != clean->layer.units)
-        return fail(error, ERROR_DATA, "the clean run has %lld units, the layer has %lld",
-                    (long long)clean->record->unit_count, (long long)clean->layer.units);
-    return true;
+    return clean_run_check(&job->clean, error);
 }
 
 bool noise_run(const NoiseJob *job, Changes *out, Error *error)
 {
     const ChangeObserver *observer = &job->observer;
     int64_t               settings = job->arm_count * (1 + (int64_t)job->strength_count);
-    SweepProgress         sweep    = {.settings = job->clean.settings, .count = settings};
+    SweepProgress         sweep    = {.pass = job->clean.pass, .count = settings};
     *out                           = (Changes){0};
     if (!job_check(job, error))
         return false;

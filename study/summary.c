@@ -4,7 +4,6 @@
  * succession, and statistical inference", J. American Statistical Association 22 (1927), 209-212:
  *     (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n),   p = hits / n. */
 #include "changes.h"
-#include "../base/file.h"
 #include "../format/csv.h"
 
 #include <math.h>
@@ -30,16 +29,37 @@ void wilson_interval(int64_t hits, int64_t count, double *low, double *high)
     *high = hits == count ? 1 : (centre + spread) / scale;
 }
 
-ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, ChangeGroup group,
-                          int category)
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+ChangeGroup group_all(void)
+{
+    return (ChangeGroup){.category = -1};
+}
+
+ChangeGroup group_detectors(const Method *method)
+{
+    return (ChangeGroup){
+        .only_detectors = true, .detector_score = method->detector_score, .category = -1};
+}
+
+ChangeGroup group_category(int category)
+{
+    return (ChangeGroup){.category = category};
+}
+
+static bool in_group(ChangeGroup group, const Concept *clean)
+{
+    return (!group.only_detectors || clean->score >= group.detector_score) &&
+           (group.category < 0 || clean->category == group.category);
+}
+
+ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, ChangeGroup group)
 {
     ChangeShare share    = {0};
     double      fraction = 0;
     for (int64_t i = 0; i < changes->count; i++) {
         const ChangeRow *row = &changes->rows[i];
-        if (!setting_equal(row, setting) ||
-            (group == GROUP_DETECTORS && row->clean.score < DETECTOR_SCORE) ||
-            (group == GROUP_CATEGORY && row->clean.category != category))
+        if (!setting_equal(row, setting) || !in_group(group, &row->clean))
             continue;
         share.units++;
         share.changed += row->changed;
@@ -62,7 +82,7 @@ static int by_setting(const void *a, const void *b)
 {
     const ChangeRow *first = *(const ChangeRow *const *)a, *second = *(const ChangeRow *const *)b;
     if (first->store != second->store)
-        return first->store < second->store ? 1 : -1; // the lossiest first
+        return first->store < second->store ? -1 : 1; // the lossiest first
     return first->strength < second->strength ? -1 : first->strength > second->strength;
 }
 
@@ -103,42 +123,43 @@ static bool is_first_of_setting(const Changes *changes, int64_t index)
     return true;
 }
 
-static void write_share(Writer *writer, const ChangeRow *setting, const char *name,
-                        const ChangeShare *share)
+static void write_share(Writer *writer, const Changes *changes, const ChangeRow *setting,
+                        const char *name, ChangeGroup group)
 {
+    ChangeShare share = changes_share(changes, setting, group);
+    if (group.category >= 0 && !share.units)
+        return;
     writer_text(writer, "%s,%.9g,%s,", setting->method, setting->strength,
                 store_arm_name(setting->store));
     csv_write_text(writer, name);
-    writer_text(writer, ",%lld,%lld,%.9g,%.9g,%.9g,%.9g,", (long long)share->units,
-                (long long)share->changed, share->share, share->low, share->high, share->fraction);
-    if (share->targeted)
-        writer_text(writer, "%lld,%lld,%.9g,%.9g,%.9g\n", (long long)share->targeted,
-                    (long long)share->hits, share->hit_share, share->hit_low, share->hit_high);
+    writer_text(writer, ",%lld,%lld,%.9g,%.9g,%.9g,%.9g,", (long long)share.units,
+                (long long)share.changed, share.share, share.low, share.high, share.fraction);
+    if (share.targeted)
+        writer_text(writer, "%lld,%lld,%.9g,%.9g,%.9g\n", (long long)share.targeted,
+                    (long long)share.hits, share.hit_share, share.hit_low, share.hit_high);
     else
         writer_text(writer, ",,,,\n");
 }
 
-bool summary_write(const Changes *changes, const ProbeSet *probe, const char *folder, Error *error)
+bool summary_write(const Changes *changes, const Explainer *explainer, const char *folder,
+                   Error *error)
 {
-    char    path[LIMIT_PATH];
-    Writer *writer = NULL;
+    const Labels *labels = &explainer->labels;
+    char          path[LIMIT_PATH];
+    Writer       *writer = NULL;
     if (!path_join(path, folder, "summary.csv", error) || !writer_open(&writer, path, error))
         return false;
     writer_text(writer, "method,strength,store,group,units,changed,share,low,high,mean_fraction,"
                         "targeted,hits,hit_share,hit_low,hit_high\n");
     for (int64_t i = 0; i < changes->count; i++) {
+        const ChangeRow *setting = &changes->rows[i];
         if (!is_first_of_setting(changes, i))
             continue;
-        const ChangeRow *setting = &changes->rows[i];
-        ChangeShare      share   = changes_share(changes, setting, GROUP_ALL, 0);
-        write_share(writer, setting, "all", &share);
-        share = changes_share(changes, setting, GROUP_DETECTORS, 0);
-        write_share(writer, setting, "detectors", &share);
-        for (int category = 0; category < probe->category_count; category++) {
-            share = changes_share(changes, setting, GROUP_CATEGORY, category);
-            if (share.units)
-                write_share(writer, setting, probe->category[category], &share);
-        }
+        write_share(writer, changes, setting, "all", group_all());
+        write_share(writer, changes, setting, "detectors", group_detectors(explainer->method));
+        for (int category = 0; category < labels->category_count; category++)
+            write_share(writer, changes, setting, labels->category[category],
+                        group_category(category));
     }
     return writer_publish(writer, error);
 }

@@ -1,10 +1,10 @@
-/* study/target.c - which concept a unit is pushed to (section 9.5). */
-#include "../attack/unit_attack.h"
+/* study/target.c - see target.h. */
+#include "target.h"
 
 #include <stdio.h>
 #include <string.h>
 
-bool target_parse(const char *text, const ProbeSet *probe, TargetChoice *out, Error *error)
+bool target_parse(const char *text, const Labels *labels, TargetChoice *out, Error *error)
 {
     if (strcmp(text, "random") == 0) {
         *out = (TargetChoice){.kind = TARGET_RANDOM};
@@ -12,11 +12,11 @@ bool target_parse(const char *text, const ProbeSet *probe, TargetChoice *out, Er
     }
     const char *colon  = strchr(text, ':');
     size_t      length = colon ? (size_t)(colon - text) : 0;
-    for (int category = 0; colon && category < probe->category_count; category++) {
-        const char *name = probe->category[category];
+    for (int category = 0; colon && category < labels->category_count; category++) {
+        const char *name = labels->category[category];
         if (strlen(name) != length || strncmp(name, text, length) != 0)
             continue;
-        int32_t label = probe_label_named(probe, colon + 1, category);
+        int32_t label = labels_find(labels, colon + 1, category);
         if (!label)
             return fail(error, ERROR_USAGE, "target '%s': category %s has no such label", text,
                         name);
@@ -29,28 +29,24 @@ bool target_parse(const char *text, const ProbeSet *probe, TargetChoice *out, Er
 
 bool target_candidates(const AttackJob *job, bool *present, Error *error)
 {
-    const CleanRun *clean = &job->clean;
-    int64_t         total = 0;
+    const CleanRun  *clean     = &job->clean;
+    const Explainer *explainer = clean->explainer;
+    const Labels    *labels    = &explainer->labels;
+    int64_t          total     = 0;
     if (job->masks == MASKS_ACTIVATIONS) {
         for (int64_t i = 0; i < clean->record->unit_count; i++)
             present[clean->record->units[i].label] = true;
-    } else {
-        for (int64_t image = 0; image < clean->probe->image_count; image++) {
-            int                count;
-            const LabelPixels *labels = planes_labels(clean->label_planes, image, &count);
-            for (int i = 0; i < count; i++)
-                present[labels[i].label] = true;
-        }
+    } else if (!explainer->method->candidates(explainer, present, error)) {
+        return false;
     }
     present[0] = false;
-    for (int32_t label = 1; label < clean->probe->label_count; label++)
+    for (int32_t label = 1; label < labels->count; label++)
         total += present[label];
     if (job->target.kind == TARGET_RANDOM && total < 2)
         return fail(error, ERROR_USAGE, "a random target needs at least two concepts, found %lld",
                     (long long)total);
     if (job->target.kind == TARGET_LABEL && !present[job->target.label])
-        return fail(error, ERROR_USAGE, "target '%s' %s",
-                    clean->probe->labels[job->target.label].name,
+        return fail(error, ERROR_USAGE, "target '%s' %s", labels->text[job->target.label],
                     job->masks == MASKS_ACTIVATIONS ? "is the clean concept of no unit of the layer"
                                                     : "occurs in no image of the probing set");
     return true;
@@ -60,7 +56,7 @@ int32_t target_of_unit(const AttackJob *job, const bool *present, int64_t unit, 
 {
     if (job->target.kind != TARGET_RANDOM)
         return job->target.label;
-    int32_t  label_count = job->clean.probe->label_count;
+    int32_t  label_count = job->clean.explainer->labels.count;
     uint32_t choices     = 0;
     for (int32_t label = 1; label < label_count; label++)
         choices += present[label] && label != clean_label;

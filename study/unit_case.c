@@ -1,245 +1,217 @@
-/* study/unit_case.c - one unit of an attack, from its clean concept to a row of changes.csv. */
+/* study/unit_case.c - see unit_case.h. */
 #include "unit_case.h"
+#include "activation_aim.h"
+#include "target.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-// Relative; instruction sets round differently, other weights or images are far apart.
-static const float SAME_THRESHOLD = 1e-4f;
+/* ---- opening --------------------------------------------------------------------------------- */
 
-// Appends the images that carry a label to `marked`, [images of the probing set].
-static void mark_images_with(const CleanRun *clean, int32_t label, int64_t *list, bool *marked)
+static bool open_case(UnitCase *out, const AttackJob *job, const bool *present, int64_t unit,
+                      Error *error)
 {
-    int64_t count = planes_images_with(clean->label_planes, label, list);
-    for (int64_t i = 0; i < count; i++)
-        marked[list[i]] = true;
-}
-
-static void collect_marked(UnitCase *unit_case, const bool *marked, int64_t total)
-{
-    unit_case->image_count = 0;
-    for (int64_t image = 0; image < total; image++) {
-        if (marked[image])
-            unit_case->images[unit_case->image_count++] = image;
-    }
-}
-
-static bool find_images_by_label(UnitCase *unit_case, const CleanRun *clean, Error *error)
-{
-    int64_t total  = clean->probe->image_count;
-    bool   *marked = memory_new((size_t)total, sizeof *marked, error);
-    if (!marked)
-        return false;
-    mark_images_with(clean, unit_case->record->label, unit_case->images, marked);
-    if (unit_case->target)
-        mark_images_with(clean, unit_case->target, unit_case->images, marked);
-    collect_marked(unit_case, marked, total);
-    memory_free(marked);
-    return true;
-}
-
-bool unit_case_open(UnitCase *out, const AttackJob *job, const bool *present, int64_t unit,
-                    Error *error)
-{
-    const CleanRun   *clean  = &job->clean;
-    const UnitRecord *record = &clean->record->units[unit];
-    UnitCase          made   = {.record = record, .target_unit = -1};
+    const Explainer  *explainer = job->clean.explainer;
+    const UnitRecord *record    = &job->clean.record->units[unit];
+    UnitCase          made      = {.record = record, .target_unit = -1};
     if (job->target.kind != TARGET_NONE)
         made.target = target_of_unit(job, present, unit, record->label);
     made.attackable = record->label != 0 && record->label != made.target;
     if (job->masks == MASKS_ACTIVATIONS && made.attackable && made.target) {
-        made.target_unit = target_unit(clean->record, unit, made.target);
+        made.target_unit = target_unit(job->clean.record, unit, made.target);
         if (made.target_unit < 0)
             return fail(error, ERROR_USAGE, "unit %lld: no other unit's clean concept is '%s'",
-                        (long long)unit, clean->probe->labels[made.target].name);
+                        (long long)unit, explainer->labels.text[made.target]);
     }
-    made.images = memory_new((size_t)clean->probe->image_count, sizeof *made.images, error);
-    if (!made.images || (made.attackable && job->masks == MASKS_LABELS &&
-                         !find_images_by_label(&made, clean, error))) {
-        unit_case_close(&made);
+    if (job->masks == MASKS_LABELS && made.attackable &&
+        !explainer->method->aim(explainer, record, made.target, &made.aim, error))
+        return false;
+    *out = made;
+    return true;
+}
+
+bool unit_cases_open(UnitCase **out, const AttackJob *job, const int64_t *units, int64_t count,
+                     Error *error)
+{
+    size_t    labels  = (size_t)job->clean.explainer->labels.count;
+    bool     *present = memory_new(labels, sizeof *present, error);
+    UnitCase *cases   = memory_new((size_t)count, sizeof *cases, error);
+    bool      done    = present && cases &&
+                (job->target.kind == TARGET_NONE || target_candidates(job, present, error));
+    for (int64_t i = 0; done && i < count; i++)
+        done = open_case(&cases[i], job, present, units[i], error);
+    memory_free(present);
+    if (!done) {
+        unit_cases_close(cases, count);
         return false;
     }
-    *out = made;
+    *out = cases;
     return true;
 }
 
 void unit_case_close(UnitCase *unit_case)
 {
-    memory_free(unit_case->images);
-    memory_free(unit_case->source_maps);
-    memory_free(unit_case->target_maps);
+    aim_close(&unit_case->aim);
     *unit_case = (UnitCase){0};
+}
+
+void unit_cases_close(UnitCase *cases, int64_t count)
+{
+    for (int64_t i = 0; cases && i < count; i++)
+        unit_case_close(&cases[i]);
+    memory_free(cases);
 }
 
 /* ---- masks from activations ------------------------------------------------------------------ */
 
-// 1 where the map of `unit` exceeds its clean threshold; marks the images where it does anywhere.
-static bool cut_maps(const CleanRun *clean, const float *maps, int64_t unit, bool *marked,
-                     uint8_t **out, Error *error)
+// Units whose maps are needed, case by case; a case's target comes behind its unit.
+static int64_t list_units(const UnitCase *cases, int64_t count, int64_t *units)
 {
-    size_t   size      = (size_t)(clean->layer.height * clean->layer.width);
-    size_t   total     = (size_t)clean->probe->image_count;
-    float    threshold = clean->record->units[unit].threshold;
-    uint8_t *masks     = memory_new(total * size, 1, error);
-    if (!masks)
-        return false;
-    for (size_t i = 0; i < total * size; i++) {
-        masks[i] = maps[i] > threshold;
-        if (masks[i])
-            marked[i / size] = true;
-    }
-    *out = masks;
-    return true;
-}
-
-bool unit_cases_find_masks(UnitCase *cases, int64_t first, int64_t count, const AttackJob *job,
-                           Error *error)
-{
-    const CleanRun         *clean    = &job->clean;
-    bool                    raw      = clean->settings->mode == COMPAT_CORRUPT23;
-    const ActivationSource *source   = raw ? &job->unprepared : &clean->layer;
-    DissectSettings         settings = *clean->settings;
-    int64_t                 total = clean->probe->image_count, used = 0;
-    size_t                  set    = (size_t)(total * clean->layer.height * clean->layer.width);
-    int64_t                *units  = memory_new((size_t)count, 2 * sizeof *units, error);
-    float                  *maps   = memory_new((size_t)count, 2 * set * sizeof *maps, error);
-    bool                   *marked = memory_new((size_t)total, sizeof *marked, error);
-    PassCheckpoint          keep;
-    char                    stage[64];
-    settings.progress = NULL;
-    if (settings.keep) {
-        snprintf(stage, sizeof stage, "masks of %lld from %lld", (long long)count,
-                 (long long)first);
-        keep          = (PassCheckpoint){settings.keep->checkpoint, "masks.checkpoint", stage, NULL, 0};
-        settings.keep = &keep;
-    }
-    for (int64_t i = 0; units && i < count; i++) {
+    int64_t used = 0;
+    for (int64_t i = 0; i < count; i++) {
         if (!cases[i].attackable)
             continue;
         units[used++] = cases[i].record->unit;
         if (cases[i].target_unit >= 0)
             units[used++] = cases[i].target_unit;
     }
-    bool done = units && maps && marked &&
-                (used == 0 || dissect_collect(&settings, clean->probe, &clean->images, source,
-                                              units, used, maps, error));
-    used = 0;
-    for (int64_t i = 0; done && i < count; i++) {
+    return used;
+}
+
+static bool cut_aims(UnitCase *cases, int64_t count, const AttackJob *job, const float *maps,
+                     Error *error)
+{
+    const Inputs *inputs = &job->clean.explainer->inputs;
+    int64_t       images = inputs->probe->image_count;
+    int64_t       cells  = inputs->layer.height * inputs->layer.width;
+    for (int64_t i = 0; i < count; i++) {
         UnitCase *unit_case = &cases[i];
         if (!unit_case->attackable)
             continue;
-        memset(marked, 0, (size_t)total * sizeof *marked);
-        done = cut_maps(clean, maps + (size_t)used++ * set, unit_case->record->unit, marked,
-                        &unit_case->source_maps, error);
-        if (done && unit_case->target_unit >= 0)
-            done = cut_maps(clean, maps + (size_t)used++ * set, unit_case->target_unit, marked,
-                            &unit_case->target_maps, error);
-        if (done)
-            collect_marked(unit_case, marked, total);
+        bool     is_raised = unit_case->target_unit >= 0;
+        UnitMaps source = {unit_case->record, maps}, target = {0};
+        if (is_raised)
+            target = (UnitMaps){&job->clean.record->units[unit_case->target_unit],
+                                maps + images * cells};
+        maps += (is_raised ? 2 : 1) * images * cells;
+        if (!activation_aim_open(&unit_case->aim, &source, is_raised ? &target : NULL, images,
+                                 cells, error))
+            return false;
     }
+    return true;
+}
+
+bool unit_cases_aim(UnitCase *cases, int64_t first, int64_t count, const AttackJob *job,
+                    Error *error)
+{
+    if (job->masks != MASKS_ACTIVATIONS)
+        return true;
+    Inputs   inputs = job->clean.explainer->inputs;
+    size_t   set   = (size_t)(inputs.probe->image_count * inputs.layer.height * inputs.layer.width);
+    int64_t *units = memory_new((size_t)count, 2 * sizeof *units, error);
+    int64_t  used  = units ? list_units(cases, count, units) : 0;
+    float   *maps  = memory_new((size_t)used, set * sizeof *maps, error);
+    char     phase[64];
+    snprintf(phase, sizeof phase, "masks of %lld from %lld", (long long)count, (long long)first);
+    Pass pass = pass_within(job->clean.pass, "masks.checkpoint", phase);
+    if (job->clean.explainer->mode->raw_masks)
+        inputs.layer = job->unprepared;
+    bool done = units && maps &&
+                (used == 0 || maps_collect(&inputs, units, used, &pass, maps, error)) &&
+                cut_aims(cases, count, job, maps, error);
     memory_free(units);
     memory_free(maps);
-    memory_free(marked);
     return done;
 }
 
-UnitMasks unit_case_masks(const UnitCase *unit_case, const AttackJob *job,
-                          const Resampler *resampler)
+/* ---- before and after ------------------------------------------------------------------------ */
+
+static int64_t image_count(const CleanRun *clean)
 {
-    const ProbeSet *probe = job->clean.probe;
-    UnitMasks       masks = {.map_count = job->clean.layer.height * job->clean.layer.width};
-    if (job->masks == MASKS_ACTIVATIONS) {
-        masks.source_maps = unit_case->source_maps;
-        masks.target_maps = unit_case->target_maps;
-        masks.mask_count  = masks.map_count;
-        return masks;
-    }
-    masks.label_planes = job->clean.label_planes;
-    masks.resampler    = resampler;
-    masks.source_label = unit_case->record->label;
-    masks.target_label = unit_case->target;
-    masks.mask_count   = probe->map_height * probe->map_width;
-    return masks;
+    return clean->explainer->inputs.probe->image_count;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
-
-static bool dissect_case(const UnitCase *unit_case, const CleanRun *clean,
-                         const Replacement *replacement, int64_t index, Dissection *out,
-                         Error *error)
+// Evidence of the unit, with stored maps (NULL: none) in place of clean ones.
+static bool collect_case(const UnitCase *unit_case, const CleanRun *clean, const StoredMaps *stored,
+                         int64_t index, Evidence **out, Error *error)
 {
-    const ActivationSource *layer    = &clean->layer;
-    DissectSettings         settings = *clean->settings;
-    int64_t                 total    = clean->probe->image_count;
-    size_t                  size     = (size_t)(layer->height * layer->width);
-    const float           **maps     = memory_new((size_t)total, sizeof *maps, error);
+    const Explainer        *explainer = clean->explainer;
+    const ActivationSource *layer     = &explainer->inputs.layer;
+    int64_t                 images    = image_count(clean);
+    size_t                  size      = (size_t)(layer->height * layer->width);
+    const float           **maps      = memory_new((size_t)images, sizeof *maps, error);
     if (!maps)
         return false;
-    settings.progress = NULL;
-    for (int64_t image = 0; image < total; image++)
+    for (int64_t image = 0; image < images; image++)
         maps[image] = unit_case->clean_maps + (size_t)image * size;
-    int64_t at = 0;
-    for (int64_t i = 0; replacement && i < unit_case->image_count; i++) {
-        while (replacement->images[at] != unit_case->images[i])
-            at++;
-        size_t map                 = (size_t)(index * replacement->count + at);
-        maps[unit_case->images[i]] = replacement->maps + map * size;
+    for (int64_t i = 0; stored && i < unit_case->aim.image_count; i++) {
+        int64_t image = unit_case->aim.images[i];
+        int64_t place = index * stored->count + stored_maps_place(stored, image);
+        maps[image]   = stored->maps + (size_t)place * size;
     }
-    bool done = dissect_unit(out, &settings, clean->probe, clean->label_planes, layer->height,
-                             layer->width, maps, error);
+    bool done =
+        explainer->method->collect_unit(explainer, unit_case->record->unit, maps, out, error);
     memory_free(maps);
     return done;
 }
 
 bool unit_case_check(UnitCase *unit_case, const CleanRun *clean, Error *error)
 {
-    const UnitRecord *record     = unit_case->record;
-    Dissection        dissection = {0};
-    if (!dissect_case(unit_case, clean, NULL, 0, &dissection, error))
+    const Explainer *explainer = clean->explainer;
+    Evidence        *evidence  = NULL;
+    if (!collect_case(unit_case, clean, NULL, 0, &evidence, error))
         return false;
-    unit_case->clean = dissect_concept(&dissection, 0);
-    float threshold  = dissection.threshold[0];
-    dissection_close(&dissection);
-    float apart = fabsf(threshold - record->threshold);
-    if (unit_case->clean.label != record->label || apart > SAME_THRESHOLD * fabsf(threshold))
-        return fail(error, ERROR_DATA,
-                    "unit %lld: the clean run found '%s' at threshold %.6g, these weights and "
-                    "images give '%s' at %.6g",
-                    (long long)record->unit, record->label_name, (double)record->threshold,
-                    clean->probe->labels[unit_case->clean.label].name, (double)threshold);
+    unit_case->clean = explainer->method->explain(explainer, evidence, 0);
+    bool same        = record_check(explainer, unit_case->record, evidence, 0, error);
+    explainer->method->release(evidence);
+    return same;
+}
+
+bool unit_case_row(const UnitCase *unit_case, const AttackJob *job, double strength,
+                   const StoredMaps *stored, int64_t index, ChangeRow *row, Error *error)
+{
+    const CleanRun  *clean     = &job->clean;
+    const Explainer *explainer = clean->explainer;
+    const Aim       *aim       = &unit_case->aim;
+    Evidence        *evidence  = NULL;
+    if (!collect_case(unit_case, clean, stored, index, &evidence, error))
+        return false;
+    *row       = setting_row(word_text(PGD_NAMES, (int)job->method), strength, stored->storage.arm);
+    row->unit  = unit_case->record->unit;
+    row->clean = unit_case->clean;
+    row->target   = unit_case->target;
+    row->poisoned = aim->image_count;
+    row->fraction = (double)row->poisoned / (double)image_count(clean);
+    row_explain(row, explainer, evidence, 0);
+    for (int64_t i = 0; i < aim->image_count; i++) {
+        int64_t place = stored_maps_place(stored, aim->images[i]);
+        row_measure(row, stored->linf_before[place], stored->linf_after[place]);
+    }
+    explainer->method->release(evidence);
     return true;
 }
 
-bool unit_case_row(const UnitCase *unit_case, const CleanRun *clean, const char *method,
-                   double strength, const Replacement *replacement, int64_t index, ChangeRow *row,
-                   Error *error)
+/* ---- the attack ------------------------------------------------------------------------------ */
+
+bool case_attack_open(CaseAttack *out, const UnitCase *unit_case, const AttackJob *job,
+                      Error *error)
 {
-    Dissection dissection = {0};
-    if (!dissect_case(unit_case, clean, replacement, index, &dissection, error))
+    const Explainer *explainer = job->clean.explainer;
+    const Inputs    *inputs    = &explainer->inputs;
+    AttackSetup      setup     = {inputs, job->builder, job->clean.pass, job->batch};
+    CaseAttack       made      = {0};
+    if (!unit_objective_open(&made.objective, &unit_case->aim, job->loss, explainer->mode->coupled,
+                             inputs->layer.height * inputs->layer.width, error) ||
+        !unit_attack_open(&made.attack, &setup, unit_case->record->unit, made.objective, error)) {
+        case_attack_close(&made);
         return false;
-    *row = (ChangeRow){.strength = strength,
-                       .store    = replacement->arm,
-                       .unit     = unit_case->record->unit,
-                       .clean    = unit_case->clean,
-                       .now      = dissect_concept(&dissection, 0),
-                       .target   = unit_case->target,
-                       .poisoned = unit_case->image_count};
-    snprintf(row->method, sizeof row->method, "%s", method);
-    row->clean_label_iou = row->clean.label ? dissect_iou(&dissection, 0, row->clean.label) : 0;
-    row->target_iou      = row->target ? dissect_iou(&dissection, 0, row->target) : 0;
-    row->fraction        = (double)row->poisoned / (double)clean->probe->image_count;
-    row->changed         = row->now.label != row->clean.label;
-    row->hit             = row->target && row->poisoned && row->now.label == row->target;
-    int64_t at           = 0;
-    for (int64_t i = 0; i < unit_case->image_count; i++) {
-        while (replacement->images[at] != unit_case->images[i])
-            at++;
-        double before    = (double)replacement->linf_before[at];
-        double after     = (double)replacement->linf_after[at];
-        row->linf_before = before > row->linf_before ? before : row->linf_before;
-        row->linf_after  = after > row->linf_after ? after : row->linf_after;
     }
-    dissection_close(&dissection);
+    *out = made;
     return true;
+}
+
+void case_attack_close(CaseAttack *attack)
+{
+    unit_attack_close(attack->attack);
+    unit_objective_close(attack->objective);
+    *attack = (CaseAttack){0};
 }

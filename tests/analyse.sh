@@ -26,7 +26,7 @@ tidy() {
     *) flags= ;;
     esac
     # shellcheck disable=SC2086
-    clang-tidy --quiet "$1" -- -std=c11 -D_GNU_SOURCE -fopenmp $flags 2>/dev/null
+    clang-tidy --quiet "$1" -- -std=c11 -D_GNU_SOURCE $flags 2>/dev/null
 }
 [ "$1" = --file ] && { tidy "$2"; exit; }
 

@@ -147,8 +147,8 @@ uint8_t *blob_builder_bytes(BlobBuilder *builder, size_t *size)
     BlobTensor list[LIMIT_TENSORS];
     for (int i = 0; i < builder->count; i++) {
         const Built *built = &builder->tensors[i];
-        list[i] = (BlobTensor){
-            .name = built->name, .type = built->type, .shape = built->shape, .data = built->data};
+        list[i]            = (BlobTensor){
+                       .name = built->name, .type = built->type, .shape = built->shape, .data = built->data};
     }
     memory_free(builder->file);
     builder->file = NULL;

@@ -17,14 +17,14 @@ static void fill(real *to, int64_t count, uint64_t stream, bool whole)
                       : (real)random_unit(random_word(&random)) * 2 - 1;
 }
 
-/* ---- reference: the definition, and the sum of magnitudes its error bound needs ---------------------- */
+/* ---- reference: the definition, and the sum of magnitudes its error bound needs -------------- */
 
 typedef struct Sum {
     double value, magnitude;
 } Sum;
 
-static Sum forward_at(const ConvShape *s, const real *x, const real *w, int64_t n, int64_t k, int64_t i,
-                      int64_t j)
+static Sum forward_at(const ConvShape *s, const real *x, const real *w, int64_t n, int64_t k,
+                      int64_t i, int64_t j)
 {
     Sum sum = {0, 0};
     for (int64_t c = 0; c < s->c; c++)
@@ -41,8 +41,8 @@ static Sum forward_at(const ConvShape *s, const real *x, const real *w, int64_t 
     return sum;
 }
 
-static Sum input_at(const ConvShape *s, const real *gy, const real *w, int64_t n, int64_t c, int64_t y,
-                    int64_t z)
+static Sum input_at(const ConvShape *s, const real *gy, const real *w, int64_t n, int64_t c,
+                    int64_t y, int64_t z)
 {
     Sum sum = {0, 0};
     for (int64_t k = 0; k < s->k; k++)
@@ -52,16 +52,17 @@ static Sum input_at(const ConvShape *s, const real *gy, const real *w, int64_t n
                 if (i < 0 || j < 0 || i % s->stride || j % s->stride || i / s->stride >= s->oh ||
                     j / s->stride >= s->ow)
                     continue;
-                double term = (double)gy[((n * s->k + k) * s->oh + i / s->stride) * s->ow + j / s->stride] *
-                              (double)w[((k * s->c + c) * s->r + r) * s->s + q];
+                double term =
+                    (double)gy[((n * s->k + k) * s->oh + i / s->stride) * s->ow + j / s->stride] *
+                    (double)w[((k * s->c + c) * s->r + r) * s->s + q];
                 sum.value += term;
                 sum.magnitude += fabs(term);
             }
     return sum;
 }
 
-static Sum weight_at(const ConvShape *s, const real *x, const real *gy, int64_t k, int64_t c, int64_t r,
-                     int64_t q)
+static Sum weight_at(const ConvShape *s, const real *x, const real *gy, int64_t k, int64_t c,
+                     int64_t r, int64_t q)
 {
     Sum sum = {0, 0};
     for (int64_t n = 0; n < s->n; n++)
@@ -80,15 +81,15 @@ static Sum weight_at(const ConvShape *s, const real *x, const real *gy, int64_t 
 
 static const ConvShape shapes[] = {
     // n  c   h   w   k  r  s oh ow stride pad
-    {1, 3, 9, 11, 5, 3, 3, 0, 0, 1, 1},   {2, 17, 14, 14, 9, 3, 3, 0, 0, 1, 1},
-    {3, 16, 7, 7, 33, 3, 3, 0, 0, 1, 1},  {1, 20, 4, 70, 8, 3, 3, 0, 0, 1, 1},
-    {1, 16, 13, 6, 4, 3, 3, 0, 0, 1, 0},  {2, 18, 5, 5, 3, 3, 3, 0, 0, 1, 2},
-    {1, 3, 23, 20, 8, 7, 7, 0, 0, 2, 3},  {2, 5, 12, 9, 6, 3, 3, 0, 0, 2, 1},
-    {2, 40, 9, 9, 21, 1, 1, 0, 0, 1, 0},  {1, 6, 9, 10, 7, 1, 1, 0, 0, 2, 0},
+    {1, 3, 9, 11, 5, 3, 3, 0, 0, 1, 1},    {2, 17, 14, 14, 9, 3, 3, 0, 0, 1, 1},
+    {3, 16, 7, 7, 33, 3, 3, 0, 0, 1, 1},   {1, 20, 4, 70, 8, 3, 3, 0, 0, 1, 1},
+    {1, 16, 13, 6, 4, 3, 3, 0, 0, 1, 0},   {2, 18, 5, 5, 3, 3, 3, 0, 0, 1, 2},
+    {1, 3, 23, 20, 8, 7, 7, 0, 0, 2, 3},   {2, 5, 12, 9, 6, 3, 3, 0, 0, 2, 1},
+    {2, 40, 9, 9, 21, 1, 1, 0, 0, 1, 0},   {1, 6, 9, 10, 7, 1, 1, 0, 0, 2, 0},
     {1, 3, 31, 31, 4, 11, 11, 0, 0, 4, 2}, {1, 4, 6, 7, 3, 5, 5, 0, 0, 1, 2},
-    {1, 2, 8, 8, 2, 2, 2, 0, 0, 3, 0},    {1, 64, 16, 16, 70, 3, 3, 0, 0, 1, 1},
-    {1, 32, 3, 3, 1, 3, 3, 0, 0, 1, 1},   {2, 24, 13, 11, 19, 3, 3, 0, 0, 2, 1},
-    {1, 9, 10, 15, 70, 5, 4, 0, 0, 3, 2}, {2, 1, 6, 5, 20, 5, 5, 0, 0, 1, 2},
+    {1, 2, 8, 8, 2, 2, 2, 0, 0, 3, 0},     {1, 64, 16, 16, 70, 3, 3, 0, 0, 1, 1},
+    {1, 32, 3, 3, 1, 3, 3, 0, 0, 1, 1},    {2, 24, 13, 11, 19, 3, 3, 0, 0, 2, 1},
+    {1, 9, 10, 15, 70, 5, 4, 0, 0, 3, 2},  {2, 1, 6, 5, 20, 5, 5, 0, 0, 1, 2},
 };
 
 static ConvShape completed(ConvShape s)
@@ -101,15 +102,18 @@ static ConvShape completed(ConvShape s)
 /* Largest error in units of the bound's sum of magnitudes. */
 static double worst(const ConvShape *s, ConvSide side, ConvMethod method, bool whole)
 {
-    int64_t from_count = side == CONV_FORWARD ? s->n * s->c * s->h * s->w : s->n * s->k * s->oh * s->ow;
-    int64_t to_count   = side == CONV_FORWARD ? s->n * s->k * s->oh * s->ow : s->n * s->c * s->h * s->w;
-    int64_t w_count    = s->k * s->c * s->r * s->s;
-    real   *from = memory_new((size_t)from_count, sizeof(real), NULL);
-    real   *to = memory_new((size_t)to_count, sizeof(real), NULL);
-    real   *w = memory_new((size_t)w_count, sizeof(real), NULL);
+    int64_t from_count =
+        side == CONV_FORWARD ? s->n * s->c * s->h * s->w : s->n * s->k * s->oh * s->ow;
+    int64_t to_count =
+        side == CONV_FORWARD ? s->n * s->k * s->oh * s->ow : s->n * s->c * s->h * s->w;
+    int64_t w_count  = s->k * s->c * s->r * s->s;
+    real   *from     = memory_new((size_t)from_count, sizeof(real), NULL);
+    real   *to       = memory_new((size_t)to_count, sizeof(real), NULL);
+    real   *w        = memory_new((size_t)w_count, sizeof(real), NULL);
     real   *prepared = memory_new(conv_prepared_size(s, side, method), sizeof(real), NULL);
-    real   *scratch = memory_new(conv_scratch_size(s, side, method, parallel_threads()), sizeof(real), NULL);
-    double  most = 0;
+    real   *scratch =
+        memory_new(conv_scratch_size(s, side, method, parallel_threads()), sizeof(real), NULL);
+    double most = 0;
     fill(from, from_count, 1, whole);
     fill(w, w_count, 2, whole);
     conv_prepare(s, side, method, w, prepared);
@@ -118,10 +122,10 @@ static double worst(const ConvShape *s, ConvSide side, ConvMethod method, bool w
             width = side == CONV_FORWARD ? s->ow : s->w;
     for (int64_t at = 0; at < to_count; at++) {
         int64_t z = at % width, y = at / width % h, c = at / (width * h) % channels,
-                n = at / (width * h * channels);
-        Sum     sum = side == CONV_FORWARD ? forward_at(s, from, w, n, c, y, z)
-                                           : input_at(s, from, w, n, c, y, z);
-        double  error = fabs((double)to[at] - sum.value);
+                n    = at / (width * h * channels);
+        Sum    sum   = side == CONV_FORWARD ? forward_at(s, from, w, n, c, y, z)
+                                            : input_at(s, from, w, n, c, y, z);
+        double error = fabs((double)to[at] - sum.value);
         if (!(error <= most * sum.magnitude))
             most = sum.magnitude > 0 ? error / sum.magnitude : 1e9;
     }
@@ -179,13 +183,14 @@ static void winograd_is_within_its_bound(void)
 static void weight_gradient_is_exact_on_integers(void)
 {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        ConvShape s = completed(shapes[i]);
+        ConvShape s       = completed(shapes[i]);
         int64_t   x_count = s.n * s.c * s.h * s.w, y_count = s.n * s.k * s.oh * s.ow;
         int64_t   w_count = s.k * s.c * s.r * s.s;
-        real     *x = memory_new((size_t)x_count, sizeof(real), NULL);
-        real     *gy = memory_new((size_t)y_count, sizeof(real), NULL);
-        real     *gw = memory_new((size_t)w_count, sizeof(real), NULL);
-        real *scratch = memory_new(conv_weight_scratch_size(&s, parallel_threads()), sizeof(real), NULL);
+        real     *x       = memory_new((size_t)x_count, sizeof(real), NULL);
+        real     *gy      = memory_new((size_t)y_count, sizeof(real), NULL);
+        real     *gw      = memory_new((size_t)w_count, sizeof(real), NULL);
+        real     *scratch =
+            memory_new(conv_weight_scratch_size(&s, parallel_threads()), sizeof(real), NULL);
         fill(x, x_count, 1, true);
         fill(gy, y_count, 2, true);
         conv_weight_run(&s, x, gy, gw, scratch);
@@ -204,7 +209,7 @@ static void weight_gradient_is_exact_on_integers(void)
     }
 }
 
-/* ---- plans ---------------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 typedef struct Built {
     Graph *graph;
@@ -280,9 +285,10 @@ static real *run(int64_t batch, const PlanOptions *options, int threads, int64_t
 
 static void plans_agree_bit_for_bit(void)
 {
-    int64_t     count = 0;
-    PlanOptions variants[] = {{.no_fuse = true}, {.no_reuse = true}, {.no_fuse = true, .no_reuse = true}};
-    real       *wanted     = run(3, NULL, 1, &count);
+    int64_t     count      = 0;
+    PlanOptions variants[] = {
+        {.no_fuse = true}, {.no_reuse = true}, {.no_fuse = true, .no_reuse = true}};
+    real *wanted = run(3, NULL, 1, &count);
     REQUIRE(wanted);
     for (int i = 0; i < 3; i++) {
         real *found = run(3, &variants[i], 1, &count);
@@ -303,10 +309,11 @@ static void channel_and_batch_change_no_bit(void)
     int64_t count3 = 0, count1 = 0;
     real   *three = run(3, NULL, 2, &count3), *one = run(1, NULL, 2, &count1);
     REQUIRE(three && one);
-    int64_t plane = 10 * 11, image = 3 * 20 * 22, layer = 24 * plane;
+    int64_t     plane = 10 * 11, image = 3 * 20 * 22, layer = 24 * plane;
     const real *block = three + 3 * image, *channel = block + 3 * layer;
     for (int64_t n = 0; n < 3; n++)
-        CHECK(!memcmp(block + n * layer + 5 * plane, channel + n * plane, (size_t)plane * sizeof(real)));
+        CHECK(!memcmp(block + n * layer + 5 * plane, channel + n * plane,
+                      (size_t)plane * sizeof(real)));
     CHECK(!memcmp(one + image, block, (size_t)layer * sizeof(real))); // same first image
     memory_free(three);
     memory_free(one);
@@ -314,14 +321,15 @@ static void channel_and_batch_change_no_bit(void)
 
 static void graphs_say_what_does_not_fit(void)
 {
-    Graph *g = NULL;
+    Graph *g     = NULL;
     Error  error = {0};
     REQUIRE(graph_create(&g, NULL));
     NodeId x = op_input(g, shape_4d(1, 3, 8, 8), "x"), w = op_input(g, shape_4d(4, 5, 3, 3), "w");
     CHECK(op_conv2d(g, x, w, 1, 1) == NODE_NONE);
     CHECK(op_relu(g, x) == NODE_NONE); // sticky
     CHECK(!graph_check(g, &error) && error.code == ERROR_DATA);
-    CHECK_TEXT(error.message, "convolution: image 1x3x8x8 and kernel 4x5x3x3 do not fit (stride 1, pad 1)");
+    CHECK_TEXT(error.message,
+               "convolution: image 1x3x8x8 and kernel 4x5x3x3 do not fit (stride 1, pad 1)");
     graph_destroy(g);
     REQUIRE(graph_create(&g, NULL));
     CHECK(op_input(g, shape_4d(INT32_MAX, INT32_MAX, INT32_MAX, 2), "huge") == NODE_NONE);

@@ -1,5 +1,6 @@
-/* tests/check_kernels.c - every table entry of every instruction set this machine has, against plain
- * arithmetic in double: all tails, shifted pointers, guard pages on both sides, NaN and infinity. */
+/* tests/check_kernels.c - every table entry of every instruction set this machine has, against
+ * plain arithmetic in double: all tails, shifted pointers, guard pages on both sides, NaN and
+ * infinity. */
 #include "test.h"
 #include "../engine/gemm.h"
 #include "../base/parallel.h"
@@ -14,7 +15,7 @@
 static const char *const isas[] = {"portable", "avx2", "avx512", "neon"};
 enum { ISA_COUNT = 4, ROOM = 4096 };
 
-/* ---- buffers that end (or start) at a page nobody may touch ------------------------------------------------ */
+/* ---- buffers that end (or start) at a page nobody may touch ---------------------------------- */
 
 typedef struct Guarded {
     char  *base;
@@ -26,7 +27,8 @@ static bool guarded_open(Guarded *g)
     g->page  = (size_t)sysconf(_SC_PAGESIZE);
     g->bytes = (ROOM * sizeof(real) + g->page - 1) / g->page * g->page;
     g->base  = mmap(NULL, g->bytes + 2 * g->page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return g->base != MAP_FAILED && mprotect(g->base + g->page, g->bytes, PROT_READ | PROT_WRITE) == 0;
+    return g->base != MAP_FAILED &&
+           mprotect(g->base + g->page, g->bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
 static void guarded_close(Guarded *g)
@@ -57,32 +59,63 @@ static double epsilon(void)
     return sizeof(real) == sizeof(float) ? (double)FLT_EPSILON : DBL_EPSILON;
 }
 
-/* ---- pointwise --------------------------------------------------------------------------------------------------- */
+/* ---- pointwise ------------------------------------------------------------------------------- */
 
-typedef enum Entry { ADD, MUL, SCALE, RELU, GATE, EXP, SIGMOID, SOFTPLUS, FINISH_ALL, FINISH_GATE, ENTRIES } Entry;
+typedef enum Entry {
+    ADD,
+    MUL,
+    SCALE,
+    RELU,
+    GATE,
+    EXP,
+    SIGMOID,
+    SOFTPLUS,
+    FINISH_ALL,
+    FINISH_GATE,
+    ENTRIES
+} Entry;
 
-static const char *const entry_name[ENTRIES] = {"add", "mul", "scale_offset", "relu", "gate",
-                                                "exp", "sigmoid", "softplus", "finish+relu", "finish+gate"};
+static const char *const entry_name[ENTRIES] = {
+    "add", "mul",     "scale_offset", "relu",        "gate",
+    "exp", "sigmoid", "softplus",     "finish+relu", "finish+gate"};
 
 static void call(const Kernels *k, Entry e, real *out, const real *a, const real *b, int64_t n)
 {
     const real half = (real)0.5;
     switch (e) {
-    case ADD: k->add(out, a, b, n); break;
-    case MUL: k->mul(out, a, b, n); break;
-    case SCALE: k->scale_offset(out, a, (real)1.5, (real)-0.25, n); break;
-    case RELU: k->relu(out, a, n); break;
-    case GATE: k->gate(out, a, b, n); break;
-    case EXP: k->exp(out, a, n); break;
-    case SIGMOID: k->sigmoid(out, a, (real)1.7, n); break;
-    case SOFTPLUS: k->softplus(out, a, (real)1.7, n); break;
+    case ADD:
+        k->add(out, a, b, n);
+        break;
+    case MUL:
+        k->mul(out, a, b, n);
+        break;
+    case SCALE:
+        k->scale_offset(out, a, (real)1.5, (real)-0.25, n);
+        break;
+    case RELU:
+        k->relu(out, a, n);
+        break;
+    case GATE:
+        k->gate(out, a, b, n);
+        break;
+    case EXP:
+        k->exp(out, a, n);
+        break;
+    case SIGMOID:
+        k->sigmoid(out, a, (real)1.7, n);
+        break;
+    case SOFTPLUS:
+        k->softplus(out, a, (real)1.7, n);
+        break;
     case FINISH_ALL:
-        k->finish(&(FinishRows){.out = out, .x = a, .bias = &half, .add = b, .relu = true, .rows = 1, .n = n});
+        k->finish(&(FinishRows){
+            .out = out, .x = a, .bias = &half, .add = b, .relu = true, .rows = 1, .n = n});
         break;
     case FINISH_GATE:
         k->finish(&(FinishRows){.out = out, .x = a, .bias = &half, .gate = b, .rows = 1, .n = n});
         break;
-    case ENTRIES: break;
+    case ENTRIES:
+        break;
     }
 }
 
@@ -90,17 +123,28 @@ static double wanted(Entry e, double a, double b)
 {
     double beta = (double)(real)1.7;
     switch (e) {
-    case ADD: return a + b;
-    case MUL: return a * b;
-    case SCALE: return a * 1.5 - 0.25;
-    case RELU: return a <= 0 ? 0 : a;
-    case GATE: return a > 0 ? b : 0;
-    case EXP: return exp(a);
-    case SIGMOID: return 1 / (1 + exp(-beta * a));
-    case SOFTPLUS: return (fmax(beta * a, 0) + log1p(exp(-fabs(beta * a)))) / beta;
-    case FINISH_ALL: return fmax(a + 0.5 + b, 0);
-    case FINISH_GATE: return b > 0 ? a + 0.5 : 0;
-    case ENTRIES: break;
+    case ADD:
+        return a + b;
+    case MUL:
+        return a * b;
+    case SCALE:
+        return a * 1.5 - 0.25;
+    case RELU:
+        return a <= 0 ? 0 : a;
+    case GATE:
+        return a > 0 ? b : 0;
+    case EXP:
+        return exp(a);
+    case SIGMOID:
+        return 1 / (1 + exp(-beta * a));
+    case SOFTPLUS:
+        return (fmax(beta * a, 0) + log1p(exp(-fabs(beta * a)))) / beta;
+    case FINISH_ALL:
+        return fmax(a + 0.5 + b, 0);
+    case FINISH_GATE:
+        return b > 0 ? a + 0.5 : 0;
+    case ENTRIES:
+        break;
     }
     return 0;
 }
@@ -114,8 +158,8 @@ static void pointwise_with_every_tail(void)
         for (Entry e = ADD; k && e < ENTRIES; e++)
             for (int64_t n = 0; n <= 2 * k->lanes + 3; n++)
                 for (int place = 0; place < 3; place++) { // at the upper guard, the lower, shifted
-                    real *a = place == 0 ? at_end(&x, n) : at_start(&x) + (place == 2);
-                    real *b = place == 0 ? at_end(&y, n) : at_start(&y) + 2 * (place == 2);
+                    real *a   = place == 0 ? at_end(&x, n) : at_start(&x) + (place == 2);
+                    real *b   = place == 0 ? at_end(&y, n) : at_start(&y) + 2 * (place == 2);
                     real *out = place == 0 ? at_end(&z, n) : at_start(&z) + 3 * (place == 2);
                     fill(a, n, 1);
                     fill(b, n, 2);
@@ -152,7 +196,8 @@ static void exponentials_over_their_range(void)
         CHECK_CLOSE(worst, 0, 2 * epsilon());
         real inf = (real)HUGE_VAL, in[5] = {-inf, inf, -1000, 1000, 0}, out[5];
         k->exp(out, in, 5);
-        CHECK(out[0] == 0 && out[1] == inf && out[2] == 0 && (sizeof(real) > 4 || out[3] == inf) && out[4] == 1);
+        CHECK(out[0] == 0 && out[1] == inf && out[2] == 0 && (sizeof(real) > 4 || out[3] == inf) &&
+              out[4] == 1);
         k->softplus(out, in, 1, 5);
         CHECK(out[0] == 0 && out[1] == inf && out[3] == 1000);
         k->sigmoid(out, in, 1, 5);
@@ -181,7 +226,7 @@ static void nothing_hides_a_nan(void)
     }
 }
 
-/* ---- reductions, tile, pooling ----------------------------------------------------------------------------------- */
+/* ---- reductions, tile, pooling --------------------------------------------------------------- */
 
 static void reductions_and_axpy(void)
 {
@@ -203,8 +248,48 @@ static void reductions_and_axpy(void)
             CHECK_CLOSE((double)k->sum(a, n), sum, (double)(n + 4) * epsilon() * size);
             real before = n ? b[n - 1] : 0;
             k->axpy(b, 2, a, n);
-            CHECK(n == 0 || fabs((double)b[n - 1] - (double)before - 2 * (double)a[n - 1]) <= 20 * epsilon());
+            CHECK(n == 0 ||
+                  fabs((double)b[n - 1] - (double)before - 2 * (double)a[n - 1]) <= 20 * epsilon());
         }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
+/* Element i belongs to partial sum i mod 64, halves are added: the text of the kernels in plain C.
+ */
+static real sum_of_64(const real *a, const real *b, int64_t n, bool fused)
+{
+    real part[64] = {0};
+    for (int64_t i = 0; i < n; i++)
+        part[i % 64] = !b      ? part[i % 64] + a[i]
+                       : fused ? (real)fmaf((float)a[i], (float)b[i], (float)part[i % 64])
+                               : part[i % 64] + a[i] * b[i];
+    for (int half = 32; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            part[i] += part[i + half];
+    return part[0];
+}
+
+static void sums_are_one_tree_on_every_processor(void)
+{
+    enum { MOST = 300, SHIFTS = 4 };
+    Guarded x = {0}, y = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    fill(at_end(&x, MOST + SHIFTS), MOST + SHIFTS, 13);
+    fill(at_end(&y, MOST + SHIFTS), MOST + SHIFTS, 14);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 0; k && n <= MOST; n++)
+            for (int shift = 0; shift < SHIFTS * SHIFTS; shift++) {
+                const real *a = at_end(&x, n + shift % SHIFTS), *b = at_end(&y, n + shift / SHIFTS);
+                real        dot = k->dot(a, b, n), sum = k->sum(a, n);
+                real        want_dot = sum_of_64(a, b, n, isa > 0),
+                     want_sum        = sum_of_64(a, NULL, n, false);
+                if (!CHECK(!memcmp(&dot, &want_dot, sizeof dot) &&
+                           !memcmp(&sum, &want_sum, sizeof sum)))
+                    printf("  %s, n %lld, shifts %d\n", k->isa, (long long)n, shift);
+            }
     }
     guarded_close(&x);
     guarded_close(&y);
@@ -219,8 +304,9 @@ static void tiles_are_exact_on_integers(void)
         for (int v = 1; table && v <= table->tile_vectors; v++)
             for (int64_t k = 1; k <= 85; k += 21) { // 64 products are one piece, 85 are two
                 int64_t rows = table->tile_rows, cols = (int64_t)v * table->lanes;
-                real   *a = at_end(&x, k * rows), *b = at_end(&y, k * cols), *c = at_end(&z, rows * cols);
-                Random  random = random_stream(test_seed(), "tile");
+                real   *a = at_end(&x, k * rows), *b = at_end(&y, k * cols),
+                     *c       = at_end(&z, rows * cols);
+                Random random = random_stream(test_seed(), "tile");
                 for (int64_t i = 0; i < k * rows; i++)
                     a[i] = (real)((int)random_below(&random, 9) - 4);
                 for (int64_t i = 0; i < k * cols; i++)
@@ -240,10 +326,12 @@ static void tiles_are_exact_on_integers(void)
     guarded_close(&z);
 }
 
-/* Few and many rows, edges on every side, more columns than one task takes; either matrix transposed. */
+/* Few and many rows, edges on every side, more columns than one task takes; either matrix
+ * transposed. */
 static void products_are_exact_on_integers(void)
 {
-    static const int64_t sizes[][3] = {{3, 70, 19}, {16, 130, 300}, {17, 7, 33}, {41, 1601, 20}, {64, 96, 513}};
+    static const int64_t sizes[][3] = {
+        {3, 70, 19}, {16, 130, 300}, {17, 7, 33}, {41, 1601, 20}, {64, 96, 513}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int transposed = 0; transposed < 4; transposed++) {
             int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
@@ -251,15 +339,23 @@ static void products_are_exact_on_integers(void)
             real   *a = memory_new((size_t)(m * k), sizeof(real), NULL);
             real   *b = memory_new((size_t)(k * n), sizeof(real), NULL);
             real   *c = memory_new((size_t)(m * n), sizeof(real), NULL);
-            real   *scratch = memory_new(gemm_scratch_size(m, n, k, parallel_threads()), sizeof(real), NULL);
-            Random  random = random_stream(test_seed(), "product");
+            real   *scratch =
+                memory_new(gemm_scratch_size(m, n, k, parallel_threads()), sizeof(real), NULL);
+            Random random = random_stream(test_seed(), "product");
             for (int64_t i = 0; i < m * k; i++)
                 a[i] = (real)((int)random_below(&random, 7) - 3);
             for (int64_t i = 0; i < k * n; i++)
                 b[i] = (real)((int)random_below(&random, 7) - 3);
-            Gemm gemm = {.m = m, .n = n, .k = k, .a = a, .b = b, .c = c,
-                         .a_row = flip_a ? 1 : k, .a_depth = flip_a ? m : 1,
-                         .b_depth = flip_b ? 1 : n, .b_column = flip_b ? k : 1};
+            Gemm gemm = {.m        = m,
+                         .n        = n,
+                         .k        = k,
+                         .a        = a,
+                         .b        = b,
+                         .c        = c,
+                         .a_row    = flip_a ? 1 : k,
+                         .a_depth  = flip_a ? m : 1,
+                         .b_depth  = flip_b ? 1 : n,
+                         .b_column = flip_b ? k : 1};
             gemm_run(&gemm, scratch);
             for (int64_t i = 0; i < m * n; i++) {
                 double want = 0;
@@ -269,8 +365,8 @@ static void products_are_exact_on_integers(void)
                 equal = equal && (double)c[i] == want;
             }
             if (!CHECK(equal))
-                printf("  %lldx%lldx%lld, transposed %d\n", (long long)m, (long long)n, (long long)k,
-                       transposed);
+                printf("  %lldx%lldx%lld, transposed %d\n", (long long)m, (long long)n,
+                       (long long)k, transposed);
             memory_free(a);
             memory_free(b);
             memory_free(c);
@@ -293,11 +389,17 @@ static void finishing_rows(void)
                 fill(gate, ROWS * STRIDE, 8);
                 fill(bias, ROWS, 9);
                 memcpy(out, add, sizeof out);
-                k->finish(&(FinishRows){.out = out, .x = x, .rows = ROWS, .n = n, .stride = STRIDE,
-                                        .x_stride = X_STRIDE, .bias = parts & 1 ? bias : NULL,
-                                        .add = parts & 2 ? out : NULL, .relu = parts / 4 % 3 == 1,
-                                        .gate = parts / 4 % 3 == 2 ? gate : NULL,
-                                        .stream = parts >= 12});
+                k->finish(&(FinishRows){.out      = out,
+                                        .x        = x,
+                                        .rows     = ROWS,
+                                        .n        = n,
+                                        .stride   = STRIDE,
+                                        .x_stride = X_STRIDE,
+                                        .bias     = parts & 1 ? bias : NULL,
+                                        .add      = parts & 2 ? out : NULL,
+                                        .relu     = parts / 4 % 3 == 1,
+                                        .gate     = parts / 4 % 3 == 2 ? gate : NULL,
+                                        .stream   = parts >= 12});
                 bool equal = true;
                 for (int i = 0; i < ROWS * STRIDE; i++) {
                     int  r = i / STRIDE, j = i % STRIDE;
@@ -324,8 +426,9 @@ static void packing_and_interleaving(void)
         for (int64_t n = 1; k && n <= 3 * k->lanes + 2; n++) {
             bool equal = true;
             for (int64_t stride = 1; stride <= 4; stride++) {
-                int64_t step = (n - 1) * stride + 2, size = (ROWS - 1) * step + (n - 1) * stride + 1;
-                real   *from = at_end(&x, size), *to = at_end(&y, ROWS * n);
+                int64_t step = (n - 1) * stride + 2,
+                        size = (ROWS - 1) * step + (n - 1) * stride + 1;
+                real *from = at_end(&x, size), *to = at_end(&y, ROWS * n);
                 fill(from, size, 10);
                 k->pack(to, n, from, step, ROWS, n, stride);
                 for (int64_t i = 0; i < ROWS * n; i++)
@@ -356,7 +459,7 @@ static void pooling_takes_the_first_maximum(void)
             for (int64_t n = 1; n <= 2 * k->lanes + 3; n++) {
                 int     rows = window / 4 + 1, cols = window % 4 + 1, width = (int)(2 * n) + 5;
                 int64_t size = (rows - 1) * width + 2 * (n - 1) + cols;
-                real   *in = at_end(&x, size), out[80], values[80];
+                real   *in   = at_end(&x, size), out[80], values[80];
                 int32_t index[80];
                 Random  random = random_stream(test_seed(), "pool");
                 for (int64_t i = 0; i < size; i++) // few values, so ties are common
@@ -412,6 +515,7 @@ SUITE(kernels)
     RUN(exponentials_over_their_range);
     RUN(nothing_hides_a_nan);
     RUN(reductions_and_axpy);
+    RUN(sums_are_one_tree_on_every_processor);
     RUN(tiles_are_exact_on_integers);
     RUN(products_are_exact_on_integers);
     RUN(finishing_rows);

@@ -5,37 +5,45 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- closure: whatever a gradient appends has a gradient too -------------------------------------------- */
+/* ---- closure: whatever a gradient appends has a gradient too --------------------------------- */
 
 /* Applies every differentiable op once; returns how many op kinds were reached. */
 static void use_everything(Graph *g, NodeId x, NodeId w, NodeId *scalar)
 {
     NodeId y = op_conv2d(g, x, w, 1, 1);
-    y        = op_add(g, y, op_conv2d_input(g, op_conv2d(g, y, w, 2, 1), w, graph_shape(g, y), 2, 1));
-    y        = op_maxpool(g, op_relu(g, op_softplus(g, y, 3)), 2, 2, 0);
-    y        = op_mul(g, op_sigmoid(g, y, 2), op_log(g, op_offset(g, op_exp(g, y), 1)));
+    y = op_add(g, y, op_conv2d_input(g, op_conv2d(g, y, w, 2, 1), w, graph_shape(g, y), 2, 1));
+    y = op_maxpool(g, op_relu(g, op_softplus(g, y, 3)), 2, 2, 0);
+    y = op_mul(g, op_sigmoid(g, y, 2), op_log(g, op_offset(g, op_exp(g, y), 1)));
+    NodeId b = op_scalar_input(g, 2, "b");
+    y        = op_scale_by(g, op_softplus_by(g, op_sigmoid_by(g, y, b), b), b);
     y        = op_gate(g, y, op_power(g, y, 3));
     y        = op_slice(g, op_pad(g, y, 1, 1, 1), 1, 1, 2);
     NodeId m = op_reshape(g, y, shape_2d(4, shape_elements(graph_shape(g, y)) / 4));
     m        = op_log_softmax(g, op_matmul(g, m, m, false, true));
     NodeId s = op_scatter_add(g, y, op_maxpool_index(g, x, 2, 2, 0), graph_shape(g, x));
     NodeId v = op_conv2d_weight(g, x, op_conv2d(g, s, w, 1, 1), graph_shape(g, w), 1, 1);
-    *scalar  = op_add(g, op_dot(g, m, m), op_add(g, op_dot(g, v, v), op_sum(g, op_bias(g, x, op_reshape(g, op_sum_to(g, w, shape_4d(2, 1, 1, 1)), shape_1d(2))))));
+    *scalar  = op_add(g, op_dot(g, m, m),
+                      op_add(g, op_dot(g, v, v),
+                             op_sum(g, op_bias(g, x,
+                                               op_reshape(g, op_sum_to(g, w, shape_4d(2, 1, 1, 1)),
+                                                          shape_1d(2))))));
 }
 
 static void gradients_of_gradients_of_gradients_exist(void)
 {
-    Graph *g = NULL;
-    Error  error = {0};
+    Graph *g              = NULL;
+    Error  error          = {0};
     bool   used[OP_COUNT] = {false};
     REQUIRE(graph_create(&g, NULL));
-    NodeId wrt[2] = {op_input(g, shape_4d(1, 2, 8, 8), "x"), op_input(g, shape_4d(2, 2, 3, 3), "w")};
+    NodeId wrt[2] = {op_input(g, shape_4d(1, 2, 8, 8), "x"),
+                     op_input(g, shape_4d(2, 2, 3, 3), "w")};
     NodeId scalar = NODE_NONE, gradient[2];
     use_everything(g, wrt[0], wrt[1], &scalar);
     for (int order = 1; order <= 3; order++) {
         graph_gradient(g, scalar, wrt, 2, gradient);
         if (order < 3) // the third order is only built: its size explodes
-            scalar = op_add(g, op_dot(g, gradient[0], gradient[0]), op_dot(g, gradient[1], gradient[1]));
+            scalar =
+                op_add(g, op_dot(g, gradient[0], gradient[0]), op_dot(g, gradient[1], gradient[1]));
     }
     CHECK(graph_check(g, &error));
     for (NodeId node = 0; node < graph_node_count(g); node++)
@@ -54,7 +62,7 @@ static void gradients_of_gradients_of_gradients_exist(void)
     graph_destroy(g);
 }
 
-/* ---- adjoints: <A x, y> == <x, A' y> to the last bit, on small integers ------------------------------------ */
+/* ---- adjoints: <A x, y> == <x, A' y> to the last bit, on small integers ---------------------- */
 
 static void fill(real *to, int64_t count, uint64_t stream)
 {
@@ -72,10 +80,22 @@ static real *values(int64_t count, uint64_t stream)
 
 typedef NodeId LinearMap(Graph *g, NodeId x);
 
-static NodeId map_broadcast(Graph *g, NodeId x) { return op_broadcast_to(g, x, shape_4d(2, 3, 4, 5)); }
-static NodeId map_sum(Graph *g, NodeId x) { return op_sum_to(g, x, shape_4d(1, 3, 1, 5)); }
-static NodeId map_slice(Graph *g, NodeId x) { return op_slice(g, x, 2, 1, 2); }
-static NodeId map_pad(Graph *g, NodeId x) { return op_pad(g, x, 3, 2, 1); }
+static NodeId map_broadcast(Graph *g, NodeId x)
+{
+    return op_broadcast_to(g, x, shape_4d(2, 3, 4, 5));
+}
+static NodeId map_sum(Graph *g, NodeId x)
+{
+    return op_sum_to(g, x, shape_4d(1, 3, 1, 5));
+}
+static NodeId map_slice(Graph *g, NodeId x)
+{
+    return op_slice(g, x, 2, 1, 2);
+}
+static NodeId map_pad(Graph *g, NodeId x)
+{
+    return op_pad(g, x, 3, 2, 1);
+}
 
 static const real *kernel; // 2x3x3x3
 
@@ -104,9 +124,12 @@ static void linear_maps_and_their_gradients(void)
         LinearMap  *map;
         Shape       shape;
     } cases[] = {
-        {"broadcast_to", map_broadcast, {4, {2, 1, 4, 1}}}, {"sum_to", map_sum, {4, {2, 3, 4, 5}}},
-        {"slice", map_slice, {4, {2, 3, 4, 5}}},            {"pad", map_pad, {4, {2, 3, 4, 5}}},
-        {"conv2d", map_conv, {4, {2, 3, 6, 7}}},            {"conv2d/2", map_conv_stride, {4, {2, 3, 6, 7}}},
+        {"broadcast_to", map_broadcast, {4, {2, 1, 4, 1}}},
+        {"sum_to", map_sum, {4, {2, 3, 4, 5}}},
+        {"slice", map_slice, {4, {2, 3, 4, 5}}},
+        {"pad", map_pad, {4, {2, 3, 4, 5}}},
+        {"conv2d", map_conv, {4, {2, 3, 6, 7}}},
+        {"conv2d/2", map_conv_stride, {4, {2, 3, 6, 7}}},
         {"gather", map_gather, {4, {2, 3, 6, 7}}},
     };
     real *weights = values(2 * 3 * 9, 1);
@@ -123,7 +146,7 @@ static void linear_maps_and_their_gradients(void)
         real   *xs = values(nx, 2), *ys = values(ny, 3);
         NodeId  dot = op_dot(g, ax, op_parameter(g, shape, ys));
         graph_gradient(g, dot, &x, 1, &back); // A' y
-        double left = 0, right = 0;
+        double      left = 0, right = 0;
         PlanOptions direct = {.conv = CONV_DIRECT}; // Winograd is not exact on integers
         if (CHECK(plan_create(&plan, g, (NodeId[]){ax, back}, 2, &direct, NULL))) {
             memcpy(plan_input(plan, x), xs, (size_t)nx * sizeof(real));
@@ -143,12 +166,13 @@ static void linear_maps_and_their_gradients(void)
     memory_free(weights);
 }
 
-/* ---- receptive fields: VGG16's published table, and what a gradient really reaches -------------------------- */
+/* ---- receptive fields: VGG16's published table, and what a gradient really reaches ----------- */
 
 static void fields_of_vgg16(void)
 {
-    static const int convs[5] = {2, 2, 3, 3, 3};
-    static const Field wanted[5] = {{-2, 5, 1}, {-6, 14, 2}, {-18, 40, 4}, {-42, 92, 8}, {-90, 196, 16}};
+    static const int   convs[5]  = {2, 2, 3, 3, 3};
+    static const Field wanted[5] = {
+        {-2, 5, 1}, {-6, 14, 2}, {-18, 40, 4}, {-42, 92, 8}, {-90, 196, 16}};
     Graph *g = NULL;
     REQUIRE(graph_create(&g, NULL));
     NodeId image = op_input(g, shape_4d(1, 1, 224, 224), "image"), x = image;
@@ -158,8 +182,8 @@ static void fields_of_vgg16(void)
         Field field[2];
         REQUIRE(graph_field(g, image, x, field));
         for (int axis = 0; axis < 2; axis++)
-            CHECK(field[axis].offset == wanted[stage].offset && field[axis].size == wanted[stage].size &&
-                  field[axis].step == wanted[stage].step);
+            CHECK(field[axis].offset == wanted[stage].offset &&
+                  field[axis].size == wanted[stage].size && field[axis].step == wanted[stage].step);
         x = op_maxpool(g, x, 2, 2, 0);
     }
     Field field[2];
@@ -174,7 +198,8 @@ static void gradients_stay_inside_the_field(void)
     NodeId back = NODE_NONE;
     REQUIRE(graph_create(&g, NULL));
     NodeId image = op_input(g, shape_4d(1, 1, 40, 44), "image");
-    NodeId ones  = op_constant(g, shape_4d(1, 1, 7, 7), 1), small = op_constant(g, shape_4d(1, 1, 3, 3), 1);
+    NodeId ones  = op_constant(g, shape_4d(1, 1, 7, 7), 1),
+           small = op_constant(g, shape_4d(1, 1, 3, 3), 1);
     NodeId x     = op_conv2d(g, image, ones, 2, 3);
     NodeId layer = op_add(g, op_conv2d(g, x, small, 1, 1), x); // two paths: the wider field counts
     layer        = op_softplus(g, layer, 1);
@@ -188,8 +213,10 @@ static void gradients_stay_inside_the_field(void)
     plan_run(plan);
     for (int64_t y = 0; y < 40; y++)
         for (int64_t z = 0; z < 44; z++) {
-            int64_t top = field[0].offset + field[0].step * i, left = field[1].offset + field[1].step * j;
-            bool    inside = y >= top && y < top + field[0].size && z >= left && z < left + field[1].size;
+            int64_t top  = field[0].offset + field[0].step * i,
+                    left = field[1].offset + field[1].step * j;
+            bool inside =
+                y >= top && y < top + field[0].size && z >= left && z < left + field[1].size;
             CHECK((plan_output(plan, back)[y * 44 + z] != 0) == inside);
         }
     plan_destroy(plan);

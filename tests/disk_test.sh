@@ -31,7 +31,7 @@ check() {
 
 # same NAME FOLDER FOLDER: the results of two runs.
 same() {
-    for file in tally.csv quantile.npy; do
+    for file in tally.csv quantile.npy units.csv; do
         cmp -s "$2/$file" "$3/$file" || { echo "FAILED  $1: $file differs"; failed=$((failed + 1)); return; }
     done
     passed=$((passed + 1))
@@ -72,8 +72,7 @@ for line in INT:130 TERM:143 HUP:75; do
     rm -rf attacked
     env --default-signal=INT,TERM,HUP "$program" $attack -o attacked >out 2>err &
     child=$!
-    for i in 1 2 3 4 5 6 7 8 9 10; do [ -e attacked/.lock ] || sleep 0.2; done
-    sleep 0.3
+    while [ ! -e attacked/rows.checkpoint ] && kill -0 $child 2>/dev/null; do sleep 0.1; done
     [ "$line" = TERM:143 ] && { "$program" $attack -o attacked --resume >out 2>second
         [ $? -eq 75 ] && grep -q "held by process $child" second
         claim "a second process" 0 "" $?; }

@@ -10,7 +10,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 cd "$work" || exit 1
-export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
+export OMP_NUM_THREADS=2
 
 "$program" mini -o probe --images 48 -q >/dev/null || exit 1
 "$program" train -d mini:8:1 --epochs 1 -b 4 --rate 0.0001 -o net.nw -q >/dev/null || exit 1

@@ -83,8 +83,9 @@ def bash_completes_verbs_options_and_values():
     assert complete("nemesis dissect --compat=n") == ["nd2017"]
     assert complete("nemesis dissect --compat=") == ["corrupt23", "clean", "lite", "nd2017"]
     assert complete("nemesis noise --store jpeg75,f") == ["jpeg75,float"]
+    assert complete("nemesis describe --method dis") == ["dissection"]
     assert complete("nemesis attack --method f") == ["fgsm"]
-    assert complete("nemesis image --method f") == []
+    assert complete("nemesis image --method fg") == []
     assert complete("nemesis dissect -t ") == []
 
 

@@ -6,12 +6,11 @@ program=$1
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
 passed=0 failed=0
-export LC_ALL=C ENGINE_ISA=avx2 OMP_WAIT_POLICY=passive # memcheck knows no AVX-512
+export LC_ALL=C ENGINE_ISA=avx2 # memcheck knows no AVX-512
 
 verb() {
-    # What libgomp keeps for its threads is reachable to the end, hence definite and indirect alone.
-    if valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-        --errors-for-leak-kinds=definite,indirect "$program" "$@" -t 2 -q >"$out/log" 2>&1; then
+    if valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=all \
+        --errors-for-leak-kinds=all "$program" "$@" -t 2 -q >"$out/log" 2>&1; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))

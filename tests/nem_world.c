@@ -214,15 +214,14 @@ ActivationSource world_layer(World *world, int64_t batch)
 
 /* ---- opened ---------------------------------------------------------------------------------- */
 
-bool setup_probe(Setup *setup, CompatMode mode, size_t plane_bytes)
+bool setup_probe(Setup *setup, const char *mode, size_t plane_bytes)
 {
-    DissectSettings settings = dissect_settings(mode);
-    ProbeRequest    request  = {.without = settings.without_category};
+    ProbeRequest request = {.without = mode_named(&method_dissection, mode)->without_category};
     return probe_open(&setup->probe, setup->world->folder, &request, NULL) &&
            planes_open(&setup->planes, &setup->probe, plane_bytes, NULL);
 }
 
-bool setup_open(Setup *setup, uint64_t seed, int images, int height, int width, CompatMode mode)
+bool setup_open(Setup *setup, uint64_t seed, int images, int height, int width, const char *mode)
 {
     *setup = (Setup){.world = world_draw(seed, images, height, width)};
     return world_write(setup->world, "world") && setup_probe(setup, mode, PLANE_CACHE_BYTES);
@@ -235,15 +234,35 @@ void setup_close(Setup *setup)
     world_free(setup->world);
 }
 
-bool setup_run(Setup *setup, const DissectSettings *settings, int64_t batch, Dissection *out,
+Inputs setup_inputs(const Setup *setup, int64_t batch)
+{
+    return (Inputs){.probe        = &setup->probe,
+                    .label_planes = setup->planes,
+                    .images       = probe_images(&setup->probe),
+                    .layer        = world_layer(setup->world, batch)};
+}
+
+bool setup_run(const Setup *setup, const DissectRules *rules, int64_t batch, Dissection *out,
                Error *error)
 {
-    ImageSource      images = probe_images(&setup->probe);
-    ActivationSource layer  = world_layer(setup->world, batch);
-    return dissect_layer(out, settings, &setup->probe, setup->planes, &images, &layer, error);
+    Inputs inputs = setup_inputs(setup, batch);
+    return dissect_layer(out, rules, &inputs, &inputs.images, &(Pass){0}, error);
+}
+
+bool setup_explain(const Setup *setup, const char *mode, Explainer *explainer, Evidence **out)
+{
+    Inputs inputs = setup_inputs(setup, 8);
+    return explainer_open(explainer, &method_dissection, mode_named(&method_dissection, mode),
+                          &inputs, NULL) &&
+           method_dissection.collect(explainer, &inputs.images, &(Pass){0}, out, NULL);
 }
 
 /* ---- the oracle ------------------------------------------------------------------------------ */
+
+static bool is(const char *mode, const char *name)
+{
+    return strcmp(mode, name) == 0;
+}
 
 static int by_value(const void *a, const void *b)
 {
@@ -272,10 +291,10 @@ static double oracle_threshold(const World *world, int unit)
 }
 
 // Weight of input i in output d along one axis.
-static double oracle_weight(CompatMode mode, int in, int out, int d, int i)
+static double oracle_weight(const char *mode, int in, int out, int d, int i)
 {
     double step = (double)in / out, at;
-    if (mode == COMPAT_LITE) {
+    if (is(mode, "lite")) {
         double reach = step > 1 ? step : 1, sum = 0, own = 0;
         for (int j = 0; j < in; j++) {
             double w = fmax(0, 1 - fabs((j + 0.5 - (d + 0.5) * step) / reach));
@@ -284,7 +303,7 @@ static double oracle_weight(CompatMode mode, int in, int out, int d, int i)
         }
         return own / sum;
     }
-    if (mode == COMPAT_ND2017) { // receptive fields (0, s, s), s = photo side / in
+    if (is(mode, "nd2017")) { // receptive fields (0, s, s), s = photo side / in
         int side = WORLD_PHOTO / in, r = WORLD_PHOTO / out;
         at = (double)(d - side / 2 / r) / (side / r);
     } else {
@@ -294,7 +313,7 @@ static double oracle_weight(CompatMode mode, int in, int out, int d, int i)
     return fmax(0, 1 - fabs(at - i));
 }
 
-static double oracle_pixel(const World *world, CompatMode mode, const float *map, int y, int x)
+static double oracle_pixel(const World *world, const char *mode, const float *map, int y, int x)
 {
     double sum = 0;
     for (int i = 0; i < world->height; i++) {
@@ -302,7 +321,7 @@ static double oracle_pixel(const World *world, CompatMode mode, const float *map
         for (int j = 0; j < world->width; j++)
             across += oracle_weight(mode, world->width, WORLD_SIDE, x, j) *
                       (double)map[i * world->width + j];
-        sum += down * (mode == COMPAT_LITE ? (double)(float)across : across);
+        sum += down * (is(mode, "lite") ? (double)(float)across : across);
     }
     return (double)(float)sum;
 }
@@ -324,10 +343,10 @@ static void oracle_primary(const World *world, Truth *out)
     }
 }
 
-static void oracle_image(const World *world, CompatMode mode, int number, Truth *out)
+static void oracle_image(const World *world, const char *mode, int number, Truth *out)
 {
     const WorldCell *cells = world->cells[number];
-    bool             leaks = mode == COMPAT_LITE, in_image[WORLD_CATEGORIES] = {false};
+    bool             leaks = is(mode, "lite"), in_image[WORLD_CATEGORIES] = {false};
     for (int unit = -1; unit < WORLD_UNITS; unit++) { // -1: the whole picture
         bool     present[WORLD_CATEGORIES] = {false};
         uint64_t area                      = 0;
@@ -352,14 +371,14 @@ static void oracle_image(const World *world, CompatMode mode, int number, Truth 
         if (unit < 0)
             memcpy(in_image, present, sizeof present);
         for (int i = 0; i < out->category_count && unit >= 0; i++)
-            if ((mode == COMPAT_ND2017 ? in_image : present)[i])
+            if ((is(mode, "nd2017") ? in_image : present)[i])
                 out->activity[unit][i] += area;
     }
 }
 
-static void oracle_concept(Truth *out, CompatMode mode, int unit)
+static void oracle_concept(Truth *out, const char *mode, int unit)
 {
-    double epsilon           = mode == COMPAT_ND2017 ? 1e-20 : 1e-10;
+    double epsilon           = is(mode, "nd2017") ? 1e-20 : 1e-10;
     out->concept_score[unit] = -1;
     for (int i = 0; i < out->category_count; i++) {
         double best  = 0;
@@ -383,11 +402,11 @@ static void oracle_concept(Truth *out, CompatMode mode, int unit)
     }
 }
 
-void world_truth(const World *world, CompatMode mode, Truth *out)
+void world_truth(const World *world, const char *mode, Truth *out)
 {
     memset(out, 0, sizeof *out);
     for (int i = 0; i < WORLD_CATEGORIES; i++)
-        if (mode != COMPAT_LITE || strcmp(world_categories[i], "material") != 0)
+        if (!is(mode, "lite") || strcmp(world_categories[i], "material") != 0)
             out->category[out->category_count++] = i;
     oracle_primary(world, out);
     for (int unit = 0; unit < WORLD_UNITS; unit++)

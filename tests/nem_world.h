@@ -62,7 +62,7 @@ typedef struct Truth {
     double   concept_score[WORLD_UNITS];
 } Truth;
 
-void world_truth(const World *world, CompatMode mode, Truth *out);
+void world_truth(const World *world, const char *mode, Truth *out);
 
 /* A world, opened: what most tests start from. */
 typedef struct Setup {
@@ -72,13 +72,18 @@ typedef struct Setup {
 } Setup;
 
 /* Draws a world, writes it and opens it as a mode does. */
-bool setup_open(Setup *setup, uint64_t seed, int images, int height, int width, CompatMode mode);
+bool setup_open(Setup *setup, uint64_t seed, int images, int height, int width, const char *mode);
 /* Opens (again) what is on disk. */
-bool setup_probe(Setup *setup, CompatMode mode, size_t plane_bytes);
+bool setup_probe(Setup *setup, const char *mode, size_t plane_bytes);
 void setup_close(Setup *setup);
+/* The set through the world's layer. */
+Inputs setup_inputs(const Setup *setup, int64_t batch);
 /* Dissects the world's layer. */
-bool setup_run(Setup *setup, const DissectSettings *settings, int64_t batch, Dissection *out,
+bool setup_run(const Setup *setup, const DissectRules *rules, int64_t batch, Dissection *out,
                Error *error);
+
+/* Network Dissection opened on it, and what it finds. */
+bool setup_explain(const Setup *setup, const char *mode, Explainer *explainer, Evidence **out);
 
 /* Plain files, written without the syncing that results need. */
 bool write_bytes(const char *path, const void *data, size_t size);

@@ -42,7 +42,7 @@ const char *play_photo(int64_t image)
     return path;
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static int run_words(const char *line)
 {
@@ -138,7 +138,7 @@ int play_open_handles(void)
     return count;
 }
 
-/* ---- trees ------------------------------------------------------------------------------------- */
+/* ---- trees ----------------------------------------------------------------------------------- */
 
 static bool is_folder(const char *path)
 {
@@ -193,8 +193,8 @@ bool play_copy_tree(const char *from, const char *to)
     Bytes bytes = {0};
     if (is_folder(from))
         return (mkdir(to, 0777) == 0 || is_folder(to)) && each(from, copy_name, &pair);
-    bool ok = file_read(from, LIMIT_TEXT_FILE, &bytes, NULL) &&
-              write_bytes(to, bytes.data, bytes.size);
+    bool ok =
+        file_read(from, LIMIT_TEXT_FILE, &bytes, NULL) && write_bytes(to, bytes.data, bytes.size);
     bytes_close(&bytes);
     return ok;
 }
@@ -249,7 +249,8 @@ static bool wanted_name(void *self, const char *name)
         return false;
     if (!file_exists(found))
         return tell(found, "is missing");
-    return !is_folder(wanted) || each(wanted, wanted_name, &(Pair){.wanted = wanted, .found = found});
+    return !is_folder(wanted) ||
+           each(wanted, wanted_name, &(Pair){.wanted = wanted, .found = found});
 }
 
 bool play_same_tree(const char *wanted, const char *found, bool complete, bool tidy)

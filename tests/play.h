@@ -9,8 +9,8 @@
 
 enum { LINE = 8192 };
 
-/* Paths of the running test, set by play_inputs: a probing set of a few photos of 16 x 16, and the blob of
- * a network whose conv22 has six units. */
+/* Paths of the running test, set by play_inputs: a probing set of a few photos of 16 x 16, and the
+ * blob of a network whose conv22 has six units. */
 extern const char *play_blob, *play_probe;
 
 bool        play_inputs(int images);
@@ -23,8 +23,8 @@ const Outcome *play(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* Its exit code and what it says, of a call that gets `self`. */
 const Outcome *play_call(int (*call)(void *self), void *self);
 
-/* The words of a line in a fork, after `prepare(self)` there (NULL allowed); returns its process. Its output goes
- * to files play_result reads. */
+/* The words of a line in a fork, after `prepare(self)` there (NULL allowed); returns its process.
+ * Its output goes to files play_result reads. */
 pid_t play_start(void (*prepare)(void *self), void *self, const char *line);
 /* Waits for its end. */
 const Outcome *play_result(pid_t child);
@@ -36,9 +36,10 @@ int play_open_handles(void); // descriptors of this process
 /* Folders and files. */
 void play_remove(const char *path);
 bool play_copy_tree(const char *from, const char *to);
-/* Whether every result below `found` is one of `wanted`, byte for byte. run.json must be JSON; files of
- * unfinished work do not count. complete: and every file of `wanted` is there, which must be so beside a
- * run.json. tidy: and no temporary file, and none of finished work. Tells the first that is not right. */
+/* Whether every result below `found` is one of `wanted`, byte for byte. run.json must be JSON;
+ * files of unfinished work do not count. complete: and every file of `wanted` is there, which must
+ * be so beside a run.json. tidy: and no temporary file, and none of finished work. Tells the first
+ * that is not right. */
 bool play_same_tree(const char *wanted, const char *found, bool complete, bool tidy);
 
 #endif

@@ -128,17 +128,20 @@ const Outcome *program_run_to(const char *path, const char *format, ...)
     return process_finish(start(line, path, err), NULL, err);
 }
 
-const Outcome *program_interrupt(int signal_number, double seconds, const char *format, ...)
+const Outcome *program_interrupt(int signal_number, const char *path, const char *format, ...)
 {
     char            line[LINE];
     const char     *out = in_folder("stdout"), *err = in_folder("stderr");
-    struct timespec pause = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    struct timespec pause = {.tv_nsec = 10000000};
+    siginfo_t       ended = {0};
     va_list         arguments;
     va_start(arguments, format);
     format_line(line, format, arguments);
     va_end(arguments);
     pid_t child = start(line, out, err);
-    nanosleep(&pause, NULL);
+    while (!file_exists(path) && !ended.si_pid &&
+           waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT) == 0)
+        nanosleep(&pause, NULL);
     kill(child, signal_number);
     return process_finish(child, out, err);
 }

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 typedef struct Outcome {
-    int  code;          // exit code; 128 + signal if it was killed
-    char out[1 << 16];  // what reached stdout and stderr, zero-terminated, cut if longer
+    int  code;         // exit code; 128 + signal if it was killed
+    char out[1 << 16]; // what reached stdout and stderr, zero-terminated, cut if longer
     char err[1 << 13];
 } Outcome;
 
@@ -22,8 +22,8 @@ const Outcome *program_run(const char *format, ...) __attribute__((format(printf
 const Outcome *program_run_to(const char *path, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Starts the program, sends `signal_number` after `seconds`, waits for its end. */
-const Outcome *program_interrupt(int signal_number, double seconds, const char *format, ...)
+/* Starts the program, sends `signal_number` once there is a file `path`, waits for its end. */
+const Outcome *program_interrupt(int signal_number, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* What a run left in the files its streams went to (NULL: no text). Static storage, two slots. */

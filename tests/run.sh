@@ -1,12 +1,15 @@
 #!/bin/sh
-# Runs the C suites and, where Python 3 exists, the converter's; prints one closing line for all.
-# usage: run.sh TESTS_BINARY [NAME...]
+# Runs the C suites, the toy method's, where its program is ($TOY), and, where Python 3 exists, those in
+# Python; prints one closing line for all. usage: run.sh TESTS_BINARY [NAME...]
 binary=$1
 shift
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 status=0
 { "$binary" "$@" || echo "exit $?"; } 2>&1 | tee "$log"
+if [ -x "$TOY" ]; then
+    { sh tests/toy/toy_test.sh "$NEMESIS" "$TOY" || echo "exit $?"; } 2>&1 | tee -a "$log"
+fi
 if command -v python3 >/dev/null 2>&1; then
     for suite in tests/*_test.py; do
         [ -e "$suite" ] || continue

@@ -47,13 +47,12 @@ static bool write_photos(const World *world)
 {
     static float   planes[3 * SMALL_SIDE * SMALL_SIDE];
     static uint8_t pixels[SMALL_SIDE * SMALL_SIDE * 3];
-    Image          image = {.width = SMALL_SIDE, .height = SMALL_SIDE, .channels = 3,
-                            .pixels = pixels};
-    bool           ok    = folder_create(in_folder("images"), NULL);
+    Image image = {.width = SMALL_SIDE, .height = SMALL_SIDE, .channels = 3, .pixels = pixels};
+    bool  ok    = folder_create(in_folder("images"), NULL);
     for (int64_t i = 0; ok && i < world->probe.image_count; i++) {
         uint8_t *bytes = NULL;
         size_t   size  = 0;
-        ok             = world->images.load(world->images.self, i, planes, NULL);
+        ok             = world->inputs.images.load(world->inputs.images.self, i, planes, NULL);
         for (int k = 0; k < SMALL_SIDE * SMALL_SIDE * 3; k++)
             pixels[k] = (uint8_t)lrintf(planes[k % 3 * SMALL_SIDE * SMALL_SIDE + k / 3] * 255);
         ok = ok && png_encode(&image, &bytes, &size, NULL) &&
@@ -67,7 +66,7 @@ bool make_inputs(void)
 {
     static char blob_path[LIMIT_PATH], probe_path[LIMIT_PATH];
     World       world = {0};
-    bool        ok    = world_open(&world, COMPAT_CORRUPT23, 8) && write_photos(&world);
+    bool        ok    = world_open(&world, "corrupt23", 8) && write_photos(&world);
     snprintf(probe_path, sizeof probe_path, "%s", ok ? world.probe.folder : "");
     world_close(&world);
     snprintf(blob_path, sizeof blob_path, "%s", in_folder("net.nw"));
@@ -78,9 +77,9 @@ bool make_inputs(void)
 
 const char *dissect(const char *name, const char *more)
 {
-    const char *run = in_folder("%s", name);
-    const Outcome *o = program_run("dissect -m %s -l conv22 -d %s -o %s -q %s", blob, probe, run,
-                                   more);
+    const char    *run = in_folder("%s", name);
+    const Outcome *o =
+        program_run("dissect -m %s -l conv22 -d %s -o %s -q %s", blob, probe, run, more);
     if (!CHECK(o->code == 0))
         printf("  %s", o->err);
     return run;

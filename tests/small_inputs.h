@@ -2,7 +2,7 @@
 #ifndef TESTS_SMALL_INPUTS_H
 #define TESTS_SMALL_INPUTS_H
 
-#include "../nem/dissect/dissect.h"
+#include "../probe/probe.h"
 #include "program.h"
 #include "test.h"
 
@@ -15,7 +15,8 @@ extern const char *blob, *probe;
 bool make_inputs(void);
 bool make_blob(const char *path, uint64_t seed);
 
-/* Dissects conv22 into `name` below the test's folder with `more` options; returns the run's path. */
+/* Dissects conv22 into `name` below the test's folder with `more` options; returns the run's path.
+ */
 const char *dissect(const char *name, const char *more);
 
 /* The first photo of the set; any photo of this one. Static storage. */

@@ -31,7 +31,8 @@ void test_skip(const char *reason);
 bool test_refused(const char *format, const Error *error, const char *message, const char *file,
                   int line);
 
-/* Path of a file of the shared real data, or NULL if it is not there. Static storage, four slots. */
+/* Path of a file of the shared real data, or NULL if it is not there. Static storage, four slots.
+ */
 const char *test_data(const char *relative);
 
 /* A fresh folder for this test's files, removed when the test ends. */
@@ -40,7 +41,7 @@ const char *test_folder(void);
 uint64_t test_seed(void);
 
 #define SUITE(suite_name)                                                                          \
-    static void suite_name##_suite(void);                                                          \
+    static void                              suite_name##_suite(void);                             \
     __attribute__((constructor)) static void suite_name##_register(void)                           \
     {                                                                                              \
         static TestSuite suite = {#suite_name, suite_name##_suite, NULL};                          \
@@ -48,13 +49,21 @@ uint64_t test_seed(void);
     }                                                                                              \
     static void suite_name##_suite(void)
 
-#define RUN(function)              test_run(#function, function)
-#define CHECK(condition)           test_check((condition), __FILE__, __LINE__, #condition)
-#define CHECK_CLOSE(f, w, bound)   test_check_close((f), (w), (bound), __FILE__, __LINE__, #f)
-#define CHECK_TEXT(found, wanted)  test_check_text((found), (wanted), __FILE__, __LINE__)
+#define RUN(function)             test_run(#function, function)
+#define CHECK(condition)          test_check((condition), __FILE__, __LINE__, #condition)
+#define CHECK_CLOSE(f, w, bound)  test_check_close((f), (w), (bound), __FILE__, __LINE__, #f)
+#define CHECK_TEXT(found, wanted) test_check_text((found), (wanted), __FILE__, __LINE__)
 #define CHECK_REFUSED(format, error, message)                                                      \
     test_refused((format), (error), (message), __FILE__, __LINE__)
-#define REQUIRE(condition)         do { if (!CHECK(condition)) return; } while (0)
-#define SKIP(reason)               do { test_skip(reason); return; } while (0)
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!CHECK(condition))                                                                     \
+            return;                                                                                \
+    } while (0)
+#define SKIP(reason)                                                                               \
+    do {                                                                                           \
+        test_skip(reason);                                                                         \
+        return;                                                                                    \
+    } while (0)
 
 #endif

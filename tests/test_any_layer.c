@@ -17,8 +17,7 @@
 
 enum { IMAGES = 24 };
 
-/* ---- the mini world in half the size ----------------------------------------------------------
- */
+/* ---- the mini world in half the size --------------------------------------------------------- */
 
 // Photos are resized, of label maps every second cell of every second row stays.
 static bool halve_picture(const char *path)
@@ -83,8 +82,7 @@ static bool halve_set(const char *folder)
     return ok;
 }
 
-/* ---- dissect, noise, attack --------------------------------------------------------------------
- */
+/* ---- dissect, noise, attack ------------------------------------------------------------------ */
 
 static double column_sum(const Csv *csv, const char *name, double strength)
 {

@@ -72,7 +72,8 @@ static void gaussian_moments(void)
         square += a * a + b * b;
         fourth += a * a * a * a + b * b * b * b;
     }
-    // Standard errors: mean 1/sqrt(2n), variance sqrt(2/2n), fourth moment sqrt(96/2n); five of each.
+    // Standard errors: mean 1/sqrt(2n), variance sqrt(2/2n), fourth moment sqrt(96/2n); five of
+    // each.
     CHECK_CLOSE(sum / (2 * n), 0, 5 * sqrt(1.0 / (2 * n)));
     CHECK_CLOSE(square / (2 * n), 1, 5 * sqrt(2.0 / (2 * n)));
     CHECK_CLOSE(fourth / (2 * n), 3, 5 * sqrt(96.0 / (2 * n)));
@@ -90,8 +91,10 @@ static void digests_known_answers(void)
     CHECK_TEXT(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     sha256_start(&sha);
     for (int i = 0; i < 1000; i++)
-        sha256_add(&sha, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                         "aaaaaaaaaaaaaaaaaaaaaaaaaa", 100);
+        sha256_add(&sha,
+                   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                   "aaaaaaaaaaaaaaaaaaaaaaaaaa",
+                   100);
     sha256_add(&sha, "", 0);
     sha256_text(&sha, text);
     CHECK_TEXT(text, "6d1cf22d7cc09b085dfc25ee1a1f3ae0265804c607bc2074ad253bcc82fd81ee");
@@ -100,7 +103,8 @@ static void digests_known_answers(void)
 static void plain_paths(void)
 {
     CHECK(path_is_plain("a/b.png") && path_is_plain("a..b/.c"));
-    const char *bad[] = {"", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a/", "a\nb", "a\\b", ".."};
+    const char *bad[] = {"",    "/etc/passwd", "../x", "a/../b", "a//b",
+                         "./a", "a/",          "a\nb", "a\\b",   ".."};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK(!path_is_plain(bad[i]));
 }

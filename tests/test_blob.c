@@ -358,7 +358,7 @@ static void refuses_a_broken_about(void)
 // Every key a network needs, spoiled by its first letter.
 static void refuses_an_about_without_a_key(void)
 {
-    static const char *const keys[] = {"architecture", "width", "height", "scale",
+    static const char *const keys[] = {"architecture", "width", "height",      "scale",
                                        "mean",         "std",   "resize_short"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         Error        error   = {0};

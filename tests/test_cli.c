@@ -1,24 +1,26 @@
 /* tests/test_cli.c - arguments, units, text for the terminal: what the command line is made of. */
 #include "../cli/commands.h"
+#include "../cli/inputs.h"
 #include "../cli/output.h"
 #include "../cli/progress.h"
 #include "../cli/units.h"
+#include "../study/study.h"
 #include "test.h"
 
 #include <string.h>
 
-/* ---- arguments --------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 enum { MOST_WORDS = 40 };
 
 // Parses words separated by blanks; the words live until the next call but three.
 static bool parse(const char *verb, const char *line, Settings *out, Error *error)
 {
-    static char  slots[4][1024];
-    static int   next;
-    const char  *words[MOST_WORDS];
-    int          count = 0;
-    char        *text  = slots[next++ % 4];
+    static char slots[4][1024];
+    static int  next;
+    const char *words[MOST_WORDS];
+    int         count = 0;
+    char       *text  = slots[next++ % 4];
     snprintf(text, sizeof slots[0], "%s", line);
     for (char *word = strtok(text, " "); word && count < MOST_WORDS; word = strtok(NULL, " "))
         words[count++] = word;
@@ -33,7 +35,9 @@ static void every_shared_option_is_read(void)
                   "--store jpeg75,float -q -v --json --progress plain --overwrite",
                   &s, NULL));
     CHECK(s.threads == 3 && s.batch == 5 && s.limit == 7 && s.seed == UINT64_MAX);
-    CHECK(s.compat == 2 && s.stores.count == 2 && s.stores.value[0] == 0 && s.stores.value[1] == 2);
+    CHECK_TEXT(s.compat, "lite");
+    CHECK(s.stores.count == 2 && s.stores.value[0] == STORE_JPEG75 &&
+          s.stores.value[1] == STORE_FLOAT);
     CHECK(s.quiet && s.verbose && s.json && s.overwrite && !s.resume);
     CHECK(s.progress == PROGRESS_PLAIN);
     CHECK_TEXT(s.data, "P");
@@ -43,26 +47,28 @@ static void every_shared_option_is_read(void)
 static void every_attack_option_is_read(void)
 {
     Settings s = {0};
-    REQUIRE(parse("attack",
-                  "--baseline B -u detectors:8 --target scene:street-s --eps 4/255,0.5,1e-2 --steps 3 "
-                  "--method fgsm --loss soft-iou --masks activations --keep-images -o O --resume",
-                  &s, NULL));
+    REQUIRE(
+        parse("attack",
+              "--baseline B -u detectors:8 --target scene:street-s --eps 4/255,0.5,1e-2 --steps 3 "
+              "--method fgsm --loss soft-iou --masks activations --keep-images -o O --resume",
+              &s, NULL));
     CHECK_TEXT(s.baseline, "B");
     CHECK_TEXT(s.units, "detectors:8");
     CHECK_TEXT(s.target, "scene:street-s");
     CHECK_TEXT(s.out, "O");
     CHECK(s.strengths.count == 3 && s.strengths.value[0] == 4.0 / 255 &&
           s.strengths.value[1] == 0.5 && s.strengths.value[2] == 0.01);
-    CHECK(s.steps == 3 && s.method == 1 && s.loss == 1 && s.masks == 1 && s.keep_images && s.resume);
+    CHECK(s.steps == 3 && s.method == PGD_FGSM && s.loss == LOSS_SOFT_IOU &&
+          s.masks == MASKS_ACTIVATIONS && s.keep_images && s.resume);
     arguments_free(&s);
 }
 
 static void every_noise_option_is_read(void)
 {
     Settings s = {0};
-    REQUIRE(parse("noise", "--baseline B --type bernoulli --std 0.02,0.05 --fraction 0.25 -oOUT", &s,
-                  NULL));
-    CHECK(s.noise == 2 && s.fraction == 0.25 && s.strengths.count == 2);
+    REQUIRE(parse("noise", "--baseline B --type bernoulli --std 0.02,0.05 --fraction 0.25 -oOUT",
+                  &s, NULL));
+    CHECK(s.noise == NOISE_BERNOULLI && s.fraction == 0.25 && s.strengths.count == 2);
     CHECK_TEXT(s.out, "OUT");
     arguments_free(&s);
 }
@@ -70,11 +76,13 @@ static void every_noise_option_is_read(void)
 static void network_and_picture_options_are_read(void)
 {
     Settings s = {0};
-    REQUIRE(parse("activations",
-                  "-m M -l conv1_1 --gradient 17 G.npy --activation softplus:10 a.jpg b.jpg -o O.npy "
-                  "--readout post --conv winograd",
-                  &s, NULL));
-    CHECK(s.gradient.number == 17 && s.readout == 2 && s.conv == 2 && s.input_count == 2);
+    REQUIRE(
+        parse("activations",
+              "-m M -l conv1_1 --gradient 17 G.npy --activation softplus:10 a.jpg b.jpg -o O.npy "
+              "--readout post --conv winograd",
+              &s, NULL));
+    CHECK(s.gradient.number == 17 && s.readout == READOUT_POST && s.conv == CONV_WINOGRAD &&
+          s.input_count == 2);
     CHECK_TEXT(s.gradient.text, "G.npy");
     CHECK_TEXT(s.inputs[1], "b.jpg");
     arguments_free(&s);
@@ -89,10 +97,11 @@ static void defaults_are_the_published_ones(void)
 {
     Settings s = {0};
     REQUIRE(parse("attack", "--baseline B -u all -o O", &s, NULL));
-    CHECK(s.seed == 0 && s.threads == 0 && s.batch == 0 && s.limit == 0 && s.compat == -1);
+    CHECK(s.seed == 0 && s.threads == 0 && s.batch == 0 && s.limit == 0 && !s.compat);
     CHECK(s.max_pixels == LIMIT_IMAGE_PIXELS);
     CHECK(s.stores.count == 0 && s.strengths.count == 1 && s.strengths.value[0] == 4.0 / 255);
-    CHECK(s.steps == 10 && s.method == 0 && s.loss == 0 && s.masks == 0 && !s.target);
+    CHECK(s.steps == 10 && s.method == PGD_STEPS && s.loss == LOSS_MEAN &&
+          s.masks == MASKS_LABELS && !s.target);
     arguments_free(&s);
     REQUIRE(parse("compare", "A B", &s, NULL));
     CHECK(s.fail_over < 0);
@@ -161,12 +170,36 @@ static void wrong_usage_names_the_offending_text(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Settings s     = {0};
         Error    error = {0};
-        bool     told  = !parse(cases[i].verb, cases[i].line, &s, &error) &&
-                    error.code == ERROR_USAGE && strstr(error.message, cases[i].told);
+        bool told = !parse(cases[i].verb, cases[i].line, &s, &error) && error.code == ERROR_USAGE &&
+                    strstr(error.message, cases[i].told);
         if (!CHECK(told))
             printf("  %s %s: \"%s\"\n", cases[i].verb, cases[i].line, error.message);
         CHECK(s.inputs == NULL); // outputs untouched on failure
     }
+}
+
+static void a_mode_is_one_of_its_method(void)
+{
+    const Method *method = method_named("dissection");
+    const Mode   *mode   = NULL;
+    Error         error  = {0};
+    REQUIRE(method != NULL);
+    CHECK(mode_choose(method, NULL, &mode, NULL) && mode == &method->modes[0]);
+    CHECK(mode_choose(method, "lite", &mode, NULL) && strcmp(mode->name, "lite") == 0);
+    CHECK(!mode_choose(method, "milan22", &mode, &error) && error.code == ERROR_USAGE);
+    CHECK(strstr(error.message, "corrupt23, clean, lite, nd2017"));
+}
+
+static void a_method_is_one_of_the_table(void)
+{
+    Settings s = {0};
+    REQUIRE(parse("describe", "-m M -l L -d P -o R", &s, NULL));
+    CHECK_TEXT(s.nem, method_at(0)->name);
+    arguments_free(&s);
+    Error error = {0};
+    CHECK(!parse("describe", "--method guessing -m M -l L -d P -o R", &s, &error));
+    CHECK(error.code == ERROR_USAGE &&
+          strstr(error.message, "'guessing' is not one of dissection"));
 }
 
 static void help_of_a_verb_needs_nothing_else(void)
@@ -221,22 +254,38 @@ static void fractions_and_decimals_are_numbers(void)
     CHECK(number_parse("4/255", &value) && value == 4.0 / 255);
     CHECK(number_parse("1e-3", &value) && value == 1e-3);
     CHECK(number_parse(".5", &value) && value == 0.5);
-    value = 7;
-    static const char *const wrong[] = {"", "/", "1/", "/2", "1/0", "1/2/3", " 1", "1 ", "0x10",
-                                        "inf", "nan", "1e", "--1", "1,5", "1e400"};
+    value                            = 7;
+    static const char *const wrong[] = {"",     "/",   "1/",  "/2", "1/0", "1/2/3", " 1",   "1 ",
+                                        "0x10", "inf", "nan", "1e", "--1", "1,5",   "1e400"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CHECK(!number_parse(wrong[i], &value) && value == 7);
 }
 
-/* ---- units ------------------------------------------------------------------------------------- */
+/* ---- units ----------------------------------------------------------------------------------- */
 
 static void unit_grammar_is_strict(void)
 {
     static const char *const right[] = {"all", "detectors", "detectors:8", "0", "0-63,190", "5-5"};
-    static const char *const wrong[] = {"",    "ALL",  "detectors:", "detectors:0", "detectors:-1",
-                                        "-1",  "1-",   "-",          "1,,2",        "1,",
-                                        ",1",  "3-1",  "1 2",        "1,1",         "0-3,2",
-                                        "0x1", "1.5",  "a",          "detectorsX",  "1-2-3",
+    static const char *const wrong[] = {"",
+                                        "ALL",
+                                        "detectors:",
+                                        "detectors:0",
+                                        "detectors:-1",
+                                        "-1",
+                                        "1-",
+                                        "-",
+                                        "1,,2",
+                                        "1,",
+                                        ",1",
+                                        "3-1",
+                                        "1 2",
+                                        "1,1",
+                                        "0-3,2",
+                                        "0x1",
+                                        "1.5",
+                                        "a",
+                                        "detectorsX",
+                                        "1-2-3",
                                         "99999999999999999999"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
         CHECK(units_check(right[i], NULL));
@@ -249,37 +298,38 @@ static void unit_grammar_is_strict(void)
 
 static void units_are_selected_in_order(void)
 {
-    static const double score[10] = {0.1, 0, 0.04, 0.0399, 0.5, 0, 0, 0.9, 0.2, 0.06};
-    int64_t *units = NULL, count = 0;
-    REQUIRE(units_select("7-9,0", score, 10, 0, &units, &count, NULL));
+    static const bool detectors[10] = {1, 0, 1, 0, 1, 0, 0, 1, 1, 1};
+    int64_t          *units = NULL, count = 0;
+    REQUIRE(units_select("7-9,0", detectors, 10, 0, &units, &count, NULL));
     CHECK(count == 4 && units[0] == 0 && units[1] == 7 && units[2] == 8 && units[3] == 9);
     memory_free(units);
-    REQUIRE(units_select("detectors", score, 10, 0, &units, &count, NULL));
+    REQUIRE(units_select("detectors", detectors, 10, 0, &units, &count, NULL));
     CHECK(count == 6 && units[0] == 0 && units[1] == 2 && units[5] == 9);
     memory_free(units);
-    REQUIRE(units_select("all", score, 10, 0, &units, &count, NULL));
+    REQUIRE(units_select("all", detectors, 10, 0, &units, &count, NULL));
     CHECK(count == 10);
     memory_free(units);
     Error error = {0};
-    CHECK(!units_select("3,10", score, 10, 0, &units, &count, &error));
+    CHECK(!units_select("3,10", detectors, 10, 0, &units, &count, &error));
     CHECK(error.code == ERROR_USAGE && strstr(error.message, "unit 10"));
-    static const double none[2] = {0.01, 0.02};
+    static const bool none[2];
     CHECK(!units_select("detectors", none, 2, 0, &units, &count, NULL));
 }
 
 static void a_sample_of_detectors_depends_on_the_seed_alone(void)
 {
     enum { UNITS = 200, DRAWN = 8, SEEDS = 400 };
-    double  score[UNITS];
-    int     hits[UNITS] = {0};
+    bool    detectors[UNITS];
+    int     hits[UNITS]  = {0};
     int64_t first[DRAWN] = {0};
-    bool    differs = false;
+    bool    differs      = false;
     for (int i = 0; i < UNITS; i++)
-        score[i] = i % 2 ? 0.5 : 0;
+        detectors[i] = i % 2;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         int64_t *a = NULL, *b = NULL, count = 0;
-        REQUIRE(units_select("detectors:8", score, UNITS, seed, &a, &count, NULL) && count == DRAWN);
-        REQUIRE(units_select("detectors:8", score, UNITS, seed, &b, &count, NULL));
+        REQUIRE(units_select("detectors:8", detectors, UNITS, seed, &a, &count, NULL) &&
+                count == DRAWN);
+        REQUIRE(units_select("detectors:8", detectors, UNITS, seed, &b, &count, NULL));
         CHECK(memcmp(a, b, DRAWN * sizeof *a) == 0);
         differs = differs || (seed > 0 && memcmp(a, first, sizeof first) != 0);
         memcpy(first, a, sizeof first);
@@ -293,19 +343,20 @@ static void a_sample_of_detectors_depends_on_the_seed_alone(void)
     for (int i = 0; i < UNITS; i++)
         CHECK(i % 2 ? hits[i] > 0 && hits[i] < 65 : hits[i] == 0);
     int64_t *few = NULL, count = 0;
-    REQUIRE(units_select("detectors:8", score, 6, 1, &few, &count, NULL));
+    REQUIRE(units_select("detectors:8", detectors, 6, 1, &few, &count, NULL));
     CHECK(count == 3); // no more than there are
     memory_free(few);
 }
 
-/* ---- output ------------------------------------------------------------------------------------ */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void control_characters_do_not_reach_the_terminal(void)
 {
     char  text[256] = "";
     FILE *stream    = fmemopen(text, sizeof text - 1, "w");
     REQUIRE(stream != NULL);
-    print_clean(stream, "a\x1b[31mb\xc2\x9b" "c\xff\nd\x7f gr\xc3\xbcn");
+    print_clean(stream, "a\x1b[31mb\xc2\x9b"
+                        "c\xff\nd\x7f gr\xc3\xbcn");
     fclose(stream);
     CHECK_TEXT(text, "a?[31mb?c??d? gr\xc3\xbcn");
 }
@@ -343,6 +394,8 @@ SUITE(cli)
     RUN(network_and_picture_options_are_read);
     RUN(defaults_are_the_published_ones);
     RUN(wrong_usage_names_the_offending_text);
+    RUN(a_mode_is_one_of_its_method);
+    RUN(a_method_is_one_of_the_table);
     RUN(help_of_a_verb_needs_nothing_else);
     RUN(every_verb_has_consistent_options);
     RUN(every_example_parses);

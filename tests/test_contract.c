@@ -1,4 +1,5 @@
-/* tests/test_contract.c - the program as others see it: help, exit codes, streams, pictures, arrays. */
+/* tests/test_contract.c - the program as others see it: help, exit codes, streams, pictures,
+ * arrays. */
 #include "../cli/commands.h"
 #include "../format/json.h"
 #include "../base/file.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- every verb -------------------------------------------------------------------------------- */
+/* ---- every verb ------------------------------------------------------------------------------ */
 
 static void help_ends_with_an_example(void)
 {
@@ -30,15 +31,24 @@ static void help_ends_with_an_example(void)
 static void wrong_usage_is_exit_2(void)
 {
     NEED_PROGRAM();
-    static const char *const lines[] = {
-        "", "nope", "help nope", "version extra", "dissect", "inspect", "inspect a b",
-        "verify -d x --nope", "verify -d x -t many", "compare a", "image a.png -o b.gif",
-        "attack --baseline x -u 3-1 -o y", "noise --baseline x --type pink --std 1 -o y"};
+    static const char *const lines[] = {"",
+                                        "nope",
+                                        "help nope",
+                                        "version extra",
+                                        "dissect",
+                                        "inspect",
+                                        "inspect a b",
+                                        "verify -d x --nope",
+                                        "verify -d x -t many",
+                                        "compare a",
+                                        "image a.png -o b.gif",
+                                        "attack --baseline x -u 3-1 -o y",
+                                        "noise --baseline x --type pink --std 1 -o y"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         const Outcome *o     = program_run("%s", lines[i]);
         const char    *error = strstr(o->err, "error: ");
-        bool           told  = o->code == 2 && !o->out[0] && error &&
-                    strchr(error, '\n') == error + strlen(error) - 1;
+        bool           told =
+            o->code == 2 && !o->out[0] && error && strchr(error, '\n') == error + strlen(error) - 1;
         if (!CHECK(told))
             printf("  '%s': %d %s\n", lines[i], o->code, o->err);
     }
@@ -71,11 +81,11 @@ static void missing_inputs_are_exit_66(void)
     CHECK(program_run("verify -d %s", in_folder("none"))->code == 66);
     CHECK(program_run("image %s -o %s", in_folder("none.png"), in_folder("x.png"))->code == 66);
     CHECK(program_run("compare %s %s", in_folder("a"), in_folder("b"))->code == 66);
-    CHECK(program_run("dissect -m %s -l conv22 -d %s -o %s", in_folder("none.nw"), probe, run)->code
-          == 66);
+    CHECK(program_run("dissect -m %s -l conv22 -d %s -o %s", in_folder("none.nw"), probe, run)
+              ->code == 66);
     CHECK(!folder_exists(run));
-    CHECK(program_run("noise --baseline %s --type uniform --std 1 -o %s", in_folder("a"), run)->code
-          == 66);
+    CHECK(program_run("noise --baseline %s --type uniform --std 1 -o %s", in_folder("a"), run)
+              ->code == 66);
     CHECK(!folder_exists(run));
 }
 
@@ -93,7 +103,8 @@ static void a_closed_stdout_harms_no_result(void)
     NEED_INPUTS();
     const char *b = in_folder("b");
     dissect("a", "");
-    CHECK(program_run_to(NULL, "dissect -m %s -l conv22 -d %s -o %s -q", blob, probe, b)->code == 0);
+    CHECK(program_run_to(NULL, "dissect -m %s -l conv22 -d %s -o %s -q", blob, probe, b)->code ==
+          0);
     CHECK(same_file(in_folder("a/tally.csv"), in_folder("b/tally.csv")) &&
           same_file(in_folder("a/quantile.npy"), in_folder("b/quantile.npy")));
 }
@@ -108,8 +119,8 @@ static void json_is_one_document(void)
     snprintf(lines[count++], sizeof *lines, "inspect %s --json", blob);
     snprintf(lines[count++], sizeof *lines, "verify -d %s --json", probe);
     snprintf(lines[count++], sizeof *lines, "compare %s %s --json", run, run);
-    snprintf(lines[count++], sizeof *lines, "dissect -m %s -l conv11 -d %s -o %s --json", blob, probe,
-             in_folder("other"));
+    snprintf(lines[count++], sizeof *lines, "dissect -m %s -l conv11 -d %s -o %s --json", blob,
+             probe, in_folder("other"));
     snprintf(lines[count++], sizeof *lines,
              "noise --baseline %s --type uniform --std 0.1 -o %s --json", run, in_folder("noise"));
     snprintf(lines[count++], sizeof *lines, "classify -m %s %s --json", blob, first_photo());
@@ -124,7 +135,7 @@ static void json_is_one_document(void)
     }
 }
 
-/* ---- inspect, verify --------------------------------------------------------------------------- */
+/* ---- inspect, verify ------------------------------------------------------------------------- */
 
 static void inspect_tells_layers_and_tensors(void)
 {
@@ -153,10 +164,11 @@ static void a_damaged_blob_is_exit_65(void)
 static void verify_fails_on_a_damaged_picture(void)
 {
     NEED_INPUTS();
-    // A drawn world does not list true counts, so the damage must add a problem, not make the first.
+    // A drawn world does not list true counts, so the damage must add a problem, not make the
+    // first.
     const Outcome *before = program_run("verify -d %s", probe);
     CHECK(before->code == 0 || before->code == 1);
-    int  problems = 0;
+    int problems = 0;
     for (const char *c = before->out; *c; c++)
         problems += *c == '\n';
     ProbeSet set = {0};
@@ -170,7 +182,7 @@ static void verify_fails_on_a_damaged_picture(void)
     CHECK(after->code == 1 && found > problems && strncmp(after->err, "error: ", 7) == 0);
 }
 
-/* ---- compare, image, classify, activations ----------------------------------------------------- */
+/* ---- compare, image, classify, activations --------------------------------------------------- */
 
 static void compare_counts_what_changed(void)
 {
@@ -224,7 +236,7 @@ static void classify_skips_what_it_cannot_read(void)
 static void activations_of_a_photo_and_of_its_pixels_agree(void)
 {
     NEED_INPUTS();
-    const char *photo = first_photo();
+    const char *photo  = first_photo();
     float      *planes = memory_new(3 * SMALL_SIDE * SMALL_SIDE, sizeof *planes, NULL);
     float      *a = NULL, *b = NULL, *gradient = NULL;
     Shape       shape;
@@ -234,10 +246,11 @@ static void activations_of_a_photo_and_of_its_pixels_agree(void)
     REQUIRE(source.load(source.self, 0, planes, NULL));
     probe_close(&set);
     REQUIRE(npy_write(in_folder("in.npy"), planes, shape_4d(1, 3, SMALL_SIDE, SMALL_SIDE), NULL));
-    REQUIRE(program_run("activations -m %s -l conv22 %s -o %s", blob, photo, in_folder("a.npy"))->code
-            == 0);
+    REQUIRE(program_run("activations -m %s -l conv22 %s -o %s", blob, photo, in_folder("a.npy"))
+                ->code == 0);
     REQUIRE(program_run("activations -m %s -l conv22 %s -o %s --gradient 3 %s", blob,
-                        in_folder("in.npy"), in_folder("b.npy"), in_folder("g.npy"))->code == 0);
+                        in_folder("in.npy"), in_folder("b.npy"), in_folder("g.npy"))
+                ->code == 0);
     REQUIRE(npy_read(in_folder("a.npy"), &a, &shape, NULL));
     CHECK(shape_equal(shape, shape_4d(1, SMALL_UNITS, SMALL_SIDE / 2, SMALL_SIDE / 2)));
     REQUIRE(npy_read(in_folder("b.npy"), &b, &shape, NULL));
@@ -248,12 +261,15 @@ static void activations_of_a_photo_and_of_its_pixels_agree(void)
     memory_free(a);
     memory_free(b);
     memory_free(gradient);
-    CHECK(program_run("activations -m %s %s -o %s --gradient 10 %s", blob, photo, in_folder("a.npy"),
-                      in_folder("g.npy"))->code == 2);
-    CHECK(program_run("activations -m %s %s -o %s --activation relu", blob, photo,
-                      in_folder("a.npy"))->code == 2);
+    CHECK(program_run("activations -m %s %s -o %s --gradient 10 %s", blob, photo,
+                      in_folder("a.npy"), in_folder("g.npy"))
+              ->code == 2);
+    CHECK(
+        program_run("activations -m %s %s -o %s --activation relu", blob, photo, in_folder("a.npy"))
+            ->code == 2);
     CHECK(program_run("activations -m %s %s -o %s --activation softplus:20", blob, photo,
-                      in_folder("a.npy"))->code == 0);
+                      in_folder("a.npy"))
+              ->code == 0);
 }
 
 SUITE(contract)

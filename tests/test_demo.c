@@ -44,8 +44,8 @@ static void it_knows_worlds_it_has_not_seen(void)
  * every layer. */
 static void the_wired_unit_answers_to_red(void)
 {
-    static const float colors[][3] = {
-        {1, 0, 0}, {0.8f, 0.1f, 0.1f}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0}, {1, 1, 1}, {0, 0, 0}};
+    static const float colors[][3] = {{1, 0, 0}, {0.8f, 0.1f, 0.1f}, {0, 1, 0}, {0, 0, 1},
+                                      {1, 1, 0}, {1, 1, 1},          {0, 0, 0}};
     enum { COLORS = sizeof colors / sizeof *colors };
     WeightBlob    *blob    = NULL;
     LayerRunner    runner  = {0};
@@ -109,8 +109,8 @@ static void the_dissection_finds_detectors_and_the_wired_unit(void)
     static const struct {
         const char *category;
         int         units;
-    } found[] = {{"color", 1}, {"object", 11}, {"part", 9},    {"material", 6},
-                 {"scene", 0}, {"texture", 10}, {"", 37}};
+    } found[]  = {{"color", 1}, {"object", 11},  {"part", 9}, {"material", 6},
+                  {"scene", 0}, {"texture", 10}, {"", 37}};
     Csv *tally = NULL;
     if (!program_exists())
         SKIP("there is no ./nemesis");

@@ -1,6 +1,7 @@
 /* tests/test_dissect.c - whole dissections: equal to the slow and obvious way, in every mode, for
  * any batch, any number of threads and either number of passes. */
 #include "../base/parallel.h"
+#include "../nem/dissect/dissect_private.h"
 #include "nem_world.h"
 #include "test.h"
 
@@ -39,7 +40,7 @@ static void check_truth(const Dissection *found, const Truth *truth)
             CHECK(tally->both[unit * WORLD_LABELS + label] == truth->both[unit][label]);
         for (int i = 0; i < truth->category_count; i++)
             CHECK(tally->activity[unit * truth->category_count + i] == truth->activity[unit][i]);
-        Concept concept = dissect_concept(found, unit), top[NEM_TOP];
+        Concept concept = dissect_concept(found, unit), top[DISSECT_TOP];
         dissect_top(found, unit, top);
         CHECK(concept.label == truth->concept_label[unit]);
         CHECK(concept.category == truth->concept_category[unit]);
@@ -54,14 +55,15 @@ static void layers_equal_the_oracle(void)
     static const int shapes[4][2] = {{4, 4}, {2, 8}, {3, 5}, {16, 16}};
     int              both         = 0;
     for (int i = 0; i < 16; i++) {
-        CompatMode      mode     = (CompatMode)(i % 4);
-        const int      *shape    = shapes[mode == COMPAT_ND2017 ? i / 4 % 2 : i / 4];
-        DissectSettings settings = dissect_settings(mode);
-        Setup           setup;
-        Truth           truth;
-        Dissection      found = {0};
+        const char         *mode  = dissect_modes[i % DISSECT_MODES].name;
+        bool                grid  = strcmp(mode, "nd2017") == 0; // places few shapes
+        const int          *shape = shapes[grid ? i / 4 % 2 : i / 4];
+        const DissectRules *rules = dissect_rules(mode);
+        Setup               setup;
+        Truth               truth;
+        Dissection          found = {0};
         REQUIRE(setup_open(&setup, test_seed() + (uint64_t)i, 12 + i, shape[0], shape[1], mode));
-        REQUIRE(setup_run(&setup, &settings, 5, &found, NULL));
+        REQUIRE(setup_run(&setup, rules, 5, &found, NULL));
         world_truth(setup.world, mode, &truth);
         check_truth(&found, &truth);
         CHECK(found.passes == 1);
@@ -75,11 +77,11 @@ static void layers_equal_the_oracle(void)
 
 static void dead_units_have_no_concept(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup;
-    Dissection      found = {0};
-    REQUIRE(setup_open(&setup, test_seed(), 10, 4, 4, COMPAT_CORRUPT23));
-    REQUIRE(setup_run(&setup, &settings, 4, &found, NULL));
+    const DissectRules *rules = dissect_rules("corrupt23");
+    Setup               setup;
+    Dissection          found = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 10, 4, 4, "corrupt23"));
+    REQUIRE(setup_run(&setup, rules, 4, &found, NULL));
     Concept concept = dissect_concept(&found, 4);
     CHECK(concept.label == 0 && concept.score == 0 && concept.category == WORLD_CATEGORIES - 1);
     CHECK_TEXT(setup.probe.labels[concept.label].name, "");
@@ -93,10 +95,10 @@ static void passes_batches_threads_agree(void)
 {
     static const int shapes[3][2] = {{16, 16}, {4, 4}, {5, 3}};
     for (int i = 0; i < 6; i++) {
-        CompatMode      mode     = i % 2 ? COMPAT_LITE : COMPAT_CORRUPT23;
-        DissectSettings one_pass = dissect_settings(mode), two_passes = one_pass;
-        Setup           setup;
-        Dissection      wanted = {0};
+        const char  *mode     = i % 2 ? "lite" : "corrupt23";
+        DissectRules one_pass = *dissect_rules(mode), two_passes = one_pass;
+        Setup        setup;
+        Dissection   wanted    = {0};
         two_passes.store_bytes = 1000;
         REQUIRE(setup_open(&setup, test_seed() + (uint64_t)i, 36, shapes[i / 2][0],
                            shapes[i / 2][1], mode));
@@ -121,15 +123,15 @@ static void passes_batches_threads_agree(void)
 
 static void planes_need_not_fit(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup;
-    Dissection      wanted = {0}, found = {0};
-    REQUIRE(setup_open(&setup, test_seed(), 30, 4, 4, COMPAT_CORRUPT23));
-    REQUIRE(setup_run(&setup, &settings, 8, &wanted, NULL));
+    const DissectRules *rules = dissect_rules("corrupt23");
+    Setup               setup;
+    Dissection          wanted = {0}, found = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 30, 4, 4, "corrupt23"));
+    REQUIRE(setup_run(&setup, rules, 8, &wanted, NULL));
     planes_close(setup.planes);
     setup.planes = NULL;
     REQUIRE(planes_open(&setup.planes, &setup.probe, 1000, NULL)); // a few maps of 128 bytes
-    REQUIRE(setup_run(&setup, &settings, 8, &found, NULL));
+    REQUIRE(setup_run(&setup, rules, 8, &found, NULL));
     CHECK(same(&found, &wanted));
     dissection_close(&wanted);
     dissection_close(&found);
@@ -138,23 +140,23 @@ static void planes_need_not_fit(void)
 
 static void one_unit_equals_its_row(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup;
-    Dissection      wanted   = {0};
-    int64_t         units[2] = {3, 1};
-    REQUIRE(setup_open(&setup, test_seed(), 25, 4, 4, COMPAT_CORRUPT23));
-    REQUIRE(setup_run(&setup, &settings, 8, &wanted, NULL));
-    ImageSource      images = probe_images(&setup.probe);
-    ActivationSource layer  = world_layer(setup.world, 9);
-    float           *maps   = memory_new(2 * 25 * 16, sizeof *maps, NULL);
-    REQUIRE(dissect_collect(&settings, &setup.probe, &images, &layer, units, 2, maps, NULL));
+    const DissectRules *rules = dissect_rules("corrupt23");
+    Setup               setup;
+    Dissection          wanted   = {0};
+    int64_t             units[2] = {3, 1};
+    REQUIRE(setup_open(&setup, test_seed(), 25, 4, 4, "corrupt23"));
+    REQUIRE(setup_run(&setup, rules, 8, &wanted, NULL));
+    Inputs inputs = setup_inputs(&setup, 9);
+    Pass   pass   = {0};
+    float *maps   = memory_new(2 * 25 * 16, sizeof *maps, NULL);
+    REQUIRE(maps_collect(&inputs, units, 2, &pass, maps, NULL));
     for (int i = 0; i < 2; i++) {
         const float *pointers[25];
         Dissection   found = {0};
         for (int image = 0; image < 25; image++)
             pointers[image] = maps + (i * 25 + image) * 16;
         CHECK(memcmp(pointers[24], setup.world->maps[24][units[i]], 16 * sizeof(float)) == 0);
-        REQUIRE(dissect_unit(&found, &settings, &setup.probe, setup.planes, 4, 4, pointers, NULL));
+        REQUIRE(dissect_unit(&found, rules, &inputs, pointers, NULL));
         CHECK(found.threshold[0] == wanted.threshold[units[i]]);
         CHECK(memcmp(found.tally.both, wanted.tally.both + units[i] * WORLD_LABELS,
                      WORLD_LABELS * sizeof(uint64_t)) == 0);
@@ -165,7 +167,7 @@ static void one_unit_equals_its_row(void)
     }
     Error error = {0};
     units[1]    = WORLD_UNITS;
-    CHECK(!dissect_collect(&settings, &setup.probe, &images, &layer, units, 2, maps, &error));
+    CHECK(!maps_collect(&inputs, units, 2, &pass, maps, &error));
     CHECK_TEXT(error.message, "there is no unit 5, the layer has 0 to 4");
     memory_free(maps);
     dissection_close(&wanted);
@@ -174,20 +176,19 @@ static void one_unit_equals_its_row(void)
 
 static void image_order_does_not_matter(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup;
-    Dissection      wanted = {0}, found = {0};
-    REQUIRE(setup_open(&setup, test_seed(), 30, 4, 4, COMPAT_CORRUPT23));
-    REQUIRE(setup_run(&setup, &settings, 8, &wanted, NULL));
+    const DissectRules *rules = dissect_rules("corrupt23");
+    Setup               setup;
+    Dissection          wanted = {0}, found = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 30, 4, 4, "corrupt23"));
+    REQUIRE(setup_run(&setup, rules, 8, &wanted, NULL));
     dissection_close(&found);
     planes_close(setup.planes);
     for (int i = 0; i < 30; i++)
         setup.world->number[i] = (i * 7 + 3) % 30;
     ProbeSet before = setup.probe; // wanted refers to it
-    REQUIRE(world_write_tables(setup.world) &&
-            setup_probe(&setup, COMPAT_CORRUPT23, PLANE_CACHE_BYTES));
+    REQUIRE(world_write_tables(setup.world) && setup_probe(&setup, "corrupt23", PLANE_CACHE_BYTES));
     CHECK_TEXT(probe_image_path(&setup.probe, 0), "3.png");
-    REQUIRE(setup_run(&setup, &settings, 8, &found, NULL));
+    REQUIRE(setup_run(&setup, rules, 8, &found, NULL));
     CHECK(same(&found, &wanted));
     dissection_close(&wanted);
     dissection_close(&found);
@@ -198,24 +199,23 @@ static void image_order_does_not_matter(void)
 // Every image twice: the threshold, here in the middle of ties, stays; every count doubles.
 static void a_doubled_set_doubles_counts(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup;
-    Dissection      once = {0}, twice = {0};
+    const DissectRules *rules = dissect_rules("corrupt23");
+    Setup               setup;
+    Dissection          once = {0}, twice = {0};
     setup = (Setup){.world = world_draw(test_seed(), 20, 8, 8)};
     for (int i = 0; i < 20 * 64; i++)
         for (int unit = 0; unit < WORLD_UNITS; unit++)
             setup.world->maps[i / 64][unit][i % 64] = i % 400 == 7 * unit ? 10.0f : (float)(i % 6);
     REQUIRE(world_write(setup.world, "world") &&
-            setup_probe(&setup, COMPAT_CORRUPT23, PLANE_CACHE_BYTES));
-    REQUIRE(setup_run(&setup, &settings, 8, &once, NULL));
+            setup_probe(&setup, "corrupt23", PLANE_CACHE_BYTES));
+    REQUIRE(setup_run(&setup, rules, 8, &once, NULL));
     planes_close(setup.planes);
     ProbeSet before          = setup.probe;
     setup.world->image_count = 40;
     for (int i = 0; i < 40; i++)
         setup.world->number[i] = i / 2;
-    REQUIRE(world_write_tables(setup.world) &&
-            setup_probe(&setup, COMPAT_CORRUPT23, PLANE_CACHE_BYTES));
-    REQUIRE(setup_run(&setup, &settings, 8, &twice, NULL));
+    REQUIRE(world_write_tables(setup.world) && setup_probe(&setup, "corrupt23", PLANE_CACHE_BYTES));
+    REQUIRE(setup_run(&setup, rules, 8, &twice, NULL));
     for (int unit = 0; unit < WORLD_UNITS; unit++) {
         CHECK(once.threshold[unit] == 5 && twice.threshold[unit] == 5);
         for (int label = 0; label < WORLD_LABELS; label++) {
@@ -239,10 +239,10 @@ static int renamed(int label)
 
 static void relabelling_permutes_counts(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup, other;
-    Dissection      wanted = {0}, found = {0};
-    REQUIRE(setup_open(&setup, test_seed(), 20, 4, 4, COMPAT_CORRUPT23));
+    const DissectRules *rules = dissect_rules("corrupt23");
+    Setup               setup, other;
+    Dissection          wanted = {0}, found = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 20, 4, 4, "corrupt23"));
     other = (Setup){.world = world_draw(test_seed(), 20, 4, 4)};
     for (int i = 0; i < 20 * WORLD_CATEGORIES; i++) {
         WorldCell *cell = &other.world->cells[i / WORLD_CATEGORIES][i % WORLD_CATEGORIES];
@@ -257,9 +257,9 @@ static void relabelling_permutes_counts(void)
         other.world->coverage[category][renamed(label)] = setup.world->coverage[category][label];
     }
     REQUIRE(world_write(other.world, "other") &&
-            setup_probe(&other, COMPAT_CORRUPT23, PLANE_CACHE_BYTES));
-    REQUIRE(setup_run(&setup, &settings, 8, &wanted, NULL) &&
-            setup_run(&other, &settings, 8, &found, NULL));
+            setup_probe(&other, "corrupt23", PLANE_CACHE_BYTES));
+    REQUIRE(setup_run(&setup, rules, 8, &wanted, NULL) &&
+            setup_run(&other, rules, 8, &found, NULL));
     for (int unit = 0; unit < WORLD_UNITS; unit++)
         for (int label = 0; label < WORLD_LABELS; label++) {
             CHECK(found.tally.both[unit * WORLD_LABELS + renamed(label)] ==
@@ -287,7 +287,7 @@ static void ties_and_detectors(void)
                                    .epsilon   = 1e-30,
                                    .threshold = threshold,
                                    .tally     = {3, 5, 2, truth, both, activity}};
-    Concept        top[NEM_TOP];
+    Concept        top[DISSECT_TOP];
     DetectorCounts counts;
     CHECK(dissect_best_in(&found, 0, 0).label == 1); // the lowest of equal labels
     CHECK(dissect_concept(&found, 0).label == 3);    // of the last of equal categories

@@ -1,6 +1,7 @@
 /* tests/test_dissect_run.c - a dissection on disk, interrupted, or given something broken. */
 #include "../base/file.h"
 #include "../base/parallel.h"
+#include "../nem/dissect/dissect_private.h"
 #include "nem_world.h"
 #include "test.h"
 
@@ -12,32 +13,59 @@
 
 static void runs_read_back(void)
 {
-    DissectSettings settings             = dissect_settings(COMPAT_CORRUPT23);
-    int64_t         numbers[WORLD_UNITS] = {2, 3, 5, 7, 11};
-    Setup           setup;
-    Dissection      found  = {0};
-    RunRecord       record = {0}, unnamed = {0};
-    Error           error = {0};
-    REQUIRE(setup_open(&setup, test_seed(), 20, 4, 4, COMPAT_CORRUPT23));
-    REQUIRE(setup_run(&setup, &settings, 8, &found, NULL));
-    REQUIRE(dissection_write(&found, numbers, test_folder(), &error));
-    REQUIRE(run_record_open(&record, test_folder(), &setup.probe, &error));
-    REQUIRE(run_record_open(&unnamed, test_folder(), NULL, &error));
+    Setup     setup;
+    Explainer explainer = {0};
+    Evidence *evidence  = NULL;
+    RunRecord record = {0}, unnamed = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 20, 4, 4, "corrupt23"));
+    REQUIRE(setup_explain(&setup, "corrupt23", &explainer, &evidence));
+    REQUIRE(method_dissection.write(&explainer, evidence, test_folder(), NULL));
+    REQUIRE(record_read(&record, &method_dissection, test_folder(), &explainer.labels, NULL));
+    REQUIRE(record_read(&unnamed, &method_dissection, test_folder(), NULL, NULL));
     CHECK(record.unit_count == WORLD_UNITS);
     for (int unit = 0; unit < WORLD_UNITS; unit++) {
-        Concept concept        = dissect_concept(&found, unit);
+        Concept concept        = dissect_concept(&evidence->dissection, unit);
         const UnitRecord *read = &record.units[unit];
-        CHECK(read->unit == numbers[unit] && read->score == concept.score);
+        CHECK(read->unit == unit && read->score == concept.score);
         CHECK(read->label == concept.label && read->category == concept.category);
         CHECK_TEXT(read->label_name, setup.probe.labels[concept.label].name);
         CHECK_TEXT(read->category_name, setup.probe.category[concept.category]);
-        CHECK(read->threshold == found.threshold[unit]);
+        CHECK(read->threshold == evidence->dissection.threshold[unit]);
         CHECK(unnamed.units[unit].label == 0 && unnamed.units[unit].category == -1);
         CHECK_TEXT(unnamed.units[unit].label_name, read->label_name);
+        CHECK(record_check(&explainer, read, evidence, unit, NULL));
     }
     run_record_close(&record);
     run_record_close(&unnamed);
-    dissection_close(&found);
+    method_dissection.release(evidence);
+    explainer_close(&explainer);
+    setup_close(&setup);
+}
+
+// Another concept, or a threshold further away than rounding moves it.
+static void other_weights_are_noticed(void)
+{
+    Setup     setup;
+    Explainer explainer = {0};
+    Evidence *evidence  = NULL;
+    Error     error     = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 20, 4, 4, "corrupt23"));
+    REQUIRE(setup_explain(&setup, "corrupt23", &explainer, &evidence));
+    Concept concept      = dissect_concept(&evidence->dissection, 0);
+    float      threshold = evidence->dissection.threshold[0];
+    UnitRecord record    = {.unit       = 7,
+                            .label      = concept.label,
+                            .label_name = setup.probe.labels[concept.label].name,
+                            .threshold  = threshold * 1.00005f};
+    CHECK(record_check(&explainer, &record, evidence, 0, NULL));
+    record.threshold = threshold * 1.001f;
+    CHECK(!record_check(&explainer, &record, evidence, 0, &error) && error.code == ERROR_DATA);
+    CHECK(strstr(error.message, "unit 7: the clean run found '") != NULL);
+    record.threshold = threshold;
+    record.label     = concept.label + 1;
+    CHECK(!record_check(&explainer, &record, evidence, 0, NULL));
+    method_dissection.release(evidence);
+    explainer_close(&explainer);
     setup_close(&setup);
 }
 
@@ -48,43 +76,44 @@ static void broken_runs_are_refused(void)
     } cases[] = {
         {"unit,category,label\n", "no column 'score'"},
         {"unit,category,label,score\n0,color,,0\n", "unit is 0, expected 1 to"},
-        {"unit,category,label,score\n1,sound,,0\n", "category 'sound' is not in"},
-        {"unit,category,label,score\n1,color,mauve,0\n", "color 'mauve' is not in"},
+        {"unit,category,label,score\n1,sound,,0\n", "there is no category 'sound'"},
+        {"unit,category,label,score\n1,color,mauve,0\n", "there is no color 'mauve'"},
         {"unit,category,label,score\n1,color,,x\n", "score is 'x', expected a number"},
         {"unit,category,label,score\n1,color,,0\n1,color,,0\n", "unit 1 appears twice"},
         {"unit,category,label,score\n1,color,,0\n", "has shape 5, expected the 1 units"},
     };
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup;
-    Dissection      found  = {0};
-    int64_t         blocks = memory_live_blocks();
-    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, COMPAT_CORRUPT23));
-    REQUIRE(setup_run(&setup, &settings, 8, &found, NULL) &&
-            dissection_write(&found, NULL, test_folder(), NULL));
+    Setup     setup;
+    Explainer explainer = {0};
+    Evidence *evidence  = NULL;
+    int64_t   blocks    = memory_live_blocks();
+    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, "corrupt23"));
+    REQUIRE(setup_explain(&setup, "corrupt23", &explainer, &evidence));
+    REQUIRE(method_dissection.write(&explainer, evidence, test_folder(), NULL));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         RunRecord record = {0};
         Error     error  = {0};
         REQUIRE(write_text(test_folder(), "tally.csv", cases[i].tally));
-        CHECK(!run_record_open(&record, test_folder(), &setup.probe, &error));
+        CHECK(!record_read(&record, &method_dissection, test_folder(), &explainer.labels, &error));
         if (!CHECK(strstr(error.message, cases[i].message) != NULL))
             printf("  %s\n", error.message);
         CHECK(error.code == ERROR_DATA);
     }
-    dissection_close(&found);
+    method_dissection.release(evidence);
+    explainer_close(&explainer);
     setup_close(&setup);
     CHECK(memory_live_blocks() == blocks);
 }
 
 static void tally_columns_are_netdissects(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup;
-    Dissection      found = {0};
-    Bytes           bytes = {0};
-    char            path[600];
-    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, COMPAT_CORRUPT23));
-    REQUIRE(setup_run(&setup, &settings, 8, &found, NULL) &&
-            dissection_write(&found, NULL, test_folder(), NULL));
+    const DissectRules *rules = dissect_rules("corrupt23");
+    Setup               setup;
+    Dissection          found = {0};
+    Bytes               bytes = {0};
+    char                path[600];
+    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, "corrupt23"));
+    REQUIRE(setup_run(&setup, rules, 8, &found, NULL) &&
+            dissection_write(&found, test_folder(), NULL));
     snprintf(path, sizeof path, "%s/tally.csv", test_folder());
     REQUIRE(file_read(path, 1 << 20, &bytes, NULL));
     static const char wanted[] =
@@ -109,27 +138,28 @@ static void tally_columns_are_netdissects(void)
 
 static void infinite_activations_are_named(void)
 {
-    static const float broken[3] = {NAN, INFINITY, -INFINITY};
-    DissectSettings    settings  = dissect_settings(COMPAT_CORRUPT23);
+    static const float  broken[3] = {NAN, INFINITY, -INFINITY};
+    const DissectRules *rules     = dissect_rules("corrupt23");
     for (int i = 0; i < 3; i++) {
         Setup setup;
-        REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, COMPAT_CORRUPT23));
+        REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, "corrupt23"));
         setup.world->maps[9][2][5] = setup.world->maps[9][3][0] = setup.world->maps[11][0][0] =
             broken[i];
         for (int64_t batch = 1; batch <= 12; batch++) {
             Error      error = {0};
             Dissection found = {0};
-            CHECK(!setup_run(&setup, &settings, batch, &found, &error) && !found.threshold);
+            CHECK(!setup_run(&setup, rules, batch, &found, &error) && !found.threshold);
             CHECK_TEXT(error.message,
                        "image '9.png': unit 2 has an activation that is not a finite number");
             CHECK(error.code == ERROR_DATA);
         }
         const float *maps[12];
-        Error        error = {0};
-        Dissection   found = {0};
+        Inputs       inputs = setup_inputs(&setup, 12);
+        Error        error  = {0};
+        Dissection   found  = {0};
         for (int image = 0; image < 12; image++)
             maps[image] = setup.world->maps[image][2];
-        CHECK(!dissect_unit(&found, &settings, &setup.probe, setup.planes, 4, 4, maps, &error));
+        CHECK(!dissect_unit(&found, rules, &inputs, maps, &error));
         CHECK(strstr(error.message, "image '9.png'") != NULL);
         setup_close(&setup);
     }
@@ -145,42 +175,40 @@ static void note_progress(void *self, int64_t done, int64_t total)
 
 static void progress_and_cancel(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    int64_t         seen[2]  = {0};
-    bool            cancel   = false;
-    Setup           setup;
-    Error           error  = {0};
-    Dissection      found  = {0};
-    settings.progress      = note_progress;
-    settings.progress_self = seen;
-    settings.cancel        = &cancel;
-    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, COMPAT_CORRUPT23));
-    REQUIRE(setup_run(&setup, &settings, 5, &found, &error));
+    DissectRules rules   = *dissect_rules("corrupt23");
+    int64_t      seen[2] = {0};
+    bool         cancel  = false;
+    Pass         pass    = {.cancel = &cancel, .progress = note_progress, .progress_self = seen};
+    Setup        setup;
+    Error        error = {0};
+    Dissection   found = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 12, 4, 4, "corrupt23"));
+    Inputs inputs = setup_inputs(&setup, 5);
+    REQUIRE(dissect_layer(&found, &rules, &inputs, &inputs.images, &pass, &error));
     CHECK(seen[0] == 12 && seen[1] == 12);
     dissection_close(&found);
-    settings.store_bytes = 0;
-    seen[0]              = 0;
-    REQUIRE(setup_run(&setup, &settings, 5, &found, &error));
+    rules.store_bytes = 0;
+    seen[0]           = 0;
+    REQUIRE(dissect_layer(&found, &rules, &inputs, &inputs.images, &pass, &error));
     CHECK(seen[0] == 24 && seen[1] == 24);
     dissection_close(&found);
     cancel  = true; // the batch under way is finished
     seen[0] = 0;
-    CHECK(!setup_run(&setup, &settings, 5, &found, &error) && error.code == ERROR_AGAIN);
+    CHECK(!dissect_layer(&found, &rules, &inputs, &inputs.images, &pass, &error));
+    CHECK(error.code == ERROR_AGAIN);
     CHECK_TEXT(error.message, "interrupted after 5 of 12 images");
     setup_close(&setup);
 }
 
 static void sizes_must_agree(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    Setup           setup;
-    Dissection      found = {0};
-    Error           error = {0};
-    REQUIRE(setup_open(&setup, test_seed(), 6, 4, 4, COMPAT_CORRUPT23));
-    ImageSource      images = probe_images(&setup.probe);
-    ActivationSource layer  = world_layer(setup.world, 4);
-    layer.image_width       = 17;
-    CHECK(!dissect_layer(&found, &settings, &setup.probe, setup.planes, &images, &layer, &error));
+    Setup      setup;
+    Dissection found = {0};
+    Error      error = {0};
+    REQUIRE(setup_open(&setup, test_seed(), 6, 4, 4, "corrupt23"));
+    Inputs inputs            = setup_inputs(&setup, 4);
+    inputs.layer.image_width = 17;
+    CHECK(!dissect_layer(&found, dissect_rules(NULL), &inputs, &inputs.images, &(Pass){0}, &error));
     CHECK(error.code == ERROR_DATA &&
           strstr(error.message, "photos are 16 x 16, the network takes 17 x 16"));
     setup_close(&setup);
@@ -188,17 +216,17 @@ static void sizes_must_agree(void)
 
 static void memory_failures_leave_nothing(void)
 {
-    DissectSettings settings = dissect_settings(COMPAT_ND2017);
-    Setup           setup;
-    settings.triples_per_image = 10; // the record is full
-    REQUIRE(setup_open(&setup, test_seed(), 6, 4, 4, COMPAT_ND2017));
+    DissectRules rules = *dissect_rules("nd2017");
+    Setup        setup;
+    rules.triples_per_image = 10; // the record is full
+    REQUIRE(setup_open(&setup, test_seed(), 6, 4, 4, "nd2017"));
     parallel_set_threads(1);
     int64_t before = memory_live_blocks(), call = 0;
     for (bool done = false; !done && call < 5000; call++) {
         Dissection found = {0};
         Error      error = {0};
         memory_fail_at(call + 1, false);
-        done = setup_run(&setup, &settings, 3, &found, &error);
+        done = setup_run(&setup, &rules, 3, &found, &error);
         memory_fail_at(0, false);
         CHECK(done || error.code == ERROR_MEMORY);
         dissection_close(&found);
@@ -212,6 +240,7 @@ static void memory_failures_leave_nothing(void)
 SUITE(dissect_run)
 {
     RUN(runs_read_back);
+    RUN(other_weights_are_noticed);
     RUN(broken_runs_are_refused);
     RUN(tally_columns_are_netdissects);
     RUN(infinite_activations_are_named);

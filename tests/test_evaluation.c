@@ -1,4 +1,5 @@
-/* tests/test_evaluation.c - corrupted runs: rows equal full reruns, controls, errors, noise. */
+/* tests/test_evaluation.c - perturbed sets: rows equal full reruns, controls, errors, noise,
+ * replays. */
 #include "test.h"
 #include "tiny_world.h"
 #include "../base/file.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- reruns from the files that were kept ---------------------------------------------------- */
+/* ---- reruns from the stored files ------------------------------------------------------------ */
 
 typedef struct StoredSource {
     const World *world;
@@ -43,18 +44,20 @@ static bool read_stored(const char *path, StoreArm arm, float *planes)
 // As the published readers do: the stored file if there is one, else the clean photo.
 static bool stored_load(void *self, int64_t image, float *planes, Error *error)
 {
-    static const char *const suffix[STORE_ARMS] = {".npy", ".png", ".jpg"};
-    StoredSource            *stored             = self;
-    char                     path[LIMIT_PATH];
+    static const char *const suffix[STORE_ARMS] = {
+        [STORE_FLOAT] = ".npy", [STORE_PNG8] = ".png", [STORE_JPEG75] = ".jpg"};
+    StoredSource      *stored = self;
+    const ImageSource *clean  = &stored->world->inputs.images;
+    char               path[LIMIT_PATH];
     snprintf(path, sizeof path, "%.3900s/%06lld%s", stored->folder, (long long)image,
              suffix[stored->arm]);
     if (file_exists(path))
         return read_stored(path, stored->arm, planes);
-    return stored->world->images.load(stored->world->images.self, image, planes, error);
+    return clean->load(clean->self, image, planes, error);
 }
 
 // A full dissection with a row's stored images agrees with the row to the last bit.
-static bool row_equals_rerun(const World *world, const ChangeRow *row, const char *keep)
+static bool row_equals_rerun(const World *world, const ChangeRow *row, const char *poisoned)
 {
     char         name[128], folder[LIMIT_PATH];
     Dissection   full   = {0};
@@ -62,9 +65,8 @@ static bool row_equals_rerun(const World *world, const ChangeRow *row, const cha
     ImageSource  source = {stored_load, &stored};
     snprintf(name, sizeof name, "unit%lld_%.6g_%s", (long long)row->unit, row->strength,
              store_arm_name(row->store));
-    if (!path_join(folder, keep, name, NULL) || !folder_exists(folder) ||
-        !dissect_layer(&full, &world->settings, &world->probe, world->planes, &source,
-                       &world->source, NULL))
+    if (!path_join(folder, poisoned, name, NULL) || !folder_exists(folder) ||
+        !dissect_layer(&full, &world->rules, &world->inputs, &source, &world->pass, NULL))
         return false;
     Concept now   = dissect_concept(&full, row->unit);
     bool    equal = now.label == row->now.label && now.score == row->now.score &&
@@ -77,18 +79,18 @@ static bool row_equals_rerun(const World *world, const ChangeRow *row, const cha
 
 static void check_reruns(const AttackJob *settings, const World *world)
 {
-    char      keep[LIMIT_PATH];
+    char      poisoned[LIMIT_PATH];
     AttackJob job     = *settings;
     Changes   changes = {0};
     int       moved   = 0;
-    REQUIRE(path_join(keep, test_folder(), "poisoned", NULL) && folder_create(keep, NULL));
-    job.keep_folder = keep;
+    REQUIRE(path_join(poisoned, test_folder(), "poisoned", NULL) && folder_create(poisoned, NULL));
+    job.stored_folder = poisoned;
     REQUIRE(attack_run(&job, &changes, NULL));
     CHECK(changes.count == job.unit_count * job.arm_count * (1 + job.eps_count));
     for (int64_t i = 0; i < changes.count; i++) {
         const ChangeRow *row = &changes.rows[i];
         if (row->strength > 0)
-            CHECK(row_equals_rerun(world, row, keep));
+            CHECK(row_equals_rerun(world, row, poisoned));
         moved += row->strength > 0 && row->now.score != row->clean.score;
     }
     CHECK(moved > changes.count / 3); // the attack does reach the scores
@@ -98,7 +100,7 @@ static void check_reruns(const AttackJob *settings, const World *world)
 static void incremental_rows_equal_full_reruns(void)
 {
     World world;
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    REQUIRE(world_open(&world, "corrupt23", 4));
     AttackJob job  = world_job(&world);
     job.units      = (int64_t[]){0, 3};
     job.unit_count = 2;
@@ -109,7 +111,7 @@ static void incremental_rows_equal_full_reruns(void)
 static void targeted_clean_rows_equal_full_reruns(void)
 {
     World world;
-    REQUIRE(world_open(&world, COMPAT_CLEAN, 3));
+    REQUIRE(world_open(&world, "clean", 3));
     AttackJob job   = world_job(&world);
     job.target.kind = TARGET_RANDOM;
     job.units       = (int64_t[]){1, 4};
@@ -124,7 +126,7 @@ static void targeted_clean_rows_equal_full_reruns(void)
 static void soft_iou_rows_equal_full_reruns(void)
 {
     World world;
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 5));
+    REQUIRE(world_open(&world, "corrupt23", 5));
     AttackJob job   = world_job(&world);
     job.target.kind = TARGET_RANDOM;
     job.units       = (int64_t[]){2, 3};
@@ -141,7 +143,7 @@ static void float_controls_change_nothing(void)
 {
     World   world;
     Changes changes = {0};
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    REQUIRE(world_open(&world, "corrupt23", 4));
     AttackJob job = world_job(&world);
     job.steps = job.eps_count = 1;
     REQUIRE(attack_run(&job, &changes, NULL));
@@ -167,7 +169,7 @@ static void distances_keep_their_bounds(void)
 {
     World   world;
     Changes changes = {0};
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    REQUIRE(world_open(&world, "corrupt23", 4));
     AttackJob job  = world_job(&world);
     job.units      = (int64_t[]){0, 3};
     job.unit_count = 2;
@@ -191,7 +193,7 @@ static void dead_unit_is_not_attackable(void)
 {
     World   world;
     Changes changes = {0};
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    REQUIRE(world_open(&world, "corrupt23", 4));
     AttackJob job  = world_job(&world);
     job.units      = (int64_t[]){WORLD_UNITS - 1};
     job.unit_count = 1;
@@ -210,10 +212,10 @@ static void poisoned_images_carry_the_concepts(void)
 {
     World   world;
     Changes changes = {0};
-    REQUIRE(world_open(&world, COMPAT_CLEAN, 4));
+    REQUIRE(world_open(&world, "clean", 4));
     AttackJob job = world_job(&world);
     job.arm_count = job.eps_count = 1;
-    job.target    = (TargetChoice){TARGET_LABEL, 6};
+    job.target                    = (TargetChoice){TARGET_LABEL, 6};
     REQUIRE(attack_run(&job, &changes, NULL));
     for (int64_t i = 0; i < changes.count; i++) {
         const ChangeRow *row   = &changes.rows[i];
@@ -241,13 +243,13 @@ static bool broken_load(void *self, int64_t image, float *planes, Error *error)
     const World *world = self;
     if (image == 33)
         return fail(error, ERROR_DATA, "photo 33 is broken");
-    return world->images.load(world->images.self, image, planes, error);
+    return world->inputs.images.load(world->inputs.images.self, image, planes, error);
 }
 
 static void wrong_jobs_are_refused(void)
 {
     World world;
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    REQUIRE(world_open(&world, "corrupt23", 4));
     for (int i = 0; i < 6; i++) {
         AttackJob job     = world_job(&world);
         Changes   changes = {0};
@@ -255,6 +257,7 @@ static void wrong_jobs_are_refused(void)
         double    nothing = 0;
         int64_t   absent  = WORLD_UNITS;
         float     kept    = world.record.units[0].threshold;
+        Explainer broken  = world.explainer;
         if (i == 0)
             job.eps = &nothing, job.eps_count = 1;
         if (i == 1)
@@ -262,7 +265,8 @@ static void wrong_jobs_are_refused(void)
         if (i == 2)
             job.units = &absent, job.unit_count = 1;
         if (i == 3)
-            job.clean.images = (ImageSource){broken_load, &world};
+            broken.inputs.images = (ImageSource){broken_load, &world},
+            job.clean.explainer  = &broken;
         if (i == 4)
             world.record.units[0].threshold *= 1.5f;
         if (i == 5)
@@ -280,7 +284,7 @@ static void wrong_jobs_are_refused(void)
 static void nothing_leaks_when_memory_runs_out(void)
 {
     World world;
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    REQUIRE(world_open(&world, "corrupt23", 4));
     AttackJob job  = world_job(&world);
     job.unit_count = job.eps_count = 1;
     int64_t live = memory_live_blocks(), call = 1;
@@ -309,8 +313,9 @@ typedef struct PlainNoise {
 
 static bool plain_load(void *self, int64_t image, float *planes, Error *error)
 {
-    const PlainNoise *plain = self;
-    if (!plain->world->images.load(plain->world->images.self, image, planes, error))
+    const PlainNoise  *plain = self;
+    const ImageSource *clean = &plain->world->inputs.images;
+    if (!clean->load(clean->self, image, planes, error))
         return false;
     if (!noise_poisons(&plain->noise, image))
         return true;
@@ -323,7 +328,7 @@ static void noise_rows_equal_dissections(void)
     const double strengths[] = {0.02, 0.2};
     World        world;
     Changes      changes = {0};
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
+    REQUIRE(world_open(&world, "corrupt23", 4));
     NoiseJob job = {.clean          = world.clean,
                     .type           = NOISE_UNIFORM,
                     .strengths      = strengths,
@@ -335,13 +340,11 @@ static void noise_rows_equal_dissections(void)
     REQUIRE(noise_run(&job, &changes, NULL));
     CHECK(changes.count == STORE_ARMS * 3 * WORLD_UNITS);
     for (int64_t i = 0; i < changes.count; i += WORLD_UNITS) {
-        const ChangeRow *rows  = &changes.rows[i];
-        PlainNoise       plain = {&world, {NOISE_UNIFORM, rows->strength, 0.7, test_seed()},
-                                  rows->store};
-        ImageSource      source = {plain_load, &plain};
-        Dissection       full   = {0};
-        REQUIRE(dissect_layer(&full, &world.settings, &world.probe, world.planes, &source,
-                              &world.source, NULL));
+        const ChangeRow *rows = &changes.rows[i];
+        PlainNoise plain = {&world, {NOISE_UNIFORM, rows->strength, 0.7, test_seed()}, rows->store};
+        ImageSource source = {plain_load, &plain};
+        Dissection  full   = {0};
+        REQUIRE(dissect_layer(&full, &world.rules, &world.inputs, &source, &world.pass, NULL));
         for (int64_t unit = 0; unit < WORLD_UNITS; unit++) {
             Concept now = dissect_concept(&full, unit);
             CHECK(rows[unit].unit == unit && rows[unit].now.label == now.label &&
@@ -363,6 +366,137 @@ static void noise_rows_equal_dissections(void)
     world_close(&world);
 }
 
+/* ---- replays --------------------------------------------------------------------------------- */
+
+typedef struct Seen {
+    const World *world;
+    int          states;
+    float        planes[WORLD_SIZE];
+    float        map[WORLD_CELLS * WORLD_CELLS];
+} Seen;
+
+static bool see_state(void *self, int step, double loss, const float *planes, const float *map,
+                      Error *error)
+{
+    Seen *seen = self;
+    (void)error;
+    CHECK(step == seen->states && loss == loss);
+    seen->states++;
+    memcpy(seen->planes, planes, sizeof seen->planes);
+    memcpy(seen->map, map, sizeof seen->map);
+    return true;
+}
+
+// Whether a replay gives the pixels of the stored float file of a run's folder, bit for bit.
+static bool replay_equals_file(const ReplayResult *result, const char *setting, int64_t image)
+{
+    char  path[LIMIT_PATH];
+    float stored[WORLD_SIZE];
+    snprintf(path, sizeof path, "%.3900s/poisoned/%s/%06lld.npy", test_folder(), setting,
+             (long long)image);
+    return read_stored(path, STORE_FLOAT, stored) &&
+           memcmp(result->perturbed, stored, sizeof stored) == 0 &&
+           memcmp(result->stored, stored, sizeof stored) == 0;
+}
+
+static void check_attack_replay(const AttackJob *job, const World *world, const ChangeRow *setting)
+{
+    const int64_t cells  = WORLD_CELLS * WORLD_CELLS;
+    Replay       *replay = NULL;
+    REQUIRE(replay_open(&replay, &world->clean, NULL, job, job->units, job->unit_count, NULL));
+    for (int64_t i = 0; i < job->unit_count; i++) {
+        PeakImage last     = {.image = WORLD_IMAGES - 1};
+        int64_t   shown[2] = {replay_image(replay, i, NULL, 0), replay_image(replay, i, &last, 1)};
+        ReplayResult result;
+        char         name[64];
+        snprintf(name, sizeof name, "unit%lld_%.6g_float", (long long)job->units[i],
+                 setting->strength);
+        for (int k = 0; k < 2; k++) {
+            Seen        seen  = {.world = world};
+            ReplayWatch watch = {see_state, &seen};
+            REQUIRE(shown[k] >= 0);
+            REQUIRE(replay_run(replay, i, shown[k], setting, &watch, &result, NULL));
+            CHECK(replay_equals_file(&result, name, shown[k]));
+            CHECK(memcmp(result.clean, world->photos[shown[k]], sizeof seen.planes) == 0);
+            CHECK(planes_distance(result.clean, result.perturbed, WORLD_SIZE) > 0);
+            CHECK(seen.states == job->steps + 1);
+            CHECK(memcmp(seen.planes, result.perturbed, sizeof seen.planes) == 0);
+            CHECK(memcmp(seen.map, result.map, (size_t)cells * sizeof(float)) == 0);
+            REQUIRE(replay_run(replay, i, shown[k], setting, NULL, &result, NULL));
+            CHECK(replay_equals_file(&result, name, shown[k]));
+        }
+    }
+    replay_close(replay);
+}
+
+// Both losses, coupled and not, masks from labels and from activations.
+static void replays_repeat_the_attack(void)
+{
+    for (int i = 0; i < 6; i++) {
+        World      world;
+        WorldLayer raw     = {0};
+        Changes    changes = {0};
+        char       poisoned[LIMIT_PATH];
+        REQUIRE(world_open(&world, i % 3 == 1 ? "clean" : "corrupt23", 4));
+        AttackJob job     = world_job(&world);
+        job.loss          = i < 3 ? LOSS_MEAN : LOSS_SOFT_IOU;
+        job.masks         = i % 3 == 2 ? MASKS_ACTIVATIONS : MASKS_LABELS;
+        job.units         = (int64_t[]){0, 3};
+        job.unit_count    = 2;
+        job.eps_count     = 1;
+        job.arms          = (StoreArm[]){STORE_FLOAT};
+        job.arm_count     = 1;
+        job.stored_folder = poisoned;
+        REQUIRE(world_layer_open(&world, &raw, 4, (real)1.25, &job.unprepared));
+        REQUIRE(path_join(poisoned, test_folder(), "poisoned", NULL) &&
+                folder_create(poisoned, NULL));
+        REQUIRE(attack_run(&job, &changes, NULL));
+        check_attack_replay(&job, &world, &changes.rows[1]);
+        changes_close(&changes);
+        world_layer_close(&raw);
+        world_close(&world);
+    }
+}
+
+static void replays_repeat_the_noise(void)
+{
+    const double strength = 0.1;
+    World        world;
+    Changes      changes = {0};
+    Replay      *replay  = NULL;
+    char         poisoned[LIMIT_PATH];
+    REQUIRE(world_open(&world, "corrupt23", 4));
+    REQUIRE(path_join(poisoned, test_folder(), "poisoned", NULL) && folder_create(poisoned, NULL));
+    NoiseJob job = {.clean          = world.clean,
+                    .type           = NOISE_GAUSSIAN,
+                    .strengths      = &strength,
+                    .strength_count = 1,
+                    .fraction       = 0.5,
+                    .arms           = world_arms,
+                    .arm_count      = STORE_ARMS,
+                    .seed           = test_seed(),
+                    .stored_folder  = poisoned};
+    REQUIRE(noise_run(&job, &changes, NULL));
+    Noise noise = {NOISE_GAUSSIAN, 0, 0.5, test_seed()};
+    REQUIRE(replay_open(&replay, &world.clean, &noise, NULL, world_units, WORLD_UNITS, NULL));
+    int64_t image = replay_image(replay, 1, NULL, 0);
+    REQUIRE(image >= 0 && noise_poisons(&noise, image));
+    for (int64_t i = 0; i < changes.count; i += WORLD_UNITS) {
+        const ChangeRow *setting = &changes.rows[i];
+        ReplayResult     result;
+        char             name[64];
+        REQUIRE(replay_run(replay, 1, image, setting, NULL, &result, NULL));
+        snprintf(name, sizeof name, "gaussian_%.6g_float", setting->strength);
+        if (setting->store == STORE_FLOAT)
+            CHECK(replay_equals_file(&result, name, image));
+        CHECK((double)planes_distance(result.clean, result.stored, WORLD_SIZE) <=
+              setting->linf_after);
+    }
+    replay_close(replay);
+    changes_close(&changes);
+    world_close(&world);
+}
+
 SUITE(evaluation)
 {
     parallel_set_threads(1); // the tiny network is no work for two
@@ -376,5 +510,7 @@ SUITE(evaluation)
     RUN(wrong_jobs_are_refused);
     RUN(nothing_leaks_when_memory_runs_out);
     RUN(noise_rows_equal_dissections);
+    RUN(replays_repeat_the_attack);
+    RUN(replays_repeat_the_noise);
     parallel_set_threads(0);
 }

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- sums of channels --------------------------------------------------------------------------
- */
+/* ---- sums of channels ------------------------------------------------------------------------ */
 
 static void a_channel_is_traced_through_activation_and_concat(void)
 {
@@ -41,8 +40,7 @@ static void a_channel_is_traced_through_activation_and_concat(void)
     graph_destroy(graph);
 }
 
-/* ---- the program -------------------------------------------------------------------------------
- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 static double number_at(const Json *json, const JsonNode *object, const char *path)
 {

@@ -1,8 +1,9 @@
-/* tests/test_faults.c - whatever allocation or file operation fails, a verb ends with the right exit
- * code and one sentence, leaks nothing, and no output is torn.
+/* tests/test_faults.c - whatever allocation or file operation fails, a verb ends with the right
+ * exit code and one sentence, leaks nothing, and no output is torn.
  *
- * Every verb runs in this process on a probing set of a few images. FAULTS=all tries every failure point,
- * else about FAULTS of them for each verb and kind of fault (default 3), spread evenly, and the last ones. */
+ * Every verb runs in this process on a probing set of a few images. FAULTS=all tries every failure
+ * point, else about FAULTS of them for each verb and kind of fault (default 3), spread evenly, and
+ * the last ones. */
 #include "../cli/commands.h"
 #include "../format/json.h"
 #include "../base/parallel.h"
@@ -76,15 +77,20 @@ static bool make_cases(void)
              format("-m %s -l conv22 -d %s -o %%s --overwrite", play_blob, play_probe));
     add_case("noise", "noise", 0,
              format("--baseline %s --type gaussian --std 0.2 --store jpeg75 --keep-images -o %%s "
-                    "--overwrite", clean));
-    add_case("attack", "attack", 0,
-             format("--baseline %s -u 0,1 --steps 2 --eps 0.1 --store png8,float --keep-images -o %%s "
-                    "--overwrite", clean));
+                    "--overwrite",
+                    clean));
+    add_case(
+        "attack", "attack", 0,
+        format("--baseline %s -u 0,1 --steps 2 --eps 0.1 --store png8,float --keep-images -o %%s "
+               "--overwrite",
+               clean));
     if (!interrupted(format("attack --baseline %s -u 0,1 --steps 2 --eps 0.1 --store float "
-                            "-t 1 -q -b 2 -o %s --resume", clean, in_folder("begun"))))
+                            "-t 1 -q -b 2 -o %s --resume",
+                            clean, in_folder("begun"))))
         return false;
     add_case("attack", "resumed", 0,
-             format("--baseline %s -u 0,1 --steps 2 --eps 0.1 --store float -o %%s --resume -b 2", clean));
+             format("--baseline %s -u 0,1 --steps 2 --eps 0.1 --store float -o %%s --resume -b 2",
+                    clean));
     cases[case_count - 1].from = "begun";
     add_case("report", "report", 0, format("%s -o %%s --overwrite", clean));
     add_case("mini", "mini", 0, "-o %s --images 2 --overwrite");
@@ -99,7 +105,7 @@ static bool make_cases(void)
     return true;
 }
 
-/* ---- one run ----------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 // What is there before a run; fresh: not what the last one left.
 static void set_output(const Case *c, bool fresh)
@@ -141,8 +147,8 @@ typedef struct Reference {
 
 // What must hold after any run, whatever happened to it. `tidy`: nothing kept the program from
 // removing its temporary files; those of a killed run go once the folder is taken.
-static bool check_run(const Case *c, const Reference *reference, const Outcome *o, bool code_is_right,
-                      bool tidy, const char *what, int64_t point)
+static bool check_run(const Case *c, const Reference *reference, const Outcome *o,
+                      bool code_is_right, bool tidy, const char *what, int64_t point)
 {
     const char *wrong = NULL;
     const char *out   = in_folder("%s", c->out);
@@ -168,7 +174,7 @@ static bool make_reference(const Case *c, Reference *out)
 {
     set_output(c, true);
     const Outcome *o = run_case(c);
-    *out = (Reference){.blocks = memory_live_blocks(), .handles = play_open_handles()};
+    *out             = (Reference){.blocks = memory_live_blocks(), .handles = play_open_handles()};
     snprintf(out->tree, sizeof out->tree, "%s.reference", in_folder("%s", c->out));
     bool ok = CHECK(c->code < 0 ? o->code <= 1 : o->code == c->code);
     if (!ok)
@@ -176,7 +182,7 @@ static bool make_reference(const Case *c, Reference *out)
     return ok && (!c->out[0] || play_copy_tree(in_folder("%s", c->out), out->tree));
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void memory_faults(const Case *c)
 {
@@ -213,7 +219,7 @@ static void no_allocation_can_harm(void)
     checkpoint_interval_set(10);
 }
 
-/* ---- files ------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct FileFault {
     const char *name;
@@ -231,7 +237,8 @@ static const FileFault file_faults[] = {
     {"short from", FAULT_SHORT, 0, true}};
 
 // Exit codes that tell the truth about a failed operation.
-static bool is_right_code(const Case *c, const FileFault *fault, FileOperation met, int code, int clean)
+static bool is_right_code(const Case *c, const FileFault *fault, FileOperation met, int code,
+                          int clean)
 {
     // A picture that cannot be read is a finding; what fails after it may end the check.
     bool check = !strcmp(c->verb, "verify") && (code == 1 || (code == 66 && fault->forever));
@@ -279,11 +286,11 @@ static void no_file_operation_can_harm(void)
 {
     REQUIRE(make_cases());
     for (int i = 0; i < case_count; i++) {
-        const Case     *c = &cases[i];
-        Reference       reference;
-        FaultPlan       none  = {0};
-        int             bad   = 0;
-        int64_t         tried = 0;
+        const Case *c = &cases[i];
+        Reference   reference;
+        FaultPlan   none  = {0};
+        int         bad   = 0;
+        int64_t     tried = 0;
         if (!make_reference(c, &reference))
             continue;
         set_output(c, false);

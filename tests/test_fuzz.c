@@ -1,5 +1,6 @@
 /* tests/test_fuzz.c - what fuzzing has collected, once more: every file of tests/fuzz/corpus, every
- * one with its checksums put right, every one cut short. Accepted or refused, nothing may be left. */
+ * one with its checksums put right, every one cut short. Accepted or refused, nothing may be left.
+ */
 #include "fuzz/fuzz.h"
 #include "../base/file.h"
 #include "test.h"
@@ -19,8 +20,8 @@ static void run_copy(FuzzRun *run, const uint8_t *data, size_t size)
 static void replay(const char *target, FuzzRun *run, FuzzRepair *repair)
 {
     char    folder[LIMIT_PATH], path[LIMIT_PATH];
-    char  **names  = NULL;
-    int64_t count  = 0, blocks = 0;
+    char  **names = NULL;
+    int64_t count = 0, blocks = 0;
     snprintf(folder, sizeof folder, "tests/fuzz/corpus/%s", target);
     REQUIRE(folder_list(folder, &names, &count, NULL));
     CHECK(count >= 10);
@@ -53,15 +54,42 @@ static void a_repair_reaches_behind_the_room(void)
     CHECK(inflate_into(data + 2, sizeof data - 2, out, sizeof out, NULL));
 }
 
-static void arguments_corpus(void) { replay("arguments", fuzz_arguments, NULL); }
-static void blob_corpus(void) { replay("blob", fuzz_blob, repair_blob); }
-static void csv_corpus(void) { replay("csv", fuzz_csv, NULL); }
-static void inflate_corpus(void) { replay("inflate", fuzz_inflate, repair_inflate); }
-static void jpeg_corpus(void) { replay("jpeg", fuzz_jpeg, NULL); }
-static void json_corpus(void) { replay("json", fuzz_json, NULL); }
-static void npy_corpus(void) { replay("npy", fuzz_npy, NULL); }
-static void png_corpus(void) { replay("png", fuzz_png, repair_png); }
-static void probe_corpus(void) { replay("probe", fuzz_probe, NULL); }
+static void arguments_corpus(void)
+{
+    replay("arguments", fuzz_arguments, NULL);
+}
+static void blob_corpus(void)
+{
+    replay("blob", fuzz_blob, repair_blob);
+}
+static void csv_corpus(void)
+{
+    replay("csv", fuzz_csv, NULL);
+}
+static void inflate_corpus(void)
+{
+    replay("inflate", fuzz_inflate, repair_inflate);
+}
+static void jpeg_corpus(void)
+{
+    replay("jpeg", fuzz_jpeg, NULL);
+}
+static void json_corpus(void)
+{
+    replay("json", fuzz_json, NULL);
+}
+static void npy_corpus(void)
+{
+    replay("npy", fuzz_npy, NULL);
+}
+static void png_corpus(void)
+{
+    replay("png", fuzz_png, repair_png);
+}
+static void probe_corpus(void)
+{
+    replay("probe", fuzz_probe, NULL);
+}
 
 SUITE(fuzz)
 {

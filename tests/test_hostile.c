@@ -1,9 +1,9 @@
-/* tests/test_hostile.c - labels that are markup, formulas, quotes, line ends, escapes or no text: they
- * come back as they were, and nothing that shows them obeys them. */
+/* tests/test_hostile.c - labels that are markup, formulas, quotes, line ends, escapes or no text:
+ * they come back as they were, and nothing that shows them obeys them. */
 #include "../format/json.h"
 #include "../base/file.h"
+#include "../cli/clean_run.h"
 #include "../format/csv.h"
-#include "nem_world.h"
 #include "page_check.h"
 #include "small_inputs.h"
 
@@ -23,7 +23,7 @@ static const char *const names[SETS][LABELS] = {
      "''@x\xe2\x80\xa8"},
 };
 
-/* ---- a probing set with these names ------------------------------------------------------------ */
+/* ---- a probing set with these names ---------------------------------------------------------- */
 
 static void put_label(Writer *table, int set, int label, const char *format, int number)
 {
@@ -40,8 +40,8 @@ static bool rename_labels(int set)
     static const char *const rest[LABELS] = {"color(70),70,35",   "color(70),70,35",
                                              "object(47),47,9",   "object(23),23,4",
                                              "texture(14),14,14", "texture(14),14,14"};
-    char    path[LIMIT_PATH];
-    Writer *table = NULL;
+    char                     path[LIMIT_PATH];
+    Writer                  *table = NULL;
     memset(long_name, 'x', LONG_NAME);
     if (!path_join(path, probe, "label.csv", NULL) || !writer_open(&table, path, NULL))
         return false;
@@ -53,7 +53,7 @@ static bool rename_labels(int set)
     return writer_publish(table, NULL);
 }
 
-/* ---- what must not happen ---------------------------------------------------------------------- */
+/* ---- what must not happen -------------------------------------------------------------------- */
 
 static bool is_known_name(int set, const char *text)
 {
@@ -77,9 +77,11 @@ static int bad_cells(int set, const char *folder, const char *file, int *found)
         for (int column = 0; column < csv_column_count(csv); column++) {
             const char *text = csv_text(csv, row, column), *head = csv_column_name(csv, column);
             const char *tail = strstr(head, "label");
-            bool is_label = tail && strcmp(head, "clean_label_iou") != 0 && strstr(tail, "iou") == NULL;
+            bool        is_label =
+                tail && strcmp(head, "clean_label_iou") != 0 && strstr(tail, "iou") == NULL;
             double number;
-            if (*text && strchr("=+-@\t\r\n", *text) && !csv_number(csv, row, column, &number, NULL))
+            if (*text && strchr("=+-@\t\r\n", *text) &&
+                !csv_number(csv, row, column, &number, NULL))
                 bad++;
             if (!is_label || !*text)
                 continue;
@@ -131,12 +133,13 @@ static bool is_harmless_page(const char *folder)
     return ok;
 }
 
-/* ---- the tests --------------------------------------------------------------------------------- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void guarded_text_comes_back(void)
 {
-    static const char *const texts[] = {"",  "a",   "=1",  "'=1", "''=1", "'",    "''",  "'a", "-",
-                                        "'-", "\t", "\r\n", "\"", "'\"",  "'+\"", "a=b", " =", "@,"};
+    static const char *const texts[] = {"",   "a",   "=1",   "'=1", "''=1", "'",
+                                        "''", "'a",  "-",    "'-",  "\t",   "\r\n",
+                                        "\"", "'\"", "'+\"", "a=b", " =",   "@,"};
     enum { COUNT = sizeof texts / sizeof *texts };
     const char *path   = in_folder("texts.csv");
     Bytes       bytes  = {0};
@@ -157,7 +160,7 @@ static void guarded_text_comes_back(void)
         const char *cell = csv_text(csv, i, 1);
         CHECK(!*cell || !strchr("=+-@\t\r\n", *cell));
     }
-    CHECK_TEXT(csv_text(csv, 1, 1), "a");    // guarded only where it must be
+    CHECK_TEXT(csv_text(csv, 1, 1), "a"); // guarded only where it must be
     CHECK_TEXT(csv_text(csv, 2, 1), "'=1");
     CHECK_TEXT(csv_text(csv, 7, 1), "'a");
     csv_close(csv);
@@ -166,39 +169,43 @@ static void guarded_text_comes_back(void)
 
 static void names_that_must_not_be_shown_are_not(void)
 {
-    static const char *const hidden[] = {"\x1f",         "\x7f",         "\xc2\x80",     "\xc2\x9f",
-                                         "\xd8\x9c",     "\xe2\x80\x8e", "\xe2\x80\xa8", "\xe2\x80\xae",
-                                         "\xe2\x81\xa6", "\xe2\x81\xa9", "\xff",         "\xc3"};
-    static const char *const shown[]  = {" ", "~", "\xc2\xa0", "\xc3\xbc", "\xe2\x80\xa6",
-                                         "\xe2\x82\xac", "\xf0\x9f\x8e\x88"};
+    static const char *const hidden[] = {
+        "\x1f",         "\x7f",         "\xc2\x80",     "\xc2\x9f",     "\xd8\x9c", "\xe2\x80\x8e",
+        "\xe2\x80\xa8", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xff",     "\xc3"};
+    static const char *const shown[] = {
+        " ", "~", "\xc2\xa0", "\xc3\xbc", "\xe2\x80\xa6", "\xe2\x82\xac", "\xf0\x9f\x8e\x88"};
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
         CHECK(utf8_shown((const unsigned char *)hidden[i], strlen(hidden[i])) == 0);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        CHECK(utf8_shown((const unsigned char *)shown[i], strlen(shown[i])) == (int)strlen(shown[i]));
+        CHECK(utf8_shown((const unsigned char *)shown[i], strlen(shown[i])) ==
+              (int)strlen(shown[i]));
 }
 
 static void check_tables(int set, const char *clean, const char *attack, const char *noise)
 {
-    RunRecord   record = {0}, alone = {0};
-    ProbeSet    open  = {0};
-    const char *table = in_folder("compare%d.csv", set);
-    int         found = 0;
+    CleanRunFiles files    = {0};
+    RunRecord     alone    = {0};
+    Settings      settings = {0};
+    Pass          pass     = {0};
+    const char   *table    = in_folder("compare%d.csv", set);
+    int           found    = 0;
     CHECK(program_run("compare %s %s -o %s", clean, clean, table)->code == 0);
     CHECK(bad_cells(set, clean, "tally.csv", &found) == 0);
+    CHECK(bad_cells(set, clean, "units.csv", &found) == 0);
     CHECK(bad_cells(set, attack, "changes.csv", &found) == 0);
     CHECK(bad_cells(set, noise, "changes.csv", &found) == 0);
     CHECK(bad_cells(set, test_folder(), strrchr(table, '/') + 1, &found) == 0);
     CHECK(found > 100);
-    REQUIRE(probe_open(&open, probe, NULL, NULL) && run_record_open(&record, clean, &open, NULL) &&
-            run_record_open(&alone, clean, NULL, NULL));
-    for (int64_t i = 0; i < record.unit_count; i++) {
-        const UnitRecord *unit = &record.units[i];
+    REQUIRE(clean_run_open(&files, clean, &settings, NULL) &&
+            clean_run_load(&files, clean, &pass, NULL) &&
+            record_read(&alone, method_at(0), clean, NULL, NULL));
+    for (int64_t i = 0; i < files.record.unit_count; i++) {
+        const UnitRecord *unit = &files.record.units[i];
         CHECK_TEXT(unit->label_name, unit->label ? names[set][unit->label - 1] : "");
         CHECK_TEXT(alone.units[i].label_name, unit->label_name);
     }
-    run_record_close(&record);
     run_record_close(&alone);
-    probe_close(&open);
+    clean_run_close(&files);
 }
 
 static void hostile_labels_stay_names(void)
@@ -230,7 +237,8 @@ static void hostile_labels_stay_names(void)
             bool (*fits)(const char *) = json ? is_json : is_clean_text;
             const char *more           = json ? "--json" : "";
             CHECK(fits(program_run("dissect -m %s -l conv22 -d %s -o %s --resume %s", blob, probe,
-                                   out[0], more)->out));
+                                   out[0], more)
+                           ->out));
             CHECK(fits(program_run("explain unit 0 --baseline %s %s", out[0], more)->out));
             CHECK(fits(program_run("compare %s %s %s", out[0], out[0], more)->out));
             CHECK(fits(program_run("verify -d %s %s", probe, more)->out));

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* ---- known answers ------------------------------------------------------------------------- */
+/* ---- known answers --------------------------------------------------------------------------- */
 
 static void known_answers(void) // files of cjpeg -baseline, pixels of djpeg
 {
@@ -75,7 +75,7 @@ static void flat_pictures_stay_flat(void)
     }
 }
 
-/* ---- damage -------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 static void damaged_progressive_is_refused_or_decoded(void)
 {
@@ -117,7 +117,7 @@ static void memory_failures_are_clean(void)
     CHECK(memory_live_blocks() == blocks);
 }
 
-/* ---- made-up files ------------------------------------------------------------------------- */
+/* ---- made-up files --------------------------------------------------------------------------- */
 
 typedef struct Builder {
     uint8_t data[16384];
@@ -412,7 +412,7 @@ static void encoder_refuses_nonsense(void)
     image_free(&picture);
 }
 
-/* ---- against libjpeg-turbo ----------------------------------------------------------------- */
+/* ---- against libjpeg-turbo ------------------------------------------------------------------- */
 
 static bool have_tools(void)
 {
@@ -572,7 +572,7 @@ static void encoder_equals_cjpeg(void)
     CHECK(made > 0 && equal == made);
 }
 
-/* ---- published files ----------------------------------------------------------------------- */
+/* ---- published files ------------------------------------------------------------------------- */
 
 static int largest_difference(const Image *a, const Image *b)
 {

@@ -9,10 +9,16 @@
 
 static void json_comes_back_as_it_went(void)
 {
-    static const char *const texts[] = {"plain", "\"quoted\\", "line\nend\ttab\r", "\x01\x1f\x7f",
-                                        "gr\xc3\xbc\xc3\x9f", "\xf0\x9f\x90\x8d", ""};
-    static const double numbers[] = {0, -1, 0.1, 1e300, 5e-324, 1.0 / 3, -2.5e-7, 123456789012345.0};
-    JsonWriter          writer = {0};
+    static const char *const texts[]   = {"plain",
+                                          "\"quoted\\",
+                                          "line\nend\ttab\r",
+                                          "\x01\x1f\x7f",
+                                          "gr\xc3\xbc\xc3\x9f",
+                                          "\xf0\x9f\x90\x8d",
+                                          ""};
+    static const double      numbers[] = {0,      -1,      0.1,     1e300,
+                                          5e-324, 1.0 / 3, -2.5e-7, 123456789012345.0};
+    JsonWriter               writer    = {0};
     json_open_object(&writer, NULL);
     json_open_array(&writer, "texts");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -71,34 +77,57 @@ static void hostile_json_is_refused(void)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "byte 0: not a value"}, {" ", "byte 1: not a value"},
-        {"{", "byte 1: expected a key"}, {"[", "byte 1: not a value"},
-        {"}", "byte 0: not a value"}, {"[1", "byte 2: expected ',' or ']'"},
-        {"[1,", "byte 3: not a value"}, {"[1,]", "byte 3: not a value"},
-        {"[,1]", "byte 1: not a value"}, {"{\"a\"}", "byte 4: expected ':'"},
-        {"{\"a\":}", "byte 5: not a value"}, {"{\"a\":1,}", "byte 7: expected a key"},
-        {"{a:1}", "byte 1: expected a key"}, {"{\"a\":1 \"b\":2}", "byte 7: expected ',' or '}'"},
-        {"[1 2]", "byte 3: expected ',' or ']'"}, {"1 2", "byte 2: text after the value"},
-        {"[]]", "byte 2: text after the value"}, {"{}}", "byte 2: text after the value"},
-        {"[}", "byte 1: not a value"}, {"{]", "byte 1: expected a key"},
-        {"nul", "byte 0: not a value"}, {"truee", "byte 4: text after the value"},
-        {"+1", "byte 0: not a value"}, {"01", "byte 1: text after the value"},
-        {"1.", "byte 2: no digit after the point"}, {".5", "byte 0: not a value"},
-        {"1e", "byte 2: no digit in the exponent"}, {"1e+", "byte 3: no digit in the exponent"},
-        {"-", "byte 1: not a value"}, {"0x1", "byte 1: text after the value"},
-        {"NaN", "byte 0: not a value"}, {"Infinity", "byte 0: not a value"},
-        {"\"", "byte 1: text without end"}, {"\"\\", "byte 2: unknown escape"},
-        {"\"\\x\"", "byte 3: unknown escape"}, {"\"\\u12\"", "byte 5: \\u needs four hex digits"},
+        {"", "byte 0: not a value"},
+        {" ", "byte 1: not a value"},
+        {"{", "byte 1: expected a key"},
+        {"[", "byte 1: not a value"},
+        {"}", "byte 0: not a value"},
+        {"[1", "byte 2: expected ',' or ']'"},
+        {"[1,", "byte 3: not a value"},
+        {"[1,]", "byte 3: not a value"},
+        {"[,1]", "byte 1: not a value"},
+        {"{\"a\"}", "byte 4: expected ':'"},
+        {"{\"a\":}", "byte 5: not a value"},
+        {"{\"a\":1,}", "byte 7: expected a key"},
+        {"{a:1}", "byte 1: expected a key"},
+        {"{\"a\":1 \"b\":2}", "byte 7: expected ',' or '}'"},
+        {"[1 2]", "byte 3: expected ',' or ']'"},
+        {"1 2", "byte 2: text after the value"},
+        {"[]]", "byte 2: text after the value"},
+        {"{}}", "byte 2: text after the value"},
+        {"[}", "byte 1: not a value"},
+        {"{]", "byte 1: expected a key"},
+        {"nul", "byte 0: not a value"},
+        {"truee", "byte 4: text after the value"},
+        {"+1", "byte 0: not a value"},
+        {"01", "byte 1: text after the value"},
+        {"1.", "byte 2: no digit after the point"},
+        {".5", "byte 0: not a value"},
+        {"1e", "byte 2: no digit in the exponent"},
+        {"1e+", "byte 3: no digit in the exponent"},
+        {"-", "byte 1: not a value"},
+        {"0x1", "byte 1: text after the value"},
+        {"NaN", "byte 0: not a value"},
+        {"Infinity", "byte 0: not a value"},
+        {"\"", "byte 1: text without end"},
+        {"\"\\", "byte 2: unknown escape"},
+        {"\"\\x\"", "byte 3: unknown escape"},
+        {"\"\\u12\"", "byte 5: \\u needs four hex digits"},
         {"\"\\ud800\"", "byte 7: half a surrogate pair"},
         {"\"\\ud800\\u0041\"", "byte 13: half a surrogate pair"},
         {"\"\\udc00\"", "byte 7: half a surrogate pair"},
         {"\"\\u0000\"", "byte 7: U+0000 in a text"},
         {"\"\n\"", "byte 1: control character in a text"},
-        {"\"\x01\"", "byte 1: control character in a text"}, {"\"\xff\"", "byte 1: not UTF-8"},
-        {"\"\xc0\xaf\"", "byte 1: not UTF-8"}, {"\"\xed\xa0\x80\"", "byte 1: not UTF-8"},
-        {"\"\xf4\x90\x80\x80\"", "byte 1: not UTF-8"}, {"\"\xe2\x82\"", "byte 1: not UTF-8"},
-        {"'a'", "byte 0: not a value"}, {"{\"a\":1,\"a\":2}", "byte 10: key given twice"},
-        {"{\"a\":1,\"\\u0061\":2}", "byte 15: key given twice"}, {"// x", "byte 0: not a value"},
+        {"\"\x01\"", "byte 1: control character in a text"},
+        {"\"\xff\"", "byte 1: not UTF-8"},
+        {"\"\xc0\xaf\"", "byte 1: not UTF-8"},
+        {"\"\xed\xa0\x80\"", "byte 1: not UTF-8"},
+        {"\"\xf4\x90\x80\x80\"", "byte 1: not UTF-8"},
+        {"\"\xe2\x82\"", "byte 1: not UTF-8"},
+        {"'a'", "byte 0: not a value"},
+        {"{\"a\":1,\"a\":2}", "byte 10: key given twice"},
+        {"{\"a\":1,\"\\u0061\":2}", "byte 15: key given twice"},
+        {"// x", "byte 0: not a value"},
         {"[1]x", "byte 3: text after the value"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -118,7 +147,7 @@ static void check_limit(const char *before, const char *text, size_t count, cons
                         const char *message)
 {
     size_t length = strlen(text), used = strlen(before);
-    char  *all    = memory_new(used + (count + 1) * length + strlen(after) + 1, 1, NULL);
+    char  *all = memory_new(used + (count + 1) * length + strlen(after) + 1, 1, NULL);
     for (size_t more = 0; more < 2; more++) {
         Json  json  = {0};
         Error error = {0};
@@ -140,8 +169,8 @@ static void json_limits_hold(void)
     check_limit("\"", "x", JSON_TEXT_BYTES, "\"", "text longer than 64 KiB");
     check_limit("", "1", JSON_DIGITS, "", "number longer than 64 characters");
     check_limit("[", "0,", JSON_NODES - 2, "0]", "too many values");
-    char  *text = memory_new(JSON_BYTES + 1, 1, NULL);
-    Json   json = {0};
+    char  *text  = memory_new(JSON_BYTES + 1, 1, NULL);
+    Json   json  = {0};
     Error  error = {0}, members = {0};
     size_t used = 1;
     memset(text, ' ', JSON_BYTES);

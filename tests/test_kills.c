@@ -1,9 +1,10 @@
-/* tests/test_kills.c - a run that is killed, interrupted or damaged anywhere goes on to the same bytes.
+/* tests/test_kills.c - a run that is killed, interrupted or damaged anywhere goes on to the same
+ * bytes.
  *
- * Runs are forks of this process that keep a checkpoint after every batch. KILLS=all ends a run before and
- * after every change it makes on disk, and at 500 random moments; else KILLS of each verb's changes and
- * random moments in all (default 4). */
-#include "../attack/attack.h"
+ * Runs are forks of this process that keep a checkpoint after every batch. KILLS=all ends a run
+ * before and after every change it makes on disk, and at 500 random moments; else KILLS of each
+ * verb's changes and random moments in all (default 4). */
+#include "../study/study.h"
 #include "../format/json.h"
 #include "../base/digest.h"
 #include "../base/snapshot.h"
@@ -27,10 +28,10 @@ enum { IMAGES = 7, VERBS = 5 };
 static const char *const names[VERBS] = {"dissect", "noise", "attack", "soft", "train"};
 
 static char    lines[VERBS][LINE / 2]; // without -o
-static int64_t changes[VERBS];     // what each changes on disk in an undisturbed run
+static int64_t changes[VERBS];         // what each changes on disk in an undisturbed run
 static double  seconds[VERBS];
 
-/* ---- runs in forks ----------------------------------------------------------------------------- */
+/* ---- runs in forks --------------------------------------------------------------------------- */
 
 static void prepare(void *self)
 {
@@ -70,13 +71,20 @@ static bool make_runs(void)
     const char *clean = in_folder("clean");
     if (!play_inputs(IMAGES))
         return false;
-    snprintf(lines[0], sizeof *lines, "dissect -m %s -l conv22 -d %s -t 1 -b 2", play_blob, play_probe);
-    snprintf(lines[1], sizeof *lines, "noise --baseline %s --type gaussian --std 0.2 --store jpeg75,float "
-                             "--keep-images -t 1 -b 2", clean);
-    snprintf(lines[2], sizeof *lines, "attack --baseline %s -u 0-2 --steps 2 --eps 0.1,0.2 --store png8,float "
-                             "--keep-images -t 1 -b 2", clean);
-    snprintf(lines[3], sizeof *lines, "attack --baseline %s -u 0-1 --steps 2 --eps 0.1 --store float --loss "
-                             "soft-iou --masks activations --target random -t 1 -b 2", clean);
+    snprintf(lines[0], sizeof *lines, "dissect -m %s -l conv22 -d %s -t 1 -b 2", play_blob,
+             play_probe);
+    snprintf(lines[1], sizeof *lines,
+             "noise --baseline %s --type gaussian --std 0.2 --store jpeg75,float "
+             "--keep-images -t 1 -b 2",
+             clean);
+    snprintf(lines[2], sizeof *lines,
+             "attack --baseline %s -u 0-2 --steps 2 --eps 0.1,0.2 --store png8,float "
+             "--keep-images -t 1 -b 2",
+             clean);
+    snprintf(lines[3], sizeof *lines,
+             "attack --baseline %s -u 0-1 --steps 2 --eps 0.1 --store float --loss "
+             "soft-iou --masks activations --target random -t 1 -b 2",
+             clean);
     snprintf(lines[4], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
     if (play("%s -o %s -q", lines[0], clean)->code || !folder_create(in_folder("out"), NULL) ||
         !folder_create(in_folder("wanted"), NULL))
@@ -111,7 +119,7 @@ static bool goes_on(int verb, FaultPlan *plan, const char *what, int64_t at)
     return false;
 }
 
-/* ---- the end of a process ---------------------------------------------------------------------- */
+/* ---- the end of a process -------------------------------------------------------------------- */
 
 static void dying_at_any_change_is_made_up_for(void)
 {
@@ -129,7 +137,8 @@ static void dying_at_any_change_is_made_up_for(void)
             if (verb == VERBS - 1)
                 play_remove(in_folder("out/train.checkpoint"));
             const Outcome *o = run(verb, &plan, "");
-            bool last = verb == VERBS - 1 && k == 2 * changes[verb] - 1; // all that is left is the message
+            bool           last =
+                verb == VERBS - 1 && k == 2 * changes[verb] - 1; // all that is left is the message
             bad += o->code != 128 + SIGKILL || (!last && !goes_on(verb, &none, "dead at", k));
         }
         printf("  %-8s %lld of %lld ends\n", names[verb], (long long)tried,
@@ -172,7 +181,7 @@ static void dying_at_any_moment_is_made_up_for(void)
     printf("  %lld kills in %lld runs\n", (long long)done, (long long)runs);
 }
 
-/* ---- signals ----------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static void a_signal_ends_a_batch_and_keeps_it(void)
 {
@@ -185,8 +194,10 @@ static void a_signal_ends_a_batch_and_keeps_it(void)
         int64_t count = wanted_kills(changes[verb]);
         for (int64_t i = 0; i < count && bad < 5; i++) {
             int       number = asking[i % 5];
-            FaultPlan plan   = {.kind = FAULT_SIGNAL, .reason = number, .changes_only = true,
-                                .at = 1 + i * changes[verb] / count};
+            FaultPlan plan   = {.kind         = FAULT_SIGNAL,
+                                .reason       = number,
+                                .changes_only = true,
+                                .at           = 1 + i * changes[verb] / count};
             int       code   = number == SIGINT || number == SIGTERM ? 128 + number : ERROR_AGAIN;
             play_remove(out_of(verb));
             const Outcome *o    = run(verb, &plan, "");
@@ -202,13 +213,13 @@ static void a_signal_ends_a_batch_and_keeps_it(void)
     CHECK(bad == 0 && stopped > 0);
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------- */
+/* ---- checkpoints ----------------------------------------------------------------------------- */
 
 // Interrupts a run late, so that a checkpoint is there.
 static bool interrupt(int verb)
 {
-    FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true,
-                      .at = changes[verb] / 2};
+    FaultPlan plan = {
+        .kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true, .at = changes[verb] / 2};
     play_remove(out_of(verb));
     return run(verb, &plan, "")->code == 128 + SIGTERM;
 }
@@ -233,10 +244,11 @@ static void what_is_kept_is_not_done_again(void)
 
 static void a_damaged_checkpoint_is_told_and_done_without(void)
 {
-    static const char *const files[] = {"dissect.checkpoint", "rows.checkpoint", "clean.checkpoint",
-                                        "part.checkpoint", "controls.checkpoint", "unfinished.json"};
-    FaultPlan none   = {0};
-    int       damaged = 0;
+    static const char *const files[] = {"dissect.checkpoint",  "rows.checkpoint",
+                                        "clean.checkpoint",    "part.checkpoint",
+                                        "controls.checkpoint", "unfinished.json"};
+    FaultPlan                none    = {0};
+    int                      damaged = 0;
     REQUIRE(make_runs());
     for (int verb = 0; verb < 3; verb++)
         for (int i = 0; i < 6 * 3; i++) {
@@ -294,7 +306,7 @@ static void a_checkpoint_that_contradicts_itself_is_refused(void)
     play_remove(out_of(0));
     REQUIRE(run(0, &plan, "")->code == 128 + SIGTERM);
     const char *path = in_folder("out/dissect/dissect.checkpoint");
-    uint8_t *copy = read_copy(path, &size);
+    uint8_t    *copy = read_copy(path, &size);
     REQUIRE(copy != NULL);
     memcpy(&parts, copy + COUNT_AT, sizeof parts);
     memcpy(place, copy + SIZES_AT + 8 * parts, sizeof place);
@@ -345,17 +357,18 @@ static bool drop_part(const char *path)
 static void a_checkpoint_that_lacks_a_part_or_label_is_refused(void)
 {
     enum { FILES = 8, MOMENTS = 6, BROKEN_ROWS = 6 };
-    static const char *const files[FILES] = {"dissect.checkpoint",  "rows.checkpoint",
-                                             "clean.checkpoint",    "part.checkpoint",
-                                             "controls.checkpoint", "masks.checkpoint",
-                                             "rows.checkpoint",     "controls.checkpoint"};
+    static const char *const files[FILES] = {
+        "dissect.checkpoint",  "rows.checkpoint",  "clean.checkpoint", "part.checkpoint",
+        "controls.checkpoint", "masks.checkpoint", "rows.checkpoint",  "controls.checkpoint"};
     FaultPlan none           = {0};
     int       refused[FILES] = {0};
     REQUIRE(make_runs());
     for (int i = 0; i < 4 * FILES * MOMENTS; i++) {
-        int       verb = i / FILES / MOMENTS, file = i % FILES;
-        FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true,
-                          .at = changes[verb] * (i / FILES % MOMENTS + 1) / (MOMENTS + 1)};
+        int         verb = i / FILES / MOMENTS, file = i % FILES;
+        FaultPlan   plan = {.kind         = FAULT_SIGNAL,
+                            .reason       = SIGTERM,
+                            .changes_only = true,
+                            .at = changes[verb] * (i / FILES % MOMENTS + 1) / (MOMENTS + 1)};
         const char *path = in_folder("out/%s/%s", names[verb], files[file]);
         if (refused[file])
             continue;
@@ -364,9 +377,9 @@ static void a_checkpoint_that_lacks_a_part_or_label_is_refused(void)
         if (!file_exists(path))
             continue;
         REQUIRE(file < BROKEN_ROWS ? drop_part(path) : break_row(path));
-        const Outcome *o      = run(verb, &none, "--resume");
-        refused[file]         = o->code == ERROR_DATA && strstr(o->err, files[file]) &&
-                                strstr(o->err, "does not fit this run");
+        const Outcome *o = run(verb, &none, "--resume");
+        refused[file]    = o->code == ERROR_DATA && strstr(o->err, files[file]) &&
+                        strstr(o->err, "does not fit this run");
         if (!CHECK(refused[file] || (o->code == 0 && is_as_wanted(verb))))
             printf("  %s, %s: exit %d: %s\n", names[verb], files[file], o->code, o->err);
     }
@@ -385,7 +398,7 @@ static void a_checkpoint_of_other_settings_is_refused(void)
     CHECK(goes_on(1, &none, "after refusals", 0));
 }
 
-/* ---- two processes ----------------------------------------------------------------------------- */
+/* ---- two processes --------------------------------------------------------------------------- */
 
 static void a_folder_is_one_process_at_a_time(void)
 {
@@ -410,7 +423,7 @@ static void a_folder_is_one_process_at_a_time(void)
     CHECK(goes_on(0, &none, "after its killed holder", 0));
 }
 
-/* ---- inputs that change ------------------------------------------------------------------------ */
+/* ---- inputs that change ---------------------------------------------------------------------- */
 
 typedef struct Disturbance {
     FaultPlan plan;
@@ -439,8 +452,8 @@ static void prepare_disturbance(void *self)
     signal(SIGUSR2, disturb);
 }
 
-// Something is done to an input in the middle of a run: it ends with an error, or did not notice because
-// it has a copy; never by a signal, never with other results.
+// Something is done to an input in the middle of a run: it ends with an error, or did not notice
+// because it has a copy; never by a signal, never with other results.
 static void inputs_may_change_meanwhile(void)
 {
     int noticed = 0, spared = 0;
@@ -451,8 +464,8 @@ static void inputs_may_change_meanwhile(void)
         for (int way = 0; way < 3; way++)
             for (int64_t at = 4; at < 120; at += 29) {
                 const char *path = file ? play_photo(3) : play_blob;
-                disturbance = (Disturbance){.plan = {.kind = FAULT_SIGNAL, .reason = SIGUSR2, .at = at},
-                                            .way  = way};
+                disturbance      = (Disturbance){
+                         .plan = {.kind = FAULT_SIGNAL, .reason = SIGUSR2, .at = at}, .way = way};
                 snprintf(disturbance.path, sizeof disturbance.path, "%s", path);
                 snprintf(saved, sizeof saved, "%s.saved", disturbance.path);
                 REQUIRE(play_copy_tree(disturbance.path, saved));

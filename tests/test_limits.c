@@ -1,6 +1,5 @@
 /* tests/test_limits.c - the limits on what comes from outside, at their values, and small files
- * that ask for much: each ends within a second of CPU, and in little more memory than its picture.
- */
+ * that ask for much: each ends in little time, and in little more memory than its picture. */
 #include "../cli/commands.h"
 #include "../format/json.h"
 #include "../base/file.h"
@@ -153,36 +152,72 @@ static bool opens_blob(const Material *material, Error *error)
 #define IS_CHECKED 0
 #endif
 
-/* Runs it in a process of its own. `message` NULL: it is accepted. `output` are the bytes that the
- * file declares. Sanitizers multiply time and memory, so the bounds are not looked at with them. */
+/* What the time of a bomb is held to, so that no machine is too slow: a chain of plain steps, whose
+ * results go to fresh memory together with the bytes of an output. */
+static bool plain_steps(const Material *output, Error *error)
+{
+    enum { STEPS = 32 << 20 };
+    uint8_t *room = memory_new(STEPS + output->size, 1, error);
+    uint32_t word = 1;
+    for (int i = 0; room && i < STEPS; i++) {
+        word ^= word << 13;
+        word ^= word >> 17;
+        word ^= word << 5;
+        room[i] = (uint8_t)word;
+    }
+    if (room)
+        memset(room + STEPS, (int)word, output->size);
+    bool done = room != NULL;
+    memory_free(room);
+    return done;
+}
+
+static bool no_steps(const Material *material, Error *error)
+{
+    (void)material;
+    (void)error;
+    return true;
+}
+
+/* Runs it in a process of its own. Returns its exit code, -1 if it had none. */
+static int run_apart(Bomb *bomb, const Material *material, Error *said, struct rusage *used)
+{
+    int status = 0, child = fork();
+    if (child == 0)
+        _exit(bomb(material, said));
+    return wait4(child, &status, 0, used) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static double cpu_of(const struct rusage *used)
+{
+    return (double)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) +
+           1e-6 * (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
+}
+
+/* `message` NULL: it is accepted. `output` are the bytes that the file declares. Sanitizers
+ * multiply time and memory, so the bounds are not looked at with them. The slowest of these files
+ * takes three times as long as the plain steps; one that a bug let explode took 15 to 40 times. */
 static void check_bomb(Bomb *bomb, const Material *material, size_t output, const char *message)
 {
-    struct rusage idle, used;
+    struct rusage idle, plain, used;
     Error        *said =
         mmap(NULL, sizeof *said, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int status = 0;
 #ifdef __GLIBC__ // freed blocks that the child would use again count as its parent's
     malloc_trim(0);
 #endif
-    int empty = fork();
-    if (empty == 0)
-        _exit(0);
-    REQUIRE(said != MAP_FAILED && wait4(empty, &status, 0, &idle) == empty);
-    int child = fork();
-    if (child == 0)
-        _exit(bomb(material, said));
-    REQUIRE(wait4(child, &status, 0, &used) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == !message);
+    REQUIRE(said != MAP_FAILED && run_apart(no_steps, NULL, NULL, &idle) == 1);
+    REQUIRE(run_apart(plain_steps, &(Material){.size = output}, NULL, &plain) == 1);
+    CHECK(run_apart(bomb, material, said, &used) == !message);
     if (message)
         CHECK_REFUSED("bomb", said, message);
     munmap(said, sizeof *said);
-    double seconds = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                     1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    double times = cpu_of(&used) / cpu_of(&plain);
     size_t bytes = (size_t)(used.ru_maxrss - idle.ru_maxrss) * 1024;
-    printf("  %-44s %5.2f s, %4zu MiB beside %zu MiB of output\n", message ? message : "accepted",
-           seconds, (bytes > output ? bytes - output : 0) >> 20, output >> 20);
+    printf("  %-44s %5.2f s, %4.1f times %.2f s, %4zu MiB beside %zu MiB of output\n",
+           message ? message : "accepted", cpu_of(&used), times, cpu_of(&plain),
+           (bytes > output ? bytes - output : 0) >> 20, output >> 20);
 #if !IS_CHECKED
-    CHECK(seconds <= 1);
+    CHECK(times <= 8);
     CHECK(bytes <= output + ((size_t)64 << 20));
 #endif
 }

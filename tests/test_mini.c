@@ -5,7 +5,7 @@
 #include "../base/digest.h"
 #include "../base/file.h"
 #include "../mini/labels.h"
-#include "../nem/dissect/dissect.h"
+#include "../probe/probe.h"
 
 #include <stdio.h>
 #include <string.h>

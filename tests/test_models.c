@@ -107,8 +107,8 @@ static void squeezenet_labels_photos_as_published(void)
     REQUIRE(layer_runner_open(&runner, blob, &request, &error));
     const char *line = strchr((const char *)file.data, '\n');
     for (; line; line = strchr(line + 1, '\n')) {
-        char   name[128], photo[192];
-        int    class, best;
+        char name[128], photo[192];
+        int class, best;
         double score;
         if (sscanf(line, " %127s %d %d %lf", name, &class, &best, &score) != 4)
             break;

@@ -21,7 +21,7 @@ static void fill(float *planes, float value)
         planes[i] = value;
 }
 
-// Mean 0 and the standard deviations of section 9.1, within five standard errors.
+// Mean 0 and the standard deviations of the header, within five standard errors.
 static void moments_are_those_of_the_type(void)
 {
     static float planes[SIZE];
@@ -76,12 +76,12 @@ static void results_stay_between_black_and_white(void)
 // The header's formula, recomputed for single pixels.
 static void addresses_are_as_documented(void)
 {
-    static float planes[SIZE];
+    static float  planes[SIZE];
     const int64_t image = 41, channel = 2, pixel = 4711; // word 3 of its block
-    Noise    gaussian = noise_of(NOISE_GAUSSIAN, 0.02), uniform = noise_of(NOISE_UNIFORM, 0.02);
-    uint64_t low   = (uint64_t)channel << 32 | (uint64_t)(pixel / 4);
-    RandomBlock g  = random_block(random_key(test_seed(), "gaussian"), (uint64_t)image, low);
-    RandomBlock u  = random_block(random_key(test_seed(), "uniform"), (uint64_t)image, low);
+    Noise       gaussian = noise_of(NOISE_GAUSSIAN, 0.02), uniform = noise_of(NOISE_UNIFORM, 0.02);
+    uint64_t    low = (uint64_t)channel << 32 | (uint64_t)(pixel / 4);
+    RandomBlock g   = random_block(random_key(test_seed(), "gaussian"), (uint64_t)image, low);
+    RandomBlock u   = random_block(random_key(test_seed(), "uniform"), (uint64_t)image, low);
     double      even, odd;
     random_gaussian(g.word[2], g.word[3], &even, &odd);
     fill(planes, 0.5f);

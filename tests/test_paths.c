@@ -1,5 +1,5 @@
-/* tests/test_paths.c - hostile paths in the tables of a probing set: a good picture waits wherever one
- * of them would lead, and none is opened. */
+/* tests/test_paths.c - hostile paths in the tables of a probing set: a good picture waits wherever
+ * one of them would lead, and none is opened. */
 #include "../base/file.h"
 #include "../image/image.h"
 #include "nem_world.h"
@@ -10,13 +10,46 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const hostile_names[] = {
-    ".", "..", "/", "//", "./a.png", "a/.", "a/..", "../a.png", "../../a.png", "a/../../a.png",
-    "sub/../../outside.png", "../outside.png", "/etc/passwd", "//etc/passwd", "/dev/zero", "a//b.png",
-    "a/", "sub/", "./", "../", "a/./b.png", "..\\outside.png", "a\\b.png", "C:\\a.png",
-    "\\\\host\\a.png", "file:///etc/passwd", "http://host/a.png", "\001a.png", "a\x1b[31m.png",
-    "a\nb.png", "a\rb.png", "a\tb.png", "a\x7f.png", "\n", "a.png\n", "/proc/self/mem",
-    "../images/../outside.png", "sub/../0.png", "....//a.png/..", "%s/../a.png"};
+static const char *const hostile_names[] = {".",
+                                            "..",
+                                            "/",
+                                            "//",
+                                            "./a.png",
+                                            "a/.",
+                                            "a/..",
+                                            "../a.png",
+                                            "../../a.png",
+                                            "a/../../a.png",
+                                            "sub/../../outside.png",
+                                            "../outside.png",
+                                            "/etc/passwd",
+                                            "//etc/passwd",
+                                            "/dev/zero",
+                                            "a//b.png",
+                                            "a/",
+                                            "sub/",
+                                            "./",
+                                            "../",
+                                            "a/./b.png",
+                                            "..\\outside.png",
+                                            "a\\b.png",
+                                            "C:\\a.png",
+                                            "\\\\host\\a.png",
+                                            "file:///etc/passwd",
+                                            "http://host/a.png",
+                                            "\001a.png",
+                                            "a\x1b[31m.png",
+                                            "a\nb.png",
+                                            "a\rb.png",
+                                            "a\tb.png",
+                                            "a\x7f.png",
+                                            "\n",
+                                            "a.png\n",
+                                            "/proc/self/mem",
+                                            "../images/../outside.png",
+                                            "sub/../0.png",
+                                            "....//a.png/..",
+                                            "%s/../a.png"};
 
 enum { HOSTILE_NAMES = sizeof hostile_names / sizeof *hostile_names };
 
@@ -39,8 +72,8 @@ static bool put_name(const World *world, Column column, const char *name)
 
 static void check_name(Column column, const char *name)
 {
-    static const char *const messages[] = {"not a plain relative path:", "not a plain relative path:",
-                                           "cannot be a category"};
+    static const char *const messages[] = {
+        "not a plain relative path:", "not a plain relative path:", "cannot be a category"};
     World   *world = world_draw(test_seed(), 3, 4, 4);
     ProbeSet probe = {0};
     Error    error = {0};
@@ -99,10 +132,10 @@ static void a_zero_byte_is_refused(void)
 // A good picture outside the folder that pictures come from.
 static bool put_outside(const World *world, const char *name)
 {
-    char     path[600];
-    uint8_t  pixels[16 * 16 * 3] = {1}, *bytes = NULL;
-    size_t   size  = 0;
-    Image    image = {.width = 16, .height = 16, .channels = 3, .pixels = pixels};
+    char    path[600];
+    uint8_t pixels[16 * 16 * 3] = {1}, *bytes = NULL;
+    size_t  size  = 0;
+    Image   image = {.width = 16, .height = 16, .channels = 3, .pixels = pixels};
     snprintf(path, sizeof path, "%s/%s", world->folder, name);
     bool ok = png_encode(&image, &bytes, &size, NULL) && write_bytes(path, bytes, size);
     memory_free(bytes);

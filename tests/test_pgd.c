@@ -47,19 +47,61 @@ static void start_image(real *x)
     x[1] = 1;
 }
 
+/* ---- watching -------------------------------------------------------------------------------- */
+
+typedef struct Trace {
+    double objective[16];
+    int    count;
+    int    end; // the state after which the run is to end, -1: none
+} Trace;
+
+static bool trace_state(void *self, int step, double objective, const real *x)
+{
+    Trace *trace           = self;
+    trace->objective[step] = objective;
+    trace->count++;
+    (void)x;
+    return step != trace->end;
+}
+
+/* ---- masks as they are ----------------------------------------------------------------------- */
+
+typedef struct PlainMasks {
+    const uint8_t *source, *target; // [images, cells]
+    size_t         cells;
+} PlainMasks;
+
+static bool plain_masks(void *self, int64_t image, uint8_t *source, uint8_t *target, Error *error)
+{
+    const PlainMasks *masks = self;
+    (void)error;
+    memcpy(source, masks->source + (size_t)image * masks->cells, masks->cells);
+    memcpy(target, masks->target + (size_t)image * masks->cells, masks->cells);
+    return true;
+}
+
+// At the layer's own resolution.
+static Aim plain_aim(PlainMasks *masks, float threshold)
+{
+    return (Aim){.mask_count = (int64_t)masks->cells,
+                 .masks      = plain_masks,
+                 .threshold  = threshold,
+                 .self       = masks};
+}
+
 /* ---- updates --------------------------------------------------------------------------------- */
 
-// Section 15, vector 7, through the weights the mean objective makes of the masks.
+// Four pixels by hand, through the weights the mean objective makes of the masks.
 static void identity_network_golden_vector(void)
 {
-    const uint8_t source[4] = {1, 0, 0, 0}, target[4] = {0, 0, 0, 1};
-    UnitMasks     masks     = {.source_maps = source, .target_maps = target, .mask_count = 4,
-                               .map_count = 4};
-    UnitObjective objective = {0};
-    float         weights[4];
-    REQUIRE(unit_objective_open(&objective, &masks, LOSS_MEAN, false, 0, NULL));
-    REQUIRE(unit_objective_load(&objective, (int64_t[]){0}, 1, NULL));
-    unit_objective_mean(&objective, weights);
+    const uint8_t  source[4] = {1, 0, 0, 0}, target[4] = {0, 0, 0, 1};
+    PlainMasks     masks     = {source, target, 4};
+    Aim            aim       = plain_aim(&masks, 0);
+    UnitObjective *objective = NULL;
+    float          weights[4];
+    REQUIRE(unit_objective_open(&objective, &aim, LOSS_MEAN, false, 4, NULL));
+    REQUIRE(unit_objective_load(objective, (int64_t[]){0}, 1, NULL));
+    REQUIRE(unit_objective_weigh(objective, NULL, weights, NULL, NULL));
     CHECK(weights[0] == 1 && weights[1] == 0 && weights[2] == 0 && weights[3] == -1);
 
     Graph *graph = NULL;
@@ -82,16 +124,18 @@ static void identity_network_golden_vector(void)
         CHECK_CLOSE((double)x[3], 0.5 + moved, 6 * 0x1p-25);
         CHECK(x[1] == half && x[2] == half);
         if (steps == 10) {
-            real whole[4] = {half, half, half, half}, trace[11];
-            CHECK(pgd_run(pgd, &rule, NULL, whole, trace, NULL));
+            real     whole[4] = {half, half, half, half};
+            Trace    trace    = {.end = -1};
+            PgdWatch watch    = {trace_state, &trace};
+            CHECK(pgd_run(pgd, &rule, NULL, whole, &watch, NULL));
             CHECK(memcmp(whole, x, sizeof x) == 0);
-            CHECK(trace[0] == 0);
-            CHECK_CLOSE((double)trace[10], -8.0 / 255, 1e-7);
+            CHECK(trace.count == 11 && trace.objective[0] == 0);
+            CHECK_CLOSE(trace.objective[10], -8.0 / 255, 1e-7);
         }
     }
     pgd_destroy(pgd);
     graph_destroy(graph);
-    unit_objective_close(&objective);
+    unit_objective_close(objective);
 }
 
 static void no_gradient_no_move(void)
@@ -132,23 +176,23 @@ static void every_step_stays_in_the_ball(void)
 static void objective_falls(void)
 {
     static real x[SIZE];
-    SmallNet    net  = {0};
-    Pgd        *pgd  = NULL;
-    PgdRule     rule = {PGD_STEPS, (real)4 / 255, 10};
-    real        trace[11];
+    SmallNet    net   = {0};
+    Pgd        *pgd   = NULL;
+    PgdRule     rule  = {PGD_STEPS, (real)4 / 255, 10};
+    Trace       trace = {.end = -1}, once = {.end = -1};
+    PgdWatch    watch = {trace_state, &trace}, watch_once = {trace_state, &once};
     REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
     start_image(x);
-    CHECK(pgd_run(pgd, &rule, NULL, x, trace, NULL));
+    CHECK(pgd_run(pgd, &rule, NULL, x, &watch, NULL));
     for (int k = 0; k < 5; k++) // until the edge: ten steps are 2 eps long
-        CHECK(trace[k + 1] < trace[k]);
-    CHECK(trace[10] < trace[0]);
+        CHECK(trace.objective[k + 1] < trace.objective[k]);
+    CHECK(trace.objective[10] < trace.objective[0]);
 
     PgdRule fgsm = {PGD_FGSM, (real)4 / 255, 0};
-    real    once[2];
     start_image(x);
-    CHECK(pgd_run(pgd, &fgsm, NULL, x, once, NULL));
-    CHECK(once[0] == trace[0] && once[1] < once[0]);
-    CHECK(trace[10] <= once[1]); // ten steps do not do worse than one
+    CHECK(pgd_run(pgd, &fgsm, NULL, x, &watch_once, NULL) && once.count == 2);
+    CHECK(once.objective[0] == trace.objective[0] && once.objective[1] < once.objective[0]);
+    CHECK(trace.objective[10] <= once.objective[1]); // ten steps do not do worse than one
     pgd_destroy(pgd);
     graph_destroy(net.graph);
 }
@@ -199,15 +243,31 @@ static void a_cancelled_run_says_so(void)
     graph_destroy(net.graph);
 }
 
+static void a_watcher_may_end_the_run(void)
+{
+    static real x[SIZE];
+    SmallNet    net   = {0};
+    Pgd        *pgd   = NULL;
+    PgdRule     rule  = {PGD_STEPS, (real)4 / 255, 5};
+    Trace       trace = {.end = 2};
+    PgdWatch    watch = {trace_state, &trace};
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    start_image(x);
+    CHECK(!pgd_run(pgd, &rule, NULL, x, &watch, NULL) && trace.count == 3);
+    pgd_destroy(pgd);
+    graph_destroy(net.graph);
+}
+
 /* ---- objectives at the layer's own resolution ------------------------------------------------ */
 
 enum { IMAGES = 5, CELLS = 12 };
 
 typedef struct MaskCase {
-    uint8_t       source[IMAGES * CELLS], target[IMAGES * CELLS];
-    float         maps[IMAGES * CELLS];
-    UnitMasks     masks;
-    UnitObjective objective;
+    uint8_t        source[IMAGES * CELLS], target[IMAGES * CELLS];
+    float          maps[IMAGES * CELLS];
+    PlainMasks     masks;
+    Aim            aim;
+    UnitObjective *objective;
 } MaskCase;
 
 static const int64_t all_images[IMAGES] = {0, 1, 2, 3, 4};
@@ -222,13 +282,13 @@ static bool mask_case(MaskCase *out, AttackLoss loss, bool coupled)
         out->target[i] = i / CELLS != 4 && random_below(&random, 4) == 0;
         out->maps[i]   = 4 * random_unit(random_word(&random)) - 2;
     }
-    out->masks = (UnitMasks){.source_maps = out->source, .target_maps = out->target,
-                             .mask_count = CELLS, .map_count = CELLS};
-    return unit_objective_open(&out->objective, &out->masks, loss, coupled, 0.4f, NULL) &&
-           unit_objective_load(&out->objective, all_images, IMAGES, NULL);
+    out->masks = (PlainMasks){out->source, out->target, CELLS};
+    out->aim   = plain_aim(&out->masks, 0.4f);
+    return unit_objective_open(&out->objective, &out->aim, loss, coupled, CELLS, NULL) &&
+           unit_objective_load(out->objective, all_images, IMAGES, NULL);
 }
 
-// Directly from 9.2: sum of the map over the mask, by the area of one image or of all.
+// By definition: sum of the map over the mask, by the area of one image or of all.
 static double mean_over(const MaskCase *test, const uint8_t *mask, bool coupled)
 {
     double total = 0, group_area = 1e-8;
@@ -250,19 +310,20 @@ static void mean_weights_equal_the_direct_sums(void)
     for (int coupled = 0; coupled <= 1; coupled++) {
         MaskCase test;
         float    weights[IMAGES * CELLS];
-        double   found = 0;
+        double   found = 0, loss = 0;
         REQUIRE(mask_case(&test, LOSS_MEAN, coupled));
-        unit_objective_mean(&test.objective, weights);
+        REQUIRE(unit_objective_weigh(test.objective, test.maps, weights, &loss, NULL));
         for (int i = 0; i < IMAGES * CELLS; i++)
             found += (double)weights[i] * (double)test.maps[i];
-        double wanted = mean_over(&test, test.source, coupled) -
-                        mean_over(&test, test.target, coupled);
+        double wanted =
+            mean_over(&test, test.source, coupled) - mean_over(&test, test.target, coupled);
         CHECK_CLOSE(found, wanted, 1e-6);
-        unit_objective_close(&test.objective);
+        CHECK(loss == found);
+        unit_objective_close(test.objective);
     }
 }
 
-// Directly from 9.3, in double, over images first..last-1.
+// By definition, in double, over images first..last-1.
 static double soft_iou(const MaskCase *test, const uint8_t *mask, const double *maps, int first,
                        int last)
 {
@@ -272,8 +333,8 @@ static double soft_iou(const MaskCase *test, const uint8_t *mask, const double *
     for (int i = first * CELLS; i < last * CELLS; i++)
         squares += (maps[i] - mean) * (maps[i] - mean);
     for (int i = first * CELLS; i < last * CELLS; i++) {
-        double m = 1 / (1 + exp(-(maps[i] - (double)test->objective.threshold) /
-                                sqrt(squares / (n - 1))));
+        double m =
+            1 / (1 + exp(-(maps[i] - (double)test->aim.threshold) / sqrt(squares / (n - 1))));
         overlap += m * mask[i];
         larger += fmax(m, mask[i]);
     }
@@ -297,7 +358,7 @@ static void soft_iou_equals_formula_and_differences(void)
         float    weights[IMAGES * CELLS];
         double   maps[IMAGES * CELLS], loss = 0;
         REQUIRE(mask_case(&test, LOSS_SOFT_IOU, coupled));
-        REQUIRE(unit_objective_soft_iou(&test.objective, test.maps, weights, &loss, NULL));
+        REQUIRE(unit_objective_weigh(test.objective, test.maps, weights, &loss, NULL));
         for (int i = 0; i < IMAGES * CELLS; i++)
             maps[i] = (double)test.maps[i];
         CHECK_CLOSE(loss, soft_iou_loss(&test, maps, coupled), 1e-5);
@@ -312,7 +373,7 @@ static void soft_iou_equals_formula_and_differences(void)
             // The gradient is float arithmetic on values below one.
             CHECK_CLOSE((double)weights[i], (above - below) / (2 * h), 2e-6);
         }
-        unit_objective_close(&test.objective);
+        unit_objective_close(test.objective);
     }
 }
 
@@ -323,15 +384,15 @@ static void soft_iou_follows_the_group(void)
     float    weights[IMAGES * CELLS];
     double   maps[IMAGES * CELLS], loss = 0;
     REQUIRE(mask_case(&test, LOSS_SOFT_IOU, true));
-    REQUIRE(unit_objective_soft_iou(&test.objective, test.maps, weights, &loss, NULL));
+    REQUIRE(unit_objective_weigh(test.objective, test.maps, weights, &loss, NULL));
     for (int i = 0; i < IMAGES * CELLS; i++)
         maps[i] = (double)test.maps[i];
-    REQUIRE(unit_objective_load(&test.objective, all_images, 2, NULL));
-    REQUIRE(unit_objective_soft_iou(&test.objective, test.maps, weights, &loss, NULL));
+    REQUIRE(unit_objective_load(test.objective, all_images, 2, NULL));
+    REQUIRE(unit_objective_weigh(test.objective, test.maps, weights, &loss, NULL));
     CHECK_CLOSE(loss,
                 soft_iou(&test, test.source, maps, 0, 2) - soft_iou(&test, test.target, maps, 0, 2),
                 1e-5);
-    unit_objective_close(&test.objective);
+    unit_objective_close(test.objective);
 }
 
 SUITE(pgd)
@@ -343,6 +404,7 @@ SUITE(pgd)
     RUN(fgsm_is_one_step_of_eps);
     RUN(thread_counts_give_the_same_bits);
     RUN(a_cancelled_run_says_so);
+    RUN(a_watcher_may_end_the_run);
     RUN(mean_weights_equal_the_direct_sums);
     RUN(soft_iou_equals_formula_and_differences);
     RUN(soft_iou_follows_the_group);

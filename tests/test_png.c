@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- zlib ---------------------------------------------------------------------------------- */
+/* ---- zlib ------------------------------------------------------------------------------------ */
 
 static const char    HELLO[]       = "hello hello hello hello, hello";
 static const uint8_t HELLO_FIXED[] = {0x78, 0xDA, 0xCB, 0x48, 0xCD, 0xC9, 0xC9, 0x57, 0xC8, 0x40,
@@ -124,7 +124,7 @@ static void deflate_limits_code_lengths(void)
     memory_free(packed);
 }
 
-/* ---- made-up files ------------------------------------------------------------------------- */
+/* ---- made-up files --------------------------------------------------------------------------- */
 
 typedef struct Builder {
     uint8_t data[65536];
@@ -332,7 +332,7 @@ static void other_chunks_are_ignored(void) // even with a wrong CRC, and whateve
     decodes_to(&b, 2, 1, 1, (const uint8_t[]){1, 2});
 }
 
-/* ---- files --------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void encoding_round_trips(void)
 {
@@ -450,7 +450,7 @@ static void memory_failures_are_clean(void)
     image_free(&picture);
 }
 
-/* ---- PngSuite ------------------------------------------------------------------------------ */
+/* ---- PngSuite -------------------------------------------------------------------------------- */
 
 static uint32_t load_le32(const uint8_t *p)
 {

@@ -376,7 +376,7 @@ static void verify_finds_each_problem(void)
     Truth    truth;
     REQUIRE(write_counts(world, 0));
     CHECK(verify(world, &problems, pixels) == 0);
-    world_truth(world, COMPAT_CORRUPT23, &truth);
+    world_truth(world, "corrupt23", &truth);
     CHECK(memcmp(pixels, truth.truth, sizeof pixels) == 0);
     REQUIRE(write_counts(world, 2)); // a pixel too many
     CHECK(verify(world, &problems, NULL) == 1);

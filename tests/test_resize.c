@@ -156,7 +156,7 @@ static void crops_are_rounded_as_the_geometry_says(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Error error = {0};
         Image image = picture_make(cases[i].width, cases[i].height, 1), whole = {0};
-        int   crop  = cases[i].crop;
+        int   crop = cases[i].crop;
         REQUIRE(picture_resize_short(&image, cases[i].length, cases[i].geometry, &error));
         CHECK(image.height == cases[i].length && image.width == cases[i].long_side);
         REQUIRE(image_crop(&image, 0, 0, image.width, image.height, &whole, &error));

@@ -133,7 +133,7 @@ static void a_checkpoint_belongs_to_its_settings(void)
     char        rows[LIMIT_PATH];
     Settings    settings = run_settings(path, false, true);
     Identity    identity = {0}, other = {0};
-    RunFolder   folder   = {0};
+    RunFolder   folder = {0};
     identity_text(&identity, "std", "1");
     identity_text(&other, "std", "2");
     REQUIRE(run_folder_claim(&folder, &settings, NULL));
@@ -154,18 +154,26 @@ static void a_checkpoint_belongs_to_its_settings(void)
 
 static void overwriting_removes_the_old_results_first(void)
 {
-    const char *path = path_in("run");
-    char        rows[LIMIT_PATH], notes[LIMIT_PATH], document[LIMIT_PATH];
-    Settings    settings = run_settings(path, true, false);
-    RunFolder   folder   = {0};
+    const char              *path      = path_in("run");
+    static const char *const results[] = {"tally.csv",     "quantile.npy", "units.csv",
+                                          "changes.csv",   "summary.csv",  "unfinished.json",
+                                          "any.checkpoint"};
+    enum { RESULTS = sizeof results / sizeof *results };
+    char      rows[RESULTS][LIMIT_PATH], notes[LIMIT_PATH], document[LIMIT_PATH];
+    Settings  settings = run_settings(path, true, false);
+    RunFolder folder   = {0};
     REQUIRE(finish_run(path, "1"));
-    REQUIRE(path_join(rows, path, "tally.csv", NULL) && file_publish(rows, "x", 1, NULL));
-    REQUIRE(path_join(notes, path, "notes.txt", NULL) && file_publish(notes, "x", 1, NULL));
+    for (int i = 0; i < RESULTS; i++)
+        REQUIRE(path_join(rows[i], path, results[i], NULL) && file_publish(rows[i], "x", 1, NULL));
+    REQUIRE(path_join(notes, path, "my.checkpoint.txt", NULL) && file_publish(notes, "x", 1, NULL));
     REQUIRE(path_join(document, path, "run.json", NULL));
     REQUIRE(run_folder_claim(&folder, &settings, NULL));
-    CHECK(file_exists(document) && file_exists(rows)); // untouched until results are there
+    for (int i = 0; i < RESULTS; i++) // untouched until results are there
+        CHECK(file_exists(document) && file_exists(rows[i]));
     REQUIRE(run_folder_begin(&folder, NULL));
-    CHECK(!file_exists(document) && !file_exists(rows) && file_exists(notes));
+    CHECK(!file_exists(document) && file_exists(notes));
+    for (int i = 0; i < RESULTS; i++)
+        CHECK(!file_exists(rows[i]));
     run_folder_close(&folder);
 }
 

@@ -8,7 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- dissect ----------------------------------------------------------------------------------- */
+static bool starts_with(const char *path, const char *text)
+{
+    Bytes bytes = {0};
+    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, NULL) && bytes.size >= strlen(text) &&
+              memcmp(bytes.data, text, strlen(text)) == 0;
+    bytes_close(&bytes);
+    return ok;
+}
+
+/* ---- dissect --------------------------------------------------------------------------------- */
 
 static void dissect_writes_a_run_folder(void)
 {
@@ -18,6 +27,8 @@ static void dissect_writes_a_run_folder(void)
     REQUIRE(o->code == 0);
     CHECK(strncmp(o->out, "conv22 of lenet: 6 units, 70 images", 35) == 0);
     CHECK(count_lines(in_folder("run/tally.csv")) == SMALL_UNITS + 1);
+    CHECK(starts_with(in_folder("run/units.csv"), "layer,unit,description,score,"));
+    CHECK(count_lines(in_folder("run/units.csv")) == SMALL_UNITS + 1);
     float *thresholds = NULL;
     Shape  shape;
     CHECK(npy_read(in_folder("run/quantile.npy"), &thresholds, &shape, NULL) &&
@@ -32,11 +43,54 @@ static void dissect_writes_a_run_folder(void)
     CHECK_TEXT(json_member(&json, json.nodes, "seed")->text, "7");
     CHECK_TEXT(json_member_text(&json, "weights.path"), blob);
     CHECK_TEXT(json_member_text(&json, "compat.mode"), "corrupt23");
+    CHECK_TEXT(json_member_text(&json, "method"), "dissection");
+    CHECK_TEXT(json_member_text(&json, "settings.method"), "dissection");
     CHECK(json_member(&json, json.nodes, "command")->count == 12);
-    CHECK(json_member_text(&json, "weights.sha256") && json_member_text(&json, "data.index_sha256"));
-    CHECK(json_member(&json, json.nodes, "peak_memory_bytes") && json_member_text(&json, "machine.isa"));
+    CHECK(json_member_text(&json, "weights.sha256") &&
+          json_member_text(&json, "data.index_sha256"));
+    CHECK(json_member(&json, json.nodes, "peak_memory_bytes") &&
+          json_member_text(&json, "machine.isa"));
     json_free(&json);
     bytes_close(&bytes);
+}
+
+static void describe_is_dissect_by_another_name(void)
+{
+    NEED_INPUTS();
+    dissect("a", "");
+    const char    *b = in_folder("b");
+    const Outcome *o =
+        program_run("describe --method dissection -m %s -l conv22 -d %s -o %s", blob, probe, b);
+    CHECK(o->code == 0 && strncmp(o->out, "conv22 of lenet: 6 units, 70 images", 35) == 0);
+    static const char *const files[] = {"tally.csv", "quantile.npy", "units.csv"};
+    for (int i = 0; i < 3; i++)
+        CHECK(same_file(in_folder("a/%s", files[i]), in_folder("b/%s", files[i])));
+    CHECK(program_run("noise --baseline %s --type uniform --std 0.1 -o %s", b, in_folder("n"))
+              ->code == 0);
+    CHECK(program_run("compare %s %s --fail-over 0", in_folder("a"), b)->code == 0);
+    CHECK(program_run("report %s -o %s", b, in_folder("page"))->code == 0);
+    CHECK(program_run("dissect -m %s -l conv22 -d %s -o %s --resume", blob, probe, b)->code == 73);
+}
+
+// Runs that were made before run.json named a method.
+static void a_run_without_a_method_is_a_dissection(void)
+{
+    NEED_INPUTS();
+    static const char named[] = "\"method\": \"dissection\"";
+    const char       *run = dissect("run", ""), *document = in_folder("run/run.json");
+    Bytes             bytes = {0};
+    REQUIRE(file_read(document, JSON_BYTES, &bytes, NULL));
+    char *copy = memory_text((const char *)bytes.data, NULL);
+    for (char *at = copy; (at = strstr(at, named)); at++)
+        memcpy(at, "\"earlier\": \"\"         ", sizeof named - 1);
+    REQUIRE(file_publish(document, copy, bytes.size, NULL));
+    memory_free(copy);
+    bytes_close(&bytes);
+    CHECK(program_run("explain unit 0 --baseline %s", run)->code == 0);
+    CHECK(program_run("compare %s %s", run, run)->code == 0);
+    CHECK(file_publish(document, "{\"method\": \"guessing\"}", 22, NULL));
+    const Outcome *o = program_run("compare %s %s", run, run);
+    CHECK(o->code == 65 && strstr(o->err, "'guessing' is no explanation method"));
 }
 
 static void results_do_not_depend_on_threads_or_batch(void)
@@ -72,28 +126,21 @@ static void an_unknown_layer_is_exit_2_and_leaves_nothing(void)
     CHECK(!folder_exists(run));
 }
 
-/* ---- noise, attack ----------------------------------------------------------------------------- */
+/* ---- noise, attack --------------------------------------------------------------------------- */
 
 static const char changes_header[] =
-    "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,new_iou,"
+    "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,new_"
+    "iou,"
     "clean_label_iou,target_category,target_label,target_iou,poisoned,fraction,linf_before_store,"
     "linf_after_store,changed,hit\n";
-
-static bool starts_with(const char *path, const char *text)
-{
-    Bytes bytes = {0};
-    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, NULL) && bytes.size >= strlen(text) &&
-              memcmp(bytes.data, text, strlen(text)) == 0;
-    bytes_close(&bytes);
-    return ok;
-}
 
 static void noise_writes_a_row_for_each_unit_and_setting(void)
 {
     NEED_INPUTS();
     const char    *clean = dissect("clean", "");
     const Outcome *o     = program_run("noise --baseline %s --type gaussian --std 0.05,0.2 --store "
-                                       "png8,float -o %s", clean, in_folder("noise"));
+                                           "png8,float -o %s",
+                                       clean, in_folder("noise"));
     REQUIRE(o->code == 0);
     CHECK(strstr(o->out, "seed 0"));
     CHECK(starts_with(in_folder("noise/changes.csv"), changes_header));
@@ -118,18 +165,23 @@ static void attack_keeps_to_units_and_eps(void)
 {
     NEED_INPUTS();
     const char    *clean = dissect("clean", "");
-    const Outcome *o = program_run("attack --baseline %s -u 0-2,5 --eps 8/255,0.1 --steps 3 --store "
-                                   "float -o %s --keep-images", clean, in_folder("attack"));
+    const Outcome *o =
+        program_run("attack --baseline %s -u 0-2,5 --eps 8/255,0.1 --steps 3 --store "
+                    "float -o %s --keep-images",
+                    clean, in_folder("attack"));
     REQUIRE(o->code == 0);
     CHECK(starts_with(in_folder("attack/changes.csv"), changes_header));
     CHECK(count_lines(in_folder("attack/changes.csv")) == 1 + 4 * 3);
     CHECK(folder_exists(in_folder("attack/poisoned")));
     CHECK(program_run("attack --baseline %s -u 6 -o %s", clean, in_folder("x"))->code == 2);
-    CHECK(program_run("attack --baseline %s -u 0 --target color:nothing -o %s", clean,
-                      in_folder("x"))->code == 2);
+    CHECK(
+        program_run("attack --baseline %s -u 0 --target color:nothing -o %s", clean, in_folder("x"))
+            ->code == 2);
     CHECK(!folder_exists(in_folder("x")));
     CHECK(program_run("attack --baseline %s -u 0 --target random --steps 2 --loss soft-iou --masks "
-                      "activations --method fgsm -o %s", clean, in_folder("y"))->code == 0);
+                      "activations --method fgsm -o %s",
+                      clean, in_folder("y"))
+              ->code == 0);
 }
 
 static void a_baseline_of_other_weights_is_refused(void)
@@ -137,8 +189,8 @@ static void a_baseline_of_other_weights_is_refused(void)
     NEED_INPUTS();
     const char *clean = dissect("clean", "");
     REQUIRE(make_blob(blob, 2));
-    const Outcome *o = program_run("noise --baseline %s --type uniform --std 0.1 -o %s", clean,
-                                   in_folder("x"));
+    const Outcome *o =
+        program_run("noise --baseline %s --type uniform --std 0.1 -o %s", clean, in_folder("x"));
     CHECK(o->code == 65 && strstr(o->err, "SHA-256"));
     CHECK(!folder_exists(in_folder("x")));
 }
@@ -161,13 +213,15 @@ static void a_baseline_decides_mode_and_limit(void)
 static void a_signal_stops_a_run_after_the_batch(void)
 {
     NEED_INPUTS();
-    const char *clean = dissect("clean", "");
+    const char      *clean     = dissect("clean", "");
     static const int signals[] = {SIGINT, SIGTERM};
     for (int i = 0; i < 2; i++) {
         const char    *out = in_folder("out%d", i);
-        const Outcome *o   = program_interrupt(
-            signals[i], 0.4, "attack --baseline %s -u all --steps 400 --eps "
-            "0.01,0.02,0.03,0.04,0.05,0.06,0.07,0.08,0.09,0.1 -o %s", clean, out);
+        const Outcome *o =
+            program_interrupt(signals[i], in_folder("out%d/rows.checkpoint", i),
+                              "attack --baseline %s -u all --steps 400 --eps "
+                              "0.01,0.02,0.03,0.04,0.05,0.06,0.07,0.08,0.09,0.1 -o %s",
+                              clean, out);
         if (!CHECK(o->code == 128 + signals[i]))
             printf("  exit %d: %s\n", o->code, o->err);
         char document[LIMIT_PATH];
@@ -178,6 +232,8 @@ static void a_signal_stops_a_run_after_the_batch(void)
 SUITE(runs)
 {
     RUN(dissect_writes_a_run_folder);
+    RUN(describe_is_dissect_by_another_name);
+    RUN(a_run_without_a_method_is_a_dissection);
     RUN(results_do_not_depend_on_threads_or_batch);
     RUN(a_run_is_refused_resumed_or_overwritten);
     RUN(an_unknown_layer_is_exit_2_and_leaves_nothing);

@@ -1,9 +1,11 @@
-/* tests/test_storage.c - what the network sees of a stored image: truncation, JPEG, kept files. */
+/* tests/test_storage.c - what the network sees of a stored image: truncation, JPEG, stored files.
+ */
 #include "test.h"
 #include "../attack/attack.h"
 #include "../base/file.h"
 #include "../image/image.h"
 #include "../format/npy.h"
+#include "../nem/method.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +21,7 @@ static void draw(float *planes)
     }
 }
 
-// Section 15, vector 6: truncation of 255 (v / 255) gives v back, for every byte.
+// Truncation of 255 (v / 255) gives v back, for every byte.
 static void every_level_survives_truncation(void)
 {
     float planes[SIZE], before[SIZE];
@@ -98,19 +100,20 @@ static void distance_is_the_largest_difference(void)
     CHECK(planes_distance(a, b, 2) == 0.125f && planes_distance(a, a, 4) == 0);
 }
 
-// A kept file holds what the network saw.
-static void kept_files_read_back_as_seen(void)
+// A stored file holds what the network saw.
+static void stored_files_read_back_as_seen(void)
 {
-    static const char *const suffix[STORE_ARMS] = {".npy", ".png", ".jpg"};
+    static const char *const suffix[STORE_ARMS] = {
+        [STORE_FLOAT] = ".npy", [STORE_PNG8] = ".png", [STORE_JPEG75] = ".jpg"};
     for (int arm = 0; arm < STORE_ARMS; arm++) {
         float planes[SIZE], read[SIZE];
-        char  keep[LIMIT_PATH], path[LIMIT_PATH];
+        char  file[LIMIT_PATH], path[LIMIT_PATH];
         Bytes bytes = {0};
         Image image = {0};
         draw(planes);
-        REQUIRE(path_join(keep, test_folder(), "kept", NULL));
-        REQUIRE(store_image((StoreArm)arm, SIDE, SIDE, planes, keep, NULL));
-        snprintf(path, sizeof path, "%.4000s%s", keep, suffix[arm]);
+        REQUIRE(path_join(file, test_folder(), "stored", NULL));
+        REQUIRE(store_image((StoreArm)arm, SIDE, SIDE, planes, file, NULL));
+        snprintf(path, sizeof path, "%.4000s%s", file, suffix[arm]);
         if (arm == STORE_FLOAT) {
             float *data  = NULL;
             Shape  shape = {0};
@@ -139,12 +142,16 @@ static void an_unwritable_folder_is_an_error(void)
     CHECK(error.code == ERROR_CREATE || error.code == ERROR_NOT_FOUND);
 }
 
-static void defaults_follow_the_mode(void)
+static void arms_have_names(void)
 {
     StoreArm arm = STORE_FLOAT;
-    CHECK(store_arm_default(COMPAT_CORRUPT23) == STORE_JPEG75);
-    CHECK(store_arm_default(COMPAT_CLEAN) == STORE_FLOAT);
+    for (int i = 0; i < STORE_ARMS; i++)
+        CHECK(store_arm_parse(store_arm_name((StoreArm)i), &arm, NULL) && arm == (StoreArm)i);
     CHECK(store_arm_parse("png8", &arm, NULL) && arm == STORE_PNG8);
+    CHECK(store_arm_parse(mode_named(method_at(0), "corrupt23")->store, &arm, NULL) &&
+          arm == STORE_JPEG75);
+    CHECK(store_arm_parse(mode_named(method_at(0), "clean")->store, &arm, NULL) &&
+          arm == STORE_FLOAT);
     Error error = {0};
     CHECK(!store_arm_parse("tiff", &arm, &error) && error.code == ERROR_USAGE);
 }
@@ -157,7 +164,7 @@ SUITE(storage)
     RUN(jpeg_arm_is_encoder_then_decoder);
     RUN(jpeg_alone_moves_pixels);
     RUN(distance_is_the_largest_difference);
-    RUN(kept_files_read_back_as_seen);
+    RUN(stored_files_read_back_as_seen);
     RUN(an_unwritable_folder_is_an_error);
-    RUN(defaults_follow_the_mode);
+    RUN(arms_have_names);
 }

@@ -1,7 +1,7 @@
 /* tests/test_tally.c - resampling and counting, against numbers worked out by hand. */
 #include "../base/file.h"
 #include "../image/image.h"
-#include "../nem/dissect/parts.h"
+#include "../nem/dissect/dissect_private.h"
 #include "nem_world.h"
 #include "test.h"
 
@@ -11,24 +11,23 @@
 
 /* ---- resampling ------------------------------------------------------------------------------ */
 
-static Resampler *resampler_of(CompatMode mode, int map_side, int label_side, int image_side)
+static Resampler *resampler_of(const char *mode, int map_side, int label_side, int image_side)
 {
-    DissectSettings settings  = dissect_settings(mode);
-    ProbeSet        probe     = {.map_height   = label_side,
-                                 .map_width    = label_side,
-                                 .image_height = image_side,
-                                 .image_width  = image_side};
-    Resampler      *resampler = NULL;
-    CHECK(resampler_open(&resampler, &settings, &probe, map_side, map_side, NULL));
+    ProbeSet   probe     = {.map_height   = label_side,
+                            .map_width    = label_side,
+                            .image_height = image_side,
+                            .image_width  = image_side};
+    Resampler *resampler = NULL;
+    CHECK(resampler_open(&resampler, dissect_rules(mode), &probe, map_side, map_side, NULL));
     return resampler;
 }
 
-static void golden_enlarging(void) // golden vector 1; Pillow agrees when enlarging
+static void golden_enlarging(void) // (W1); Pillow agrees when enlarging
 {
-    static const float      map[4]     = {0, 1, 2, 3};
-    static const float      wanted[16] = {0,    .25f,  .75f,  1,    .5f, .75f,  1.25f, 1.5f,
-                                          1.5f, 1.75f, 2.25f, 2.5f, 2,   2.25f, 2.75f, 3};
-    static const CompatMode modes[3]   = {COMPAT_CORRUPT23, COMPAT_CLEAN, COMPAT_LITE};
+    static const float       map[4]     = {0, 1, 2, 3};
+    static const float       wanted[16] = {0,    .25f,  .75f,  1,    .5f, .75f,  1.25f, 1.5f,
+                                           1.5f, 1.75f, 2.25f, 2.5f, 2,   2.25f, 2.75f, 3};
+    static const char *const modes[3]   = {"corrupt23", "clean", "lite"};
     for (int i = 0; i < 3; i++) {
         float      out[16];
         Resampler *resampler = resampler_of(modes[i], 2, 4, 8);
@@ -38,13 +37,13 @@ static void golden_enlarging(void) // golden vector 1; Pillow agrees when enlarg
     }
 }
 
-static void golden_shrinking(void) // golden vector 3, and Pillow's wider triangle
+static void golden_shrinking(void) // (W2), and Pillow's wider triangle (W10)
 {
     static float map[64 * 64], out[4];
     Random       random = random_stream(test_seed(), "shrink");
-    Resampler   *half   = resampler_of(COMPAT_CORRUPT23, 4, 2, 8);
-    Resampler   *far    = resampler_of(COMPAT_CORRUPT23, 64, 2, 64);
-    Resampler   *wide   = resampler_of(COMPAT_LITE, 4, 2, 8);
+    Resampler   *half   = resampler_of("corrupt23", 4, 2, 8);
+    Resampler   *far    = resampler_of("corrupt23", 64, 2, 64);
+    Resampler   *wide   = resampler_of("lite", 4, 2, 8);
     for (int i = 0; i < 64 * 64; i++)
         map[i] = (float)random_below(&random, 100);
     resampler_map(half, map, out);
@@ -63,34 +62,33 @@ static void golden_shrinking(void) // golden vector 3, and Pillow's wider triang
     resampler_close(wide);
 }
 
-static void golden_field_grid(void) // conv5_3 by its receptive field: points at 4 + 8 k
+static void golden_field_grid(void) // (W9): conv5_3 by its receptive field, points at 4 + 8 k
 {
-    DissectSettings settings = dissect_settings(COMPAT_ND2017);
+    DissectRules rules = *dissect_rules("nd2017");
     ProbeSet probe = {.map_height = 112, .map_width = 112, .image_height = 224, .image_width = 224};
     static float map[14 * 14], out[112 * 112];
     Resampler   *resampler = NULL;
-    settings.field         = (ReceptiveField){.offset = -90, .size = 196, .step = 16};
-    REQUIRE(resampler_open(&resampler, &settings, &probe, 14, 14, NULL));
+    rules.field            = (ReceptiveField){.offset = -90, .size = 196, .step = 16};
+    REQUIRE(resampler_open(&resampler, &rules, &probe, 14, 14, NULL));
     for (int i = 0; i < 14 * 14; i++)
         map[i] = (float)(i % 14);
     resampler_map(resampler, map, out);
     CHECK(out[0] == 0 && out[4] == 0 && out[6] == 0.25f && out[12] == 1);
     CHECK(out[4 + 8 * 13] == 13 && out[111] == 13); // the border value goes on
     resampler_close(resampler);
-    Error error    = {0};
-    settings.field = (ReceptiveField){.offset = -2, .size = 5, .step = 1}; // conv1_2
-    CHECK(!resampler_open(&resampler, &settings, &probe, 224, 224, &error));
+    Error error = {0};
+    rules.field = (ReceptiveField){.offset = -2, .size = 5, .step = 1}; // conv1_2
+    CHECK(!resampler_open(&resampler, &rules, &probe, 224, 224, &error));
     CHECK(error.code == ERROR_USAGE && strstr(error.message, "step of 0"));
 }
 
 static void transposed_is_the_adjoint(void) // exact: whole numbers and weights of a few bits
 {
     static const struct {
-        CompatMode mode;
-        int        map, label, image;
-    } cases[]     = {{COMPAT_CORRUPT23, 4, 8, 16}, {COMPAT_CORRUPT23, 16, 8, 16},
-                     {COMPAT_CORRUPT23, 8, 8, 16}, {COMPAT_ND2017, 4, 8, 16},
-                     {COMPAT_LITE, 4, 8, 16},      {COMPAT_CORRUPT23, 5, 8, 16}};
+        const char *mode;
+        int         map, label, image;
+    } cases[]     = {{"corrupt23", 4, 8, 16}, {"corrupt23", 16, 8, 16}, {"corrupt23", 8, 8, 16},
+                     {"nd2017", 4, 8, 16},    {"lite", 4, 8, 16},       {"corrupt23", 5, 8, 16}};
     Random random = random_stream(test_seed(), "adjoint");
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         float      map[256], up[64], weights[64], down[256];
@@ -116,11 +114,10 @@ static void transposed_is_the_adjoint(void) // exact: whole numbers and weights 
 static void masks_equal_resampled_maps(void) // only a few rows are computed: the right ones
 {
     static const struct {
-        CompatMode mode;
-        int        map;
-    } cases[]     = {{COMPAT_CORRUPT23, 3}, {COMPAT_CORRUPT23, 16}, {COMPAT_LITE, 16},
-                     {COMPAT_LITE, 5},      {COMPAT_LITE, 13},      {COMPAT_ND2017, 4},
-                     {COMPAT_CORRUPT23, 1}};
+        const char *mode;
+        int         map;
+    } cases[]     = {{"corrupt23", 3}, {"corrupt23", 16}, {"lite", 16},    {"lite", 5},
+                     {"lite", 13},     {"nd2017", 4},     {"corrupt23", 1}};
     Random random = random_stream(test_seed(), "masks");
     for (int round = 0; round < 140; round++) {
         float       map[256], out[64], threshold = (float)random_below(&random, 90) - 45.5f;
@@ -152,7 +149,7 @@ static void kept_cells_give_the_same_masks(void)
     float        room[CELLS], bound = -INFINITY;
     Random       random = random_stream(test_seed(), "cells");
     for (int mode = 0; mode < 2; mode++) {
-        Resampler  *resampler = resampler_of(mode ? COMPAT_LITE : COMPAT_CORRUPT23, SIDE, 8, 16);
+        Resampler  *resampler = resampler_of(mode ? "lite" : "corrupt23", SIDE, 8, 16);
         CellShape   shape     = {.height = SIDE, .width = SIDE};
         CellStore   store;
         CellScratch scratch;
@@ -188,7 +185,7 @@ static void kept_cells_give_the_same_masks(void)
     }
 }
 
-/* ---- counting: golden vectors 8 and 9 -------------------------------------------------------- */
+/* ---- counting (W7, W8) ----------------------------------------------------------------------- */
 
 static bool write_map(const char *folder, const char *name, const uint8_t labels[4])
 {
@@ -224,17 +221,18 @@ static bool write_golden_set(const char *folder)
            write_text(folder, "c_object.csv", "number,coverage\n1,0.5\n");
 }
 
-static bool golden(CompatMode mode, const float first[4], const float second[4], ProbeSet *probe,
+static bool golden(const char *mode, const float first[4], const float second[4], ProbeSet *probe,
                    Dissection *out)
 {
-    const float    *maps[2]   = {first, second};
-    DissectSettings settings  = dissect_settings(mode);
-    PlaneCache     *planes    = NULL;
-    settings.quantile_entry   = 1; // p = 1/2 of four high and four low values: T between them
-    settings.quantile_entries = 3;
+    const float *maps[2]   = {first, second};
+    DissectRules rules     = *dissect_rules(mode);
+    PlaneCache  *planes    = NULL;
+    rules.quantile_entry   = 1; // p = 1/2 of four high and four low values: T between them
+    rules.quantile_entries = 3;
     bool ok = write_golden_set(test_folder()) && probe_open(probe, test_folder(), NULL, NULL) &&
-              planes_open(&planes, probe, PLANE_CACHE_BYTES, NULL) &&
-              dissect_unit(out, &settings, probe, planes, 2, 2, maps, NULL);
+              planes_open(&planes, probe, PLANE_CACHE_BYTES, NULL);
+    Inputs inputs = {.probe = probe, .label_planes = planes, .layer = {.height = 2, .width = 2}};
+    ok            = ok && dissect_unit(out, &rules, &inputs, maps, NULL);
     planes_close(planes);
     return ok;
 }
@@ -243,7 +241,7 @@ static void golden_intersections(void)
 {
     ProbeSet   probe = {0};
     Dissection found = {0};
-    REQUIRE(golden(COMPAT_CORRUPT23, (float[]){9, 9, 9, 1}, (float[]){9, 1, 1, 1}, &probe, &found));
+    REQUIRE(golden("corrupt23", (float[]){9, 9, 9, 1}, (float[]){9, 1, 1, 1}, &probe, &found));
     CHECK(found.threshold[0] == 5);
     CHECK(found.tally.truth[1] == 2 && found.tally.truth[5] == 3 && found.tally.truth[6] == 5);
     CHECK(found.tally.both[1] == 2 && found.tally.both[5] == 3 && found.tally.both[6] == 1);
@@ -259,9 +257,9 @@ static void golden_intersections(void)
 static void golden_presence(void)
 {
     static const struct {
-        CompatMode mode;
-        uint64_t   object;
-    } cases[] = {{COMPAT_ND2017, 2}, {COMPAT_CORRUPT23, 0}, {COMPAT_LITE, 0}, {COMPAT_CLEAN, 0}};
+        const char *mode;
+        uint64_t    object;
+    } cases[] = {{"nd2017", 2}, {"corrupt23", 0}, {"lite", 0}, {"clean", 0}};
     for (int i = 0; i < 4; i++) {
         ProbeSet   probe = {0};
         Dissection found = {0};
@@ -304,15 +302,15 @@ static void full_records_drop_small_pairs(void)
 {
     Record record;
     record_fill(&record); // 3 labels + 2 masks + 2 whole-image pairs = 7 margins, 3 other pairs
-    REQUIRE(record_limit(record.lists, 2, 7, &record.labels, &record.planes, 10, NULL));
+    REQUIRE(triples_limit(record.lists, 2, 7, &record.labels, &record.planes, 10, NULL));
     CHECK(record.items[0][1].count == 20 && record.items[0][2].count == 20);
-    REQUIRE(record_limit(record.lists, 2, 7, &record.labels, &record.planes, 9, NULL));
+    REQUIRE(triples_limit(record.lists, 2, 7, &record.labels, &record.planes, 9, NULL));
     CHECK(record.items[1][1].count == 30 &&
           record.items[0][1].count == 20); // the earlier of equals
     CHECK(record.items[0][2].count == 0);
     CHECK(record.items[0][0].count == 40 && record.items[1][2].count == 10);
     record_fill(&record);
-    REQUIRE(record_limit(record.lists, 2, 6, &record.labels, &record.planes, 1, NULL));
+    REQUIRE(triples_limit(record.lists, 2, 6, &record.labels, &record.planes, 1, NULL));
     CHECK(record.items[0][2].count == 20); // another image's record
 }
 
@@ -320,7 +318,7 @@ static void full_margins_leave_no_pairs(void)
 {
     Record record;
     record_fill(&record);
-    REQUIRE(record_limit(record.lists, 2, 7, &record.labels, &record.planes, 4, NULL));
+    REQUIRE(triples_limit(record.lists, 2, 7, &record.labels, &record.planes, 4, NULL));
     CHECK(record.pixels[0].pixels == 50 && record.pixels[1].pixels == 60 &&
           record.pixels[2].pixels == 100);
     CHECK(record.items[0][0].count == 40); // before the equal pair
@@ -329,7 +327,7 @@ static void full_margins_leave_no_pairs(void)
     CHECK(record.items[0][1].count == 0 && record.items[0][2].count == 0 &&
           record.items[1][1].count == 0);
     record_fill(&record);
-    REQUIRE(record_limit(record.lists, 2, 7, &record.labels, &record.planes, 2, NULL));
+    REQUIRE(triples_limit(record.lists, 2, 7, &record.labels, &record.planes, 2, NULL));
     CHECK(record.pixels[0].pixels == 0 && record.pixels[1].pixels == 60); // truth goes too
 }
 

@@ -1,6 +1,6 @@
 /* tests/test_threshold.c - thresholds are exact order statistics, whatever the stream looks
  * like. */
-#include "../nem/dissect/parts.h"
+#include "../nem/dissect/dissect_private.h"
 #include "test.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-// The formula of section 6.2 on sorted values.
+// The formula of quantile_rank on sorted values.
 static double oracle(const float *values, int64_t n, int entry, int below)
 {
     float *sorted = memory_new((size_t)n, sizeof *sorted, NULL);
@@ -46,7 +46,7 @@ static float streamed(const float *values, int64_t n, int entry, int below, int6
     return threshold;
 }
 
-static void golden_quantiles(void) // golden vector 4
+static void golden_quantiles(void) // (W3)
 {
     float values[1000], squares[1000];
     for (int i = 0; i < 1000; i++) {
@@ -60,15 +60,15 @@ static void golden_quantiles(void) // golden vector 4
     CHECK(oracle(values, 1000, 994, 999) == 994.0 / 999 * 1000 + 0.5);
 }
 
-static void golden_entries(void) // golden vector 5
+static void golden_entries(void) // (W4)
 {
-    DissectSettings settings = dissect_settings(COMPAT_CORRUPT23);
-    CHECK(settings.quantile_entry == 994 && settings.quantile_entries == 1000);
-    CHECK(dissect_set_alpha(&settings, 0.005, NULL) && settings.quantile_entry == 994);
-    CHECK(dissect_set_alpha(&settings, 0.01, NULL) && settings.quantile_entry == 989);
-    CHECK(dissect_set_alpha(&settings, 0.5, NULL) && settings.quantile_entry == 499);
-    CHECK(!dissect_set_alpha(&settings, 0, NULL) && !dissect_set_alpha(&settings, 1, NULL));
-    CHECK(!dissect_set_alpha(&settings, (double)NAN, NULL) && settings.quantile_entry == 499);
+    DissectRules rules = *dissect_rules("corrupt23");
+    CHECK(rules.quantile_entry == 994 && rules.quantile_entries == 1000);
+    CHECK(dissect_set_alpha(&rules, 0.005, NULL) && rules.quantile_entry == 994);
+    CHECK(dissect_set_alpha(&rules, 0.01, NULL) && rules.quantile_entry == 989);
+    CHECK(dissect_set_alpha(&rules, 0.5, NULL) && rules.quantile_entry == 499);
+    CHECK(!dissect_set_alpha(&rules, 0, NULL) && !dissect_set_alpha(&rules, 1, NULL));
+    CHECK(!dissect_set_alpha(&rules, (double)NAN, NULL) && rules.quantile_entry == 499);
 }
 
 static void streams_equal_sorting(void)

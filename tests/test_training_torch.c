@@ -158,8 +158,8 @@ static void resnet20_learns_as_in_pytorch(void)
     REQUIRE(training_begin(in_folder("drawn.nw"), "resnet20", &set, 1, NULL));
     REQUIRE(shut_blocks(in_folder("drawn.nw"), in_folder("start.nw")));
     REQUIRE(write_inputs(&set, settings.seed));
-    REQUIRE(train(in_folder("start.nw"), in_folder("end.nw"), &set, &settings, steps, false,
-                  &ours));
+    REQUIRE(
+        train(in_folder("start.nw"), in_folder("end.nw"), &set, &settings, steps, false, &ours));
     REQUIRE(torch_train(&set, &settings, steps, &torch));
     print_curves(&ours, &torch, per_epoch, settings.batch);
     for (int i = 0; i < STEPS; i++)

@@ -1,47 +1,54 @@
 /* tests/test_unit_attack.c - masks, weights, groups and targets of one unit. */
 #include "test.h"
 #include "tiny_world.h"
-#include "../attack/unit_attack.h"
 #include "../base/parallel.h"
+#include "../study/target.h"
 
 #include <string.h>
 
+enum { MAP = WORLD_CELLS * WORLD_CELLS, MASK = WORLD_MAP * WORLD_MAP };
+
+// Network Dissection's aim from one label to another.
+static bool label_aim(const World *world, int32_t source, int32_t target, Aim *out)
+{
+    UnitRecord unit = {.label = source};
+    return world->explainer.method->aim(&world->explainer, &unit, target, out, NULL);
+}
+
 /* ---- masks ----------------------------------------------------------------------------------- */
 
-// sum(maps * weights) is the actavg of 9.2 computed on resampled maps, per image and per group.
+// sum(maps * weights) is the average over enlarged maps, per image and per group.
 static void label_weights_equal_dense_sums(void)
 {
-    World      world;
-    Resampler *resampler = NULL;
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 4));
-    REQUIRE(resampler_open(&resampler, &world.settings, &world.probe, WORLD_CELLS, WORLD_CELLS,
-                           NULL));
-    enum { MAP = WORLD_CELLS * WORLD_CELLS, MASK = WORLD_MAP * WORLD_MAP, COUNT = 20 };
-    UnitMasks masks = {.label_planes = world.planes, .resampler = resampler, .source_label = 3,
-                       .target_label = 5, .mask_count = MASK, .map_count = MAP};
-    int64_t   images[COUNT];
-    float     weights[COUNT * MAP], map[MAP], up[MASK];
+    World world;
+    Aim   aim = {0};
+    REQUIRE(world_open(&world, "corrupt23", 4) && label_aim(&world, 3, 5, &aim));
+    REQUIRE(aim.mask_count == MASK);
+    enum { COUNT = 20 };
+    int64_t images[COUNT];
+    float   weights[COUNT * MAP], maps[COUNT * MAP], up[MASK];
     for (int i = 0; i < COUNT; i++)
         images[i] = 3 * i;
     for (int coupled = 0; coupled <= 1; coupled++) {
-        UnitObjective objective = {0};
-        double        found = 0, sum[2] = {0}, area[2] = {0}, each = 0;
-        PlaneScratch  scratch = {0};
-        uint8_t       mask[MASK];
-        Random        random = random_stream(test_seed(), "maps");
-        REQUIRE(unit_objective_open(&objective, &masks, LOSS_MEAN, coupled, 0, NULL));
-        REQUIRE(unit_objective_load(&objective, images, COUNT, NULL));
-        unit_objective_mean(&objective, weights);
+        UnitObjective *objective = NULL;
+        double         found = 0, sum[2] = {0}, area[2] = {0}, each = 0, loss = 0;
+        PlaneScratch   scratch = {0};
+        uint8_t        mask[MASK];
+        Random         random = random_stream(test_seed(), "maps");
+        for (int i = 0; i < COUNT * MAP; i++)
+            maps[i] = random_unit(random_word(&random)) * 2 - 1;
+        REQUIRE(unit_objective_open(&objective, &aim, LOSS_MEAN, coupled, MAP, NULL));
+        REQUIRE(unit_objective_is_linear(objective));
+        REQUIRE(unit_objective_load(objective, images, COUNT, NULL));
+        REQUIRE(unit_objective_weigh(objective, maps, weights, &loss, NULL));
         for (int i = 0; i < COUNT; i++) {
-            for (int k = 0; k < MAP; k++) {
-                map[k] = random_unit(random_word(&random)) * 2 - 1;
-                found += (double)map[k] * (double)weights[i * MAP + k];
-            }
-            resampler_map(resampler, map, up);
+            for (int k = 0; k < MAP; k++)
+                found += (double)maps[i * MAP + k] * (double)weights[i * MAP + k];
+            aim.enlarge(aim.self, maps + i * MAP, up);
             for (int side = 0; side < 2; side++) {
                 double overlap = 0, pixels = 0;
-                REQUIRE(planes_mask(world.planes, images[i], side ? 5 : 3, &scratch, mask, NULL,
-                                    NULL));
+                REQUIRE(
+                    planes_mask(world.planes, images[i], side ? 5 : 3, &scratch, mask, NULL, NULL));
                 for (int k = 0; k < MASK; k++) {
                     overlap += mask[k] ? (double)up[k] : 0;
                     pixels += mask[k];
@@ -54,10 +61,11 @@ static void label_weights_equal_dense_sums(void)
         double together = sum[0] / (area[0] + 1e-8) - sum[1] / (area[1] + 1e-8);
         CHECK(area[0] > 0 && area[1] > 0);
         CHECK_CLOSE(found, coupled ? together : each, 1e-5);
+        CHECK(loss == found);
         plane_scratch_free(&scratch);
-        unit_objective_close(&objective);
+        unit_objective_close(objective);
     }
-    resampler_close(resampler);
+    aim_close(&aim);
     world_close(&world);
 }
 
@@ -69,8 +77,8 @@ static void masks_from_activations(void)
         WorldLayer       raw = {0};
         ActivationSource raw_source;
         Changes          changes = {0};
-        static float     maps[WORLD_UNITS * WORLD_IMAGES * WORLD_CELLS * WORLD_CELLS];
-        REQUIRE(world_open(&world, mode ? COMPAT_CLEAN : COMPAT_CORRUPT23, 4));
+        static float     maps[WORLD_UNITS * WORLD_IMAGES * MAP];
+        REQUIRE(world_open(&world, mode ? "clean" : "corrupt23", 4));
         REQUIRE(world_layer_open(&world, &raw, 4, (real)0.5, &raw_source));
         AttackJob job  = world_job(&world);
         job.masks      = MASKS_ACTIVATIONS;
@@ -78,17 +86,17 @@ static void masks_from_activations(void)
         job.eps_count  = 1;
         REQUIRE(attack_run(&job, &changes, NULL));
         CHECK((raw.runs > 0) == (mode == 0));
-        REQUIRE(dissect_collect(&world.settings, &world.probe, &world.images,
-                                mode ? &world.source : &raw_source, world_units, WORLD_UNITS, maps,
-                                NULL));
-        const int cells = WORLD_CELLS * WORLD_CELLS;
+        Inputs seen = world.inputs;
+        if (mode == 0)
+            seen.layer = raw_source;
+        REQUIRE(maps_collect(&seen, world_units, WORLD_UNITS, &world.pass, maps, NULL));
         for (int64_t i = 0; i < changes.count; i++) {
             const ChangeRow *row   = &changes.rows[i];
             int64_t          count = 0;
             for (int image = 0; image < WORLD_IMAGES; image++) {
                 bool over = false;
-                for (int k = 0; k < cells; k++)
-                    over = over || maps[(row->unit * WORLD_IMAGES + image) * cells + k] >
+                for (int k = 0; k < MAP; k++)
+                    over = over || maps[(row->unit * WORLD_IMAGES + image) * MAP + k] >
                                        world.record.units[row->unit].threshold;
                 count += over;
             }
@@ -102,8 +110,10 @@ static void masks_from_activations(void)
 
 static void stand_in_is_the_best_other_unit(void)
 {
-    UnitRecord units[5] = {{.label = 3, .score = 0.2}, {.label = 3, .score = 0.5},
-                           {.label = 4, .score = 0.9}, {.label = 3, .score = 0.5},
+    UnitRecord units[5] = {{.label = 3, .score = 0.2},
+                           {.label = 3, .score = 0.5},
+                           {.label = 4, .score = 0.9},
+                           {.label = 3, .score = 0.5},
                            {.label = 0, .score = 0}};
     RunRecord  record   = {5, units};
     CHECK(target_unit(&record, 0, 3) == 1 && target_unit(&record, 1, 3) == 3);
@@ -133,7 +143,6 @@ static bool collect(void *self, const int64_t *images, int64_t count, const real
 static void step_alone(World *world, UnitObjective *objective, const int64_t *images, int64_t count,
                        int64_t image, const PgdRule *rule, real *x)
 {
-    enum { MAP = WORLD_CELLS * WORLD_CELLS };
     static float weights[ATTACK_GROUP * MAP];
     int64_t      group[ATTACK_GROUP], members = 0, own = 0;
     Network      network;
@@ -147,7 +156,7 @@ static void step_alone(World *world, UnitObjective *objective, const int64_t *im
         group[members++] = images[i];
     }
     REQUIRE(unit_objective_load(objective, group, members, NULL));
-    unit_objective_mean(objective, weights);
+    REQUIRE(unit_objective_weigh(objective, NULL, weights, NULL, NULL));
     REQUIRE(graph_create(&graph, NULL));
     REQUIRE(world->builder.build(world, graph, shape_4d(1, 3, WORLD_SIDE, WORLD_SIDE), 1, &network,
                                  NULL));
@@ -167,35 +176,95 @@ static void groups_are_sixty_four_consecutive_images(void)
 {
     static Collected found;
     World            world;
-    Resampler       *resampler = NULL;
-    UnitObjective    objective = {0};
+    Aim              aim       = {0};
+    UnitObjective   *objective = NULL;
     UnitAttack      *attack    = NULL;
     PgdRule          rule      = {PGD_FGSM, (real)0.02, 1};
     PerturbedSink    sink      = {.take = collect, .self = &found};
     int64_t          images[WORLD_IMAGES], count = 0;
-    REQUIRE(world_open(&world, COMPAT_CORRUPT23, 3));
-    REQUIRE(resampler_open(&resampler, &world.settings, &world.probe, WORLD_CELLS, WORLD_CELLS,
-                           NULL));
-    UnitMasks masks = {.label_planes = world.planes, .resampler = resampler, .source_label = 3,
-                       .target_label = 1, .mask_count = WORLD_MAP * WORLD_MAP,
-                       .map_count = WORLD_CELLS * WORLD_CELLS};
-    AttackJob job   = world_job(&world);
+    REQUIRE(world_open(&world, "corrupt23", 3) && label_aim(&world, 3, 1, &aim));
+    AttackSetup setup = {&world.inputs, world.builder, &world.pass, 0};
     for (int64_t image = 1; image < WORLD_IMAGES; image += image % 5 ? 1 : 2)
         images[count++] = image;
     found.count = 0;
-    REQUIRE(unit_objective_open(&objective, &masks, LOSS_MEAN, true, 0, NULL));
-    REQUIRE(unit_attack_open(&attack, &job, 1, &objective, NULL));
-    REQUIRE(unit_attack_run(attack, &rule, images, count, &sink, NULL));
+    REQUIRE(unit_objective_open(&objective, &aim, LOSS_MEAN, true, MAP, NULL));
+    REQUIRE(unit_attack_open(&attack, &setup, 1, objective, NULL));
+    REQUIRE(unit_attack_run(attack, &rule, images, count, &sink, NULL, NULL));
     CHECK(found.count == count);
     for (int64_t i = 0; i < count; i++) {
         real wanted[WORLD_SIZE];
-        step_alone(&world, &objective, images, count, images[i], &rule, wanted);
+        step_alone(&world, objective, images, count, images[i], &rule, wanted);
         CHECK(memcmp(wanted, found.planes[images[i]], sizeof wanted) == 0);
     }
     unit_attack_close(attack);
-    unit_objective_close(&objective);
-    resampler_close(resampler);
+    unit_objective_close(objective);
+    aim_close(&aim);
     world_close(&world);
+}
+
+/* ---- watching -------------------------------------------------------------------------------- */
+
+typedef struct Film {
+    int    count;
+    double loss[8];
+    float  planes[8][WORLD_SIZE];
+    int    end; // the state after which the run is to end, -1: none
+} Film;
+
+static bool film_state(void *self, int step, double loss, const float *planes, Error *error)
+{
+    Film *film       = self;
+    film->loss[step] = loss;
+    memcpy(film->planes[step], planes, sizeof film->planes[step]);
+    film->count++;
+    return step != film->end || fail(error, ERROR_CHECK, "seen enough");
+}
+
+static bool had_all_but_five(void *self, int64_t image)
+{
+    (void)self;
+    return image != 5;
+}
+
+// A watched image goes where it goes unwatched, from the clean photo to what the sink takes; a
+// sink that has the others changes nothing for it.
+static void watched_images_show_every_state(void)
+{
+    static Collected alone, all;
+    static Film      film;
+    for (int loss = 0; loss < 2; loss++) {
+        World          world;
+        Aim            aim       = {0};
+        UnitObjective *objective = NULL;
+        UnitAttack    *attack    = NULL;
+        PgdRule        rule      = {PGD_STEPS, (real)0.03, 3};
+        StateWatch     watch     = {5, film_state, &film};
+        PerturbedSink  sink      = {.take = collect, .self = &all};
+        PerturbedSink  only      = {had_all_but_five, collect, &alone};
+        Error          error     = {0};
+        REQUIRE(world_open(&world, "corrupt23", 4) && label_aim(&world, 3, 1, &aim));
+        AttackSetup setup = {&world.inputs, world.builder, &world.pass, 0};
+        REQUIRE(unit_objective_open(&objective, &aim, (AttackLoss)loss, true, MAP, NULL));
+        REQUIRE(unit_attack_open(&attack, &setup, 1, objective, NULL));
+        alone.count = all.count = film.count = 0;
+        film.end                             = -1;
+        REQUIRE(unit_attack_run(attack, &rule, aim.images, aim.image_count, &sink, NULL, NULL));
+        REQUIRE(unit_attack_run(attack, &rule, aim.images, aim.image_count, &only, &watch, NULL));
+        CHECK(all.count == aim.image_count);
+        CHECK(alone.count == (loss == LOSS_MEAN ? 1 : group_length(aim.images, aim.image_count)));
+        CHECK(film.count == 4 && film.loss[3] < film.loss[0]);
+        CHECK(planes_distance(film.planes[0], world.photos[5], WORLD_SIZE) == 0);
+        for (int i = 0; i < WORLD_SIZE; i++)
+            CHECK(film.planes[3][i] == (float)all.planes[5][i]);
+        CHECK(memcmp(alone.planes[5], all.planes[5], sizeof all.planes[5]) == 0);
+        film.end = 1;
+        CHECK(!unit_attack_run(attack, &rule, aim.images, aim.image_count, &sink, &watch, &error));
+        CHECK_TEXT(error.message, "seen enough");
+        unit_attack_close(attack);
+        unit_objective_close(objective);
+        aim_close(&aim);
+        world_close(&world);
+    }
 }
 
 /* ---- targets --------------------------------------------------------------------------------- */
@@ -204,7 +273,7 @@ static void random_targets_depend_on_seed_and_unit_alone(void)
 {
     World world;
     bool  present[7] = {0}, drawn[7] = {0};
-    REQUIRE(world_open(&world, COMPAT_CLEAN, 4));
+    REQUIRE(world_open(&world, "clean", 4));
     AttackJob job   = world_job(&world);
     job.target.kind = TARGET_RANDOM;
     REQUIRE(target_candidates(&job, present, NULL));
@@ -230,14 +299,16 @@ static void targets_are_read(void)
     World        world;
     TargetChoice choice = {0};
     Error        error  = {0};
-    REQUIRE(world_open(&world, COMPAT_CLEAN, 4));
-    CHECK(target_parse("random", &world.probe, &choice, NULL) && choice.kind == TARGET_RANDOM);
-    CHECK(target_parse("object:ball", &world.probe, &choice, NULL) && choice.label == 4 &&
-          choice.kind == TARGET_LABEL);
+    REQUIRE(world_open(&world, "clean", 4));
+    CHECK(target_parse("random", &world.explainer.labels, &choice, NULL) &&
+          choice.kind == TARGET_RANDOM);
+    CHECK(target_parse("object:ball", &world.explainer.labels, &choice, NULL) &&
+          choice.label == 4 && choice.kind == TARGET_LABEL);
     static const char *const wrong[] = {"object:red-c", "thing:ball", "ball", "", "obj:ball", ":"};
     for (int i = 0; i < 6; i++) {
         error = (Error){0};
-        CHECK(!target_parse(wrong[i], &world.probe, &choice, &error) && error.code == ERROR_USAGE);
+        CHECK(!target_parse(wrong[i], &world.explainer.labels, &choice, &error) &&
+              error.code == ERROR_USAGE);
     }
     CHECK(choice.label == 4);
     world_close(&world);
@@ -250,6 +321,7 @@ SUITE(unit_attack)
     RUN(masks_from_activations);
     RUN(stand_in_is_the_best_other_unit);
     RUN(groups_are_sixty_four_consecutive_images);
+    RUN(watched_images_show_every_state);
     RUN(random_targets_depend_on_seed_and_unit_alone);
     RUN(targets_are_read);
     parallel_set_threads(0);

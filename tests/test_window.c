@@ -54,7 +54,8 @@ static void perturb_whole(Net *net, const float *weights, real *pixels)
     CHECK(pgd_run(net->pgd, &rule, NULL, pixels, NULL, NULL));
 }
 
-static void perturb_window(const WindowGrid *grid, const float *weights, real *pixels, Window *window)
+static void perturb_window(const WindowGrid *grid, const float *weights, real *pixels,
+                           Window *window)
 {
     Net      net     = {0};
     PgdRule  rule    = {PGD_STEPS, (real)0.03, 5};
@@ -92,7 +93,8 @@ static void perturb_window(const WindowGrid *grid, const float *weights, real *p
 
 static void windows_give_the_same_bits(void)
 {
-    static const int cells[][3] = {{0, 0, 3}, {CELLS - 4, 20, 4}, {21, CELLS - 1, 1}, {10, 12, 20}, {0, 0, CELLS}};
+    static const int cells[][3] = {
+        {0, 0, 3}, {CELLS - 4, 20, 4}, {21, CELLS - 1, 1}, {10, 12, 20}, {0, 0, CELLS}};
     Net whole = {0};
     REQUIRE(net_open(&whole, SIDE, SIDE));
     WindowGrid grid = grid_of(&whole);
@@ -100,8 +102,9 @@ static void windows_give_the_same_bits(void)
     int smaller = 0;
     for (size_t k = 0; k < sizeof cells / sizeof *cells; k++) {
         float *weights = memory_new(CELLS * CELLS, sizeof *weights, NULL);
-        real  *a = memory_new(3 * SIDE * SIDE, sizeof *a, NULL), *b = memory_new(3 * SIDE * SIDE, sizeof *b, NULL);
-        Random random = random_stream(test_seed() + k, "window pixels");
+        real  *a       = memory_new(3 * SIDE * SIDE, sizeof *a, NULL),
+             *b        = memory_new(3 * SIDE * SIDE, sizeof *b, NULL);
+        Random random  = random_stream(test_seed() + k, "window pixels");
         for (int i = 0; i < 3 * SIDE * SIDE; i++)
             a[i] = b[i] = (real)random_unit(random_word(&random));
         for (int i = cells[k][0]; i < cells[k][0] + cells[k][2] && i < CELLS; i++)
@@ -123,10 +126,10 @@ static void windows_give_the_same_bits(void)
 /* Against the definition: some weighted cell's field holds the pixel. */
 static void movable_pixels_are_the_union_of_fields(void)
 {
-    WindowGrid grid = {SIDE, SIDE, CELLS, CELLS, true, {{-5, 12, 2}, {-3, 8, 2}}};
-    float     *weights = memory_new(CELLS * CELLS, sizeof *weights, NULL);
-    uint8_t   *movable = memory_new(SIDE * SIDE, 1, NULL);
-    int32_t   *counts  = memory_new((SIDE + 1) * (SIDE + 1), sizeof *counts, NULL);
+    WindowGrid grid       = {SIDE, SIDE, CELLS, CELLS, true, {{-5, 12, 2}, {-3, 8, 2}}};
+    float     *weights    = memory_new(CELLS * CELLS, sizeof *weights, NULL);
+    uint8_t   *movable    = memory_new(SIDE * SIDE, 1, NULL);
+    int32_t   *counts     = memory_new((SIDE + 1) * (SIDE + 1), sizeof *counts, NULL);
     int        cells[][2] = {{3, 4}, {5, 6}, {20, 4}, {20, 30}};
     for (int k = 0; k < 4; k++)
         weights[cells[k][0] * CELLS + cells[k][1]] = 1;

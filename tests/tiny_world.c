@@ -21,8 +21,8 @@ static bool write_png(const char *folder, const char *name, int side, uint8_t *p
     Image    image = {.width = side, .height = side, .channels = 3, .pixels = pixels};
     uint8_t *file  = NULL;
     size_t   size  = 0;
-    bool     done  = path_join(path, folder, name, NULL) &&
-                png_encode(&image, &file, &size, NULL) && file_publish(path, file, size, NULL);
+    bool     done = path_join(path, folder, name, NULL) && png_encode(&image, &file, &size, NULL) &&
+                file_publish(path, file, size, NULL);
     memory_free(file);
     return done;
 }
@@ -40,7 +40,9 @@ static Scene scene_of(int image, Random *random)
     return (Scene){.left    = 1 + (int)random_below(random, 3),
                    .top     = (int)random_below(random, 5),
                    .thing   = image % 3 == 2 ? 4 : 3,
-                   .texture = image % 5 == 0 ? 5 : image % 5 == 1 ? 6 : 0,
+                   .texture = image % 5 == 0   ? 5
+                              : image % 5 == 1 ? 6
+                                               : 0,
                    .shift   = image % 2};
 }
 
@@ -57,10 +59,10 @@ static void paint(int image, float *planes)
     Scene  scene = scene_of(image, &random);
     for (int i = 0; i < PLANE; i++) {
         int x = i % WORLD_SIDE, y = i / WORLD_SIDE, red = (x / 8 + scene.shift) % 2;
-        int object  = in_object(&scene, x / 2, y / 2) ? (scene.thing == 3 ? 90 : -50) : 0;
-        int texture = scene.texture == 5 ? ((x + y) % 3 == 0) * 40
-                      : scene.texture == 6 ? y % 2 * 40
-                                           : 0;
+        int object   = in_object(&scene, x / 2, y / 2) ? (scene.thing == 3 ? 90 : -50) : 0;
+        int texture  = scene.texture == 5   ? ((x + y) % 3 == 0) * 40
+                       : scene.texture == 6 ? y % 2 * 40
+                                            : 0;
         int level[3] = {60 + red * 80 + object / 2, 70 + object, 140 - red * 80 + object / 2};
         for (int c = 0; c < 3; c++) {
             int byte              = level[c] + texture + (int)random_below(&random, 12);
@@ -147,12 +149,12 @@ static bool write_set(const char *folder)
 static Network build_layer(World *world, Graph *graph, Shape pixels, real scale)
 {
     Network network = {.pixels = op_input(graph, pixels, "pixels")};
-    NodeId  w1   = op_parameter(graph, shape_4d(WORLD_HIDDEN, 3, 3, 3), world->first);
-    NodeId  w2   = op_parameter(graph, shape_4d(WORLD_UNITS, WORLD_HIDDEN, 3, 3), world->second);
-    NodeId  bias = op_parameter(graph, shape_1d(WORLD_UNITS), world->bias);
-    NodeId  x    = op_scale(graph, op_offset(graph, network.pixels, (real)-0.4), scale);
-    x            = op_maxpool(graph, op_relu(graph, op_conv2d(graph, x, w1, 1, 1)), 2, 2, 0);
-    network.layer = op_bias(graph, op_conv2d(graph, x, w2, 2, 1), bias);
+    NodeId  w1      = op_parameter(graph, shape_4d(WORLD_HIDDEN, 3, 3, 3), world->first);
+    NodeId  w2      = op_parameter(graph, shape_4d(WORLD_UNITS, WORLD_HIDDEN, 3, 3), world->second);
+    NodeId  bias    = op_parameter(graph, shape_1d(WORLD_UNITS), world->bias);
+    NodeId  x       = op_scale(graph, op_offset(graph, network.pixels, (real)-0.4), scale);
+    x               = op_maxpool(graph, op_relu(graph, op_conv2d(graph, x, w1, 1, 1)), 2, 2, 0);
+    network.layer   = op_bias(graph, op_conv2d(graph, x, w2, 2, 1), bias);
     return network;
 }
 
@@ -211,44 +213,50 @@ static void draw(const char *purpose, real *values, int count)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static bool dissect_clean(World *world)
+static bool explain_clean(World *world)
 {
-    Dissection dissection = {0};
-    bool       done = dissect_layer(&dissection, &world->settings, &world->probe, world->planes,
-                                    &world->images, &world->source, NULL) &&
-                dissection_write(&dissection, NULL, world->probe.folder, NULL) &&
-                run_record_open(&world->record, world->probe.folder, &world->probe, NULL);
-    dissection_close(&dissection);
+    const Explainer *explainer = &world->explainer;
+    const Method    *method    = explainer->method;
+    const char      *folder    = world->probe.folder;
+    Evidence        *evidence  = NULL;
+    bool             done =
+        method->collect(explainer, &explainer->inputs.images, &world->pass, &evidence, NULL) &&
+        method->write(explainer, evidence, folder, NULL) &&
+        record_read(&world->record, method, folder, &explainer->labels, NULL);
+    method->release(evidence);
     return done;
 }
 
-bool world_open(World *out, CompatMode mode, int64_t batch)
+bool world_open(World *out, const char *mode, int64_t batch)
 {
-    *out          = (World){0};
-    out->settings = dissect_settings(mode);
+    *out = (World){.rules = *dissect_rules(mode), .mode = *mode_named(&method_dissection, mode)};
+    out->mode.rules = &out->rules;
     draw("first", out->first, WORLD_HIDDEN * 27);
     draw("second", out->second, (WORLD_UNITS - 1) * WORLD_HIDDEN * 9); // the last unit stays zero
     draw("bias", out->bias, WORLD_UNITS);
-    if (!dissect_set_alpha(&out->settings, 0.1, NULL) || !write_set(test_folder()) ||
-        !probe_open(&out->probe, test_folder(), NULL, NULL) ||
-        !planes_open(&out->planes, &out->probe, PLANE_CACHE_BYTES, NULL) ||
-        !world_layer_open(out, &out->layer, batch, 1, &out->source))
-        return false;
     for (int image = 0; image < WORLD_IMAGES; image++)
         paint(image, out->photos[image]);
-    out->images  = (ImageSource){load_photo, out};
-    out->builder = (UnitBuilder){build_unit, out};
-    if (!dissect_clean(out))
+    if (!dissect_set_alpha(&out->rules, 0.1, NULL) || !write_set(test_folder()) ||
+        !probe_open(&out->probe, test_folder(), NULL, NULL) ||
+        !planes_open(&out->planes, &out->probe, PLANE_CACHE_BYTES, NULL) ||
+        !world_layer_open(out, &out->layer, batch, 1, &out->inputs.layer))
+        return false;
+    out->inputs.probe        = &out->probe;
+    out->inputs.label_planes = out->planes;
+    out->inputs.images       = (ImageSource){load_photo, out};
+    out->builder             = (UnitBuilder){build_unit, out};
+    if (!explainer_open(&out->explainer, &method_dissection, &out->mode, &out->inputs, NULL) ||
+        !explain_clean(out))
         return false;
     out->layer.runs = 0;
-    out->clean      = (CleanRun){&out->probe,    out->planes,  out->images, out->source,
-                                 &out->settings, &out->record};
+    out->clean      = (CleanRun){&out->explainer, &out->record, &out->pass};
     return true;
 }
 
 void world_close(World *world)
 {
     run_record_close(&world->record);
+    explainer_close(&world->explainer);
     world_layer_close(&world->layer);
     planes_close(world->planes);
     probe_close(&world->probe);

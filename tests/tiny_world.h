@@ -2,7 +2,8 @@
 #ifndef TESTS_TINY_WORLD_H
 #define TESTS_TINY_WORLD_H
 
-#include "../attack/attack.h"
+#include "../nem/dissect/dissect.h"
+#include "../study/study.h"
 
 enum {
     WORLD_IMAGES = 70, // more than one group of 64
@@ -22,23 +23,25 @@ typedef struct WorldLayer {
 } WorldLayer;
 
 typedef struct World {
-    ProbeSet        probe;
-    PlaneCache     *planes;
-    DissectSettings settings;
-    ImageSource     images;
-    float           photos[WORLD_IMAGES][WORLD_SIZE]; // levels of 8 bits; not on disk
-    real            first[WORLD_HIDDEN * 3 * 9], second[WORLD_UNITS * WORLD_HIDDEN * 9];
-    real            bias[WORLD_UNITS];
-    WorldLayer      layer;
-    ActivationSource source;
-    RunRecord       record; // of a clean dissection
-    CleanRun        clean;
-    UnitBuilder     builder;
+    ProbeSet     probe;
+    PlaneCache  *planes;
+    float        photos[WORLD_IMAGES][WORLD_SIZE]; // levels of 8 bits; not on disk
+    real         first[WORLD_HIDDEN * 3 * 9], second[WORLD_UNITS * WORLD_HIDDEN * 9];
+    real         bias[WORLD_UNITS];
+    WorldLayer   layer;
+    Inputs       inputs; // all of the above
+    DissectRules rules;  // of the mode, with a quantile for few cells
+    Mode         mode;
+    Explainer    explainer; // Network Dissection
+    RunRecord    record;    // of a clean run
+    Pass         pass;      // zeroed
+    CleanRun     clean;
+    UnitBuilder  builder;
 } World;
 
-/* Writes the label maps and tables below test_folder(), opens the set and dissects it. Labels:
- * 1 red-c, 2 blue-c, 3 box, 4 ball, 5 dotted, 6 striped. */
-bool world_open(World *out, CompatMode mode, int64_t batch);
+/* Writes the label maps and tables below test_folder(), opens the set and dissects it in a mode.
+ * Labels: 1 red-c, 2 blue-c, 3 box, 4 ball, 5 dotted, 6 striped. The world stays where it is. */
+bool world_open(World *out, const char *mode, int64_t batch);
 void world_close(World *world); // accepts a zeroed object
 
 extern const int64_t  world_units[WORLD_UNITS]; // all of them

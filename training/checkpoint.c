@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_BYTES = 1 << 16, MOST_TENSORS = 3 * TRAINABLE_WEIGHTS + 2 * TRAINABLE_NORMS };
+enum { TEXT_BYTES = 1 << 16, NAME_BYTES = 96 };
 
 static const char *const moment_names[2]    = {"state.first", "state.second"};
 static const char *const statistic_names[2] = {"running_mean", "running_var"};
@@ -102,10 +102,25 @@ bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
 /* ---- writing --------------------------------------------------------------------------------- */
 
 typedef struct TensorList {
-    BlobTensor tensors[MOST_TENSORS];
-    char       names[MOST_TENSORS][96];
-    int        count;
+    BlobTensor *tensors;
+    char (*names)[NAME_BYTES];
+    int count;
 } TensorList;
+
+/* Room for weights with both moments, and the statistics of norms. */
+static bool list_open(TensorList *out, const Trainables *list, Error *error)
+{
+    size_t room  = 3 * (size_t)list->weight_count + 2 * (size_t)list->norm_count;
+    out->tensors = memory_new(room, sizeof *out->tensors, error);
+    out->names   = memory_new(room, sizeof *out->names, error);
+    return out->tensors && out->names;
+}
+
+static void list_close(TensorList *list)
+{
+    memory_free(list->tensors);
+    memory_free(list->names);
+}
 
 static void add_tensor(TensorList *list, const char *base, const char *part, Shape shape,
                        const real *data)
@@ -135,12 +150,12 @@ static void list_tensors(const Trainer *trainer, bool with_state, TensorList *ou
 bool trainer_save(const Trainer *trainer, const char *path, bool with_state, const char *note,
                   Error *error)
 {
-    char        settings[512];
-    uint8_t    *bytes = NULL;
-    size_t      size  = 0;
-    TensorList *list  = memory_new(1, sizeof *list, error);
-    char       *about = memory_new(TEXT_BYTES, 1, error);
-    bool        ok    = list && about;
+    char       settings[512];
+    uint8_t   *bytes = NULL;
+    size_t     size  = 0;
+    TensorList list  = {0};
+    char      *about = memory_new(TEXT_BYTES, 1, error);
+    bool       ok    = about && list_open(&list, &trainer->list, error);
     if (ok) {
         describe(trainer, settings);
         if (with_state)
@@ -148,12 +163,12 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
                      (long long)trainer->done, settings);
         join_lines(about, note ? note : "");
         join_lines(about, trainer->about);
-        list_tensors(trainer, with_state, list);
-        ok = blob_encode(list->tensors, list->count, about, &bytes, &size, error) &&
+        list_tensors(trainer, with_state, &list);
+        ok = blob_encode(list.tensors, list.count, about, &bytes, &size, error) &&
              file_publish(path, bytes, size, error);
     }
     memory_free(bytes);
     memory_free(about);
-    memory_free(list);
+    list_close(&list);
     return ok;
 }

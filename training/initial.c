@@ -1,11 +1,12 @@
-/* training/initial.c - the weights a training begins with, and how good they are in the end.
+/* training/initial.c - the weights a training begins with.
  *
  * Drawn weights: normal, variance 2 / fan-in (He et al., ICCV 2015, section 2.2), from the seed and
  * the tensor's name. The network `mini` is a VGG of 3x3 kernels: 16 16, 32 32, 64 64, 96 96 units,
- * a pooling after each pair and one more, one dense layer. Its unit 0 is wired by hand, so its
- * right label is known: first convolution    relu(4 (r - g - b) - 1.2), which is above 0 for red
- * pixels only every other          the unit 0 before it, unchanged The other units are free to read
- * it. */
+ * a pooling after each pair and one more, one dense layer. Its unit 0 is wired by hand, so that its
+ * right label is known:
+ *     first convolution    relu(4 (r - g - b) - 1.2), which is above 0 for red pixels only
+ *     every other          the unit 0 before it, unchanged
+ * The other units are free to read it. */
 #include "trainer.h"
 
 #include "../base/file.h"
@@ -129,9 +130,9 @@ static void add_resnet(Fresh *fresh, int depth, int32_t classes)
 static bool add_network(Fresh *fresh, const char *architecture, const TrainingSet *set,
                         Error *error)
 {
-    char *end   = NULL;
+    char *end       = NULL;
     bool  is_resnet = strncmp(architecture, "resnet", 6) == 0;
-    long  depth = is_resnet ? strtol(architecture + 6, &end, 10) : 0;
+    long  depth     = is_resnet ? strtol(architecture + 6, &end, 10) : 0;
     if (strcmp(architecture, "mini") == 0) {
         if (set->width != 64 || set->height != 64)
             return fail(error, ERROR_USAGE, "mini takes images of 64 x 64, found %lld x %lld",
@@ -173,56 +174,5 @@ bool training_begin(const char *path, const char *architecture, const TrainingSe
         memory_free((void *)(uintptr_t)fresh->tensors[i].data);
     memory_free(bytes);
     memory_free(fresh);
-    return ok;
-}
-
-/* ---- the score ------------------------------------------------------------------------------- */
-
-// Sum over rows of -log softmax at the label.
-static double loss_of(const real *logits, int64_t count, int64_t classes, const int32_t *labels)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const real *row  = logits + i * classes;
-        double      most = (double)row[0], total = 0;
-        for (int64_t k = 1; k < classes; k++)
-            most = fmax(most, (double)row[k]);
-        for (int64_t k = 0; k < classes; k++)
-            total += exp((double)row[k] - most);
-        sum += most + log(total) - (double)row[labels[i]];
-    }
-    return sum;
-}
-
-bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error)
-{
-    enum { BATCH = 32 };
-    LayerRunner    runner  = {0};
-    NetworkRequest request = {
-        .batch = BATCH, .unit = -1, .width = set->width, .height = set->height};
-    int64_t size = 3 * set->height * set->width, correct = 0;
-    double  loss = 0;
-    if (!layer_runner_open(&runner, blob, &request, error))
-        return false;
-    real *pixels = memory_new((size_t)(BATCH * size), sizeof(real), error);
-    real *logits = memory_new((size_t)(BATCH * runner.units), sizeof(real), error);
-    bool  ok     = pixels && logits;
-    if (ok && (runner.units < set->classes || runner.height * runner.width != 1))
-        ok = fail(error, ERROR_USAGE, "%s: gives %lld classes, the set has %d", blob_path(blob),
-                  (long long)runner.units, (int)set->classes);
-    for (int64_t first = 0; ok && first < set->count; first += BATCH) {
-        int64_t count = set->count - first < BATCH ? set->count - first : BATCH;
-        for (int64_t i = 0; i < count; i++)
-            training_image(set, first + i, 0, 0, false, 0, pixels + i * size);
-        layer_runner_run(&runner, pixels, count, logits);
-        loss += loss_of(logits, count, runner.units, set->labels + first);
-        correct +=
-            training_correct(logits, count, (int32_t)runner.units, NULL, set->labels + first);
-    }
-    if (ok)
-        *out = (TrainingScore){loss / (double)set->count, (double)correct / (double)set->count};
-    memory_free(pixels);
-    memory_free(logits);
-    layer_runner_close(&runner);
     return ok;
 }

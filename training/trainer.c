@@ -11,19 +11,37 @@ static const double norm_momentum = 0.1; // of running statistics, as PyTorch ha
 
 /* ---- graph ----------------------------------------------------------------------------------- */
 
-// -sum(target * log p) / batch; a row of `target` is one-hot.
-static void build_loss(Trainer *trainer, int32_t classes)
+// Outputs: loss, logits, gradients, statistics of the batch.
+static bool make_plan(Trainer *trainer, Error *error)
 {
-    Graph *graph    = trainer->graph;
-    Shape  logits   = shape_2d(trainer->settings.batch, classes);
-    trainer->target = op_input(graph, logits, "target");
-    NodeId score    = op_dot(graph, trainer->target, op_log_softmax(graph, trainer->network.layer));
-    trainer->loss   = op_scale(graph, score, -1 / (real)trainer->settings.batch);
+    const Trainables *list    = &trainer->list;
+    size_t            weights = (size_t)list->weight_count, norms = (size_t)list->norm_count;
+    int               count   = 0;
+    NodeId           *wrt     = memory_new(weights, sizeof *wrt, error);
+    NodeId           *outputs = memory_new(2 + weights + 2 * norms, sizeof *outputs, error);
+    trainer->gradients        = memory_new(weights, sizeof *trainer->gradients, error);
+    bool ok                   = wrt && outputs && trainer->gradients;
+    if (ok) {
+        for (int i = 0; i < list->weight_count; i++)
+            wrt[i] = list->weights[i].node;
+        graph_gradient(trainer->graph, trainer->loss, wrt, list->weight_count, trainer->gradients);
+        outputs[count++] = trainer->loss;
+        outputs[count++] = trainer->network.layer;
+        for (int i = 0; i < list->weight_count; i++)
+            outputs[count++] = trainer->gradients[i];
+        for (int i = 0; i < list->norm_count; i++) {
+            outputs[count++] = list->norms[i].mean;
+            outputs[count++] = list->norms[i].variance;
+        }
+        ok = plan_create(&trainer->plan, trainer->graph, outputs, count, NULL, error);
+    }
+    memory_free(wrt);
+    memory_free(outputs);
+    return ok;
 }
 
 static bool build(Trainer *trainer, WeightBlob *blob, Error *error)
 {
-    enum { OUTPUTS = TRAINABLE_WEIGHTS + 2 * TRAINABLE_NORMS + 2 };
     const TrainingSet *set     = trainer->set;
     Trainables        *list    = &trainer->list;
     NetworkRequest     request = {.batch      = trainer->settings.batch,
@@ -31,8 +49,6 @@ static bool build(Trainer *trainer, WeightBlob *blob, Error *error)
                                   .width      = set->width,
                                   .height     = set->height,
                                   .trainables = list};
-    NodeId             wrt[TRAINABLE_WEIGHTS], outputs[OUTPUTS];
-    int                count = 0;
     if (!graph_create(&trainer->graph, error) ||
         !network_build(trainer->graph, blob, &request, &trainer->network, error))
         return false;
@@ -41,19 +57,9 @@ static bool build(Trainer *trainer, WeightBlob *blob, Error *error)
         return fail(error, ERROR_USAGE, "%s: gives %s, expected logits of at least %d classes",
                     blob_path(blob), SHAPE_TEXT(logits), (int)set->classes);
     trainer->classes = (int32_t)logits.dim[1];
-    build_loss(trainer, trainer->classes);
-    for (int i = 0; i < list->weight_count; i++)
-        wrt[i] = list->weights[i].node;
-    graph_gradient(trainer->graph, trainer->loss, wrt, list->weight_count, trainer->gradients);
-    outputs[count++] = trainer->loss;
-    outputs[count++] = trainer->network.layer;
-    for (int i = 0; i < list->weight_count; i++)
-        outputs[count++] = trainer->gradients[i];
-    for (int i = 0; i < list->norm_count; i++) {
-        outputs[count++] = list->norms[i].mean;
-        outputs[count++] = list->norms[i].variance;
-    }
-    return plan_create(&trainer->plan, trainer->graph, outputs, count, NULL, error);
+    trainer->target  = op_input(trainer->graph, logits, "target");
+    trainer->loss    = cross_entropy_node(trainer->graph, trainer->network.layer, trainer->target);
+    return make_plan(trainer, error);
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */
@@ -76,6 +82,12 @@ static int64_t first_free(const Trainer *trainer, int index)
 static bool keep_state(Trainer *trainer, WeightBlob *blob, Error *error)
 {
     const Trainables *list = &trainer->list;
+    for (int part = 0; part < 2; part++) {
+        trainer->moments[part]    = memory_new((size_t)list->weight_count, sizeof(real *), error);
+        trainer->statistics[part] = memory_new((size_t)list->norm_count, sizeof(real *), error);
+        if (!trainer->moments[part] || !trainer->statistics[part])
+            return false;
+    }
     for (int i = 0; i < list->weight_count; i++) {
         const TrainableWeight *weight = &list->weights[i];
         size_t                 count  = (size_t)shape_elements(weight->shape);
@@ -143,11 +155,15 @@ void trainer_close(Trainer *trainer)
     if (!trainer)
         return;
     for (int part = 0; part < 2; part++) {
-        for (int i = 0; i < TRAINABLE_WEIGHTS; i++)
+        for (int i = 0; trainer->moments[part] && i < trainer->list.weight_count; i++)
             memory_free(trainer->moments[part][i]);
-        for (int i = 0; i < TRAINABLE_NORMS; i++)
+        for (int i = 0; trainer->statistics[part] && i < trainer->list.norm_count; i++)
             memory_free(trainer->statistics[part][i]);
+        memory_free(trainer->moments[part]);
+        memory_free(trainer->statistics[part]);
     }
+    memory_free(trainer->gradients);
+    trainables_close(&trainer->list);
     plan_destroy(trainer->plan);
     graph_destroy(trainer->graph);
     memory_free(trainer->order);
@@ -190,20 +206,6 @@ static void fill_batch(Trainer *trainer)
         training_image(set, image, s->seed, epoch, s->flip, s->shift, pixels + i * size);
         target[i * trainer->classes + set->labels[image]] = 1;
     }
-}
-
-int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
-                         const int32_t *labels)
-{
-    int64_t correct = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int32_t best = 0;
-        for (int32_t k = 1; k < classes; k++)
-            if (logits[i * classes + k] > logits[i * classes + best])
-                best = k;
-        correct += best == labels[images ? images[i] : i];
-    }
-    return correct;
 }
 
 // The running variance is that of the values, so over n - 1.

@@ -14,16 +14,23 @@ struct Trainer {
     int32_t            classes;     // of the logits
     int64_t            fixed_units; // first units of convolutions that stay
     NodeId             target, loss;
-    NodeId             gradients[TRAINABLE_WEIGHTS];
-    real              *moments[2][TRAINABLE_WEIGHTS];  // of the optimiser
-    real              *statistics[2][TRAINABLE_NORMS]; // running means and variances
-    int64_t            done;                           // steps
-    int64_t            epoch, *order;                  // the epoch `order` belongs to
-    char              *about;                          // of the first blob, without our lines
+    NodeId            *gradients;     // one a weight
+    real             **moments[2];    // of the optimiser, one array a weight
+    real             **statistics[2]; // running means and variances, one array a norm
+    int64_t            done;          // steps
+    int64_t            epoch, *order; // the epoch `order` belongs to
+    char              *about;         // of the first blob, without our lines
 };
 
 /* Takes over the text of the blob and, from a checkpoint, moments and steps done. */
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error);
+
+/* Mean over the batch of -log softmax at the label; `target` has the shape of the logits, [batch,
+ * classes], and its rows are one-hot. */
+NodeId cross_entropy_node(Graph *graph, NodeId logits, NodeId target);
+
+/* The sum over `count` rows of logits, in double. */
+double cross_entropy_sum(const real *logits, int64_t count, int64_t classes, const int32_t *labels);
 
 /* Rows whose largest value stands at the label; the first maximum wins. images: the label of row i
  * is labels[images[i]]; NULL: labels[i]. */

@@ -69,7 +69,8 @@ typedef struct Trainer Trainer;
 
 /* Continues where the blob is. A line fixed_units=N in its text keeps the weights of the first N
  * units of every convolution as they are. The rate falls in a straight line to 0 over all steps.
- * The blob outlives the trainer, which reads the preparation of its pixels; its file may be replaced. */
+ * The blob outlives the trainer, which reads the preparation of its pixels; its file may be
+ * replaced. */
 bool trainer_open(Trainer **out, WeightBlob *blob, const TrainingSet *set,
                   const TrainSettings *settings, Error *error);
 void trainer_close(Trainer *trainer); // NULL allowed

@@ -1,5 +1,5 @@
-/* nem/dissect/cells.c - the few cells of a map that can still touch a mask, so that one forward pass serves
- * thresholds and tally.
+/* nem/dissect/cells.c - the few cells of a map that can still touch a mask, so that one forward
+ * pass serves thresholds and tally.
  *
  * While images stream by, a unit's threshold T is not known, but a lower bound of it is: the least
  * of the largest values so far. Kept are the cells above the bound and their neighbours within
@@ -16,7 +16,7 @@
  * order.
  *
  * FILL is finite, so a weight of zero times it is zero. */
-#include "parts.h"
+#include "dissect_private.h"
 
 #include <float.h>
 #include <string.h>

@@ -1,7 +1,5 @@
-/* nem/dissect/concept.c - from counts to concepts: scores, ties, detectors (6.6, 6.8). */
+/* nem/dissect/concept.c - from counts to concepts: scores, ties, detectors. */
 #include "dissect.h"
-
-#define DETECTOR_SCORE 0.04
 
 double dissect_iou(const Dissection *dissection, int64_t unit, int32_t label)
 {
@@ -46,16 +44,16 @@ static bool ranks_before(Concept a, Concept b)
     return a.category != b.category ? a.category > b.category : a.label < b.label;
 }
 
-void dissect_top(const Dissection *dissection, int64_t unit, Concept top[NEM_TOP])
+void dissect_top(const Dissection *dissection, int64_t unit, Concept top[DISSECT_TOP])
 {
     const ProbeSet *probe = dissection->probe;
-    for (int rank = 0; rank < NEM_TOP; rank++)
+    for (int rank = 0; rank < DISSECT_TOP; rank++)
         top[rank] = (Concept){.label = 0, .category = probe->category_count - 1, .score = 0};
     for (int32_t label = 0; label < probe->label_count; label++) {
         Concept next = {.label    = label,
                         .category = probe->labels[label].category,
                         .score    = dissect_iou(dissection, unit, label)};
-        for (int rank = 0; rank < NEM_TOP && next.score > 0; rank++)
+        for (int rank = 0; rank < DISSECT_TOP && next.score > 0; rank++)
             if (ranks_before(next, top[rank])) {
                 Concept pushed = top[rank];
                 top[rank]      = next;
@@ -76,13 +74,13 @@ bool dissect_detectors(const Dissection *dissection, DetectorCounts *out, Error 
         return false;
     for (int64_t unit = 0; unit < dissection->tally.unit_count; unit++) {
         Concept concept = dissect_concept(dissection, unit);
-        if (concept.score >= DETECTOR_SCORE) {
+        if (is_detector(&method_dissection, concept.score)) {
             counts.detectors++;
             seen[concept.label] |= 1;
         }
         for (int category = 0; category < probe->category_count; category++) {
             Concept best = dissect_best_in(dissection, unit, category);
-            if (best.score > DETECTOR_SCORE) {
+            if (best.score > method_dissection.detector_score) {
                 counts.figure_detectors_in[category]++;
                 seen[best.label] |= 2;
             }

@@ -1,18 +1,18 @@
-/* nem/dissect/dissect.c - images through a layer, thresholds, tally (6.1 to 6.5).
+/* nem/dissect/dissect.c - images through a layer, thresholds, tally.
  *
- * One forward pass serves both: while maps stream by (stream.c), each unit keeps its largest values
- * (threshold.c) and the cells that may still matter (cells.c); survey.c drives these. When the kept
- * cells outgrow their room they are dropped and a second forward pass feeds the tally. */
-#include "parts.h"
+ * One forward pass serves both: while maps stream by (probe/stream.c), each unit keeps its largest
+ * values (threshold.c) and the cells that may still matter (cells.c); survey.c drives these. When
+ * the kept cells outgrow their room they are dropped and a second forward pass feeds the tally. */
+#include "dissect_private.h"
 
 enum { TALLY_BLOCK = 64 }; // images whose planes are held at a time
 
 /* ---- a dissection without counts ------------------------------------------------------------- */
 
-bool dissection_open(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
-                     int64_t unit_count, Error *error)
+static bool dissection_open(Dissection *out, const DissectRules *rules, const ProbeSet *probe,
+                            int64_t unit_count, Error *error)
 {
-    *out                  = (Dissection){.probe = probe, .epsilon = settings->epsilon};
+    *out                  = (Dissection){.probe = probe, .epsilon = rules->epsilon};
     ConceptTally *tally   = &out->tally;
     size_t        both    = 0;
     tally->unit_count     = unit_count;
@@ -56,28 +56,28 @@ static const float *kept_map(void *self, int64_t unit, int64_t image, float *roo
                : NULL;
 }
 
-// Images from `start` on; stage may be NULL.
+// Images from `start` on; dissecting may be NULL.
 static bool tally_all(TallyRun *tally, int64_t start, int64_t images, MapOf *map_of, void *self,
-                      Stage *stage, Error *error)
+                      Dissecting *dissecting, Error *error)
 {
     for (int64_t first = start; first < images; first += TALLY_BLOCK) {
         int64_t count = images - first < TALLY_BLOCK ? images - first : TALLY_BLOCK;
         if (!tally_block(tally, first, count, map_of, self, error) ||
-            (stage && !stage_pause(stage, first + count, error)))
+            (dissecting && !dissecting_pause(dissecting, first + count, error)))
             return false;
     }
     return true;
 }
 
-static bool tally_kept(TallyRun *tally, Stage *stage, Error *error)
+static bool tally_kept(TallyRun *tally, Dissecting *dissecting, Error *error)
 {
-    const Survey *survey = stage->survey;
+    const Survey *survey = dissecting->survey;
     KeptMaps      kept   = {.survey = survey};
-    kept.cursors = memory_new((size_t)survey->unit_count, sizeof *kept.cursors, error);
+    kept.cursors         = memory_new((size_t)survey->unit_count, sizeof *kept.cursors, error);
     for (int64_t unit = 0; kept.cursors && unit < survey->unit_count; unit++)
-        kept.cursors[unit] = cells_seek(&survey->stores[unit], stage->next);
-    bool ok = kept.cursors && tally_all(tally, stage->next, survey->probe->image_count, kept_map,
-                                        &kept, stage, error);
+        kept.cursors[unit] = cells_seek(&survey->stores[unit], dissecting->next);
+    bool ok = kept.cursors && tally_all(tally, dissecting->next, survey->probe->image_count,
+                                        kept_map, &kept, dissecting, error);
     memory_free(kept.cursors);
     return ok;
 }
@@ -105,63 +105,54 @@ static bool passing_batch(void *self, const real *maps, int64_t first, int64_t c
 
 /* ---- a layer --------------------------------------------------------------------------------- */
 
-static bool dissect_stages(Stage *stage, Stream *stream, TallyRun *tally, Error *error)
+static bool run_phases(Dissecting *dissecting, Stream *stream, TallyRun *tally, Error *error)
 {
-    Survey     *survey = stage->survey;
-    Dissection *out    = stage->dissection;
-    if (!stage_load(stage, error))
+    Survey     *survey = dissecting->survey;
+    Dissection *out    = dissecting->dissection;
+    if (!dissecting_load(dissecting, error))
         return false;
-    if (stage->phase == PHASE_SURVEY) {
-        if (!stream_run(stream, 1, stage->next, survey_batch, survey, error))
+    if (dissecting->phase == PHASE_SURVEY) {
+        if (!stream_run(stream, 1, dissecting->next, survey_batch, survey, dissecting_pause,
+                        dissecting, error))
             return false;
         for (int64_t unit = 0; unit < survey->unit_count; unit++)
             out->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
-        stage->phase = survey->stores ? PHASE_KEPT : PHASE_SECOND;
-        stage->next  = 0;
+        dissecting->phase = survey->stores ? PHASE_KEPT : PHASE_SECOND;
+        dissecting->next  = 0;
     } else {
         stream->done = survey->probe->image_count;
     }
     out->peak_store_bytes = survey->peak_bytes;
-    out->passes           = stage->phase == PHASE_KEPT ? 1 : 2;
-    if (stage->phase == PHASE_KEPT)
-        return tally_kept(tally, stage, error);
+    out->passes           = dissecting->phase == PHASE_KEPT ? 1 : 2;
+    if (dissecting->phase == PHASE_KEPT)
+        return tally_kept(tally, dissecting, error);
     PassingMaps passing = {.tally      = tally,
                            .unit_count = survey->unit_count,
                            .cells      = survey->shape.height * survey->shape.width};
-    return stream_run(stream, 2, stage->next, passing_batch, &passing, error);
+    return stream_run(stream, 2, dissecting->next, passing_batch, &passing, dissecting_pause,
+                      dissecting, error);
 }
 
-static bool dissect_stream(Dissection *out, Stream *stream, Survey *survey, TallyRun *tally,
-                           Error *error)
+bool dissect_layer(Dissection *out, const DissectRules *rules, const Inputs *inputs,
+                   const ImageSource *images, const Pass *pass, Error *error)
 {
-    Stage stage = {.settings = stream->settings, .survey = survey, .dissection = out};
-    stream->pause      = stage_pause;
-    stream->pause_self = &stage;
-    bool ok            = dissect_stages(&stage, stream, tally, error);
-    stream->pause      = NULL;
-    stream->pause_self = NULL;
-    return ok;
-}
-
-bool dissect_layer(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
-                   const PlaneCache *planes, const ImageSource *images,
-                   const ActivationSource *source, Error *error)
-{
-    Dissection result    = {0};
-    Resampler *resampler = NULL;
-    TallyRun  *tally     = NULL;
-    Stream     stream = {.settings = settings, .probe = probe, .images = images, .source = source};
-    Survey     survey = {.settings   = settings,
-                         .probe      = probe,
-                         .unit_count = source->units,
-                         .shape      = {.height = source->height, .width = source->width}};
-    int64_t    block  = source->batch > TALLY_BLOCK ? source->batch : TALLY_BLOCK;
-    bool       ok     = dissection_open(&result, settings, probe, source->units, error) &&
-              resampler_open(&resampler, settings, probe, source->height, source->width, error) &&
-              stream_open(&stream, error) && survey_open(&survey, resampler, error) &&
-              tally_open(&tally, settings, planes, resampler, &result,
-                         source->height * source->width, block, error) &&
-              dissect_stream(&result, &stream, &survey, tally, error);
+    const ActivationSource *layer     = &inputs->layer;
+    Dissection              result    = {0};
+    Resampler              *resampler = NULL;
+    TallyRun               *tally     = NULL;
+    Stream                  stream    = {0};
+    CellShape               shape     = {.height = layer->height, .width = layer->width};
+    Survey                  survey    = {
+                            .rules = rules, .probe = inputs->probe, .unit_count = layer->units, .shape = shape};
+    Dissecting dissecting = {.pass = pass, .survey = &survey, .dissection = &result};
+    int64_t    block      = layer->batch > TALLY_BLOCK ? layer->batch : TALLY_BLOCK;
+    bool       ok =
+        dissection_open(&result, rules, inputs->probe, layer->units, error) &&
+        resampler_open(&resampler, rules, inputs->probe, layer->height, layer->width, error) &&
+        stream_open(&stream, inputs, images, pass, error) &&
+        survey_open(&survey, resampler, error) &&
+        tally_open(&tally, rules, inputs, resampler, &result, block, error) &&
+        run_phases(&dissecting, &stream, tally, error);
     tally_close(tally);
     survey_close(&survey);
     stream_close(&stream);
@@ -187,17 +178,19 @@ static const float *map_at_hand(void *self, int64_t unit, int64_t image, float *
     return hand->maps[image];
 }
 
-static bool unit_threshold(const DissectSettings *settings, const ProbeSet *probe, int64_t cells,
+static bool unit_threshold(const DissectRules *rules, const Inputs *inputs,
                            const float *const *maps, float *threshold, Error *error)
 {
-    int64_t      values = probe->image_count * cells;
-    QuantileRank rank = quantile_rank(settings->quantile_entry, settings->quantile_entries, values);
-    TopValues    top  = {0};
-    bool         finite = true, ok = top_open(&top, rank.keep, values, error);
-    for (int64_t image = 0; ok && image < probe->image_count; image++) {
+    int64_t      images = inputs->probe->image_count;
+    int64_t      cells  = inputs->layer.height * inputs->layer.width;
+    QuantileRank rank =
+        quantile_rank(rules->quantile_entry, rules->quantile_entries, images * cells);
+    TopValues top    = {0};
+    bool      finite = true, ok = top_open(&top, rank.keep, images * cells, error);
+    for (int64_t image = 0; ok && image < images; image++) {
         if (values_maximum(maps[image], cells, &finite) > top.bound)
             top_add(&top, maps[image], cells);
-        ok = map_check(probe, image, 0, finite, error);
+        ok = map_check(inputs->probe, image, 0, finite, error);
     }
     if (ok)
         *threshold = top_quantile(&top, rank);
@@ -205,19 +198,19 @@ static bool unit_threshold(const DissectSettings *settings, const ProbeSet *prob
     return ok;
 }
 
-bool dissect_unit(Dissection *out, const DissectSettings *settings, const ProbeSet *probe,
-                  const PlaneCache *planes, int64_t height, int64_t width, const float *const *maps,
-                  Error *error)
+bool dissect_unit(Dissection *out, const DissectRules *rules, const Inputs *inputs,
+                  const float *const *maps, Error *error)
 {
-    Dissection result    = {0};
-    Resampler *resampler = NULL;
-    TallyRun  *tally     = NULL;
-    MapsAtHand hand      = {.maps = maps};
-    bool       ok        = dissection_open(&result, settings, probe, 1, error) &&
-              resampler_open(&resampler, settings, probe, height, width, error) &&
-              unit_threshold(settings, probe, height * width, maps, result.threshold, error) &&
-              tally_open(&tally, settings, planes, resampler, &result, height * width, TALLY_BLOCK,
-                         error) &&
+    const ProbeSet *probe     = inputs->probe;
+    Dissection      result    = {0};
+    Resampler      *resampler = NULL;
+    TallyRun       *tally     = NULL;
+    MapsAtHand      hand      = {.maps = maps};
+    bool            ok        = dissection_open(&result, rules, probe, 1, error) &&
+              resampler_open(&resampler, rules, probe, inputs->layer.height, inputs->layer.width,
+                             error) &&
+              unit_threshold(rules, inputs, maps, result.threshold, error) &&
+              tally_open(&tally, rules, inputs, resampler, &result, TALLY_BLOCK, error) &&
               tally_all(tally, 0, probe->image_count, map_at_hand, &hand, NULL, error);
     tally_close(tally);
     resampler_close(resampler);

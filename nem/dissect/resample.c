@@ -1,9 +1,9 @@
-/* nem/dissect/resample.c - from the layer's resolution to the label maps' and back (6.3).
+/* nem/dissect/resample.c - from the layer's resolution to the label maps' and back.
  *
  * Every upsampler is separable and linear: along one axis, output d is a weighted mean of a few
  * neighbouring inputs (taps). Weights are not negative and sum to one, in double. Pillow rounds to
  * float between its two passes, the others once at the end. */
-#include "parts.h"
+#include "dissect_private.h"
 
 #include <math.h>
 #include <string.h>
@@ -131,19 +131,19 @@ static void axis_users(Axis *axis)
         }
 }
 
-static bool axis_make(Axis *axis, const DissectSettings *settings, int64_t in, int64_t out,
-                      int64_t image, Error *error)
+static bool axis_make(Axis *axis, const DissectRules *rules, int64_t in, int64_t out, int64_t image,
+                      Error *error)
 {
-    bool ok = settings->upsampler == UPSAMPLE_PILLOW ? axis_pillow(axis, in, out, error)
-              : settings->upsampler == UPSAMPLE_FIELD_GRID
-                  ? axis_field_grid(axis, in, out, image, settings->field, error)
+    bool ok = rules->upsampler == UPSAMPLE_PILLOW ? axis_pillow(axis, in, out, error)
+              : rules->upsampler == UPSAMPLE_FIELD_GRID
+                  ? axis_field_grid(axis, in, out, image, rules->field, error)
                   : axis_half_pixel(axis, in, out, error);
     if (ok)
         axis_users(axis);
     return ok;
 }
 
-bool resampler_open(Resampler **out, const DissectSettings *settings, const ProbeSet *probe,
+bool resampler_open(Resampler **out, const DissectRules *rules, const ProbeSet *probe,
                     int64_t height, int64_t width, Error *error)
 {
     if (height < 1 || width < 1 || height > LIMIT_IMAGE_SIDE || width > LIMIT_IMAGE_SIDE)
@@ -154,10 +154,9 @@ bool resampler_open(Resampler **out, const DissectSettings *settings, const Prob
     Resampler *resampler = memory_new(1, sizeof *resampler, error);
     if (!resampler)
         return false;
-    resampler->rounds_between = settings->upsampler == UPSAMPLE_PILLOW;
-    if (!axis_make(&resampler->y, settings, height, probe->map_height, probe->image_height,
-                   error) ||
-        !axis_make(&resampler->x, settings, width, probe->map_width, probe->image_width, error)) {
+    resampler->rounds_between = rules->upsampler == UPSAMPLE_PILLOW;
+    if (!axis_make(&resampler->y, rules, height, probe->map_height, probe->image_height, error) ||
+        !axis_make(&resampler->x, rules, width, probe->map_width, probe->image_width, error)) {
         resampler_close(resampler);
         return false;
     }
@@ -239,7 +238,7 @@ void resampler_transpose(const Resampler *resampler, const float *weights, float
         }
 }
 
-/* ---- masks (6.4) ----------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 bool mask_scratch_open(MaskScratch *scratch, const Resampler *resampler, Error *error)
 {

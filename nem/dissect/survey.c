@@ -1,7 +1,7 @@
-/* nem/dissect/survey.c - the first pass over a layer's maps: each unit's largest values, from which its
- * threshold comes, and the cells worth keeping for the tally. Units are surveyed in parallel, each
- * in the order of images, so that batches and threads leave no trace. */
-#include "parts.h"
+/* nem/dissect/survey.c - the first pass over a layer's maps: each unit's largest values, from which
+ * its threshold comes, and the cells worth keeping for the tally. Units are surveyed in parallel,
+ * each in the order of images, so that batches and threads leave no trace. */
+#include "dissect_private.h"
 
 #include "../../base/parallel.h"
 
@@ -20,7 +20,7 @@ bool survey_open(Survey *survey, const Resampler *resampler, Error *error)
     size_t  units  = (size_t)survey->unit_count;
     resampler_reach(resampler, &survey->shape.reach_rows, &survey->shape.reach_columns);
     survey->rank =
-        quantile_rank(survey->settings->quantile_entry, survey->settings->quantile_entries, values);
+        quantile_rank(survey->rules->quantile_entry, survey->rules->quantile_entries, values);
     survey->threads = parallel_threads();
     survey->top     = memory_new(units, sizeof *survey->top, error);
     survey->stores  = memory_new(units, sizeof *survey->stores, error);
@@ -32,7 +32,7 @@ bool survey_open(Survey *survey, const Resampler *resampler, Error *error)
              cells_open(&survey->stores[unit], images, error);
     for (int i = 0; ok && i < survey->threads; i++)
         ok = cell_scratch_open(&survey->scratch[i], &survey->shape, error);
-    if (ok && (!cells_fit(&survey->shape) || survey->settings->store_bytes == 0))
+    if (ok && (!cells_fit(&survey->shape) || survey->rules->store_bytes == 0))
         survey_drop(survey);
     return ok;
 }
@@ -92,7 +92,7 @@ bool survey_batch(void *self, const real *maps, int64_t first, int64_t count, Er
     for (int64_t unit = 0; survey->stores && unit < survey->unit_count; unit++)
         bytes += cells_bytes(&survey->stores[unit]);
     survey->peak_bytes = bytes > survey->peak_bytes ? bytes : survey->peak_bytes;
-    if (bytes > survey->settings->store_bytes)
+    if (bytes > survey->rules->store_bytes)
         survey_drop(survey);
     return true;
 }

@@ -1,9 +1,9 @@
-/* nem/dissect/tally.c - counting masks against labels, block by block of images (6.5, 14.4).
+/* nem/dissect/tally.c - counting masks against labels, block by block of images.
  *
  * Planes of a block are fetched in parallel over images; then each unit counts its own masks into
  * its own rows, so nothing is shared and nothing is merged. A unit first lists its counts as
  * triples, so that a mode may limit an image's record before they are added. */
-#include "parts.h"
+#include "dissect_private.h"
 
 #include "../../base/parallel.h"
 
@@ -24,20 +24,20 @@ typedef struct BlockImage {
 } BlockImage;
 
 struct TallyRun {
-    const DissectSettings *settings;
-    const ProbeSet        *probe;
-    const PlaneCache      *planes;
-    const Resampler       *resampler;
-    Dissection            *out;
-    int64_t                block;
-    BlockImage            *images; // [block]
-    TripleList            *lists;  // [unit_count]
-    ThreadScratch         *threads;
-    int                    thread_count;
-    LoopErrors             errors;
-    int64_t                first, count; // the block at hand
-    MapOf                 *map_of;
-    void                  *map_self;
+    const DissectRules *rules;
+    const ProbeSet     *probe;
+    const PlaneCache   *planes;
+    const Resampler    *resampler;
+    Dissection         *out;
+    int64_t             block;
+    BlockImage         *images; // [block]
+    TripleList         *lists;  // [unit_count]
+    ThreadScratch      *threads;
+    int                 thread_count;
+    LoopErrors          errors;
+    int64_t             first, count; // the block at hand
+    MapOf              *map_of;
+    void               *map_self;
 };
 
 /* ---- one unit -------------------------------------------------------------------------------- */
@@ -79,7 +79,7 @@ static int32_t count_labels(const TallyRun *run, const ImagePlanes *planes, int6
                 touched = touch(scratch, touched, labels[scratch->pixels[i]], 1);
     }
     for (int i = 0; i < planes->whole_count; i++)
-        if (planes->whole[i] != 0 || run->settings->label0_leaks)
+        if (planes->whole[i] != 0 || run->rules->label0_leaks)
             touched = touch(scratch, touched, planes->whole[i], area);
     return touched;
 }
@@ -145,7 +145,7 @@ static void add_unit(void *data, int64_t unit, int thread)
             both[triple->label] += triple->count;
             present |= (uint64_t)(triple->count > 0) << run->probe->labels[triple->label].category;
         }
-        if (run->settings->presence == PRESENCE_IN_IMAGE)
+        if (run->rules->presence == PRESENCE_IN_IMAGE)
             present = categories_of_image(run, &run->images[mask->image]);
         for (int category = 0; category < tally->category_count; category++)
             if (present >> category & 1)
@@ -161,7 +161,7 @@ static void add_truth(TallyRun *run)
         const BlockImage *entry = &run->images[image];
         for (int i = 0; i < entry->labels.count; i++)
             truth[entry->labels.items[i].label] += entry->labels.items[i].pixels;
-        for (int i = 0; i < entry->planes.whole_count && run->settings->label0_leaks; i++)
+        for (int i = 0; i < entry->planes.whole_count && run->rules->label0_leaks; i++)
             truth[0] += entry->planes.whole[i] == 0 ? cells : 0;
     }
 }
@@ -198,10 +198,10 @@ bool tally_block(TallyRun *run, int64_t first, int64_t count, MapOf *map_of, voi
     parallel_for(run->out->tally.unit_count, list_unit, run);
     if (!loop_errors_check(&run->errors, error))
         return false;
-    for (int64_t image = 0; image < count && run->settings->triples_per_image > 0; image++)
-        if (!record_limit(run->lists, run->out->tally.unit_count, (int32_t)image,
-                          &run->images[image].labels, &run->images[image].planes,
-                          run->settings->triples_per_image, error))
+    for (int64_t image = 0; image < count && run->rules->triples_per_image > 0; image++)
+        if (!triples_limit(run->lists, run->out->tally.unit_count, (int32_t)image,
+                           &run->images[image].labels, &run->images[image].planes,
+                           run->rules->triples_per_image, error))
             return false;
     parallel_for(run->out->tally.unit_count, add_unit, run);
     add_truth(run);
@@ -223,27 +223,27 @@ static bool thread_open(ThreadScratch *scratch, const TallyRun *run, int64_t map
            mask_scratch_open(&scratch->mask, run->resampler, error);
 }
 
-bool tally_open(TallyRun **out, const DissectSettings *settings, const PlaneCache *planes,
-                const Resampler *resampler, Dissection *dissection, int64_t map_cells,
-                int64_t block, Error *error)
+bool tally_open(TallyRun **out, const DissectRules *rules, const Inputs *inputs,
+                const Resampler *resampler, Dissection *dissection, int64_t block, Error *error)
 {
     TallyRun *run = memory_new(1, sizeof *run, error);
     if (!run)
         return false;
-    *run         = (TallyRun){.settings     = settings,
-                              .probe        = dissection->probe,
-                              .planes       = planes,
-                              .resampler    = resampler,
-                              .out          = dissection,
-                              .block        = block,
-                              .thread_count = parallel_threads()};
-    size_t units = (size_t)dissection->tally.unit_count;
-    run->images  = memory_new((size_t)block, sizeof *run->images, error);
-    run->lists   = memory_new(units, sizeof *run->lists, error);
-    run->threads = memory_new((size_t)run->thread_count, sizeof *run->threads, error);
+    *run          = (TallyRun){.rules        = rules,
+                               .probe        = inputs->probe,
+                               .planes       = inputs->label_planes,
+                               .resampler    = resampler,
+                               .out          = dissection,
+                               .block        = block,
+                               .thread_count = parallel_threads()};
+    size_t  units = (size_t)dissection->tally.unit_count;
+    int64_t cells = inputs->layer.height * inputs->layer.width;
+    run->images   = memory_new((size_t)block, sizeof *run->images, error);
+    run->lists    = memory_new(units, sizeof *run->lists, error);
+    run->threads  = memory_new((size_t)run->thread_count, sizeof *run->threads, error);
     bool ok = run->images && run->lists && run->threads && loop_errors_open(&run->errors, error);
     for (int i = 0; ok && i < run->thread_count; i++)
-        ok = thread_open(&run->threads[i], run, map_cells, error);
+        ok = thread_open(&run->threads[i], run, cells, error);
     if (!ok) {
         tally_close(run);
         return false;

@@ -1,5 +1,6 @@
 /* tests/fuzz/entry.c - the doors of libFuzzer and AFL++; -DTARGET=png chooses the parser and
  * -DREPAIR=png, where its format has checksums, what puts them right after a mutation. */
+#include "../../base/parallel.h"
 #include "fuzz.h"
 
 #include <string.h>
@@ -9,10 +10,11 @@
 #define ENTRY        NAMED(fuzz_, TARGET)
 #define REPAIR_ENTRY NAMED(repair_, REPAIR)
 
-#ifdef AFL_MUTATOR // a library of its own that AFL++ loads, which shows these three and nothing else
+#ifdef AFL_MUTATOR // a library of its own that AFL++ loads, which shows these three and nothing
+                   // else
 
 #pragma GCC visibility push(default)
-void  *afl_custom_init(void *afl, unsigned seed);
+void                  *afl_custom_init(void *afl, unsigned seed);
 size_t afl_custom_post_process(void *self, uint8_t *data, size_t size, uint8_t **out);
 void   afl_custom_deinit(void *self);
 #pragma GCC visibility pop
@@ -50,6 +52,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    parallel_set_threads(1); // the same path for the same bytes
     ENTRY(data, size);
     return 0;
 }

@@ -1,9 +1,9 @@
 /* tests/fuzz/fuzz.h - one entry per parser: any bytes in, no crash, no leak, no time.
  *
- * An entry traps where a promise breaks: what was accepted must survive being written and read again,
- * and numbers that were accepted must be inside their limits. It runs under libFuzzer, under AFL++ and
- * in the suite that replays the committed corpus. A repair puts right the checksums of a damaged file,
- * so that what is mutated is what a checksum guards and not the checksum. */
+ * An entry traps where a promise breaks: what was accepted must survive being written and read
+ * again, and numbers that were accepted must be inside their limits. It runs under libFuzzer, under
+ * AFL++ and in the suite that replays the committed corpus. A repair puts right the checksums of a
+ * damaged file, so that what is mutated is what a checksum guards and not the checksum. */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 

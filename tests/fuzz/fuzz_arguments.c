@@ -1,4 +1,6 @@
-/* tests/fuzz/fuzz_arguments.c - a verb and arguments, one a line; what is taken is inside its range. */
+/* tests/fuzz/fuzz_arguments.c - a verb and arguments, one a line; what is taken is inside its
+ * range. */
+#include "../../attack/unit_attack.h"
 #include "../../cli/commands.h"
 #include "../../cli/units.h"
 #include "fuzz.h"
@@ -10,10 +12,10 @@ enum { ARGUMENTS = 64, UNITS = 12 };
 
 static void check_units(const char *text)
 {
-    static const double score[UNITS] = {0.1, 0, 0.2, 0.05, 0.04, 0.039, 1, 0, 0, 0.3, 0.07, 0.041};
-    static const double none[UNITS];
-    int64_t            *units = NULL, count = 0;
-    if (!text || !units_select(text, score, UNITS, 7, &units, &count, NULL))
+    static const bool detectors[UNITS] = {1, 0, 1, 1, 1, 0, 1, 0, 0, 1, 1, 1};
+    static const bool none[UNITS];
+    int64_t          *units = NULL, count = 0;
+    if (!text || !units_select(text, detectors, UNITS, 7, &units, &count, NULL))
         return;
     FUZZ_CHECK(count > 0 && count <= UNITS && units[0] >= 0 && units[count - 1] < UNITS);
     for (int64_t i = 1; i < count; i++)
@@ -38,7 +40,7 @@ static void check_settings(const Settings *settings)
     FUZZ_CHECK(isfinite(settings->fraction) && isfinite(settings->fail_over));
     FUZZ_CHECK(settings->quality >= 0 && settings->quality <= 100);
     FUZZ_CHECK(settings->input_count >= 0 && settings->input_count <= ARGUMENTS);
-    FUZZ_CHECK(choice_text(LOSS_CHOICES, settings->loss)[0]);
+    FUZZ_CHECK(word_text(LOSS_NAMES, settings->loss)[0]);
     check_units(settings->units);
 }
 

@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_blob.c - any bytes as a weight blob; what opens has every tensor where it says. */
+/* tests/fuzz/fuzz_blob.c - any bytes as a weight blob; what opens has every tensor where it says.
+ */
 #include "../../engine/blob.h"
 #include "../blob_builder.h"
 #include "fuzz.h"
@@ -23,10 +24,13 @@ void fuzz_blob(const uint8_t *data, size_t size)
     if (!blob_open(fuzz_file(data, size), &blob, NULL))
         return;
     const Preparation *preparation = blob_preparation(blob);
-    FUZZ_CHECK(blob_architecture(blob) && blob_about(blob, "width"));
-    FUZZ_CHECK(preparation->width >= 1 && preparation->width <= LIMIT_IMAGE_SIDE);
-    FUZZ_CHECK(preparation->height >= 1 && preparation->height <= LIMIT_IMAGE_SIDE);
-    FUZZ_CHECK(preparation->scale > 0 && preparation->std[0] > 0);
+    FUZZ_CHECK(blob_architecture(blob));
+    FUZZ_CHECK(!preparation == !blob_about(blob, "width"));
+    if (preparation) {
+        FUZZ_CHECK(preparation->width >= 1 && preparation->width <= LIMIT_IMAGE_SIDE);
+        FUZZ_CHECK(preparation->height >= 1 && preparation->height <= LIMIT_IMAGE_SIDE);
+        FUZZ_CHECK(preparation->scale > 0 && preparation->std[0] > 0);
+    }
     FUZZ_CHECK(strlen(blob_sha256(blob)) == 64);
     for (int i = 0; i < blob_tensor_count(blob); i++) {
         const BlobTensor *tensor = blob_tensor(blob, i);

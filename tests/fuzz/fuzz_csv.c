@@ -1,5 +1,5 @@
-/* tests/fuzz/fuzz_csv.c - any bytes as CSV; what opens reads the same when written with quotes, and as
- * names of a table that a spreadsheet may open. */
+/* tests/fuzz/fuzz_csv.c - any bytes as CSV; what opens reads the same when written with quotes, and
+ * as names of a table that a spreadsheet may open. */
 #include "../../base/file.h"
 #include "../../format/csv.h"
 #include "fuzz.h"

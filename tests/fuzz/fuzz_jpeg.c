@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_jpeg.c - any bytes as JPEG; what decodes must convert, encode and decode again. */
+/* tests/fuzz/fuzz_jpeg.c - any bytes as JPEG; what decodes must convert, encode and decode again.
+ */
 #include "../../image/image.h"
 #include "fuzz.h"
 

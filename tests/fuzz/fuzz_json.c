@@ -38,7 +38,7 @@ static void write_again(JsonWriter *out, const Json *json)
 {
     int open[JSON_DEPTH], depth = 0, node = 0;
     for (;;) {
-        const JsonNode *at = &json->nodes[node];
+        const JsonNode *at      = &json->nodes[node];
         bool            is_list = at->kind == JSON_ARRAY || at->kind == JSON_OBJECT;
         write_node(out, at);
         if (is_list && at->first >= 0) {

@@ -1,5 +1,5 @@
-/* tests/fuzz/fuzz_npy.c - any bytes as .npy; the array that is read has the size of its shape, and comes
- * back from our own writer. */
+/* tests/fuzz/fuzz_npy.c - any bytes as .npy; the array that is read has the size of its shape, and
+ * comes back from our own writer. */
 #include "../../base/file.h"
 #include "../../format/npy.h"
 #include "fuzz.h"

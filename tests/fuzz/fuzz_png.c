@@ -35,7 +35,8 @@ void fuzz_png(const uint8_t *data, size_t size)
     image_free(&image);
 }
 
-/* The checksum of the rows in an IDAT, where they are not compressed, and the CRC of every chunk. */
+/* The checksum of the rows in an IDAT, where they are not compressed, and the CRC of every chunk.
+ */
 void repair_png(uint8_t *data, size_t size)
 {
     for (size_t at = 8; at + 12 <= size;) {

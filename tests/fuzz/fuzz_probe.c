@@ -1,6 +1,7 @@
-/* tests/fuzz/fuzz_probe.c - the tables of a probing set, each ended by a record separator (0x1e). */
+/* tests/fuzz/fuzz_probe.c - the tables of a probing set, each ended by a record separator (0x1e).
+ */
 #include "../../base/file.h"
-#include "../../nem/dissect/dissect.h"
+#include "../../probe/probe.h"
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -74,7 +75,7 @@ void fuzz_probe(const uint8_t *data, size_t size)
         data += length + (end != NULL);
         size -= length + (end != NULL);
     }
-    static const char *const wanted[]   = {"object", "color"};
+    static const char *const  wanted[]   = {"object", "color"};
     static const ProbeRequest requests[] = {{.limit = -1},
                                             {.categories = wanted, .category_count = 2},
                                             {.without = "color", .limit = 1}};

@@ -1,5 +1,5 @@
-/* tests/fuzz/seeds.c - valid files of every format, as small as they can be and as different as they
- * can be: what a fuzzer starts from. usage: seeds FOLDER writes FOLDER/TARGET/NUMBER. */
+/* tests/fuzz/seeds.c - valid files of every format, as small as they can be and as different as
+ * they can be: what a fuzzer starts from. usage: seeds FOLDER writes FOLDER/TARGET/NUMBER. */
 #include "../../cli/commands.h"
 #include "../../base/digest.h"
 #include "../../base/file.h"
@@ -82,20 +82,22 @@ static void put_chunk(Buffer *out, const char *type, const void *data, size_t si
     put(out, head, sizeof head);
     put(out, data, size);
     uint32_t crc     = digest_crc32(0, out->data + out->size - size - 4, size + 4);
-    uint8_t  tail[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
+    uint8_t  tail[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8),
+                        (uint8_t)crc};
     put(out, tail, sizeof tail);
 }
 
 // Rows with every filter in turn and random samples; indices stay in a palette of two.
 static void seed_png(Random *random, int side, int depth, int color, bool interlaced, bool clear)
 {
-    static const int    samples[7] = {1, 0, 3, 1, 2, 0, 4};
-    static const int    grid[8][4] = {{0, 0, 1, 1}, {0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8},
-                                      {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
-    static const uint8_t colors[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-    uint8_t              header[13] = {0, 0, 0, (uint8_t)side, 0, 0, 0, (uint8_t)side,
-                                       (uint8_t)depth, (uint8_t)color, 0, 0, interlaced};
-    Buffer               raw = {.size = 0}, packed = {.size = 0}, out = {.size = 0};
+    static const int     samples[7] = {1, 0, 3, 1, 2, 0, 4};
+    static const int     grid[8][4] = {{0, 0, 1, 1}, {0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8},
+                                       {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+    static const uint8_t colors[8]  = {1, 2, 3, 4, 5, 6, 7, 8};
+    uint8_t              header[13] = {
+                     0, 0, 0,         (uint8_t)side, 0, 0, 0, (uint8_t)side, (uint8_t)depth, (uint8_t)color,
+                     0, 0, interlaced};
+    Buffer raw = {.size = 0}, packed = {.size = 0}, out = {.size = 0};
     for (int pass = interlaced; pass < (interlaced ? 8 : 1); pass++)
         for (int y = grid[pass][1], row = 0; y < side; y += grid[pass][3], row++) {
             int wide = (side - grid[pass][0] + grid[pass][2] - 1) / grid[pass][2];
@@ -158,8 +160,9 @@ static void seeds_png(void)
 
 static void seeds_inflate(void)
 {
-    static const uint8_t fixed[] = {0, 29, 0x78, 0xDA, 0xCB, 0x48, 0xCD, 0xC9, 0xC9, 0x57, 0xC8,
-                                    0x40, 0x27, 0x75, 0x20, 0x14, 0x00, 0xAC, 0xF5, 0x0B, 0x11};
+    static const uint8_t fixed[] = {0,    29,   0x78, 0xDA, 0xCB, 0x48, 0xCD,
+                                    0xC9, 0xC9, 0x57, 0xC8, 0x40, 0x27, 0x75,
+                                    0x20, 0x14, 0x00, 0xAC, 0xF5, 0x0B, 0x11};
     Random               random  = random_stream(1, "inflate seeds");
     seed(fixed, sizeof fixed);
     for (uint32_t range = 1; range <= 256; range *= 4) {
@@ -211,11 +214,13 @@ static void seeds_inflate(void)
 // One 8x8 block of each of four inks, which the Adobe marker calls CMYK (0) or YCCK (2).
 static void seed_inks(uint8_t transform)
 {
-    const uint8_t adobe[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, transform};
-    static const uint8_t frame[] = {0xFF, 0xC0, 0, 20, 8, 0, 8, 0, 8,  4, 1, 0x11, 0,
-                                    2,    0x11, 0, 3,  0x11, 0, 4, 0x11, 0};
-    static const uint8_t scan[]  = {0xFF, 0xDA, 0, 14, 4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0,
-                                    0x28, 0xA2, 0x8A, 0xFF, 0xD9}; // DC 00, AC 1010, four times
+    const uint8_t        adobe[] = {0xFF, 0xEE, 0,   14, 'A', 'd', 'o', 'b',
+                                    'e',  0,    100, 0,  0,   0,   0,   transform};
+    static const uint8_t frame[] = {0xFF, 0xC0, 0, 20,   8, 0, 8,    0, 8, 4,    1,
+                                    0x11, 0,    2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0};
+    static const uint8_t scan[]  = {
+         0xFF, 0xDA, 0, 14, 4, 1,    0,    2,    0,    3,   0,
+         4,    0,    0, 63, 0, 0x28, 0xA2, 0x8A, 0xFF, 0xD9}; // DC 00, AC 1010, four times
     Buffer out = {.size = 0};
     put(&out, "\xFF\xD8\xFF\xDB\0\x43\0", 7);
     memset(out.data + out.size, 8, 64);
@@ -230,9 +235,9 @@ static void seed_inks(uint8_t transform)
 static void seed_scans(int scans, uint8_t last)
 {
     const uint8_t band[] = {0xFF, 0xDA, 0, 8, 1, 1, 0, 1, last, 0, 0xAF}; // AC 1010: end of block
-    static const uint8_t head[] = {0xFF, 0xC2, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0,
-                                   0xFF, 0xDA, 0, 8,  1, 1, 0, 0, 0, 0, 0x3F};
-    Buffer out = {.size = 0};
+    static const uint8_t head[] = {0xFF, 0xC2, 0,    11, 8, 0, 8, 0, 8, 1, 1, 0x11,
+                                   0,    0xFF, 0xDA, 0,  8, 1, 1, 0, 0, 0, 0, 0x3F};
+    Buffer               out    = {.size = 0};
     put(&out, "\xFF\xD8\xFF\xDB\0\x43\0", 7);
     memset(out.data + out.size, 8, 64);
     out.size += 64;
@@ -250,13 +255,14 @@ static void seeds_jpeg(void)
     seed_scans(3, 63);
     seed_scans(100, 1);
     seed_scans(41, 63);
-    static const uint8_t two[] = {0xFF, 0xD8, 0xFF, 0xC0, 0,    14, 8, 0, 8, 0, 8, 2,
-                                  1,    0x11, 0,    2,    0x11, 0,  0xFF, 0xD9};
+    static const uint8_t two[] = {0xFF, 0xD8, 0xFF, 0xC0, 0, 14, 8,    0, 8,    0,
+                                  8,    2,    1,    0x11, 0, 2,  0x11, 0, 0xFF, 0xD9};
     seed(two, sizeof two); // components
-    static const uint8_t adobe[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
-    static const uint8_t exif[]  = {0xFF, 0xE1, 0,   34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42,
-                                    0,    0,    0,   8,  0,   1,   1,   18,  0, 3, 0,   0,   0, 1,
-                                    0,    6,    0,   0,  0,   0,   0,   0};
+    static const uint8_t adobe[] = {0xFF, 0xEE, 0,   14, 'A', 'd', 'o', 'b',
+                                    'e',  0,    100, 0,  0,   0,   0,   0};
+    static const uint8_t exif[]  = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0,  'M', 'M',
+                                    0,    42,   0, 0,  0,   8,   0,   1,   1, 18, 0,   3,
+                                    0,    0,    0, 1,  0,   6,   0,   0,   0, 0,  0,   0};
     seed(GOLDEN_PROGRESSIVE, sizeof GOLDEN_PROGRESSIVE);
     seed(GOLDEN_SUBSAMPLED, sizeof GOLDEN_SUBSAMPLED);
     for (int channels = 1; channels <= 3; channels += 2)
@@ -371,7 +377,8 @@ static void seeds_text(const char *root)
 {
     target(root, "csv");
     seed_text("a,b,c\n1,-2,3.5e-1\n4,,\"6\"\n");
-    seed_text("\xEF\xBB\xBFname,\"x\"\r\n\"a,b\",\"say \"\"hi\"\"\"\r\n\r\n\"two\nlines\",\"\"\n\nend,7");
+    seed_text(
+        "\xEF\xBB\xBFname,\"x\"\r\n\"a,b\",\"say \"\"hi\"\"\"\r\n\r\n\"two\nlines\",\"\"\n\nend,7");
     seed_text("unit,category,label,object-label,object-iou\n1,object,tree,tree,0.0734\n");
     char commas[LIMIT_CSV_FIELDS]; // one field too many
     memset(commas, ',', sizeof commas);
@@ -399,8 +406,10 @@ static void seeds_text(const char *root)
     for (int i = 0; i <= 1024; i++)
         many.size += (size_t)sprintf((char *)many.data + many.size, "%c\"%d\":0", i ? ',' : '{', i);
     seed(many.data, many.size);
-    seed_text("{\"program\": \"nemesis\", \"seed\": 18446744073709551615, \"list\": [1, -2.5e-3, []]}");
-    seed_text("[null, true, false, \"\\u00e9\\ud83d\\udc0d\\n\\\"\", \"gr\xc3\xbc\xc3\x9f\", {}, 0.1]");
+    seed_text(
+        "{\"program\": \"nemesis\", \"seed\": 18446744073709551615, \"list\": [1, -2.5e-3, []]}");
+    seed_text(
+        "[null, true, false, \"\\u00e9\\ud83d\\udc0d\\n\\\"\", \"gr\xc3\xbc\xc3\x9f\", {}, 0.1]");
     seed_text("{\"weights\": {\"sha256\": \"00ff\"}, \"a\": {\"b\": {\"c\": [[[[0]]]]}}}");
     seed_text("\"\xf0\x9f\x90\x8d \xe2\x82\xac\"");
     target(root, "npy");
@@ -415,7 +424,7 @@ static const char *value_for(const Option *option)
     switch (option->kind) {
     case ARGUMENT_CHOICE:
     case ARGUMENT_CHOICES:
-        return choice_text(option->value, 0);
+        return word_text(option->value, 0);
     case ARGUMENT_NUMBERS:
         return "0.02,4/255";
     case ARGUMENT_UNITS:
@@ -462,15 +471,17 @@ static void seeds_arguments(void)
     seed_text("attack\n--units\ndetectors:8\n-t2\n--\n-x");
     seed_text("noise\n--help");
     seed_text("noise\n--std\n0.1,0.1");
-    seed_text("noise\n--std\n1/13,1/9,2/9,3/9,4/9,5/9,6/9,7/9,8/9,1,1/7,2/7,3/7,4/7,5/7,6/7,1/5,2/5,3/5,"
-              "4/5,1/3,2/3,1/2,1/8,3/8,5/8,7/8,1/4,3/4,1/6,5/6,1/11,2/11,3/11");
+    seed_text(
+        "noise\n--std\n1/13,1/9,2/9,3/9,4/9,5/9,6/9,7/9,8/9,1,1/7,2/7,3/7,4/7,5/7,6/7,1/5,2/5,3/5,"
+        "4/5,1/3,2/3,1/2,1/8,3/8,5/8,7/8,1/4,3/4,1/6,5/6,1/11,2/11,3/11");
     seed_text("noise\n--store=png8,png8");
     seed_text("noise\n--store=jpeg75,png8,float");
     seed_text("mini\n--out=x\n--overwrite\n--resume");
     seed_text("activations\n--gradient\n3");
     // units_select is asked with every text that the grammar takes
-    static const char *const units[] = {"detectors", "detectors:2", "detectors:99", "all", "0-11",
-                                        "3,5", "5,3", "3,3", "11,12", "99999999999999999999"};
+    static const char *const units[] = {
+        "detectors", "detectors:2", "detectors:99", "all",   "0-11",
+        "3,5",       "5,3",         "3,3",          "11,12", "99999999999999999999"};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         snprintf(text, sizeof text, "attack\n--baseline=B\n--out=O\n--units\n%s", units[i]);
         seed_text(text);

@@ -1,0 +1,140 @@
+"""PyTorch in turns with the bench (see start.sh): torch_peer.py THREADS FOLDER KIND ...
+
+The gradient is that of the output's sum with respect to the pixels, without gradients of weights. A step
+of training is forward, gradient of the cross-entropy and SGD with momentum, on a batch that is ready."""
+
+import os
+import sys
+import time
+
+try:
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+except ImportError:
+    print('absent PyTorch is not installed (python3-torch, libopenblas0-pthread): left out')
+    sys.exit()
+
+import networks
+
+
+def read_reals(path, shape):
+    with open(path, 'rb') as file:
+        return torch.frombuffer(bytearray(file.read()), dtype=torch.float32).reshape(shape)
+
+
+class Runner:
+    """Runs what networks.py describes."""
+
+    def __init__(self, tensors):
+        self.w = {name: torch.frombuffer(bytearray(values), dtype=torch.float32).reshape(dims)
+                  for name, (dims, values) in tensors.items()}
+
+    def affine(self, x, scale, shift):
+        return x * torch.tensor(scale).reshape(1, 3, 1, 1) + torch.tensor(shift).reshape(1, 3, 1, 1)
+
+    def conv(self, x, base, stride, pad):
+        return F.conv2d(x, self.w[base + '.weight'], self.w[base + '.bias'], stride, pad)
+
+    def relu(self, x):
+        return F.relu_(x)
+
+    def max_pool(self, x, side, stride, pad):
+        return F.max_pool2d(x, side, stride, pad)
+
+    def add(self, x, y):
+        return x + y
+
+    def mean(self, x):
+        return x.mean((2, 3))
+
+    def dense(self, x, base):
+        return F.linear(x, self.w[base + '.weight'], self.w[base + '.bias'])
+
+
+def model(folder, arch, upto, which, batch):
+    tensors, about = networks.read_blob(f'{folder}/weights.nw')
+    runner, pixels = Runner(tensors), read_reals(f'{folder}/pixels.f32', (int(batch), 3, 224, 224))
+
+    def forward():
+        with torch.inference_mode():
+            return networks.build(runner, arch, upto, pixels, about)
+
+    def gradient():
+        leaf = pixels.detach().requires_grad_(True)
+        networks.build(runner, arch, upto, leaf, about).sum().backward()
+        return leaf.grad
+
+    return forward if which == 'forward' else gradient
+
+
+def product(folder, m, n, k):
+    m, n, k = int(m), int(n), int(k)
+    a, b, c = read_reals(f'{folder}/a.f32', (m, k)), read_reals(f'{folder}/b.f32', (k, n)), torch.empty(m, n)
+    return lambda: torch.mm(a, b, out=c)
+
+
+class Block(nn.Module):
+    """Of a ResNet for CIFAR, with option A."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.missing = outputs - inputs
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        if self.missing:
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.missing // 2, self.missing // 2))
+        return F.relu(y + x)
+
+
+def resnet20():
+    layers, inputs = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()], 16
+    for width in (16, 32, 64):
+        for i in range(3):
+            layers.append(Block(inputs, width, 2 if i == 0 and width > 16 else 1))
+            inputs = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+def training(folder, arch, upto, which, batch):
+    torch.manual_seed(0)
+    net = resnet20().train()
+    rule = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
+    images, labels = torch.rand(int(batch), 3, 32, 32), torch.randint(10, (int(batch),))
+
+    def step():
+        rule.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(net(images), labels)
+        loss.backward()
+        rule.step()
+        return loss.detach()
+
+    return step
+
+
+def main():
+    threads, folder, kind, *rest = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    work = {'model': model, 'train': training, 'product': product}[kind](folder, *rest)
+    has_fast = any('openblas-pthread' in line for line in open('/proc/self/maps', encoding='utf-8'))
+    print(f'ready PyTorch {torch.__version__}' + ('' if has_fast else ' without libopenblas0-pthread'),
+          flush=True)
+    is_first = True
+    for line in sys.stdin:
+        start = time.perf_counter()
+        for _ in range(int(line)):
+            out = work()
+        ms = (time.perf_counter() - start) * 1e3 / int(line)
+        if is_first:
+            with open(os.path.join(folder, 'output.f32'), 'wb') as file:
+                file.write(out.contiguous().reshape(-1).numpy().tobytes())
+        is_first = False
+        print(ms, flush=True)
+
+
+main()

@@ -1,0 +1,220 @@
+/* bench/verb_against.c - the same work by this engine and by another program, turn by turn, so that
+ * both see the same machine: networks, products, steps of a training.
+ *
+ * The other program is started as `sh bench/peers/start.sh NAME THREADS FOLDER KIND ...` and spoken
+ * to over pipes: its first line is `ready` and what it is, or `absent` and a sentence; then it
+ * answers a number N with the ms of one of N runs in a row. FOLDER holds what both work on
+ * (weights.nw, pixels.f32); after its first answer the peer has left output.f32 there, which is
+ * compared with ours. */
+#include "ours.h"
+
+#include "../base/parallel.h"
+#include "peer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const Case cases[] = {
+    {.arch = "vgg16", .upto = "conv5_3", .batch = 8, .peers = "torch onnxruntime"},
+    {.arch = "vgg16", .upto = "conv5_3", .batch = 8, .input_gradient = true, .peers = "torch"},
+    {.arch = "vgg16", .upto = "conv5_3", .batch = 1, .peers = "torch onnxruntime"},
+    {.arch = "resnet50", .batch = 8, .peers = "torch onnxruntime"},
+    {.arch = "resnet50", .batch = 8, .input_gradient = true, .peers = "torch"},
+    {.arch = "resnet50", .batch = 1, .peers = "torch onnxruntime"},
+    {.arch = "resnet20", .batch = 128, .is_training = true, .peers = "torch"},
+    {.m = 256, .n = 256, .k = 256, .peers = "torch openblas"},
+    {.m = 768, .n = 768, .k = 768, .peers = "torch openblas"},
+    {.m = 64, .n = 3136, .k = 576, .peers = "torch openblas"},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static void case_name(const Case *one, char out[64])
+{
+    if (!one->arch)
+        snprintf(out, 64, "product %lldx%lldx%lld", (long long)one->m, (long long)one->n,
+                 (long long)one->k);
+    else
+        snprintf(out, 64, "%s%s%s %s b%lld", one->arch, one->is_training ? "" : " ",
+                 one->is_training ? ""
+                 : one->upto      ? one->upto
+                                  : "logits",
+                 one->is_training      ? "step"
+                 : one->input_gradient ? "input-gradient"
+                                       : "forward",
+                 (long long)one->batch);
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+/* Threads of other programs look for more work for a while before they sleep. */
+static void let_peer_rest(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+}
+
+/* The ms of one run, cpu ms of it; many in a row where they are short. */
+static double our_turn(const Ours *ours, int repeats, double *cpu)
+{
+    double cpu_start = clock_cpu_seconds(), start = clock_seconds();
+    for (int i = 0; i < repeats; i++)
+        ours->work(ours->data);
+    double ms = (clock_seconds() - start) * 1e3 / repeats;
+    *cpu      = (clock_cpu_seconds() - cpu_start) * 1e3 / repeats;
+    return ms;
+}
+
+typedef struct Turns {
+    Timing ours, theirs;
+    double cpu_ratio; // of processor times; theirs with what their threads spin; 0: not known
+    double shared, their_shared, distance;
+} Turns;
+
+static bool take_turns(Turns *out, Ours *ours, Peer *peer, const Case *one, const char *folder,
+                       int runs, Error *error)
+{
+    const double shortest = 20; // ms of a turn
+    double      *ms       = memory_new(4 * (size_t)runs, sizeof *ms, error), unused;
+    if (!ms)
+        return false;
+    double warm    = our_turn(ours, 1, &unused);
+    int    repeats = warm < shortest ? (int)(shortest / (warm + 1e-4)) + 1 : 1;
+    bool   ok      = peer_turn(peer, 1, &unused, error) &&
+              ours_distance(ours, one, folder, &out->distance, error);
+    CoreTime before = core_time(0), their_before = core_time(peer->process);
+    for (int run = 0; ok && run < runs; run++) {
+        let_peer_rest();
+        ms[run] = our_turn(ours, repeats, &ms[runs + run]);
+        ok      = peer_turn(peer, repeats, &ms[2 * runs + run], error);
+    }
+    if (ok) {
+        CoreTime after = core_time(0), their_after = core_time(peer->process);
+        out->shared       = core_time_shared(before, after);
+        out->their_shared = core_time_shared(their_before, their_after);
+        out->cpu_ratio    = out->shared >= 0 && out->their_shared >= 0
+                                ? (their_after.had - their_before.had) / (after.had - before.had)
+                                : 0;
+        out->ours         = timing_of(ms, ms + runs, runs);
+        out->theirs       = timing_of(ms + 2 * runs, ms + 3 * runs, runs);
+    }
+    memory_free(ms);
+    return ok;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static void print_turns(const Options *options, const char *name, const Ours *ours,
+                        const Turns *turns)
+{
+    Row row          = {.verb = "against", .threads = parallel_threads(), .flops = ours->flops};
+    row.ms           = turns->ours;
+    row.shared       = turns->shared;
+    row.knows_shared = turns->shared >= 0;
+    snprintf(row.name, sizeof row.name, "%s %s", options->against, name);
+    double medians = turns->theirs.median / turns->ours.median;
+    double bests   = turns->theirs.best / turns->ours.best;
+    if (options->json) {
+        row.figures[0] = (Figure){"peer_ms", turns->theirs.median};
+        row.figures[1] = (Figure){"peer_best_ms", turns->theirs.best};
+        row.figures[2] = (Figure){"ratio", medians};
+        row.figures[3] = (Figure){"ratio_of_bests", bests};
+        row.figures[4] = (Figure){"peer_cores_shared", turns->their_shared};
+        row.figures[5] = (Figure){"ratio_of_cpu", turns->cpu_ratio};
+        row.figures[6] = (Figure){"distance", turns->distance};
+        row_print(options, &row);
+        return;
+    }
+    progress("");
+    printf("%-34s %9.4g %9.4g %9.4g %9.4g %7.2f %7.2f %7.0f%%", name, turns->ours.median,
+           turns->ours.best, turns->theirs.median, turns->theirs.best, medians, bests,
+           100 * ours->flops / turns->ours.median / 1e6 / peak_gflops());
+    if (turns->shared >= 0 && turns->their_shared >= 0)
+        printf(" %7.2f %5.0f %% %5.0f %%", turns->cpu_ratio, 100 * turns->shared,
+               100 * turns->their_shared);
+    else
+        printf(" %7s %7s %7s", "?", "?", "?");
+    if (turns->distance >= 0)
+        printf("  %.1e", turns->distance);
+    printf("\n");
+    fflush(stdout);
+}
+
+static void print_heading(const Options *options, const char *peer)
+{
+    peak_measure();
+    if (options->json)
+        return;
+    printf("in turns with %s; %d thread%s, isa %s, FMA peak %.0f GFLOP/s\n", peer,
+           parallel_threads(), parallel_threads() == 1 ? "" : "s", engine_isa(), peak_gflops());
+    printf("ms of a run. ratios: their time over ours, of medians, of bests, of processor time;\n"
+           "shared: of the time ours and theirs could run, what others had the cores;\n"
+           "apart: relative distance of the two results\n");
+    printf("%-34s %9s %9s %9s %9s %7s %7s %8s %7s %7s %7s  %s\n", "", "ours", "best", "theirs",
+           "best", "ratio", "bests", "of peak", "cpu", "shared", "theirs", "apart");
+    fflush(stdout);
+}
+
+/* *is_absent: the peer is not there, which was said. */
+static bool measure_case(const Options *options, const Case *one, bool *is_first, bool *is_absent,
+                         Error *error)
+{
+    char  folder[LIMIT_PATH], name[64];
+    Ours  ours  = {0};
+    Peer  peer  = {0};
+    Turns turns = {0};
+    case_name(one, name);
+    progress(name);
+    if (!folder_temporary(folder, error))
+        return false;
+    PeerWork work = {.name           = options->against,
+                     .folder         = folder,
+                     .arch           = one->arch,
+                     .upto           = one->upto ? one->upto : "logits",
+                     .is_training    = one->is_training,
+                     .input_gradient = one->input_gradient,
+                     .batch          = one->batch,
+                     .m              = one->m,
+                     .n              = one->n,
+                     .k              = one->k};
+    bool     ok   = ours_open(&ours, one, folder, error) && peer_open(&peer, &work, error);
+    *is_absent    = ok && peer.is_absent;
+    if (*is_absent) {
+        progress("");
+        fprintf(stderr, "%s\n", peer.about);
+    } else if (ok) {
+        if (*is_first)
+            print_heading(options, peer.about);
+        *is_first = false;
+        ok        = take_turns(&turns, &ours, &peer, one, folder, options->runs, error);
+        if (ok)
+            print_turns(options, name, &ours, &turns);
+    }
+    peer_close(&peer);
+    ours_close(&ours);
+    folder_discard(folder);
+    return ok;
+}
+
+bool bench_against(const Options *given, Error *error)
+{
+    Options options  = *given;
+    bool    is_first = true, is_absent = false, is_any = false, ok = true;
+    options.runs = options.runs ? options.runs : 5;
+    for (int i = 0; ok && !is_absent && i < CASES; i++) {
+        char name[64];
+        case_name(&cases[i], name);
+        if (!strstr(cases[i].peers, options.against) ||
+            (options.only && !strstr(name, options.only)))
+            continue;
+        is_any = true;
+        ok     = measure_case(&options, &cases[i], &is_first, &is_absent, error);
+    }
+    progress(NULL);
+    if (ok && !is_any)
+        return fail(
+            error, ERROR_USAGE,
+            "--against %s%s%s: nothing to measure, expected torch, onnxruntime or openblas, and "
+            "a part of a row's name",
+            options.against, options.only ? " --only " : "", options.only ? options.only : "");
+    return ok;
+}

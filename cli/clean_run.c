@@ -1,0 +1,119 @@
+/* cli/clean_run.c - see clean_run.h. */
+#include "clean_run.h"
+#include "commands.h"
+
+#include <string.h>
+
+bool run_need(const Json *run, const char *folder, const char *path, const char **out, Error *error)
+{
+    *out = json_member_text(run, path);
+    return *out || fail(error, ERROR_DATA, "%s/run.json: has no text '%s'", folder, path);
+}
+
+bool run_method(const Json *run, const char *folder, const Method **out, Error *error)
+{
+    const char   *name   = json_member_text(run, "method");
+    const Method *method = name ? method_named(name) : method_at(0);
+    if (!method)
+        return fail(error, ERROR_DATA, "%s/run.json: '%.40s' is no explanation method", folder,
+                    name);
+    *out = method;
+    return true;
+}
+
+bool verb_is_clean(const char *verb)
+{
+    return strcmp(verb, verb_dissect.name) == 0 || strcmp(verb, verb_describe.name) == 0;
+}
+
+static bool agrees_with(const Settings *settings, const InputsRequest *request, Error *error)
+{
+    if (settings->compat && strcmp(settings->compat, request->mode->name) != 0)
+        return fail(error, ERROR_USAGE, "--compat %s: the baseline was made with %s",
+                    settings->compat, request->mode->name);
+    if (settings->limit && settings->limit != request->limit)
+        return fail(error, ERROR_USAGE, "--limit %lld: the baseline was made with %lld",
+                    (long long)settings->limit, (long long)request->limit);
+    return true;
+}
+
+// What opened the inputs of a clean run.
+static bool read_request(const Json *run, const char *folder, InputsRequest *out, Error *error)
+{
+    const char *verb, *mode, *readout, *conv, *limit;
+    uint64_t    limit_value;
+    if (!run_need(run, folder, "verb", &verb, error) ||
+        !run_need(run, folder, "weights.path", &out->model, error) ||
+        !run_need(run, folder, "data.path", &out->data, error) ||
+        !run_need(run, folder, "settings.layer", &out->layer, error) ||
+        !run_need(run, folder, "settings.compat", &mode, error) ||
+        !run_need(run, folder, "settings.readout", &readout, error) ||
+        !run_need(run, folder, "settings.conv", &conv, error) ||
+        !run_need(run, folder, "settings.categories", &out->categories, error) ||
+        !run_need(run, folder, "settings.limit", &limit, error))
+        return false;
+    if (!verb_is_clean(verb))
+        return fail(error, ERROR_USAGE,
+                    "%s: is a run of '%.40s', expected one of describe, dissect", folder, verb);
+    if (!run_method(run, folder, &out->method, error))
+        return false;
+    int conv_index    = word_index(CONV_NAMES, conv, strlen(conv));
+    int readout_index = word_index(READOUT_NAMES, readout, strlen(readout));
+    out->mode         = mode_named(out->method, mode);
+    if (!out->mode || conv_index < 0 || readout_index < 0 || !whole_parse(limit, &limit_value) ||
+        limit_value > LIMIT_CSV_ROWS)
+        return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value", folder);
+    if (strcmp(out->categories, "(none)") == 0)
+        out->categories = NULL;
+    out->conv    = (ConvMethod)conv_index;
+    out->readout = (Readout)readout_index;
+    out->limit   = (int64_t)limit_value;
+    return true;
+}
+
+static bool same_digest(const Json *run, const char *folder, const char *path, const char *of,
+                        const char *found, Error *error)
+{
+    const char *wanted;
+    if (!run_need(run, folder, path, &wanted, error))
+        return false;
+    return strcmp(found, wanted) == 0 ||
+           fail(error, ERROR_DATA, "%s: SHA-256 is %.12s..., the baseline was made with %.12s...",
+                of, found, wanted);
+}
+
+bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings, Error *error)
+{
+    InputsRequest request = {.batch = settings->batch};
+    *out                  = (CleanRunFiles){0};
+    return run_folder_read(folder, &out->json, error) &&
+           read_request(&out->json, folder, &request, error) &&
+           agrees_with(settings, &request, error) &&
+           run_inputs_open(&out->inputs, &request, error) &&
+           same_digest(&out->json, folder, "weights.sha256", request.model,
+                       blob_sha256(out->inputs.blob), error) &&
+           same_digest(&out->json, folder, "data.index_sha256", request.data,
+                       out->inputs.probe.index_sha256, error);
+}
+
+bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Error *error)
+{
+    RunInputs *inputs = &run->inputs;
+    if (!run_inputs_load(inputs, error) || !record_read(&run->record, inputs->request.method,
+                                                        folder, &inputs->explainer.labels, error))
+        return false;
+    if (run->record.unit_count != inputs->runner.units)
+        return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld", folder,
+                    (long long)run->record.unit_count, inputs->request.layer,
+                    (long long)inputs->runner.units);
+    run->clean = (CleanRun){&inputs->explainer, &run->record, pass};
+    return true;
+}
+
+void clean_run_close(CleanRunFiles *run)
+{
+    run_record_close(&run->record);
+    run_inputs_close(&run->inputs);
+    json_free(&run->json);
+    *run = (CleanRunFiles){0};
+}

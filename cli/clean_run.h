@@ -1,0 +1,33 @@
+/* cli/clean_run.h - a finished clean run opened again, from what its run.json says. */
+#ifndef CLI_CLEAN_RUN_H
+#define CLI_CLEAN_RUN_H
+
+#include "../study/study.h"
+#include "run.h"
+
+typedef struct CleanRunFiles {
+    Json      json; // run.json; texts of the request point into it
+    RunInputs inputs;
+    RunRecord record;
+    CleanRun  clean;
+} CleanRunFiles;
+
+/* Weights and probing set of a run of describe or dissect: where run.json says they are (paths as
+ * they were given then), refused when their SHA-256 is another. What the command line says about
+ * mode and limit must agree with the run.
+ * Errors: ERROR_NOT_FOUND, ERROR_DATA, ERROR_USAGE (a run of another verb, other settings). */
+bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings, Error *error);
+/* The rest: network, label maps, method and the run's record; then `clean` is whole. */
+bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Error *error);
+void clean_run_close(CleanRunFiles *run); // accepts a zeroed object
+
+/* The method of a run of any verb; a run.json that names none is Network Dissection's. */
+bool run_method(const Json *run, const char *folder, const Method **out, Error *error);
+
+/* A text that run.json must have; `folder` is where it came from. Errors: ERROR_DATA. */
+bool run_need(const Json *run, const char *folder, const char *path, const char **out,
+              Error *error);
+/* Whether a verb makes clean runs. */
+bool verb_is_clean(const char *verb);
+
+#endif

@@ -1,0 +1,115 @@
+/* cli/inputs.c - see inputs.h. */
+#include "inputs.h"
+
+#include <string.h>
+
+enum { DEFAULT_BATCH = 8 };
+
+bool mode_choose(const Method *method, const char *name, const Mode **out, Error *error)
+{
+    const Mode *mode       = mode_named(method, name);
+    char        names[256] = "";
+    if (mode) {
+        *out = mode;
+        return true;
+    }
+    for (int i = 0; i < method->mode_count; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", method->modes[i].name);
+    }
+    return fail(error, ERROR_USAGE, "--compat %s: %s has the modes %s", name, method->name, names);
+}
+
+// Splits "a,b,c" in place into at most PROBE_MAX_CATEGORIES names.
+static bool split_categories(char *text, const char *names[PROBE_MAX_CATEGORIES], int *count,
+                             Error *error)
+{
+    *count = 0;
+    for (char *name = text; name;) {
+        char *comma = strchr(name, ',');
+        if (comma)
+            *comma = 0;
+        if (*count == PROBE_MAX_CATEGORIES || !*name)
+            return fail(error, ERROR_USAGE, "--categories: expected 1 to %d names with commas",
+                        PROBE_MAX_CATEGORIES);
+        names[(*count)++] = name;
+        name              = comma ? comma + 1 : NULL;
+    }
+    return true;
+}
+
+static bool open_probe(RunInputs *out, Error *error)
+{
+    const InputsRequest *wanted = &out->request;
+    const char          *names[PROBE_MAX_CATEGORIES];
+    ProbeRequest request = {.without = wanted->mode->without_category, .limit = wanted->limit};
+    char        *text    = NULL;
+    bool         ok      = true;
+    if (wanted->categories) {
+        text               = memory_text(wanted->categories, error);
+        ok                 = text && split_categories(text, names, &request.category_count, error);
+        request.categories = names;
+    }
+    ok = ok && probe_open(&out->probe, wanted->data, &request, error);
+    memory_free(text);
+    return ok;
+}
+
+bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
+{
+    *out = (RunInputs){.request   = *request,
+                       .post_relu = request->readout == READOUT_AUTO
+                                        ? request->mode->post_relu
+                                        : request->readout == READOUT_POST};
+    if (open_probe(out, error) && blob_open(request->model, &out->blob, error))
+        return true;
+    run_inputs_close(out);
+    return false;
+}
+
+static NetworkRequest network_request(const RunInputs *inputs, int64_t batch)
+{
+    return (NetworkRequest){.batch     = batch,
+                            .layer     = inputs->request.layer,
+                            .post_relu = inputs->post_relu,
+                            .unit      = -1,
+                            .width     = inputs->probe.image_width,
+                            .height    = inputs->probe.image_height,
+                            .conv      = inputs->request.conv};
+}
+
+bool run_inputs_load(RunInputs *inputs, Error *error)
+{
+    const InputsRequest *wanted = &inputs->request;
+    NetworkRequest network = network_request(inputs, wanted->batch ? wanted->batch : DEFAULT_BATCH);
+    if (!layer_runner_open(&inputs->runner, inputs->blob, &network, error) ||
+        (wanted->method->needs_label_maps &&
+         !planes_open(&inputs->planes, &inputs->probe, PLANE_CACHE_BYTES, error)))
+        return false;
+    Inputs opened = {.probe        = &inputs->probe,
+                     .label_planes = inputs->planes,
+                     .images       = probe_images(&inputs->probe),
+                     .layer        = layer_source(&inputs->runner)};
+    return explainer_open(&inputs->explainer, wanted->method, wanted->mode, &opened, error);
+}
+
+bool run_inputs_unprepared(const RunInputs *inputs, LayerRunner *runner, ActivationSource *source,
+                           Error *error)
+{
+    NetworkRequest request = network_request(inputs, inputs->runner.batch);
+    request.raw_input      = true;
+    if (!layer_runner_open(runner, inputs->blob, &request, error))
+        return false;
+    *source = layer_source(runner);
+    return true;
+}
+
+void run_inputs_close(RunInputs *inputs)
+{
+    explainer_close(&inputs->explainer);
+    layer_runner_close(&inputs->runner);
+    planes_close(inputs->planes);
+    probe_close(&inputs->probe);
+    blob_close(inputs->blob);
+    *inputs = (RunInputs){0};
+}

@@ -1,0 +1,42 @@
+/* cli/inputs.h - what units are explained from: a network cut at a layer and a probing set, opened
+ * together with an explanation method. */
+#ifndef CLI_INPUTS_H
+#define CLI_INPUTS_H
+
+#include "../nem/method.h"
+#include "arguments.h"
+
+typedef struct InputsRequest {
+    const char   *model, *layer, *data;
+    const char   *categories; // comma-separated; NULL: the mode's
+    const Method *method;
+    const Mode   *mode; // one of the method's
+    Readout       readout;
+    ConvMethod    conv;
+    int64_t       limit, batch; // 0: all images; the program's choice
+} InputsRequest;
+
+typedef struct RunInputs {
+    InputsRequest request;
+    bool          post_relu;
+    WeightBlob   *blob;
+    ProbeSet      probe;
+    PlaneCache   *planes; // NULL for methods that need no label maps
+    LayerRunner   runner;
+    Explainer     explainer;
+} RunInputs;
+
+/* Opens weights and probing set alone, so that a finished run can be recognised at little cost. */
+bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error);
+/* The rest: network, label maps, method. */
+bool run_inputs_load(RunInputs *inputs, Error *error);
+void run_inputs_close(RunInputs *inputs); // accepts a zeroed object
+
+/* The layer once more, fed with pixels as they are, without the blob's preparation. */
+bool run_inputs_unprepared(const RunInputs *inputs, LayerRunner *runner, ActivationSource *source,
+                           Error *error);
+
+/* The method's mode of that name, its default if name is NULL. Errors: ERROR_USAGE. */
+bool mode_choose(const Method *method, const char *name, const Mode **out, Error *error);
+
+#endif

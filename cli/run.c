@@ -1,0 +1,188 @@
+/* cli/run.c - see run.h. */
+#include "run.h"
+#include "../base/parallel.h"
+#include "output.h"
+#include "signals.h"
+#include "version.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+void run_open(Run *out, const char *verb, const Settings *settings)
+{
+    time_t now = time(NULL);
+    *out       = (Run){.settings = settings,
+                       .verb     = verb,
+                       .started  = clock_seconds(),
+                       .pass     = {.cancel        = signals_cancel,
+                                    .progress      = progress_step,
+                                    .progress_self = &out->progress,
+                                    .file          = "dissect" PASS_FILE_ENDING,
+                                    .phase         = "dissect"}};
+    strftime(out->started_at, sizeof out->started_at, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    progress_start(&out->progress, verb, settings);
+}
+
+void run_close(Run *run)
+{
+    run_folder_close(&run->folder);
+    identity_free(&run->identity);
+    memory_free(run->key);
+    *run = (Run){0};
+}
+
+void run_identify(Run *run, const RunInputs *inputs)
+{
+    const InputsRequest *request  = &inputs->request;
+    Identity            *identity = &run->identity;
+    identity_text(identity, "version", NEMESIS_VERSION);
+    identity_text(identity, "verb", run->verb);
+    identity_text(identity, "weights_sha256", blob_sha256(inputs->blob));
+    identity_text(identity, "index_sha256", inputs->probe.index_sha256);
+    identity_text(identity, "layer", request->layer);
+    identity_text(identity, "compat", request->mode->name);
+    identity_text(identity, "readout", inputs->post_relu ? "post" : "pre");
+    identity_text(identity, "conv", word_text(CONV_NAMES, (int)request->conv));
+    identity_text(identity, "categories", request->categories);
+    identity_whole(identity, "limit", (uint64_t)request->limit);
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+static bool begin_checkpoints(void *self, Error *error)
+{
+    Run *run = self;
+    return run_folder_start(&run->folder, &run->identity, error);
+}
+
+static void warn_of_checkpoint(void *self, const char *sentence)
+{
+    const Run *run = self;
+    note(run->settings, "warning: %s", sentence);
+}
+
+// What the checkpoints belong to, as text.
+static char *key_text(const Identity *identity, Error *error)
+{
+    JsonWriter json = {0};
+    json_open_object(&json, NULL);
+    identity_write(&json, identity);
+    json_text(&json, "isa", engine_isa()); // kernels round differently
+    json_close(&json);
+    char *key = json_finish(&json, error) ? memory_text(json.text, error) : NULL;
+    json_discard(&json);
+    return key;
+}
+
+bool run_resume(Run *run, Error *error)
+{
+    RunFolder *folder = &run->folder;
+    if (!run_folder_compare(folder, run->settings, &run->identity, error))
+        return false;
+    if (folder->is_done)
+        return true;
+    run->key             = key_text(&run->identity, error);
+    run->checkpoint      = (Checkpoint){.folder = folder->path,
+                                        .key    = run->key,
+                                        .resume = folder->has_checkpoint,
+                                        .last   = clock_seconds(),
+                                        .begin  = begin_checkpoints,
+                                        .warn   = warn_of_checkpoint,
+                                        .self   = run};
+    run->pass.checkpoint = &run->checkpoint;
+    return run->key != NULL;
+}
+
+/* ---- run.json -------------------------------------------------------------------------------- */
+
+static void write_command(const Settings *settings, JsonWriter *json)
+{
+    json_open_array(json, "command");
+    for (int i = 0; i < settings->command_count; i++)
+        json_text(json, NULL, settings->command[i]);
+    json_close(json);
+}
+
+static void write_inputs(const RunInputs *inputs, JsonWriter *json)
+{
+    const ProbeSet *probe = &inputs->probe;
+    json_open_object(json, "weights");
+    json_text(json, "path", blob_path(inputs->blob));
+    json_text(json, "sha256", blob_sha256(inputs->blob));
+    json_text(json, "architecture", blob_architecture(inputs->blob));
+    json_close(json);
+    json_open_object(json, "data");
+    json_text(json, "path", inputs->request.data);
+    json_text(json, "index_sha256", probe->index_sha256);
+    json_whole(json, "images", probe->image_count);
+    json_open_array(json, "categories");
+    for (int i = 0; i < probe->category_count; i++)
+        json_text(json, NULL, probe->category[i]);
+    json_close(json);
+    json_close(json);
+    json_open_object(json, "layer");
+    json_text(json, "name", inputs->request.layer);
+    json_whole(json, "units", inputs->runner.units);
+    json_whole(json, "height", inputs->runner.height);
+    json_whole(json, "width", inputs->runner.width);
+    json_close(json);
+}
+
+static void write_method(const RunInputs *inputs, JsonWriter *json)
+{
+    const Method *method = inputs->request.method;
+    const Mode   *mode   = inputs->request.mode;
+    json_text(json, "method", method->name);
+    json_open_object(json, "compat");
+    json_text(json, "mode", mode->name);
+    if (method->describe_mode)
+        method->describe_mode(mode, json);
+    json_text(json, "readout", inputs->post_relu ? "post" : "pre");
+    json_close(json);
+}
+
+void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json)
+{
+    json_open_object(json, NULL);
+    json_text(json, "program", "nemesis");
+    json_text(json, "version", NEMESIS_VERSION);
+    json_text(json, "verb", run->verb);
+    write_command(run->settings, json);
+    json_text(json, "state", "done");
+    json_whole(json, "exit", 0);
+    json_natural(json, "seed", run->settings->seed);
+    identity_write(json, &run->identity);
+    write_inputs(inputs, json);
+    write_method(inputs, json);
+}
+
+static void write_machine(const Run *run, const RunInputs *inputs, JsonWriter *json)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    json_open_object(json, "machine");
+    json_text(json, "isa", engine_isa());
+    json_whole(json, "threads", parallel_threads());
+    json_whole(json, "batch", inputs->runner.batch);
+    json_close(json);
+    json_open_object(json, "time");
+    json_text(json, "started", run->started_at);
+    json_number(json, "seconds", clock_seconds() - run->started);
+    json_number(json, "cpu_seconds", cpu);
+    json_close(json);
+    json_whole(json, "peak_memory_bytes", (int64_t)usage.ru_maxrss * 1024);
+}
+
+bool run_document_finish(const Run *run, const RunInputs *inputs, JsonWriter *json, Error *error)
+{
+    write_machine(run, inputs, json);
+    json_close(json);
+    if (!json_finish(json, error) || !run_folder_finish(&run->folder, json, error))
+        return false;
+    if (run->settings->json)
+        fwrite(json->text, 1, json->length, stdout);
+    return true;
+}

@@ -1,0 +1,41 @@
+/* cli/run.h - one run of a verb: its folder, the settings that decide its results, its clock and
+ * its checkpoints; and the head and tail that every run.json has, so that a later verb can open the
+ * same inputs again. */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include "inputs.h"
+#include "progress.h"
+#include "run_folder.h"
+
+typedef struct Run {
+    const Settings *settings;
+    const char     *verb;
+    RunFolder       folder;
+    Identity        identity;
+    Progress        progress;
+    Checkpoint      checkpoint; // of `pass` after run_resume
+    char           *key;
+    Pass            pass; // cancelled by signals, told to `progress`; points into this
+    double          started;
+    char            started_at[32]; // UTC, ISO 8601
+} Run;
+
+/* Starts the clock. The folder is claimed by who needs one: run_folder_claim(&run->folder, ...). */
+void run_open(Run *out, const char *verb, const Settings *settings);
+void run_close(Run *run); // accepts a zeroed object
+
+/* The settings that decide the results of every verb; the caller adds those of its own verb. */
+void run_identify(Run *run, const RunInputs *inputs);
+
+/* Once the identity is whole: compares it with the run that is in the folder. Unless that is
+ * finished (folder.is_done), passes save checkpoints there from now on, and go on from those they
+ * find. */
+bool run_resume(Run *run, Error *error);
+
+/* Opens run.json: program, verb, command, state, settings, weights, data, layer, method, compat. */
+void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json);
+/* Closes it: machine, times, peak memory. Then writes it and with --json shows it. */
+bool run_document_finish(const Run *run, const RunInputs *inputs, JsonWriter *json, Error *error);
+
+#endif

@@ -1,0 +1,59 @@
+/* engine/conv_method.h - the methods behind the door of conv.h; only conv.c and the methods know
+ * it.
+ *
+ *     conv.c              chooses by channels, kernel and stride
+ *     conv_winograd.c     3x3 kernels of stride 1
+ *     conv_image.c        input gradients to few channels: a direct product, then a sum over taps
+ *     conv_direct.c       everything else
+ *
+ * Each method has the four functions of conv.h: sizes in reals, FORWARD from [n,c,h,w] to
+ * [n,k,oh,ow], INPUT_GRADIENT from [n,k,oh,ow] to [n,c,h,w]. Files call only those below them in
+ * this list. */
+#ifndef ENGINE_CONV_METHOD_H
+#define ENGINE_CONV_METHOD_H
+
+#include "conv.h"
+
+/* Whether a result is too large for its reader to find it in a cache: storing it there first would
+ * cost a read of every line. Measured on 32 MB of shared cache. */
+static inline bool conv_streams(int64_t elements)
+{
+    return elements * (int64_t)sizeof(real) >= 6 << 20;
+}
+
+/* The tail of rows that begin at element `at` of the result, the first one of `channel`; the caller
+ * adds their source, count and steps. */
+static inline FinishRows conv_finish_rows(const ConvFinish *finish, real *to, int64_t at,
+                                          int64_t channel)
+{
+    return (FinishRows){.out  = to + at,
+                        .bias = finish->bias ? finish->bias + channel : NULL,
+                        .add  = finish->add ? finish->add + at : NULL,
+                        .gate = finish->gate ? finish->gate + at : NULL,
+                        .relu = finish->relu};
+}
+
+/* line[j * phases + b] = parts[b * stride + j] for j in 0..length-1, b in 0..phases-1. */
+void conv_interleave(const real *parts, int64_t stride, int phases, int64_t length, real *line);
+
+size_t direct_prepared_size(const ConvShape *shape, ConvSide side);
+void   direct_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared);
+size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads);
+void   direct_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
+                  real *to, const ConvFinish *finish, real *scratch);
+
+/* Whether conv_image is made for this: up to 4 channels, as an image has, and several taps. */
+bool   image_fits(const ConvShape *shape, ConvSide side);
+size_t image_prepared_size(const ConvShape *shape);
+void   image_prepare(const ConvShape *shape, const real *weights, real *prepared);
+size_t image_scratch_size(const ConvShape *shape, int threads);
+void   image_run(const ConvShape *shape, const real *prepared, const real *from, real *to,
+                 const ConvFinish *finish, real *scratch);
+
+size_t winograd_prepared_size(const ConvShape *shape, ConvSide side);
+void   winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared);
+size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads);
+void   winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
+                    real *to, const ConvFinish *finish, real *scratch);
+
+#endif

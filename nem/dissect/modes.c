@@ -1,0 +1,61 @@
+/* nem/dissect/modes.c - the modes as data. What a mode is, is said in this table and nowhere else.
+ */
+#include "dissect_private.h"
+
+#include <math.h>
+
+enum { QUANTILE_ENTRIES = 1000 };
+
+#define EVERY_MODE                                                                                 \
+    .quantile_entry = 994, .quantile_entries = QUANTILE_ENTRIES, .store_bytes = (size_t)768 << 20
+
+// corrupt23 and clean count alike; they part ways when images are attacked and stored.
+static const DissectRules corrupt23 = {
+    EVERY_MODE,
+    .upsampler = UPSAMPLE_HALF_PIXEL,
+    .presence  = PRESENCE_IN_MASK,
+    .epsilon   = 1e-10,
+};
+
+static const DissectRules lite = {
+    EVERY_MODE,       .upsampler = UPSAMPLE_PILLOW, .presence = PRESENCE_IN_MASK,
+    .epsilon = 1e-10, .label0_leaks = true,
+};
+
+static const DissectRules nd2017 = {
+    EVERY_MODE,       .upsampler = UPSAMPLE_FIELD_GRID, .presence = PRESENCE_IN_IMAGE,
+    .epsilon = 1e-20, .triples_per_image = 2048,
+};
+
+const Mode dissect_modes[DISSECT_MODES] = {
+    {.name      = "corrupt23",
+     .store     = "jpeg75",
+     .coupled   = true,
+     .raw_masks = true,
+     .rules     = &corrupt23},
+    {.name = "clean", .store = "float", .rules = &corrupt23},
+    {.name             = "lite",
+     .store            = "float",
+     .post_relu        = true,
+     .without_category = "material",
+     .rules            = &lite},
+    {.name = "nd2017", .store = "float", .post_relu = true, .rules = &nd2017},
+};
+
+const DissectRules *dissect_rules(const char *mode)
+{
+    const Mode *found = mode_named(&method_dissection, mode);
+    return found ? found->rules : NULL;
+}
+
+bool dissect_set_alpha(DissectRules *rules, double alpha, Error *error)
+{
+    // 1000 * (1 - 0.005) - 1 is a hair off 994: a relative rounding error must not move the entry.
+    double entry = floor(QUANTILE_ENTRIES * (1 - alpha) - 1 + 1e-9);
+    if (!(alpha > 0 && alpha < 1) || entry < 0)
+        return fail(error, ERROR_USAGE, "alpha is %g, expected a number between 0 and 0.999",
+                    alpha);
+    rules->quantile_entry   = (int)entry;
+    rules->quantile_entries = QUANTILE_ENTRIES;
+    return true;
+}

@@ -1,0 +1,114 @@
+/* nem/method.c - what all methods have in common. */
+#include "method.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+bool explainer_open(Explainer *out, const Method *method, const Mode *mode, const Inputs *inputs,
+                    Error *error)
+{
+    Explainer explainer = {.method = method, .mode = mode, .inputs = *inputs};
+    if (!method->open(&explainer, error)) {
+        method->close(&explainer);
+        return false;
+    }
+    *out = explainer;
+    return true;
+}
+
+void explainer_close(Explainer *explainer)
+{
+    if (explainer->method)
+        explainer->method->close(explainer);
+    *explainer = (Explainer){0};
+}
+
+const Method *method_named(const char *name)
+{
+    const Method *method = NULL;
+    for (int i = 0; (method = method_at(i)) && strcmp(method->name, name) != 0; i++)
+        continue;
+    return method;
+}
+
+const Mode *mode_named(const Method *method, const char *name)
+{
+    for (int i = 0; i < method->mode_count; i++)
+        if (!name || strcmp(method->modes[i].name, name) == 0)
+            return &method->modes[i];
+    return NULL;
+}
+
+/* ---- labels ---------------------------------------------------------------------------------- */
+
+int32_t labels_find(const Labels *labels, const char *text, int category)
+{
+    for (int32_t i = 1; i < labels->count && *text; i++)
+        if ((category < 0 || labels->category_of[i] == category) &&
+            strcmp(labels->text[i], text) == 0)
+            return i;
+    return 0;
+}
+
+int labels_category(const Labels *labels, const char *name)
+{
+    for (int i = 0; i < labels->category_count; i++)
+        if (strcmp(labels->category[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- descriptions ---------------------------------------------------------------------------- */
+
+bool is_detector(const Method *method, double score)
+{
+    return score >= method->detector_score;
+}
+
+Change description_change(const Method *method, const char *before, const char *after)
+{
+    bool same = strcmp(before, after) == 0;
+    return method->compare ? method->compare(before, after)
+                           : (Change){.changed = !same, .similarity = same};
+}
+
+/* ---- clean runs ------------------------------------------------------------------------------ */
+
+void run_record_close(RunRecord *record)
+{
+    for (int64_t i = 0; record->units && i < record->unit_count; i++) {
+        memory_free(record->units[i].label_name);
+        memory_free(record->units[i].category_name);
+    }
+    memory_free(record->units);
+    *record = (RunRecord){0};
+}
+
+// Relative; instruction sets round differently, other weights or images are far apart.
+static const float SAME_THRESHOLD = 1e-4f;
+
+bool record_check(const Explainer *explainer, const UnitRecord *record, const Evidence *evidence,
+                  int64_t row, Error *error)
+{
+    const Method *method    = explainer->method;
+    int32_t       label     = method->explain(explainer, evidence, row).label;
+    float         threshold = method->threshold ? method->threshold(evidence, row) : 0;
+    float         apart     = fabsf(threshold - record->threshold);
+    return (label == record->label && apart <= SAME_THRESHOLD * fabsf(threshold)) ||
+           fail(error, ERROR_DATA,
+                "unit %lld: the clean run found '%.60s' at threshold %.6g, these weights and "
+                "images give '%.60s' at %.6g",
+                (long long)record->unit, record->label_name, (double)record->threshold,
+                explainer->labels.text[label], (double)threshold);
+}
+
+/* ---- attacks --------------------------------------------------------------------------------- */
+
+void aim_close(Aim *aim)
+{
+    if (aim->close)
+        aim->close(aim->self);
+    *aim = (Aim){0};
+}

@@ -1,0 +1,232 @@
+/* nem/method.h - what a neuron explanation method is, on one screen.
+ *
+ * A unit is one channel of one layer of a network. A method looks at a probing set through that
+ * layer and says for each unit which concept it stands for: a label and a score. Network Dissection
+ * takes the labels of the probing set and scores by intersection over union; another method may
+ * take words of a list, or captions.
+ *
+ * A method is a table of functions (Method), a line in methods.c, and a folder of its own below
+ * nem/. Clean runs, noise, attacks, comparison, pages and resumed runs go through the table and do
+ * not know which method they serve.
+ *
+ * Labels count from 1; label 0 means "no concept". Units, images and categories count from 0. A row
+ * of evidence is a unit of the layer, or row 0 for evidence of one unit alone. Maps are
+ * [images, height, width] at the layer's resolution, float32, row-major. */
+#ifndef NEM_METHOD_H
+#define NEM_METHOD_H
+
+#include "../format/html.h"
+#include "../format/json.h"
+#include "../probe/inputs.h"
+#include "../probe/pass.h"
+
+#include <stdio.h>
+
+typedef struct Method    Method;
+typedef struct Explainer Explainer;
+typedef struct Evidence  Evidence; // what a method has seen of a set; each method has its own
+typedef struct Story     Story;    // the numbers behind one unit's concept; likewise
+
+/* ---- what a method says ---------------------------------------------------------------------- */
+
+typedef struct Concept {
+    int32_t label;    // number among the explainer's labels; 0: none
+    int     category; // of the label
+    double  score;    // how well it fits; what it means depends on the method
+} Concept;
+
+/* The texts that labels and categories stand for. Arrays belong to the method. */
+typedef struct Labels {
+    int32_t            count;          // numbers 0 to count - 1; the text of 0 is ""
+    const char *const *text;           // [count]
+    const int         *category_of;    // [count]
+    int                category_count; // at least 1, at most PROBE_MAX_CATEGORIES
+    const char *const *category;       // [category_count]
+} Labels;
+
+/* The number of a label's text in a category (-1: in any); 0 if there is none. */
+int32_t labels_find(const Labels *labels, const char *text, int category);
+int     labels_category(const Labels *labels, const char *name); // -1 if there is none
+
+/* Whether one description of a unit is another than before, and how alike they are (1: the same).
+ */
+typedef struct Change {
+    bool   changed;
+    double similarity;
+} Change;
+
+/* ---- a clean run on disk --------------------------------------------------------------------- */
+
+/* What a clean run found, unit by unit in the layer's order. */
+typedef struct UnitRecord {
+    int64_t unit;
+    int32_t label;    // number among the labels; 0: none, or read without labels
+    int     category; // -1 if read without labels
+    char   *label_name, *category_name;
+    double  score;
+    float   threshold; // activations above it count as the unit's; 0 where a method has none
+} UnitRecord;
+
+typedef struct RunRecord {
+    int64_t     unit_count;
+    UnitRecord *units;
+} RunRecord;
+
+void run_record_close(RunRecord *record); // accepts a zeroed object
+
+/* units.csv of a run folder: layer,unit,description,score,category,threshold, a row for each unit.
+ * It is written for every method, and read back where the method has no files of its own. */
+bool units_write(const Explainer *explainer, const Evidence *evidence, const char *layer,
+                 const char *folder, Error *error);
+bool units_read(RunRecord *out, const char *folder, const Labels *labels, Error *error);
+
+/* ---- modes ----------------------------------------------------------------------------------- */
+
+/* Which published program's choices are followed. All that a mode decides stands in its row. */
+typedef struct Mode {
+    const char *name;             // "corrupt23"
+    const char *store;            // how perturbed images are stored by default: "jpeg75", "float"
+    bool        coupled;          // the images of a group of 64 share one attack objective
+    bool        raw_masks;        // masks from activations see pixels without the preparation
+    bool        post_relu;        // a VGG convolution is read after its ReLU
+    const char *without_category; // left out of the probing set by default, or NULL
+    const void *rules;            // the method's own constants
+} Mode;
+
+/* ---- attacks --------------------------------------------------------------------------------- */
+
+/* Where an attack is to lower a unit (source) and to raise it (target), image by image. */
+typedef struct Aim {
+    int64_t *images; // [image_count] that may be perturbed, increasing; owned by `self`
+    int64_t  image_count;
+    int64_t  mask_count; // elements of one mask
+    /* Writes both masks [mask_count], each element 0 or 1, of an image; the target mask is all 0
+     * when there is no target. Called by one thread at a time. */
+    bool (*masks)(void *self, int64_t image, uint8_t *source, uint8_t *target, Error *error);
+    /* From a map of the layer [height, width] to the masks' resolution, and the transpose of that
+     * linear map. NULL: masks have the layer's resolution. */
+    void (*enlarge)(const void *self, const float *map, float *out);
+    void (*transpose)(const void *self, const float *weights, float *out);
+    float threshold; // of the soft-iou loss
+    void *self;
+    void (*close)(void *self);
+} Aim;
+
+void aim_close(Aim *aim); // accepts a zeroed object
+
+/* ---- one unit told as a story ---------------------------------------------------------------- */
+
+enum { STORY_IMAGES = 5 };
+
+typedef struct PeakImage {
+    int64_t image;
+    float   peak; // largest activation of the unit's map
+} PeakImage;
+
+float map_peak(const float *map, int64_t cells); // its largest activation
+/* The images with the highest peaks, highest first; the first image wins ties. Returns how many. */
+int peaks_find(const float *maps, int64_t images, int64_t cells, PeakImage top[STORY_IMAGES]);
+
+/* ---- a method -------------------------------------------------------------------------------- */
+
+/* A method opened on its inputs. */
+struct Explainer {
+    const Method *method;
+    const Mode   *mode;
+    Inputs        inputs;
+    Labels        labels;
+    void         *state; // the method's own
+};
+
+/* Functions marked (optional) may be NULL. Those that can fail leave their outputs alone then. */
+struct Method {
+    const char *name;             // "dissection", as --method takes it
+    const char *title;            // "Network Dissection"
+    const char *score_name;       // "IoU"
+    double      detector_score;   // a unit is a detector if its concept's score reaches this
+    bool        needs_label_maps; // else Inputs.label_planes may be NULL
+    const Mode *modes;            // [mode_count], the default first
+    int         mode_count;
+
+    /* Fills labels and state; the other fields are set. */
+    bool (*open)(Explainer *explainer, Error *error);
+    void (*close)(Explainer *explainer); // accepts what a failed open leaves
+
+    /* ---- a clean run, or one of a perturbed set: `images` in place of the explainer's own */
+    bool (*collect)(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                    Evidence **out, Error *error);
+    /* One unit whose maps are at hand, maps[image] -> [height, width]: row 0 equals the unit's row
+     * of a full collect, bit for bit. */
+    bool (*collect_unit)(const Explainer *explainer, int64_t unit, const float *const *maps,
+                         Evidence **out, Error *error);
+    void (*release)(Evidence *evidence); // NULL allowed
+    Concept (*explain)(const Explainer *explainer, const Evidence *evidence, int64_t row);
+    /* The score of any label for the unit: of the clean or the target concept after an attack. */
+    double (*score_of)(const Explainer *explainer, const Evidence *evidence, int64_t row,
+                       int32_t label);
+    float (*threshold)(const Evidence *evidence, int64_t row); // (optional) 0 without
+    /* (optional) For methods that score every label, see scores.h: adds what the map of one image
+     * means to the unit's scores [labels.count]. */
+    void (*score_map)(const Explainer *explainer, int64_t image, const float *map, float *scores);
+    /* (optional) Without it a description changes when its text does. */
+    Change (*compare)(const char *before, const char *after);
+
+    /* ---- its files in a run folder beside units.csv (optional, both or neither) */
+    const char *const *files; // names, ends with NULL
+    bool (*write)(const Explainer *explainer, const Evidence *evidence, const char *folder,
+                  Error *error);
+    bool (*read)(RunRecord *out, const char *folder, const Labels *labels, Error *error);
+
+    /* ---- what it tells of a clean run (optional) */
+    void (*describe_mode)(const Mode *mode, JsonWriter *json);
+    void (*summary_json)(const Explainer *explainer, const Evidence *evidence, JsonWriter *json);
+    bool (*summary_text)(const Explainer *explainer, const Evidence *evidence, FILE *stream,
+                         Error *error);
+
+    /* ---- attacks (optional): without `aim` the method's units cannot be attacked */
+    bool (*aim)(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
+                Error *error);
+    /* present [labels.count], zeroed before: the labels that can be a target. */
+    bool (*candidates)(const Explainer *explainer, bool *present, Error *error);
+
+    /* ---- pictures and stories (optional): of one unit's maps, maps [images, height, width] */
+    /* The unit's mask [map_height, map_width] on one image, 0 or 1; returns its pixels. */
+    int64_t (*mask)(const Explainer *explainer, const float *map, float threshold, float *room,
+                    uint8_t *mask);
+    /* `evidence` is of the unit alone and need not outlive the story. */
+    bool (*story)(const Explainer *explainer, const Evidence *evidence, int64_t unit,
+                  const float *maps, const PeakImage *top, int top_count, Story **out,
+                  Error *error);
+    void (*story_close)(Story *story); // NULL allowed
+    void (*story_json)(const Explainer *explainer, const Story *story, JsonWriter *json);
+    bool (*story_text)(const Explainer *explainer, const Story *story, FILE *stream, Error *error);
+    void (*story_page)(const Explainer *explainer, const Story *story, Writer *page);
+    /* The caption under top image `k`, behind its peak. */
+    void (*story_caption)(const Story *story, int k, Writer *page);
+};
+
+/* Opens a method on inputs, which outlive it; `mode` is one of the method's. */
+bool explainer_open(Explainer *out, const Method *method, const Mode *mode, const Inputs *inputs,
+                    Error *error);
+void explainer_close(Explainer *explainer); // accepts a zeroed object
+
+bool   is_detector(const Method *method, double score);
+Change description_change(const Method *method, const char *before, const char *after);
+/* A finished run's record, from the method's own files or from units.csv. labels NULL: names only.
+ * Errors: ERROR_NOT_FOUND, ERROR_DATA (malformed, or a name that is no label). */
+bool record_read(RunRecord *out, const Method *method, const char *folder, const Labels *labels,
+                 Error *error);
+/* Whether evidence of one unit agrees with the record: then weights and images are those of the
+ * clean run. Errors: ERROR_DATA. */
+bool record_check(const Explainer *explainer, const UnitRecord *record, const Evidence *evidence,
+                  int64_t row, Error *error);
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+/* methods.c; NULL past the last. The first is Network Dissection. */
+const Method *method_at(int index);
+const Method *method_named(const char *name); // NULL if there is none
+/* The mode of that name, NULL if there is none; name NULL: the default. */
+const Mode *mode_named(const Method *method, const char *name);
+
+#endif

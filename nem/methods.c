@@ -1,0 +1,11 @@
+/* nem/methods.c - the table of methods: a line each. */
+#include "dissect/dissect.h"
+
+static const Method *const methods[] = {
+    &method_dissection,
+};
+
+const Method *method_at(int index)
+{
+    return index >= 0 && index < (int)(sizeof methods / sizeof *methods) ? methods[index] : NULL;
+}

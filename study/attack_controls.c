@@ -1,0 +1,141 @@
+/* study/attack_controls.c - control rows: no perturbation, the same storage. */
+#include "attack_run.h"
+#include "../probe/rows.h"
+
+#include <stdio.h>
+
+/* ---- one arm --------------------------------------------------------------------------------- */
+
+// The next images without maps, at most `batch`, looked for from *at on.
+static int64_t next_images(const SavedSetting *setting, const int64_t *images, int64_t count,
+                           int64_t batch, int64_t *at, int64_t *list)
+{
+    int64_t found = 0;
+    for (; *at < count && found < batch; ++*at)
+        if (!saved_setting_has(setting, images[*at]))
+            list[found++] = images[*at];
+    return found;
+}
+
+static bool fill_control(AttackRun *run, const Chunk *chunk, const SavedSetting *setting,
+                         Error *error)
+{
+    const CleanRun *clean  = &run->job->clean;
+    StoredMaps     *out    = setting->arms;
+    int64_t         batch  = run->layer.layer->batch;
+    RowLoader       loader = {0};
+    int64_t         images[LIMIT_BATCH], at = 0, before = 0;
+    real *planes = memory_new((size_t)batch * run->layer.image_size, sizeof *planes, error);
+    bool  done   = planes && row_loader_open(&loader, &clean->explainer->inputs.images,
+                                             run->layer.image_size, error);
+    for (int64_t rows; done; before = at) {
+        rows = next_images(setting, out->images, out->count, batch, &at, images);
+        attack_progress(run, at - before);
+        if (rows == 0)
+            break;
+        done = row_loader_load(&loader, images, rows, planes, error) &&
+               stored_layer_fill(&run->layer, out, images, rows, planes, planes, chunk->unit_maps,
+                                 error) &&
+               saved_setting_save(setting, error) && !attack_cancelled(clean->pass, error);
+    }
+    row_loader_close(&loader);
+    memory_free(planes);
+    return done;
+}
+
+static bool control_arm(AttackRun *run, Chunk *chunk, int arm, const int64_t *images, int64_t count,
+                        Error *error)
+{
+    const AttackJob *job     = run->job;
+    StoredMaps       control = {
+              .units = chunk->units, .unit_count = chunk->count, .images = images, .count = count};
+    SavedSetting setting = {.pass = job->clean.pass, .arms = &control, .arm_count = 1};
+    char         name[64];
+    snprintf(name, sizeof name, "control_%s", store_arm_name(job->arms[arm]));
+    snprintf(setting.phase, sizeof setting.phase, "%s of %lld from %lld", name,
+             (long long)chunk->count, (long long)chunk->first);
+    bool done = stored_maps_open(&control, job->arms[arm], run->layer.layer, job->stored_folder,
+                                 name, error) &&
+                saved_setting_load(&setting, error) && fill_control(run, chunk, &setting, error);
+    for (int64_t i = 0; done && i < chunk->count; i++)
+        done = unit_case_row(&chunk->cases[i], job, 0, &control, i,
+                             &chunk->controls[i * job->arm_count + arm], error);
+    stored_maps_close(&control);
+    return done;
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+static const char controls_file[] = "controls.checkpoint";
+
+static bool controls_save(const Chunk *chunk, Checkpoint *checkpoint, int arms, const char *phase,
+                          Error *error)
+{
+    SnapshotPart rows = {chunk->controls, (size_t)(chunk->count * arms) * sizeof *chunk->controls};
+    return !checkpoint || checkpoint_save(checkpoint, controls_file, phase, &rows, 1, error);
+}
+
+static bool controls_load(const Chunk *chunk, const AttackJob *job, const char *phase, bool *found,
+                          Error *error)
+{
+    Checkpoint *checkpoint = job->clean.pass->checkpoint;
+    Snapshot    snapshot   = {0};
+    *found                 = false;
+    if (!checkpoint)
+        return true;
+    if (!checkpoint_load(checkpoint, controls_file, phase, &snapshot, found, error))
+        return false;
+    int64_t rows = chunk->count * job->arm_count;
+    size_t  size = (size_t)rows * sizeof *chunk->controls;
+    bool    fits =
+        !*found || (snapshot.count == 1 && snapshot_copy(&snapshot, 0, chunk->controls, size));
+    for (int64_t i = 0; *found && fits && i < rows; i++)
+        fits = change_row_fits(&chunk->controls[i], &job->clean.explainer->labels);
+    snapshot_close(&snapshot);
+    return fits || checkpoint_refuse(checkpoint, controls_file, error);
+}
+
+/* ---- all arms -------------------------------------------------------------------------------- */
+
+// Images that are poisoned for any unit of the chunk.
+static int64_t union_of_images(const Chunk *chunk, int64_t total, int64_t *list, bool *marked)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < chunk->count; i++) {
+        const Aim *aim = &chunk->cases[i].aim;
+        for (int64_t k = 0; k < aim->image_count; k++)
+            marked[aim->images[k]] = true;
+    }
+    for (int64_t image = 0; image < total; image++) {
+        if (marked[image])
+            list[count++] = image;
+    }
+    return count;
+}
+
+bool control_rows(AttackRun *run, Chunk *chunk, Error *error)
+{
+    const AttackJob *job   = run->job;
+    int64_t          total = images_of_set(run);
+    char             phase[64];
+    bool             found;
+    snprintf(phase, sizeof phase, "%lld from %lld", (long long)chunk->count,
+             (long long)chunk->first);
+    if (!controls_load(chunk, job, phase, &found, error))
+        return false;
+    if (found) {
+        attack_progress(run, total * job->arm_count);
+        return true;
+    }
+    int64_t *images = memory_new((size_t)total, sizeof *images, error);
+    bool    *marked = memory_new((size_t)total, sizeof *marked, error);
+    bool     done   = images && marked;
+    int64_t  count  = done ? union_of_images(chunk, total, images, marked) : 0;
+    for (int arm = 0; done && arm < job->arm_count; arm++) {
+        done = control_arm(run, chunk, arm, images, count, error);
+        attack_progress(run, total - count);
+    }
+    memory_free(images);
+    memory_free(marked);
+    return done && controls_save(chunk, job->clean.pass->checkpoint, job->arm_count, phase, error);
+}

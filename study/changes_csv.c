@@ -1,0 +1,197 @@
+/* study/changes_csv.c - changes.csv: what became of each unit under each setting. */
+#include "changes.h"
+#include "../format/csv.h"
+
+#include <string.h>
+
+#define COLUMN_NAMES                                                                               \
+    "method|strength|store|unit0|clean_category|clean_label|clean_iou|new_category|new_label|"     \
+    "new_iou|clean_label_iou|target_category|target_label|target_iou|poisoned|fraction|"           \
+    "linf_before_store|linf_after_store|changed|hit|nem|similarity"
+
+enum {
+    COLUMN_METHOD,
+    COLUMN_STRENGTH,
+    COLUMN_STORE,
+    COLUMN_UNIT,
+    COLUMN_CLEAN, // category, label, iou
+    COLUMN_NOW             = COLUMN_CLEAN + 3,
+    COLUMN_CLEAN_LABEL_IOU = COLUMN_NOW + 3,
+    COLUMN_TARGET,
+    COLUMN_POISONED = COLUMN_TARGET + 3,
+    COLUMN_FRACTION,
+    COLUMN_LINF_BEFORE,
+    COLUMN_LINF_AFTER,
+    COLUMN_CHANGED,
+    COLUMN_HIT,
+    COLUMN_NEM, // these two not of Network Dissection
+    COLUMN_SIMILARITY,
+    COLUMNS
+};
+
+// The first method of the table has the columns of the first version alone.
+static int column_count(const Explainer *explainer)
+{
+    return explainer->method == method_at(0) ? COLUMN_NEM : COLUMNS;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void write_concept(Writer *writer, const Labels *labels, int category, int32_t label,
+                          double score)
+{
+    csv_write_text(writer, labels->category[category]);
+    writer_text(writer, ",");
+    csv_write_text(writer, labels->text[label]);
+    writer_text(writer, ",%.9g,", score);
+}
+
+static void write_row(Writer *writer, const Explainer *explainer, const ChangeRow *row)
+{
+    const Labels *labels = &explainer->labels;
+    writer_text(writer, "%s,%.9g,%s,%lld,", row->method, row->strength, store_arm_name(row->store),
+                (long long)row->unit);
+    write_concept(writer, labels, row->clean.category, row->clean.label, row->clean.score);
+    write_concept(writer, labels, row->now.category, row->now.label, row->now.score);
+    writer_text(writer, "%.9g,", row->clean_label_iou);
+    if (row->target)
+        write_concept(writer, labels, labels->category_of[row->target], row->target,
+                      row->target_iou);
+    else
+        writer_text(writer, ",,,");
+    writer_text(writer, "%lld,%.9g,%.9g,%.9g,%d,%d", (long long)row->poisoned, row->fraction,
+                row->linf_before, row->linf_after, row->changed, row->hit);
+    if (column_count(explainer) == COLUMNS)
+        writer_text(writer, ",%s,%.9g", explainer->method->name, row->similarity);
+    writer_text(writer, "\n");
+}
+
+bool changes_write(const Changes *changes, const Explainer *explainer, const char *folder,
+                   Error *error)
+{
+    char    path[LIMIT_PATH];
+    Writer *writer = NULL;
+    if (!path_join(path, folder, "changes.csv", error) || !writer_open(&writer, path, error))
+        return false;
+    for (int column = 0; column < column_count(explainer); column++)
+        writer_text(writer, "%s%s", column ? "," : "", word_text(COLUMN_NAMES, column));
+    writer_text(writer, "\n");
+    for (int64_t i = 0; i < changes->count; i++)
+        write_row(writer, explainer, &changes->rows[i]);
+    return writer_publish(writer, error) && summary_write(changes, explainer, folder, error);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+typedef struct ChangeReader {
+    const Explainer *explainer;
+    const Csv       *csv;
+    int              column[COLUMNS];
+} ChangeReader;
+
+static bool read_number(const ChangeReader *reader, int64_t row, int column, double *out,
+                        Error *error)
+{
+    return csv_number(reader->csv, row, reader->column[column], out, error);
+}
+
+static bool read_flag(const ChangeReader *reader, int64_t row, int column, bool *out, Error *error)
+{
+    int64_t flag;
+    if (!csv_whole(reader->csv, row, reader->column[column], 0, 1, &flag, error))
+        return false;
+    *out = flag;
+    return true;
+}
+
+// Category, label and score from `column` on.
+static bool read_concept(const ChangeReader *reader, int64_t row, int column, Concept *out,
+                         Error *error)
+{
+    const Labels *labels   = &reader->explainer->labels;
+    const char   *category = csv_name(reader->csv, row, reader->column[column]);
+    const char   *label    = csv_name(reader->csv, row, reader->column[column + 1]);
+    out->category          = labels_category(labels, category);
+    out->label             = labels_find(labels, label, out->category);
+    if (out->category < 0 || (*label && !out->label))
+        return fail(error, ERROR_DATA,
+                    "changes.csv: line %lld: '%.60s' of category '%.60s' is no label of this run",
+                    (long long)csv_line(reader->csv, row), label, category);
+    return read_number(reader, row, column + 2, &out->score, error);
+}
+
+static bool read_target(const ChangeReader *reader, int64_t row, ChangeRow *out, Error *error)
+{
+    Concept target = {0};
+    if (!*csv_text(reader->csv, row, reader->column[COLUMN_TARGET]))
+        return true;
+    if (!read_concept(reader, row, COLUMN_TARGET, &target, error))
+        return false;
+    out->target     = target.label;
+    out->target_iou = target.score;
+    return true;
+}
+
+static bool read_similarity(const ChangeReader *reader, int64_t row, ChangeRow *out, Error *error)
+{
+    const Explainer *explainer = reader->explainer;
+    const char      *before    = explainer->labels.text[out->clean.label];
+    const char      *after     = explainer->labels.text[out->now.label];
+    if (column_count(explainer) == COLUMNS)
+        return read_number(reader, row, COLUMN_SIMILARITY, &out->similarity, error);
+    out->similarity = description_change(explainer->method, before, after).similarity;
+    return true;
+}
+
+static bool read_row(const ChangeReader *reader, int64_t row, ChangeRow *out, Error *error)
+{
+    const Csv  *csv    = reader->csv;
+    const int  *column = reader->column;
+    const char *method = csv_text(csv, row, column[COLUMN_METHOD]);
+    *out               = (ChangeRow){0};
+    if (strlen(method) >= sizeof out->method)
+        return fail(error, ERROR_DATA, "changes.csv: line %lld: method '%.60s' is unknown",
+                    (long long)csv_line(csv, row), method);
+    memcpy(out->method, method, strlen(method) + 1);
+    return read_number(reader, row, COLUMN_STRENGTH, &out->strength, error) &&
+           store_arm_parse(csv_text(csv, row, column[COLUMN_STORE]), &out->store, error) &&
+           csv_whole(csv, row, column[COLUMN_UNIT], 0, LIMIT_UNITS, &out->unit, error) &&
+           read_concept(reader, row, COLUMN_CLEAN, &out->clean, error) &&
+           read_concept(reader, row, COLUMN_NOW, &out->now, error) &&
+           read_number(reader, row, COLUMN_CLEAN_LABEL_IOU, &out->clean_label_iou, error) &&
+           read_target(reader, row, out, error) &&
+           csv_whole(csv, row, column[COLUMN_POISONED], 0, INT32_MAX, &out->poisoned, error) &&
+           read_number(reader, row, COLUMN_FRACTION, &out->fraction, error) &&
+           read_number(reader, row, COLUMN_LINF_BEFORE, &out->linf_before, error) &&
+           read_number(reader, row, COLUMN_LINF_AFTER, &out->linf_after, error) &&
+           read_flag(reader, row, COLUMN_CHANGED, &out->changed, error) &&
+           read_flag(reader, row, COLUMN_HIT, &out->hit, error) &&
+           read_similarity(reader, row, out, error);
+}
+
+bool changes_read(Changes *out, const char *folder, const Explainer *explainer, Error *error)
+{
+    char         path[LIMIT_PATH];
+    Bytes        bytes   = {0};
+    Csv         *csv     = NULL;
+    Changes      changes = {0};
+    ChangeReader reader  = {.explainer = explainer};
+    bool         done    = path_join(path, folder, "changes.csv", error) &&
+                file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
+                csv_open(&csv, bytes.data, bytes.size, path, error);
+    reader.csv = csv;
+    for (int i = 0; done && i < column_count(explainer); i++)
+        done = csv_need(csv, word_text(COLUMN_NAMES, i), &reader.column[i], error);
+    for (int64_t row = 0; done && row < csv_row_count(csv); row++) {
+        ChangeRow change;
+        done = read_row(&reader, row, &change, error) && changes_add(&changes, &change, error);
+    }
+    csv_close(csv);
+    bytes_close(&bytes);
+    if (!done) {
+        changes_close(&changes);
+        return false;
+    }
+    *out = changes;
+    return true;
+}

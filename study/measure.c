@@ -1,0 +1,65 @@
+/* study/measure.c - see measure.h. */
+#include "measure.h"
+
+#include <stdio.h>
+
+enum { CHANNELS = 3 };
+
+bool storage_open(Storage *out, StoreArm arm, const ActivationSource *layer,
+                  const char *stored_folder, const char *name, Error *error)
+{
+    *out = (Storage){.arm = arm, .height = layer->image_height, .width = layer->image_width};
+    return !stored_folder ||
+           (path_join(out->folder, stored_folder, name, error) &&
+            folder_create(out->folder, error) && temporaries_remove(out->folder, error));
+}
+
+bool storage_put(const Storage *storage, int64_t image, const float *clean, float *planes,
+                 float *before, float *after, Error *error)
+{
+    size_t size = (size_t)(CHANNELS * storage->height * storage->width);
+    char   name[32], file[LIMIT_PATH];
+    *before = planes_distance(clean, planes, size);
+    snprintf(name, sizeof name, "%06lld", (long long)image);
+    if ((storage->folder[0] && !path_join(file, storage->folder, name, error)) ||
+        !store_image(storage->arm, storage->height, storage->width, planes,
+                     storage->folder[0] ? file : NULL, error))
+        return false;
+    *after = planes_distance(clean, planes, size);
+    return true;
+}
+
+ChangeRow setting_row(const char *method, double strength, StoreArm store)
+{
+    ChangeRow row = {.strength = strength, .store = store};
+    snprintf(row.method, sizeof row.method, "%s", method);
+    return row;
+}
+
+void row_measure(ChangeRow *row, float before, float after)
+{
+    row->linf_before = (double)before > row->linf_before ? (double)before : row->linf_before;
+    row->linf_after  = (double)after > row->linf_after ? (double)after : row->linf_after;
+}
+
+void row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at)
+{
+    const Method *method = explainer->method;
+    const Labels *labels = &explainer->labels;
+    int32_t       clean = row->clean.label, target = row->target;
+    row->now             = method->explain(explainer, evidence, at);
+    row->clean_label_iou = clean ? method->score_of(explainer, evidence, at, clean) : 0;
+    row->target_iou      = target ? method->score_of(explainer, evidence, at, target) : 0;
+    Change change   = description_change(method, labels->text[clean], labels->text[row->now.label]);
+    row->changed    = change.changed;
+    row->similarity = change.similarity;
+    row->hit        = target && row->poisoned && row->now.label == target;
+}
+
+bool clean_run_check(const CleanRun *clean, Error *error)
+{
+    int64_t found = clean->record->unit_count, units = clean->explainer->inputs.layer.units;
+    return found == units ||
+           fail(error, ERROR_DATA, "the clean run has %lld units, the layer has %lld",
+                (long long)found, (long long)units);
+}

@@ -1,0 +1,42 @@
+/* study/measure.h - what both sweeps do: store images, measure them, and say what changed. */
+#ifndef STUDY_MEASURE_H
+#define STUDY_MEASURE_H
+
+#include "study.h"
+
+/* ---- storing images -------------------------------------------------------------------------- */
+
+/* How the images of one setting are stored. */
+typedef struct Storage {
+    StoreArm arm;
+    int64_t  height, width;
+    char     folder[LIMIT_PATH]; // where the files are published, or ""
+} Storage;
+
+/* Files go to stored_folder/name, which is created; stored_folder NULL: nowhere. */
+bool storage_open(Storage *out, StoreArm arm, const ActivationSource *layer,
+                  const char *stored_folder, const char *name, Error *error);
+
+/* Replaces perturbed planes by what a reader of the stored image sees. *before and *after are the
+ * largest distances to the clean planes, around storage. Threads: safe. */
+bool storage_put(const Storage *storage, int64_t image, const float *clean, float *planes,
+                 float *before, float *after, Error *error);
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* What the rows of one setting have in common. */
+ChangeRow setting_row(const char *method, double strength, StoreArm store);
+
+/* Takes the distances of one more poisoned image into account. */
+void row_measure(ChangeRow *row, float before, float after);
+
+/* Fills what row `at` of the evidence says of the unit now; clean concept, target and poisoned
+ * images are set. */
+void row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at);
+
+/* ---- the clean run --------------------------------------------------------------------------- */
+
+/* Errors: ERROR_DATA where record and layer have other numbers of units. */
+bool clean_run_check(const CleanRun *clean, Error *error);
+
+#endif

@@ -1,0 +1,57 @@
+/* study/saved_setting.c - see saved_setting.h. A snapshot has four parts for each arm: which images
+ * are filled, their two distances, their maps. */
+#include "saved_setting.h"
+
+static const char part_file[] = "part.checkpoint";
+
+enum { ARM_PARTS = 4 };
+
+static int64_t list_parts(const SavedSetting *setting, SnapshotPart parts[ARM_PARTS * STORE_ARMS])
+{
+    for (int arm = 0; arm < setting->arm_count; arm++) {
+        const StoredMaps *made  = &setting->arms[arm];
+        SnapshotPart     *to    = parts + ARM_PARTS * arm;
+        size_t            count = (size_t)made->count;
+        size_t            maps  = (size_t)made->unit_count * count * made->map_size;
+        to[0]                   = (SnapshotPart){made->filled, count};
+        to[1]                   = (SnapshotPart){made->linf_before, count * sizeof(float)};
+        to[2]                   = (SnapshotPart){made->linf_after, count * sizeof(float)};
+        to[3]                   = (SnapshotPart){made->maps, maps * sizeof(float)};
+    }
+    return ARM_PARTS * setting->arm_count;
+}
+
+bool saved_setting_load(const SavedSetting *setting, Error *error)
+{
+    Checkpoint  *checkpoint = setting->pass->checkpoint;
+    Snapshot     snapshot   = {0};
+    SnapshotPart parts[ARM_PARTS * STORE_ARMS];
+    int64_t      count = list_parts(setting, parts);
+    bool         found = false;
+    if (!checkpoint)
+        return true;
+    if (!checkpoint_load(checkpoint, part_file, setting->phase, &snapshot, &found, error))
+        return false;
+    bool fits =
+        !found || (snapshot.count == count && snapshot_copy_all(&snapshot, 0, parts, count));
+    snapshot_close(&snapshot);
+    return fits || checkpoint_refuse(checkpoint, part_file, error);
+}
+
+bool saved_setting_save(const SavedSetting *setting, Error *error)
+{
+    const Pass  *pass = setting->pass;
+    SnapshotPart parts[ARM_PARTS * STORE_ARMS];
+    if (!pass_saves(pass, pass_cancelled(pass)))
+        return true;
+    int64_t count = list_parts(setting, parts);
+    return checkpoint_save(pass->checkpoint, part_file, setting->phase, parts, count, error);
+}
+
+bool saved_setting_has(const SavedSetting *setting, int64_t image)
+{
+    for (int arm = 0; arm < setting->arm_count; arm++)
+        if (!setting->arms[arm].filled[stored_maps_place(&setting->arms[arm], image)])
+            return false;
+    return true;
+}

@@ -1,0 +1,214 @@
+/* study/study.h - what is measured: which explanations change when a probing set is perturbed.
+ *
+ * Two sweeps over the clean run of any explanation method: noise (the whole set is explained again
+ * for each setting) and designed attacks on one unit at a time (only what changed is computed
+ * again; equal bit for bit to a full rerun). Both have control rows: no perturbation, same storage.
+ * Source: Srivastava et al., "Corrupting Neuron Explanations of Deep Visual Features", ICCV 2023.
+ */
+#ifndef STUDY_STUDY_H
+#define STUDY_STUDY_H
+
+#include "../attack/unit_attack.h"
+
+/* ---- a clean run, opened again --------------------------------------------------------------- */
+
+/* Everything outlives what is measured with it. */
+typedef struct CleanRun {
+    const Explainer *explainer; // opened on the run's inputs
+    const RunRecord *record;    // what it found
+    const Pass      *pass;      // cancels, hears of and saves the study
+} CleanRun;
+
+/* ---- what changed ---------------------------------------------------------------------------- */
+
+/* One unit under one setting: a row of changes.csv. No byte is padding: checkpoints hold rows as
+ * they are. */
+typedef struct ChangeRow {
+    char     method[16]; // "gaussian", "uniform", "bernoulli", "pgd", "fgsm"
+    double   strength;   // std or eps; 0: control, no perturbation but the same storage
+    StoreArm store;
+    int32_t  target;          // label, 0: untargeted
+    int64_t  unit;            // from 0
+    Concept  clean, now;      // before and after
+    double   similarity;      // of the two descriptions, 1: the same
+    double   clean_label_iou; // score of the clean concept, afterwards
+    double   target_iou;      // of the target, afterwards
+    int64_t  poisoned;        // images; 0 also marks a unit that cannot be attacked (no concept)
+    double   fraction;        // poisoned / all images
+    double   linf_before, linf_after; // largest distance to the clean images, around storage
+    bool     changed;                 // the method says that the description is another
+    bool     hit;                     // targeted: now.label == target, of an attacked unit
+    uint8_t  zero[6];
+} ChangeRow;
+
+typedef struct Changes {
+    ChangeRow *rows;
+    int64_t    count, capacity;
+} Changes;
+
+void changes_close(Changes *changes); // accepts a zeroed object
+bool changes_add(Changes *changes, const ChangeRow *row, Error *error);
+
+/* changes.csv and summary.csv of a run folder. Numbers have nine digits: reading and writing them
+ * again gives the same bytes. Runs of other methods than Network Dissection have two columns more,
+ * `nem` and `similarity`. */
+bool changes_write(const Changes *changes, const Explainer *explainer, const char *folder,
+                   Error *error);
+/* Reads changes.csv of a run folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
+bool changes_read(Changes *out, const char *folder, const Explainer *explainer, Error *error);
+
+/* The rows as a checkpoint of their run, and back; without one, *out is empty. */
+bool changes_save(const Changes *changes, Checkpoint *checkpoint, Error *error);
+bool changes_resume(Changes *out, Checkpoint *checkpoint, const Labels *labels, Error *error);
+/* Whether a row's labels and words are some that there are: it was in a checkpoint. */
+bool change_row_fits(const ChangeRow *row, const Labels *labels);
+
+/* How many units of a group changed under one setting. */
+typedef struct ChangeShare {
+    int64_t units, changed;
+    double  share, low, high;             // changed / units with its Wilson 95 % interval
+    double  fraction;                     // mean poisoned fraction
+    int64_t targeted, hits;               // units with a target; those that took it on
+    double  hit_share, hit_low, hit_high; // hits / targeted
+} ChangeShare;
+
+/* Units that are counted together, by their clean concept. */
+typedef struct ChangeGroup {
+    bool   only_detectors;
+    double detector_score; // of the method; matters to only_detectors
+    int    category;       // -1: any
+} ChangeGroup;
+
+ChangeGroup group_all(void);
+ChangeGroup group_detectors(const Method *method);
+ChangeGroup group_category(int category);
+
+/* Over the rows of the same method, strength and storage as `setting`. */
+ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, ChangeGroup group);
+
+/* One row of each setting, the lossiest storage first, then by strength. */
+typedef struct SettingList {
+    const ChangeRow **rows; // owned; what they point to is not
+    int               count;
+} SettingList;
+
+bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
+void setting_list_close(SettingList *list); // accepts a zeroed object
+
+/* The Wilson 95 % score interval of hits out of count; 0 and 1 for a count of 0. */
+void wilson_interval(int64_t hits, int64_t count, double *low, double *high);
+
+/* ---- both sweeps ----------------------------------------------------------------------------- */
+
+/* Called after each finished setting with everything so far, in its final order, so that a command
+ * can write a checkpoint; false ends the evaluation with that error. */
+typedef struct ChangeObserver {
+    bool (*finished)(void *self, const Changes *changes, Error *error); // NULL: nobody listens
+    void *self;
+} ChangeObserver;
+
+/* ---- noise ----------------------------------------------------------------------------------- */
+
+typedef struct NoiseJob {
+    CleanRun        clean;
+    NoiseType       type;
+    const double   *strengths; // each > 0; control rows come by themselves
+    int             strength_count;
+    double          fraction; // 0..1
+    const StoreArm *arms;
+    int             arm_count;
+    uint64_t        seed;
+    const char     *stored_folder; // an existing folder for the stored images, or NULL
+    const Changes  *earlier; // rows of an interrupted run that are not computed again, or NULL
+    ChangeObserver  observer;
+} NoiseJob;
+
+/* For each storage arm a control (strength 0) and each strength: the corrupted set explained from
+ * scratch, thresholds included. Rows: arm by arm, strength by strength, unit by unit.
+ * Errors: ERROR_USAGE (a strength or fraction out of range), ERROR_AGAIN (cancelled) and whatever
+ * the sources report. *out holds the finished rows either way. */
+bool noise_run(const NoiseJob *job, Changes *out, Error *error);
+
+/* ---- designed attacks ------------------------------------------------------------------------ */
+
+typedef enum AttackMasks { MASKS_LABELS, MASKS_ACTIVATIONS } AttackMasks;
+#define MASKS_NAMES "labels|activations"
+
+typedef enum TargetKind { TARGET_NONE, TARGET_RANDOM, TARGET_LABEL } TargetKind;
+
+typedef struct TargetChoice {
+    TargetKind kind;
+    int32_t    label; // of TARGET_LABEL
+} TargetChoice;
+
+/* "random" or "CATEGORY:NAME". Errors: ERROR_USAGE (no such category or label). */
+bool target_parse(const char *text, const Labels *labels, TargetChoice *out, Error *error);
+
+typedef struct AttackJob {
+    CleanRun    clean;
+    UnitBuilder builder;
+    /* The whole layer fed with pixels as they are, without the blob's preparation. Only masks from
+     * activations in a mode with raw_masks use it. */
+    ActivationSource unprepared;
+    const int64_t   *units;
+    int64_t          unit_count;
+    const double    *eps; // each > 0
+    int              eps_count;
+    PgdMethod        method;
+    int              steps;
+    AttackLoss       loss;
+    AttackMasks      masks;
+    TargetChoice     target;
+    const StoreArm  *arms;
+    int              arm_count;
+    uint64_t         seed;          // of random targets
+    int64_t          batch;         // images per PGD run; 0: the layer's batch
+    size_t           cache_bytes;   // room for clean maps; 0: ATTACK_CACHE_BYTES
+    const char      *stored_folder; // as in NoiseJob
+    const Changes   *earlier;
+    ChangeObserver   observer;
+} AttackJob;
+
+#define ATTACK_CACHE_BYTES ((size_t)512 << 20)
+
+/* Attacks each unit at each eps and evaluates it on the whole probing set. Only poisoned images
+ * are run again, yet every row equals that of a full rerun, bit for bit. Rows: unit by unit;
+ * control rows (one per arm), then eps by eps, arm by arm. A unit without a clean concept, or whose
+ * target is its own concept, has rows with nothing poisoned.
+ * Errors: ERROR_USAGE (unit, eps, steps, target out of range, a method without an aim), ERROR_DATA
+ * (the record of the clean run is not of these weights and images), ERROR_AGAIN (cancelled). *out
+ * holds the finished rows either way. */
+bool attack_run(const AttackJob *job, Changes *out, Error *error);
+
+/* ---- one perturbed image once more, for pages ------------------------------------------------ */
+
+typedef struct Replay Replay;
+
+/* Of some units of a finished noise or attack run: `noise` (strength aside) or `attack` is set, the
+ * other is NULL. Everything handed in outlives it. */
+bool replay_open(Replay **out, const CleanRun *clean, const Noise *noise, const AttackJob *attack,
+                 const int64_t *units, int64_t unit_count, Error *error);
+void replay_close(Replay *replay); // NULL allowed
+
+/* The image to show for units[index]: a poisoned one, of `preferred` the first such; -1: none. */
+int64_t replay_image(const Replay *replay, int64_t index, const PeakImage *preferred, int count);
+
+/* What became of it; arrays belong to the replay until its next run. */
+typedef struct ReplayResult {
+    const float *clean, *perturbed, *stored; // [3, height, width]
+    const float *map;                        // the unit's, of the stored image
+} ReplayResult;
+
+/* Each state of an attack before storage, with the unit's map. */
+typedef struct ReplayWatch {
+    bool (*state)(void *self, int step, double loss, const float *planes, const float *map,
+                  Error *error);
+    void *self;
+} ReplayWatch;
+
+/* Perturbs and stores the image, one that replay_image may give, as `setting` says: the same pixels
+ * as in the study, bit for bit. watch NULL: only the result is wanted. */
+bool replay_run(Replay *replay, int64_t index, int64_t image, const ChangeRow *setting,
+                const ReplayWatch *watch, ReplayResult *out, Error *error);
+
+#endif
