@@ -87,8 +87,8 @@ static void squeezenet_gives_the_published_scores(void)
     blob_close(blob);
 }
 
-// Rows of the reference: file, class, best class, its score, whether the two classes agree. Its scores
-// are of crops that are rounded, not of torchvision's.
+// Rows of the reference: file, class, best class, its score, whether the two classes agree. Its
+// scores are of crops that are rounded, not of torchvision's.
 static void squeezenet_labels_photos_as_published(void)
 {
     WeightBlob *blob = converted("weights/squeezenet1.1_imagenet", "--geometry rounded");
