@@ -83,9 +83,10 @@ awk -F'\t' -v fused=$fused -v places="$places" '
     { expected[$3]
       split($3, part, "/")
       if (!index(places, part[1]) || (!fused && $2 == "-")) { skipped++; next }
+      there = $3 in digest
       if (fused ? digest[$3] == $1 : labels[$3] == $2) { passed++; next }
       failed++
-      print "FAILED  " $3 ": " (!($3 in digest) ? "is not there" : labels[$3] != $2 ? "other labels" : \
+      print "FAILED  " $3 ": " (!there ? "is not there" : labels[$3] != $2 ? "other labels" : \
             $2 == "-" ? "other bytes" : "other bytes, the same labels") }
     END { for (name in digest)
               if (!(name in expected)) { failed++; print "FAILED  " name ": has no row" }
