@@ -179,9 +179,8 @@ typedef struct AttackJob {
 
 /* Attacks each unit at each eps and evaluates it on the whole probing set. Only poisoned images,
  * those that may be perturbed, are run again, yet every row equals that of a full rerun, bit for
- * bit. Rows: unit by unit;
- * control rows (one per arm), then eps by eps, arm by arm. A unit without a clean concept, or whose
- * target is its own concept, has rows with nothing poisoned.
+ * bit. Rows: unit by unit; control rows (one per arm), then eps by eps, arm by arm. A unit without
+ * a clean concept, or whose target is its own concept, has rows with nothing poisoned.
  * Errors: ERROR_USAGE (unit, eps, steps, target out of range, a method without an aim), ERROR_DATA
  * (the record of the clean run is not of these weights and images), ERROR_AGAIN (cancelled). *out
  * holds the finished rows either way. */
