@@ -3,7 +3,7 @@
  *
  * What an attack makes small is its objective, a number computed from the unit's maps. Only weights
  * on the maps reach the network: the gradient of sum(maps * weights) tells how each pixel is to
- * move. For the mean loss (C9) the weights are constant; for soft-iou (C11) they are the gradient
+ * move. For the mean loss the weights are constant; for soft-iou they are the gradient
  * of the loss at the current maps, taken anew before each step. Either way, images that share one
  * objective need not share a run of the network. What is lowered and raised is an Aim: nothing here
  * knows which method explains the unit. */

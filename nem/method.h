@@ -172,7 +172,7 @@ struct Method {
     /* What the unit stands for. */
     Concept (*explain)(const Explainer *explainer, const Evidence *evidence, int64_t row);
     /* The score of any label for the unit. So an attack can tell how well the old concept and the
-     * target fit afterwards (C20). */
+     * target fit afterwards. */
     double (*score_of)(const Explainer *explainer, const Evidence *evidence, int64_t row,
                        int32_t label);
     /* (optional) The activation above which the unit counts as active; 0 without. */

@@ -36,7 +36,7 @@ ChangeRow setting_row(const char *method, double strength, StoreArm store)
     return row;
 }
 
-// The largest distance of any image of the row, before storage and after it (C6).
+// The largest distance of any image of the row, before storage and after it.
 void row_measure(ChangeRow *row, float before, float after)
 {
     row->linf_before = (double)before > row->linf_before ? (double)before : row->linf_before;

@@ -12,8 +12,7 @@ extern const Mode dissect_modes[DISSECT_MODES];
 
 /* ---- thresholds ------------------------------------------------------------------------------ */
 
-/* Where a threshold stands among n values (D4): between the keep-th largest and the one above it.
- */
+/* Where a threshold stands among n values: between the keep-th largest and the one above it. */
 typedef struct QuantileRank {
     int64_t keep;     // 1..n
     double  fraction; // of the way up to the next larger value, 0..1
@@ -21,7 +20,7 @@ typedef struct QuantileRank {
 
 QuantileRank quantile_rank(int entry, int entries, int64_t n);
 
-/* The largest values of a stream, all that its threshold can depend on (D5). */
+/* The largest values of a stream, all that its threshold can depend on. */
 typedef struct TopValues {
     float  *values;
     int64_t count, keep, capacity;
@@ -179,7 +178,7 @@ typedef struct ImageLabels {
     int          count;
 } ImageLabels;
 
-/* The 2017 program records at most `limit` triples of one image (Q9); sets the counts of the others
+/* The 2017 program records at most `limit` triples of one image; sets the counts of the others
  * to zero. */
 bool triples_limit(TripleList *lists, int64_t unit_count, int32_t image, ImageLabels *labels,
                    const ImagePlanes *planes, int64_t limit, Error *error);
@@ -202,7 +201,7 @@ void dissect_summary_json(const Explainer *explainer, const Evidence *evidence, 
 bool dissect_summary_text(const Explainer *explainer, const Evidence *evidence, FILE *stream,
                           Error *error);
 
-/* The whole numbers behind one score (D15), counted over the whole probing set. */
+/* The whole numbers behind one score, counted over the whole probing set. */
 typedef struct ConceptSum {
     Concept concept;
     uint64_t both;     // pixels of the unit's mask with the label
