@@ -1,5 +1,4 @@
-/* base/snapshot.h - checkpoints: unfinished work on disk, so that a killed run goes on where it
- * was.
+/* base/snapshot.h - checkpoints: unfinished work on disk, from which a killed run goes on.
  *
  * A checkpoint file holds a snapshot: a list of arrays (parts), the digest of a key that names
  * everything they depend on, and a checksum. It is published whole. What is read back is either
