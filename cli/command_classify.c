@@ -63,7 +63,7 @@ static void add_answer(const Settings *settings, const char *path, const real *l
     json_close(&answer->json);
 }
 
-// One photo after another; one that cannot be read is told, skipped and counted.
+// One photo after another; one that cannot be read is reported, skipped and counted.
 static bool classify(const Settings *settings, WeightBlob *blob, Answer *answer, int *skipped,
                      Error *error)
 {
