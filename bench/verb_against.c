@@ -45,7 +45,8 @@ static void case_name(const Case *one, char out[64])
                  (long long)one->batch);
 }
 
-/* ---- turns ----------------------------------------------------------------------------------- */
+/* ---- turns --------------------------------------------------------------------------------------
+ */
 
 /* Threads of other programs look for more work for a while before they sleep. */
 static void let_peer_rest(void)
@@ -101,7 +102,8 @@ static bool take_turns(Turns *out, Ours *ours, Peer *peer, const Case *one, cons
     return ok;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------------------------------
+ */
 
 static void print_turns(const Options *options, const char *name, const Ours *ours,
                         const Turns *turns)

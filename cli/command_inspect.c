@@ -86,6 +86,12 @@ static bool print_text(WeightBlob *blob, Error *error)
     printf("\nsha256        %s\n", blob_sha256(blob));
     if (p)
         print_preparation(p);
+    const char *padding = blob_about(blob, "padding");
+    if (padding) {
+        printf("padding       ");
+        print_clean(stdout, padding);
+        printf("\n");
+    }
     printf("layers       ");
     for (int i = 0; (layer = network_layer_name(blob, i)); i++) {
         printf(" ");

@@ -71,6 +71,29 @@ NodeId builder_parameter(Builder *builder, const char *base, const char *part, S
 
 /* ---- layers ---------------------------------------------------------------------------------- */
 
+// Zeros that TensorFlow's SAME puts around an axis: as many as ceil(size / stride) windows need.
+static NodeId pad_same(Graph *graph, NodeId x, int axis, int side, int stride)
+{
+    int64_t size  = graph_shape(graph, x).dim[axis];
+    int64_t total = ((size + stride - 1) / stride - 1) * stride + side - size;
+    return total > 0 ? op_pad(graph, x, axis, total / 2, total - total / 2) : x;
+}
+
+NodeId build_padding(Builder *builder, NodeId x, int side, int stride, int *pad)
+{
+    const char *padding = blob_about(builder->blob, "padding");
+    if (stride == 1 || !padding || strcmp(padding, "torch") == 0 || builder_is_over(builder))
+        return x;
+    if (strcmp(padding, "same") != 0) {
+        fail(&builder->lack, ERROR_DATA, "%s: 'about' has padding=%.64s, expected torch or same",
+             blob_path(builder->blob), padding);
+        return NODE_NONE;
+    }
+    *pad = 0;
+    x    = pad_same(builder->graph, x, 2, side, stride);
+    return pad_same(builder->graph, x, 3, side, stride);
+}
+
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad)
 {
     if (builder_is_over(builder))
@@ -80,6 +103,7 @@ NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int st
         return NODE_NONE;
     Shape  want   = shape_4d(shape.dim[0], graph_shape(builder->graph, x).dim[1], side, side);
     NodeId weight = builder_parameter(builder, base, "weight", want);
+    x             = build_padding(builder, x, side, stride, &pad);
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId y = op_conv2d(builder->graph, x, weight, stride, pad);
@@ -119,6 +143,7 @@ NodeId build_activation(Builder *builder, NodeId x)
 
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad)
 {
+    x = build_padding(builder, x, window, stride, &pad); // zeros lose: x is not negative
     return builder_is_over(builder) ? NODE_NONE
                                     : op_maxpool(builder->graph, x, window, stride, pad);
 }

@@ -36,6 +36,10 @@ FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_ci
 /* ((x * scale) - mean) / std per channel, with the constants of the blob. */
 NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation);
 
+/* x with zeros around it where the blob says `padding=same` and the stride is not 1: TensorFlow's
+ * SAME has the smaller half before (0 and 1 for 3x3 at stride 2 on even sizes). Then *pad becomes
+ * 0. */
+NodeId build_padding(Builder *builder, NodeId x, int side, int stride, int *pad);
 /* Convolution `base`.weight, square of this side; adds `base`.bias where the blob has it. */
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad);
 NodeId build_norm(Builder *builder, NodeId x, const char *base); // batch norm in inference mode

@@ -141,6 +141,7 @@ static NodeId add_norm(Builder *builder, NodeId x, NodeId bare, const char *conv
     Shape shape = shape_4d(graph_shape(builder->graph, bare).dim[1], in.dim[1], side, side);
     if (!folded_weights(builder, conv, norm, shape, &weight, &bias))
         return NODE_NONE;
+    x = build_padding(builder, x, side, stride, &pad);
     NodeId y =
         op_conv2d(builder->graph, x, op_parameter(builder->graph, shape, weight), stride, pad);
     return op_bias(builder->graph, y, op_parameter(builder->graph, shape_1d(shape.dim[0]), bias));

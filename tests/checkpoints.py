@@ -333,14 +333,14 @@ def caffemodel(legacy=False, layers=None):
     return out
 
 
-def check_vgg(path, tensors=None):
+def check_vgg(path, tensors=None, short='256'):
     found, about = read_blob(path)
     want = tensors or VGG
     assert set(found) == set(want), set(found) ^ set(want)
     for name, (shape, values) in want.items():
         assert found[name][0] == shape, name
         assert floats(found[name][2]) == values, name
-    assert about['architecture'] == 'vgg16' and about['resize_short'] == '256'
+    assert about['architecture'] == 'vgg16' and about['resize_short'] == short
     return about
 
 

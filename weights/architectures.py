@@ -1,11 +1,10 @@
-"""What the known networks are made of: tensor names, shapes with free widths, and preparations.
+"""What the known networks are made of: tensor names, shapes with free widths, layers to probe.
 
 A shape dimension that is a text is a width: the first tensor that has it decides, all others must
-agree. Every base name may have aliases, the names other publishers gave to the same layer."""
+agree. Every base name may have aliases, the names other publishers gave to the same layer. Strides
+and pools are for formats that have them in the file: what differs there is another network."""
 
-import re
-
-from readers.source import Refused
+from functools import lru_cache
 
 EPSILON = 1e-5             # of every batch norm of these networks
 NORM_PARTS = ('weight', 'bias', 'running_mean', 'running_var')
@@ -25,11 +24,16 @@ class Slot:
 
 
 class Architecture:
-    """slots by name, aliases {other base: base}, pairs [(convolution, norm that follows it)]."""
+    """slots by name, aliases {other base: base}, pairs [(convolution, norm that follows it)].
+
+    convs    {base: (side, stride, pad)} in the order in which they are computed
+    pools    (side, stride, pad) of the max pools in that order
+    layers   what can be probed, in the order of models/*.c"""
 
     def __init__(self, name, size, statistics=IMAGENET):
         self.name, self.size, self.statistics = name, size, statistics
         self.slots, self.aliases, self.pairs = {}, {}, []
+        self.convs, self.norms, self.denses, self.pools, self.layers = {}, [], [], [], []
         self.first = self.flat_name = None            # first kernel, first dense kernel
 
     def slot(self, base, part, shape, excused_by=()):
@@ -40,10 +44,12 @@ class Architecture:
         for name in names:
             self.aliases[name] = base
 
-    def conv(self, base, outputs, inputs, side, *aliases, norm=None, bias=True):
+    def conv(self, base, outputs, inputs, side, *aliases, norm=None, bias=True, stride=1,
+             pad=None):
         """A convolution; with `norm` followed by that batch norm, of which either the four
         tensors are there or, when folded, the convolution's bias."""
         self.first = self.first or f'{base}.weight'
+        self.convs[base] = (side, stride, side // 2 if pad is None else pad)
         self.slot(base, 'weight', (outputs, inputs, side, side))
         if bias or norm:
             self.slot(base, 'bias', (outputs,), () if bias else (norm,))
@@ -53,12 +59,14 @@ class Architecture:
         self.alias(base, *aliases)
 
     def norm(self, base, width, *aliases, excused_by=()):
+        self.norms.append(base)
         for part in NORM_PARTS:
             self.slot(base, part, (width,), excused_by)
         self.alias(base, *aliases)
 
     def dense(self, base, outputs, inputs, *aliases, excused_by=()):
         self.flat_name = self.flat_name or f'{base}.weight'
+        self.denses.append(base)
         self.slot(base, 'weight', (outputs, inputs), excused_by)
         self.slot(base, 'bias', (outputs,), excused_by)
         self.alias(base, *aliases)
@@ -78,16 +86,19 @@ def vgg(depth, batch_norm):
             net.conv(base, width, inputs, 3, f'features.conv{stage}_{conv}',
                      f'conv{stage}_{conv}', f'block{stage}_conv{conv}', f'vgg0_conv{number}',
                      norm=f'features.{place + 1}' if batch_norm else None)
+            net.layers.append(f'conv{stage}_{conv}')
             place, inputs, number = place + (3 if batch_norm else 2), width, number + 1
-        place += 1                                    # the pooling
+        net.pools.append((2, 2, 0))
+        place += 1
     single = ('classifier.weight',)                   # CIFAR variants with one dense layer
     net.dense('classifier.0', 'h1', 'flat', 'classifier.fc6', 'fc6', 'fc1', 'vgg0_dense0',
-              excused_by=single)
+              'pre_logits.fc1', excused_by=single)
     net.dense('classifier.3', 'h2', 'h1', 'classifier.fc7', 'fc7', 'fc2', 'vgg0_dense1',
-              excused_by=single)
+              'pre_logits.fc2', excused_by=single)
     net.dense('classifier.6', 'classes', 'h2', 'classifier.fc8', 'classifier.fc8a', 'fc8', 'fc8a',
-              'predictions', 'vgg0_dense2', excused_by=single)
+              'predictions', 'vgg0_dense2', 'head.fc', excused_by=single)
     net.dense('classifier', 'classes', 'flat', 'linear', excused_by=('classifier.0.weight', 'any'))
+    net.layers += ['fc6', 'fc7', 'fc8', 'logits']
     return net
 
 
@@ -98,23 +109,29 @@ RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 
 def resnet(depth, cifar=False):
     net = Architecture(f'resnet{depth}' + ('_cifar' if cifar else ''), 32 if cifar else 224,
                        CIFAR_GRADIENT_ALIGNMENT if cifar else IMAGENET)
-    net.conv('conv1', 'stem', 3, 3 if cifar else 7, norm='bn1', bias=False)
+    net.conv('conv1', 'stem', 3, 3 if cifar else 7, norm='bn1', bias=False,
+             stride=1 if cifar else 2)
+    net.pools += [] if cifar else [(3, 2, 1)]
+    net.layers += ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'layer4', 'avgpool', 'logits']
     before = 'stem'
     for stage, blocks in enumerate(RESNET_BLOCKS[depth], 1):
         for block in range(blocks):
+            stride = 2 if stage > 1 and block == 0 else 1
             base = f'layer{stage}.{block}'
             inner = f'{base}.inner'
             after = before if depth < 50 and stage == 1 else f'stage{stage}'
             if depth < 50:
-                net.conv(f'{base}.conv1', inner, before, 3, norm=f'{base}.bn1', bias=False)
+                net.conv(f'{base}.conv1', inner, before, 3, norm=f'{base}.bn1', bias=False,
+                         stride=stride)
                 net.conv(f'{base}.conv2', after, inner, 3, norm=f'{base}.bn2', bias=False)
             else:
                 net.conv(f'{base}.conv1', inner, before, 1, norm=f'{base}.bn1', bias=False)
-                net.conv(f'{base}.conv2', inner, inner, 3, norm=f'{base}.bn2', bias=False)
+                net.conv(f'{base}.conv2', inner, inner, 3, norm=f'{base}.bn2', bias=False,
+                         stride=stride)
                 net.conv(f'{base}.conv3', after, inner, 1, norm=f'{base}.bn3', bias=False)
             if block == 0 and after != before:
                 net.conv(f'{base}.downsample.0', after, before, 1, f'{base}.shortcut.0',
-                         norm=f'{base}.downsample.1', bias=False)
+                         norm=f'{base}.downsample.1', bias=False, stride=stride)
                 net.alias(f'{base}.downsample.1', f'{base}.shortcut.1')
             before = after
     net.dense('fc', 'classes', before, 'linear')
@@ -125,11 +142,13 @@ def resnet_option_a(depth):
     """The CIFAR networks of He et al., section 4.2: parameter-free shortcuts."""
     net = Architecture(f'resnet{depth}', 32)
     net.conv('conv1', 'stage1', 3, 3, norm='bn1', bias=False)
+    net.layers += ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'avgpool', 'logits']
     before = 'stage1'
     for stage in (1, 2, 3):
         for block in range((depth - 2) // 6):
             base, after = f'layer{stage}.{block}', f'stage{stage}'
-            net.conv(f'{base}.conv1', f'{base}.inner', before, 3, norm=f'{base}.bn1', bias=False)
+            net.conv(f'{base}.conv1', f'{base}.inner', before, 3, norm=f'{base}.bn1', bias=False,
+                     stride=2 if stage > 1 and block == 0 else 1)
             net.conv(f'{base}.conv2', after, f'{base}.inner', 3, norm=f'{base}.bn2', bias=False)
             before = after
     net.dense('linear', 'classes', before, 'fc')
@@ -140,7 +159,10 @@ def resnet50_v2():
     """Pre-activation bottlenecks; Gluon's numbering runs through a stage in execution order."""
     net = Architecture('resnet50_v2', 224)
     net.norm('bn0', 3, 'batchnorm0')
-    net.conv('conv1', 'stem', 3, 7, 'conv0', norm='bn1', bias=False)
+    net.conv('conv1', 'stem', 3, 7, 'conv0', norm='bn1', bias=False, stride=2)
+    net.pools.append((3, 2, 1))
+    net.layers += ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'layer4', 'bn2', 'avgpool',
+                   'logits']
     net.alias('bn1', 'batchnorm1')
     before = 'stem'
     for stage, blocks in enumerate(RESNET_BLOCKS[50], 1):
@@ -149,16 +171,18 @@ def resnet50_v2():
             base, after = f'layer{stage}.{block}', f'stage{stage}'
             gluon = [f'stage{stage}_conv{number + i}' for i in range(4)]
             norms = [f'stage{stage}_batchnorm{3 * block + i}' for i in range(3)]
+            stride = 2 if stage > 1 and block == 0 else 1
             net.norm(f'{base}.bn1', before, norms[0])
             net.conv(f'{base}.conv1', f'{base}.inner', before, 1, gluon[0], norm=f'{base}.bn2',
                      bias=False)
             net.conv(f'{base}.conv2', f'{base}.inner', f'{base}.inner', 3, gluon[1],
-                     norm=f'{base}.bn3', bias=False)
+                     norm=f'{base}.bn3', bias=False, stride=stride)
             net.conv(f'{base}.conv3', after, f'{base}.inner', 1, gluon[2], bias=False)
             net.alias(f'{base}.bn2', norms[1])
             net.alias(f'{base}.bn3', norms[2])
             if block == 0:
-                net.conv(f'{base}.downsample', after, before, 1, gluon[3], bias=False)
+                net.conv(f'{base}.downsample', after, before, 1, gluon[3], bias=False,
+                         stride=stride)
             number += 4 if block == 0 else 3
             before = after
     net.norm('bn2', before, 'batchnorm2')
@@ -170,17 +194,22 @@ def alexnet():
     net = Architecture('alexnet', 224)
     inputs = 3
     for number, (place, side) in enumerate(((0, 11), (3, 5), (6, 3), (8, 3), (10, 3)), 1):
-        net.conv(f'features.{place}', f'c{number}', inputs, side, f'features.conv{number}')
+        net.conv(f'features.{place}', f'c{number}', inputs, side, f'features.conv{number}',
+                 stride=4 if number == 1 else 1, pad=2 if number == 1 else None)
         inputs = f'c{number}'
     net.dense('classifier.1', 'h1', 'flat', 'classifier.fc6')
     net.dense('classifier.4', 'h2', 'h1', 'classifier.fc7')
     net.dense('classifier.6', 'classes', 'h2', 'classifier.fc8')
+    net.pools += 3 * [(3, 2, 0)]
+    net.layers += [f'conv{number}' for number in range(1, 6)] + ['fc6', 'fc7', 'fc8', 'logits']
     return net
 
 
 def densenet121():
     net = Architecture('densenet121', 224)
-    net.conv('features.conv0', 'stem', 3, 7, norm='features.norm0', bias=False)
+    net.conv('features.conv0', 'stem', 3, 7, norm='features.norm0', bias=False, stride=2)
+    net.pools.append((3, 2, 1))
+    net.layers += ['conv0', 'norm0']
     widths = ['stem']
     for block, layers in enumerate((6, 12, 24, 16), 1):
         for layer in range(1, layers + 1):
@@ -191,20 +220,26 @@ def densenet121():
             net.alias(f'{base}.norm2', f'{base}.norm.2')
             net.conv(f'{base}.conv2', 'growth', f'{base}.inner', 3, f'{base}.conv.2', bias=False)
             widths.append('growth')
+        net.layers.append(f'denseblock{block}')
         if block < 4:
             base = f'features.transition{block}'
             net.norm(f'{base}.norm', tuple(widths))
             net.conv(f'{base}.conv', f'transition{block}', tuple(widths), 1, bias=False)
+            net.layers.append(f'transition{block}')
             widths = [f'transition{block}']
     net.norm('features.norm5', tuple(widths))
     net.dense('classifier', 'classes', tuple(widths))
+    net.layers += ['norm5', 'avgpool', 'logits']
     return net
 
 
 def squeezenet(version):
     net = Architecture(f'squeezenet{version}', 224)
     places = {'1.0': (3, 4, 5, 7, 8, 9, 10, 12), '1.1': (3, 4, 6, 7, 9, 10, 11, 12)}[version]
-    net.conv('features.0', 'stem', 3, 7 if version == '1.0' else 3, 'squeezenet0_conv0')
+    net.conv('features.0', 'stem', 3, 7 if version == '1.0' else 3, 'squeezenet0_conv0', stride=2,
+             pad=0)
+    net.pools += 3 * [(3, 2, 0)]
+    net.layers += ['conv1'] + [f'fire{number}' for number in range(2, 10)] + ['conv10', 'logits']
     before, number = ('stem',), 1
     for place in places:
         base = f'features.{place}'
@@ -226,9 +261,12 @@ def lenet():
         inputs = name
     net.dense('fc1', 'h1', 'flat')
     net.dense('fc2', 'classes', 'h1')
+    net.pools += 2 * [(2, 2, 0)]
+    net.layers += ['conv11', 'conv12', 'conv21', 'conv22', 'fc1', 'logits']
     return net
 
 
+@lru_cache(maxsize=None)
 def all_architectures():
     """In the order in which ties are decided: what is most likely held comes first."""
     return ([vgg(depth, batch_norm) for batch_norm in (False, True) for depth in (16, 19, 13, 11)]
@@ -236,134 +274,3 @@ def all_architectures():
             + [resnet_option_a(depth) for depth in (20, 32, 44, 56)]
             + [resnet50_v2(), alexnet(), densenet121(), squeezenet('1.1'), squeezenet('1.0'),
                lenet()])
-
-
-# ---- matching ------------------------------------------------------------------------------------
-
-PARTS = {'weight': 'weight', 'kernel': 'weight', 'gamma': 'weight', 'bias': 'bias', 'beta': 'bias',
-         'running_mean': 'running_mean', 'moving_mean': 'running_mean',
-         'running_var': 'running_var', 'moving_variance': 'running_var',
-         'moving_var': 'running_var'}
-SOURCE_NAME = re.compile(r'(?:(?:module|model|net|network|backbone)\.)*(?:resnetv2\d_)?(.+?)[./_]'
-                         '(' + '|'.join(PARTS) + r')(?::0)?')
-GLUON_NAME = re.compile(r'(squeezenet|resnetv2)\d+_.*')     # as MXNet's model zoo numbers layers
-IGNORED = re.compile(r'.*(num_batches_tracked|_metadata)')
-
-
-class Match:
-    """How a list of tensors fits one architecture."""
-
-    def __init__(self, net, tensors):
-        self.net, self.tensors, self.widths = net, {}, {}
-        self.extra, self.misshapen, self.sources = [], [], {}
-        for tensor in tensors:
-            name = self.canonical(tensor.name)
-            if name is None:
-                self.extra.append(tensor.name)
-            elif name in self.tensors:
-                raise Refused(f"'{tensor.name}' and '{self.sources[name]}' are the same tensor "
-                              f"of {net.name}, '{name}'")
-            else:
-                self.tensors[name], self.sources[name] = tensor, tensor.name
-        for name, slot in net.slots.items():
-            if name in self.tensors:
-                self.check_shape(self.tensors[name], slot.shape)
-        self.missing = [name for name, slot in net.slots.items() if self.is_missing(name, slot)]
-
-    def canonical(self, source):
-        parts = SOURCE_NAME.fullmatch(source)
-        if not parts:
-            return None
-        base = self.net.aliases.get(parts[1], parts[1])
-        name = f'{base}.{PARTS[parts[2]]}'
-        return name if name in self.net.slots else None
-
-    def is_missing(self, name, slot):
-        if name in self.tensors or 'any' in slot.excused_by:
-            return False
-        return not any(excuse in self.tensors or f'{excuse}.weight' in self.tensors
-                       for excuse in slot.excused_by)
-
-    def has_gluon_names(self):
-        return any(GLUON_NAME.fullmatch(source) for source in self.sources.values())
-
-    def last_conv_width(self):
-        last = [slot.shape[0] for slot in self.net.slots.values() if len(slot.shape) == 4][-1]
-        return self.widths.get(last, 1)
-
-    def check_shape(self, tensor, want):
-        shown = []
-        fits = len(want) == len(tensor.shape)
-        for size, dim in zip(tensor.shape, want):
-            if isinstance(dim, tuple):                # a concatenation: the sum of widths
-                dim = sum(self.widths[d] for d in dim) if all(d in self.widths for d in dim) \
-                    else None
-            elif isinstance(dim, str):
-                dim = self.widths.setdefault(dim, size) if fits else self.widths.get(dim)
-            shown.append('any' if dim is None else str(dim))
-            fits = fits and dim in (None, size)
-        if not fits:
-            shape = 'x'.join(map(str, tensor.shape)) or 'scalar'
-            shown += ['any'] * (len(want) - len(shown))
-            self.misshapen.append(f"'{tensor.name}' is {shape}, expected {'x'.join(shown)}")
-
-
-def usable(tensors):
-    return [tensor for tensor in tensors if not IGNORED.fullmatch(tensor.name)]
-
-
-def detect(tensors, wanted=None):
-    """The best match, or the one asked for; refused when it does not fit."""
-    nets = all_architectures()
-    if wanted:
-        nets = [net for net in nets if net.name == wanted]
-        if not nets:
-            known = ', '.join(net.name for net in all_architectures())
-            raise Refused(f"architecture '{wanted}' is not known, expected one of {known}")
-    matches = [match_or_none(net, tensors, bool(wanted)) for net in nets]
-    best = min((match for match in matches if match),
-               key=lambda m: (m.net.first not in m.tensors, len(m.misshapen) + len(m.extra),
-                              len(m.missing)), default=None)
-    if not best or best.net.first not in best.tensors:
-        first = tensors[0].name if tensors else 'nothing'
-        raise Refused(f"the tensors ('{first}', ...) are not those of "
-                      f"{wanted or 'a known architecture'}"
-                      + (f", whose first layer '{best.net.first}' is missing" if wanted else ''))
-    if best.misshapen:
-        raise Refused(f'as {best.net.name}, ' + '; '.join(best.misshapen[:20]))
-    if len(best.extra) > len(best.tensors) and not wanted:
-        raise Refused(f'{len(best.extra)} of {len(tensors)} tensors are not those of the nearest '
-                      f'architecture, {best.net.name}: ' + ', '.join(best.extra[:20]))
-    return best
-
-
-def match_or_none(net, tensors, required):
-    try:
-        return Match(net, tensors)
-    except Refused:
-        if required:
-            raise
-        return None
-
-
-# ---- preparation ---------------------------------------------------------------------------------
-
-class Preparation:
-    """How a picture becomes the input: ((RGB in 0..1) * scale - mean) / std at width x height."""
-
-    def __init__(self, match, source_format):
-        side = match.net.size
-        statistics = match.net.statistics
-        if match.net.name.startswith('vgg') and 'flat' in match.widths:
-            if match.widths['flat'] == match.last_conv_width():
-                side, statistics = 32, CIFAR_VGG_BN   # 32 / 2^5 = 1: a network for CIFAR
-        self.width = self.height = side
-        self.resize_short = 256 if side == 224 else 0
-        self.geometry = 'rounded' if match.has_gluon_names() else 'torchvision'
-        self.order, self.scale = 'rgb', 1.0
-        self.mean, self.std = statistics
-        is_caffe = source_format == 'caffemodel' or (
-            source_format == 'tensorflowjs' and match.net.name.startswith('vgg'))
-        if is_caffe:
-            self.order, self.scale = 'bgr', 255.0
-            self.mean, self.std = tuple(reversed(CAFFE_RGB_MEAN)), (1.0, 1.0, 1.0)

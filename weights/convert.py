@@ -7,51 +7,70 @@ Reads .pth/.pth.tar/.th (zip and legacy; nothing in them is run), .safetensors, 
 .npy, .caffemodel, TensorFlow.js weight groups and ONNX initialisers with Python's standard library
 alone. The architecture is detected from names and shapes. Exit codes are those of nemesis."""
 
-import array
 import argparse
 import hashlib
 import math
 import os
-import struct
+import signal
 import sys
 
 sys.dont_write_bytecode = True
 
-from architectures import EPSILON, NORM_PARTS, Preparation, detect, usable
-from blob import write_blob
+from architectures import all_architectures
+from checks import check_graph, epsilons, resolver
+from contents import Contents, flatten_channels_first, swap_first_channels
+from matching import detect, is_statistic, listed, plural
+from output import EXIT_IO, Failed, check_output, is_stream, write_output
+from preparation import LARGEST_SIDE, Preparation, numbers
 from readers.arrays import read_folder, read_npz
+from readers.identify import file_format
+from readers.onnx import read_onnx
 from readers.pickled import read_pth
-from readers.protobuf import read_caffemodel, read_onnx
+from readers.protobuf import read_caffemodel
 from readers.safetensors import read_safetensors
-from readers.source import Refused, file_view
+from readers.source import Checkpoint, Misused, Refused, file_view
 from readers.tensorflowjs import read_tensorflowjs
 
-EXIT_USAGE, EXIT_DATA, EXIT_NOT_FOUND, EXIT_MEMORY, EXIT_CREATE, EXIT_IO = 2, 65, 66, 71, 73, 74
+EXIT_USAGE, EXIT_DATA, EXIT_NOT_FOUND, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_PIPE = \
+    2, 65, 66, 71, 130, 141
+INSIDE = ('model.safetensors', 'pytorch_model.bin')    # of a folder from a model hub
 
 
 def read_input(path):
-    """(format, tensors) of whatever `path` is."""
+    """The Checkpoint of whatever `path` is."""
     if os.path.isdir(path):
-        manifest = os.path.join(path, 'model.json')
-        if os.path.exists(manifest):
-            return 'tensorflowjs', read_tensorflowjs(manifest)
-        inner = os.path.join(path, 'weights')         # arrays beside their test data
-        has_arrays = any(name.endswith('.npy') for name in os.listdir(path))
-        return 'npy', read_folder(path if has_arrays or not os.path.isdir(inner) else inner)
-    lower = path.lower()
-    if lower.endswith('.json'):
-        return 'tensorflowjs', read_tensorflowjs(path)
+        return read_input_folder(path)
     view = file_view(path)
-    for ending, format_name, reader in (('.safetensors', 'safetensors', read_safetensors),
-                                        ('.npz', 'npz', read_npz),
-                                        ('.caffemodel', 'caffemodel', read_caffemodel),
-                                        ('.onnx', 'onnx', read_onnx)):
-        if lower.endswith(ending):
-            return format_name, reader(view)
-    if lower.endswith(('.pth', '.pth.tar', '.th', '.pt', '.tar', '.ckpt', '.bin')):
-        return 'pth', read_pth(view)
-    raise Refused(f'{path}: its ending is none of .pth .pth.tar .th .pt .ckpt .bin .safetensors '
-                  '.npz .caffemodel .onnx .json')
+    format_name = file_format(view)
+    if format_name == 'tensorflowjs':
+        tensors, graph = read_tensorflowjs(path)
+        return Checkpoint(format_name, [('', tensors)], graph=graph)
+    if format_name == 'pth':
+        groups, notes = read_pth(view)
+        return Checkpoint(format_name, groups, notes)
+    if format_name == 'npz':
+        tensors, others = read_npz(view)
+        notes = [f'left out entries that are no arrays: {listed(others)}'] if others else []
+        return Checkpoint(format_name, [('', tensors)], notes)
+    if format_name == 'onnx':
+        tensors, graph = read_onnx(view)
+        return Checkpoint(format_name, [('', tensors)], graph=graph)
+    reader = {'safetensors': read_safetensors, 'caffemodel': read_caffemodel}[format_name]
+    return Checkpoint(format_name, [('', reader(view))])
+
+
+def read_input_folder(path):
+    manifest = os.path.join(path, 'model.json')
+    if os.path.exists(manifest):
+        tensors, graph = read_tensorflowjs(manifest)
+        return Checkpoint('tensorflowjs', [('', tensors)], graph=graph)
+    for name in INSIDE:
+        if os.path.exists(os.path.join(path, name)):
+            return read_input(os.path.join(path, name))
+    inner = os.path.join(path, 'weights')             # arrays beside their test data
+    has_arrays = any(name.endswith('.npy') for name in os.listdir(path))
+    folder = path if has_arrays or not os.path.isdir(inner) else inner
+    return Checkpoint('npy', [('', read_folder(folder))])
 
 
 def source_digest(path):
@@ -67,149 +86,41 @@ def source_digest(path):
     return sha.hexdigest()
 
 
-# ---- changes to the tensors ----------------------------------------------------------------------
-
-def check_finite(name, block):
-    """The top byte 0x7f or 0xff is rare, so numbers are looked at only where it occurs."""
-    top = block[3::4]
-    if (b'\x7f' in top or b'\xff' in top):
-        values = array.array('f')
-        values.frombytes(block)
-        if not math.isfinite(sum(values)):            # a sum of finite floats cannot overflow
-            raise Refused(f"'{name}' holds a NaN or an infinity")
-    return block
-
-
-def swap_first_channels(values, shape):
-    """Blue, green, red -> red, green, blue on the input channels of [out, 3, h, w]."""
-    plane = shape[2] * shape[3]
-    out = array.array('f')
-    for start in range(0, len(values), 3 * plane):
-        for channel in (2, 1, 0):
-            out += values[start + channel * plane:start + (channel + 1) * plane]
-    return out
-
-
-def flatten_channels_first(values, shape, channels):
-    """Columns of a dense layer from (row, column, channel) to (channel, row, column)."""
-    outputs, columns = shape
-    out = array.array('f', bytes(4 * len(values)))
-    cells = columns // channels
-    for start in range(0, len(values), columns):
-        row = values[start:start + columns]
-        for channel in range(channels):
-            at = start + channel * cells
-            out[at:at + cells] = row[channel::channels]
-    return out
-
-
-def scale_rows(values, factors):
-    step = len(values) // len(factors)
-    for row, factor in enumerate(factors):
-        at = row * step
-        values[at:at + step] = array.array('f', [factor * v for v in values[at:at + step]])
-    return values
-
-
-def to_half(name, block):
-    values = array.array('f')
-    values.frombytes(block)
-    try:
-        return struct.pack(f'<{len(values)}e', *values)
-    except OverflowError:
-        raise Refused(f"'{name}' holds numbers too large for float16") from None
-
-
-class Contents:
-    """The tensors of the blob to be: {name: (shape, function that yields float32 blocks)}."""
-
-    def __init__(self, match):
-        self.match, self.items = match, {}
-        for name, tensor in match.tensors.items():
-            if tensor.kind not in ('f32', 'f16', 'bf16', 'f64'):
-                raise Refused(f"'{tensor.name}' holds {tensor.kind}, "
-                              'expected floating-point numbers')
-            if len(tensor.shape) > 4 or 0 in tensor.shape:
-                raise Refused(f"'{tensor.name}' is empty or has more than 4 dimensions")
-            self.items[name] = (tensor.shape, tensor.blocks)
-
-    def load(self, name):
-        values = array.array('f')
-        for block in self.items[name][1]():
-            values.frombytes(block)
-        return values
-
-    def change(self, name, function):
-        """From now on the tensor is function(its values, its shape), computed when written."""
-        shape, blocks = self.items[name]
-
-        def changed():
-            values = array.array('f')
-            for block in blocks():
-                values.frombytes(block)
-            yield function(values, shape).tobytes()
-
-        self.items[name] = (shape, changed)
-
-    def fold(self):
-        """Makes one of every convolution and the batch norm that directly follows it."""
-        for conv, norm in self.match.net.pairs:
-            parts = [f'{norm}.{part}' for part in NORM_PARTS]
-            if f'{conv}.weight' not in self.items or not all(p in self.items for p in parts):
-                continue
-            gamma, beta, mean, variance = map(self.load, parts)
-            if not min(variance) + EPSILON > 0:
-                raise Refused(f"'{norm}.running_var' holds a negative variance")
-            bias = self.load(f'{conv}.bias') if f'{conv}.bias' in self.items else [0.0] * len(beta)
-            factor = [g / math.sqrt(v + EPSILON) for g, v in zip(gamma, variance)]
-            shift = array.array('f', [(b - m) * f + t
-                                      for b, m, f, t in zip(bias, mean, factor, beta)])
-            self.change(f'{conv}.weight', lambda values, _, f=factor: scale_rows(values, f))
-            self.items[f'{conv}.bias'] = ((len(shift),), lambda s=shift: iter([s.tobytes()]))
-            for part in parts:
-                del self.items[part]
-
-    def norm_state(self):
-        if not self.match.net.pairs:
-            return 'none'
-        unfolded = any(f'{norm}.running_var' in self.items for _, norm in self.match.net.pairs)
-        return 'unfolded' if unfolded else 'folded'
-
-    def tensors(self, half):
-        def finished(name, blocks):
-            for block in blocks():
-                check_finite(name, block)
-                yield to_half(name, block) if half else block
-
-        return [(name, shape, 'f16' if half else 'f32',
-                 lambda n=name, b=blocks: finished(n, b))
-                for name, (shape, blocks) in self.items.items()]
-
-
-# ---- the command ---------------------------------------------------------------------------------
+# ---- the command line ----------------------------------------------------------------------------
 
 def triple(text):
-    numbers = [float(part) for part in text.split(',')]
-    if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
+    numbers_ = [float(part) for part in text.split(',')]
+    if len(numbers_) != 3 or not all(map(math.isfinite, numbers_)):
         raise argparse.ArgumentTypeError(f"'{text}' is not three numbers separated by commas")
-    return tuple(numbers)
+    return tuple(numbers_)
 
 
 def size(text):
     sides = [int(part) for part in text.lower().split('x')]
-    if len(sides) not in (1, 2) or not all(1 <= side <= 65535 for side in sides):
+    if len(sides) not in (1, 2) or not all(1 <= side <= LARGEST_SIDE for side in sides):
         raise argparse.ArgumentTypeError(f"'{text}' is not a side or WIDTHxHEIGHT")
     return sides[0], sides[-1]
 
 
-def arguments():
+def resize(text):
+    side = int(text)
+    if not 0 <= side <= LARGEST_SIDE:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a side in 0 to {LARGEST_SIDE}")
+    return side
+
+
+def arguments(words=None):
     parser = argparse.ArgumentParser(
         description='Turns a checkpoint into a weight blob.', allow_abbrev=False,
         epilog='example: convert.py resnet18_places365.pth.tar --fold-batchnorm -o resnet18.nw')
-    parser.add_argument('input', metavar='INPUT', help='checkpoint file or folder')
+    parser.add_argument('input', metavar='INPUT', nargs='?', help='checkpoint file or folder')
     parser.add_argument('-o', '--output', metavar='FILE.nw')
     parser.add_argument('--arch', help='architecture (detected by default)')
+    parser.add_argument('--key', metavar='NAME', help='which network of a checkpoint with several: '
+                        'the key of its dictionary (state_dict_ema) or what its names begin with')
     parser.add_argument('--list', action='store_true', help='print the tensors of INPUT')
+    parser.add_argument('--list-architectures', action='store_true',
+                        help='print the architectures there are, with the layers to probe')
     parser.add_argument('--dtype', choices=('f32', 'f16'), default='f32')
     parser.add_argument('--fold-batchnorm', action='store_true',
                         help='make one of each convolution and the batch norm after it')
@@ -218,10 +129,20 @@ def arguments():
     parser.add_argument('--scale', type=float, help='factor on pixels in 0..1')
     parser.add_argument('--mean', type=triple, help="subtracted after scaling, in the net's order")
     parser.add_argument('--std', type=triple, help="divided by last, in the net's order")
-    parser.add_argument('--geometry', choices=('torchvision', 'rounded'),
-                        help='how the centre crop of a photo is rounded')
     parser.add_argument('--size', type=size, help='input side or WIDTHxHEIGHT')
-    chosen = parser.parse_args()
+    parser.add_argument('--resize', type=resize, metavar='SIDE',
+                        help='short side of a photo before the centre is cut out (256/224 of the '
+                             'size by default); 0: resize straight to the size')
+    parser.add_argument('--geometry', choices=('torchvision', 'rounded'),
+                        help='how the centre crop of a photo is rounded (torchvision by default)')
+    parser.add_argument('--padding', choices=('torch', 'same'),
+                        help="zeros around windows of stride 2: as torchvision has them, or as "
+                             "TensorFlow's SAME (detected where the file says it)")
+    chosen = parser.parse_args(words)
+    if chosen.list_architectures:
+        return chosen
+    if not chosen.input:
+        parser.error('INPUT is missing')
     if not chosen.output and not chosen.list:
         parser.error('-o FILE.nw is missing')
     if chosen.scale is not None and not 1e-6 <= chosen.scale <= 1e6:
@@ -231,20 +152,31 @@ def arguments():
     return chosen
 
 
-def override(preparation, chosen):
-    for key in ('order', 'scale', 'mean', 'std', 'geometry'):
-        if getattr(chosen, key) is not None:
-            setattr(preparation, key, getattr(chosen, key))
-    if chosen.size:
-        preparation.width, preparation.height = chosen.size
-    return preparation
+# ---- what is printed -----------------------------------------------------------------------------
+
+def print_architectures():
+    for net in all_architectures():
+        print(f"{net.name}\t{net.size}x{net.size}\t{' '.join(net.layers)}")
 
 
-def numbers(values):
-    return ','.join(f'{value:.9g}' for value in values)
+def print_tensors(checkpoint, key):
+    """Those of the dictionary that is meant, or all with their dictionary in front."""
+    try:
+        group = detect(checkpoint.groups, key=key)[0].group
+    except Refused:
+        group = checkpoint.groups[0][0] if len(checkpoint.groups) == 1 else None
+    for path, tensors in checkpoint.groups:
+        for tensor in tensors if group in (None, path) else ():
+            name = f'{path}.{tensor.name}' if group is None and path else tensor.name
+            print(f"{name}\t{tensor.kind}\t{'x'.join(map(str, tensor.shape)) or 'scalar'}")
 
 
-def about_text(chosen, match, preparation, source_format, norm_state):
+def note(text):
+    text = ''.join(c if c.isprintable() else '?' for c in text)
+    print(f'note: {text}', file=sys.stderr)
+
+
+def about_text(chosen, match, preparation, source_format, norm_state, padding):
     rgb = -1 if preparation.order == 'bgr' else 1     # the blob speaks RGB
     lines = {'architecture': match.net.name, 'width': preparation.width,
              'height': preparation.height, 'resize_short': preparation.resize_short,
@@ -254,67 +186,154 @@ def about_text(chosen, match, preparation, source_format, norm_state):
              'complete': 'no' if match.missing else 'yes',
              'source': os.path.basename(os.path.abspath(chosen.input)),
              'source_format': source_format, 'source_sha256': source_digest(chosen.input)}
+    if padding != 'torch':
+        lines['padding'] = padding
     text = ''.join(f'{key}={value}\n' for key, value in lines.items())
     return ''.join(c if c == '\n' or c.isprintable() else '?' for c in text).encode()
 
 
-def note(text):
-    print(f'note: {text}', file=sys.stderr)
+def leftover_notes(candidate, others):
+    """What was not taken, and why that is no harm."""
+    match, notes = candidate.match, []
+    if match.missing:
+        notes.append(f'{plural(len(match.missing))} of {match.net.name} '
+                     f"{'is' if len(match.missing) == 1 else 'are'} missing: "
+                     + listed(match.missing))
+    behind = [name for name, tensor in match.extra.items()
+              if tensor.is_number and not is_statistic(name)]
+    others_inside = [name for name, tensor in (*match.extra.items(), *candidate.outside.items())
+                     if not tensor.is_number]
+    if behind:
+        notes.append(f'{plural(len(behind))} behind the layers of {match.net.name} (another head) '
+                     f"{'was' if len(behind) == 1 else 'were'} left out: {listed(behind)}")
+    if candidate.outside:
+        outside = [name for name, tensor in candidate.outside.items()
+                   if tensor.is_number and not is_statistic(name)]
+        if outside:
+            notes.append(f'{plural(len(outside))} outside the network '
+                         f"{'was' if len(outside) == 1 else 'were'} left out: {listed(outside)}")
+    if others_inside:
+        notes.append('what is no number was left out: ' + listed(others_inside))
+    if others:
+        keys = listed(f"'{other.key}' ({other.match.net.name})" for other in others)
+        at = f"'{candidate.key}'" if candidate.key else 'the outermost one'
+        notes.append(f'took the network at {at}; there is also {keys}, which --key NAME takes '
+                     'instead')
+    return notes
 
+
+# ---- the conversion ------------------------------------------------------------------------------
 
 def convert(chosen):
-    source_format, tensors = read_input(chosen.input)
+    if chosen.output:
+        check_output(chosen.output, chosen.input)
+    checkpoint = read_input(chosen.input)
     if chosen.list:
-        for tensor in tensors:
-            print(f"{tensor.name}\t{tensor.kind}\t{'x'.join(map(str, tensor.shape)) or 'scalar'}")
+        print_tensors(checkpoint, chosen.key)
         if not chosen.output:
             return
-    match = detect(usable(tensors), chosen.arch)
-    preparation = override(Preparation(match, source_format), chosen)
+    try:
+        candidate, others = detect(checkpoint.groups, chosen.arch, chosen.key,
+                                   resolver(checkpoint.graph))
+        match = candidate.match
+        padding = check_graph(checkpoint.graph, match)
+    except Refused as refused:
+        raise Refused(f'{chosen.input}: {refused}') from None
+    if chosen.padding and padding and chosen.padding != padding:
+        raise Misused(f'{chosen.input}: its windows are padded as --padding {padding} has it, '
+                      f'not as --padding {chosen.padding}')
+    padding = chosen.padding or padding or 'torch'
+    preparation = Preparation(match, checkpoint.format)
+    around = {**candidate.outside, **match.extra}
+    notes = preparation.take_statistics(around)
+    preparation.override(chosen)
+    if checkpoint.format == 'tensorflowjs' and checkpoint.graph is None and match.net.norms:
+        notes.append('the file does not say the epsilon of its batch norms nor how it pads; 1e-5 and '
+                     f'--padding {padding} were assumed')
     contents = Contents(match)
+    contents.set_epsilons(epsilons(checkpoint.graph, match))
     if preparation.order == 'bgr':
         contents.change(match.net.first, swap_first_channels)
-    if source_format == 'tensorflowjs' and 'flat' in match.widths:
+    if checkpoint.format == 'tensorflowjs' and 'flat' in match.widths:
         channels = match.last_conv_width()
         contents.change(match.net.flat_name, lambda values, shape:
                         flatten_channels_first(values, shape, channels))
     if chosen.fold_batchnorm:
         contents.fold()
-    about = about_text(chosen, match, preparation, source_format, contents.norm_state())
+    about = about_text(chosen, match, preparation, checkpoint.format, contents.norm_state(),
+                       padding)
     out = contents.tensors(chosen.dtype == 'f16')
     out.append(('about', (len(about),), 'u8', lambda: [about]))
-    write_blob(chosen.output, out)
-    if match.missing:
-        note(f"{len(match.missing)} tensors of {match.net.name} are missing: "
-             + ', '.join(match.missing))
-    if match.extra:
-        note(f"{len(match.extra)} tensors are not {match.net.name}'s and were left out: "
-             + ', '.join(match.extra))
-    print(f'{chosen.output}: {match.net.name}, {len(out) - 1} tensors')
+    write_output(chosen.output, out)
+    for text in checkpoint.notes + leftover_notes(candidate, others) + notes:
+        note(text)
+    note(preparation.text(chosen))
+    print(f'{chosen.output}: {match.net.name}, {len(out) - 1} tensors',
+          file=sys.stderr if is_stream(chosen.output) else sys.stdout)
+
+
+def run(chosen):
+    """(sentence or None, exit code)."""
+    try:
+        if chosen.list_architectures:
+            print_architectures()
+        else:
+            convert(chosen)
+    except Refused as error:
+        return str(error), EXIT_DATA
+    except Misused as error:
+        return str(error), EXIT_USAGE
+    except Failed as error:
+        return error.args
+    except MemoryError:
+        return f'{chosen.input}: out of memory', EXIT_MEMORY
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is None:                    # only standard output has no name
+            return f'standard output: {error.strerror}', EXIT_IO
+        return f'{error.filename}: {error.strerror}', EXIT_NOT_FOUND
+    return None, 0
 
 
 def main():
     if sys.byteorder != 'little':
         return 'this machine is not little-endian', EXIT_USAGE
-    chosen = arguments()
+    message, code = run(arguments())
     try:
-        convert(chosen)
-    except Refused as error:
-        return str(error), EXIT_DATA
-    except MemoryError:
-        return f'{chosen.input}: out of memory', EXIT_MEMORY
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        place = error.filename or chosen.output
-        is_output = chosen.output and str(place).startswith(chosen.output)
-        code = EXIT_NOT_FOUND if not is_output else \
-            EXIT_CREATE if error.filename else EXIT_IO
-        return f'{place}: {error.strerror}', code
-    return None, 0
+        message, code = message or f'standard output: {error.strerror}', code or EXIT_IO
+    return message, code
+
+
+def close_quietly():
+    """Python flushes once more at its end; there is no one to tell."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+
+
+def stop(number, _):
+    """Ended from outside: what was begun is removed on the way out."""
+    sys.exit(128 + number)
 
 
 if __name__ == '__main__':
-    message, code = main()
-    if message:
-        message = ''.join(c if c.isprintable() else '?' for c in message)
-        print(f'error: {message}', file=sys.stderr)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        message, code = main()
+        if message:
+            message = ''.join(c if c.isprintable() else '?' for c in message)
+            print(f'error: {message}', file=sys.stderr)
+        sys.stderr.flush()
+    except BrokenPipeError:                           # the reader has seen enough
+        close_quietly()
+        code = EXIT_PIPE
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    if code == EXIT_IO:
+        close_quietly()
     sys.exit(code)

@@ -22,7 +22,8 @@ fast=$(echo /usr/lib/*/openblas-pthread) # one of several that PyTorch can be li
 case $name in
 torch)
     has $python || absent "Python is not installed (python3)"
-    LD_LIBRARY_PATH=$fast exec $python "$here/torch_peer.py" "$@"
+    # OpenBLAS has threads of its own, which PyTorch does not set.
+    LD_LIBRARY_PATH=$fast OPENBLAS_NUM_THREADS=$1 exec $python "$here/torch_peer.py" "$@"
     ;;
 onnxruntime)
     has $python || absent "Python is not installed (python3)"

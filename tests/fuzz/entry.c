@@ -10,8 +10,8 @@
 #define ENTRY        NAMED(fuzz_, TARGET)
 #define REPAIR_ENTRY NAMED(repair_, REPAIR)
 
-#ifdef AFL_MUTATOR // a library of its own that AFL++ loads, which shows these three and nothing
-                   // else
+// A library of its own that AFL++ loads, which shows these three and nothing else.
+#ifdef AFL_MUTATOR
 
 #pragma GCC visibility push(default)
 void                  *afl_custom_init(void *afl, unsigned seed);

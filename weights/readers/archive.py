@@ -20,7 +20,8 @@ def directory_place(view):
     tail = view.read(view.size - tail_size, tail_size)
     at = tail.rfind(b'PK\5\6')
     if at < 0 or len(tail) - at < 22:
-        raise Refused(f'{view.name}: has no end of a ZIP directory')
+        raise Refused(f'{view.name}: is cut short (it is a ZIP archive and has no end of a ZIP '
+                      'directory); download or copy it again')
     disk, start_disk, here, count, size, offset, comment = struct.unpack_from(
         '<4H2IH', tail, at + 4)
     if at + 22 + comment != len(tail):

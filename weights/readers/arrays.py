@@ -3,12 +3,14 @@
 import os
 import re
 
-from .source import MAX_TENSORS, Refused, Tensor, element_count, file_view
+from .source import MAX_TENSORS, Refused, Tensor, Unread, element_count, file_view
 from .archive import read_archive
 
 MAX_HEADER = 1 << 16
 KINDS = {'<f4': 'f32', '<f2': 'f16', '<f8': 'f64', '<i8': 'i64', '<i4': 'i32', '<i2': 'i16',
          '|i1': 'i8', '|u1': 'u8', '|b1': 'bool'}
+NUMBER = re.compile(r'[<>=|]?[fiubc]\d+')               # texts, objects, dates, records are none
+RECORD = re.compile(r"\s*\{\s*'descr'\s*:\s*\[[^\n]*\}\s*")
 HEADER = re.compile(r"\s*\{\s*'descr'\s*:\s*'([^']*)'\s*,\s*'fortran_order'\s*:\s*(True|False)\s*,"
                     r"\s*'shape'\s*:\s*\(((?:\s*\d{1,10}\s*,?)*)\s*\)\s*,?\s*\}\s*")
 
@@ -25,13 +27,15 @@ def read_npy(name, view):
     if length > MAX_HEADER:
         raise Refused(f'{view.name}: its header has {length} bytes, the limit is {MAX_HEADER}')
     header = view.read(prefix, length).decode('latin-1')
+    if RECORD.fullmatch(header):
+        return Unread(name, (), 'records', is_number=False)
     match = HEADER.fullmatch(header)
     if not match:
         raise Refused(f'{view.name}: its header is not that of a plain array')
     descr, fortran, sizes = match.groups()
     shape = tuple(int(size) for size in sizes.replace(',', ' ').split())
-    if descr not in KINDS:
-        raise Refused(f"{view.name}: holds '{descr}', expected little-endian numbers")
+    if descr not in KINDS:                            # objects would be pickles: never read
+        return Unread(name, shape, f"'{descr}'", bool(NUMBER.fullmatch(descr)))
     count = element_count(name, shape)
     data = view.part(prefix + length, view.size - prefix - length)
     if fortran == 'True' and len(shape) > 1:
@@ -56,9 +60,11 @@ def read_folder(path):
 
 
 def read_npz(view):
-    tensors = []
+    """(arrays, names of entries that are none)."""
+    tensors, others = [], []
     for name, entry in read_archive(view, inflate=True).items():
-        if not name.endswith('.npy'):
-            raise Refused(f"{view.name}: entry '{name}' is not an array")
-        tensors.append(read_npy(name[:-4], entry()))
-    return tensors
+        if name.endswith('.npy'):
+            tensors.append(read_npy(name[:-4], entry()))
+        else:
+            others.append(name)
+    return tensors, others

@@ -1,4 +1,4 @@
-"""Caffe models and ONNX graphs: the protobuf wire format walked by hand, without a schema."""
+"""The protobuf wire format walked by hand, without a schema; Caffe models, which are kept in it."""
 
 from .source import MAX_TENSORS, Refused, Tensor
 
@@ -54,17 +54,26 @@ class Walker:
             raise Refused(f'{self.view.name}: a name has {value.size} bytes, the limit is 1024')
         return value.read(0, value.size).decode('utf-8', 'replace')
 
-    def integers(self, value, wire):
+    def integers(self, value, wire, most=16):
         """A repeated integer field, packed or single."""
         if wire == VARINT:
             return [value]
-        out, at = [], 0
         value = self.message(value, wire)
-        while at < value.size:
-            number, at = self.varint(value, at)
-            out.append(number)
-            if len(out) > 16:
-                raise Refused(f'{self.view.name}: a shape has more than 16 dimensions')
+        if value.size > 10 * most:
+            raise Refused(f'{self.view.name}: a shape has more than {most} dimensions')
+        data, out, number, shift = value.read(0, value.size), [], 0, 0
+        for byte in data:
+            number |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                out.append(number & (1 << 64) - 1)
+                number = shift = 0
+            elif shift > 63:
+                raise Refused(f'{self.view.name}: a number is cut short')
+        if shift:
+            raise Refused(f'{self.view.name}: a number is cut short')
+        if len(out) > most:
+            raise Refused(f'{self.view.name}: a shape has more than {most} dimensions')
         return out
 
 
@@ -121,44 +130,3 @@ def caffe_blob(walker, name, blob):
     while len(shape) > rank and shape[0] == 1:        # [1, 1, out, in], [1, 1, 1, out]
         shape = shape[1:]
     return Tensor(name, shape, kind, joined(walker, name, data))
-
-
-# ---- ONNX: ModelProto.graph 7, GraphProto.initializer 5 ------------------------------------------
-
-ONNX_FLOATS = {1: 'f32', 10: 'f16', 11: 'f64', 16: 'bf16'}
-
-
-def read_onnx(view):
-    walker, tensors = Walker(view), []
-    for field, wire, value in walker.walk(view):
-        if field != 7:
-            continue
-        for inner, inner_wire, message in walker.walk(walker.message(value, wire)):
-            if inner == 5:
-                tensors += onnx_tensor(walker, walker.message(message, inner_wire))
-            if len(tensors) > MAX_TENSORS:
-                raise Refused(f'{view.name}: holds more than {MAX_TENSORS} tensors')
-    if not tensors:
-        raise Refused(f'{view.name}: holds no initialisers')
-    return tensors
-
-
-def onnx_tensor(walker, message):
-    """[tensor], or [] for what is no weight: integers that describe shapes."""
-    name, shape, kind, data, is_external = '', [], 0, [], False
-    for field, wire, value in walker.walk(message):
-        if field == 1:
-            shape += walker.integers(value, wire)
-        elif field == 2 and wire == VARINT:
-            kind = value
-        elif field == 8:
-            name = walker.text(value, wire)
-        elif field in (4, 9, 10):                     # float_data, raw_data, double_data
-            data.append(walker.message(value, wire))
-        elif field == 13 or (field == 14 and value == 1):
-            is_external = True
-    if is_external:
-        raise Refused(f"{walker.view.name}: '{name}' is kept in another file")
-    if kind not in ONNX_FLOATS:
-        return []
-    return [Tensor(name, shape, ONNX_FLOATS[kind], joined(walker, name, data))]

@@ -2,7 +2,7 @@
 
 import json
 
-from .source import ELEMENT_BYTES, MAX_TENSORS, Refused, Tensor, element_count
+from .source import ELEMENT_BYTES, MAX_TENSORS, Refused, Tensor, Unread, element_count
 
 MAX_HEADER = 16 << 20
 KINDS = {'F32': 'f32', 'F16': 'f16', 'BF16': 'bf16', 'F64': 'f64', 'I64': 'i64', 'I32': 'i32',
@@ -14,6 +14,14 @@ def once(pairs):
     if len(out) != len(pairs):
         raise Refused('a key of the safetensors header is there twice')
     return out
+
+
+def stepped_over(view, name, offsets, end):
+    """Bytes of a tensor of unknown type: its offsets must fit as all others do."""
+    if (len(offsets) != 2 or not all(type(offset) is int for offset in offsets)
+            or offsets[0] != end or not end <= offsets[1] <= view.size):
+        raise Refused(f"{view.name}: '{name}' lies at {list(offsets)}, expected it from {end} on")
+    return offsets[1] - end
 
 
 def read_safetensors(view):
@@ -33,8 +41,13 @@ def read_safetensors(view):
     tensors, end = [], 0
     data = view.part(8 + length, view.size - 8 - length)
     for offsets, name, dtype, shape in listed:
-        if dtype not in KINDS or not isinstance(shape, list):
-            raise Refused(f"{view.name}: '{name}' is of type '{dtype}', which is not known")
+        if not isinstance(shape, list) or not isinstance(dtype, str):
+            raise Refused(f'{view.name}: its header is not that of a safetensors file')
+        if dtype not in KINDS:                        # no one may need it
+            tensors.append(Unread(name, shape, f"'{dtype}'"))
+            size = stepped_over(view, name, offsets, end)
+            end += size
+            continue
         size = element_count(name, shape) * ELEMENT_BYTES[KINDS[dtype]]
         if len(offsets) != 2 or offsets != (end, end + size) or type(offsets[0]) is not int:
             raise Refused(f"{view.name}: '{name}' lies at {list(offsets)}, "

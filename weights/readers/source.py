@@ -17,6 +17,10 @@ class Refused(Exception):
     """The input is malformed, over a limit, or not what was asked for: one sentence."""
 
 
+class Misused(Exception):
+    """The command line asks for what cannot be: one sentence."""
+
+
 class View:
     """A byte range with bounded reads; `fetch(offset, count)` gives the bytes."""
 
@@ -25,8 +29,7 @@ class View:
 
     def read(self, offset, count):
         if offset < 0 or count < 0 or offset + count > self.size:
-            raise Refused(f'{self.name}: bytes {offset} to {offset + count} are needed, '
-                          f'there are {self.size}')
+            raise self.too_short(offset, count)
         data = self.fetch(self.offset + offset, count)
         if len(data) != count:
             raise Refused(f'{self.name}: the file became shorter while it was read')
@@ -34,9 +37,12 @@ class View:
 
     def part(self, offset, count, name=None):
         if offset < 0 or count < 0 or offset + count > self.size:
-            raise Refused(f'{name or self.name}: bytes {offset} to {offset + count} are needed, '
-                          f'there are {self.size}')
+            raise self.too_short(offset, count, name)
         return View(name or self.name, self.fetch, self.offset + offset, count)
+
+    def too_short(self, offset, count, name=None):
+        return Refused(f'{name or self.name}: is cut short or broken: bytes {offset} to '
+                       f'{offset + count} are needed, there are {self.size}')
 
     def blocks(self):
         for start in range(0, self.size, BLOCK):
@@ -54,7 +60,10 @@ def file_view(path):
     def fetch(offset, count):
         parts = []
         while count > 0:
-            part = os.pread(file.fileno(), count, offset)
+            try:
+                part = os.pread(file.fileno(), count, offset)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, path) from None
             if not part:
                 break
             parts.append(part)
@@ -98,6 +107,37 @@ def element_count(name, shape):
     return count
 
 
+class Checkpoint:
+    """What a reader found: tensors in groups, [(path of the dictionary they lie in, tensors)].
+
+    notes    what was stepped over, for the user
+    graph    how the tensors are used, where the format says so (graph.Graph)"""
+
+    def __init__(self, format_name, groups, notes=(), graph=None):
+        self.format, self.groups, self.notes, self.graph = format_name, groups, list(notes), graph
+
+
+class Unread:
+    """An array whose elements are not read; refused only when a network needs it."""
+
+    def __init__(self, name, shape, kind, is_number=True):
+        self.name, self.shape, self.kind, self.is_number = name, tuple(shape), kind, is_number
+        self.place = name
+
+    def open(self):
+        return self
+
+
+class Outline:
+    """Name, shape, kind and place of a tensor that `make` gives once it is needed."""
+
+    is_number = True
+
+    def __init__(self, name, shape, kind, place, make):
+        self.name, self.shape, self.kind, self.place = name, tuple(shape), kind, place
+        self.open = make
+
+
 class Tensor:
     """A named array in a file.
 
@@ -106,13 +146,19 @@ class Tensor:
     view     the elements, row-major unless `layout` says otherwise
     layout   'rows'; 'hwio' and 'io' (channels last, to be turned); or a tuple of strides"""
 
+    is_number = True
+
     def __init__(self, name, shape, kind, view, layout='rows'):
         self.name, self.shape, self.kind = name, tuple(shape), kind
         self.view, self.layout = view, layout
+        self.place = (view.name, view.offset, view.size)
         self.count = element_count(name, self.shape)
         if layout in ('rows', 'hwio', 'io') and view.size != self.count * ELEMENT_BYTES[kind]:
             raise Refused(f"{view.name}: '{name}' has {view.size} bytes, "
                           f'its shape needs {self.count * ELEMENT_BYTES[kind]}')
+
+    def open(self):
+        return self
 
     def blocks(self):
         """The elements in order as blocks of little-endian float32 bytes."""

@@ -6,18 +6,21 @@ layers of a network can be had without the rest."""
 import json
 import os
 
+from .keras import keras_graph
 from .source import Refused, Tensor, element_count, file_view, joined_view, MAX_TENSORS
 
 MAX_MANIFEST = 16 << 20
 
 
 def read_tensorflowjs(path):
+    """(tensors, graph or None)."""
     folder = os.path.dirname(path)
     view = file_view(path)
     if view.size > MAX_MANIFEST:
         raise Refused(f'{path}: has {view.size} bytes, the limit is {MAX_MANIFEST}')
     try:
-        manifest = json.loads(view.read(0, view.size))['weightsManifest']
+        model = json.loads(view.read(0, view.size))
+        manifest = model['weightsManifest']
         groups = [([str(p) for p in group['paths']],
                    [(w['name'], w['shape'], w['dtype'], 'quantization' in w)
                     for w in group['weights']]) for group in manifest]
@@ -37,7 +40,7 @@ def read_tensorflowjs(path):
             raise Refused(f'{path}: lists more than {MAX_TENSORS} tensors')
     if not tensors:
         raise Refused(f'{path}: none of its weight groups is there')
-    return tensors
+    return tensors, keras_graph(model.get('modelTopology'), [tensor.name for tensor in tensors])
 
 
 def group_tensors(path, data, weights):

@@ -1,0 +1,75 @@
+"""From the names publishers give tensors to those of architectures.py, and where a network starts.
+
+A name is taken apart at dots and slashes. Wrappers (`module.` of DataParallel, `_orig_mod.` of
+torch.compile) may stand anywhere in it. What stands before the first kernel of a network is its
+root: `model.` of Lightning, `module.encoder_q.` of MoCo, `student.backbone.`."""
+
+import re
+
+PARTS = {'weight': 'weight', 'kernel': 'weight', 'gamma': 'weight', 'bias': 'bias', 'beta': 'bias',
+         'running_mean': 'running_mean', 'moving_mean': 'running_mean',
+         'running_var': 'running_var', 'moving_variance': 'running_var',
+         'moving_var': 'running_var'}
+SOURCE_NAME = re.compile(r'(?:resnetv2\d_)?(.+?)[./_](' + '|'.join(PARTS) + r')(?::0)?')
+COUNTERS = re.compile(r'(.*[./_])?(num_batches_tracked|_metadata|total_ops|total_params|'
+                      r'n_averaged)')
+WRAPPERS = ('module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module')
+WRAPPER = re.compile(r'(?:(?<=^)|(?<=[./]))(?:' + '|'.join(WRAPPERS) + r')\.')
+HUGGING_FACE = ((re.compile(r'(^|.*[./])embedder\.embedder\.convolution\.(\w+)'), r'\1conv1.\2'),
+                (re.compile(r'(^|.*[./])embedder\.embedder\.normalization\.(\w+)'), r'\1bn1.\2'))
+HUGGING_FACE_BLOCK = re.compile(r'(^|.*[./])encoder\.stages\.(\d+)\.layers\.(\d+)\.'
+                                r'(?:layer\.(\d+)|shortcut)\.(convolution|normalization)\.(\w+)')
+
+
+def unwrapped(name):
+    return WRAPPER.sub('', name)
+
+
+def hugging_face(name):
+    """transformers' ResNet under torchvision's names."""
+    for pattern, there in HUGGING_FACE:
+        name = pattern.sub(there, name)
+    block = HUGGING_FACE_BLOCK.fullmatch(name)
+    if block:
+        root, stage, number, inner, kind, part = block.groups()
+        is_conv = kind == 'convolution'
+        layer = f"downsample.{0 if is_conv else 1}" if inner is None else \
+            f"{'conv' if is_conv else 'bn'}{int(inner) + 1}"
+        return f'{root}layer{int(stage) + 1}.{number}.{layer}.{part}'
+    if name in ('classifier.1.weight', 'classifier.1.bias'):
+        return 'resnet.fc.' + name.rpartition('.')[2]
+    return name
+
+
+def cleaned(tensors):
+    """{name without wrappers, in the known spelling: tensor}, counters left out."""
+    names = {}
+    foreign = any('embedder.embedder.convolution' in tensor.name for tensor in tensors)
+    is_headed = foreign and any(tensor.name.startswith('resnet.') for tensor in tensors)
+    for tensor in tensors:
+        if COUNTERS.fullmatch(tensor.name):
+            continue
+        name = unwrapped(tensor.name)
+        if foreign and (is_headed or not name.startswith('classifier.')):
+            name = hugging_face(name)
+        names[name if name not in names else tensor.name] = tensor
+    return names
+
+
+def taken_apart(name):
+    """(base, part) of a tensor's name, or None."""
+    parts = SOURCE_NAME.fullmatch(name)
+    return (parts[1], PARTS[parts[2]]) if parts else None
+
+
+def roots(names, first_bases):
+    """Every root at which a first kernel for color pictures lies, shortest first."""
+    found = {}
+    for name, tensor in names.items():
+        if len(tensor.shape) != 4 or tensor.shape[1] != 3:
+            continue
+        for start in [0] + [at.end() for at in re.finditer('[./]', name)]:
+            parts = taken_apart(name[start:])
+            if parts and parts[1] == 'weight' and parts[0] in first_bases:
+                found[name[:start]] = name
+    return sorted(found, key=len)

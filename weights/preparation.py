@@ -1,0 +1,101 @@
+"""How a picture becomes the input of a network, and how much of that the checkpoint says itself."""
+
+import math
+
+from architectures import CAFFE_RGB_MEAN, CIFAR_VGG_BN
+from names import unwrapped
+from readers.source import Misused
+
+LARGEST_SIDE = 65535
+IMAGENET_SIDE, IMAGENET_SHORT = 224, 256
+
+
+class Preparation:
+    """((RGB in 0..1) * scale - mean) / std, from a photo's centre: its short side is resized to
+    resize_short and width x height cut out; resize_short 0 resizes straight to that size.
+
+    told     what the file itself says, a text or ''"""
+
+    def __init__(self, match, source_format):
+        side, statistics = match.net.size, match.net.statistics
+        is_cropped = side == IMAGENET_SIDE
+        if match.net.name.startswith('vgg') and 'flat' in match.widths:
+            cells = match.widths['flat'] / match.last_conv_width()
+            if cells != 49 and cells > 0 and math.isqrt(int(cells)) ** 2 == cells:
+                side, is_cropped = 32 * math.isqrt(int(cells)), False    # five halvings of it
+                statistics = CIFAR_VGG_BN if side == 32 else statistics
+        self.width = self.height = side
+        self.resize_short = IMAGENET_SHORT if is_cropped else 0
+        self.geometry, self.told = 'torchvision', ''
+        self.order, self.scale = 'rgb', 1.0
+        self.mean, self.std = statistics
+        is_caffe = source_format == 'caffemodel' or (
+            source_format == 'tensorflowjs' and match.net.name.startswith('vgg'))
+        if is_caffe:
+            self.order, self.scale = 'bgr', 255.0
+            self.mean, self.std = tuple(reversed(CAFFE_RGB_MEAN)), (1.0, 1.0, 1.0)
+
+    def take_statistics(self, tensors):
+        """Mean and std that a wrapper of the network keeps, over pictures in 0..1; the notes."""
+        found = {}
+        for name, tensor in tensors.items():
+            kind = unwrapped(name).replace('/', '.').rpartition('.')[2].replace('new_', '')
+            if kind in ('mean', 'std') and count(tensor.shape) == 3 and 'attacker' not in name:
+                found.setdefault(kind, tensor)
+        if len(found) < 2:
+            return []
+        opened = {kind: tensor.open() for kind, tensor in found.items()}
+        if any(tensor.kind not in ('f32', 'f16', 'f64', 'bf16') for tensor in opened.values()):
+            return []
+        mean, std = (tuple(opened[kind].load()) for kind in ('mean', 'std'))
+        if all(0 <= m <= 1 for m in mean) and all(1e-6 <= s <= 1 for s in std):
+            self.mean, self.std = mean, std
+            self.told = f"mean and std are the file's '{found['mean'].name}' and " \
+                        f"'{found['std'].name}'"
+            return []
+        return [f"'{found['mean'].name}' and '{found['std'].name}' are not of pictures in 0..1 and "
+                'were not used; --scale, --mean, --std and --order say what is right']
+
+    def override(self, chosen):
+        for key in ('order', 'scale', 'mean', 'std', 'geometry'):
+            if getattr(chosen, key) is not None:
+                setattr(self, key, getattr(chosen, key))
+        if chosen.size:
+            self.width, self.height = chosen.size
+            if self.resize_short:                     # as 256 to 224
+                longer = max(chosen.size)
+                self.resize_short = (longer * IMAGENET_SHORT * 2 + IMAGENET_SIDE) \
+                    // (2 * IMAGENET_SIDE)
+        if chosen.resize is not None:
+            self.resize_short = chosen.resize
+        if 0 < self.resize_short < max(self.width, self.height):
+            raise Misused(f'a short side of {self.resize_short} pixels is smaller than the '
+                          f'{self.width}x{self.height} that are cut out of it; --resize takes '
+                          f'{max(self.width, self.height)} or more, or 0 to resize straight to '
+                          'the size')
+        if self.resize_short > LARGEST_SIDE:
+            raise Misused(f'a short side of {self.resize_short} pixels is over the limit of '
+                          f'{LARGEST_SIDE}')
+
+    def text(self, chosen):
+        """One line: what was assumed."""
+        cut = f'short side to {self.resize_short}, centre {self.width}x{self.height} cut out' \
+            if self.resize_short else f'resized to {self.width}x{self.height}'
+        if self.geometry != 'torchvision' and self.resize_short:
+            cut += f' ({self.geometry})'
+        asked = ', '.join(f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std',
+                                                 'geometry') if getattr(chosen, key) is not None)
+        source = '; '.join(text for text in (self.told, asked and f'{asked} as asked') if text)
+        rest = 'the rest' if source else 'all of it'
+        return (f'prepares photos as {self.order.upper()} in 0..{self.scale:.9g}, mean '
+                f'{numbers(self.mean)}, std {numbers(self.std)}, {cut} '
+                f"({source + '; ' if source else ''}{rest} assumed: --order --scale --mean --std "
+                '--size --resize change it)')
+
+
+def numbers(values):
+    return ','.join(f'{value:.9g}' for value in values)
+
+
+def count(shape):
+    return math.prod(shape)
