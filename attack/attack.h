@@ -1,7 +1,7 @@
 /* attack/attack.h - how pixels are perturbed: random noise, storage, and steps against a gradient.
  *
  * Everything acts on RGB planes in 0..1, [3, height, width], before the network's own preparation.
- * Nothing here knows how units are explained. Companions: unit_attack.h (many images of one unit).
+ * Nothing here knows how units are explained; unit_attack.h perturbs the images of one unit.
  * Source: Srivastava et al., "Corrupting Neuron Explanations of Deep Visual Features", ICCV 2023.
  */
 #ifndef ATTACK_ATTACK_H
@@ -15,11 +15,12 @@
 typedef enum NoiseType { NOISE_GAUSSIAN, NOISE_UNIFORM, NOISE_BERNOULLI } NoiseType;
 #define NOISE_NAMES "gaussian|uniform|bernoulli"
 
-/* The true standard deviation is `strength`, except for uniform noise (strength / sqrt 3). */
+/* Random noise on some images of a set (C1). Its standard deviation is `strength`, except for
+ * uniform noise, where it is strength / sqrt 3 (Q11). */
 typedef struct Noise {
     NoiseType type;
     double    strength; // in units of the 0..1 pixel range; 0: no perturbation
-    double    fraction; // each image is poisoned with this probability
+    double    fraction; // each image is poisoned with this probability (C2)
     uint64_t  seed;
 } Noise;
 
@@ -27,21 +28,23 @@ typedef struct Noise {
 bool        noise_type_parse(const char *name, NoiseType *out, Error *error);
 const char *noise_type_name(NoiseType type); // "gaussian", "uniform", "bernoulli"
 
-/* Whether this image is among the poisoned: one uniform draw u in (0, 1] per (seed, image), of a
- * stream apart from the noise; poisoned iff u <= fraction. So a larger fraction keeps the images of
- * a smaller one. */
+/* Whether this image is among the poisoned, those that get noise (C2): one uniform draw u in (0, 1]
+ * per (seed, image), of a stream apart from the noise; poisoned iff u <= fraction. So a larger
+ * fraction keeps the images of a smaller one. */
 bool noise_poisons(const Noise *noise, int64_t image);
 
 /* Adds noise to the planes of image `image` of the probing set and clamps to 0..1.
- * The pattern (standard normal, uniform on -1..1, or -1/+1) does not depend on the strength:
- * settings of one seed and type are coupled, and differ in strength alone.
- * Address: value i of a plane is word i mod 4 (for normals: pair (i mod 4) / 2) of the Philox block
- * with key (seed, type), high counter = image, low counter = channel * 2^32 + i / 4. */
+ * The pattern (standard normal, uniform on -1..1, or -1/+1) does not depend on the strength: two
+ * strengths of one seed and type differ in the scale of the same noise.
+ * Address of a draw (C3): value i of a plane is word i mod 4 (for normals: pair (i mod 4) / 2) of
+ * the Philox block with key (seed, type), high counter = image, low counter = channel * 2^32 + i
+ * / 4. */
 void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *planes);
 
 /* ---- storage --------------------------------------------------------------------------------- */
 
-/* png8 truncates 255 x to a byte, as published; jpeg75 encodes these bytes at quality 75, 4:2:0. */
+/* How a perturbed image is kept before it is measured. png8 truncates 255 x to a byte, as published
+ * (C4); jpeg75 encodes these bytes at quality 75, 4:2:0 (C5); float keeps the numbers. */
 typedef enum StoreArm { STORE_JPEG75, STORE_PNG8, STORE_FLOAT } StoreArm; // the lossiest first
 #define STORE_NAMES "jpeg75|png8|float"
 enum { STORE_ARMS = 3 };
@@ -55,7 +58,7 @@ const char *store_arm_name(StoreArm arm);
 bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, const char *file,
                  Error *error);
 
-/* max |a - b|: the L-infinity distance of two images. */
+/* max |a - b|: the largest difference between two values of the images (C6). */
 float planes_distance(const float *a, const float *b, size_t count);
 
 /* ---- projected gradient descent -------------------------------------------------------------- */
@@ -63,11 +66,12 @@ float planes_distance(const float *a, const float *b, size_t count);
 typedef enum PgdMethod { PGD_STEPS, PGD_FGSM } PgdMethod;
 #define PGD_NAMES "pgd|fgsm"
 
-/* PGD takes `steps` steps of 2 eps / steps and projects on the eps-ball around the clean image and
- * on 0..1 after each; FGSM takes one of size eps. No random start, sign(0) = 0. */
+/* How far and in how many steps an attack moves pixels. PGD takes `steps` steps of 2 eps / steps
+ * and after each brings the image back to within eps of the clean one and into 0..1 (C14); FGSM
+ * takes one step of size eps (C15). No random start, sign(0) = 0. */
 typedef struct PgdRule {
     PgdMethod method;
-    real      eps;
+    real      eps;   // the most a value may move
     int       steps; // >= 1; FGSM ignores it
 } PgdRule;
 
@@ -80,8 +84,8 @@ void pgd_update(const PgdRule *rule, const real *clean, const real *gradient,
 
 typedef struct Pgd Pgd;
 
-/* Appends d objective / d input to the graph and plans both. Knows nothing of units or images: any
- * input node, any scalar node to be minimised. The graph stays the caller's. */
+/* Makes an attack on any input node of a graph that lowers any scalar node, the objective: appends
+ * d objective / d input and plans both. The graph stays the caller's. */
 bool  pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error *error);
 void  pgd_destroy(Pgd *pgd); // NULL allowed
 Plan *pgd_plan(Pgd *pgd);    // to fill the graph's other inputs before pgd_run

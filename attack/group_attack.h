@@ -1,5 +1,5 @@
-/* attack/group_attack.h - objectives whose weights change with the maps: a group of images moves
- * step by step. */
+/* attack/group_attack.h - attacks whose objective must be weighed anew before each step (soft-iou,
+ * C11): all images of a group move together, step by step. */
 #ifndef ATTACK_GROUP_ATTACK_H
 #define ATTACK_GROUP_ATTACK_H
 
@@ -13,6 +13,6 @@ void group_attack_close(GroupAttack *attack); // NULL allowed
 
 bool group_attack_run(GroupAttack *attack, const PgdRule *rule, const int64_t *images,
                       int64_t count, const PerturbedSink *sink, const StateWatch *watch,
-                      Error *error); // as unit_attack_run
+                      Error *error); // see unit_attack_run
 
 #endif

@@ -1,5 +1,5 @@
-/* attack/linear_attack.h - objectives whose weights are known before the first step: each image
- * through its own window. */
+/* attack/linear_attack.h - attacks whose weights are known before the first step (the mean loss,
+ * C9): each image takes all its steps by itself, in a window of its own (C16). */
 #ifndef ATTACK_LINEAR_ATTACK_H
 #define ATTACK_LINEAR_ATTACK_H
 
@@ -11,7 +11,7 @@ bool linear_attack_open(LinearAttack **out, const AttackSetup *setup, int64_t un
                         UnitObjective *objective, Error *error);
 void linear_attack_close(LinearAttack *attack); // NULL allowed
 
-/* As unit_attack_run. Batches reach the sink sorted by the size of their windows. */
+/* See unit_attack_run. Batches reach the sink sorted by the size of their windows. */
 bool linear_attack_run(LinearAttack *attack, const PgdRule *rule, const int64_t *images,
                        int64_t count, const PerturbedSink *sink, const StateWatch *watch,
                        Error *error);

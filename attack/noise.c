@@ -1,4 +1,4 @@
-/* attack/noise.c - random noise whose every draw has an address.
+/* attack/noise.c - random noise whose every draw has an address (C3).
  *
  * The value added to (image, channel, pixel) is a function of that address and the seed alone, so
  * any subset, order and thread count gives the same bytes. */
@@ -30,7 +30,7 @@ bool noise_poisons(const Noise *noise, int64_t image)
     return random_unit_open(block.word[0]) <= noise->fraction;
 }
 
-// Four values per block, in the order of its words.
+// The numbers z of each type of noise (C1): four per block, in the order of its words.
 static void block_pattern(NoiseType type, RandomBlock block, float value[4])
 {
     if (type == NOISE_GAUSSIAN) {

@@ -15,6 +15,7 @@ static real clamp(real value, real low, real high)
     return value < low ? low : value > high ? high : value;
 }
 
+// One step against the sign of the gradient, then the projection (C14).
 void pgd_update(const PgdRule *rule, const real *clean, const real *gradient,
                 const uint8_t *movable, size_t count, real *x)
 {

@@ -20,7 +20,8 @@ static NodeId spread(Graph *graph, NodeId scalar, int64_t count)
     return op_broadcast_to(graph, op_reshape(graph, scalar, shape_1d(1)), shape_1d(count));
 }
 
-// sum(m L) / (sum(max(m, L)) + 1e-8); with L in {0, 1} the maximum is L + m (1 - L).
+// score(L) of (C11): sum(m L) / (sum(max(m, L)) + 1e-8); with L in {0, 1} the maximum is
+// L + m (1 - L).
 static NodeId soft_overlap(Graph *graph, NodeId m, NodeId mask)
 {
     NodeId outside = op_offset(graph, op_scale(graph, mask, -1), 1);

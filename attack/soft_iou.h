@@ -1,4 +1,6 @@
-/* attack/soft_iou.h - how well a smooth mask of a unit's maps overlaps with the masks of an aim. */
+/* attack/soft_iou.h - the soft-iou loss (C11): how well a smooth mask of a unit's maps overlaps
+ * with the places where an attack lowers and raises the unit. An IoU has no useful gradient, since
+ * a pixel is in a mask or not; this has. */
 #ifndef ATTACK_SOFT_IOU_H
 #define ATTACK_SOFT_IOU_H
 

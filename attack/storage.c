@@ -1,7 +1,8 @@
 /* attack/storage.c - what a perturbed image becomes when it is stored.
  *
  * The published code truncates to 8 bits and writes JPEG under the original name: the network sees
- * something else than the attack computed. Every evaluation here goes through one of these arms. */
+ * something else than the attack computed (Q1). Every evaluation here goes through one of these
+ * arms. */
 #include "attack.h"
 #include "../base/file.h"
 #include "../image/image.h"
@@ -48,6 +49,7 @@ static bool path_of(char path[LIMIT_PATH], const char *file, StoreArm arm, Error
     return true;
 }
 
+// Cut off, not rounded (C4).
 static void planes_to_bytes(const float *planes, size_t plane_size, uint8_t *pixels)
 {
     for (size_t c = 0; c < CHANNELS; c++) {
@@ -64,7 +66,7 @@ static void bytes_to_planes(const uint8_t *pixels, size_t plane_size, float *pla
     }
 }
 
-// The encoded file of 8-bit pixels; for jpeg75 the pixels become what decoding it gives.
+// The encoded file of 8-bit pixels; for jpeg75 the pixels become what decoding it gives (C5).
 static bool store_bytes(StoreArm arm, Image *image, const char *file, Error *error)
 {
     uint8_t *bytes = NULL;

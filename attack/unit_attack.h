@@ -1,17 +1,19 @@
-/* attack/unit_attack.h - PGD over the images of one unit.
+/* attack/unit_attack.h - perturbs the images of one unit, so that the unit answers less to one
+ * concept and more to another.
  *
- * The network part of every objective is linear in the unit's maps: sum(maps * weights). For the
- * mean loss the weights are constant; for soft-iou they are the gradient of the loss at the current
- * maps, taken anew before each step. Either way images that belong together in one objective need
- * not share a run of the network. What is lowered and raised is an Aim: nothing here knows which
- * method explains the unit. */
+ * What an attack makes small is its objective, a number computed from the unit's maps. Only weights
+ * on the maps reach the network: the gradient of sum(maps * weights) tells how each pixel is to
+ * move. For the mean loss the weights are constant; for soft-iou they are the gradient
+ * of the loss at the current maps, taken anew before each step. Either way, images that share one
+ * objective need not share a run of the network. What is lowered and raised is an Aim: nothing here
+ * knows which method explains the unit. */
 #ifndef ATTACK_UNIT_ATTACK_H
 #define ATTACK_UNIT_ATTACK_H
 
 #include "../nem/method.h"
 #include "attack.h"
 
-enum { ATTACK_GROUP = 64 }; // consecutive images of the probing set whose losses may be coupled
+enum { ATTACK_GROUP = 64 }; // consecutive images that may share one objective (C10)
 
 /* Builds pixels [n, 3, height, width] -> maps of one unit [n, 1, h, w] on an empty graph. */
 typedef struct UnitBuilder {
@@ -43,8 +45,8 @@ typedef enum AttackLoss { LOSS_MEAN, LOSS_SOFT_IOU } AttackLoss;
 
 typedef struct UnitObjective UnitObjective;
 
-/* The loss of an aim, which outlives it. `coupled`: one objective for a whole group, else one for
- * each image. map_count: elements of one map of the unit. */
+/* Makes the objective of an aim, which outlives it. `coupled`: one objective for a whole group
+ * (C10), else one for each image. map_count: elements of one map of the unit. */
 bool unit_objective_open(UnitObjective **out, const Aim *aim, AttackLoss loss, bool coupled,
                          int64_t map_count, Error *error);
 void unit_objective_close(UnitObjective *objective); // NULL allowed
@@ -59,10 +61,10 @@ bool unit_objective_is_linear(const UnitObjective *objective);
 /* weights [count, map_count] of the current images at their maps [count, map_count] (NULL allowed
  * where it is linear); *loss (may be NULL) is the objective's value, summed over the images if not
  * coupled.
- *   mean      sum(maps * weights) = average over the source mask - average over the target mask,
- *             each area that of the image, or of the group + 1e-8 when coupled
- *   soft-iou  m = sigmoid((up(maps) - T) / std(up(maps))), score(L) = sum(m L) / (sum(max(m, L)) +
- *             1e-8); weights are the gradient of score(source) - score(target) */
+ *   mean      (C9) sum(maps * weights) = average over the source mask - average over the target
+ *             mask, each area that of the image, or of the group + 1e-8 when coupled
+ *   soft-iou  (C11) m = sigmoid((up(maps) - T) / std(up(maps))), score(L) = sum(m L) / (sum(max(m,
+ * L)) + 1e-8); weights are the gradient of score(source) - score(target) */
 bool unit_objective_weigh(UnitObjective *objective, const float *maps, float *weights, double *loss,
                           Error *error);
 
@@ -92,13 +94,14 @@ typedef struct StateWatch {
     void *self;
 } StateWatch;
 
-/* Perturbs each of `images` (increasing) within eps, but for those the sink has; where images share
- * an objective that is not linear, a group is left out only if the sink has all of it. `watch` may
- * be NULL. */
+/* Perturbs each of `images` (increasing) within eps and hands it to the sink. Images that the sink
+ * has already are left out; where images share an objective that is not linear, a group is left out
+ * only if the sink has all of it. `watch` may be NULL. Errors: ERROR_AGAIN (cancelled), those of
+ * the images and of the sink. */
 bool unit_attack_run(UnitAttack *attack, const PgdRule *rule, const int64_t *images, int64_t count,
                      const PerturbedSink *sink, const StateWatch *watch, Error *error);
 
-/* Images of the list, from its start, that belong to one group of the probing set. */
+/* How many images of the list, from its start, belong to one group of the probing set. */
 int64_t group_length(const int64_t *images, int64_t count);
 
 /* True with ERROR_AGAIN once the pass is cancelled. */

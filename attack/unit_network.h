@@ -1,5 +1,5 @@
-/* attack/unit_network.h - one unit's network on images of one size, with the gradient of
- * sum(maps * weights) in the pixels. */
+/* attack/unit_network.h - the network up to one unit, for images of one size: maps from pixels, and
+ * how each pixel changes sum(maps * weights). */
 #ifndef ATTACK_UNIT_NETWORK_H
 #define ATTACK_UNIT_NETWORK_H
 
@@ -19,7 +19,8 @@ bool unit_network_open(UnitNetwork *out, const UnitBuilder *builder, int64_t uni
                        int64_t height, int64_t width, Error *error);
 void unit_network_close(UnitNetwork *network); // accepts a zeroed object
 
-/* Images of one run of a unit's network: as the setup says, or the layer's batch. */
+/* How many images go through a unit's network at a time: as the setup says, or the layer's batch.
+ */
 int64_t unit_batch(const AttackSetup *setup);
 
 #endif

@@ -2,7 +2,7 @@
 #include "soft_iou.h"
 #include "unit_attack.h"
 
-static const float AREA_EPSILON = 1e-8f; // of the published batch objective
+static const float AREA_EPSILON = 1e-8f; // added to the areas of coupled objectives (C10)
 
 struct UnitObjective {
     const Aim *aim;
@@ -76,7 +76,7 @@ static float area_of(const uint8_t *mask, int64_t pixels)
     return (float)area;
 }
 
-// One over the area a mask is averaged over; 0 where there is nothing to average.
+// One over the area a mask is averaged over; 0 where there is nothing to average (C8).
 static float share_of_pixel(const UnitObjective *objective, const uint8_t *masks, int64_t image)
 {
     int64_t pixels = objective->aim->mask_count;
@@ -86,6 +86,7 @@ static float share_of_pixel(const UnitObjective *objective, const uint8_t *masks
     return area > 0 ? 1 / area : 0;
 }
 
+// The weights of the mean loss (C9): constants on the masks, brought back to the map's cells (D10).
 static void weigh_mean(const UnitObjective *objective, float *weights)
 {
     const Aim *aim     = objective->aim;

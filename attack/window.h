@@ -1,10 +1,10 @@
 /* attack/window.h - the part of an image that can move a unit's objective.
  *
  * The gradient of sum(maps * weights) is zero outside the receptive fields of the cells whose
- * weight is not zero. So PGD needs only a window of the image around them, where it finds the same
- * gradient at a fraction of the cost; and it must leave the other pixels alone: fast convolutions
- * give rounding noise in place of exact zeros there, and a step follows the sign of even the
- * smallest number. */
+ * weight is not zero (C16). So PGD needs only a window of the image around them, where it finds the
+ * same gradient at a fraction of the cost; and it must leave the other pixels alone: fast
+ * convolutions give rounding noise in place of exact zeros there, and a step follows the sign of
+ * even the smallest number. */
 #ifndef ATTACK_WINDOW_H
 #define ATTACK_WINDOW_H
 
@@ -14,16 +14,17 @@ typedef struct Window {
     int64_t y, x, height, width; // pixels of the image
 } Window;
 
-/* A unit's layer seen from the image. Fields unknown (a layer behind a mean or a dense layer):
- * every window is the whole image and everything in it may move. */
+/* Which pixels each cell of a unit's map looks at. Not known behind a mean or a dense layer: then
+ * every window is the whole image, and everything in it may move. */
 typedef struct WindowGrid {
     int64_t image_height, image_width, map_height, map_width;
     bool    has_field;
     Field   field[2]; // rows, columns
 } WindowGrid;
 
-/* weights [map_height, map_width]. Sides are rounded up to thirds of the image, so that few sizes
- * of network serve all windows; corners keep the grids of strides and of Winograd tiles. */
+/* The window that an image with these weights [map_height, map_width] needs. Sides are rounded up
+ * to thirds of the image, so that few sizes of network serve all windows; corners lie on the grids
+ * of the layer's strides and of Winograd tiles. */
 Window window_of(const WindowGrid *grid, const float *weights);
 
 /* First cell of the maps of a network that sees only this window. */

@@ -1,4 +1,4 @@
-/* base/base.h - what every floor stands on: errors, sizes, memory, random numbers, clock.
+/* base/base.h - what every folder uses: errors, sizes, memory, random numbers, clock.
  *
  * Conventions: a function that can fail returns bool, takes `Error *error` last (NULL allowed) and
  * writes its outputs only on success. Sizes that come from outside pass through size_add/size_mul
@@ -72,10 +72,11 @@ enum {
 bool size_mul(size_t a, size_t b, size_t *out);
 bool size_add(size_t a, size_t b, size_t *out);
 
-/* ---- memory: the one allocation seam --------------------------------------------------------- */
+/* ---- memory: nothing else allocates, so tests can make any allocation fail ------------------- */
 
-/* `count` elements of `size` bytes, zeroed, aligned to 64 bytes. NULL and ERROR_MEMORY on failure
- * or overflow. A count of zero gives a valid pointer. Release with memory_free (NULL allowed). */
+/* New memory: `count` elements of `size` bytes, zeroed, aligned to 64 bytes. NULL and ERROR_MEMORY
+ * on failure or overflow. A count of zero gives a valid pointer. Release with memory_free (NULL
+ * allowed). */
 void *memory_new(size_t count, size_t size, Error *error);
 void  memory_free(void *memory);
 
@@ -97,8 +98,8 @@ int64_t memory_live_blocks(void);
 /* Length 1..4 of the UTF-8 sequence at `text` (size bytes left), 0 if it is not one. */
 int utf8_length(const unsigned char *text, size_t size);
 
-/* The same for what may be shown to a reader: 0 also for control characters, separators of lines
- * and characters that turn the direction of writing. */
+/* The same for text that is shown to a person: 0 also for control characters, separators of lines
+ * and characters that turn the direction of writing, with which a name could pose as another. */
 int utf8_shown(const unsigned char *text, size_t size);
 
 /* ---- random numbers: counter based, so a draw depends on nothing but its address ------------- */
@@ -118,7 +119,8 @@ double random_unit_open(uint32_t word);
 /* Two independent standard normal numbers from two words (Box-Muller). */
 void random_gaussian(uint32_t word0, uint32_t word1, double *a, double *b);
 
-/* A stream of words for places where order is the address (shuffles, draws without replacement). */
+/* A stream of words for places where one draw follows another (shuffles, draws without
+ * replacement), so that a draw depends on its place in the stream. */
 typedef struct Random {
     uint64_t key;
     uint64_t next;
@@ -128,7 +130,8 @@ Random   random_stream(uint64_t seed, const char *purpose); // purpose: keeps st
 uint32_t random_word(Random *random);
 uint32_t random_below(Random *random, uint32_t bound); // uniform in 0..bound-1, unbiased
 
-/* Mixes a purpose into a seed: the key of one corruption, one shuffle, one draw. */
+/* The key for one purpose (one kind of noise, one shuffle), mixed from it and the seed: draws for
+ * different purposes have nothing to do with each other. */
 uint64_t random_key(uint64_t seed, const char *purpose);
 
 /* ---- clock ----------------------------------------------------------------------------------- */

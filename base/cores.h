@@ -5,12 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* At least 1: the cores of the process's affinity mask (taskset, a cpuset), and no more than the
- * quota of its control groups (version 2 or 1) gives time for, a part of a core counting as one. */
+/* The number of threads that are worth starting, at least 1: the cores that the process may run on
+ * (taskset, a cpuset), but no more than its control groups (version 2 or 1) give time for. A quota
+ * of two and a half cores counts as three. */
 int64_t cores_available(void);
 
-/* The quota of one group in cores, rounded up, from the text of its cpu.max ("150000 100000" is 2);
- * false where it has none ("max 100000") or the text is something else. */
+/* Reads the quota of one control group from the text of its cpu.max, in cores, rounded up ("150000
+ * 100000" is 2). False where it has none ("max 100000") or the text is something else. */
 bool quota_parse(const char *text, int64_t *cores);
 
 #endif

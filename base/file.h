@@ -1,7 +1,8 @@
-/* base/file.h - the one file seam: reading, publishing, locking.
+/* base/file.h - reading, publishing and locking files.
  *
- * A result appears complete or not at all: it is written to a temporary name in the target folder,
- * synced, renamed over the final name, and the folder is synced. Nothing else writes files.
+ * A result appears complete or not at all, even if the program is killed or the power fails: it is
+ * written to a temporary name in the target folder, synced, renamed over the final name, and the
+ * folder is synced. Nothing else in the program reads or writes files.
  * Errors: ERROR_NOT_FOUND (absent, unreadable, not a regular file), ERROR_DATA (over a limit),
  * ERROR_CREATE (cannot create), ERROR_IO (read or write failed, disk full), ERROR_MEMORY. */
 #ifndef BASE_FILE_H
@@ -85,7 +86,7 @@ typedef struct FileLock {
 bool file_lock(FileLock *out, const char *path, Error *error);
 void file_unlock(FileLock *lock); // removes the file; accepts a zeroed object
 
-/* ---- the seam under all of this -------------------------------------------------------------- */
+/* ---- for tests: making operations fail ------------------------------------------------------- */
 
 typedef enum FileOperation {
     FILE_OPEN,
@@ -101,8 +102,9 @@ typedef enum FileOperation {
     FILE_MAKE_FOLDER
 } FileOperation;
 
-/* Tests only: asked before each operation, and told after it; from any thread. `before` returns 0,
- * or the errno it is to fail with, and may lower *size, the bytes of a read or write. */
+/* What a test wants called around every operation on files, from any thread. `before` returns 0, or
+ * the errno that the operation is to fail with, and may lower *size, the bytes of a read or
+ * write. */
 typedef struct FileHook {
     int (*before)(void *self, FileOperation operation, size_t *size);
     void (*after)(void *self, FileOperation operation); // NULL allowed

@@ -1,5 +1,5 @@
-/* base/file_seam.h - every system call on files, each of which a test can make fail; nobody
- * but the file_*.c of this folder includes it.
+/* base/file_seam.h - every system call on files, so that a test can make each of them fail. Only
+ * the file_*.c of this folder include it.
  *
  * They return as the calls they are named after. A call that a signal cut short before it did
  * anything (EINTR) is made again. */

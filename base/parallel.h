@@ -1,4 +1,5 @@
-/* base/parallel.h - the one parallel construct: a loop whose turns run on several threads.
+/* base/parallel.h - a loop whose turns run on several threads; nothing else in the program is
+ * parallel.
  *
  * The range is cut by the caller's problem, never by the thread count, and every turn writes its
  * own outputs; so results have the same bits for every number of threads.
@@ -20,8 +21,9 @@ void parallel_for(int64_t count, void (*function)(void *data, int64_t i, int thr
 
 int parallel_threads(void);
 
-/* 0: OMP_NUM_THREADS, or the cores this process may use (cores.h). Takes at most LIMIT_THREADS of
- * them; returns the number that was asked for. */
+/* How many threads loops run on from now. 0: as OMP_NUM_THREADS says, else the cores that this
+ * process may use (cores.h). More than LIMIT_THREADS are not taken; returns the number that was
+ * asked for, so that the caller can say so. */
 int64_t parallel_set_threads(int64_t threads);
 
 #endif

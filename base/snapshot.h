@@ -1,9 +1,10 @@
-/* base/snapshot.h - unfinished work on disk, so that a killed run goes on where it was.
+/* base/snapshot.h - checkpoints: unfinished work on disk, from which a killed run goes on.
  *
- * A snapshot is one file, published whole: parts of bytes, the digest of a key that names
- * everything they depend on, and a checksum. What is read back is either what was written for the
- * same key, or nothing; a damaged file is as good as none, and says so. Little more than memory on
- * disk: another machine's byte order or another version of the program counts as another key. */
+ * A checkpoint file holds a snapshot: a list of arrays (parts), the digest of a key that names
+ * everything they depend on, and a checksum. It is published whole. What is read back is either
+ * what was written for the same key, or nothing; a damaged file is reported and counts as none.
+ * Arrays are written as they lie in memory, so another byte order or another version of the program
+ * counts as another key. */
 #ifndef BASE_SNAPSHOT_H
 #define BASE_SNAPSHOT_H
 
@@ -17,16 +18,17 @@ typedef struct SnapshotPart {
     size_t      size;
 } SnapshotPart;
 
-/* The checkpoints of one run. A run has few files, each written again and again; in each, `stage`
- * tells what the work was at: another stage's file is not found. */
+/* The checkpoints of one run. A run has few files, each written again and again. A run does its
+ * work in phases, and each file says for which phase (`stage`) it was written; one of another phase
+ * counts as not there. */
 typedef struct Checkpoint {
     const char *folder;
     const char *key;    // what all results depend on
     bool        resume; // whether what is in the folder may be continued
     double      last;   // clock_seconds of the last one, or of the start
-    /* Called before anything is written. */
+    /* Called before anything is written: makes the folder ready. */
     bool (*begin)(void *self, Error *error);
-    /* Told of a file that cannot be used; a sentence. */
+    /* Called with one sentence about a file that cannot be used. */
     void (*warn)(void *self, const char *sentence);
     void *self;
 } Checkpoint;
@@ -35,7 +37,7 @@ typedef struct Checkpoint {
 double checkpoint_interval(void);
 void   checkpoint_interval_set(double seconds);
 
-/* Whether it is time again. */
+/* Whether it is time for the next checkpoint. */
 bool checkpoint_due(const Checkpoint *checkpoint);
 
 /* Publishes folder/name. Cost: a copy to disk and a sync. */

@@ -1,4 +1,5 @@
-/* cli/arguments.h - one option table per verb: parser, help, manual and completion come from it.
+/* cli/arguments.h - reads the command line. Every verb has one table of options, from which parser,
+ * help, manual page and completion are made.
  *
  * An option writes its value into Settings at `offset`; the type there follows from its kind. Every
  * verb takes shared_options on top of its own. Forms: `--name value`, `--name=value`, `-n value`,

@@ -17,11 +17,11 @@ typedef struct CleanRunFiles {
  * mode and limit must agree with the run.
  * Errors: ERROR_NOT_FOUND, ERROR_DATA, ERROR_USAGE (a run of another verb, other settings). */
 bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings, Error *error);
-/* The rest: network, label maps, method and the run's record; then `clean` is whole. */
+/* Opens the rest: network, label maps, method, and what the run found; then `clean` can be used. */
 bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Error *error);
 void clean_run_close(CleanRunFiles *run); // accepts a zeroed object
 
-/* The method of a run of any verb; a run.json that names none is Network Dissection's. */
+/* The explanation method of a run of any verb; where run.json names none, Network Dissection. */
 bool run_method(const Json *run, const char *folder, const Method **out, Error *error);
 
 /* A text that run.json must have; `folder` is where it came from. Errors: ERROR_DATA. */

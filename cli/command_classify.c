@@ -63,7 +63,7 @@ static void add_answer(const Settings *settings, const char *path, const real *l
     json_close(&answer->json);
 }
 
-// One photo after another; one that cannot be read is told, skipped and counted.
+// One photo after another; one that cannot be read is reported, skipped and counted.
 static bool classify(const Settings *settings, WeightBlob *blob, Answer *answer, int *skipped,
                      Error *error)
 {
@@ -145,7 +145,7 @@ const Verb verb_classify = {
     .input_most  = 1 << 20,
     .summary     = "the classes a network sees in photos",
     .details = "Photos are prepared as the weight blob says. With several, one that cannot be read "
-               "is told and skipped (exit 3).",
+               "is reported and skipped (exit 3).",
     .example = "nemesis classify -m squeezenet.nw photo.jpg",
     .options = options,
     .run     = run,

@@ -174,8 +174,8 @@ const Verb verb_compare = {
     .input_least = 2,
     .input_most  = 2,
     .summary     = "compare two clean runs unit by unit",
-    .details     = "Joins two runs of the same layer by unit and counts the units whose concept "
-                   "is another, with a Wilson 95 % interval.",
+    .details     = "Joins two runs of the same layer by unit and counts the units that are "
+                   "described otherwise, with a Wilson 95 % interval.",
     .example     = "nemesis compare runs/clean runs/other --fail-over 5",
     .options     = options,
     .run         = run,

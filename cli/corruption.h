@@ -1,5 +1,5 @@
-/* cli/corruption.h - what noise and attack share: a finished clean run opened again, settings that
- * are swept, checkpoints after each, and the results of all of them. */
+/* cli/corruption.h - what the verbs noise and attack share: they open a finished clean run again,
+ * go through several settings, save their rows after each, and publish the same files. */
 #ifndef CLI_CORRUPTION_H
 #define CLI_CORRUPTION_H
 
@@ -15,15 +15,15 @@ typedef struct Corruption {
     char          images[LIMIT_PATH]; // folder of stored images
 } Corruption;
 
-/* Claims the run folder, opens the baseline, and starts the identity with what the verbs share. The
- * caller adds its own settings to it before corruption_load. */
+/* Claims the run folder, opens the baseline, and puts the settings that both verbs have into the
+ * run's identity. The caller adds its own settings to it before corruption_load. */
 bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings, Error *error);
 
-/* Compares with a run that is there; unless that is done (run.folder.is_done), opens the rest of
- * the baseline and reads a checkpoint. */
+/* Compares the identity with that of a run that is in the folder. Unless that run is finished
+ * (run.folder.is_done), opens the rest of the baseline and reads a checkpoint. */
 bool corruption_load(Corruption *corruption, Error *error);
 
-/* Where stored images go: a folder that exists, or NULL without --keep-images. */
+/* Where perturbed images are published: a folder that exists, or NULL without --keep-images. */
 const char *corruption_stored_folder(const Corruption *corruption);
 
 /* The observer of a sweep: saves the rows and publishes changes.csv after each setting; rows of an

@@ -1,4 +1,4 @@
-/* cli/explain.h - the two questions of `nemesis explain`. */
+/* cli/explain.h - `nemesis explain pixel`; `explain unit` is in command_explain.c. */
 #ifndef CLI_EXPLAIN_H
 #define CLI_EXPLAIN_H
 

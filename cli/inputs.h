@@ -28,11 +28,12 @@ typedef struct RunInputs {
 
 /* Opens weights and probing set alone, so that a finished run can be recognised at little cost. */
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error);
-/* The rest: network, label maps, method. */
+/* Opens the rest: network, label maps, method. */
 bool run_inputs_load(RunInputs *inputs, Error *error);
 void run_inputs_close(RunInputs *inputs); // accepts a zeroed object
 
-/* The layer once more, fed with pixels as they are, without the blob's preparation. */
+/* Opens the layer once more, fed with pixels as they are, without the blob's preparation: what
+ * masks from activations are made from in some modes (Q5). */
 bool run_inputs_unprepared(const RunInputs *inputs, LayerRunner *runner, ActivationSource *source,
                            Error *error);
 

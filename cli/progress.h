@@ -18,7 +18,7 @@ typedef struct Progress {
 /* The form follows --progress; -q means none. */
 void progress_start(Progress *progress, const char *what, const Settings *settings);
 
-/* `self` is a Progress: the form libraries call back in. */
+/* To be handed to libraries as their callback for progress; `self` is a Progress. */
 void progress_step(void *self, int64_t done, int64_t total);
 
 void progress_end(Progress *progress); // clears the bar

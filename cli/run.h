@@ -1,6 +1,6 @@
 /* cli/run.h - one run of a verb: its folder, the settings that decide its results, its clock and
- * its checkpoints; and the head and tail that every run.json has, so that a later verb can open the
- * same inputs again. */
+ * its checkpoints. And the beginning and end that every run.json has, so that a later verb can open
+ * the same inputs again. */
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
@@ -16,7 +16,7 @@ typedef struct Run {
     Progress        progress;
     Checkpoint      checkpoint; // of `pass` after run_resume
     char           *key;
-    Pass            pass; // cancelled by signals, told to `progress`; points into this
+    Pass            pass; // signals cancel it, `progress` shows it; points into this
     double          started;
     char            started_at[32]; // UTC, ISO 8601
 } Run;

@@ -1,4 +1,5 @@
-/* cli/run_folder.h - a run folder from refusal to run.json (DESIGN.md, "Run folder").
+/* cli/run_folder.h - the folder that a run writes into: claims it, compares it with what is there,
+ * finishes it with run.json (DESIGN.md, "Run folder").
  *
  * run.json is written last and removed first: a folder that has it is a finished run, whole and of
  * one piece. Result files appear one by one, each complete. Until then unfinished.json has the
@@ -10,7 +11,8 @@
 #include "arguments.h"
 #include "../format/json.h"
 
-/* What decides every byte of the results: names and values, in order. */
+/* The settings that decide every byte of the results: names and values, in order. Two runs of equal
+ * identity have equal results. */
 enum { IDENTITY_ENTRIES = 40 };
 
 typedef struct Identity {
@@ -42,8 +44,8 @@ typedef struct RunFolder {
 bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error);
 
 /* With --resume, compares with the run that is there. An unfinished.json that cannot be read is
- * told, and the run starts over. Errors: ERROR_CREATE for a run of other settings, naming the first
- * that differs; ERROR_DATA for a run.json that cannot be read. */
+ * reported, and the run starts over. Errors: ERROR_CREATE for a run of other settings, naming the
+ * first that differs; ERROR_DATA for a run.json that cannot be read. */
 bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
                         Error *error);
 

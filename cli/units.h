@@ -1,4 +1,5 @@
-/* cli/units.h - which units: `all`, `detectors`, `detectors:8`, `0-63,190`. Numbers are 0-based.
+/* cli/units.h - reads which units are meant: `all`, `detectors`, `detectors:8` (drawn by lot),
+ * `0-63,190`. Numbers are 0-based.
  *
  * A detector is a unit whose clean explanation fits it well: each method has its bound. */
 #ifndef CLI_UNITS_H

@@ -1,4 +1,5 @@
-/* engine/blob.h - the weight blob: read, validate, find. Format in DESIGN.md, "Weight blob".
+/* engine/blob.h - the weight blob, the file (.nw) that the weights of a network are read from. Its
+ * format is in DESIGN.md, "Weight blob".
  *
  * A blob is validated, not parsed: a 64-byte header, an index of fixed entries sorted by name, and
  * tensors aligned to 64 bytes, each with a CRC-32. What was read is used in place. Text about
@@ -13,7 +14,7 @@
 typedef enum BlobType { BLOB_F32 = 1, BLOB_F16 = 2, BLOB_U8 = 3 } BlobType;
 
 typedef struct BlobTensor {
-    const char *name; // in the mapping, zero-terminated, at most 127 bytes
+    const char *name; // in the blob's memory, zero-terminated, at most 127 bytes
     BlobType    type;
     Shape       shape;
     const void *data; // 64-byte aligned
@@ -21,8 +22,9 @@ typedef struct BlobTensor {
     uint32_t    crc;
 } BlobTensor;
 
-/* How a photo becomes a centre crop. The short side is exact; the long side is rounded down and the
- * crop's offset half to even, or the long side to the nearest pixel and the offset down. */
+/* How sizes are rounded when a photo is resized by its short side and cropped at its centre. As
+ * torchvision does: the long side down, the crop's offset half to even. CROP_ROUNDED: the long side
+ * to the nearest pixel, the offset down. */
 typedef enum CropGeometry { CROP_TORCHVISION, CROP_ROUNDED } CropGeometry;
 const char *crop_geometry_name(CropGeometry geometry); // as in a blob's `about`
 
@@ -45,9 +47,9 @@ void blob_close(WeightBlob *blob);                                // NULL allowe
 const char        *blob_path(const WeightBlob *blob);
 const char        *blob_architecture(const WeightBlob *blob); // "vgg16", "resnet50", ...
 const Preparation *blob_preparation(const WeightBlob *blob);  // NULL: says nothing about images
-/* Where an image is to be prepared: whether the blob says how. Errors: ERROR_DATA. */
+/* To be asked before images are prepared: true if the blob says how. Errors: ERROR_DATA. */
 bool blob_takes_images(const WeightBlob *blob, Error *error);
-/* Of the whole file, 64 hex digits; computed at the first call. */
+/* The SHA-256 of the whole file, 64 hex digits; computed at the first call. */
 const char       *blob_sha256(const WeightBlob *blob);
 int               blob_tensor_count(const WeightBlob *blob);
 const BlobTensor *blob_tensor(const WeightBlob *blob, int index);
@@ -66,9 +68,9 @@ bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data
 bool blob_derived(WeightBlob *blob, const char *key, size_t count, real **data, bool *is_new,
                   Error *error);
 
-/* The bytes of a blob with these tensors (name of at most 127 bytes, type, shape and data are read)
- * and the text "about"; memory_free. What it holds is checked where it is opened. Errors:
- * ERROR_MEMORY. */
+/* Makes the bytes of a blob with these tensors (name of at most 127 bytes, type, shape and data are
+ * read) and the text "about". *out is released with memory_free. What it holds is checked where it
+ * is opened. Errors: ERROR_MEMORY. */
 bool blob_encode(const BlobTensor *tensors, int count, const char *about, uint8_t **out,
                  size_t *size, Error *error);
 

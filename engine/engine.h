@@ -1,8 +1,10 @@
-/* engine/engine.h - say what (Graph), say where (Plan), go (plan_run).
+/* engine/engine.h - computes with arrays, and differentiates what was computed, as often as wanted.
  *
- * A graph is an array of nodes; an edge is a smaller index, so array order is execution order. A
- * backward appends nodes, so the gradient of a gradient is the same call once more. Everything that
- * can fail fails while building or planning; plan_run cannot.
+ * In three steps: a Graph says what is computed, a Plan decides where each array lies in memory,
+ * plan_run computes. A graph is an array of nodes; a node reads nodes of smaller index, so array
+ * order is execution order. A gradient is more nodes of the same graph, so the gradient of a
+ * gradient is the same call once more. Everything that can fail fails while building or planning;
+ * plan_run cannot.
  * Arrays are contiguous and row-major; images are [n, c, h, w] (image, channel, row, column).
  *
  *     NodeId image = op_input(graph, shape_4d(1, 3, 224, 224), "image");
@@ -12,9 +14,9 @@
  *     graph_gradient(graph, loss, &image, 1, &step);                   // gradient of a gradient
  *     plan_create(&plan, graph, (NodeId[]){loss, step}, 2, NULL, &error);
  *
- * Builders are sticky: on a failed graph they return NODE_NONE, so a model reads as maths and is
- * checked once, by graph_check or plan_create. A Graph and a Plan belong to one thread at a time;
- * several plans may share parameters. */
+ * The op_ functions add a node each. The first error stays with the graph, and from then on they
+ * return NODE_NONE; so a model reads as maths and is checked once, by graph_check or plan_create. A
+ * Graph and a Plan belong to one thread at a time; several plans may share parameters. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -40,8 +42,8 @@ int32_t graph_node_count(const Graph *graph);
  * gradient's, and other nodes to start from: graph_sweep in sweep.h. */
 void graph_gradient(Graph *graph, NodeId scalar, const NodeId *wrt, int count, NodeId *gradients);
 
-/* Along one axis, element i of a layer can only depend on pixels offset + step * i to that + size
- * - 1. */
+/* Which pixels a layer looks at, along one axis: its element i depends on `size` pixels from
+ * offset + step * i on, and on no others. */
 typedef struct Field {
     int64_t offset, size, step;
 } Field;
@@ -50,8 +52,9 @@ typedef struct Field {
  * false where an op on the way mixes places (a dense layer, a mean). */
 bool graph_field(const Graph *graph, NodeId input, NodeId output, Field field[2]);
 
-/* What one channel of a layer is a sum of: convolutions, biases and what is carried on unchanged (a
- * shortcut), then an activation. Reaches through ReLU or softplus and channels put side by side. */
+/* To show how one number of a layer comes about: the terms whose sum a channel is. Convolutions,
+ * biases and what is carried on unchanged (a shortcut), then an activation. Looks through ReLU or
+ * softplus and channels put side by side. */
 typedef enum SumTermKind { SUM_CONVOLUTION, SUM_BIAS, SUM_CARRIED } SumTermKind;
 
 enum { CHANNEL_SUM_TERMS = 8 };
@@ -90,11 +93,11 @@ NodeId op_index_input(Graph *graph, Shape shape, int64_t limit, const char *name
 NodeId op_parameter(Graph *graph, Shape shape, const real *data); // constant; data outlives plans
 NodeId op_constant(Graph *graph, Shape shape, real value);
 
-/* ---- the closed op set: every backward is made of these ops ---------------------------------- */
+/* ---- ops: the gradient of each is made of these ops again ------------------------------------ */
 
 NodeId op_reshape(Graph *graph, NodeId x, Shape shape);      // shares memory
 NodeId op_broadcast_to(Graph *graph, NodeId x, Shape shape); // same rank; dims of 1 are repeated
-NodeId op_sum_to(Graph *graph, NodeId x, Shape shape);       // adjoint of broadcast_to
+NodeId op_sum_to(Graph *graph, NodeId x, Shape shape);       // sums what broadcast_to would repeat
 NodeId op_slice(Graph *graph, NodeId x, int axis, int64_t start, int64_t count);
 NodeId op_pad(Graph *graph, NodeId x, int axis, int64_t before,
               int64_t after); // zeros; adjoint of slice
@@ -118,8 +121,8 @@ NodeId op_gate(Graph *graph, NodeId condition, NodeId x); // x where condition >
 NodeId op_matmul(Graph *graph, NodeId a, NodeId b, bool transpose_a, bool transpose_b);
 /* x [n,c,h,w], w [k,c,r,s] -> [n,k,oh,ow], oh = (h + 2 pad - r) / stride + 1. */
 NodeId op_conv2d(Graph *graph, NodeId x, NodeId w, int stride, int pad);
-/* The other two sides of the triangle: d conv / d x applied to gy, of shape `x_shape`; ... / d w.
- */
+/* The two gradients of op_conv2d: gy is the gradient in its result; these give that in x, of shape
+ * x_shape, and that in w, of shape w_shape. */
 NodeId op_conv2d_input(Graph *graph, NodeId gy, NodeId w, Shape x_shape, int stride, int pad);
 NodeId op_conv2d_weight(Graph *graph, NodeId x, NodeId gy, Shape w_shape, int stride, int pad);
 /* Index of the first maximum of each window, as int32 positions in the whole array x. */
@@ -147,9 +150,9 @@ NodeId op_avgpool2(Graph *graph, NodeId x);    // 2x2, stride 2, even sides
 NodeId op_global_mean(Graph *graph, NodeId x); // [n,c,h,w] -> [n,c]
 NodeId op_concat(Graph *graph, NodeId a, NodeId b, int axis);
 
-/* The same values as op_slice(x, 1, channel, 1), built so that the producing convolution holds only
- * that channel's weights: what an attack on one unit needs. Reaches through relu, softplus, add,
- * bias, per-channel factors and concat. */
+/* One channel of a layer: the values of op_slice(x, 1, channel, 1), but the convolution that makes
+ * them computes no other channel, which an attack on one unit does not need. Looks through relu,
+ * softplus, add, bias, per-channel factors and concat. */
 NodeId op_channel(Graph *graph, NodeId x, int64_t channel);
 
 /* ---- plan and run ---------------------------------------------------------------------------- */
@@ -164,8 +167,8 @@ typedef struct PlanOptions {
     bool       no_reuse; // tests: every node has memory of its own
 } PlanOptions;
 
-/* Offsets of every needed node in one arena; nothing allocates afterwards. `options` may be NULL.
- */
+/* Gives every node that the outputs need its place in one block of memory (the arena); nothing
+ * allocates afterwards. `options` may be NULL. */
 bool plan_create(Plan **out, const Graph *graph, const NodeId *outputs, int count,
                  const PlanOptions *options, Error *error);
 void plan_destroy(Plan *plan); // NULL allowed
@@ -182,8 +185,9 @@ size_t      plan_bytes(const Plan *plan);                 // arena + scratch + p
 /* The kernels in use: "portable", "avx2", "avx512", "neon". */
 const char *engine_isa(void);
 
-/* Flush denormals to zero in the calling thread and in threads it starts later; call it before the
- * first run. The command does, the library never does on its own. */
+/* Treats numbers too small for full precision (denormals) as zero, since computing with them is
+ * slow: in the calling thread and in threads it starts later. Call it before the first run. The
+ * command does, the library never does on its own. */
 void engine_flush_denormals(void);
 
 #endif

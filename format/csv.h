@@ -31,7 +31,8 @@ bool csv_need(const Csv *csv, const char *name, int *column, Error *error);
 
 /* A field as text, zero-terminated; it lives as long as the Csv. */
 const char *csv_text(const Csv *csv, int64_t row, int column);
-/* The same without the guard: a text as csv_write_text was given it. */
+/* The same for a text that this program wrote, without the apostrophe that protects spreadsheets:
+ * the text as csv_write_text was given it. */
 const char *csv_name(const Csv *csv, int64_t row, int column);
 /* A field as a whole number in minimum..maximum: digits only, with an optional minus. */
 bool csv_whole(const Csv *csv, int64_t row, int column, int64_t minimum, int64_t maximum,
@@ -39,8 +40,8 @@ bool csv_whole(const Csv *csv, int64_t row, int column, int64_t minimum, int64_t
 /* A field as a finite decimal number, also in scientific notation. */
 bool csv_number(const Csv *csv, int64_t row, int column, double *out, Error *error);
 
-/* Writes a text field without its comma, guarded, and quoted where it holds a comma, a quote or a
- * line end. */
+/* Writes a text field without its comma: with an apostrophe in front where a spreadsheet would run
+ * it, and quoted where it holds a comma, a quote or a line end. */
 void csv_write_text(Writer *writer, const char *text);
 
 #endif

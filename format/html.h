@@ -1,4 +1,4 @@
-/* format/html.h - text that is safe in a page, whatever file it came from. */
+/* format/html.h - writes text into HTML pages so that no name from a file can become markup. */
 #ifndef FORMAT_HTML_H
 #define FORMAT_HTML_H
 

@@ -1,10 +1,10 @@
 /* format/json.h - JSON out and in (RFC 8259), as far as this program needs it.
  *
- * The writer keeps its text in memory; errors stick and are told at the end. Bytes that are not
- * UTF-8 become U+FFFD and numbers that are not finite become null, so the result is always valid.
- * The reader is strict: UTF-8 only, no duplicate keys, no U+0000, nothing after the value; at most
- * JSON_DEPTH levels, JSON_NODES values, JSON_MEMBERS members of one object, JSON_TEXT_BYTES of a
- * key or text as written and JSON_DIGITS characters of a number. It does not recurse. */
+ * The writer keeps its text in memory and its first error until json_finish reports it. Bytes that
+ * are not UTF-8 become U+FFFD and numbers that are not finite become null, so the result is always
+ * valid. The reader is strict: UTF-8 only, no duplicate keys, no U+0000, nothing after the value;
+ * at most JSON_DEPTH levels, JSON_NODES values, JSON_MEMBERS members of one object, JSON_TEXT_BYTES
+ * of a key or text as written and JSON_DIGITS characters of a number. It does not recurse. */
 #ifndef FORMAT_JSON_H
 #define FORMAT_JSON_H
 

@@ -1,5 +1,5 @@
-/* format/npy.h - arrays on disk: NumPy's .npy, version 1, little-endian float32, C order, rank 0
- * to 4.
+/* format/npy.h - arrays on disk, as NumPy's np.load reads them: .npy, version 1, little-endian
+ * float32, C order, rank 0 to 4.
  *
  * Strict: any other version, type, order or a size that does not match is ERROR_DATA.
  * Source: NumPy enhancement proposal 1, "A simple file format for NumPy arrays". */

@@ -1,6 +1,7 @@
-/* format/table.h - text for a terminal: names that cannot steer it, tables that line up.
+/* format/table.h - text for a terminal: tables that line up, and names from files.
  *
- * Names come from files, so what utf8_shown refuses is shown as '?'. */
+ * A name could hold control codes that move the cursor or change colours, so what utf8_shown
+ * refuses is shown as '?'. */
 #ifndef FORMAT_TABLE_H
 #define FORMAT_TABLE_H
 
@@ -13,7 +14,7 @@ enum { NAME_SHOWN = 128 }; // characters of a name or a cell; "..." stands for t
 void print_clean(FILE *stream, const char *text);
 void print_name(FILE *stream, const char *name);
 
-/* Cells are added row by row. Errors stick until table_print. */
+/* Cells are added row by row. The first error is kept and reported by table_print. */
 typedef struct Table {
     int         columns;
     const char *alignment; // one 'l' or 'r' for each column

@@ -1,4 +1,4 @@
-/* image/image.h - 8-bit pictures in and out; knows no graph and no probing set.
+/* image/image.h - reads, resizes and writes 8-bit pictures, PNG and JPEG.
  *
  * Pixels are interleaved and row-major: pixels[(y * width + x) * channels + c]. Files are
  * untrusted: every decoder takes (pointer, length), validates sizes before allocating, and refuses
@@ -19,7 +19,8 @@ typedef struct Image {
 
 void image_free(Image *image); // accepts a zeroed object
 
-/* What one picture may ask for, in the whole process; to be set before the first is read. */
+/* The most pixels and time that one picture may take, for the whole process; to be set before the
+ * first is read. */
 typedef struct ImageLimits {
     size_t pixels;  // read, made or written; LIMIT_IMAGE_PIXELS unless set, at most 2^28
     double seconds; // of CPU, for its packed data; LIMIT_DECODE_SECONDS unless set
@@ -28,38 +29,40 @@ typedef struct ImageLimits {
 ImageLimits image_limits(void);
 void        image_limits_set(ImageLimits limits);
 
-/* Both sides are in 1..LIMIT_IMAGE_SIDE, and the pixels within the limit. */
+/* Whether both sides are in 1..LIMIT_IMAGE_SIDE and the pixels within the limit. */
 bool image_size_is_fine(int64_t width, int64_t height);
 
-/* Any supported file, by its first bytes (never by its name). */
+/* Decodes any supported file; its first bytes tell which kind it is, never its name. */
 bool image_decode(const uint8_t *data, size_t size, const char *name, Image *out, Error *error);
 
-/* PNG, all colour types, depths and interlacing, CRC checked. 16-bit samples keep their high byte;
- * palettes are expanded; tRNS becomes alpha. */
+/* Decodes PNG: all colour types, depths and interlacing, CRC checked. 16-bit samples keep their
+ * high byte; palettes are expanded; tRNS becomes alpha. */
 bool png_decode(const uint8_t *data, size_t size, const char *name, Image *out, Error *error);
 
-/* PNG encode of 1-4 channels. *out is allocated (memory_free). Same bytes for the same pixels. */
+/* Encodes 1 to 4 channels as PNG. *out is released with memory_free. The same pixels give the same
+ * bytes. */
 bool png_encode(const Image *image, uint8_t **out, size_t *size, Error *error);
 
-/* JPEG, baseline and progressive Huffman, 8 bit, equal bit for bit to libjpeg-turbo's defaults
- * (slow-integer IDCT, fancy upsampling). Beside the pixels it takes two rows of MCUs, at most
- * 17 MiB; of progressive files, and of sequential ones of several scans, two bytes a sample too. */
+/* Decodes JPEG: baseline and progressive Huffman, 8 bit; pixels are equal bit for bit to
+ * libjpeg-turbo's defaults (slow-integer IDCT, fancy upsampling). Beside the pixels it takes two
+ * rows of MCUs, at most 17 MiB; of progressive files, and of sequential ones of several scans, two
+ * bytes a sample too. */
 bool jpeg_decode(const uint8_t *data, size_t size, const char *name, Image *out, Error *error);
 
 typedef enum JpegSampling { JPEG_420, JPEG_422, JPEG_444 } JpegSampling;
 
-/* Baseline JPEG of a gray or RGB image, equal byte for byte to cjpeg's defaults (slow-integer DCT,
- * standard Huffman tables). quality 1..100. */
+/* Encodes a gray or RGB image as baseline JPEG, equal byte for byte to cjpeg's defaults
+ * (slow-integer DCT, standard Huffman tables). quality 1..100. */
 bool jpeg_encode(const Image *image, int quality, JpegSampling sampling, uint8_t **out,
                  size_t *size, Error *error);
 
-/* Three channels: gray is replicated, alpha is dropped, CMYK is
- * converted as Pillow does. */
+/* The same picture with three channels: gray is replicated, alpha is dropped, CMYK is converted as
+ * Pillow does. */
 bool image_to_rgb(const Image *image, Image *out, Error *error);
 
 typedef enum ResizeFilter { RESIZE_BILINEAR, RESIZE_BICUBIC } ResizeFilter;
 
-/* Pillow-equal 8-bit resize with antialiasing. */
+/* Resizes as Pillow does, bit for bit: in 8 bits, and smoothed where the picture shrinks. */
 bool image_resize(const Image *image, int width, int height, ResizeFilter filter, Image *out,
                   Error *error);
 bool image_crop(const Image *image, int left, int top, int width, int height, Image *out,

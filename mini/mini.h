@@ -1,14 +1,14 @@
-/* mini/mini.h - the mini world: generated photos whose every pixel has a name.
+/* mini/mini.h - the mini world: drawn photos of which it is known what every pixel shows.
  *
- * A probing set needs no download when it is drawn: scenes with objects made of parts and
+ * A probing set that is drawn need not be downloaded: scenes with objects made of parts and
  * materials, and boards of one texture. Image `index` of a seed depends on nothing else, and
  * everything is integer arithmetic on the words of the counter-based generator, so the bytes are
  * the same on every machine. Masks are exact: a label map keeps every second pixel of every second
  * row.
  *
- * Layout of the files: Broden's (D22 to D27). Awkward on purpose: several
- * planes of parts, a label in two categories (wall), whole-image labels beside maps (sky), scenes
- * dropped to label 0, boards without objects, two textures on a board.
+ * Layout of the files: Broden's (D22 to D27). The set has everything in it that makes Broden
+ * awkward to read: several planes of parts, a label in two categories (wall), whole-image labels
+ * beside maps (sky), scenes dropped to label 0, boards without objects, two textures on a board.
  * Errors: ERROR_CREATE, ERROR_IO, ERROR_MEMORY. */
 #ifndef MINI_MINI_H
 #define MINI_MINI_H

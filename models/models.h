@@ -8,11 +8,13 @@
 
 #include "../engine/blob.h"
 
-/* What training changes. With a list in its request a network takes its weights as inputs and its
- * batch norms use the statistics of the batch; network_build fills the list in the order of the
- * layers. A list that begins as zeros belongs to one graph and one blob: with it a second forward
- * pass on that graph (another batch, a perturbed one) uses the weights of the first, so a loss of
- * both has one gradient, and adds only the norms of its own batch. Ends with trainables_close. */
+/* Lists of what training changes: weights and batch norms. With such lists in its request a network
+ * takes its weights as inputs, which a training fills anew before each run, and its batch norms use
+ * the statistics of the batch. network_build fills in the lists in the order of the layers.
+ *
+ * Lists begin as zeros and then belong to one graph and one blob. A second forward pass on that
+ * graph with the same lists (another batch, or a perturbed one) uses the weights of the first and
+ * adds only the norms of its own batch; so a loss of both passes has one gradient. */
 
 typedef struct TrainableWeight {
     char        name[64]; // of the tensor
@@ -38,6 +40,7 @@ typedef struct Trainables {
 
 void trainables_close(Trainables *list); // accepts a zeroed object
 
+/* Which part of a network is wanted, and in which form. */
 typedef struct NetworkRequest {
     int64_t            batch;       // images per run
     const char        *layer;       // NULL: the logits
@@ -82,7 +85,7 @@ typedef struct LayerSize {
     int64_t units, height, width; // 1 x 1 for logits
 } LayerSize;
 
-/* Images in, maps out: graph and plan of one request behind one call. */
+/* Turns images into activation maps in one call: graph and plan of one request. */
 typedef struct LayerRunner {
     Graph    *graph;
     Plan     *plan;

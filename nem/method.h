@@ -1,9 +1,10 @@
 /* nem/method.h - what a neuron explanation method is, on one screen.
  *
- * A unit is one channel of one layer of a network. A method looks at a probing set through that
- * layer and says for each unit which concept it stands for: a label and a score. Network Dissection
- * takes the labels of the probing set and scores by intersection over union; another method may
- * take words of a list, or captions.
+ * A unit is one channel of one layer of a network, and a probing set is a set of images that the
+ * network is run on. A method looks at what the units answer to these images and says for each unit
+ * which concept it stands for: a label ("door") and a score, which says how well the label fits.
+ * Network Dissection takes the labels of the probing set and scores by intersection over union;
+ * another method may take words of a list, or captions.
  *
  * A method is a table of functions (Method), a line in methods.c, and a folder of its own below
  * nem/. Clean runs, noise, attacks, comparison, pages and resumed runs go through the table and do
@@ -29,6 +30,7 @@ typedef struct Story     Story;    // the numbers behind one unit's concept; lik
 
 /* ---- what a method says ---------------------------------------------------------------------- */
 
+/* What a unit stands for. */
 typedef struct Concept {
     int32_t label;    // number among the explainer's labels; 0: none
     int     category; // of the label
@@ -46,10 +48,11 @@ typedef struct Labels {
 
 /* The number of a label's text in a category (-1: in any); 0 if there is none. */
 int32_t labels_find(const Labels *labels, const char *text, int category);
-int     labels_category(const Labels *labels, const char *name); // -1 if there is none
+/* The number of a category; -1 if there is none of that name. */
+int labels_category(const Labels *labels, const char *name);
 
-/* Whether one description of a unit is another than before, and how alike they are (1: the same).
- */
+/* Whether one description of a unit is another than before (C19), and how alike they are (1: the
+ * same). */
 typedef struct Change {
     bool   changed;
     double similarity;
@@ -82,20 +85,22 @@ bool units_read(RunRecord *out, const char *folder, const Labels *labels, Error 
 
 /* ---- modes ----------------------------------------------------------------------------------- */
 
-/* Which published program's choices are followed. All that a mode decides stands in its row. */
+/* Published programs disagree in details that change numbers; a mode (--compat) is one consistent
+ * choice. All that a mode decides stands in its row of the method's table. */
 typedef struct Mode {
     const char *name;             // "corrupt23"
-    const char *store;            // how perturbed images are stored by default: "jpeg75", "float"
-    bool        coupled;          // the images of a group of 64 share one attack objective
-    bool        raw_masks;        // masks from activations see pixels without the preparation
-    bool        post_relu;        // a VGG convolution is read after its ReLU
-    const char *without_category; // left out of the probing set by default, or NULL
+    const char *store;            // how perturbed images are stored by default, "jpeg75" (Q1)
+    bool        coupled;          // the images of a group of 64 share one attack objective (Q4)
+    bool        raw_masks;        // masks from activations see pixels without preparation (Q5)
+    bool        post_relu;        // a VGG convolution is read after its ReLU (Q2)
+    const char *without_category; // left out of the probing set by default, or NULL (Q10)
     const void *rules;            // the method's own constants
 } Mode;
 
 /* ---- attacks --------------------------------------------------------------------------------- */
 
-/* Where an attack is to lower a unit (source) and to raise it (target), image by image. */
+/* Where an attack is to lower a unit (source) and to raise it (target), image by image: which
+ * images may be perturbed (C7), and in each the places of the two concepts (C8). */
 typedef struct Aim {
     int64_t *images; // [image_count] that may be perturbed, increasing; owned by `self`
     int64_t  image_count;
@@ -107,7 +112,7 @@ typedef struct Aim {
      * linear map. NULL: masks have the layer's resolution. */
     void (*enlarge)(const void *self, const float *map, float *out);
     void (*transpose)(const void *self, const float *weights, float *out);
-    float threshold; // of the soft-iou loss
+    float threshold; // the unit's, for the soft-iou loss (C11)
     void *self;
     void (*close)(void *self);
 } Aim;
@@ -116,8 +121,9 @@ void aim_close(Aim *aim); // accepts a zeroed object
 
 /* ---- one unit told as a story ---------------------------------------------------------------- */
 
-enum { STORY_IMAGES = 5 };
+enum { STORY_IMAGES = 5 }; // shown of a unit
 
+/* An image that a unit answers to strongly. */
 typedef struct PeakImage {
     int64_t image;
     float   peak; // largest activation of the unit's map
@@ -129,7 +135,7 @@ int peaks_find(const float *maps, int64_t images, int64_t cells, PeakImage top[S
 
 /* ---- a method -------------------------------------------------------------------------------- */
 
-/* A method opened on its inputs. */
+/* A method opened on a probing set and a layer: it can now be asked about units. */
 struct Explainer {
     const Method *method;
     const Mode   *mode;
@@ -138,12 +144,13 @@ struct Explainer {
     void         *state; // the method's own
 };
 
-/* Functions marked (optional) may be NULL. Those that can fail leave their outputs alone then. */
+/* One row of the table of methods. Functions marked (optional) may be NULL. Those that can fail
+ * leave their outputs alone when they do. */
 struct Method {
     const char *name;             // "dissection", as --method takes it
     const char *title;            // "Network Dissection"
     const char *score_name;       // "IoU"
-    double      detector_score;   // a unit is a detector if its concept's score reaches this
+    double      detector_score;   // a unit is a detector if its concept's score reaches this (D19)
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
     const Mode *modes;            // [mode_count], the default first
     int         mode_count;
@@ -152,19 +159,24 @@ struct Method {
     bool (*open)(Explainer *explainer, Error *error);
     void (*close)(Explainer *explainer); // accepts what a failed open leaves
 
-    /* ---- a clean run, or one of a perturbed set: `images` in place of the explainer's own */
+    /* ---- a clean run, or one of a perturbed set */
+    /* Looks at all units over the whole set, from scratch (C18). The pixels come from `images`: the
+     * explainer's own photos, or perturbed ones in their place. */
     bool (*collect)(const Explainer *explainer, const ImageSource *images, const Pass *pass,
                     Evidence **out, Error *error);
-    /* One unit whose maps are at hand, maps[image] -> [height, width]: row 0 equals the unit's row
-     * of a full collect, bit for bit. */
+    /* Looks at one unit whose maps are at hand, maps[image] -> [height, width]: row 0 equals the
+     * unit's row of a full collect, bit for bit (C21). */
     bool (*collect_unit)(const Explainer *explainer, int64_t unit, const float *const *maps,
                          Evidence **out, Error *error);
     void (*release)(Evidence *evidence); // NULL allowed
+    /* What the unit stands for. */
     Concept (*explain)(const Explainer *explainer, const Evidence *evidence, int64_t row);
-    /* The score of any label for the unit: of the clean or the target concept after an attack. */
+    /* The score of any label for the unit. So an attack can tell how well the old concept and the
+     * target fit afterwards. */
     double (*score_of)(const Explainer *explainer, const Evidence *evidence, int64_t row,
                        int32_t label);
-    float (*threshold)(const Evidence *evidence, int64_t row); // (optional) 0 without
+    /* (optional) The activation above which the unit counts as active; 0 without. */
+    float (*threshold)(const Evidence *evidence, int64_t row);
     /* (optional) For methods that score every label, see scores.h: adds what the map of one image
      * means to the unit's scores [labels.count]. */
     void (*score_map)(const Explainer *explainer, int64_t image, const float *map, float *scores);
@@ -184,12 +196,14 @@ struct Method {
                          Error *error);
 
     /* ---- attacks (optional): without `aim` the method's units cannot be attacked */
+    /* Where the unit's clean concept is to be lowered and a target (0: none) raised. */
     bool (*aim)(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
                 Error *error);
-    /* present [labels.count], zeroed before: the labels that can be a target. */
+    /* Marks the labels that can be a target (C13) in present [labels.count], zeroed before. */
     bool (*candidates)(const Explainer *explainer, bool *present, Error *error);
 
-    /* ---- pictures and stories (optional): of one unit's maps, maps [images, height, width] */
+    /* ---- pictures and stories (optional): how one unit came by its concept. maps [images, height,
+     * width] are the unit's over the whole set. */
     /* The unit's mask [map_height, map_width] on one image, 0 or 1; returns its pixels. */
     int64_t (*mask)(const Explainer *explainer, const float *map, float threshold, float *room,
                     uint8_t *mask);
@@ -210,20 +224,25 @@ bool explainer_open(Explainer *out, const Method *method, const Mode *mode, cons
                     Error *error);
 void explainer_close(Explainer *explainer); // accepts a zeroed object
 
-bool   is_detector(const Method *method, double score);
+/* Whether a unit with this score counts as a detector (D19). */
+bool is_detector(const Method *method, double score);
+/* What became of a description: another text is a change, unless the method says otherwise (C19).
+ */
 Change description_change(const Method *method, const char *before, const char *after);
-/* A finished run's record, from the method's own files or from units.csv. labels NULL: names only.
- * Errors: ERROR_NOT_FOUND, ERROR_DATA (malformed, or a name that is no label). */
+/* A finished run's record, from the method's own files or from units.csv; names are looked up in
+ * labels, or kept as names only where labels is NULL. Errors: ERROR_NOT_FOUND, ERROR_DATA
+ * (malformed, or a name that is no label). */
 bool record_read(RunRecord *out, const Method *method, const char *folder, const Labels *labels,
                  Error *error);
-/* Whether evidence of one unit agrees with the record: then weights and images are those of the
- * clean run. Errors: ERROR_DATA. */
+/* Whether evidence of one unit agrees with what the clean run found: the same label, and nearly the
+ * same threshold. Where it does, weights and images are those of the clean run. Errors:
+ * ERROR_DATA. */
 bool record_check(const Explainer *explainer, const UnitRecord *record, const Evidence *evidence,
                   int64_t row, Error *error);
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-/* methods.c; NULL past the last. The first is Network Dissection. */
+/* The index-th method of methods.c; NULL past the last. The first is Network Dissection. */
 const Method *method_at(int index);
 const Method *method_named(const char *name); // NULL if there is none
 /* The mode of that name, NULL if there is none; name NULL: the default. */

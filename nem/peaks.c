@@ -1,4 +1,4 @@
-/* nem/peaks.c - the images that a unit answers to most. */
+/* nem/peaks.c - the images that a unit answers to most strongly. */
 #include "method.h"
 
 static int keep_if_high(PeakImage top[STORY_IMAGES], int count, PeakImage candidate)

@@ -1,14 +1,15 @@
-/* nem/scores.h - the seats of a method whose evidence is a score of every label for every unit.
+/* nem/scores.h - most of a method, for methods that score every label for every unit.
  *
- * Such a method says in Method.score_map what the map of one image means for the scores of its
- * unit, which start at 0. The unit's concept is the label with the highest score, the first among
- * equals; none where no score is above 0. Any label can be a target. */
+ * Such a method need not write its own collect and explain: it says in Method.score_map what the
+ * map of one image adds to the scores of its unit, which start at 0, and takes the rest from here.
+ * The unit's concept is the label with the highest score, the first among equals; none where no
+ * score is above 0. Any label can be a target. */
 #ifndef NEM_SCORES_H
 #define NEM_SCORES_H
 
 #include "method.h"
 
-/* For the method's row: what follows from score_map. */
+/* To be put into the method's row of the table: the functions that follow from score_map. */
 #define SCORE_TABLE                                                                                \
     .collect = scores_collect, .collect_unit = scores_collect_unit, .release = scores_release,     \
     .explain = scores_explain, .score_of = scores_of, .candidates = scores_candidates

@@ -1,14 +1,14 @@
-/* nem/units.h - tables that have a row for each unit: what units.csv and the methods' own share. */
+/* nem/units.h - CSV tables that have a row for each unit: units.csv, and the methods' own. */
 #ifndef NEM_UNITS_H
 #define NEM_UNITS_H
 
 #include "method.h"
 
-/* Numbers with the fewest digits that read back as the same. */
+/* Write a number with the fewest digits that read back as the same. */
 void units_write_double(Writer *writer, double value);
 void units_write_float(Writer *writer, float value);
 
-/* A CSV file with the columns unit, category and ... */
+/* How such a table is laid out: it has the columns unit and category, and those named here. */
 typedef struct UnitTable {
     const char *file;
     const char *label, *score; // names of columns
@@ -16,7 +16,8 @@ typedef struct UnitTable {
     int64_t     first;         // number of the layer's first unit in it
 } UnitTable;
 
-/* Its rows in the order of units; labels NULL: names only. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
+/* Reads folder/file, rows in the order of units; names are looked up in labels, or kept as names
+ * only where labels is NULL. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
 bool unit_table_read(RunRecord *out, const UnitTable *table, const char *folder,
                      const Labels *labels, Error *error);
 

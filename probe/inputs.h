@@ -1,5 +1,5 @@
-/* probe/inputs.h - what an explanation of units is made from: a probing set, seen through one layer
- * of a network. */
+/* probe/inputs.h - what units are explained from: a probing set, and the layer of a network that
+ * its images are run through. */
 #ifndef PROBE_INPUTS_H
 #define PROBE_INPUTS_H
 
@@ -13,7 +13,7 @@ typedef struct Inputs {
     ActivationSource  layer;        // all units
 } Inputs;
 
-/* The layer's own maps of some units over all images:
+/* Runs all images through the layer and keeps the activation maps of some units (D1):
  *   units  [unit_count], numbers of the layer's units, from 0
  *   maps   out, [unit_count, images, height, width]
  * Errors: ERROR_USAGE (there is no such unit), ERROR_AGAIN (cancelled), and the sources' own. */

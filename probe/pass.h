@@ -17,8 +17,11 @@ typedef struct Pass {
     Checkpoint *checkpoint; // NULL: nothing is saved
     const char *file;       // name of the checkpoint file, PASS_FILE_ENDING included
     const char *phase;      // which part of the run this is: another phase's file does not count
-    void       *extra;      // [extra_size] saved with it: what the image source has learnt; or NULL
-    size_t      extra_size;
+    /* More to save in each checkpoint and to read back from it: [extra_size] bytes that the source
+     * of the images fills as they are loaded, such as each image's distance to its photo. Images
+     * before the checkpoint are not loaded again, so without it these would be lost. NULL: none. */
+    void  *extra;
+    size_t extra_size;
 } Pass;
 
 bool pass_cancelled(const Pass *pass);

@@ -69,6 +69,7 @@ ImageSource probe_images(const ProbeSet *probe)
 
 /* ---- label maps ------------------------------------------------------------------------------ */
 
+// The label of a pixel is R + 256 G (D25).
 static bool map_cells(const ProbeSet *probe, const Image *image, const char *path, uint16_t *cells,
                       bool *blue, Error *error)
 {

@@ -122,8 +122,8 @@ static bool read_labels(ProbeSet *probe, Error *error)
     return ok;
 }
 
-// The primary category of a label is the one that covers most; the later one wins ties, so a label
-// without any coverage falls to the last category.
+// The primary category of a label is the one that covers most (D27); the later one wins ties, so a
+// label without any coverage falls to the last category.
 static bool read_coverage(ProbeSet *probe, int category, double *largest, Error *error)
 {
     char name[LIMIT_PATH];
@@ -183,6 +183,7 @@ static int32_t keep_text(IndexReader *reader, const char *text, size_t length)
     return (int32_t)offset;
 }
 
+// One entry of a cell: digits are a label of the whole image, anything else is a label map (D23).
 static bool read_item(IndexReader *reader, int64_t row, int category, const char *text,
                       size_t length)
 {
@@ -263,7 +264,7 @@ static bool read_row(IndexReader *reader, int64_t row)
         return bad_row(reader, row, "not a plain relative path:", path);
     if (!read_items(reader, row, &has_label))
         return false;
-    if (!has_label) { // no label of any wanted category: not part of the set
+    if (!has_label) { // no label of any wanted category: not part of the set (D24)
         reader->item_count = items;
         return true;
     }

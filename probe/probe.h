@@ -1,7 +1,9 @@
-/* probe/probe.h - a probing set: photos and the concepts that are seen in them.
+/* probe/probe.h - a probing set: photos in which people have named what is to be seen, pixel by
+ * pixel or for the whole photo. Explanations of units are computed from it.
  *
- * Broden's layout on disk. Label maps and masks are [map_height, map_width], row-major. Images and
- * categories count from 0, labels from 1: label 0 means "none" everywhere.
+ * Broden's layout on disk (D22). Label maps and masks are [map_height, map_width], row-major.
+ * Images and categories count from 0, labels from 1: label 0 means "none" everywhere.
+ *
  * Errors: ERROR_NOT_FOUND (a file is missing), ERROR_DATA (a file is malformed; the message names
  * it), ERROR_MEMORY. */
 #ifndef PROBE_PROBE_H
@@ -16,11 +18,12 @@ enum { PROBE_MAX_CATEGORIES = 64, PROBE_MAX_LABEL = 65535 }; // R + 256 G of a l
 typedef struct ProbeLabel {
     char  *name;      // "" for label 0; "#5" for a number 5 that label.csv skips
     bool   is_listed; // in label.csv
-    int    category;  // primary category
+    int    category;  // primary category (D27)
     double frequency; // images, as label.csv says
     double coverage;  // image-equivalents, as label.csv says
 } ProbeLabel;
 
+/* One entry of index.csv about an image (D23): a label of the whole image, or a label map. */
 typedef struct ProbeItem {
     int32_t label;    // whole-image label (0 possible), or -1: a label map
     int32_t path;     // offset into ProbeSet.text of its path below images/, when label is -1
@@ -50,6 +53,7 @@ typedef struct ProbeSet {
     bool        is_whole; // all categories, no limit: the tables' counts can be checked
 } ProbeSet;
 
+/* Which part of a set is wanted. */
 typedef struct ProbeRequest {
     const char *const *categories; // NULL: all of category.csv
     int                category_count;
@@ -58,7 +62,7 @@ typedef struct ProbeRequest {
 } ProbeRequest;
 
 /* Reads index.csv, label.csv, category.csv and c_<category>.csv; opens no picture. Rows without any
- * label of the wanted categories are dropped. request may be NULL. */
+ * label of the wanted categories are dropped (D24). request may be NULL: the whole set. */
 bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error);
 void probe_close(ProbeSet *probe); // accepts a zeroed object
 
@@ -70,26 +74,28 @@ int     probe_category_named(const ProbeSet *probe, const char *name); // -1 if 
 
 /* The photos as they are on disk: right size or an error, gray replicated, never resized. */
 ImageSource probe_images(const ProbeSet *probe);
-/* Decodes one label map into cells [map_height, map_width]. Errors: file and, for a number beyond
- * the table, the pixel. *blue, if not NULL, is set when a pixel's third channel is not zero. */
+/* Decodes one label map into label numbers, cells [map_height, map_width] (D25). *blue, if not
+ * NULL, is set when a pixel's third channel is not zero. Errors name the file and, for a number
+ * beyond label.csv, the pixel. */
 bool probe_map(const ProbeSet *probe, const ProbeItem *item, uint16_t *cells, bool *blue,
                Error *error);
 /* One photo as 8-bit RGB, interleaved [height, width, 3] into pixels. Threads: safe. */
 bool probe_photo(const ProbeSet *probe, int64_t image, uint8_t *pixels, Error *error);
 
-/* Checks every file, label and count. Each problem is one sentence handed to `report`; *problems
- * counts them. pixels, if not NULL, receives [label_count] pixel totals.
+/* Checks every file, label and count of a set (D28). Each problem is one sentence handed to
+ * `report`; *problems counts them. pixels, if not NULL, receives [label_count] pixel totals.
  * Errors: only what keeps the check from running; a problem found is not an error. */
 bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *problem),
                   void *self, int64_t *problems, uint64_t *pixels, Error *error);
 
 /* ---- label planes of images ------------------------------------------------------------------ */
 
-/* The labels of one image. A label on two planes counts twice. */
+/* The labels of one image: its label maps and whole-image labels, each of them a plane of labels. A
+ * pixel with the same label on two planes counts twice (D26). */
 typedef struct ImagePlanes {
     int             map_count;
     const uint16_t *maps;        // [map_count, map_height, map_width], 0: no label
-    int             whole_count; // whole-image labels; a 0 is kept, rules decide what it means
+    int             whole_count; // whole-image labels; a 0 stays, modes differ on it (Q7)
     const uint16_t *whole;
 } ImagePlanes;
 
@@ -106,13 +112,15 @@ enum { PLANE_CACHE_BYTES = 512 << 20 };
 bool planes_open(PlaneCache **out, const ProbeSet *probe, size_t bytes, Error *error);
 void planes_close(PlaneCache *planes); // NULL allowed
 
-/* Planes of one image. `scratch` keeps what had to be decoded; zero it first, then reuse it, and
- * release it with plane_scratch_free. Threads: safe with a scratch for each. */
+/* Room for the planes of an image that had to be decoded again. Zero it first, then reuse it, and
+ * release it with plane_scratch_free. One for each thread. */
 typedef struct PlaneScratch {
     uint16_t *cells;
     size_t    capacity;
 } PlaneScratch;
 
+/* The planes of one image; they live as long as the cache and, at most, until the scratch is used
+ * again. Threads: safe with a scratch for each. */
 bool planes_get(const PlaneCache *planes, int64_t image, PlaneScratch *scratch, ImagePlanes *out,
                 Error *error);
 void plane_scratch_free(PlaneScratch *scratch);
@@ -121,8 +129,8 @@ void plane_scratch_free(PlaneScratch *scratch);
 const LabelPixels *planes_labels(const PlaneCache *planes, int64_t image, int *count);
 /* Images that carry a label, in order: list [image_count]; returns how many. */
 int64_t planes_images_with(const PlaneCache *planes, int32_t label, int64_t *list);
-/* mask [map_height, map_width] = 1 where any plane has the label, else 0 (a whole-image label: all
- * ones); *pixels, if not NULL, how many. */
+/* mask [map_height, map_width] = 1 where any plane has the label, else 0; all ones for a
+ * whole-image label (C8). *pixels, if not NULL: how many ones. */
 bool planes_mask(const PlaneCache *planes, int64_t image, int32_t label, PlaneScratch *scratch,
                  uint8_t *mask, int64_t *pixels, Error *error);
 

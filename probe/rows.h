@@ -1,4 +1,4 @@
-/* probe/rows.h - images into the rows of a batch, several at a time. */
+/* probe/rows.h - loads images into the rows of a batch, several at a time. */
 #ifndef PROBE_ROWS_H
 #define PROBE_ROWS_H
 

@@ -4,8 +4,8 @@
 
 #include "../models/models.h"
 
-/* Photos of a probing set as the network is to see them. What perturbs photos is such a source too,
- * which loads from another one. */
+/* The photos of a probing set as the network is to see them: from disk, or perturbed. A source that
+ * perturbs loads each photo from another source first. */
 typedef struct ImageSource {
     /* planes [3, height, width], RGB in 0..1. Called by several threads at a time. */
     bool (*load)(void *self, int64_t image, float *planes, Error *error);

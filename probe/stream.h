@@ -1,4 +1,5 @@
-/* probe/stream.h - the images of a probing set through a layer, batch by batch. */
+/* probe/stream.h - runs the images of a probing set through a layer, batch by batch, and hands out
+ * the activation maps. */
 #ifndef PROBE_STREAM_H
 #define PROBE_STREAM_H
 
@@ -39,9 +40,10 @@ bool stream_sweep(const Inputs *inputs, const ImageSource *images, const Pass *p
                   StreamTake *take, void *take_self, const SnapshotPart *state, int state_count,
                   Error *error);
 
-/* A map as floats: itself, or converted into room in the build where real is double. */
+/* A map as floats: the map itself, or in the build where real is double a copy in `room`. */
 const float *map_floats(const real *map, int64_t count, float *room);
-/* The error of a map with a value that is not finite. */
+/* True if `finite`; else the error that names the image and unit whose map has a value that is not
+ * finite (D1). */
 bool map_check(const ProbeSet *probe, int64_t image, int64_t unit, bool finite, Error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* probe/verify.c - is a probing set what its tables say? Every file, label and count.
+/* probe/verify.c - is a probing set what its tables say? Every file, label and count (D28).
  *
  * Counts are taken at label-map resolution, as Broden's builder takes them: the coverage of a label
  * in a category is a sum of pixel fractions, to be met up to the digits printed. Its frequency

@@ -82,7 +82,7 @@ static void show_pair(Report *report, int64_t index, int64_t image, const Change
              store_arm_name(setting->store),
              255 * (double)planes_distance(result->clean, result->stored, size));
     show_plain(report, stored, "the perturbed photo as stored", words);
-    if (report->explainer->method->mask) {
+    if (report->explainer->method->mask) { // both are cut at the clean threshold (C25)
         show_mask(report, photo, "the unit's mask on the photo", map_of(report, index, image),
                   story->threshold, "mask before, cut at");
         show_mask(report, stored, "the unit's mask on the stored photo", result->map,

@@ -1,4 +1,5 @@
-/* report/page.h - what the files of this folder share; nobody else includes it. */
+/* report/page.h - a report while it is written, and the pieces of its page; only the files of this
+ * folder include it. */
 #ifndef REPORT_PAGE_H
 #define REPORT_PAGE_H
 

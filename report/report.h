@@ -6,14 +6,16 @@
  * one image each. Every text that comes from a file is escaped and cut to a length that fits a
  * line.
  *
- * The page knows no explanation method: labels, scores, masks and stories are those of the clean
- * run's. */
+ * Nothing here knows an explanation method: the method of the clean run gives labels, scores, masks
+ * and the section on each unit. */
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
 #include "../study/study.h"
 
-/* ---- one unit told from its maps; pages and `explain unit` tell the same --------------------- */
+/* ---- how one unit came by its concept; for pages and for `explain unit` ---------------------- */
+
+/* The numbers behind one unit's concept, and the images that it answers to most strongly. */
 
 typedef struct UnitStory {
     int64_t   unit;
@@ -23,15 +25,16 @@ typedef struct UnitStory {
     Story    *story; // the method's; NULL where it tells none
 } UnitStory;
 
-/* maps [images, height, width] of the unit over the whole probing set, as maps_collect gives them.
- * Errors: ERROR_DATA where they do not agree with the record of the clean run. */
+/* Makes a story from the unit's maps [images, height, width] over the whole probing set, as
+ * maps_collect gives them. Errors: ERROR_DATA where they do not agree with what the clean run
+ * found. */
 bool unit_story_tell(const CleanRun *clean, int64_t unit, const float *maps, UnitStory *out,
                      Error *error);
 void unit_story_close(UnitStory *story, const Method *method); // accepts a zeroed object
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-/* One line of the list of constants, in the order of run.json. */
+/* One line of the page's list of settings and constants, in the order of run.json. */
 typedef struct ReportFact {
     const char *group, *name, *value; // group "" for what stands at the top
 } ReportFact;
@@ -53,7 +56,8 @@ typedef struct ReportJob {
 
 enum { REPORT_UNITS = 16 };
 
-/* Errors: those of the sources; ERROR_CREATE, ERROR_IO; ERROR_AGAIN (cancelled). */
+/* Writes the page with its pictures into job->folder. Errors: those of the sources; ERROR_CREATE,
+ * ERROR_IO; ERROR_AGAIN (cancelled). */
 bool report_write(const ReportJob *job, Error *error);
 
 #endif

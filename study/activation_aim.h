@@ -1,4 +1,5 @@
-/* study/activation_aim.h - an aim at the places where units are active, instead of the method's. */
+/* study/activation_aim.h - where to lower and raise a unit when there are no label maps: where
+ * units themselves are active (C12). */
 #ifndef STUDY_ACTIVATION_AIM_H
 #define STUDY_ACTIVATION_AIM_H
 
@@ -10,9 +11,9 @@ typedef struct UnitMaps {
     const float      *maps;
 } UnitMaps;
 
-/* The unit is lowered where its map exceeds its threshold in the clean run, and raised where
- * target's does; target NULL: it is not raised. All images with such a place may be perturbed.
- * Nothing is kept of what is handed in. */
+/* The unit is lowered where its map exceeds its threshold in the clean run, and raised where the
+ * map of `target` exceeds that unit's; target NULL: it is not raised. All images with such a place
+ * may be perturbed. What is handed in need not outlive the aim. */
 bool activation_aim_open(Aim *out, const UnitMaps *source, const UnitMaps *target, int64_t images,
                          int64_t cells, Error *error);
 

@@ -1,4 +1,4 @@
-/* study/attack_controls.c - control rows: no perturbation, the same storage. */
+/* study/attack_controls.c - control rows: no perturbation, the same storage (C22). */
 #include "attack_run.h"
 #include "../probe/rows.h"
 

@@ -15,7 +15,8 @@ typedef struct AttackRun {
     int64_t          done, total; // runs of the network, for progress
 } AttackRun;
 
-/* Units that share one clean pass and one pass for each control. */
+/* A few units whose clean maps fit into memory together: one pass over the set gives the clean maps
+ * of all of them, and one pass for each storage arm their control rows. */
 typedef struct Chunk {
     UnitCase     *cases;
     int64_t       first, count; // among all units of the run
@@ -40,8 +41,8 @@ bool add_rows(AttackRun *run, const ChangeRow *rows, Error *error);
 
 /* ---- control rows: no perturbation, the same storage (attack_controls.c) --------------------- */
 
-/* Fills those of a chunk whose clean maps are known: one pass over its poisoned images for each
- * storage arm. */
+/* Fills the control rows of a chunk whose clean maps are known: one pass over its poisoned images
+ * for each storage arm. */
 bool control_rows(AttackRun *run, Chunk *chunk, Error *error);
 
 /* ---- a few units (attack_chunk.c) ------------------------------------------------------------ */

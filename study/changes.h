@@ -1,4 +1,4 @@
-/* study/changes.h - what the files about change rows share. */
+/* study/changes.h - the list of change rows, as changes.c, changes_csv.c and summary.c share it. */
 #ifndef STUDY_CHANGES_H
 #define STUDY_CHANGES_H
 

@@ -36,12 +36,14 @@ ChangeRow setting_row(const char *method, double strength, StoreArm store)
     return row;
 }
 
+// The largest distance of any image of the row, before storage and after it.
 void row_measure(ChangeRow *row, float before, float after)
 {
     row->linf_before = (double)before > row->linf_before ? (double)before : row->linf_before;
     row->linf_after  = (double)after > row->linf_after ? (double)after : row->linf_after;
 }
 
+// What the unit stands for now, whether that is a change (C19) and whether it is the target (C20).
 void row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at)
 {
     const Method *method = explainer->method;

@@ -27,11 +27,11 @@ bool storage_put(const Storage *storage, int64_t image, const float *clean, floa
 /* What the rows of one setting have in common. */
 ChangeRow setting_row(const char *method, double strength, StoreArm store);
 
-/* Takes the distances of one more poisoned image into account. */
+/* Raises the row's distances to those of one more poisoned image, if they are larger. */
 void row_measure(ChangeRow *row, float before, float after);
 
-/* Fills what row `at` of the evidence says of the unit now; clean concept, target and poisoned
- * images are set. */
+/* Fills in what row `at` of the evidence says of the unit now, and whether that is a change. Clean
+ * concept, target and number of poisoned images are set before. */
 void row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at);
 
 /* ---- the clean run --------------------------------------------------------------------------- */

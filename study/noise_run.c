@@ -1,5 +1,5 @@
-/* study/noise_run.c - noise sweeps: the whole set explained again for each storage arm and
- * strength. */
+/* study/noise_run.c - noise sweeps: the whole set explained again, from scratch, for each storage
+ * arm and strength (C18). */
 #include "changes.h"
 #include "measure.h"
 

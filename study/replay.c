@@ -1,7 +1,7 @@
-/* study/replay.c - one perturbed image of a finished run once more, step by step.
+/* study/replay.c - one perturbed image of a finished run, made once more step by step.
  *
- * The attack is the study's own, on the images that share an objective with the one that is wanted;
- * so the perturbed image is the same, bit for bit. */
+ * It runs the study's own attack on all images that share an objective with the one that is wanted,
+ * and keeps that one; so the perturbed image is the same, bit for bit. */
 #include "unit_case.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* study/saved_setting.h - a setting that is being evaluated, saved so that a killed run goes on
- * inside it. */
+/* study/saved_setting.h - checkpoints within one setting, so that a killed run goes on in the
+ * middle of it. */
 #ifndef STUDY_SAVED_SETTING_H
 #define STUDY_SAVED_SETTING_H
 

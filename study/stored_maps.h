@@ -1,11 +1,11 @@
-/* study/stored_maps.h - maps of perturbed and stored images, standing in for those of clean ones.
- */
+/* study/stored_maps.h - what units answer to perturbed images after storage. These maps take the
+ * place of the clean ones when a unit is explained again (C21). */
 #ifndef STUDY_STORED_MAPS_H
 #define STUDY_STORED_MAPS_H
 
 #include "measure.h"
 
-/* What some images become under one setting and storage arm, as some units see it. */
+/* The maps of some units on some images, under one setting and storage arm. */
 typedef struct StoredMaps {
     Storage        storage;
     const int64_t *units; // [unit_count], of the layer
@@ -24,10 +24,11 @@ bool stored_maps_open(StoredMaps *maps, StoreArm arm, const ActivationSource *la
                       const char *stored_folder, const char *name, Error *error);
 void stored_maps_close(StoredMaps *maps); // accepts a zeroed object
 
-/* Where an image of the list stands in it. */
+/* The place of an image in the list; it must be one of them. */
 int64_t stored_maps_place(const StoredMaps *maps, int64_t image);
 
-/* The layer behind storage: it sees what a reader of the stored files sees. */
+/* The whole layer, run on images as a reader of the stored files would see them, and room for it.
+ */
 typedef struct StoredLayer {
     const ActivationSource *layer;
     size_t                  image_size, map_size;

@@ -1,8 +1,9 @@
 /* study/study.h - what is measured: which explanations change when a probing set is perturbed.
  *
- * Two sweeps over the clean run of any explanation method: noise (the whole set is explained again
- * for each setting) and designed attacks on one unit at a time (only what changed is computed
- * again; equal bit for bit to a full rerun). Both have control rows: no perturbation, same storage.
+ * A clean run has explained the units of a layer from the set as it is. A sweep perturbs the set in
+ * several settings, explains again and compares. There are two, for any explanation method (C17):
+ * noise, where one perturbed set serves all units, and designed attacks, each on one unit, of which
+ * only what changed is computed again (C21). Both have control rows: no perturbation, same storage.
  * Source: Srivastava et al., "Corrupting Neuron Explanations of Deep Visual Features", ICCV 2023.
  */
 #ifndef STUDY_STUDY_H
@@ -12,7 +13,8 @@
 
 /* ---- a clean run, opened again --------------------------------------------------------------- */
 
-/* Everything outlives what is measured with it. */
+/* A run over the set as it is, which perturbed ones are compared with. Everything outlives what is
+ * measured with it. */
 typedef struct CleanRun {
     const Explainer *explainer; // opened on the run's inputs
     const RunRecord *record;    // what it found
@@ -21,11 +23,11 @@ typedef struct CleanRun {
 
 /* ---- what changed ---------------------------------------------------------------------------- */
 
-/* One unit under one setting: a row of changes.csv. No byte is padding: checkpoints hold rows as
- * they are. */
+/* What became of one unit under one setting: a row of changes.csv. No byte is padding: checkpoints
+ * hold rows as they are. */
 typedef struct ChangeRow {
     char     method[16]; // "gaussian", "uniform", "bernoulli", "pgd", "fgsm"
-    double   strength;   // std or eps; 0: control, no perturbation but the same storage
+    double   strength;   // std or eps; 0: control, no perturbation but the same storage (C22)
     StoreArm store;
     int32_t  target;          // label, 0: untargeted
     int64_t  unit;            // from 0
@@ -35,9 +37,9 @@ typedef struct ChangeRow {
     double   target_iou;      // of the target, afterwards
     int64_t  poisoned;        // images; 0 also marks a unit that cannot be attacked (no concept)
     double   fraction;        // poisoned / all images
-    double   linf_before, linf_after; // largest distance to the clean images, around storage
-    bool     changed;                 // the method says that the description is another
-    bool     hit;                     // targeted: now.label == target, of an attacked unit
+    double   linf_before, linf_after; // largest distance to the clean images, around storage (C6)
+    bool     changed;                 // the description is another one than in the clean run (C19)
+    bool     hit;                     // targeted: now.label == target, of an attacked unit (C20)
     uint8_t  zero[6];
 } ChangeRow;
 
@@ -60,10 +62,10 @@ bool changes_read(Changes *out, const char *folder, const Explainer *explainer, 
 /* The rows as a checkpoint of their run, and back; without one, *out is empty. */
 bool changes_save(const Changes *changes, Checkpoint *checkpoint, Error *error);
 bool changes_resume(Changes *out, Checkpoint *checkpoint, const Labels *labels, Error *error);
-/* Whether a row's labels and words are some that there are: it was in a checkpoint. */
+/* Whether a row that was read from a checkpoint holds only labels, stores and flags that exist. */
 bool change_row_fits(const ChangeRow *row, const Labels *labels);
 
-/* How many units of a group changed under one setting. */
+/* How many units of a group changed under one setting (C23). */
 typedef struct ChangeShare {
     int64_t units, changed;
     double  share, low, high;             // changed / units with its Wilson 95 % interval
@@ -72,7 +74,7 @@ typedef struct ChangeShare {
     double  hit_share, hit_low, hit_high; // hits / targeted
 } ChangeShare;
 
-/* Units that are counted together, by their clean concept. */
+/* Which units are counted together; what they stood for in the clean run decides. */
 typedef struct ChangeGroup {
     bool   only_detectors;
     double detector_score; // of the method; matters to only_detectors
@@ -95,7 +97,8 @@ typedef struct SettingList {
 bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
 void setting_list_close(SettingList *list); // accepts a zeroed object
 
-/* The Wilson 95 % score interval of hits out of count; 0 and 1 for a count of 0. */
+/* Wilson's 95 % interval for a share of which `hits` out of `count` were seen (C24): how well such
+ * a sample stands for the units it was drawn from. 0 to 1 for a count of 0. */
 void wilson_interval(int64_t hits, int64_t count, double *low, double *high);
 
 /* ---- both sweeps ----------------------------------------------------------------------------- */
@@ -123,17 +126,20 @@ typedef struct NoiseJob {
     ChangeObserver  observer;
 } NoiseJob;
 
-/* For each storage arm a control (strength 0) and each strength: the corrupted set explained from
- * scratch, thresholds included. Rows: arm by arm, strength by strength, unit by unit.
+/* For each storage arm a control (strength 0) and each strength: the perturbed set explained from
+ * scratch, thresholds included (C18). Rows: arm by arm, strength by strength, unit by unit.
  * Errors: ERROR_USAGE (a strength or fraction out of range), ERROR_AGAIN (cancelled) and whatever
  * the sources report. *out holds the finished rows either way. */
 bool noise_run(const NoiseJob *job, Changes *out, Error *error);
 
 /* ---- designed attacks ------------------------------------------------------------------------ */
 
+/* Where an attack looks for a concept in an image: on the label maps (C8), or, without them, where
+ * units that stand for it are active (C12). */
 typedef enum AttackMasks { MASKS_LABELS, MASKS_ACTIVATIONS } AttackMasks;
 #define MASKS_NAMES "labels|activations"
 
+/* Which concept units are moved towards, if any (C13). */
 typedef enum TargetKind { TARGET_NONE, TARGET_RANDOM, TARGET_LABEL } TargetKind;
 
 typedef struct TargetChoice {
@@ -148,7 +154,7 @@ typedef struct AttackJob {
     CleanRun    clean;
     UnitBuilder builder;
     /* The whole layer fed with pixels as they are, without the blob's preparation. Only masks from
-     * activations in a mode with raw_masks use it. */
+     * activations in a mode with raw_masks use it (Q5). */
     ActivationSource unprepared;
     const int64_t   *units;
     int64_t          unit_count;
@@ -171,10 +177,10 @@ typedef struct AttackJob {
 
 #define ATTACK_CACHE_BYTES ((size_t)512 << 20)
 
-/* Attacks each unit at each eps and evaluates it on the whole probing set. Only poisoned images
- * are run again, yet every row equals that of a full rerun, bit for bit. Rows: unit by unit;
- * control rows (one per arm), then eps by eps, arm by arm. A unit without a clean concept, or whose
- * target is its own concept, has rows with nothing poisoned.
+/* Attacks each unit at each eps and evaluates it on the whole probing set. Only poisoned images,
+ * those that may be perturbed, are run again, yet every row equals that of a full rerun, bit for
+ * bit. Rows: unit by unit; control rows (one per arm), then eps by eps, arm by arm. A unit without
+ * a clean concept, or whose target is its own concept, has rows with nothing poisoned.
  * Errors: ERROR_USAGE (unit, eps, steps, target out of range, a method without an aim), ERROR_DATA
  * (the record of the clean run is not of these weights and images), ERROR_AGAIN (cancelled). *out
  * holds the finished rows either way. */
@@ -184,16 +190,18 @@ bool attack_run(const AttackJob *job, Changes *out, Error *error);
 
 typedef struct Replay Replay;
 
-/* Of some units of a finished noise or attack run: `noise` (strength aside) or `attack` is set, the
- * other is NULL. Everything handed in outlives it. */
+/* A run folder holds numbers; for a page, single images of a finished noise or attack run are made
+ * again, exactly. `noise` (its strength does not matter) or `attack` is set, the other is NULL.
+ * Everything handed in outlives it. */
 bool replay_open(Replay **out, const CleanRun *clean, const Noise *noise, const AttackJob *attack,
                  const int64_t *units, int64_t unit_count, Error *error);
 void replay_close(Replay *replay); // NULL allowed
 
-/* The image to show for units[index]: a poisoned one, of `preferred` the first such; -1: none. */
+/* The image to show for units[index]: the first of `preferred` that is poisoned, else the first of
+ * the set that is; -1: none is. */
 int64_t replay_image(const Replay *replay, int64_t index, const PeakImage *preferred, int count);
 
-/* What became of it; arrays belong to the replay until its next run. */
+/* What became of the image; arrays belong to the replay until its next run. */
 typedef struct ReplayResult {
     const float *clean, *perturbed, *stored; // [3, height, width]
     const float *map;                        // the unit's, of the stored image
@@ -206,8 +214,8 @@ typedef struct ReplayWatch {
     void *self;
 } ReplayWatch;
 
-/* Perturbs and stores the image, one that replay_image may give, as `setting` says: the same pixels
- * as in the study, bit for bit. watch NULL: only the result is wanted. */
+/* Perturbs and stores a poisoned image as `setting` says: the same pixels as in the study, bit for
+ * bit. watch NULL: only the result is wanted. */
 bool replay_run(Replay *replay, int64_t index, int64_t image, const ChangeRow *setting,
                 const ReplayWatch *watch, ReplayResult *out, Error *error);
 

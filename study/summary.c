@@ -1,8 +1,10 @@
-/* study/summary.c - summary.csv: how many units changed under each setting, and how sure that is.
+/* study/summary.c - summary.csv: how many units changed under each setting, and how sure that is
+ * (C23).
  *
- * The interval is Wilson's score interval. Source: E. B. Wilson, "Probable inference, the law of
- * succession, and statistical inference", J. American Statistical Association 22 (1927), 209-212:
- *     (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n),   p = hits / n. */
+ * The interval is Wilson's score interval (C24):
+ *     (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n),   p = hits / n.
+ * Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+ * J. American Statistical Association 22 (1927), 209-212. */
 #include "changes.h"
 #include "../format/csv.h"
 

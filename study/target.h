@@ -1,18 +1,20 @@
-/* study/target.h - which concept a unit is pushed to. */
+/* study/target.h - which concept an attack moves a unit towards (C13). */
 #ifndef STUDY_TARGET_H
 #define STUDY_TARGET_H
 
 #include "study.h"
 
-/* present [labels], zeroed before: what a target may be: the method's candidates or, for masks from
- * activations, clean concepts of units. Errors: ERROR_USAGE if the choice cannot be met. */
+/* Marks what a target may be in present [labels], zeroed before: the method's candidates or, for
+ * masks from activations, the clean concepts of units. Errors: ERROR_USAGE if the choice cannot be
+ * met. */
 bool target_candidates(const AttackJob *job, bool *present, Error *error);
 
 /* The target label of a unit, 0: none. The draw depends on seed, unit and candidates alone. */
 int32_t target_of_unit(const AttackJob *job, const bool *present, int64_t unit,
                        int32_t clean_label);
 
-/* The unit whose clean concept is `target` with the highest score, other than `unit`; -1: none. */
+/* The unit that stands for the target with masks from activations: of those whose clean concept it
+ * is, other than `unit`, the one with the highest score (C12); -1: none. */
 int64_t target_unit(const RunRecord *record, int64_t unit, int32_t target);
 
 #endif

@@ -1,4 +1,4 @@
-/* study/unit_case.h - one unit of an attack: what it stands for, what it is pushed to, which
+/* study/unit_case.h - one unit under attack: what it stands for, what it is moved towards, which
  * images are perturbed for it, and what the method says before and after. */
 #ifndef STUDY_UNIT_CASE_H
 #define STUDY_UNIT_CASE_H
@@ -8,7 +8,7 @@
 typedef struct UnitCase {
     const UnitRecord *record;
     int32_t           target;      // label, 0: untargeted
-    int64_t           target_unit; // that stands for the target with masks from activations, or -1
+    int64_t           target_unit; // whose activity shows the target (target.h), or -1
     bool              attackable;  // has a concept, and another one than its target
     Aim               aim;         // its images are the poisoned ones; none if not attackable
     const float      *clean_maps;  // [images of the probing set, map_size]; owned elsewhere
@@ -21,8 +21,9 @@ bool unit_cases_open(UnitCase **out, const AttackJob *job, const int64_t *units,
 void unit_cases_close(UnitCase *cases, int64_t count); // NULL allowed
 void unit_case_close(UnitCase *unit_case);             // one of them, before the others
 
-/* Aims of masks from activations, from one pass over the layer; for other masks, nothing. `first`
- * is the number of the first case among all of the run. */
+/* Finds, with one pass over the layer, where these cases are to be lowered and raised, if masks
+ * come from activations (C12); else does nothing. `first`: the number of the first case among all
+ * of the run. */
 bool unit_cases_aim(UnitCase *cases, int64_t first, int64_t count, const AttackJob *job,
                     Error *error);
 
@@ -30,12 +31,13 @@ bool unit_cases_aim(UnitCase *cases, int64_t first, int64_t count, const AttackJ
  * differ: then the record is of other weights or images. */
 bool unit_case_check(UnitCase *unit_case, const CleanRun *clean, Error *error);
 
-/* One row: the unit explained with stored maps in place of those of its poisoned images, which must
- * be among the stored ones; `index` is its number among their units. */
+/* One row: the unit explained with stored maps in place of those of its poisoned images (C21),
+ * which must be among the stored ones; `index` is the unit's number among those of the stored maps.
+ */
 bool unit_case_row(const UnitCase *unit_case, const AttackJob *job, double strength,
                    const StoredMaps *stored, int64_t index, ChangeRow *row, Error *error);
 
-/* PGD against the unit. */
+/* The unit's objective, and what moves pixels against it. */
 typedef struct CaseAttack {
     UnitObjective *objective;
     UnitAttack    *attack;

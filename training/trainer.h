@@ -1,4 +1,4 @@
-/* training/trainer.h - what a training is made of, for the files of this folder. */
+/* training/trainer.h - what a training is made of; only the files of this folder include it. */
 #ifndef TRAINING_TRAINER_H
 #define TRAINING_TRAINER_H
 

@@ -1,11 +1,11 @@
-/* training/training.h - weights from data: cross-entropy, optimisers, order, checkpoints.
+/* training/training.h - trains the weights of a classifier on labelled images.
  *
- * A training starts from a blob and is described by it: a fresh blob of drawn weights, a published
- * one, or a checkpoint, which is a blob that also holds the optimiser's state. Order and
- * augmentation are drawn by address (seed, epoch, image), so a run that was stopped and continued
- * ends with the same bits as one that was not; thread counts do not matter, instruction sets do.
- * Errors: ERROR_USAGE (settings that cannot be, or another training's checkpoint), ERROR_DATA,
- * ERROR_MEMORY, ERROR_CREATE, ERROR_IO. */
+ * A training starts from a weight blob and goes on where it is: one of drawn weights, a published
+ * one, or a checkpoint, which is a blob that also holds the optimiser's state. It lowers the
+ * cross-entropy by SGD or Adam. Order and augmentation depend on seed, epoch and image alone, so a
+ * run that was stopped and continued ends with the same bits as one that was not; thread counts do
+ * not matter, instruction sets do. Errors: ERROR_USAGE (settings that cannot be, or another
+ * training's checkpoint), ERROR_DATA, ERROR_MEMORY, ERROR_CREATE, ERROR_IO. */
 #ifndef TRAINING_TRAINING_H
 #define TRAINING_TRAINING_H
 
@@ -40,18 +40,19 @@ typedef struct Optimiser {
     double        weight_decay; // added to the gradient: g + weight_decay w
 } Optimiser;
 
-/* One step on `count` weights. `step` counts from 1; `first` and `second` are the running moments
- * (SGD leaves `second` alone, NULL allowed). PyTorch's update, in float32 with double constants. */
+/* One step on `count` weights, as PyTorch's optimisers take it, in float32 with double constants.
+ * `step` counts from 1; `first` and `second` are the running moments (SGD leaves `second` alone,
+ * NULL allowed). */
 void optimiser_step(const Optimiser *optimiser, double rate, int64_t step, int64_t count,
                     const real *gradient, real *weight, real *first, real *second);
 
 /* ---- order and augmentation ------------------------------------------------------------------ */
 
-/* Places 0..count-1 in the order of this epoch. */
+/* The order in which this epoch goes through the images: 0..count-1, shuffled. */
 void training_order(uint64_t seed, int64_t epoch, int64_t count, int64_t *order);
 
-/* Image `index` as planes in 0..1: mirrored or not, moved by up to `shift` pixels, edges repeated.
- */
+/* Image `index` as the training sees it in this epoch: planes in 0..1, mirrored or not, moved by up
+ * to `shift` pixels, edges repeated. */
 void training_image(const TrainingSet *set, int64_t index, uint64_t seed, int64_t epoch, bool flip,
                     int shift, real *planes);
 
@@ -67,10 +68,10 @@ typedef struct TrainSettings {
 
 typedef struct Trainer Trainer;
 
-/* Continues where the blob is. A line fixed_units=N in its text keeps the weights of the first N
- * units of every convolution as they are. The rate falls in a straight line to 0 over all steps.
- * The blob outlives the trainer, which reads the preparation of its pixels; its file may be
- * replaced. */
+/* Opens a training that goes on where the blob is. A line fixed_units=N in the blob's text keeps
+ * the weights of the first N units of every convolution as they are. The rate falls in a straight
+ * line to 0 over all steps. The blob outlives the trainer, which reads from it how pixels are
+ * prepared; its file may be replaced meanwhile. */
 bool trainer_open(Trainer **out, WeightBlob *blob, const TrainingSet *set,
                   const TrainSettings *settings, Error *error);
 void trainer_close(Trainer *trainer); // NULL allowed
@@ -90,9 +91,9 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
 
 /* ---- before and after ------------------------------------------------------------------------ */
 
-/* A blob of drawn weights: He et al., ICCV 2015, normal with variance 2 / fan-in; norms are 1 and
- * 0. `architecture`: "mini" (unit 0 of every convolution passes on how red a pixel is: see
- * initial.c) or "resnet20", "resnet32", "resnet44", "resnet56". */
+/* Writes a blob of drawn weights, to start from: He et al., ICCV 2015, normal with variance 2 /
+ * fan-in; norms are 1 and 0. `architecture`: "mini" (unit 0 of every convolution passes on how red
+ * a pixel is: see initial.c) or "resnet20", "resnet32", "resnet44", "resnet56". */
 bool training_begin(const char *path, const char *architecture, const TrainingSet *set,
                     uint64_t seed, Error *error);
 

@@ -1,6 +1,7 @@
 /* nem/dissect/concept.c - from counts to concepts: scores, ties, detectors. */
 #include "dissect.h"
 
+// Intersection over union (D15); the union in whole numbers, so that it is exact.
 double dissect_iou(const Dissection *dissection, int64_t unit, int32_t label)
 {
     const ConceptTally *tally    = &dissection->tally;
@@ -36,7 +37,7 @@ Concept dissect_concept(const Dissection *dissection, int64_t unit)
     return best;
 }
 
-// The order that makes the first rank the unit's concept, ties included.
+// The order of ranks (D18): it makes the first the unit's concept, ties included.
 static bool ranks_before(Concept a, Concept b)
 {
     if (a.score != b.score)
@@ -64,6 +65,7 @@ void dissect_top(const Dissection *dissection, int64_t unit, Concept top[DISSECT
 
 /* ---- detectors ------------------------------------------------------------------------------- */
 
+// Detectors by the programs' reports (D19) and by the paper's figures (D20).
 bool dissect_detectors(const Dissection *dissection, DetectorCounts *out, Error *error)
 {
     const ProbeSet *probe  = dissection->probe;

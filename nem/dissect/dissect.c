@@ -198,6 +198,7 @@ static bool unit_threshold(const DissectRules *rules, const Inputs *inputs,
     return ok;
 }
 
+// All images of the set are counted again, so a row equals that of a full run (C21).
 bool dissect_unit(Dissection *out, const DissectRules *rules, const Inputs *inputs,
                   const float *const *maps, Error *error)
 {

@@ -12,7 +12,7 @@ extern const Mode dissect_modes[DISSECT_MODES];
 
 /* ---- thresholds ------------------------------------------------------------------------------ */
 
-/* The quantile of n values lies between the keep-th largest and the one above it. */
+/* Where a threshold stands among n values: between the keep-th largest and the one above it. */
 typedef struct QuantileRank {
     int64_t keep;     // 1..n
     double  fraction; // of the way up to the next larger value, 0..1
@@ -20,7 +20,7 @@ typedef struct QuantileRank {
 
 QuantileRank quantile_rank(int entry, int entries, int64_t n);
 
-/* The largest values of a stream. */
+/* The largest values of a stream, all that its threshold can depend on. */
 typedef struct TopValues {
     float  *values;
     int64_t count, keep, capacity;
@@ -55,7 +55,7 @@ int64_t resampler_mask(const Resampler *resampler, const float *map, float thres
 /* Cells further than this from a cell above the threshold cannot touch a pixel above it. */
 void resampler_reach(const Resampler *resampler, int *rows, int *columns);
 
-/* ---- kept cells ------------------------------------------------------------------------------ */
+/* ---- kept cells: what lets one forward pass do for thresholds and counts --------------------- */
 
 /* For one unit, image after image: the cells above a bound and their neighbours within reach. */
 typedef struct CellStore {
@@ -178,8 +178,8 @@ typedef struct ImageLabels {
     int          count;
 } ImageLabels;
 
-/* The 2017 program records at most `limit` triples of one image; sets the counts of the others to
- * zero. */
+/* The 2017 program records at most `limit` triples of one image; sets the counts of the others
+ * to zero. */
 bool triples_limit(TripleList *lists, int64_t unit_count, int32_t image, ImageLabels *labels,
                    const ImagePlanes *planes, int64_t limit, Error *error);
 
@@ -196,12 +196,12 @@ typedef struct Dissector {
     int         *category_of;
 } Dissector;
 
-/* What it tells of a clean run and of one unit: hooks of Method. */
+/* Network Dissection's words about a clean run: functions of the table in nem/method.h. */
 void dissect_summary_json(const Explainer *explainer, const Evidence *evidence, JsonWriter *json);
 bool dissect_summary_text(const Explainer *explainer, const Evidence *evidence, FILE *stream,
                           Error *error);
 
-/* score = both / (activity + truth - both + epsilon), all counted over the whole probing set. */
+/* The whole numbers behind one score, counted over the whole probing set. */
 typedef struct ConceptSum {
     Concept concept;
     uint64_t both;     // pixels of the unit's mask with the label

@@ -117,6 +117,7 @@ typedef struct LabelAim {
     int64_t           mask_count;
 } LabelAim;
 
+// Where any label map of the image has the label (C8).
 static bool fill_masks(void *self, int64_t image, uint8_t *source, uint8_t *target, Error *error)
 {
     LabelAim *aim = self;
@@ -146,7 +147,7 @@ static void close_aim(void *self)
     memory_free(aim);
 }
 
-// Lists the images with either label.
+// Lists the images with either label: the poisoned ones (C7).
 static int64_t list_images(const LabelAim *aim, bool *marked, int64_t total)
 {
     const int32_t labels[] = {aim->source, aim->target};
@@ -196,6 +197,7 @@ static bool aim_at_labels(const Explainer *explainer, const UnitRecord *unit, in
     return true;
 }
 
+// The labels that occur in the set: what a random target is drawn from (C13).
 static bool candidates(const Explainer *explainer, bool *present, Error *error)
 {
     (void)error;
@@ -211,6 +213,7 @@ static bool candidates(const Explainer *explainer, bool *present, Error *error)
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
+// The pixels of the enlarged map above the threshold (D11).
 static int64_t mask(const Explainer *explainer, const float *map, float threshold, float *room,
                     uint8_t *mask)
 {

@@ -1,8 +1,8 @@
 /* nem/dissect/resample.c - from the layer's resolution to the label maps' and back.
  *
- * Every upsampler is separable and linear: along one axis, output d is a weighted mean of a few
- * neighbouring inputs (taps). Weights are not negative and sum to one, in double. Pillow rounds to
- * float between its two passes, the others once at the end. */
+ * Every upsampler is separable and linear (D6): along one axis, output d is a weighted mean of a
+ * few neighbouring inputs (taps). Weights are not negative and sum to one, in double. Pillow rounds
+ * to float between its two passes, the others once at the end. */
 #include "dissect_private.h"
 
 #include <math.h>
@@ -58,6 +58,7 @@ static void axis_between(Axis *axis, int32_t d, double at)
     axis->weight[(size_t)d * (size_t)axis->room + 1] = part;
 }
 
+// Half-pixel centres (D7).
 static bool axis_half_pixel(Axis *axis, int64_t in, int64_t out, Error *error)
 {
     if (!axis_open(axis, in, out, 2, error))
@@ -68,8 +69,8 @@ static bool axis_half_pixel(Axis *axis, int64_t in, int64_t out, Error *error)
     return true;
 }
 
-// Grid point k sits at label pixel (size / 2 + offset) // r + k * (step // r), r = image / label
-// side.
+// The field grid (D9): cell k sits at label pixel start + k * stride, which follow from the cells'
+// receptive fields and r = image side / label map side, each rounded down.
 static bool axis_field_grid(Axis *axis, int64_t in, int64_t out, int64_t image,
                             ReceptiveField field, Error *error)
 {
@@ -94,7 +95,8 @@ static bool axis_field_grid(Axis *axis, int64_t in, int64_t out, int64_t image,
     return true;
 }
 
-// Pillow's triangle, as wide as the step when shrinking; weights are normalised at the edges.
+// Pillow's rule (D8): a triangle as wide as the step when shrinking; weights cut off at an edge are
+// divided by their sum.
 static bool axis_pillow(Axis *axis, int64_t in, int64_t out, Error *error)
 {
     double  step = (double)in / (double)out, reach = step > 1 ? step : 1;
@@ -221,6 +223,7 @@ static double weight_of(const Axis *axis, int32_t out, int32_t in)
                : axis->weight[(size_t)out * (size_t)axis->room + (size_t)tap];
 }
 
+// Each pixel's weight goes back to the cells it was computed from (D10).
 void resampler_transpose(const Resampler *resampler, const float *weights, float *out)
 {
     const Axis *y = &resampler->y, *x = &resampler->x;
@@ -263,7 +266,7 @@ void mask_scratch_close(MaskScratch *scratch)
 }
 
 // An output is a mean of its inputs, so a row matters only if one of its inputs exceeds the
-// threshold.
+// threshold (D11).
 static void rows_wanted(const Resampler *resampler, const float *map, float threshold,
                         uint8_t *wants)
 {

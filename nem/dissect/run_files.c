@@ -1,4 +1,4 @@
-/* nem/dissect/run_files.c - a dissection as tally.csv and quantile.npy, and back.
+/* nem/dissect/run_files.c - a dissection as tally.csv and quantile.npy (D21), and back.
  *
  * Columns: unit (from 1), category, label, score; for each category -label, -truth, -activation,
  * -intersect, -iou; top1 to top5 -label, -category, -iou; then unit0 (from 0) and threshold. */

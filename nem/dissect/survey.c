@@ -49,6 +49,7 @@ void survey_close(Survey *survey)
     loop_errors_close(&survey->errors);
 }
 
+// One map of one unit; a value that is not finite ends the run (D1).
 static bool survey_map(Survey *survey, int64_t unit, int64_t image, const float *map,
                        CellScratch *scratch, Error *error)
 {

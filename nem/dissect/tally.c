@@ -66,7 +66,7 @@ static int32_t touch(ThreadScratch *scratch, int32_t touched, int32_t label, int
     return touched;
 }
 
-// The labels of an image inside a mask, a pixel once for each plane.
+// The labels of an image inside a mask; a pixel counts once for each label map (D12, D26).
 static int32_t count_labels(const TallyRun *run, const ImagePlanes *planes, int64_t area,
                             ThreadScratch *scratch)
 {
@@ -120,6 +120,7 @@ static void list_unit(void *data, int64_t unit, int thread)
 
 /* ---- adding a block up ----------------------------------------------------------------------- */
 
+// The second rule for presence (D14): any label of the category anywhere in the image.
 static uint64_t categories_of_image(const TallyRun *run, const BlockImage *image)
 {
     uint64_t present = 0;
@@ -129,6 +130,8 @@ static uint64_t categories_of_image(const TallyRun *run, const BlockImage *image
     return present;
 }
 
+// Adds a unit's counts of each label, and its mask's pixels to every category that is present: by
+// the first rule (D13), one that has a label inside the mask.
 static void add_unit(void *data, int64_t unit, int thread)
 {
     TallyRun     *run      = data;
@@ -153,6 +156,7 @@ static void add_unit(void *data, int64_t unit, int thread)
     }
 }
 
+// Pixels of each label, whatever the masks (D12); label 0 only where the mode counts it (Q7).
 static void add_truth(TallyRun *run)
 {
     uint64_t *truth = run->out->tally.truth;

@@ -1,10 +1,10 @@
-/* nem/dissect/threshold.c - exact quantiles of a stream, keeping only its largest values. */
+/* nem/dissect/threshold.c - exact quantiles of a stream, keeping only its largest values (D5). */
 #include "dissect_private.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The mid-point rule: h = p n + 1/2 counts ranks from 1; between v_k and v_k+1, k = floor(h),
+/* The mid-point rule (D4): h = p n + 1/2 counts ranks from 1; between v_k and v_k+1, k = floor(h),
  * the quantile is linear; below v_1 and above v_n it is flat. p = entry / (entries - 1), so 2 h is
  * a ratio of whole numbers and k is exact. */
 QuantileRank quantile_rank(int entry, int entries, int64_t n)

@@ -1,4 +1,4 @@
-/* nem/dissect/triples.c - the 2017 program's bounded record of an image.
+/* nem/dissect/triples.c - the 2017 program's bounded record of an image (Q9).
  *
  * It stores at most 2,048 triples (unit, label, pixels) of an image. First come the margins: each
  * label's pixels, each unit's mask, and whole-image labels inside masks. If these alone are too
