@@ -43,7 +43,7 @@ void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *pla
 
 /* ---- storage --------------------------------------------------------------------------------- */
 
-/* How a perturbed image is kept before it is measured. png8 truncates 255 x to a byte, as published
+/* How a perturbed image is stored before it is measured. png8 truncates 255 x to a byte, as published
  * (C4); jpeg75 encodes these bytes at quality 75, 4:2:0 (C5); float keeps the numbers. */
 typedef enum StoreArm { STORE_JPEG75, STORE_PNG8, STORE_FLOAT } StoreArm; // the lossiest first
 #define STORE_NAMES "jpeg75|png8|float"
@@ -94,7 +94,7 @@ Plan *pgd_plan(Pgd *pgd);    // to fill the graph's other inputs before pgd_run
 const real *pgd_gradient(Pgd *pgd, const real *x);
 
 /* Sees each state of a run: before the first step, after each, and so the last. False ends the
- * run; the watcher keeps the reason. */
+ * run; the watcher knows the reason. */
 typedef struct PgdWatch {
     bool (*state)(void *self, int step, double objective, const real *x);
     void *self;

@@ -13,7 +13,7 @@ static const uint8_t snapshot_magic[8] = {0x89, 'N', 'C', 'P', '\r', '\n', 0x1a,
 typedef struct SnapshotHeader {
     uint8_t  magic[8];
     uint64_t version;
-    char     key[64]; // SHA-256 of key and stage, in hex
+    char     key[64]; // SHA-256 of key and phase, in hex
     uint64_t part_count;
 } SnapshotHeader;
 

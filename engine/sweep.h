@@ -56,7 +56,7 @@ typedef enum OpKind {
 
 enum { OP_ARITY = 3 }; // most inputs of an op; arrays of inputs have this length
 
-/* What an op was told besides its inputs. What it does not use is zero. */
+/* The constants of an op, besides its inputs. What it does not use is zero. */
 typedef struct OpParams {
     Shape       shape;       // of the result; gather: of the array it reads
     const real *data;        // parameter

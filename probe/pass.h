@@ -1,5 +1,5 @@
-/* probe/pass.h - one pass over the images of a set: who may stop it, who hears of its progress, and
- * where it saves what it has, so that a killed run goes on from there. */
+/* probe/pass.h - what goes along with one pass over the images of a set: a flag that stops it, a
+ * callback for its progress, and checkpoints, from which a killed run goes on. */
 #ifndef PROBE_PASS_H
 #define PROBE_PASS_H
 
@@ -7,7 +7,7 @@
 
 #define PASS_FILE_ENDING ".checkpoint" // of every checkpoint's name
 
-/* Zeroed: nobody stops it, nobody hears of it, nothing is saved. */
+/* Zeroed: the pass runs to its end, reports nothing and saves nothing. */
 typedef struct Pass {
     const volatile bool *cancel; // ends the pass with ERROR_AGAIN once true; NULL: never
     /* Called between batches by the calling thread; total may grow when more work turns out to be

@@ -18,7 +18,7 @@
 typedef struct CleanRun {
     const Explainer *explainer; // opened on the run's inputs
     const RunRecord *record;    // what it found
-    const Pass      *pass;      // cancels, hears of and saves the study
+    const Pass      *pass;      // of the study: its flag to stop, progress and checkpoints
 } CleanRun;
 
 /* ---- what changed ---------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@
 
 #include "../method.h"
 
-extern const Method method_dissection; // the seat in the table of methods
+extern const Method method_dissection; // its row of the table of methods
 
 enum { DISSECT_TOP = 5 }; // concepts of a unit that are ranked
 

@@ -183,13 +183,13 @@ typedef struct ImageLabels {
 bool triples_limit(TripleList *lists, int64_t unit_count, int32_t image, ImageLabels *labels,
                    const ImagePlanes *planes, int64_t limit, Error *error);
 
-/* ---- what a method keeps --------------------------------------------------------------------- */
+/* ---- what stands behind Evidence and Explainer ----------------------------------------------- */
 
 struct Evidence {
     Dissection dissection;
 };
 
-/* What an explainer keeps for its inputs. */
+/* What Network Dissection makes once for its inputs: Explainer.state. */
 typedef struct Dissector {
     Resampler   *resampler; // of the layer
     const char **text;      // [label_count]

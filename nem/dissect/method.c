@@ -1,4 +1,4 @@
-/* nem/dissect/method.c - Network Dissection's seat in the table of methods. */
+/* nem/dissect/method.c - Network Dissection as a row of the table of methods. */
 #include "dissect_private.h"
 
 #include <string.h>
