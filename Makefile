@@ -199,13 +199,25 @@ format-check: ## check that `make format` would change nothing
 	@clang-format --dry-run -Werror $(FORMATTED)
 
 man: nemesis ## write build/nemesis.1, made from the tables of options
+	@mkdir -p build
 	@./nemesis man > build/nemesis.1
+	@echo "build/nemesis.1: read it by man ./build/nemesis.1"
 
 completion: nemesis ## write build/completion/: scripts for bash, zsh and fish
 	@mkdir -p build/completion
 	@./nemesis completion bash > build/completion/nemesis
 	@./nemesis completion zsh > build/completion/_nemesis
 	@./nemesis completion fish > build/completion/nemesis.fish
+	@echo "build/completion: for bash, . build/completion/nemesis"
+
+PREFIX ?= /usr/local
+.PHONY: install
+install: nemesis man completion ## copy program, manual page and completions to PREFIX (DESTDIR in front)
+	install -D -m 755 nemesis $(DESTDIR)$(PREFIX)/bin/nemesis
+	install -D -m 644 build/nemesis.1 $(DESTDIR)$(PREFIX)/share/man/man1/nemesis.1
+	install -D -m 644 build/completion/nemesis $(DESTDIR)$(PREFIX)/share/bash-completion/completions/nemesis
+	install -D -m 644 build/completion/_nemesis $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_nemesis
+	install -D -m 644 build/completion/nemesis.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/nemesis.fish
 
 clean: ## remove what was built
 	rm -rf build nemesis

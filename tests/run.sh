@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs the C suites, the toy method's, where its program is ($TOY), and, where Python 3 exists, those in
-# Python; prints one closing line for all. usage: run.sh TESTS_BINARY [NAME...]
+# Runs the C suites, the toy method's, where its program is ($TOY), and, where a whole Python 3 is,
+# those in Python. At the end: why tests were skipped, the names of those that failed, and one closing
+# line for all. usage: run.sh TESTS_BINARY [NAME...]
 binary=$1
 shift
 log=$(mktemp) || exit 1
@@ -10,16 +11,31 @@ status=0
 if [ -x "$TOY" ]; then
     { sh tests/toy/toy_test.sh "$NEMESIS" "$TOY" || echo "exit $?"; } 2>&1 | tee -a "$log"
 fi
-if command -v python3 >/dev/null 2>&1; then
+# Debian's python3-minimal lacks modules of the standard library.
+if python3 -c 'import json, shutil, tempfile, zipfile' >/dev/null 2>&1; then
     for suite in tests/*_test.py; do
         [ -e "$suite" ] || continue
         { python3 "$suite" || echo "exit $?"; } 2>&1 | tee -a "$log"
     done
+else
+    printf '  skipped: no Python 3 with its standard library, for the converter and the walkthrough\n%s\n' \
+        '0 passed, 0 failed, 1 skipped' | tee -a "$log"
 fi
 grep -q '^exit [0-9]' "$log" && status=1
 awk -v status="$status" '
     /^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3; skipped += $5 }
+    /^ *skipped: /  { sub(/^ *skipped: /, ""); reasons[$0]++ }
+    /^FAILED /      { names[++count] = $2 }
     END {
+        if (skipped) {
+            text = "skipped"
+            for (reason in reasons) {
+                text = text mark (mark ? "" : ": ") reasons[reason] " (" reason ")"
+                mark = ", "
+            }
+            print text
+        }
+        for (i = 1; i <= count; i++) print "FAILED  " names[i]
         if (status && !failed) failed = 1
         printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
         exit failed > 0
