@@ -172,6 +172,10 @@ fuzz-afl: ## the same for one TARGET=png by AFL++
 	    $(if $(findstring REPAIR,$(call fuzz_define,$(TARGET))),repair_$(TARGET).so))
 	@sh tests/fuzz/afl.sh build/afl $(SECONDS) $(TARGET)
 
+.PHONY: digests
+digests: $(BUILD)/nemesis ## check that result files have the bytes that tests/digests.tsv says
+	@sh tests/digests.sh $(BUILD)/nemesis build/digests $(WRITE)
+
 layers: ## check who includes whom, and who names a method
 	@sh tests/layers.sh
 

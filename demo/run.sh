@@ -1,9 +1,9 @@
 #!/bin/sh
 # The main job in small, on a drawn world and a network trained on it: what do units detect, and
 # what does it take to change that? Needs nothing but the program.
-# usage: run.sh NEMESIS
+# usage: run.sh NEMESIS [OUT]
 nemesis=$1
-out=runs/demo
+out=${2:-runs/demo}
 layer=conv4_2
 set -e
 export LC_ALL=C
