@@ -43,8 +43,8 @@ void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *pla
 
 /* ---- storage --------------------------------------------------------------------------------- */
 
-/* How a perturbed image is stored before it is measured. png8 truncates 255 x to a byte, as published
- * (C4); jpeg75 encodes these bytes at quality 75, 4:2:0 (C5); float keeps the numbers. */
+/* How a perturbed image is stored before it is measured. png8 truncates 255 x to a byte, as
+ * published (C4); jpeg75 encodes these bytes at quality 75, 4:2:0 (C5); float keeps the numbers. */
 typedef enum StoreArm { STORE_JPEG75, STORE_PNG8, STORE_FLOAT } StoreArm; // the lossiest first
 #define STORE_NAMES "jpeg75|png8|float"
 enum { STORE_ARMS = 3 };
