@@ -46,13 +46,23 @@ bool path_is_plain(const char *relative);
 /* out = folder + "/" + name. */
 bool path_join(char out[LIMIT_PATH], const char *folder, const char *name, Error *error);
 
+/* Whether two paths stand for the same file or folder, through any spelling, link or hard link.
+ * What is not there yet is the same if it would be made in the same place. */
+bool path_is_same(const char *a, const char *b);
+/* Whether something that exists lies in a folder, at any depth, or is that folder. */
+bool path_is_below(const char *path, const char *folder);
+/* Replaces a link by the path it stands for, there or not. False for a circle of links. */
+bool path_follow(char path[LIMIT_PATH]);
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 bool folder_create(const char *path, Error *error); // parents too; an existing folder is fine
 
 typedef struct Writer Writer;
 
-/* A file being written. Write errors stick: writer_publish reports the first. */
+/* A file being written. Write errors stick: writer_publish reports the first. A link is followed:
+ * the file that it names is replaced. What is no file (a pipe, a terminal, /dev/stdout) is written
+ * to as it is. Errors of writer_open: ERROR_CREATE, also for a folder of that name. */
 bool writer_open(Writer **out, const char *path, Error *error);
 void writer_bytes(Writer *writer, const void *data, size_t size);
 void writer_text(Writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -64,6 +74,9 @@ bool file_publish(const char *path, const void *data, size_t size, Error *error)
 
 /* Removes a file; one that is not there is fine. Errors: ERROR_CREATE. */
 bool file_remove(const char *path, Error *error);
+
+/* What was renamed or removed in a folder stays so, whatever becomes of the machine. */
+bool folder_sync(const char *path, Error *error);
 
 /* Removes a folder if it is empty; false if it is not, or is none. */
 bool folder_remove(const char *path);

@@ -50,6 +50,7 @@ enum { WRITER_BLOCK = 1 << 16, MOST_TRIES = 1000 };
 struct Writer {
     char    path[LIMIT_PATH];
     char    temporary[LIMIT_PATH + 32];
+    bool    is_direct; // no file: written as it is, not replaced
     int     handle;
     int     reason; // errno of the first failed write, 0 if none
     size_t  filled;
@@ -71,6 +72,36 @@ static int create_temporary(Writer *writer)
     return handle;
 }
 
+// The stream a file is open as, so that what else goes there stays: standard output redirected.
+static int stream_of(const struct stat *file)
+{
+    struct stat info;
+    for (int stream = 1; stream <= 2; stream++)
+        if (fstat(stream, &info) == 0 && info.st_dev == file->st_dev && info.st_ino == file->st_ino)
+            return stream;
+    return -1;
+}
+
+static int open_output(Writer *writer)
+{
+    struct stat info;
+    bool        is_there = stat(writer->path, &info) == 0;
+    int         stream   = is_there ? stream_of(&info) : -1;
+    if (is_there && S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        return -1;
+    }
+    writer->is_direct = is_there && (stream >= 0 || !S_ISREG(info.st_mode));
+    if (writer->is_direct)
+        return stream >= 0 ? fcntl(stream, F_DUPFD_CLOEXEC, 3)
+                           : seam_open(AT_FDCWD, writer->path, O_WRONLY | O_NOCTTY, 0);
+    if (!path_follow(writer->path)) {
+        errno = ELOOP;
+        return -1;
+    }
+    return create_temporary(writer);
+}
+
 bool writer_open(Writer **out, const char *path, Error *error)
 {
     if (strlen(path) >= LIMIT_PATH)
@@ -79,7 +110,7 @@ bool writer_open(Writer **out, const char *path, Error *error)
     if (!writer)
         return false;
     snprintf(writer->path, sizeof writer->path, "%s", path);
-    writer->handle = create_temporary(writer);
+    writer->handle = open_output(writer);
     if (writer->handle < 0) {
         fail(error, ERROR_CREATE, "%s: cannot create: %s", path, strerror(errno));
         memory_free(writer);
@@ -149,8 +180,25 @@ void writer_discard(Writer *writer)
         return;
     if (writer->handle >= 0)
         seam_close(writer->handle);
-    seam_remove(writer->temporary);
+    if (!writer->is_direct)
+        seam_remove(writer->temporary);
     memory_free(writer);
+}
+
+static bool sync_folder(const char *path)
+{
+    int handle = seam_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    if (handle < 0)
+        return false;
+    bool ok = seam_sync(handle) == 0 || errno == EINVAL; // some file systems cannot sync a folder
+    close(handle);
+    return ok;
+}
+
+bool folder_sync(const char *path, Error *error)
+{
+    return sync_folder(path) ||
+           fail(error, ERROR_IO, "%s: write failed: %s", path, strerror(errno));
 }
 
 // A rename is only durable once the folder that holds the name is.
@@ -161,19 +209,20 @@ static bool sync_folder_of(const char *path)
     size_t      length = slash ? (size_t)(slash - path) : 0;
     memcpy(folder, path, length);
     folder[length] = 0;
-    int handle =
-        seam_open(AT_FDCWD, slash ? (length ? folder : "/") : ".", O_RDONLY | O_DIRECTORY, 0);
-    if (handle < 0)
-        return false;
-    bool ok = seam_sync(handle) == 0 || errno == EINVAL; // some file systems cannot sync a folder
-    close(handle);
-    return ok;
+    return sync_folder(slash ? (length ? folder : "/") : ".");
+}
+
+// What is no file may have nothing to sync.
+static bool sync_data(const Writer *writer)
+{
+    return seam_sync(writer->handle) == 0 ||
+           (writer->is_direct && (errno == EINVAL || errno == EROFS || errno == ENOTSUP));
 }
 
 bool writer_publish(Writer *writer, Error *error)
 {
     writer_flush(writer);
-    bool ok = !writer->reason && seam_sync(writer->handle) == 0;
+    bool ok = !writer->reason && sync_data(writer);
     if (!ok && !writer->reason)
         writer->reason = errno;
     if (seam_close(writer->handle) != 0 && ok) {
@@ -181,7 +230,7 @@ bool writer_publish(Writer *writer, Error *error)
         writer->reason = errno;
     }
     writer->handle = -1;
-    if (ok &&
+    if (ok && !writer->is_direct &&
         (seam_rename(writer->temporary, writer->path) != 0 || !sync_folder_of(writer->path))) {
         ok             = false;
         writer->reason = errno;

@@ -377,8 +377,6 @@ static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *
     }
     if (out->help)
         return true;
-    if (out->overwrite && out->resume)
-        return fail(error, ERROR_USAGE, "--overwrite and --resume exclude each other");
     if (out->input_count < verb->input_least)
         return fail(error, ERROR_USAGE, "%s: needs %s", verb->name, verb->inputs);
     return true;

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
+#include "outputs.h"
 #include "picture.h"
 
 #include <string.h>
@@ -149,6 +150,23 @@ static bool softplus_beta(const char *text, real *beta, Error *error)
     return true;
 }
 
+// No output is a photo, an array or the weights that are read, nor the other output.
+static bool check_outputs(const Settings *settings, Error *error)
+{
+    const char *outputs[] = {settings->out, settings->gradient.text};
+    UsedPath    used[]    = {{"the weight blob", settings->model},
+                             {"the other output", settings->gradient.text}};
+    for (int k = 0; k < 2 && outputs[k]; k++) {
+        if (!output_file_check(outputs[k], used, k == 0 ? 2 : 1, error))
+            return false;
+        for (int i = 0; i < settings->input_count; i++)
+            if (!output_file_check(outputs[k], &(UsedPath){"an input", settings->inputs[i]}, 1,
+                                   error))
+                return false;
+    }
+    return true;
+}
+
 static bool run(const Settings *settings, Error *error)
 {
     WeightBlob    *blob   = NULL;
@@ -161,7 +179,7 @@ static bool run(const Settings *settings, Error *error)
                                      .conv      = (ConvMethod)settings->conv};
     bool           wants_gradient = settings->gradient.text != NULL;
     bool           ok = softplus_beta(settings->activation, &request.softplus_beta, error) &&
-              blob_open(settings->model, &blob, error) &&
+              check_outputs(settings, error) && blob_open(settings->model, &blob, error) &&
               open_inputs(settings, blob, &inputs, error);
     if (ok) {
         int64_t most      = settings->batch ? settings->batch : DEFAULT_BATCH;

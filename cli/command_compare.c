@@ -3,6 +3,7 @@
 #include "clean_run.h"
 #include "commands.h"
 #include "output.h"
+#include "outputs.h"
 
 #include <string.h>
 
@@ -28,7 +29,7 @@ static bool find_method(const char *folder, const Method **out, Error *error)
     char name[LIMIT_PATH];
     Json json = {0};
     *out      = method_at(0);
-    if (!path_join(name, folder, "run.json", error))
+    if (!swap_settle(folder, &run_result, error) || !path_join(name, folder, "run.json", error))
         return false;
     bool ok = !file_exists(name) ||
               (run_folder_read(folder, &json, error) && run_method(&json, folder, out, error));
@@ -137,7 +138,10 @@ static bool run(const Settings *settings, Error *error)
     RunRecord     a = {0}, b = {0};
     const Method *method, *other;
     Comparison    comparison = {0};
-    bool          ok         = find_method(settings->inputs[0], &method, error) &&
+    UsedPath      used[]     = {{"the first run", settings->inputs[0]},
+                                {"the second run", settings->inputs[1]}};
+    bool          ok = (!settings->out || output_file_check(settings->out, used, 2, error)) &&
+              find_method(settings->inputs[0], &method, error) &&
               find_method(settings->inputs[1], &other, error) &&
               record_read(&a, method, settings->inputs[0], NULL, error) &&
               record_read(&b, other, settings->inputs[1], NULL, error) &&

@@ -2,6 +2,7 @@
  * takes any explanation method, dissect is describe by Network Dissection. */
 #include "commands.h"
 #include "output.h"
+#include "outputs.h"
 #include "run.h"
 
 #include <stdlib.h>
@@ -132,20 +133,23 @@ static bool collect(Run *run, RunInputs *inputs, Error *error)
 
 static bool describe(const Verb *verb, const Method *method, const Settings *settings, Error *error)
 {
-    Run           run;
-    RunInputs     inputs  = {0};
-    InputsRequest request = {.model      = settings->model,
-                             .layer      = settings->layer,
-                             .data       = settings->data,
-                             .categories = settings->categories,
-                             .method     = method,
-                             .readout    = (Readout)settings->readout,
-                             .conv       = (ConvMethod)settings->conv,
-                             .limit      = settings->limit,
-                             .batch      = settings->batch};
+    Run            run;
+    RunInputs      inputs  = {0};
+    InputsRequest  request = {.model      = settings->model,
+                              .layer      = settings->layer,
+                              .data       = settings->data,
+                              .categories = settings->categories,
+                              .method     = method,
+                              .readout    = (Readout)settings->readout,
+                              .conv       = (ConvMethod)settings->conv,
+                              .limit      = settings->limit,
+                              .batch      = settings->batch};
+    const UsedPath used[]  = {{"the probing set", settings->data},
+                              {"the weight blob", settings->model}};
     run_open(&run, verb->name, settings);
     bool ok = mode_choose(method, settings->compat, &request.mode, error) &&
-              run_folder_claim(&run.folder, settings, error) &&
+              output_folder_check(settings->out, used, 2, error) &&
+              run_folder_claim(&run.folder, settings, &run_result, error) &&
               run_inputs_open(&inputs, &request, error);
     if (ok) {
         run_identify(&run, &inputs);

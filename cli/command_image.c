@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
+#include "outputs.h"
 #include "picture.h"
 
 #include <string.h>
@@ -66,7 +67,8 @@ static bool run(const Settings *settings, Error *error)
         !ends_with(settings->out, ".jpeg") && !ends_with(settings->out, ".npy"))
         return fail(error, ERROR_USAGE, "--out: '%s' does not end in .png, .jpg or .npy",
                     settings->out);
-    if (!picture_open(path, &image, error))
+    if (!output_file_check(settings->out, &(UsedPath){"the input", path}, 1, error) ||
+        !picture_open(path, &image, error))
         return false;
     int  width = image.width, height = image.height, channels = image.channels;
     bool ok = !image.is_cmyk || to_rgb(&image, error);

@@ -1,6 +1,7 @@
 /* cli/command_mini.c - writes the mini world, a generated probing set. */
-#include "../base/file.h"
+#include "../base/swap.h"
 #include "../mini/mini.h"
+#include "../probe/probe.h"
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
@@ -13,25 +14,40 @@ static bool step(void *self, int64_t done, int64_t total)
     return !*signals_cancel;
 }
 
-// An index.csv that is there is a finished set.
-static bool claim(const Settings *settings, Error *error)
+// Draws the set; one that is there stays until the new one is whole.
+static bool draw(const Settings *settings, Progress *progress, Error *error)
 {
-    char path[LIMIT_PATH];
-    if (!path_join(path, settings->out, "index.csv", error))
+    char path[LIMIT_PATH], index[LIMIT_PATH];
+    if (!swap_finish(settings->out, &probe_result, error) ||
+        !path_join(index, settings->out, "index.csv", error))
         return false;
-    if (file_exists(path) && !settings->overwrite)
+    bool replaces = file_exists(index);
+    if (replaces && !settings->overwrite)
         return fail(error, ERROR_CREATE, "%s: already holds a probing set (see --overwrite)",
                     settings->out);
-    return file_remove(path, error);
+    if (!replaces)
+        return mini_write(settings->out, settings->seed, settings->images, step, progress, error);
+    return swap_clear(settings->out, error) && swap_path(path, settings->out, error) &&
+           mini_write(path, settings->seed, settings->images, step, progress, error) &&
+           swap_finish(settings->out, &probe_result, error);
+}
+
+static bool claim_and_draw(const Settings *settings, Progress *progress, Error *error)
+{
+    char     path[LIMIT_PATH];
+    FileLock lock = {0};
+    bool     ok   = folder_create(settings->out, error) &&
+              path_join(path, settings->out, ".lock", error) && file_lock(&lock, path, error) &&
+              draw(settings, progress, error);
+    file_unlock(&lock);
+    return ok;
 }
 
 static bool run(const Settings *settings, Error *error)
 {
     Progress progress;
-    if (!claim(settings, error))
-        return false;
     progress_start(&progress, "mini", settings);
-    bool ok = mini_write(settings->out, settings->seed, settings->images, step, &progress, error);
+    bool ok = claim_and_draw(settings, &progress, error);
     progress_end(&progress);
     if (!ok)
         return false;

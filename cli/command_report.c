@@ -3,6 +3,7 @@
 #include "clean_run.h"
 #include "commands.h"
 #include "output.h"
+#include "outputs.h"
 
 #include <string.h>
 
@@ -188,12 +189,23 @@ static bool read_runs(Reported *reported, Error *error)
     return collect_facts(&reported->json, &reported->facts, error);
 }
 
+static bool claim_folder(Reported *reported, Error *error)
+{
+    const InputsRequest *request  = &reported->clean.inputs.request;
+    const Settings      *settings = reported->settings;
+    const UsedPath       used[]   = {{"the run", reported->told},
+                                     {"the baseline", reported->clean_run},
+                                     {"the probing set", request->data},
+                                     {"the weight blob", request->model}};
+    return output_folder_check(settings->out, used, 4, error) &&
+           run_folder_claim(&reported->run.folder, settings, &page_result, error);
+}
+
 static bool open_clean_run(Reported *reported, Error *error)
 {
     RunInputs *inputs = &reported->clean.inputs;
     ReportJob *job    = &reported->job;
-    if (!clean_run_open(&reported->clean, reported->clean_run, reported->settings, error) ||
-        !clean_run_load(&reported->clean, reported->clean_run, &reported->run.pass, error))
+    if (!clean_run_load(&reported->clean, reported->clean_run, &reported->run.pass, error))
         return false;
     reported->layer = (BlobLayer){inputs->blob, inputs->request.layer, inputs->post_relu};
     job->network    = blob_architecture(inputs->blob);
@@ -245,9 +257,10 @@ static bool write_pages(Reported *reported, Error *error)
     job->facts           = reported->facts.list;
     job->fact_count      = reported->facts.count;
     job->folder          = reported->run.folder.path;
-    bool ok              = report_write(job, error);
+    bool ok = run_folder_clear(&reported->run.folder, error) && report_write(job, error);
     progress_end(&reported->run.progress);
-    return ok && tell(reported->settings, job->folder, error);
+    return ok && run_folder_swap(&reported->run.folder, error) &&
+           tell(reported->settings, reported->run.folder.home, error);
 }
 
 static bool run(const Settings *settings, Error *error)
@@ -259,9 +272,9 @@ static bool run(const Settings *settings, Error *error)
     reported->told     = settings->inputs[0];
     run_open(&reported->run, verb_report.name, settings);
     bool ok = read_runs(reported, error) &&
-              run_folder_claim(&reported->run.folder, settings, error) &&
-              open_clean_run(reported, error) && read_changes(reported, error) &&
-              write_pages(reported, error);
+              clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
+              claim_folder(reported, error) && open_clean_run(reported, error) &&
+              read_changes(reported, error) && write_pages(reported, error);
     run_close(&reported->run);
     layer_runner_close(&reported->raw);
     changes_close(&reported->changes);

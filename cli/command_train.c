@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
+#include "outputs.h"
 #include "progress.h"
 #include "signals.h"
 #include "training_data.h"
@@ -185,12 +186,29 @@ static bool finish(Session *session, Error *error)
     return true;
 }
 
+// Neither the weights nor the checkpoint beside them may be what the training reads.
+static bool check_outputs(const Session *session, Error *error)
+{
+    const Settings *settings = session->settings;
+    char            labels[LIMIT_PATH], test_labels[LIMIT_PATH];
+    const UsedPath  used[] = {
+         {"the data", settings->data},
+         {"the labels of the data", training_data_labels(settings->data, labels)},
+         {"the held-out data", settings->test},
+         {"the labels of the held-out data", training_data_labels(settings->test, test_labels)},
+         {"the weights to begin with", settings->model}};
+    return output_file_check(settings->out, used, 5, error) &&
+           output_file_check(session->checkpoint, used, 5, error);
+}
+
 static bool run(const Settings *settings, Error *error)
 {
     Session session = {.settings = settings};
     if (snprintf(session.checkpoint, LIMIT_PATH, "%s.checkpoint", settings->out) >= LIMIT_PATH)
         return fail(error, ERROR_USAGE, "the name of the output has more than %d bytes",
                     LIMIT_PATH - 1);
+    if (!check_outputs(&session, error))
+        return false;
     // A training that was killed between its last two files has both.
     if (file_exists(settings->out) && !settings->overwrite &&
         !(settings->resume && file_exists(session.checkpoint)))

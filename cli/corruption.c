@@ -1,5 +1,6 @@
 /* cli/corruption.c - see corruption.h. */
 #include "corruption.h"
+#include "outputs.h"
 
 #include <string.h>
 
@@ -26,8 +27,14 @@ bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings
 {
     memset(out, 0, sizeof *out);
     run_open(&out->run, verb->name, settings);
-    if (!run_folder_claim(&out->run.folder, settings, error) ||
-        !clean_run_open(&out->baseline, settings->baseline, settings, error))
+    if (!clean_run_open(&out->baseline, settings->baseline, settings, error))
+        return false;
+    const InputsRequest *request = &out->baseline.inputs.request;
+    const UsedPath       used[]  = {{"the baseline", settings->baseline},
+                                    {"the probing set", request->data},
+                                    {"the weight blob", request->model}};
+    if (!output_folder_check(settings->out, used, 3, error) ||
+        !run_folder_claim(&out->run.folder, settings, &run_result, error))
         return false;
     run_identify(&out->run, &out->baseline.inputs);
     identity_text(&out->run.identity, "nem", out->baseline.inputs.request.method->name);
@@ -67,8 +74,8 @@ bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
     if (changes->count <= corruption->earlier.count)
         return true;
     return changes_save(changes, &corruption->run.checkpoint, error) &&
-           changes_write(changes, &corruption->baseline.inputs.explainer,
-                         corruption->run.folder.path, error);
+           changes_write_part(changes, &corruption->baseline.inputs.explainer,
+                              corruption->run.folder.path, error);
 }
 
 ChangeObserver corruption_observer(Corruption *corruption)

@@ -26,8 +26,8 @@ bool corruption_load(Corruption *corruption, Error *error);
 /* Where perturbed images are published: a folder that exists, or NULL without --keep-images. */
 const char *corruption_stored_folder(const Corruption *corruption);
 
-/* The observer of a sweep: saves the rows and publishes changes.csv after each setting; rows of an
- * earlier run that come again are there already. `self` is a Corruption. */
+/* The observer of a sweep: saves the rows and publishes changes.csv.part after each setting; rows
+ * of an earlier run that come again are there already. `self` is a Corruption. */
 ChangeObserver corruption_observer(Corruption *corruption);
 bool           corruption_checkpoint(void *self, const Changes *changes, Error *error);
 

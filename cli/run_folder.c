@@ -1,6 +1,6 @@
 /* cli/run_folder.c - see run_folder.h. */
 #include "run_folder.h"
-#include "../nem/method.h"
+#include "../study/study.h"
 #include "output.h"
 
 #include <string.h>
@@ -70,24 +70,45 @@ static bool is_empty(const char *path, bool *out, Error *error)
     return true;
 }
 
-bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error)
+static bool has_file(const char *folder, const char *file)
 {
-    RunFolder folder = {0};
+    char name[LIMIT_PATH];
+    return path_join(name, folder, file, NULL) && file_exists(name);
+}
+
+// Where the run is to be made; what a killed process left half done there is put right.
+static bool choose_place(RunFolder *folder, const Settings *settings, Error *error)
+{
+    if (!temporaries_remove(folder->home, error) ||
+        !swap_finish(folder->home, folder->kind, error) ||
+        !is_empty(folder->home, &folder->is_new, error))
+        return false;
+    if (!folder->is_new && !settings->overwrite && !settings->resume)
+        return fail(error, ERROR_CREATE,
+                    "%s: exists already; --resume goes on with it, --overwrite replaces it",
+                    folder->home);
+    folder->replaces = settings->overwrite && has_file(folder->home, folder->kind->last);
+    if (!folder->replaces) {
+        memcpy(folder->path, folder->home, sizeof folder->path);
+        return true;
+    }
+    return swap_path(folder->path, folder->home, error) && folder_create(folder->path, error) &&
+           temporaries_remove(folder->path, error);
+}
+
+bool run_folder_claim(RunFolder *out, const Settings *settings, const ResultKind *kind,
+                      Error *error)
+{
+    RunFolder folder = {.kind = kind};
     char      lock[LIMIT_PATH];
     if (strlen(settings->out) >= LIMIT_PATH - 16)
         return fail(error, ERROR_CREATE, "output path has more than %d bytes", LIMIT_PATH - 17);
-    snprintf(folder.path, sizeof folder.path, "%s", settings->out);
-    folder.is_new = !folder_exists(folder.path);
-    if (!folder_create(folder.path, error) || !path_join(lock, folder.path, ".lock", error) ||
+    snprintf(folder.home, sizeof folder.home, "%s", settings->out);
+    folder.is_new = !folder_exists(folder.home);
+    if (!folder_create(folder.home, error) || !path_join(lock, folder.home, ".lock", error) ||
         !file_lock(&folder.lock, lock, error))
         return false;
-    bool ok =
-        temporaries_remove(folder.path, error) && is_empty(folder.path, &folder.is_new, error);
-    if (ok && !folder.is_new && !settings->overwrite && !settings->resume)
-        ok = fail(error, ERROR_CREATE,
-                  "%s: exists already; --resume goes on with it, --overwrite replaces it",
-                  folder.path);
-    if (!ok) {
+    if (!choose_place(&folder, settings, error)) {
         run_folder_close(&folder);
         return false;
     }
@@ -97,11 +118,13 @@ bool run_folder_claim(RunFolder *out, const Settings *settings, Error *error)
 
 void run_folder_close(RunFolder *folder)
 {
-    if (!folder->path[0])
+    if (!folder->home[0])
         return;
+    if (folder->replaces)
+        folder_remove(folder->path); // refuses if something is in it
     file_unlock(&folder->lock);
     if (folder->is_new)
-        folder_remove(folder->path); // refuses if something is in it
+        folder_remove(folder->home);
     *folder = (RunFolder){0};
 }
 
@@ -115,14 +138,10 @@ static bool read_json_in(const char *folder, const char *file, Json *out, Error 
     return ok;
 }
 
-static bool has_file(const char *folder, const char *file)
-{
-    char name[LIMIT_PATH];
-    return path_join(name, folder, file, NULL) && file_exists(name);
-}
-
 bool run_folder_read(const char *path, Json *out, Error *error)
 {
+    if (!swap_settle(path, &run_result, error))
+        return false;
     if (!has_file(path, "run.json"))
         return fail(error, ERROR_NOT_FOUND, "%s: %s", path,
                     folder_exists(path) ? "is not a finished run: it has no run.json"
@@ -151,73 +170,137 @@ static bool same_settings(const char *folder, const char *file, const Identity *
     return same;
 }
 
-bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
-                        Error *error)
+// A finished run: nothing to do, or it is another one.
+static bool compare_done(RunFolder *folder, const Settings *settings, const Identity *identity,
+                         Error *error)
+{
+    Error other     = {0};
+    folder->is_done = same_settings(folder->home, "run.json", identity, &other);
+    if (folder->is_done || (settings->overwrite && other.code == ERROR_CREATE))
+        return true;
+    char next[LIMIT_PATH];
+    bool has_next = swap_path(next, folder->home, NULL) && has_file(next, "unfinished.json");
+    return fail(error, other.code, "%s%s", other.message,
+                has_next ? "; --overwrite --resume goes on with what is to replace it" : "");
+}
+
+static bool compare_unfinished(RunFolder *folder, const Settings *settings,
+                               const Identity *identity, Error *error)
 {
     Error damage = {0};
-    if (identity->error.code)
-        return fail(error, identity->error.code, "%s", identity->error.message);
-    if (!settings->resume || folder->is_new)
-        return true;
-    folder->is_done = has_file(folder->path, "run.json");
-    if (folder->is_done)
-        return same_settings(folder->path, "run.json", identity, error);
     if (!has_file(folder->path, "unfinished.json"))
         return true;
     folder->has_checkpoint = same_settings(folder->path, "unfinished.json", identity, &damage);
-    if (damage.code == ERROR_DATA)
+    bool starts_over =
+        damage.code == ERROR_DATA || (settings->overwrite && damage.code == ERROR_CREATE);
+    if (starts_over)
         note(settings, "%s; the run starts over", damage.message);
-    return !damage.code || damage.code == ERROR_DATA ||
-           fail(error, damage.code, "%s", damage.message);
+    return !damage.code || starts_over || fail(error, damage.code, "%s", damage.message);
 }
 
-static bool remove_in(const RunFolder *folder, const char *file, Error *error)
+// What is to replace a finished run has a folder of its own: what is left there is of no use.
+bool run_folder_clear(const RunFolder *folder, Error *error)
+{
+    return !folder->replaces || folder->has_checkpoint ||
+           (swap_clear(folder->home, error) && folder_create(folder->path, error));
+}
+
+bool run_folder_compare(RunFolder *folder, const Settings *settings, const Identity *identity,
+                        Error *error)
+{
+    if (identity->error.code)
+        return fail(error, identity->error.code, "%s", identity->error.message);
+    if (settings->resume && !folder->is_new) {
+        if (has_file(folder->home, "run.json") && !compare_done(folder, settings, identity, error))
+            return false;
+        if (folder->is_done)
+            return true;
+        if (!compare_unfinished(folder, settings, identity, error))
+            return false;
+    }
+    return run_folder_clear(folder, error);
+}
+
+static bool remove_in(const char *folder, const char *file, Error *error)
 {
     char name[LIMIT_PATH];
-    return path_join(name, folder->path, file, error) && file_remove(name, error);
+    return path_join(name, folder, file, error) && file_remove(name, error);
 }
 
-static bool remove_all(const RunFolder *folder, const char *const *files, Error *error)
+// What is of use until the run is finished.
+static bool is_work(const char *name)
+{
+    size_t length = strlen(name), ending = strlen(PASS_FILE_ENDING);
+    return strcmp(name, CHANGES_PART) == 0 ||
+           (length > ending && strcmp(name + length - ending, PASS_FILE_ENDING) == 0);
+}
+
+static bool is_one_of(const char *name, const char *const *files)
 {
     for (int i = 0; files && files[i]; i++)
-        if (!remove_in(folder, files[i], error))
-            return false;
-    return true;
+        if (strcmp(name, files[i]) == 0)
+            return true;
+    return false;
 }
+
+// poisoned/, the folders of settings in it, and in those images by number.
+static bool is_stored(const char *relative)
+{
+    static const char folder[] = "poisoned";
+    const char       *setting  = relative + sizeof folder - 1;
+    if (strncmp(relative, folder, sizeof folder - 1) != 0 || (*setting && *setting != '/'))
+        return false;
+    const char *image = *setting ? strchr(setting + 1, '/') : NULL;
+    return !image || strspn(image + 1, "0123456789") >= 6;
+}
+
+static bool is_run_part(const char *name)
+{
+    static const char *const files[] = {"units.csv", "changes.csv", "summary.csv",
+                                        "unfinished.json", NULL};
+    const Method            *method;
+    bool                     found = is_work(name) || is_stored(name) || is_one_of(name, files);
+    for (int i = 0; !found && (method = method_at(i)); i++)
+        found = is_one_of(name, method->files);
+    return found;
+}
+
+static bool is_page_part(const char *name)
+{
+    return strcmp(name, "style.css") == 0;
+}
+
+const ResultKind run_result  = {"run.json", is_run_part};
+const ResultKind page_result = {"index.html", is_page_part};
 
 // run.json first: without it nothing that is left looks like a finished run.
 static bool remove_results(const RunFolder *folder, Error *error)
 {
-    static const char *const files[] = {"run.json", "units.csv", "changes.csv", "summary.csv",
-                                        NULL};
-    const Method            *method;
-    bool                     ok = remove_all(folder, files, error);
-    for (int i = 0; ok && (method = method_at(i)); i++)
-        ok = remove_all(folder, method->files, error);
+    char  **names = NULL;
+    int64_t count = 0;
+    bool    ok    = remove_in(folder->path, folder->kind->last, error) &&
+              folder_list(folder->path, &names, &count, error);
+    for (int64_t i = 0; ok && i < count; i++)
+        ok = !folder->kind->is_part(names[i]) || is_stored(names[i]) ||
+             remove_in(folder->path, names[i], error);
+    names_free(names, count);
     return ok;
-}
-
-static bool is_checkpoint(const char *name)
-{
-    size_t length = strlen(name), ending = strlen(PASS_FILE_ENDING);
-    return length > ending && strcmp(name + length - ending, PASS_FILE_ENDING) == 0;
 }
 
 // Of the names of the folder's files.
-static bool remove_checkpoints(const RunFolder *folder, char *const *names, int64_t count,
-                               Error *error)
+static bool remove_checkpoints(const char *folder, char *const *names, int64_t count, Error *error)
 {
     bool ok = remove_in(folder, "unfinished.json", error);
     for (int64_t i = 0; ok && i < count; i++)
-        ok = !is_checkpoint(names[i]) || remove_in(folder, names[i], error);
+        ok = !is_work(names[i]) || remove_in(folder, names[i], error);
     return ok;
 }
 
-static bool remove_work(const RunFolder *folder, Error *error)
+static bool remove_work(const char *folder, Error *error)
 {
     char  **names = NULL;
     int64_t count = 0;
-    bool    ok    = folder_list(folder->path, &names, &count, error) &&
+    bool    ok    = folder_list(folder, &names, &count, error) &&
               remove_checkpoints(folder, names, count, error);
     names_free(names, count);
     return ok;
@@ -225,8 +308,7 @@ static bool remove_work(const RunFolder *folder, Error *error)
 
 bool run_folder_begin(const RunFolder *folder, Error *error)
 {
-    return folder->has_checkpoint || folder->has_begun ||
-           (remove_results(folder, error) && remove_work(folder, error));
+    return folder->has_checkpoint || folder->has_begun || remove_results(folder, error);
 }
 
 bool run_folder_start(RunFolder *folder, const Identity *identity, Error *error)
@@ -262,23 +344,28 @@ bool run_folder_finish(const RunFolder *folder, const JsonWriter *json, Error *e
 {
     char  **names = NULL; // listed before: nothing but a removal may fail in a finished run
     int64_t count = 0;
-    bool    ok    = folder_list(folder->path, &names, &count, error) &&
-              publish_document(folder, json, error) &&
-              remove_checkpoints(folder, names, count, error);
+    bool    ok =
+        folder_list(folder->path, &names, &count, error) && publish_document(folder, json, error) &&
+        remove_checkpoints(folder->path, names, count, error) && run_folder_swap(folder, error);
     names_free(names, count);
     return ok;
+}
+
+bool run_folder_swap(const RunFolder *folder, Error *error)
+{
+    return !folder->replaces || swap_finish(folder->home, folder->kind, error);
 }
 
 bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Error *error)
 {
     char  name[LIMIT_PATH];
     Bytes bytes = {0};
-    note(settings, "%s: finished already with these settings, nothing to do", folder->path);
-    if (!remove_work(folder, error)) // the end of the run may have been cut off
+    note(settings, "%s: finished already with these settings, nothing to do", folder->home);
+    if (!remove_work(folder->home, error)) // the end of the run may have been cut off
         return false;
     if (!settings->json)
         return true;
-    bool ok = path_join(name, folder->path, "run.json", error) &&
+    bool ok = path_join(name, folder->home, "run.json", error) &&
               file_read(name, JSON_BYTES, &bytes, error);
     if (ok)
         fwrite(bytes.data, 1, bytes.size, stdout);

@@ -79,16 +79,23 @@ static bool read_labels(TrainingSet *set, const char *path, int64_t first, Error
                       (int)set->classes - 1, (long long)first);
 }
 
+const char *training_data_labels(const char *path, char out[LIMIT_PATH])
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    if (!path)
+        return NULL;
+    snprintf(out, LIMIT_PATH, "%.*scifar10_labels.js", slash ? (int)(slash - path) + 1 : 0, path);
+    return out;
+}
+
 static bool keep_rows(TrainingSet *out, const char *path, const Image *picture, int64_t batch,
                       Error *error)
 {
-    char        labels[LIMIT_PATH];
-    const char *slash = strrchr(path, '/');
+    char labels[LIMIT_PATH];
     if (picture->width != CIFAR_PIXELS || picture->height > CIFAR_ROWS)
         return fail(error, ERROR_DATA, "%s: is %d x %d, expected rows of %d pixels, at most %d",
                     path, picture->width, picture->height, CIFAR_PIXELS, CIFAR_ROWS);
-    snprintf(labels, sizeof labels, "%.*scifar10_labels.js", slash ? (int)(slash - path) + 1 : 0,
-             path);
+    training_data_labels(path, labels);
     if (!training_set_new(out, picture->height, CIFAR_SIDE, CIFAR_SIDE, 10, error))
         return false;
     for (int64_t i = 0; i < out->count; i++)

@@ -14,4 +14,7 @@
  * ERROR_MEMORY. */
 bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error *error);
 
+/* Where the labels of a CIFAR picture are: `out`. NULL for a name that is NULL. */
+const char *training_data_labels(const char *name, char out[LIMIT_PATH]);
+
 #endif

@@ -12,26 +12,40 @@ step() {
     printf '%s\n' "$*" >&2
 }
 
-# verb NAME ARGUMENTS...: what the verb prints is kept beside its results
+# verb NAME ARGUMENTS...: what the verb prints is kept beside its results. What an earlier demo left
+# stays until each result is made anew; an interrupted demo goes on where it was.
 verb() {
     name=$1
     shift
-    "$nemesis" "$@" --overwrite >"$out/$name.txt"
+    "$nemesis" "$@" --overwrite >"$out/$name.txt.part" || {
+        code=$?
+        step "$out has whole results of earlier; the same command as now (make demo) goes on from here"
+        exit $code
+    }
+    if [ -s "$out/$name.txt.part" ] || ! [ -f "$out/$name.txt" ]; then
+        mv "$out/$name.txt.part" "$out/$name.txt"
+    fi
+    rm -f "$out/$name.txt.part"
 }
 
 mkdir -p "$out"
+again=
+if [ -f "$out/unfinished" ]; then
+    again=--resume
+fi
+>"$out/unfinished"
 step '1 of 6: draw the probing set, 400 photos nobody trained on'
 verb world mini --images 400 -o "$out/world"
 step "2 of 6: which concept does each unit of $layer stand for?"
-verb clean dissect -m demo/mini.nw -l "$layer" -d "$out/world" -o "$out/clean"
+verb clean dissect $again -m demo/mini.nw -l "$layer" -d "$out/world" -o "$out/clean"
 step '3 of 6: the same with noise on every photo'
-verb noise noise --baseline "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
+verb noise noise $again --baseline "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
     -o "$out/noise"
 step '4 of 6: the same with perturbations designed for one unit each'
-verb attack attack --baseline "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
+verb attack attack $again --baseline "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
     --store float,jpeg75 -o "$out/attack"
 step '5 of 6: designed to give units a label of our choice'
-verb targeted attack --baseline "$out/clean" -u detectors:8 --target random --eps 8/255 \
+verb targeted attack $again --baseline "$out/clean" -u detectors:8 --target random --eps 8/255 \
     --store float -o "$out/targeted"
 step '6 of 6: pages'
 verb report report "$out/attack" -o "$out/report"
@@ -43,3 +57,4 @@ awk -f demo/summary.awk kind=clean "$out/clean/tally.csv" \
     kind=targeted store=float "$out/targeted/summary.csv"
 echo
 echo "open $out/report/index.html"
+rm -f "$out/unfinished"

@@ -310,6 +310,17 @@ static bool read_index(ProbeSet *probe, int64_t limit, Error *error)
     return ok;
 }
 
+/* ---- the set on disk ---------------------------------------------------------------------- */
+
+static bool is_table(const char *name)
+{
+    size_t length = strlen(name);
+    return strcmp(name, "label.csv") == 0 || strcmp(name, "category.csv") == 0 ||
+           (length > 6 && strncmp(name, "c_", 2) == 0 && strcmp(name + length - 4, ".csv") == 0);
+}
+
+const ResultKind probe_result = {"index.csv", is_table};
+
 /* ---- the set --------------------------------------------------------------------------------- */
 
 bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error)
@@ -322,7 +333,8 @@ bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, 
         return fail(error, ERROR_USAGE, "limit is %lld, expected 0 or more",
                     (long long)request->limit);
     probe.folder = memory_text(folder, error);
-    if (!probe.folder || !read_categories(&probe, request, error) || !read_labels(&probe, error) ||
+    if (!probe.folder || !swap_settle(folder, &probe_result, error) ||
+        !read_categories(&probe, request, error) || !read_labels(&probe, error) ||
         !read_primary_categories(&probe, error) || !read_index(&probe, request->limit, error)) {
         probe_close(&probe);
         return false;

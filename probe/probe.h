@@ -9,6 +9,7 @@
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
 
+#include "../base/swap.h"
 #include "source.h"
 
 enum { PROBE_MAX_CATEGORIES = 64, PROBE_MAX_LABEL = 65535 }; // R + 256 G of a label map
@@ -65,6 +66,9 @@ typedef struct ProbeRequest {
  * label of the wanted categories are dropped (D24). request may be NULL: the whole set. */
 bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error);
 void probe_close(ProbeSet *probe); // accepts a zeroed object
+
+/* A set on disk as something that another one may replace: index.csv is written last. */
+extern const ResultKind probe_result;
 
 const char *probe_image_path(const ProbeSet *probe, int64_t image); // below images/
 /* Label number of a name, or of a name within a category (by number, -1: any); 0 if there is

@@ -66,19 +66,32 @@ static void write_row(Writer *writer, const Explainer *explainer, const ChangeRo
     writer_text(writer, "\n");
 }
 
-bool changes_write(const Changes *changes, const Explainer *explainer, const char *folder,
-                   Error *error)
+static bool write_rows(const Changes *changes, const Explainer *explainer, const char *folder,
+                       const char *name, Error *error)
 {
     char    path[LIMIT_PATH];
     Writer *writer = NULL;
-    if (!path_join(path, folder, "changes.csv", error) || !writer_open(&writer, path, error))
+    if (!path_join(path, folder, name, error) || !writer_open(&writer, path, error))
         return false;
     for (int column = 0; column < column_count(explainer); column++)
         writer_text(writer, "%s%s", column ? "," : "", word_text(COLUMN_NAMES, column));
     writer_text(writer, "\n");
     for (int64_t i = 0; i < changes->count; i++)
         write_row(writer, explainer, &changes->rows[i]);
-    return writer_publish(writer, error) && summary_write(changes, explainer, folder, error);
+    return writer_publish(writer, error);
+}
+
+bool changes_write(const Changes *changes, const Explainer *explainer, const char *folder,
+                   Error *error)
+{
+    return write_rows(changes, explainer, folder, "changes.csv", error) &&
+           summary_write(changes, explainer, folder, error);
+}
+
+bool changes_write_part(const Changes *changes, const Explainer *explainer, const char *folder,
+                        Error *error)
+{
+    return write_rows(changes, explainer, folder, CHANGES_PART, error);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

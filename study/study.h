@@ -56,6 +56,10 @@ bool changes_add(Changes *changes, const ChangeRow *row, Error *error);
  * `nem` and `similarity`. */
 bool changes_write(const Changes *changes, const Explainer *explainer, const char *folder,
                    Error *error);
+/* The rows of a sweep that goes on, under a name that says so; the run removes it at its end. */
+#define CHANGES_PART "changes.csv.part"
+bool changes_write_part(const Changes *changes, const Explainer *explainer, const char *folder,
+                        Error *error);
 /* Reads changes.csv of a run folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
 bool changes_read(Changes *out, const char *folder, const Explainer *explainer, Error *error);
 

@@ -208,10 +208,11 @@ static bool tell(const char *path, const char *what)
 // Whether a file belongs to a run that is not finished: then it may hold fewer rows.
 static bool is_work(const char *name, bool complete)
 {
-    if (!complete && (!strcmp(name, "changes.csv") || !strcmp(name, "summary.csv")))
-        return true;
     size_t length = strlen(name);
-    return !strcmp(name, "unfinished.json") || !strcmp(name, ".lock") ||
+    if (!complete && (!strcmp(name, "changes.csv") || !strcmp(name, "summary.csv")))
+        return true; // of settled rows: a little later there is a run.json
+    return !strcmp(name, ".next") || !strcmp(name, ".new") || !strcmp(name, "changes.csv.part") ||
+           !strcmp(name, "unfinished.json") || !strcmp(name, ".lock") ||
            (length > 11 && !strcmp(name + length - 11, ".checkpoint"));
 }
 

@@ -140,7 +140,6 @@ static void wrong_usage_names_the_offending_text(void)
         {"verify", "-d P --store jpeg75,", "'jpeg75,'"},
         {"verify", "-d P --store float,float", "float twice"},
         {"verify", "-d P --progress loud", "'loud'"},
-        {"verify", "-d P --overwrite --resume", "--resume"},
         {"noise", "--baseline B --type pink --std 1 -o O", "'pink'"},
         {"noise", "--baseline B --type uniform --std 0 -o O", "'0'"},
         {"noise", "--baseline B --type uniform --std -0.1 -o O", "'-0.1'"},

@@ -4,6 +4,7 @@
  * Runs are forks of this process that keep a checkpoint after every batch. KILLS=all ends a run
  * before and after every change it makes on disk, and at 500 random moments; else KILLS of each
  * verb's changes and random moments in all (default 4). */
+#include "../cli/run_folder.h"
 #include "../study/study.h"
 #include "../format/json.h"
 #include "../base/digest.h"
@@ -143,6 +144,82 @@ static void dying_at_any_change_is_made_up_for(void)
         }
         printf("  %-8s %lld of %lld ends\n", names[verb], (long long)tried,
                (long long)changes[verb] * 2);
+    }
+    CHECK(bad == 0);
+}
+
+/* ---- a run that replaces another ------------------------------------------------------------- */
+
+static const char *const old_lines[] = {"--limit 4", "--std 0.3", "--eps 0.3"};
+static const char *const old_table[] = {"units.csv", "changes.csv", "changes.csv"};
+
+// The line of an older run: the last option of its name stands for itself, so it is put in place.
+static void old_line(int verb, char out[LINE])
+{
+    const char *option = old_lines[verb], *space = strchr(option, ' ');
+    char        name[16];
+    snprintf(name, sizeof name, "%.*s ", (int)(space - option), option);
+    const char *at = strstr(lines[verb], name);
+    if (!at)
+        snprintf(out, LINE, "%s %s", lines[verb], option);
+    else
+        snprintf(out, LINE, "%.*s%s%s", (int)(at - lines[verb]), lines[verb], option,
+                 strchr(at + strlen(name), ' '));
+}
+
+static bool make_old(int verb)
+{
+    char line[LINE];
+    old_line(verb, line);
+    return play("%s -o %s -q", line, in_folder("old/%s", names[verb]))->code == 0;
+}
+
+// Puts the old run, with a file of somebody else, where the new one goes.
+static bool place_old(int verb)
+{
+    play_remove(out_of(verb));
+    return play_copy_tree(in_folder("old/%s", names[verb]), out_of(verb)) &&
+           file_publish(in_folder("out/%s/notes.txt", names[verb]), "mine", 4, NULL);
+}
+
+// What a reader finds: the old run or the new one, whole.
+static bool is_old_or_new(int verb)
+{
+    const char *out = out_of(verb), *notes = in_folder("out/%s/notes.txt", names[verb]);
+    const char *old = in_folder("old/%s", names[verb]);
+    if (!swap_settle(out, &run_result, NULL) || !file_exists(notes))
+        return false;
+    remove(notes);
+    bool is_old = same_file(in_folder("old/%s/%s", names[verb], old_table[verb]),
+                            in_folder("out/%s/%s", names[verb], old_table[verb]));
+    return file_exists(in_folder("out/%s/run.json", names[verb])) &&
+           play_same_tree(is_old ? old : wanted_of(verb), out, true, false);
+}
+
+static void dying_while_replacing_leaves_the_old_run_or_the_new(void)
+{
+    FaultPlan none = {0}, count = {.changes_only = true};
+    int       bad = 0;
+    REQUIRE(make_runs() && folder_create(in_folder("old"), NULL));
+    for (int verb = 0; verb < 3; verb++) {
+        REQUIRE(make_old(verb) && place_old(verb) && run(verb, &count, "--overwrite")->code == 0);
+        REQUIRE(is_old_or_new(verb) && is_as_wanted(verb));
+        int64_t ends = 2 * play_operations(), kills = 4 * wanted_kills(ends), tried = 0;
+        int64_t stride = kills < ends ? ends / kills : 1;
+        for (int64_t k = ends - 1; k >= 0 && bad < 5; k -= stride, tried++) {
+            FaultPlan plan = {.kind         = k % 2 ? FAULT_DIES_AFTER : FAULT_DIES_BEFORE,
+                              .at           = k / 2 + 1,
+                              .changes_only = true};
+            REQUIRE(place_old(verb));
+            const Outcome *o    = run(verb, &plan, "--overwrite");
+            bool           fine = o->code == 128 + SIGKILL && is_old_or_new(verb);
+            o                   = run(verb, &none, "--overwrite --resume");
+            if (fine && o->code == 0 && is_as_wanted(verb))
+                continue;
+            printf("  %s, dead at %lld: exit %d: %s\n", names[verb], (long long)k, o->code, o->err);
+            bad++;
+        }
+        printf("  %-8s %lld of %lld ends\n", names[verb], (long long)tried, (long long)ends);
     }
     CHECK(bad == 0);
 }
@@ -487,6 +564,7 @@ static void inputs_may_change_meanwhile(void)
 SUITE(kills)
 {
     RUN(dying_at_any_change_is_made_up_for);
+    RUN(dying_while_replacing_leaves_the_old_run_or_the_new);
     RUN(dying_at_any_moment_is_made_up_for);
     RUN(a_signal_ends_a_batch_and_keeps_it);
     RUN(what_is_kept_is_not_done_again);

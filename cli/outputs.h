@@ -1,0 +1,21 @@
+/* cli/outputs.h - an output is never an input of the same command, nor another of its outputs. */
+#ifndef CLI_OUTPUTS_H
+#define CLI_OUTPUTS_H
+
+#include "../base/base.h"
+
+/* Something a command reads, or writes elsewhere. */
+typedef struct UsedPath {
+    const char *what; // as a sentence calls it: "the baseline"
+    const char *path; // NULL: not there, nothing to compare
+} UsedPath;
+
+/* Refuses, before anything is touched, an output that is one of the used paths through any
+ * spelling, link or hard link. Errors: ERROR_USAGE. */
+bool output_folder_check(const char *output, const UsedPath *used, int count, Error *error);
+
+/* The same for a single file, which may not replace a file in a used folder either, nor be a
+ * folder. Errors: also ERROR_CREATE. */
+bool output_file_check(const char *output, const UsedPath *used, int count, Error *error);
+
+#endif
