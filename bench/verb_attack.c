@@ -60,7 +60,7 @@ static double attack_once(UnitAttack *attack, double *slowest)
     memcpy(attack->x, attack->clean, attack->count * sizeof(real));
     for (int step = 0; step < STEPS; step++) {
         const real *gradient = pgd_gradient(attack->pgd, attack->x);
-        pgd_update(&rule, attack->clean, gradient, NULL, attack->count, attack->x);
+        pgd_update(&rule, attack->clean, gradient, attack->count, attack->x);
         double now = clock_seconds(), ms = (now - before) * 1e3;
         before   = now;
         *slowest = ms > *slowest ? ms : *slowest;

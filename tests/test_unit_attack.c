@@ -166,7 +166,7 @@ static void step_alone(World *world, UnitObjective *objective, const int64_t *im
         plan_input(pgd_plan(pgd), w)[i] = weights[own * MAP + i];
     for (int i = 0; i < WORLD_SIZE; i++)
         x[i] = clean[i] = world->photos[image][i];
-    pgd_update(rule, clean, pgd_gradient(pgd, x), NULL, WORLD_SIZE, x);
+    pgd_update(rule, clean, pgd_gradient(pgd, x), WORLD_SIZE, x);
     pgd_destroy(pgd);
     graph_destroy(graph);
 }
