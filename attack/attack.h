@@ -79,11 +79,13 @@ void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, si
 
 typedef struct Pgd Pgd;
 
-/* Appends d objective / d input to the graph and plans both. Knows nothing of units or images: any
- * input node, any scalar node to be minimised. The graph stays the caller's. */
-bool  pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error *error);
-void  pgd_destroy(Pgd *pgd); // NULL allowed
-Plan *pgd_plan(Pgd *pgd);    // to fill the graph's other inputs before pgd_run
+/* Appends d objective / d input to the graph and plans both (`options` may be NULL). Knows nothing
+ * of units or images: any input node, any scalar node to be minimised. The graph stays the
+ * caller's. */
+bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, const PlanOptions *options,
+                Error *error);
+void pgd_destroy(Pgd *pgd); // NULL allowed
+Plan *pgd_plan(Pgd *pgd);   // to fill the graph's other inputs before pgd_run
 
 /* d objective / d input at x [count], which is the whole input node; valid until the next run. */
 const real *pgd_gradient(Pgd *pgd, const real *x);

@@ -45,7 +45,7 @@ bool group_attack_open(GroupAttack **out, const AttackSetup *setup, int64_t unit
         !unit_network_open(&attack->network, &setup->builder, unit, batch, layer->image_height,
                            layer->image_width, error) ||
         !plan_create(&attack->forward, attack->network.graph, &attack->network.network.layer, 1,
-                     NULL, error)) {
+                     &setup->builder.plan, error)) {
         group_attack_close(attack);
         return false;
     }

@@ -26,7 +26,8 @@ void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, si
     }
 }
 
-bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error *error)
+bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, const PlanOptions *options,
+                Error *error)
 {
     NodeId gradient = NODE_NONE;
     graph_gradient(graph, objective, &input, 1, &gradient);
@@ -39,7 +40,7 @@ bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error *
     pgd->count = (size_t)shape_elements(graph_shape(graph, input));
     pgd->clean = memory_new(pgd->count, sizeof *pgd->clean, error);
     if (!pgd->clean ||
-        !plan_create(&pgd->plan, graph, (NodeId[]){objective, gradient}, 2, NULL, error)) {
+        !plan_create(&pgd->plan, graph, (NodeId[]){objective, gradient}, 2, options, error)) {
         pgd_destroy(pgd);
         return false;
     }

@@ -35,7 +35,8 @@ static bool attack_open(UnitAttack *attack, WeightBlob *blob, const Options *opt
     attack->x        = memory_new(attack->count, sizeof(real), error);
     NodeId objective = op_dot(graph, attack->network.layer, attack->weights);
     if (!attack->clean || !attack->x ||
-        !pgd_create(&attack->pgd, graph, attack->network.pixels, objective, error))
+        !pgd_create(&attack->pgd, graph, attack->network.pixels, objective,
+                    &(PlanOptions){.conv = options->conv}, error))
         return false;
     material_fill(attack->clean, attack->count, "pixels", (real)0.5, (real)0.5);
     material_fill(plan_input(pgd_plan(attack->pgd), attack->weights), (size_t)shape_elements(map),

@@ -109,7 +109,7 @@ static void identity_network_golden_vector(void)
     REQUIRE(graph_create(&graph, NULL));
     NodeId image = op_input(graph, shape_4d(1, 1, 2, 2), "image");
     NodeId w     = op_input(graph, shape_4d(1, 1, 2, 2), "weights");
-    REQUIRE(pgd_create(&pgd, graph, image, op_dot(graph, image, w), NULL));
+    REQUIRE(pgd_create(&pgd, graph, image, op_dot(graph, image, w), NULL, NULL));
     real *input = plan_input(pgd_plan(pgd), w);
     for (int i = 0; i < 4; i++)
         input[i] = weights[i];
@@ -155,7 +155,7 @@ static void every_step_stays_in_the_ball(void)
     SmallNet    net  = {0};
     Pgd        *pgd  = NULL;
     PgdRule     rule = {PGD_STEPS, (real)6 / 255, 7};
-    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
     start_image(clean);
     memcpy(x, clean, sizeof x);
     int outside = 0, moved = 0, at_edge = 0;
@@ -181,7 +181,7 @@ static void objective_falls(void)
     PgdRule     rule  = {PGD_STEPS, (real)4 / 255, 10};
     Trace       trace = {.end = -1}, once = {.end = -1};
     PgdWatch    watch = {trace_state, &trace}, watch_once = {trace_state, &once};
-    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
     start_image(x);
     CHECK(pgd_run(pgd, &rule, x, &watch, NULL));
     for (int k = 0; k < 5; k++) // until the edge: ten steps are 2 eps long
@@ -215,7 +215,7 @@ static void thread_counts_give_the_same_bits(void)
         SmallNet net = {0};
         Pgd     *pgd = NULL;
         parallel_set_threads(threads);
-        REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+        REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
         start_image(x);
         CHECK(pgd_run(pgd, &rule, x, NULL, NULL));
         if (threads == 1)
@@ -234,7 +234,7 @@ static void a_cancelled_run_says_so(void)
     Pgd          *pgd    = NULL;
     PgdRule       rule   = {PGD_STEPS, (real)4 / 255, 5};
     volatile bool cancel = true;
-    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
     start_image(x);
     CHECK(!pgd_run(pgd, &rule, x, NULL, &cancel));
     cancel = false;
@@ -251,7 +251,7 @@ static void a_watcher_may_end_the_run(void)
     PgdRule     rule  = {PGD_STEPS, (real)4 / 255, 5};
     Trace       trace = {.end = 2};
     PgdWatch    watch = {trace_state, &trace};
-    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
     start_image(x);
     CHECK(!pgd_run(pgd, &rule, x, &watch, NULL) && trace.count == 3);
     pgd_destroy(pgd);

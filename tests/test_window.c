@@ -29,7 +29,7 @@ static bool net_open(Net *net, int channels, int64_t height, int64_t width)
     NodeId x     = op_relu(g, op_conv2d(g, net->pixels, first, 1, 1));
     net->layer   = op_conv2d(g, op_maxpool(g, x, 2, 2, 0), last, 1, 1);
     net->weights = op_input(g, graph_shape(g, net->layer), "weights");
-    return pgd_create(&net->pgd, g, net->pixels, op_dot(g, net->layer, net->weights), NULL);
+    return pgd_create(&net->pgd, g, net->pixels, op_dot(g, net->layer, net->weights), NULL, NULL);
 }
 
 static void net_close(Net *net)
