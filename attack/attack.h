@@ -77,18 +77,18 @@ typedef struct PgdRule {
 
 /* One update of x [count] against the gradient. In float arithmetic, in this order:
  * y = x - step sign(g), d = clamp(y - clean, -eps, eps), x = clamp01(clean + d). Afterwards
- * |x - clean| <= eps + 2^-25, the half unit in the last place of clean + d, and 0 <= x <= 1.
- * Elements whose `movable` is 0 stay as they are; NULL: all move. */
-void pgd_update(const PgdRule *rule, const real *clean, const real *gradient,
-                const uint8_t *movable, size_t count, real *x);
+ * |x - clean| <= eps + 2^-25, the half unit in the last place of clean + d, and 0 <= x <= 1. */
+void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count,
+                real *x);
 
 typedef struct Pgd Pgd;
 
 /* Makes an attack on any input node of a graph that lowers any scalar node, the objective: appends
- * d objective / d input and plans both. The graph stays the caller's. */
-bool  pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error *error);
-void  pgd_destroy(Pgd *pgd); // NULL allowed
-Plan *pgd_plan(Pgd *pgd);    // to fill the graph's other inputs before pgd_run
+ * d objective / d input and plans both (`options` may be NULL). The graph stays the caller's. */
+bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, const PlanOptions *options,
+                Error *error);
+void pgd_destroy(Pgd *pgd); // NULL allowed
+Plan *pgd_plan(Pgd *pgd);   // to fill the graph's other inputs before pgd_run
 
 /* d objective / d input at x [count], which is the whole input node; valid until the next run. */
 const real *pgd_gradient(Pgd *pgd, const real *x);
@@ -103,7 +103,7 @@ typedef struct PgdWatch {
 /* x (in, out) starts as the clean input. With `watch` (NULL allowed) one forward pass more is made,
  * for the objective of the last state. Nothing allocates. False: *cancel (NULL allowed) became
  * true, or the watcher ended it, and x is somewhere on the way. */
-bool pgd_run(Pgd *pgd, const PgdRule *rule, const uint8_t *movable, real *x, const PgdWatch *watch,
+bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, const PgdWatch *watch,
              const volatile bool *cancel);
 
 #endif

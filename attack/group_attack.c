@@ -45,7 +45,7 @@ bool group_attack_open(GroupAttack **out, const AttackSetup *setup, int64_t unit
         !unit_network_open(&attack->network, &setup->builder, unit, batch, layer->image_height,
                            layer->image_width, error) ||
         !plan_create(&attack->forward, attack->network.graph, &attack->network.network.layer, 1,
-                     NULL, error)) {
+                     &setup->builder.plan, error)) {
         group_attack_close(attack);
         return false;
     }
@@ -110,7 +110,7 @@ static void move_group(GroupAttack *attack, const PgdRule *rule, int64_t count)
         size_t at = (size_t)first * attack->image_size;
         set_weights(attack, first, count - first);
         const real *gradient = pgd_gradient(attack->network.pgd, attack->pixels + at);
-        pgd_update(rule, attack->clean + at, gradient, NULL, (size_t)batch * attack->image_size,
+        pgd_update(rule, attack->clean + at, gradient, (size_t)batch * attack->image_size,
                    attack->pixels + at);
     }
 }

@@ -17,9 +17,7 @@ struct LinearAttack {
     size_t         image_size, map_size;
     real          *clean, *pixels; // [batch, image_size]: before and after
     real          *view;           // [batch, image_size]: windows
-    uint8_t       *movable;        // [batch, image_size]
-    int32_t       *counts;
-    float         *planes; // [image_size]: of the watched image
+    float         *planes;         // [image_size]: of the watched image
     RowLoader      loader;
 };
 
@@ -72,15 +70,11 @@ bool linear_attack_open(LinearAttack **out, const AttackSetup *setup, int64_t un
     attack->image_size = (size_t)(PIXEL_CHANNELS * layer->image_height * layer->image_width);
     attack->map_size   = (size_t)(layer->height * layer->width);
     size_t all         = (size_t)attack->batch * attack->image_size;
-    size_t corners     = (size_t)((layer->image_height + 1) * (layer->image_width + 1));
     attack->clean      = memory_new(all, sizeof(real), error);
     attack->pixels     = memory_new(all, sizeof(real), error);
     attack->view       = memory_new(all, sizeof(real), error);
-    attack->movable    = memory_new(all, 1, error);
-    attack->counts     = memory_new(corners, sizeof *attack->counts, error);
     attack->planes     = memory_new(attack->image_size, sizeof *attack->planes, error);
-    if (!attack->clean || !attack->pixels || !attack->view || !attack->movable || !attack->counts ||
-        !attack->planes ||
+    if (!attack->clean || !attack->pixels || !attack->view || !attack->planes ||
         !row_loader_open(&attack->loader, &setup->inputs->images, attack->image_size, error) ||
         !find_grid(attack, error)) {
         linear_attack_close(attack);
@@ -97,8 +91,6 @@ void linear_attack_close(LinearAttack *attack)
     memory_free(attack->clean);
     memory_free(attack->pixels);
     memory_free(attack->view);
-    memory_free(attack->movable);
-    memory_free(attack->counts);
     memory_free(attack->planes);
     row_loader_close(&attack->loader);
     memory_free(attack);
@@ -145,27 +137,21 @@ static bool show_state(void *self, int step, double objective, const real *view)
     return shown->watch->state(shown->watch->self, step, objective, attack->planes, shown->error);
 }
 
-// Weights, movable pixels and windows of the loaded images. Rows past the last have no weights, so
+// Weights and windows of the loaded images. Rows past the last have no weights, so
 // nothing moves there and they add nothing to the objective.
 static void fill_rows(LinearAttack *attack, const UnitNetwork *network, const LinearRun *run,
                       const int64_t *rows, int64_t count)
 {
-    size_t plane     = (size_t)(network->height * network->width);
-    size_t view_size = PIXEL_CHANNELS * plane;
+    size_t view_size = (size_t)(PIXEL_CHANNELS * network->height * network->width);
     size_t map_size  = (size_t)(network->map_height * network->map_width);
     real  *placed    = plan_input(pgd_plan(network->pgd), network->weights);
     memset(placed, 0, (size_t)network->batch * map_size * sizeof(real));
-    memset(attack->movable, 0, (size_t)network->batch * view_size);
     for (int64_t i = 0; i < count; i++) {
         const Window *window  = &run->windows[rows[i]];
         const float  *weights = run->weights + (size_t)rows[i] * attack->map_size;
-        uint8_t      *movable = attack->movable + (size_t)i * view_size;
         copy_window(attack, window, attack->pixels + (size_t)i * attack->image_size,
                     attack->view + (size_t)i * view_size, false);
         place_weights(attack, network, window, weights, placed + (size_t)i * map_size);
-        window_movable(&attack->grid, window, weights, attack->counts, movable);
-        for (size_t c = 1; c < PIXEL_CHANNELS; c++)
-            memcpy(movable + c * plane, movable, plane);
     }
 }
 
@@ -184,8 +170,7 @@ static bool run_batch(LinearAttack *attack, UnitNetwork *network, const PgdRule 
         return false;
     memcpy(attack->pixels, attack->clean, (size_t)count * attack->image_size * sizeof(real));
     fill_rows(attack, network, run, rows, count);
-    if (!pgd_run(network->pgd, rule, attack->movable, attack->view, watch ? &states : NULL,
-                 pass->cancel)) {
+    if (!pgd_run(network->pgd, rule, attack->view, watch ? &states : NULL, pass->cancel)) {
         attack_cancelled(pass, error); // unless the watcher has told why
         return false;
     }

@@ -16,21 +16,19 @@ static real clamp(real value, real low, real high)
 }
 
 // One step against the sign of the gradient, then the projection (C14).
-void pgd_update(const PgdRule *rule, const real *clean, const real *gradient,
-                const uint8_t *movable, size_t count, real *x)
+void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count, real *x)
 {
     real eps  = rule->eps;
     real step = rule->method == PGD_FGSM ? eps : 2 * eps / (real)rule->steps;
     for (size_t i = 0; i < count; i++) {
-        if (movable && !movable[i])
-            continue;
         real sign   = (real)((gradient[i] > 0) - (gradient[i] < 0));
         real offset = clamp(x[i] - step * sign - clean[i], -eps, eps);
         x[i]        = clamp(clean[i] + offset, 0, 1);
     }
 }
 
-bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error *error)
+bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, const PlanOptions *options,
+                Error *error)
 {
     NodeId gradient = NODE_NONE;
     graph_gradient(graph, objective, &input, 1, &gradient);
@@ -43,7 +41,7 @@ bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, Error *
     pgd->count = (size_t)shape_elements(graph_shape(graph, input));
     pgd->clean = memory_new(pgd->count, sizeof *pgd->clean, error);
     if (!pgd->clean ||
-        !plan_create(&pgd->plan, graph, (NodeId[]){objective, gradient}, 2, NULL, error)) {
+        !plan_create(&pgd->plan, graph, (NodeId[]){objective, gradient}, 2, options, error)) {
         pgd_destroy(pgd);
         return false;
     }
@@ -78,7 +76,7 @@ static bool show_state(Pgd *pgd, const PgdWatch *watch, int step, const real *x)
     return watch->state(watch->self, step, (double)*plan_output(pgd->plan, pgd->objective), x);
 }
 
-bool pgd_run(Pgd *pgd, const PgdRule *rule, const uint8_t *movable, real *x, const PgdWatch *watch,
+bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, const PgdWatch *watch,
              const volatile bool *cancel)
 {
     int steps = rule->method == PGD_FGSM ? 1 : rule->steps;
@@ -89,7 +87,7 @@ bool pgd_run(Pgd *pgd, const PgdRule *rule, const uint8_t *movable, real *x, con
         const real *gradient = pgd_gradient(pgd, x);
         if (watch && !show_state(pgd, watch, step, x))
             return false;
-        pgd_update(rule, pgd->clean, gradient, movable, pgd->count, x);
+        pgd_update(rule, pgd->clean, gradient, pgd->count, x);
     }
     if (!watch)
         return true;

@@ -15,10 +15,12 @@
 
 enum { ATTACK_GROUP = 64 }; // consecutive images that may share one objective (C10)
 
-/* Builds pixels [n, 3, height, width] -> maps of one unit [n, 1, h, w] on an empty graph. */
+/* Builds pixels [n, 3, height, width] -> maps of one unit [n, 1, h, w] on an empty graph, which is
+ * planned as `plan` says. */
 typedef struct UnitBuilder {
     bool (*build)(void *self, Graph *graph, Shape pixels, int64_t unit, Network *out, Error *error);
-    void *self;
+    void       *self;
+    PlanOptions plan;
 } UnitBuilder;
 
 /* The builder of a weight blob's layer; its self is the BlobLayer, which outlives it. */
@@ -26,6 +28,7 @@ typedef struct BlobLayer {
     WeightBlob *blob;
     const char *layer;
     bool        post_relu;
+    ConvMethod  conv;
 } BlobLayer;
 
 UnitBuilder unit_builder(BlobLayer *layer);

@@ -14,7 +14,7 @@ bool unit_network_open(UnitNetwork *out, const UnitBuilder *builder, int64_t uni
         made.map_width  = maps.rank == 4 ? maps.dim[3] : 1;
         made.weights    = op_input(made.graph, maps, "weights");
         NodeId sum      = op_dot(made.graph, made.network.layer, made.weights);
-        done            = pgd_create(&made.pgd, made.graph, made.network.pixels, sum, error);
+        done = pgd_create(&made.pgd, made.graph, made.network.pixels, sum, &builder->plan, error);
     }
     if (!done) {
         unit_network_close(&made);
@@ -67,5 +67,5 @@ static bool build_from_blob(void *self, Graph *graph, Shape pixels, int64_t unit
 
 UnitBuilder unit_builder(BlobLayer *layer)
 {
-    return (UnitBuilder){build_from_blob, layer};
+    return (UnitBuilder){build_from_blob, layer, {.conv = layer->conv}};
 }

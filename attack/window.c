@@ -1,8 +1,6 @@
 /* attack/window.c - see window.h. */
 #include "window.h"
 
-#include <string.h>
-
 enum { PARTS = 3, WINOGRAD_TILE = 4 };
 
 typedef struct Span {
@@ -62,43 +60,4 @@ int64_t window_first_row(const WindowGrid *grid, const Window *window)
 int64_t window_first_col(const WindowGrid *grid, const Window *window)
 {
     return grid->has_field ? window->x / grid->field[1].step : 0;
-}
-
-static int64_t clamp(int64_t value, int64_t high)
-{
-    return value < 0 ? 0 : value > high ? high : value;
-}
-
-/* Corners of every field's rectangle, then running sums over rows and columns. */
-void window_movable(const WindowGrid *grid, const Window *window, const float *weights,
-                    int32_t *counts, uint8_t *movable)
-{
-    int64_t height = window->height, width = window->width, stride = width + 1;
-    if (!grid->has_field) {
-        memset(movable, 1, (size_t)(height * width));
-        return;
-    }
-    memset(counts, 0, (size_t)((height + 1) * stride) * sizeof *counts);
-    for (int64_t i = 0; i < grid->map_height; i++)
-        for (int64_t j = 0; j < grid->map_width; j++) {
-            if (weights[i * grid->map_width + j] == 0)
-                continue;
-            int64_t y  = grid->field[0].offset + grid->field[0].step * i - window->y;
-            int64_t x  = grid->field[1].offset + grid->field[1].step * j - window->x;
-            int64_t y0 = clamp(y, height), y1 = clamp(y + grid->field[0].size, height);
-            int64_t x0 = clamp(x, width), x1 = clamp(x + grid->field[1].size, width);
-            counts[y0 * stride + x0]++;
-            counts[y0 * stride + x1]--;
-            counts[y1 * stride + x0]--;
-            counts[y1 * stride + x1]++;
-        }
-    for (int64_t y = 0; y < height; y++) {
-        int32_t row = 0;
-        for (int64_t x = 0; x < width; x++) {
-            row += counts[y * stride + x]; // this row's own part
-            int32_t above          = y > 0 ? counts[(y - 1) * stride + x] : 0;
-            movable[y * width + x] = row + above > 0;
-            counts[y * stride + x] = row + above;
-        }
-    }
 }

@@ -1,10 +1,8 @@
 /* attack/window.h - the part of an image that can move a unit's objective.
  *
- * The gradient of sum(maps * weights) is zero outside the receptive fields of the cells whose
- * weight is not zero (C16). So PGD needs only a window of the image around them, where it finds the
- * same gradient at a fraction of the cost; and it must leave the other pixels alone: fast
- * convolutions give rounding noise in place of exact zeros there, and a step follows the sign of
- * even the smallest number. */
+ * The gradient of sum(maps * weights) is exactly zero outside the receptive fields of the cells
+ * whose weight is not zero (C16), and sign(0) = 0. So PGD needs only a window of the image around
+ * them, where it finds the same gradient at a fraction of the cost. */
 #ifndef ATTACK_WINDOW_H
 #define ATTACK_WINDOW_H
 
@@ -15,7 +13,7 @@ typedef struct Window {
 } Window;
 
 /* Which pixels each cell of a unit's map looks at. Not known behind a mean or a dense layer: then
- * every window is the whole image, and everything in it may move. */
+ * every window is the whole image. */
 typedef struct WindowGrid {
     int64_t image_height, image_width, map_height, map_width;
     bool    has_field;
@@ -30,10 +28,5 @@ Window window_of(const WindowGrid *grid, const float *weights);
 /* First cell of the maps of a network that sees only this window. */
 int64_t window_first_row(const WindowGrid *grid, const Window *window);
 int64_t window_first_col(const WindowGrid *grid, const Window *window);
-
-/* movable [height, width] of the window: 1 where some weight's receptive field reaches. counts:
- * room for (height + 1) * (width + 1) numbers. */
-void window_movable(const WindowGrid *grid, const Window *window, const float *weights,
-                    int32_t *counts, uint8_t *movable);
 
 #endif

@@ -35,7 +35,8 @@ static bool attack_open(UnitAttack *attack, WeightBlob *blob, const Options *opt
     attack->x        = memory_new(attack->count, sizeof(real), error);
     NodeId objective = op_dot(graph, attack->network.layer, attack->weights);
     if (!attack->clean || !attack->x ||
-        !pgd_create(&attack->pgd, graph, attack->network.pixels, objective, error))
+        !pgd_create(&attack->pgd, graph, attack->network.pixels, objective,
+                    &(PlanOptions){.conv = options->conv}, error))
         return false;
     material_fill(attack->clean, attack->count, "pixels", (real)0.5, (real)0.5);
     material_fill(plan_input(pgd_plan(attack->pgd), attack->weights), (size_t)shape_elements(map),
@@ -60,7 +61,7 @@ static double attack_once(UnitAttack *attack, double *slowest)
     memcpy(attack->x, attack->clean, attack->count * sizeof(real));
     for (int step = 0; step < STEPS; step++) {
         const real *gradient = pgd_gradient(attack->pgd, attack->x);
-        pgd_update(&rule, attack->clean, gradient, NULL, attack->count, attack->x);
+        pgd_update(&rule, attack->clean, gradient, attack->count, attack->x);
         double now = clock_seconds(), ms = (now - before) * 1e3;
         before   = now;
         *slowest = ms > *slowest ? ms : *slowest;

@@ -35,7 +35,8 @@ static bool attack(Corruption *corruption, Error *error)
     const Settings  *settings = corruption->run.settings;
     const RunInputs *inputs   = &corruption->baseline.inputs;
     LayerRunner      raw      = {0};
-    BlobLayer        layer    = {inputs->blob, inputs->request.layer, inputs->post_relu};
+    BlobLayer        layer    = {inputs->blob, inputs->request.layer, inputs->post_relu,
+                                 inputs->request.conv};
     int64_t         *units    = NULL;
     AttackJob        job      = {.clean         = corruption->baseline.clean,
                                  .builder       = unit_builder(&layer),

@@ -207,10 +207,11 @@ static bool open_clean_run(Reported *reported, Error *error)
     ReportJob *job    = &reported->job;
     if (!clean_run_load(&reported->clean, reported->clean_run, &reported->run.pass, error))
         return false;
-    reported->layer = (BlobLayer){inputs->blob, inputs->request.layer, inputs->post_relu};
-    job->network    = blob_architecture(inputs->blob);
-    job->layer      = inputs->request.layer;
-    job->clean      = reported->clean.clean;
+    reported->layer =
+        (BlobLayer){inputs->blob, inputs->request.layer, inputs->post_relu, inputs->request.conv};
+    job->network = blob_architecture(inputs->blob);
+    job->layer   = inputs->request.layer;
+    job->clean   = reported->clean.clean;
     return true;
 }
 

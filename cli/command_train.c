@@ -31,7 +31,8 @@ static TrainSettings train_settings(const Settings *settings)
                            .epochs    = settings->epochs,
                            .seed      = settings->seed,
                            .flip      = settings->flip,
-                           .shift     = (int)settings->shift};
+                           .shift     = (int)settings->shift,
+                           .conv      = (ConvMethod)settings->conv};
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */
@@ -145,12 +146,14 @@ static void recipe_text(const Settings *settings, char out[LIMIT_PATH])
 {
     snprintf(out, LIMIT_PATH,
              "source=nemesis train -d %.1000s %s %.1000s --optimiser %s --rate %.9g --decay %.9g "
-             "--batch %lld --epochs %lld --shift %lld%s --seed %llu\n",
+             "--batch %lld --epochs %lld --shift %lld%s%s%s --seed %llu\n",
              settings->data, settings->model ? "--model" : "--arch",
              settings->model ? settings->model : settings->arch,
              word_text(OPTIMISER_NAMES, settings->optimiser), settings->rate, settings->decay,
              (long long)(settings->batch ? settings->batch : 32), (long long)settings->epochs,
              (long long)settings->shift, settings->flip ? " --flip" : "",
+             settings->conv ? " --conv " : "",
+             settings->conv ? word_text(CONV_NAMES, settings->conv) : "",
              (unsigned long long)settings->seed);
 }
 
@@ -294,6 +297,7 @@ static const Option options[] = {
      .help    = "move images by up to N pixels",
      .least   = 0,
      .most    = 31},
+    OPTION_CONV,
     OPTION_END};
 
 const Verb verb_train = {

@@ -2,7 +2,7 @@
  * it.
  *
  *     conv.c              chooses by channels, kernel and stride
- *     conv_winograd.c     3x3 kernels of stride 1
+ *     conv_winograd.c     3x3 kernels of stride 1; conv_reach.c says where their sums are zero
  *     conv_image.c        input gradients to few channels: a direct product, then a sum over taps
  *     conv_direct.c       everything else
  *

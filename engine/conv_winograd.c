@@ -6,10 +6,13 @@
  * become 36 matrix products [k x c] [c x tiles], which is where the time goes. A task transforms a
  * block of tiles for all channels, multiplies and transforms back while everything is in its core's
  * cache. Where blocks are few, their rows are split and tasks share tiles transformed before.
+ * While tiles are gathered it is noted which pixels are not zero, so that outputs no product
+ * reaches are exactly zero (conv_reach.h).
  * Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016; rows
  * below by Toom-Cook, with M(x) = x (x^2 - a^2)(x^2 - b^2). */
 #include "conv_method.h"
 
+#include "conv_reach.h"
 #include "gemm.h"
 #include "../base/parallel.h"
 #include "winograd_points.h"
@@ -67,14 +70,19 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     return g;
 }
 
-/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double ---------------- */
+/* ---- weights: U[point][row panel][channel][row] = G g G^T, computed in double; then taps ----- */
+
+static size_t transformed_size(const Grid *g)
+{
+    int64_t rows = kernels()->tile_rows;
+    return (size_t)(POINTS * panels_of(g->target_channels, rows) * rows * g->source_channels);
+}
 
 size_t winograd_prepared_size(const ConvShape *shape, ConvSide side)
 {
-    Grid   g = grid_of(shape, side);
-    size_t rows =
-        (size_t)panels_of(g.target_channels, kernels()->tile_rows) * (size_t)kernels()->tile_rows;
-    return POINTS * rows * (size_t)g.source_channels;
+    Grid   g    = grid_of(shape, side);
+    size_t taps = (size_t)(g.target_channels * reach_row_size(g.source_channels));
+    return transformed_size(&g) + (taps * sizeof(uint16_t) + sizeof(real) - 1) / sizeof(real);
 }
 
 static void transform_kernel(double kernel[3][3], double out[6][6])
@@ -104,9 +112,12 @@ static void prepare_channel(void *data, int64_t target, int thread)
 {
     PrepareJob      *job   = data;
     const ConvShape *shape = job->shape;
-    int64_t rows = kernels()->tile_rows, panels = panels_of(job->grid.target_channels, rows);
+    int64_t   rows = kernels()->tile_rows, panels = panels_of(job->grid.target_channels, rows);
+    int64_t   channels = job->grid.source_channels;
+    uint16_t *taps     = (void *)(job->prepared + transformed_size(&job->grid));
+    taps += target * reach_row_size(channels);
     (void)thread;
-    for (int64_t channel = 0; channel < job->grid.source_channels; channel++) {
+    for (int64_t channel = 0; channel < channels; channel++) {
         int64_t k = job->side == CONV_FORWARD ? target : channel;
         int64_t c = job->side == CONV_FORWARD ? channel : target;
         double  kernel[3][3], out[6][6];
@@ -118,12 +129,13 @@ static void prepare_channel(void *data, int64_t target, int thread)
                 else
                     kernel[2 - r][2 - s] = (double)w;
             }
+        reach_row_set(taps, channel, kernel);
         transform_kernel(kernel, out);
         for (int e = 0; e < POINTS; e++)
-            job->prepared[((e * panels + target / rows) * job->grid.source_channels + channel) *
-                              rows +
+            job->prepared[((e * panels + target / rows) * channels + channel) * rows +
                           target % rows] = (real)out[e / 6][e % 6];
     }
+    reach_row_end(taps, channels);
 }
 
 void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
@@ -135,12 +147,13 @@ void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
-/* Transformed input v[point][panel][channel][tile] is a thread's own, or a block's where tasks
- * share it. The rest is one thread's: products m[point][row][tile], one channel's pixels, one
- * padded image row, outputs of one channel. The register tile writes whole panels of rows, so m has
- * TILE_MOST_ROWS to spare. */
+/* Transformed input v[point][panel][channel][tile], and seen[part][place] of its channels, is a
+ * thread's own, or a block's where tasks share it. The rest is one thread's: products
+ * m[point][row][tile], one channel's pixels, one padded image row, outputs of one channel. The
+ * register tile writes whole panels of rows, so m has TILE_MOST_ROWS to spare. */
 typedef struct Scratch {
-    real *v, *m, *pixels, *line, *outputs;
+    real     *v, *m, *pixels, *line, *outputs;
+    uint64_t *seen;
 } Scratch;
 
 /* Distance between the planes of two points in v and in m. */
@@ -152,6 +165,13 @@ static int64_t v_stride(const Grid *g)
 static int64_t m_stride(const Grid *g)
 {
     return g->block * (g->row_block + TILE_MOST_ROWS) + SKEW;
+}
+
+/* What an owner of tiles has: v, then what was seen of each channel. */
+static int64_t tiles_size(const Grid *g)
+{
+    int64_t words = (int64_t)(sizeof(uint64_t) / sizeof(real));
+    return POINTS * v_stride(g) + (g->source_channels * REACH_PLACES * words + 15) / 16 * 16;
 }
 
 static size_t line_size(const Grid *g)
@@ -170,7 +190,7 @@ size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads)
 {
     Grid   g      = grid_of(shape, side);
     size_t owners = g.group ? (size_t)g.group : (size_t)threads;
-    return owners * POINTS * (size_t)v_stride(&g) + thread_scratch_size(&g) * (size_t)threads;
+    return owners * (size_t)tiles_size(&g) + thread_scratch_size(&g) * (size_t)threads;
 }
 
 /* Tiles of a block that lie in one tile row of one image. */
@@ -182,8 +202,10 @@ typedef struct RunJob {
     Grid              grid;
     const ConvFinish *finish;
     const real       *prepared, *from;
-    real             *to, *tiles, *scratch; // tiles: every v; scratch: every thread's rest
+    const uint16_t   *taps;                 // rows of them, see conv_reach.h
+    real             *to, *tiles, *scratch; // tiles: of every owner; scratch: every thread's rest
     int64_t           first_block;          // of the group
+    int64_t           part;                 // channels whose pixels are seen together
     bool              stream;
 } RunJob;
 
@@ -198,8 +220,9 @@ static Scratch scratch_of(const RunJob *job, int64_t block, int thread)
 {
     const Grid *g       = &job->grid;
     int64_t     owner   = g->group ? block - job->first_block : thread;
-    Scratch     scratch = {.v = job->tiles + owner * POINTS * v_stride(g),
+    Scratch     scratch = {.v = job->tiles + owner * tiles_size(g),
                            .m = job->scratch + (size_t)thread * thread_scratch_size(g)};
+    scratch.seen        = (void *)(scratch.v + POINTS * v_stride(g));
     scratch.pixels      = scratch.m + POINTS * m_stride(g);
     scratch.outputs     = scratch.pixels + POINTS * g->block;
     scratch.line        = scratch.outputs + 16 * g->block;
@@ -218,6 +241,34 @@ static int cut_segments(const Grid *g, int64_t first, Segment *segment)
         at += length;
     }
     return count;
+}
+
+/* Tiles first..last-1 of a segment as a set of the block's, without those it does not have. */
+static uint64_t tiles_between(const Segment *segment, int64_t first, int64_t last)
+{
+    first = first < 0 ? 0 : first;
+    last  = last > segment->count ? segment->count : last;
+    if (first >= last)
+        return 0;
+    return ~(uint64_t)0 >> (64 - (last - first)) << (segment->tile + first);
+}
+
+/* inside[6 i + j]: the tiles whose pixel (i, j) lies in the image. */
+static void mark_inside(const Grid *g, const Segment *segment, int segments,
+                        uint64_t inside[REACH_PLACES])
+{
+    memset(inside, 0, REACH_PLACES * sizeof *inside);
+    for (int q = 0; q < segments; q++) {
+        const Segment *s = &segment[q];
+        int64_t        y = 4 * s->row - g->pad, x = 4 * s->col - g->pad;
+        for (int j = 0; j < 6; j++) {
+            uint64_t tiles =
+                tiles_between(s, panels_of(-x - j, 4), panels_of(g->source_w - x - j, 4));
+            for (int i = 0; i < 6; i++)
+                if (y + i >= 0 && y + i < g->source_h)
+                    inside[6 * i + j] |= tiles;
+        }
+    }
 }
 
 /* pixels[6 i + j][tile] = pixel (i, j) of the tile's input patch, zero outside the image. */
@@ -303,9 +354,21 @@ static void transform_channels(const RunJob *job, int64_t block, int64_t first, 
     int64_t        full = (int64_t)table->tile_vectors * table->lanes, tiles = tiles_of(g, block);
     Segment        segment[MOST_TILES];
     int            segments = cut_segments(g, block * g->block, segment);
+    uint64_t       inside[REACH_PLACES];
+    bool           all = false; // pixels of this part are seen
+    mark_inside(g, segment, segments, inside);
     memset(scratch->pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
     for (int64_t c = first; c < last; c++) {
+        uint64_t *seen = scratch->seen + c / job->part * REACH_PLACES;
         gather_pixels(job, segment, segments, c, scratch);
+        if (c % job->part == 0) {
+            memset(seen, 0, REACH_PLACES * sizeof *seen);
+            all = false;
+        }
+        if (!all) {
+            table->winograd_seen(seen, scratch->pixels, g->block, tiles);
+            all = reach_covers(seen, inside);
+        }
         for (int64_t p = 0; p * full < tiles; p++) {
             int64_t width = (int64_t)panel_vectors(table, tiles, p) * table->lanes;
             table->winograd_input(scratch->v + p * full * g->source_channels + c * width,
@@ -326,6 +389,37 @@ static void transform_task(void *data, int64_t task, int thread)
                        &scratch);
 }
 
+/* What any channel's pixels reach by any tap; false if that is everything. */
+static bool find_reach(const RunJob *job, const Segment *segment, int segments,
+                       const uint64_t *seen, uint64_t most[REACH_OUTPUTS])
+{
+    const Grid *g = &job->grid;
+    uint64_t    inside[REACH_PLACES], any[REACH_PLACES] = {0};
+    mark_inside(g, segment, segments, inside);
+    for (int64_t part = 0; part * job->part < g->source_channels; part++)
+        for (int e = 0; e < REACH_PLACES; e++)
+            any[e] |= seen[part * REACH_PLACES + e];
+    memset(most, 0, REACH_OUTPUTS * sizeof *most);
+    reach_add(most, any, REACH_ALL_TAPS);
+    return !reach_covers(any, inside);
+}
+
+/* Zeros where no product of the channel does. */
+static void clear_outputs(const RunJob *job, int64_t channel, int64_t tiles,
+                          const uint64_t most[REACH_OUTPUTS], bool is_partial, Scratch *scratch)
+{
+    const Grid     *g       = &job->grid;
+    const uint16_t *row     = job->taps + channel * reach_row_size(g->source_channels);
+    const uint64_t *reached = most;
+    uint64_t        own[REACH_OUTPUTS];
+    if (!row[g->source_channels]) {
+        reach_row(own, row, g->source_channels, scratch->seen, most);
+        reached = own;
+    }
+    if (is_partial || (reached == own && memcmp(own, most, sizeof own) != 0))
+        kernels()->winograd_keep(scratch->outputs, g->block, reached, tiles);
+}
+
 static void multiply_block(const RunJob *job, int64_t block, int64_t first, int64_t last,
                            Scratch *scratch)
 {
@@ -333,12 +427,15 @@ static void multiply_block(const RunJob *job, int64_t block, int64_t first, int6
     int64_t     tiles = tiles_of(g, block);
     Segment     segment[MOST_TILES];
     int         segments = cut_segments(g, block * g->block, segment);
+    uint64_t    most[REACH_OUTPUTS];
+    bool        is_partial = find_reach(job, segment, segments, scratch->seen, most);
     for (int64_t row = first; row < last; row += g->row_block) {
         int64_t rows = last - row < g->row_block ? last - row : g->row_block;
         multiply_rows(job, tiles, row, rows, scratch);
         for (int64_t k = 0; k < rows; k++) {
             kernels()->winograd_output(scratch->outputs, g->block, scratch->m + k * g->block,
                                        m_stride(g), tiles);
+            clear_outputs(job, row + k, tiles, most, is_partial, scratch);
             store_channel(job, segment, segments, row + k, scratch);
         }
     }
@@ -365,6 +462,14 @@ static void block_task(void *data, int64_t block, int thread)
     multiply_block(job, block, 0, g->target_channels, &scratch);
 }
 
+static bool taps_are_whole(const Grid *g, const uint16_t *taps)
+{
+    bool whole = true;
+    for (int64_t target = 0; target < g->target_channels; target++)
+        whole = whole && taps[target * reach_row_size(g->source_channels) + g->source_channels];
+    return whole;
+}
+
 void winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
                   real *to, const ConvFinish *finish, real *scratch)
 {
@@ -376,7 +481,9 @@ void winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, c
                       .tiles    = scratch};
     Grid   *g      = &job.grid;
     int64_t owners = g->group ? g->group : parallel_threads();
-    job.scratch    = scratch + owners * POINTS * v_stride(g);
+    job.scratch    = scratch + owners * tiles_size(g);
+    job.taps       = (const void *)(prepared + transformed_size(g));
+    job.part       = !taps_are_whole(g, job.taps) ? 1 : g->group ? CHANNELS : g->source_channels;
     job.stream     = conv_streams(g->n * g->target_channels * g->target_h * g->target_w);
     if (!g->group)
         parallel_for(g->blocks, block_task, &job);

@@ -67,6 +67,11 @@ typedef struct Kernels {
                            int64_t tiles);
     void (*winograd_output)(real *out, int64_t out_stride, const real *in, int64_t stride,
                             int64_t tiles);
+    /* Sets bit t of seen[e], e < 36, where in[e*stride+t] is not zero. */
+    void (*winograd_seen)(uint64_t *seen, const real *in, int64_t stride, int64_t tiles);
+    /* Zero for out[e*stride+t], e < 16, where bit t of kept[e] is not set; NaN and infinity stay.
+     */
+    void (*winograd_keep)(real *out, int64_t stride, const uint64_t *kept, int64_t tiles);
 } Kernels;
 
 /* The table for this machine (filled once). */

@@ -286,5 +286,7 @@ static void fill_table(Kernels *table, const char *isa)
         .collect         = collect,
         .winograd_input  = winograd_input,
         .winograd_output = winograd_output,
+        .winograd_seen   = winograd_seen,
+        .winograd_keep   = winograd_keep,
     };
 }

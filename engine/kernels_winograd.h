@@ -105,3 +105,25 @@ static void winograd_output(real *out, int64_t out_stride, const real *in, int64
 {
     transform_tiles(transform_output, 4, out, out_stride, in, stride, tiles);
 }
+
+static void winograd_seen(uint64_t *seen, const real *in, int64_t stride, int64_t tiles)
+{
+    for (int e = 0; e < 36; e++) {
+        uint64_t found = 0;
+        for (int64_t t = 0; t < tiles; t += LANES)
+            found |= (uint64_t)vec_nonzero(vec_load(in + e * stride + t)) << t;
+        seen[e] |= found;
+    }
+}
+
+static void winograd_keep(real *out, int64_t stride, const uint64_t *kept, int64_t tiles)
+{
+    Vec zero = {0};
+    for (int e = 0; e < 16; e++)
+        for (int64_t t = 0; t < tiles; t += LANES) {
+            Vec    value  = vec_load(out + e * stride + t);
+            VecInt stays  = vec_lanes((unsigned)(kept[e] >> t));
+            VecInt beyond = value - value != zero; // NOLINT(misc-redundant-expression): infinite
+            vec_store(out + e * stride + t, vec_select(stays | beyond, value, zero));
+        }
+}

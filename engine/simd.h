@@ -85,6 +85,32 @@ static inline __attribute__((always_inline)) Vec vec_fma(Vec a, Vec b, Vec c)
 #endif
 }
 
+/* Bit i: whether lane i is other than zero, as NaN is. */
+static inline __attribute__((always_inline)) unsigned vec_nonzero(Vec v)
+{
+#if defined SIMD_AVX512
+    return _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+#elif defined SIMD_AVX2
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)v, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+#elif defined SIMD_NEON
+    uint32x4_t bit = {1, 2, 4, 8};
+    return vaddvq_u32(vbicq_u32(bit, vceqzq_f32((float32x4_t)v)));
+#else
+    unsigned bits = 0;
+    for (int i = 0; i < LANES; i++)
+        bits |= (unsigned)(v[i] != 0) << i;
+    return bits;
+#endif
+}
+
+/* The inverse: all ones in lane i where bit i is set. */
+static inline __attribute__((always_inline)) VecInt vec_lanes(unsigned bits)
+{
+    VecInt bit                                    = {0};
+    UNROLL for (int i = 0; i < LANES; i++) bit[i] = 1 << i;
+    return (((VecInt){0} + (int)bits) & bit) != 0;
+}
+
 /* The sum of the lanes: the upper half is added to the lower one until one lane is left. */
 static inline __attribute__((always_inline)) real vec_total(Vec v)
 {

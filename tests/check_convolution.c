@@ -1,7 +1,7 @@
 /* tests/check_convolution.c - the convolution triangle against plain loops in double, on every
  * instruction set; the plan against itself without fusion, without reuse and with other threads. */
+#include "convolution_shapes.h"
 #include "test.h"
-#include "../engine/conv.h"
 #include "../base/parallel.h"
 
 #include <float.h>
@@ -77,26 +77,6 @@ static Sum weight_at(const ConvShape *s, const real *x, const real *gy, int64_t 
                 sum.magnitude += fabs(term);
             }
     return sum;
-}
-
-static const ConvShape shapes[] = {
-    // n  c   h   w   k  r  s oh ow stride pad
-    {1, 3, 9, 11, 5, 3, 3, 0, 0, 1, 1},    {2, 17, 14, 14, 9, 3, 3, 0, 0, 1, 1},
-    {3, 16, 7, 7, 33, 3, 3, 0, 0, 1, 1},   {1, 20, 4, 70, 8, 3, 3, 0, 0, 1, 1},
-    {1, 16, 13, 6, 4, 3, 3, 0, 0, 1, 0},   {2, 18, 5, 5, 3, 3, 3, 0, 0, 1, 2},
-    {1, 3, 23, 20, 8, 7, 7, 0, 0, 2, 3},   {2, 5, 12, 9, 6, 3, 3, 0, 0, 2, 1},
-    {2, 40, 9, 9, 21, 1, 1, 0, 0, 1, 0},   {1, 6, 9, 10, 7, 1, 1, 0, 0, 2, 0},
-    {1, 3, 31, 31, 4, 11, 11, 0, 0, 4, 2}, {1, 4, 6, 7, 3, 5, 5, 0, 0, 1, 2},
-    {1, 2, 8, 8, 2, 2, 2, 0, 0, 3, 0},     {1, 64, 16, 16, 70, 3, 3, 0, 0, 1, 1},
-    {1, 32, 3, 3, 1, 3, 3, 0, 0, 1, 1},    {2, 24, 13, 11, 19, 3, 3, 0, 0, 2, 1},
-    {1, 9, 10, 15, 70, 5, 4, 0, 0, 3, 2},  {2, 1, 6, 5, 20, 5, 5, 0, 0, 1, 2},
-};
-
-static ConvShape completed(ConvShape s)
-{
-    s.oh = (s.h + 2 * s.pad - s.r) / s.stride + 1;
-    s.ow = (s.w + 2 * s.pad - s.s) / s.stride + 1;
-    return s;
 }
 
 /* Largest error in units of the bound's sum of magnitudes. */

@@ -109,7 +109,7 @@ static void identity_network_golden_vector(void)
     REQUIRE(graph_create(&graph, NULL));
     NodeId image = op_input(graph, shape_4d(1, 1, 2, 2), "image");
     NodeId w     = op_input(graph, shape_4d(1, 1, 2, 2), "weights");
-    REQUIRE(pgd_create(&pgd, graph, image, op_dot(graph, image, w), NULL));
+    REQUIRE(pgd_create(&pgd, graph, image, op_dot(graph, image, w), NULL, NULL));
     real *input = plan_input(pgd_plan(pgd), w);
     for (int i = 0; i < 4; i++)
         input[i] = weights[i];
@@ -118,7 +118,7 @@ static void identity_network_golden_vector(void)
         PgdRule rule = {PGD_STEPS, eps, 10};
         real    x[4] = {half, half, half, half}, clean[4] = {half, half, half, half};
         for (int k = 0; k < steps; k++)
-            pgd_update(&rule, clean, pgd_gradient(pgd, x), NULL, 4, x);
+            pgd_update(&rule, clean, pgd_gradient(pgd, x), 4, x);
         double moved = steps < 5 ? steps * 0.8 / 255 : 4.0 / 255;
         CHECK_CLOSE((double)x[0], 0.5 - moved, 6 * 0x1p-25); // five sums below one, and the step
         CHECK_CLOSE((double)x[3], 0.5 + moved, 6 * 0x1p-25);
@@ -127,7 +127,7 @@ static void identity_network_golden_vector(void)
             real     whole[4] = {half, half, half, half};
             Trace    trace    = {.end = -1};
             PgdWatch watch    = {trace_state, &trace};
-            CHECK(pgd_run(pgd, &rule, NULL, whole, &watch, NULL));
+            CHECK(pgd_run(pgd, &rule, whole, &watch, NULL));
             CHECK(memcmp(whole, x, sizeof x) == 0);
             CHECK(trace.count == 11 && trace.objective[0] == 0);
             CHECK_CLOSE(trace.objective[10], -8.0 / 255, 1e-7);
@@ -144,7 +144,7 @@ static void no_gradient_no_move(void)
     real    clean[3] = {(real)0.5, (real)0.5, (real)0.5}, x[3];
     real    slope[3] = {0, (real)NAN, (real)-0.0};
     memcpy(x, clean, sizeof x);
-    pgd_update(&rule, clean, slope, NULL, 3, x);
+    pgd_update(&rule, clean, slope, 3, x);
     CHECK(memcmp(x, clean, sizeof x) == 0);
 }
 
@@ -155,12 +155,12 @@ static void every_step_stays_in_the_ball(void)
     SmallNet    net  = {0};
     Pgd        *pgd  = NULL;
     PgdRule     rule = {PGD_STEPS, (real)6 / 255, 7};
-    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
     start_image(clean);
     memcpy(x, clean, sizeof x);
     int outside = 0, moved = 0, at_edge = 0;
     for (int k = 0; k < rule.steps; k++) {
-        pgd_update(&rule, clean, pgd_gradient(pgd, x), NULL, SIZE, x);
+        pgd_update(&rule, clean, pgd_gradient(pgd, x), SIZE, x);
         for (int i = 0; i < SIZE; i++) {
             double away = fabs((double)x[i] - (double)clean[i]);
             outside += !(away <= (double)rule.eps + 0x1p-25 && x[i] >= 0 && x[i] <= 1);
@@ -181,16 +181,16 @@ static void objective_falls(void)
     PgdRule     rule  = {PGD_STEPS, (real)4 / 255, 10};
     Trace       trace = {.end = -1}, once = {.end = -1};
     PgdWatch    watch = {trace_state, &trace}, watch_once = {trace_state, &once};
-    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
     start_image(x);
-    CHECK(pgd_run(pgd, &rule, NULL, x, &watch, NULL));
+    CHECK(pgd_run(pgd, &rule, x, &watch, NULL));
     for (int k = 0; k < 5; k++) // until the edge: ten steps are 2 eps long
         CHECK(trace.objective[k + 1] < trace.objective[k]);
     CHECK(trace.objective[10] < trace.objective[0]);
 
     PgdRule fgsm = {PGD_FGSM, (real)4 / 255, 0};
     start_image(x);
-    CHECK(pgd_run(pgd, &fgsm, NULL, x, &watch_once, NULL) && once.count == 2);
+    CHECK(pgd_run(pgd, &fgsm, x, &watch_once, NULL) && once.count == 2);
     CHECK(once.objective[0] == trace.objective[0] && once.objective[1] < once.objective[0]);
     CHECK(trace.objective[10] <= once.objective[1]); // ten steps do not do worse than one
     pgd_destroy(pgd);
@@ -203,7 +203,7 @@ static void fgsm_is_one_step_of_eps(void)
     real    clean[4] = {(real)0.5, (real)0.5, (real)0.0625, 1}, x[4];
     real    slope[4] = {3, -2, 1, -1};
     memcpy(x, clean, sizeof x);
-    pgd_update(&rule, clean, slope, NULL, 4, x);
+    pgd_update(&rule, clean, slope, 4, x);
     CHECK(x[0] == (real)0.375 && x[1] == (real)0.625 && x[2] == 0 && x[3] == 1);
 }
 
@@ -215,9 +215,9 @@ static void thread_counts_give_the_same_bits(void)
         SmallNet net = {0};
         Pgd     *pgd = NULL;
         parallel_set_threads(threads);
-        REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+        REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
         start_image(x);
-        CHECK(pgd_run(pgd, &rule, NULL, x, NULL, NULL));
+        CHECK(pgd_run(pgd, &rule, x, NULL, NULL));
         if (threads == 1)
             memcpy(wanted, x, sizeof x);
         CHECK(memcmp(wanted, x, sizeof x) == 0);
@@ -234,11 +234,11 @@ static void a_cancelled_run_says_so(void)
     Pgd          *pgd    = NULL;
     PgdRule       rule   = {PGD_STEPS, (real)4 / 255, 5};
     volatile bool cancel = true;
-    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
     start_image(x);
-    CHECK(!pgd_run(pgd, &rule, NULL, x, NULL, &cancel));
+    CHECK(!pgd_run(pgd, &rule, x, NULL, &cancel));
     cancel = false;
-    CHECK(pgd_run(pgd, &rule, NULL, x, NULL, &cancel));
+    CHECK(pgd_run(pgd, &rule, x, NULL, &cancel));
     pgd_destroy(pgd);
     graph_destroy(net.graph);
 }
@@ -251,9 +251,9 @@ static void a_watcher_may_end_the_run(void)
     PgdRule     rule  = {PGD_STEPS, (real)4 / 255, 5};
     Trace       trace = {.end = 2};
     PgdWatch    watch = {trace_state, &trace};
-    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL));
+    REQUIRE(small_net(&net) && pgd_create(&pgd, net.graph, net.pixels, net.score, NULL, NULL));
     start_image(x);
-    CHECK(!pgd_run(pgd, &rule, NULL, x, &watch, NULL) && trace.count == 3);
+    CHECK(!pgd_run(pgd, &rule, x, &watch, NULL) && trace.count == 3);
     pgd_destroy(pgd);
     graph_destroy(net.graph);
 }

@@ -1,6 +1,7 @@
 /* tests/test_unit_attack.c - masks, weights, groups and targets of one unit. */
 #include "test.h"
 #include "tiny_world.h"
+#include "../attack/unit_network.h"
 #include "../base/parallel.h"
 #include "../study/target.h"
 
@@ -161,12 +162,12 @@ static void step_alone(World *world, UnitObjective *objective, const int64_t *im
     REQUIRE(world->builder.build(world, graph, shape_4d(1, 3, WORLD_SIDE, WORLD_SIDE), 1, &network,
                                  NULL));
     NodeId w = op_input(graph, graph_shape(graph, network.layer), "w");
-    REQUIRE(pgd_create(&pgd, graph, network.pixels, op_dot(graph, network.layer, w), NULL));
+    REQUIRE(pgd_create(&pgd, graph, network.pixels, op_dot(graph, network.layer, w), NULL, NULL));
     for (int i = 0; i < MAP; i++)
         plan_input(pgd_plan(pgd), w)[i] = weights[own * MAP + i];
     for (int i = 0; i < WORLD_SIZE; i++)
         x[i] = clean[i] = world->photos[image][i];
-    pgd_update(rule, clean, pgd_gradient(pgd, x), NULL, WORLD_SIZE, x);
+    pgd_update(rule, clean, pgd_gradient(pgd, x), WORLD_SIZE, x);
     pgd_destroy(pgd);
     graph_destroy(graph);
 }
@@ -314,6 +315,44 @@ static void targets_are_read(void)
     world_close(&world);
 }
 
+/* ---- plans ----------------------------------------------------------------------------------- */
+
+// The gradient of one unit of the demo's network, where the weights of its maps are 1.
+static bool demo_gradient(ConvMethod conv, real gradient[3 * 64 * 64])
+{
+    WeightBlob *blob   = NULL;
+    UnitNetwork net    = {0};
+    Random      random = random_stream(test_seed(), "demo pixels");
+    real        pixels[3 * 64 * 64];
+    if (!CHECK(blob_open("demo/mini.nw", &blob, NULL)))
+        return false;
+    BlobLayer   layer   = {blob, "conv4_2", false, conv};
+    UnitBuilder builder = unit_builder(&layer);
+    bool        done    = CHECK(unit_network_open(&net, &builder, 5, 1, 64, 64, NULL));
+    for (int i = 0; i < 3 * 64 * 64; i++)
+        pixels[i] = (real)random_unit(random_word(&random));
+    for (int64_t i = 0; done && i < net.map_height * net.map_width; i++)
+        plan_input(pgd_plan(net.pgd), net.weights)[i] = 1;
+    if (done)
+        memcpy(gradient, pgd_gradient(net.pgd, pixels), sizeof pixels);
+    unit_network_close(&net);
+    blob_close(blob);
+    return done;
+}
+
+/* A run says how its convolutions were computed (--conv), and the attack's are no others. */
+static void networks_compute_convolutions_as_told(void)
+{
+    real found[3][3 * 64 * 64];
+    for (ConvMethod conv = CONV_AUTO; conv <= CONV_WINOGRAD; conv++)
+        REQUIRE(demo_gradient(conv, found[conv]));
+    int differs = 0;
+    for (int i = 0; i < 3 * 64 * 64; i++)
+        differs += found[CONV_DIRECT][i] != found[CONV_WINOGRAD][i];
+    CHECK(differs > 1000);
+    CHECK(memcmp(found[CONV_DIRECT], found[CONV_AUTO], sizeof found[0]) != 0);
+}
+
 SUITE(unit_attack)
 {
     parallel_set_threads(1); // the tiny network is no work for two
@@ -324,5 +363,6 @@ SUITE(unit_attack)
     RUN(watched_images_show_every_state);
     RUN(random_targets_depend_on_seed_and_unit_alone);
     RUN(targets_are_read);
+    RUN(networks_compute_convolutions_as_told);
     parallel_set_threads(0);
 }

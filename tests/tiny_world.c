@@ -244,7 +244,7 @@ bool world_open(World *out, const char *mode, int64_t batch)
     out->inputs.probe        = &out->probe;
     out->inputs.label_planes = out->planes;
     out->inputs.images       = (ImageSource){load_photo, out};
-    out->builder             = (UnitBuilder){build_unit, out};
+    out->builder             = (UnitBuilder){.build = build_unit, .self = out};
     if (!explainer_open(&out->explainer, &method_dissection, &out->mode, &out->inputs, NULL) ||
         !explain_clean(out))
         return false;

@@ -33,7 +33,8 @@ static bool make_plan(Trainer *trainer, Error *error)
             outputs[count++] = list->norms[i].mean;
             outputs[count++] = list->norms[i].variance;
         }
-        ok = plan_create(&trainer->plan, trainer->graph, outputs, count, NULL, error);
+        ok = plan_create(&trainer->plan, trainer->graph, outputs, count,
+                         &(PlanOptions){.conv = trainer->settings.conv}, error);
     }
     memory_free(wrt);
     memory_free(outputs);

@@ -59,11 +59,12 @@ void training_image(const TrainingSet *set, int64_t index, uint64_t seed, int64_
 /* ---- training -------------------------------------------------------------------------------- */
 
 typedef struct TrainSettings {
-    Optimiser optimiser;
-    int64_t   batch, epochs; // what is left of an epoch after whole batches is not used
-    uint64_t  seed;
-    bool      flip;  // half of the images mirrored
-    int       shift; // pixels
+    Optimiser  optimiser;
+    int64_t    batch, epochs; // what is left of an epoch after whole batches is not used
+    uint64_t   seed;
+    bool       flip;  // half of the images mirrored
+    int        shift; // pixels
+    ConvMethod conv;
 } TrainSettings;
 
 typedef struct Trainer Trainer;

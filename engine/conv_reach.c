@@ -1,0 +1,49 @@
+/* engine/conv_reach.c - see conv_reach.h. */
+#include "conv_reach.h"
+
+#include <string.h>
+
+void reach_row_set(uint16_t *row, int64_t channel, double w[3][3])
+{
+    unsigned taps = 0;
+    for (int r = 0; r < 3; r++)
+        for (int s = 0; s < 3; s++)
+            taps |= (unsigned)(w[r][s] != 0) << (3 * r + s); // NaN is not zero
+    row[channel] = (uint16_t)taps;
+}
+
+void reach_row_end(uint16_t *row, int64_t channels)
+{
+    unsigned common = REACH_ALL_TAPS;
+    for (int64_t c = 0; c < channels; c++)
+        common &= row[c];
+    row[channels] = common == REACH_ALL_TAPS;
+}
+
+bool reach_covers(const uint64_t places[REACH_PLACES], const uint64_t inside[REACH_PLACES])
+{
+    for (int e = 0; e < REACH_PLACES; e++)
+        if (inside[e] & ~places[e])
+            return false;
+    return true;
+}
+
+void reach_add(uint64_t outputs[REACH_OUTPUTS], const uint64_t places[REACH_PLACES], int taps)
+{
+    for (int r = 0; r < 3; r++)
+        for (int s = 0; s < 3; s++)
+            for (int i = 0; i < 4 && taps >> (3 * r + s) & 1; i++)
+                for (int j = 0; j < 4; j++)
+                    outputs[4 * i + j] |= places[6 * (i + r) + j + s];
+}
+
+/* Most targets are reached everywhere after a few channels. */
+void reach_row(uint64_t outputs[REACH_OUTPUTS], const uint16_t *row, int64_t channels,
+               const uint64_t *places, const uint64_t most[REACH_OUTPUTS])
+{
+    size_t bytes = REACH_OUTPUTS * sizeof *outputs;
+    memset(outputs, 0, bytes);
+    for (int64_t c = 0; c < channels && memcmp(outputs, most, bytes) != 0; c++)
+        if (row[c])
+            reach_add(outputs, places + c * REACH_PLACES, row[c]);
+}
