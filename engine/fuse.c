@@ -2,19 +2,23 @@
  *
  *     conv (+ bias) (+ add) (+ relu | gate)      one step, finished while the tile is in cache
  *     gather(x, maxpool_index(x))                one pass that writes values and, if read,
- * positions */
+ *                                                positions
+ *
+ * Batch norms and what else runs channel by channel: fuse_channels.c. */
 #include "plan.h"
 
 static Step plain_step(const Graph *graph, NodeId id)
 {
     const Node *node = graph_node(graph, id);
-    Step        step = {.node  = id,
-                        .core  = id,
-                        .op    = node->op,
-                        .bias  = NODE_NONE,
-                        .add   = NODE_NONE,
-                        .gate  = NODE_NONE,
-                        .index = NODE_NONE};
+    Step        step = {.node    = id,
+                        .core    = id,
+                        .op      = node->op,
+                        .bias    = NODE_NONE,
+                        .add     = NODE_NONE,
+                        .gate    = NODE_NONE,
+                        .index   = NODE_NONE,
+                        .group   = -1,
+                        .program = -1};
     for (int i = 0; i < OP_ARITY; i++)
         step.in[i] = node->input[i] == NODE_NONE ? NODE_NONE : graph_root(graph, node->input[i]);
     return step;

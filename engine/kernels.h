@@ -8,11 +8,29 @@
 
 #include "../base/base.h"
 
-enum { TILE_MOST_ROWS = 16, TILE_MOST_COLS = 64, TILE_MOST_VECTORS = 3 };
+enum { TILE_MOST_ROWS = 16, TILE_MOST_COLS = 64, TILE_MOST_VECTORS = 3, TAP_MOST_ROWS = 16 };
 
 /* c[rows][cols] = sum over k of a[k][rows] * b[k][cols]; a panel of `tile_rows`, a panel of
  * v * lanes columns, both packed and zero padded; c dense with row stride `stride`. */
 typedef void GemmTile(int64_t k, const real *a, const real *b, real *c, int64_t stride);
+
+/* Pixels of one row of an image: where the first is, and how many. */
+typedef struct PixelRun {
+    int64_t at, count;
+} PixelRun;
+
+/* out[r][j] += sum over all pixels p of row[r][at(p)] * gy[p][j]. The pixels of `piece` runs are
+ * summed before they are added to out; inside a run `at` grows by `step`. */
+typedef struct TapSums {
+    const real *const *row; // tap_rows of them
+    const real        *gy;
+    const PixelRun    *run;
+    int64_t            runs, piece, step, gy_step;
+    real              *out;
+    int64_t            out_step;
+} TapSums;
+
+typedef void TapTile(const TapSums *sums);
 
 /* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu
  * and gate exclude each other. With `stream` rows go past the caches where they are aligned; the
@@ -30,6 +48,9 @@ typedef struct Kernels {
     int         tile_rows;                        // rows of the register tile
     int         tile_vectors;                     // column vectors of the full register tile
     GemmTile   *gemm_tile[TILE_MOST_VECTORS + 1]; // [v]: v column vectors; [0] unused
+
+    int      tap_rows;
+    TapTile *tap_tile[TILE_MOST_VECTORS + 1]; // [v]: v vectors of channels; [0] unused
 
     /* out[i] = ... for i in 0..n-1; out may equal an input. */
     void (*add)(real *out, const real *a, const real *b, int64_t n);
@@ -50,6 +71,9 @@ typedef struct Kernels {
     /* to[r*to_step + i] = from[r*from_step + i*stride] for r in 0..rows-1, i in 0..n-1. */
     void (*pack)(real *to, int64_t to_step, const real *from, int64_t from_step, int64_t rows,
                  int64_t n, int64_t stride);
+    /* to[c*to_step + r] = from[r*from_step + c] for r in 0..rows-1, c in 0..cols-1. */
+    void (*transpose)(real *to, int64_t to_step, const real *from, int64_t from_step, int64_t rows,
+                      int64_t cols);
     void (*interleave)(real *out, const real *even, const real *odd, int64_t n); // 2n reals out
 
     /* Maximum of windows two apart: out[i] = first maximum, in row order, of the rows x cols reals

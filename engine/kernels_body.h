@@ -1,7 +1,7 @@
 /* engine/kernels_body.h - the one kernel text, included by every isa_*.c.
  *
- * The including file defines SIMD_<set> (none: portable) and the enum constants TILE_ROWS and
- * TILE_VECTORS before. Loops the compiler vectorises by itself are written plainly. */
+ * The including file defines SIMD_<set> (none: portable) and the enum constants TILE_ROWS,
+ * TILE_VECTORS and TAP_ROWS before. Loops the compiler vectorises by itself are written plainly. */
 #include "kernels.h"
 #include "simd.h"
 
@@ -255,6 +255,7 @@ static void softplus(real *out, const real *x, real beta, int64_t n)
 #endif
 
 #include "kernels_data.h"
+#include "kernels_taps.h"
 #include "kernels_winograd.h"
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -267,6 +268,9 @@ static void fill_table(Kernels *table, const char *isa)
         .tile_rows       = TILE_ROWS,
         .tile_vectors    = TILE_VECTORS,
         .gemm_tile       = {NULL, gemm_tile1, gemm_tile2, gemm_tile3},
+        .tap_rows        = TAP_ROWS,
+        .tap_tile        = {NULL, tap_tile1, tap_tile2, tap_tile3},
+        .transpose       = transpose,
         .add             = add,
         .mul             = mul,
         .scale_offset    = scale_offset,

@@ -3,22 +3,24 @@
 #ifndef ENGINE_OP_H
 #define ENGINE_OP_H
 
+#include "channelwise.h"
 #include "conv.h"
 #include "kernels.h"
 #include "sweep.h"
 
 /* One execution of one node. */
 typedef struct OpCall {
-    const OpParams *params;
-    Shape           shape, in_shape[OP_ARITY];
-    const void     *in[OP_ARITY];
-    void           *out;
-    int64_t         count;    // elements of out
-    real           *scratch;  // scratch_size(...) reals, shared by the threads of this call
-    const real     *prepared; // constant weights in the kernel's layout
-    ConvMethod      method;   // convolutions: DIRECT or WINOGRAD
-    ConvFinish      finish;   // convolutions: fused tail
-    int32_t        *index;    // OP_MAXPOOL: positions wanted too, or NULL
+    const OpParams       *params;
+    Shape                 shape, in_shape[OP_ARITY];
+    const void           *in[OP_ARITY];
+    void                 *out;
+    int64_t               count;    // elements of out
+    real                 *scratch;  // scratch_size(...) reals, shared by the threads of this call
+    const real           *prepared; // constant weights in the kernel's layout
+    ConvMethod            method;   // convolutions: DIRECT or WINOGRAD
+    ConvFinish            finish;   // convolutions: fused tail
+    int32_t              *index;    // OP_MAXPOOL: positions wanted too, or NULL
+    const ChannelProgram *program;  // OP_CHANNELS
 } OpCall;
 
 enum {
@@ -66,6 +68,9 @@ extern const OpInfo op_info_input, op_info_index_input, op_info_parameter, op_in
     op_info_scale_offset, op_info_scale_by, op_info_mul, op_info_exp, op_info_log, op_info_power,
     op_info_sigmoid, op_info_softplus, op_info_relu, op_info_gate, op_info_matmul, op_info_conv2d,
     op_info_conv2d_input, op_info_conv2d_weight, op_info_maxpool_index, op_info_gather,
-    op_info_scatter_add, op_info_log_softmax, op_info_maxpool;
+    op_info_scatter_add, op_info_log_softmax, op_info_maxpool, op_info_channels;
+
+/* x to the power p. */
+real op_power_of(real x, real p);
 
 #endif

@@ -171,16 +171,16 @@ static void log_backward(Graph *graph, NodeId out, NodeId grad, const bool *want
     grad_in[0] = op_mul(graph, grad, op_power(graph, graph_input(graph, out, 0), -1));
 }
 
+real op_power_of(real value, real p)
+{
+    double x = (double)value;
+    return (real)(p == -1 ? 1 / x : p == 2 ? x * x : p == (real)0.5 ? sqrt(x) : pow(x, (double)p));
+}
+
 static void power_chunk(const OpCall *call, int64_t first, int64_t n)
 {
-    real p = call->params->value;
-    for (int64_t i = first; i < first + n; i++) {
-        double x               = (double)((const real *)call->in[0])[i];
-        ((real *)call->out)[i] = (real)(p == -1          ? 1 / x
-                                        : p == 2         ? x * x
-                                        : p == (real)0.5 ? sqrt(x)
-                                                         : pow(x, (double)p));
-    }
+    for (int64_t i = first; i < first + n; i++)
+        ((real *)call->out)[i] = op_power_of(((const real *)call->in[0])[i], call->params->value);
 }
 
 static void power_forward(const OpCall *call)

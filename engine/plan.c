@@ -9,16 +9,18 @@
 enum { ALIGN = 64 };
 
 struct Plan {
-    Step     *steps;
-    OpCall   *calls;
-    OpParams *params;             // copies, one a node, so that the graph may grow afterwards
-    void    **buffer;             // one a node; NULL where none is held
-    int32_t   step_count, *order; // nodes with a step, in order
-    uint8_t  *arena;
-    real     *scratch, *prepared;
-    size_t    bytes;
-    Block    *blocks;
-    int32_t  *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
+    Step           *steps;
+    OpCall         *calls;
+    OpParams       *params;             // copies, one a node, so that the graph may grow afterwards
+    void          **buffer;             // one a node; NULL where none is held
+    int32_t         step_count, *order; // nodes with a step, in order
+    uint8_t        *arena;
+    real           *scratch, *prepared;
+    size_t          bytes;
+    Block          *blocks;
+    ChannelProgram *programs;
+    int32_t         program_count;
+    int32_t *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
 };
 
 static size_t padded(size_t bytes)
@@ -29,18 +31,6 @@ static size_t padded(size_t bytes)
 static bool is_leaf(const Graph *graph, NodeId node)
 {
     return (op_info(graph_node(graph, node)->op)->flags & OP_IS_LEAF) != 0;
-}
-
-/* All nodes a step reads, NODE_NONE for none: inputs first, then the fused tail. */
-enum { READ_BIAS = OP_ARITY, READ_ADD, READ_GATE, STEP_READS };
-
-static void step_reads(const Step *step, NodeId reads[STEP_READS])
-{
-    for (int i = 0; i < OP_ARITY; i++)
-        reads[i] = step->in[i];
-    reads[READ_BIAS] = step->bias;
-    reads[READ_ADD]  = step->add;
-    reads[READ_GATE] = step->gate;
 }
 
 /* Whether a step may write its result over `read`, which it reads at this place: over an input
@@ -80,10 +70,16 @@ static void mark_steps(const Plan *plan, const Graph *graph, const NodeId *outpu
             needed[node] = true;
         if (!needed[node] || is_leaf(graph, node))
             continue;
-        step_reads(&plan->steps[node], reads);
+        const Step *step = &plan->steps[node];
+        if (step->absorbed) // a stored part of a program, which says what it reads
+            continue;
+        step_reads(step, reads);
         for (int i = 0; i < STEP_READS; i++)
             if (reads[i] != NODE_NONE)
                 needed[reads[i]] = true;
+        const ChannelProgram *program = step->program < 0 ? NULL : &plan->programs[step->program];
+        for (int32_t i = 0; program && i < program->array_count; i++)
+            needed[program->array[i].node] = true;
     }
 }
 
@@ -127,11 +123,55 @@ static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed,
         for (int i = 0; i < STEP_READS; i++)
             if (reads[i] != NODE_NONE && plan->blocks[reads[i]].last < node)
                 plan->blocks[reads[i]].last = node;
+        const ChannelProgram *program = step->program < 0 ? NULL : &plan->programs[step->program];
+        for (int32_t i = 0; program && i < program->array_count; i++) {
+            Block *array = &plan->blocks[program->array[i].node];
+            array->last  = array->last > node ? array->last : node;
+            if (program->array[i].is_written)
+                array->first = node;
+        }
     }
     for (int i = 0; i < count; i++) {
         NodeId node = graph_root(graph, outputs[i]);
         if (plan->blocks[node].last >= 0)
             plan->blocks[node].last = graph->count;
+    }
+}
+
+/* Whether a program has read an array for the last time when it writes another: turns go element by
+ * element, a phase over all of them. */
+static bool is_read_before(const ChannelProgram *program, int32_t read, int32_t written)
+{
+    int32_t last = -1, write = -1;
+    for (int32_t i = 0; i < program->turn_count; i++) {
+        const ChannelTurn *turn = &program->turn[i];
+        if ((turn->a.kind == PLACE_ARRAY && turn->a.index == read) ||
+            (turn->b.kind == PLACE_ARRAY && turn->b.index == read))
+            last = i;
+        if (turn->out.kind == PLACE_ARRAY && turn->out.index == written)
+            write = i;
+    }
+    return last <= write;
+}
+
+/* What a program writes may take the place of planes that die with it. */
+static void share_arrays(Plan *plan, const Graph *graph, NodeId node)
+{
+    const ChannelProgram *program = &plan->programs[plan->steps[node].program];
+    for (int32_t i = 0; i < program->array_count; i++) {
+        NodeId written = program->array[i].node;
+        for (int32_t j = 0; j < program->array_count && plan->owner[written] == written; j++) {
+            NodeId read = program->array[j].node;
+            Block *from = &plan->blocks[plan->owner[read]], *to = &plan->blocks[written];
+            if (!program->array[i].is_written || program->array[j].is_written ||
+                program->array[i].is_number || program->array[j].is_number ||
+                is_leaf(graph, read) || from->last != node || plan->blocks[read].last != node ||
+                from->bytes != to->bytes || !is_read_before(program, j, i))
+                continue;
+            from->last           = to->last;
+            plan->owner[written] = plan->owner[read];
+            to->bytes            = 0;
+        }
     }
 }
 
@@ -144,6 +184,8 @@ static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
         const Step *step = &plan->steps[node];
         if (!needed[node] || is_leaf(graph, node) || step->absorbed)
             continue;
+        if (step->program >= 0)
+            share_arrays(plan, graph, node);
         NodeId reads[STEP_READS];
         step_reads(step, reads);
         for (int i = 0; i < STEP_READS; i++) {
@@ -219,6 +261,12 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
         .gate = step->gate == NODE_NONE ? NULL : plan->buffer[step->gate],
         .relu = step->relu,
     };
+    if (step->program >= 0) {
+        ChannelProgram *program = &plan->programs[step->program];
+        for (int32_t i = 0; i < program->array_count; i++)
+            program->array[i].data = plan->buffer[program->array[i].node];
+        call.program = program;
+    }
     if (step->op == OP_CONV2D || step->op == OP_CONV2D_INPUT) {
         ConvShape shape = conv_shape_of(step->op, &core->params, call.in_shape, call.shape);
         ConvSide  side  = step->op == OP_CONV2D ? CONV_FORWARD : CONV_INPUT_GRADIENT;
@@ -329,6 +377,11 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
             is_output[outputs[i]] = is_output[graph_root(graph, outputs[i])] = true;
         plan_fuse(graph, needed, is_output, !options->no_fuse, plan->steps, uses);
         mark_steps(plan, graph, outputs, count, needed);
+        ok = options->no_fuse || plan_fuse_channels(graph, needed, is_output, plan->steps,
+                                                    &plan->programs, &plan->program_count, error);
+    }
+    if (ok) {
+        mark_steps(plan, graph, outputs, count, needed);
         find_lifetimes(plan, graph, needed, outputs, count);
         share_blocks(plan, graph, needed);
         if (options->no_reuse)
@@ -402,6 +455,7 @@ void plan_destroy(Plan *plan)
     memory_free(plan->order);
     memory_free(plan->blocks);
     memory_free(plan->owner);
+    memory_free(plan->programs);
     memory_free(plan->arena);
     memory_free(plan->scratch);
     memory_free(plan->prepared);
@@ -458,9 +512,10 @@ StepReport plan_step_report(const Plan *plan, int32_t step)
     StepReport    report = {.flops = 0};
     bool conv = s->op == OP_CONV2D || s->op == OP_CONV2D_INPUT || s->op == OP_CONV2D_WEIGHT;
     snprintf(report.text, sizeof report.text, "%s %s%s%s%s%s%s", op_info(s->op)->name,
-             SHAPE_TEXT(call->shape), call->method == CONV_WINOGRAD ? " winograd" : "",
-             call->finish.bias ? " +bias" : "", call->finish.add ? " +add" : "",
-             call->finish.relu ? " +relu" : "", call->finish.gate ? " +gate" : "");
+             SHAPE_TEXT(call->program ? call->program->shape : call->shape),
+             call->method == CONV_WINOGRAD ? " winograd" : "", call->finish.bias ? " +bias" : "",
+             call->finish.add ? " +add" : "", call->finish.relu ? " +relu" : "",
+             call->finish.gate ? " +gate" : "");
     if (conv) {
         ConvShape c  = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
         report.flops = 2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)(c.c * c.r * c.s);

@@ -2,24 +2,58 @@
 #ifndef ENGINE_PLAN_H
 #define ENGINE_PLAN_H
 
+#include "channelwise.h"
 #include "graph.h"
 
 /* One step: a node, or a short chain of nodes fused at its last one. Inputs are node ids; several
  * nodes that share memory are named by their root. */
 typedef struct Step {
-    NodeId node; // whose values are written; the last of the chain
-    NodeId core; // the node that gives op and parameters
-    OpKind op;   // the core's, or OP_MAXPOOL
-    NodeId in[OP_ARITY];
-    NodeId bias, add, gate, index; // fused tail; NODE_NONE where absent
-    bool   relu;
-    bool   absorbed; // part of a later step
+    NodeId  node; // whose values are written; the last of the chain
+    NodeId  core; // the node that gives op and parameters
+    OpKind  op;   // the core's, OP_MAXPOOL or OP_CHANNELS
+    NodeId  in[OP_ARITY];
+    NodeId  bias, add, gate, index; // fused tail; NODE_NONE where absent
+    bool    relu;
+    bool    absorbed;       // part of a later step
+    int32_t group, program; // channel by channel with others; what OP_CHANNELS runs; -1: none
 } Step;
+
+/* All nodes a step reads, NODE_NONE for none: inputs first, then the fused tail. What a program
+ * reads stands in its arrays. */
+enum { READ_BIAS = OP_ARITY, READ_ADD, READ_GATE, STEP_READS };
+
+static inline void step_reads(const Step *step, NodeId reads[STEP_READS])
+{
+    for (int i = 0; i < OP_ARITY; i++)
+        reads[i] = step->in[i];
+    reads[READ_BIAS] = step->bias;
+    reads[READ_ADD]  = step->add;
+    reads[READ_GATE] = step->gate;
+}
 
 /* Fills steps[0..count-1] (one a node), fusing conv+bias(+add)(+relu|gate) and pooling's two
  * halves. `needed` are the nodes outputs depend on; `is_output` nodes keep their values. */
 void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bool fuse,
                Step *steps, int32_t *uses);
+
+/* The planes [n, c, h, w] a node works on channel by channel; of rank 0 where it does not. */
+Shape channel_planes(const Graph *graph, NodeId id);
+
+/* How many values it takes a program on `planes` to read a node outside: 1, it is an array; more,
+ * it is computed again. */
+int32_t channel_clone_values(const Graph *graph, const Step *steps, NodeId id, Shape planes);
+
+/* Writes the program of the steps of one group, of which the `stored` are written; false if it does
+ * not fit. The steps are as plan_fuse left them, but for their groups. */
+typedef struct ChannelWriter ChannelWriter;
+ChannelWriter               *channel_writer_new(Error *error); // freed by memory_free
+bool channel_write(ChannelWriter *writer, const Graph *graph, const Step *steps, const bool *stored,
+                   int32_t group, Shape planes, ChannelProgram *program);
+
+/* Turns what can run channel by channel into programs, in an array that the caller frees. `needed`
+ * are the nodes that steps read after plan_fuse. */
+bool plan_fuse_channels(const Graph *graph, const bool *needed, const bool *is_output, Step *steps,
+                        ChannelProgram **programs, int32_t *count, Error *error);
 
 /* A block of the arena, alive from step `first` to step `last` (node indices, inclusive). */
 typedef struct Block {

@@ -182,6 +182,23 @@ static inline __attribute__((always_inline)) Vec vec_even(const real *p)
 #endif
 }
 
+/* Four reals from each of LANES / 4 rows. */
+static inline __attribute__((always_inline)) Vec vec_fours(const real *p, int64_t step)
+{
+#if defined SIMD_AVX512
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    v        = _mm512_insertf32x4(v, _mm_loadu_ps(p + step), 1);
+    v        = _mm512_insertf32x4(v, _mm_loadu_ps(p + 2 * step), 2);
+    return (Vec)_mm512_insertf32x4(v, _mm_loadu_ps(p + 3 * step), 3);
+#elif defined SIMD_AVX2
+    return (Vec)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)),
+                                     _mm_loadu_ps(p + step), 1);
+#else
+    (void)step;
+    return vec_load(p);
+#endif
+}
+
 /* out[j] = elements j, j+4, j+8, ... of the 4 * LANES reals in v. */
 static inline __attribute__((always_inline)) void vec_spread4(const Vec v[4], Vec out[4])
 {

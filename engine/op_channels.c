@@ -1,0 +1,174 @@
+/* engine/op_channels.c - runs a channel program; the plan alone makes such steps. */
+#include "graph.h"
+
+#include "channelwise.h"
+#include "../base/parallel.h"
+
+/* One channel of some images on its way through a program. */
+typedef struct ChannelRun {
+    const ChannelProgram *program;
+    int64_t               channel, first_image, end_image, plane;
+    real                 *slots;
+    real                  number[CHANNEL_NUMBERS];
+    double                total[CHANNEL_NUMBERS];
+} ChannelRun;
+
+static real number_at(const ChannelRun *run, Place place, real otherwise)
+{
+    return place.kind == PLACE_NUMBER ? run->number[place.index] : otherwise;
+}
+
+static void number_turn(ChannelRun *run, const ChannelTurn *turn)
+{
+    const Kernels *k   = kernels();
+    real          *out = &run->number[turn->out.index], a = number_at(run, turn->a, 0),
+         b = number_at(run, turn->b, turn->factor);
+    switch (turn->op) {
+    case OP_ADD:
+        k->add(out, &a, &b, 1);
+        break;
+    case OP_MUL:
+        k->mul(out, &a, &b, 1);
+        break;
+    case OP_RELU:
+        k->relu(out, &a, 1);
+        break;
+    case OP_GATE:
+        k->gate(out, &a, &b, 1);
+        break;
+    case OP_POWER:
+        *out = op_power_of(a, turn->factor);
+        break;
+    default: // OP_SCALE_OFFSET
+        k->scale_offset(out, &a, b, turn->term, 1);
+        break;
+    }
+}
+
+/* `at`: the block's first element in arrays of planes. */
+static real *block_at(const ChannelRun *run, Place place, int64_t at)
+{
+    return place.kind == PLACE_SLOT ? run->slots + (int64_t)place.index * CHANNEL_SLOT
+                                    : (real *)run->program->array[place.index].data + at;
+}
+
+static void plane_turn(ChannelRun *run, const ChannelTurn *turn, int64_t at, int64_t n)
+{
+    const Kernels *k = kernels();
+    if (turn->op == OP_SUM_TO) {
+        run->total[turn->out.index] += (double)k->sum(block_at(run, turn->a, at), n);
+        return;
+    }
+    real *out = block_at(run, turn->out, at);
+    if (turn->op == OP_BROADCAST_TO) {
+        real value = run->number[turn->a.index];
+        for (int64_t i = 0; i < n; i++)
+            out[i] = value;
+        return;
+    }
+    const real *a = block_at(run, turn->a, at);
+    switch (turn->op) {
+    case OP_ADD:
+        k->add(out, a, block_at(run, turn->b, at), n);
+        break;
+    case OP_MUL:
+        k->mul(out, a, block_at(run, turn->b, at), n);
+        break;
+    case OP_RELU:
+        k->relu(out, a, n);
+        break;
+    case OP_GATE:
+        k->gate(out, a, block_at(run, turn->b, at), n);
+        break;
+    default: // OP_SCALE_OFFSET
+        k->scale_offset(out, a, number_at(run, turn->b, turn->factor),
+                        number_at(run, turn->c, turn->term), n);
+        break;
+    }
+}
+
+static void run_planes(ChannelRun *run, int32_t first, int32_t end)
+{
+    const ChannelTurn *turn     = run->program->turn;
+    int64_t            channels = run->program->shape.dim[1];
+    for (int32_t i = first; i < end; i++)
+        if (turn[i].op == OP_SUM_TO)
+            run->total[turn[i].out.index] = 0;
+    for (int64_t image = run->first_image; first < end && image < run->end_image; image++)
+        for (int64_t done = 0; done < run->plane; done += CHANNEL_BLOCK) {
+            int64_t left = run->plane - done, n = left < CHANNEL_BLOCK ? left : CHANNEL_BLOCK;
+            int64_t at = (image * channels + run->channel) * run->plane + done;
+            for (int32_t i = first; i < end; i++)
+                plane_turn(run, &turn[i], at, n);
+        }
+    for (int32_t i = first; i < end; i++)
+        if (turn[i].op == OP_SUM_TO)
+            run->number[turn[i].out.index] = (real)run->total[turn[i].out.index];
+}
+
+static void run_program(ChannelRun *run)
+{
+    const ChannelProgram *program = run->program;
+    int32_t               done    = 0;
+    for (int32_t i = 0; i < program->array_count; i++) {
+        const ChannelArray *array = &program->array[i];
+        if (array->is_number && !array->is_written)
+            run->number[array->number] = ((const real *)array->data)[run->channel];
+    }
+    for (int32_t phase = 0; phase < program->phase_count; phase++) {
+        for (; done < program->number_end[phase]; done++)
+            number_turn(run, &program->turn[done]);
+        run_planes(run, done, program->plane_end[phase]);
+        done = program->plane_end[phase];
+    }
+    for (int32_t i = 0; i < program->array_count && run->first_image == 0; i++) {
+        const ChannelArray *array = &program->array[i];
+        if (array->is_number && array->is_written)
+            ((real *)array->data)[run->channel] = run->number[array->number];
+    }
+}
+
+enum { TASK_NUMBERS = 16384 };
+
+/* Images of a task. Without sums they are independent as well: few channels, as of pixels, make
+ * enough tasks. */
+static int64_t images_of(const ChannelProgram *program)
+{
+    int64_t plane = program->shape.dim[2] * program->shape.dim[3], all = program->shape.dim[0];
+    if (program->has_sums || all * plane <= TASK_NUMBERS)
+        return all;
+    return plane < TASK_NUMBERS ? TASK_NUMBERS / plane : 1;
+}
+
+static void run_task(void *data, int64_t task, int thread)
+{
+    const OpCall         *call     = data;
+    const ChannelProgram *program  = call->program;
+    int64_t               channels = program->shape.dim[1], images = images_of(program);
+    ChannelRun            run;
+    run.program     = program;
+    run.channel     = task % channels;
+    run.first_image = task / channels * images;
+    run.end_image   = run.first_image + images;
+    if (run.end_image > program->shape.dim[0])
+        run.end_image = program->shape.dim[0];
+    run.plane = program->shape.dim[2] * program->shape.dim[3];
+    run.slots = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
+    run_program(&run);
+}
+
+static void channels_forward(const OpCall *call)
+{
+    const ChannelProgram *program = call->program;
+    int64_t               images  = images_of(program);
+    parallel_for((program->shape.dim[0] + images - 1) / images * program->shape.dim[1], run_task,
+                 (void *)(uintptr_t)call);
+}
+
+static size_t channels_scratch(const OpCall *call, int threads)
+{
+    return (size_t)threads * (size_t)call->program->slot_count * CHANNEL_SLOT;
+}
+
+const OpInfo op_info_channels = {
+    .name = "channels", .scratch_size = channels_scratch, .forward = channels_forward};
