@@ -37,11 +37,13 @@ bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, const P
     Pgd *pgd = memory_new(1, sizeof *pgd, error);
     if (!pgd)
         return false;
-    *pgd       = (Pgd){.input = input, .objective = objective, .gradient = gradient};
-    pgd->count = (size_t)shape_elements(graph_shape(graph, input));
-    pgd->clean = memory_new(pgd->count, sizeof *pgd->clean, error);
+    *pgd              = (Pgd){.input = input, .objective = objective, .gradient = gradient};
+    PlanOptions plan  = options ? *options : (PlanOptions){0};
+    plan.even_forward = true; // Winograd would break ties of flat regions its own way
+    pgd->count        = (size_t)shape_elements(graph_shape(graph, input));
+    pgd->clean        = memory_new(pgd->count, sizeof *pgd->clean, error);
     if (!pgd->clean ||
-        !plan_create(&pgd->plan, graph, (NodeId[]){objective, gradient}, 2, options, error)) {
+        !plan_create(&pgd->plan, graph, (NodeId[]){objective, gradient}, 2, &plan, error)) {
         pgd_destroy(pgd);
         return false;
     }

@@ -270,7 +270,9 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
     if (step->op == OP_CONV2D || step->op == OP_CONV2D_INPUT) {
         ConvShape shape = conv_shape_of(step->op, &core->params, call.in_shape, call.shape);
         ConvSide  side  = step->op == OP_CONV2D ? CONV_FORWARD : CONV_INPUT_GRADIENT;
-        call.method     = conv_choose(options->conv, &shape, side);
+        bool      even  = options->even_forward && side == CONV_FORWARD;
+        call.method = conv_choose(even && options->conv == CONV_AUTO ? CONV_DIRECT : options->conv,
+                                  &shape, side);
     }
     return call;
 }

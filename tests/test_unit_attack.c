@@ -340,7 +340,8 @@ static bool demo_gradient(ConvMethod conv, real gradient[3 * 64 * 64])
     return done;
 }
 
-/* A run says how its convolutions were computed (--conv), and the attack's are no others. */
+/* A run says how its convolutions were computed (--conv), and the attack's are no others; where
+ * that is left open its forward passes are direct, its gradients not. */
 static void networks_compute_convolutions_as_told(void)
 {
     real found[3][3 * 64 * 64];
@@ -351,6 +352,7 @@ static void networks_compute_convolutions_as_told(void)
         differs += found[CONV_DIRECT][i] != found[CONV_WINOGRAD][i];
     CHECK(differs > 1000);
     CHECK(memcmp(found[CONV_DIRECT], found[CONV_AUTO], sizeof found[0]) != 0);
+    CHECK(memcmp(found[CONV_WINOGRAD], found[CONV_AUTO], sizeof found[0]) != 0); // direct forward
 }
 
 SUITE(unit_attack)

@@ -115,4 +115,5 @@ def main():
         print('%.9f %d' % training.step(number))
 
 
-main()
+if __name__ == '__main__':
+    main()
