@@ -38,6 +38,7 @@ typedef struct Cut {
     int64_t images, rows;       // of a chunk: whole images, or rows of one
     int64_t parts, part, piece; // runs of a row and their length; runs summed at once
     int64_t width, height;      // gy's channels in whole vectors; a block's places in whole tiles
+    int64_t gy_shared;          // gy turned once, where several blocks read it
     int64_t gy_size, x_size;    // of a thread
     Planes  planes;
 } Cut;
@@ -69,9 +70,12 @@ static Cut cut_of(const ConvShape *s)
     cut.images = most(1, least(room / pixels, panels_of(s->n, cut.groups)));
     cut.rows   = cut.images > 1 ? s->oh : most(1, least(room / s->ow, s->oh));
 
-    cut.width   = columns_padded(kernels(), s->k);
-    cut.height  = panels_of(cut.channels * cut.taps, kernels()->tap_rows) * kernels()->tap_rows;
-    cut.gy_size = cut.images * cut.rows * s->ow * cut.width;
+    cut.width  = columns_padded(kernels(), s->k);
+    cut.height = panels_of(cut.channels * cut.taps, kernels()->tap_rows) * kernels()->tap_rows;
+    if (cut.blocks > 1)
+        cut.gy_shared = s->n * pixels * cut.width;
+    else
+        cut.gy_size = cut.images * cut.rows * s->ow * cut.width;
     if (s->pad == 0) {
         cut.planes = (Planes){.row = s->w, .plane = s->h * s->w, .image = s->c * s->h * s->w};
     } else {
@@ -91,7 +95,7 @@ static int64_t block_size(const Cut *cut)
 size_t conv_weight_scratch_size(const ConvShape *shape, int threads)
 {
     Cut cut = cut_of(shape);
-    return (size_t)(cut.groups * cut.blocks * block_size(&cut)) +
+    return (size_t)(cut.groups * cut.blocks * block_size(&cut) + cut.gy_shared) +
            (size_t)threads * (size_t)(cut.gy_size + cut.x_size);
 }
 
@@ -99,28 +103,49 @@ typedef struct WeightJob {
     const ConvShape *shape;
     Cut              cut;
     const real      *x, *gy;
-    real            *grad_w, *results, *threads; // results: [group][block][height][width]
+    real *grad_w, *results, *gy_turned, *threads; // results: [group][block][height][width]
 } WeightJob;
 
 /* Some output rows of some images, for a block of input channels. */
 typedef struct Chunk {
     int64_t     image, images, row, rows, channel, channels;
-    real       *gy, *x_copy;
+    real       *gy_copy, *x_copy;
+    const real *gy;
     const real *x; // of the first image, channel and tap
     real       *result;
 } Chunk;
 
-static void transpose_gy(const WeightJob *job, const Chunk *chunk)
+/* Some output rows of one image, as [pixel][channel] with whole vectors of channels. */
+static void transpose_gy(const WeightJob *job, int64_t image, int64_t row, int64_t rows, real *to)
 {
     const ConvShape *s      = job->shape;
-    int64_t          pixels = chunk->rows * s->ow, width = job->cut.width;
-    for (int64_t i = 0; i < chunk->images; i++) {
-        const real *from = job->gy + (chunk->image + i) * s->k * s->oh * s->ow + chunk->row * s->ow;
-        real       *to   = chunk->gy + i * pixels * width;
-        for (int64_t p = 0; p < pixels && s->k < width; p++)
-            memset(to + p * width + s->k, 0, (size_t)(width - s->k) * sizeof(real));
-        kernels()->transpose(to, width, from, s->oh * s->ow, s->k, pixels);
+    int64_t          pixels = rows * s->ow, width = job->cut.width, plane = s->oh * s->ow;
+    for (int64_t p = 0; p < pixels && s->k < width; p++)
+        memset(to + p * width + s->k, 0, (size_t)(width - s->k) * sizeof(real));
+    kernels()->transpose(to, width, job->gy + image * s->k * plane + row * s->ow, plane, s->k,
+                         pixels);
+}
+
+static void transpose_image(void *data, int64_t image, int thread)
+{
+    const WeightJob *job = data;
+    const ConvShape *s   = job->shape;
+    (void)thread;
+    transpose_gy(job, image, 0, s->oh, job->gy_turned + image * s->oh * s->ow * job->cut.width);
+}
+
+static void take_gy(const WeightJob *job, Chunk *chunk)
+{
+    const ConvShape *s     = job->shape;
+    int64_t          width = job->cut.width;
+    if (job->cut.blocks > 1) {
+        chunk->gy = job->gy_turned + (chunk->image * s->oh + chunk->row) * s->ow * width;
+        return;
     }
+    chunk->gy = chunk->gy_copy;
+    for (int64_t i = 0; i < chunk->images; i++)
+        transpose_gy(job, chunk->image + i, chunk->row, chunk->rows,
+                     chunk->gy_copy + i * chunk->rows * s->ow * width);
 }
 
 /* The rows of one plane that the chunk reads, between zeros. */
@@ -213,15 +238,15 @@ static void multiply_group(void *data, int64_t task, int thread)
     int64_t          end   = (group + 1) * s->n / cut->groups;
     Chunk            chunk = {.channel  = block * cut->channels,
                               .channels = least(cut->channels, s->c - block * cut->channels),
-                              .gy       = job->threads + thread * (cut->gy_size + cut->x_size),
+                              .gy_copy  = job->threads + thread * (cut->gy_size + cut->x_size),
                               .result   = job->results + task * block_size(cut)};
-    chunk.x_copy           = chunk.gy + cut->gy_size;
+    chunk.x_copy           = chunk.gy_copy + cut->gy_size;
     memset(chunk.result, 0, (size_t)block_size(cut) * sizeof(real));
     for (chunk.image = group * s->n / cut->groups; chunk.image < end; chunk.image += cut->images) {
         chunk.images = least(cut->images, end - chunk.image);
         for (chunk.row = 0; chunk.row < s->oh; chunk.row += cut->rows) {
             chunk.rows = least(cut->rows, s->oh - chunk.row);
-            transpose_gy(job, &chunk);
+            take_gy(job, &chunk);
             take_image(job, &chunk);
             multiply_chunk(job, &chunk);
         }
@@ -263,7 +288,10 @@ void conv_weight_run(const ConvShape *shape, const real *x, const real *gy, real
                        .grad_w  = grad_w,
                        .results = scratch};
     int64_t   tasks = job.cut.groups * job.cut.blocks;
-    job.threads     = scratch + tasks * block_size(&job.cut);
+    job.gy_turned   = scratch + tasks * block_size(&job.cut);
+    job.threads     = job.gy_turned + job.cut.gy_shared;
+    if (job.cut.blocks > 1)
+        parallel_for(shape->n, transpose_image, &job);
     parallel_for(tasks, multiply_group, &job);
     parallel_for(panels_of(job.cut.places, STRIP), add_groups, &job);
 }

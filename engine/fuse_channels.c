@@ -207,3 +207,42 @@ bool plan_fuse_channels(const Graph *graph, const bool *needed, const bool *is_o
     memory_free(writer);
     return ok;
 }
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* Whether a program has read an array for the last time when it writes another: turns go element by
+ * element, a phase over all of them. */
+static bool is_read_before(const ChannelProgram *program, int32_t read, int32_t written)
+{
+    int32_t last = -1, write = -1;
+    for (int32_t i = 0; i < program->turn_count; i++) {
+        const ChannelTurn *turn = &program->turn[i];
+        if ((turn->a.kind == PLACE_ARRAY && turn->a.index == read) ||
+            (turn->b.kind == PLACE_ARRAY && turn->b.index == read))
+            last = i;
+        if (turn->out.kind == PLACE_ARRAY && turn->out.index == written)
+            write = i;
+    }
+    return last <= write;
+}
+
+void plan_share_arrays(const ChannelProgram *program, const Graph *graph, NodeId node,
+                       Block *blocks, int32_t *owner)
+{
+    for (int32_t i = 0; i < program->array_count; i++) {
+        NodeId written = program->array[i].node;
+        for (int32_t j = 0; j < program->array_count && owner[written] == written; j++) {
+            NodeId read = program->array[j].node;
+            Block *from = &blocks[owner[read]], *to = &blocks[written];
+            if (!program->array[i].is_written || program->array[j].is_written ||
+                program->array[i].is_number || program->array[j].is_number ||
+                (op_info(graph_node(graph, read)->op)->flags & OP_IS_LEAF) || from->last != node ||
+                blocks[read].last != node || from->bytes != to->bytes ||
+                !is_read_before(program, j, i))
+                continue;
+            from->last     = to->last;
+            owner[written] = owner[read];
+            to->bytes      = 0;
+        }
+    }
+}

@@ -7,6 +7,7 @@
 /* One channel of some images on its way through a program. */
 typedef struct ChannelRun {
     const ChannelProgram *program;
+    const Kernels        *kernels;
     int64_t               channel, first_image, end_image, plane;
     real                 *slots;
     real                  number[CHANNEL_NUMBERS];
@@ -54,7 +55,7 @@ static real *block_at(const ChannelRun *run, Place place, int64_t at)
 
 static void plane_turn(ChannelRun *run, const ChannelTurn *turn, int64_t at, int64_t n)
 {
-    const Kernels *k = kernels();
+    const Kernels *k = run->kernels;
     if (turn->op == OP_SUM_TO) {
         run->total[turn->out.index] += (double)k->sum(block_at(run, turn->a, at), n);
         return;
@@ -147,6 +148,7 @@ static void run_task(void *data, int64_t task, int thread)
     int64_t               channels = program->shape.dim[1], images = images_of(program);
     ChannelRun            run;
     run.program     = program;
+    run.kernels     = kernels();
     run.channel     = task % channels;
     run.first_image = task / channels * images;
     run.end_image   = run.first_image + images;

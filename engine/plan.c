@@ -138,43 +138,6 @@ static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed,
     }
 }
 
-/* Whether a program has read an array for the last time when it writes another: turns go element by
- * element, a phase over all of them. */
-static bool is_read_before(const ChannelProgram *program, int32_t read, int32_t written)
-{
-    int32_t last = -1, write = -1;
-    for (int32_t i = 0; i < program->turn_count; i++) {
-        const ChannelTurn *turn = &program->turn[i];
-        if ((turn->a.kind == PLACE_ARRAY && turn->a.index == read) ||
-            (turn->b.kind == PLACE_ARRAY && turn->b.index == read))
-            last = i;
-        if (turn->out.kind == PLACE_ARRAY && turn->out.index == written)
-            write = i;
-    }
-    return last <= write;
-}
-
-/* What a program writes may take the place of planes that die with it. */
-static void share_arrays(Plan *plan, const Graph *graph, NodeId node)
-{
-    const ChannelProgram *program = &plan->programs[plan->steps[node].program];
-    for (int32_t i = 0; i < program->array_count; i++) {
-        NodeId written = program->array[i].node;
-        for (int32_t j = 0; j < program->array_count && plan->owner[written] == written; j++) {
-            NodeId read = program->array[j].node;
-            Block *from = &plan->blocks[plan->owner[read]], *to = &plan->blocks[written];
-            if (!program->array[i].is_written || program->array[j].is_written ||
-                program->array[i].is_number || program->array[j].is_number ||
-                is_leaf(graph, read) || from->last != node || plan->blocks[read].last != node ||
-                from->bytes != to->bytes || !is_read_before(program, j, i))
-                continue;
-            from->last           = to->last;
-            plan->owner[written] = plan->owner[read];
-            to->bytes            = 0;
-        }
-    }
-}
-
 /* An elementwise step may write over an input that dies with it; the two blocks become one. */
 static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
 {
@@ -185,7 +148,8 @@ static void share_blocks(Plan *plan, const Graph *graph, const bool *needed)
         if (!needed[node] || is_leaf(graph, node) || step->absorbed)
             continue;
         if (step->program >= 0)
-            share_arrays(plan, graph, node);
+            plan_share_arrays(&plan->programs[step->program], graph, node, plan->blocks,
+                              plan->owner);
         NodeId reads[STEP_READS];
         step_reads(step, reads);
         for (int i = 0; i < STEP_READS; i++) {

@@ -61,6 +61,11 @@ typedef struct Block {
     int32_t first, last;
 } Block;
 
+/* What a program that runs at `node` writes takes the place of planes that die with it: owner[i] is
+ * the node whose memory node i uses. */
+void plan_share_arrays(const ChannelProgram *program, const Graph *graph, NodeId node,
+                       Block *blocks, int32_t *owner);
+
 /* Gives every block an offset such that blocks alive together do not overlap; returns the arena
  * size. Largest first, into the smallest gap that fits. `order` is scratch for `count` indices. */
 size_t plan_place(Block *blocks, int32_t count, int32_t *order);
