@@ -5,10 +5,15 @@ In blocks fenced with ```console, a line that begins with `$ ` is a command (lin
 backslash go on); what follows up to the next command is what it prints on stdout. The chapters run
 in order in one folder that looks like this one, with a fresh runs/. Words and whole numbers must be
 the same; a number with a point may differ by 1e-3 of its size or two units of its last digit, since
-instruction sets round differently. `--update` writes what was printed into the chapters instead."""
+instruction sets round differently. A picture NAME that a chapter shows from pictures/ is what its
+commands, or those of an earlier one, left in runs/walk/pictures/NAME: the same bytes or, where
+instruction sets round differently, all but 3 % of its samples within 8 levels; and at most 30 KB.
+`--update` writes what was printed and drawn into docs/walkthrough instead."""
+import array
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +21,10 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = os.path.abspath(os.environ.get("NEMESIS", os.path.join(ROOT, "nemesis")))
 CHAPTERS = os.path.join(ROOT, "docs", "walkthrough")
+PICTURES = os.path.join(CHAPTERS, "pictures")
 PARTS = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|\s+)")
+PICTURE = re.compile(r"!\[[^\]]+\]\(pictures/([\w.-]+)\)")
+PICTURE_BYTES = 30000
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.M | re.S)
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.M)
 
@@ -37,8 +45,39 @@ def is_same(wanted, found):
     return len(wanted) == len(found) and all(map(is_close, wanted, found))
 
 
+def samples(picture, folder):
+    """The numbers of a picture, as the program decodes it."""
+    path = os.path.join(folder, "runs", "decoded.npy")
+    subprocess.run([PROGRAM, "image", "-q", picture, "-o", path], check=True, stdout=subprocess.DEVNULL)
+    with open(path, "rb") as file:
+        return file.read(128), array.array("f", file.read())
+
+
+def is_same_picture(wanted, found, folder):
+    with open(wanted, "rb") as a, open(found, "rb") as b:
+        if a.read() == b.read():
+            return True
+    (shape, a), (other_shape, b) = samples(wanted, folder), samples(found, folder)
+    return shape == other_shape and sum(abs(x - y) > 8 for x, y in zip(a, b)) <= 0.03 * len(a)
+
+
+def picture_problem(name, folder, update):
+    """What is wrong with one picture of a chapter, or None."""
+    kept, drawn = os.path.join(PICTURES, name), os.path.join(folder, "runs", "walk", "pictures", name)
+    if not os.path.exists(drawn):
+        return f"  no command has drawn runs/walk/pictures/{name}"
+    if update and not (os.path.exists(kept) and is_same_picture(kept, drawn, folder)):
+        os.makedirs(PICTURES, exist_ok=True)
+        shutil.copyfile(drawn, kept)
+    if not os.path.exists(kept):
+        return f"  there is no docs/walkthrough/pictures/{name}"
+    if os.path.getsize(kept) > PICTURE_BYTES:
+        return f"  {name} has {os.path.getsize(kept)} bytes, at most {PICTURE_BYTES} are wanted"
+    return None if is_same_picture(kept, drawn, folder) else f"  {name} is drawn otherwise"
+
+
 def run_chapter(path, folder, update):
-    """The number of commands and the list of what they printed otherwise."""
+    """The number of commands, what they printed or drew otherwise, the pictures that are shown."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     count, problems = 0, []
@@ -61,7 +100,9 @@ def run_chapter(path, folder, update):
     if update and updated != text:
         with open(path, "w", encoding="utf-8") as file:
             file.write(updated)
-    return count, problems
+    pictures = set(PICTURE.findall(text))
+    problems += filter(None, (picture_problem(name, folder, update) for name in sorted(pictures)))
+    return count, problems, pictures
 
 
 def check_comparison():
@@ -77,6 +118,7 @@ def main():
         return 0
     check_comparison()
     passed = failed = 0
+    shown = set()
     with tempfile.TemporaryDirectory() as folder:
         for name in os.listdir(ROOT):
             if name not in ("runs", "nemesis"):
@@ -85,13 +127,17 @@ def main():
         for name in sorted(os.listdir(CHAPTERS)):
             if not re.match(r"\d\d-.*\.md$", name):
                 continue
-            count, problems = run_chapter(os.path.join(CHAPTERS, name), folder, "--update" in sys.argv)
+            count, problems, pictures = run_chapter(os.path.join(CHAPTERS, name), folder, "--update" in sys.argv)
+            shown |= pictures
             if not count:
                 problems.append("  no command")
             for problem in problems:
                 print(problem)
             print("FAILED " if problems else "ok     ", "walkthrough." + name[:-3])
             passed, failed = passed + (not problems), failed + bool(problems)
+    for name in sorted(set(os.listdir(PICTURES)) - shown):
+        print(f"FAILED  walkthrough: no chapter shows pictures/{name}")
+        failed += 1
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return failed > 0
 
