@@ -30,7 +30,7 @@ static bool run(const Settings *settings, Error *error)
     Progress progress;
     if (!claim(settings, error))
         return false;
-    progress_start(&progress, "mini", settings);
+    progress_start(&progress, "mini", "images", settings);
     bool ok = mini_write(settings->out, settings->seed, settings->images, step, &progress, error);
     progress_end(&progress);
     if (!ok)

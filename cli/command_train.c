@@ -96,7 +96,7 @@ static bool run_epochs(Session *session, Error *error)
     double  loss    = 0;
     int64_t steps = 0, images = session->settings->batch ? session->settings->batch : 32;
     double  kept = clock_seconds();
-    progress_start(&progress, "train", session->settings);
+    progress_start(&progress, "train", "steps", session->settings);
     while (trainer_done(trainer) < total) {
         double  step_loss    = 0;
         int64_t step_correct = 0;

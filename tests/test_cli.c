@@ -386,6 +386,46 @@ static void durations_read_well(void)
     CHECK_TEXT(text, "3 h 04 min");
 }
 
+static void counts_read_well(void)
+{
+    static const struct {
+        int64_t     count;
+        const char *text;
+    } cases[] = {{0, "0"}, {999, "999"}, {12084, "12,084"}, {1234567, "1,234,567"}, {-100, "-100"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[32];
+        count_text(cases[i].count, text);
+        CHECK_TEXT(text, cases[i].text);
+    }
+}
+
+// A line as wide as its terminal already moves the cursor on; on 40 columns the time left is told.
+static void progress_fits_every_width(void)
+{
+    static const Progress runs[] = {
+        {.what = "attack", .counted = "passes", .done = 12084, .total = 16048},
+        {.what = "dissect", .counted = "passes", .done = 1234567, .total = 98765432},
+        {.what = "mini", .counted = "images", .done = 1, .total = 7}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        for (int columns = 1; columns <= 300; columns++) {
+            char text[PROGRESS_TEXT];
+            progress_text(&runs[i], 1586.2, columns, text);
+            bool fits  = (int)strlen(text) < columns;
+            bool tells = columns < 40 || strstr(text, " left");
+            tells      = tells && (columns < 72 || strstr(text, runs[i].counted));
+            if (!CHECK(fits && tells))
+                printf("  %d: '%s'\n", columns, text);
+        }
+    }
+    char text[PROGRESS_TEXT];
+    progress_text(&runs[0], 586.2, 80, text);
+    CHECK_TEXT(text, "attack [###################.....] 12,084 of 16,048 passes, 586.2/s, 6.8 s left");
+    progress_text(&runs[0], 586.2, 40, text);
+    CHECK_TEXT(text, "attack [##########...] 75 %, 6.8 s left");
+    progress_text(&runs[0], 586.2, 12, text);
+    CHECK_TEXT(text, "attack 75 %");
+}
+
 SUITE(cli)
 {
     RUN(every_shared_option_is_read);
@@ -406,4 +446,6 @@ SUITE(cli)
     RUN(control_characters_do_not_reach_the_terminal);
     RUN(tables_line_up);
     RUN(durations_read_well);
+    RUN(counts_read_well);
+    RUN(progress_fits_every_width);
 }
