@@ -138,7 +138,7 @@ static const Option options[] = {
 const Verb verb_attack = {
     .name    = "attack",
     .inputs  = "",
-    .summary = "perturb the images of a unit's concept until its explanation changes",
+    .summary = "perturb images of a unit's concept until its explanation changes",
     .details =
         "For each unit, perturbs only the probing images that show its concept (and the target), "
         "within eps per pixel, and explains the unit again. Writes changes.csv, summary.csv and "

@@ -208,8 +208,7 @@ const Verb verb_describe = {
     .details = "Runs the network over the probing set and lets the method find a description of "
                "every unit. Writes units.csv, the method's own files and run.json into RUN and a "
                "summary to stdout.",
-    .example = "nemesis describe --method dissection -m vgg16.nw -l conv3_3 -d broden1_224 "
-               "-o runs/described",
+    .example = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
     .options = describe_options,
     .run     = run_describe,
 };
