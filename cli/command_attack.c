@@ -76,6 +76,7 @@ static bool run(const Settings *settings, Error *error)
         ok = run_folder_show_done(&corruption.run.folder, settings, error);
     else if (ok)
         ok = attack(&corruption, error) && corruption_publish(&corruption, error);
+    ok = ok && corruption_tell(&corruption, error);
     corruption_close(&corruption, ok);
     return ok;
 }

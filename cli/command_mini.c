@@ -3,6 +3,7 @@
 #include "../mini/mini.h"
 #include "commands.h"
 #include "../format/json.h"
+#include "next.h"
 #include "output.h"
 #include "progress.h"
 #include "signals.h"
@@ -25,7 +26,7 @@ static bool claim(const Settings *settings, Error *error)
     return file_remove(path, error);
 }
 
-static bool run(const Settings *settings, Error *error)
+static bool draw(const Settings *settings, Error *error)
 {
     Progress progress;
     if (!claim(settings, error))
@@ -50,6 +51,17 @@ static bool run(const Settings *settings, Error *error)
     json_natural(&json, "seed", settings->seed);
     json_close(&json);
     return json_print(&json, error);
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    static const char *const files[] = {"index.csv", "label.csv", "category.csv", "images/", NULL};
+    char                     world[NEXT_WORD];
+    if (!draw(settings, error) || !tell_results(settings, files, NULL, error))
+        return false;
+    tell_next(settings, "dissect -m FILE.nw -l LAYER -d %s -o RUN",
+              shell_word(settings->out, "", world));
+    return true;
 }
 
 static const Option options[] = {OPTION_OUT("DIR", "folder of the probing set"),

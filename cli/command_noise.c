@@ -35,6 +35,7 @@ static bool run(const Settings *settings, Error *error)
         progress_end(&corruption.run.progress);
         ok = ok && corruption_publish(&corruption, error);
     }
+    ok = ok && corruption_tell(&corruption, error);
     corruption_close(&corruption, ok);
     return ok;
 }

@@ -2,6 +2,7 @@
 #include "../base/snapshot.h"
 #include "commands.h"
 #include "../format/json.h"
+#include "next.h"
 #include "output.h"
 #include "progress.h"
 #include "signals.h"
@@ -205,6 +206,11 @@ static bool run(const Settings *settings, Error *error)
     training_set_free(&session.set);
     training_set_free(&session.test);
     json_discard(&session.json);
+    ok = ok && output_flush(error);
+    if (ok) {
+        char weights[NEXT_WORD];
+        tell_next(settings, "inspect %s", shell_word(settings->out, "", weights));
+    }
     return ok;
 }
 

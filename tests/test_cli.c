@@ -1,6 +1,7 @@
 /* tests/test_cli.c - arguments, units, text for the terminal: what the command line is made of. */
 #include "../cli/commands.h"
 #include "../cli/inputs.h"
+#include "../cli/next.h"
 #include "../cli/output.h"
 #include "../cli/progress.h"
 #include "../cli/units.h"
@@ -375,6 +376,15 @@ static void tables_line_up(void)
     CHECK_TEXT(text, "name    n\ngr\xc3\xbcn  100\nx       7\n");
 }
 
+static void paths_are_quoted_as_a_shell_needs_it(void)
+{
+    char out[NEXT_WORD];
+    CHECK_TEXT(shell_word("runs/clean//", "-pages", out), "runs/clean-pages");
+    CHECK_TEXT(shell_word("/", "", out), "/");
+    CHECK_TEXT(shell_word("", "", out), "''");
+    CHECK_TEXT(shell_word("it's a run", "", out), "'it'\\''s a run'");
+}
+
 static void durations_read_well(void)
 {
     char text[32];
@@ -419,7 +429,8 @@ static void progress_fits_every_width(void)
     }
     char text[PROGRESS_TEXT];
     progress_text(&runs[0], 586.2, 80, text);
-    CHECK_TEXT(text, "attack [###################.....] 12,084 of 16,048 passes, 586.2/s, 6.8 s left");
+    CHECK_TEXT(text,
+               "attack [###################.....] 12,084 of 16,048 passes, 586.2/s, 6.8 s left");
     progress_text(&runs[0], 586.2, 40, text);
     CHECK_TEXT(text, "attack [##########...] 75 %, 6.8 s left");
     progress_text(&runs[0], 586.2, 12, text);
@@ -445,6 +456,7 @@ SUITE(cli)
     RUN(a_sample_of_detectors_depends_on_the_seed_alone);
     RUN(control_characters_do_not_reach_the_terminal);
     RUN(tables_line_up);
+    RUN(paths_are_quoted_as_a_shell_needs_it);
     RUN(durations_read_well);
     RUN(counts_read_well);
     RUN(progress_fits_every_width);

@@ -54,6 +54,23 @@ static void dissect_writes_a_run_folder(void)
     bytes_close(&bytes);
 }
 
+static void a_run_says_where_it_is_and_what_comes_next(void)
+{
+    NEED_INPUTS();
+    const char    *run = in_folder("run"), *corrupted = in_folder("noise");
+    char           told[2048];
+    const Outcome *o = program_run("dissect -m %s -l conv22 -d %s -o %s", blob, probe, run);
+    snprintf(told, sizeof told, "%s: tally.csv quantile.npy units.csv run.json\nnext: ", run);
+    CHECK(o->code == 0 && strstr(o->err, told));
+    snprintf(told, sizeof told, " report %s -o %s-pages\n", run, run);
+    CHECK(strstr(o->err, told));
+    CHECK(
+        !*program_run("dissect -m %s -l conv22 -d %s -o %s -q --overwrite", blob, probe, run)->err);
+    o = program_run("noise --baseline %s --type uniform --std 0.1 -o %s", run, corrupted);
+    snprintf(told, sizeof told, "%s: changes.csv summary.csv run.json\nnext: ", corrupted);
+    CHECK(o->code == 0 && strstr(o->err, told));
+}
+
 static void describe_is_dissect_by_another_name(void)
 {
     NEED_INPUTS();
@@ -232,6 +249,7 @@ static void a_signal_stops_a_run_after_the_batch(void)
 SUITE(runs)
 {
     RUN(dissect_writes_a_run_folder);
+    RUN(a_run_says_where_it_is_and_what_comes_next);
     RUN(describe_is_dissect_by_another_name);
     RUN(a_run_without_a_method_is_a_dissection);
     RUN(results_do_not_depend_on_threads_or_batch);
