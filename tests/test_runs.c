@@ -166,6 +166,25 @@ static void noise_writes_a_row_for_each_unit_and_setting(void)
     CHECK(!file_exists(in_folder("noise/unfinished.json")));
 }
 
+static void summaries_fit_a_terminal(void)
+{
+    NEED_INPUTS();
+    const char *clean = dissect("clean", "");
+    for (int targeted = 0; targeted < 2; targeted++) {
+        const Outcome *o = targeted
+                               ? program_run("attack --baseline %s -u all --eps 0.123456 --target "
+                                             "random --store jpeg75 -o %s -q",
+                                             clean, in_folder("attack"))
+                               : program_run("noise --baseline %s --type bernoulli --std 0.123456 "
+                                             "--store jpeg75 -o %s -q",
+                                             clean, in_folder("noise"));
+        REQUIRE(o->code == 0 && strstr(o->out, "changed   "));
+        for (const char *line = o->out; *line; line += strcspn(line, "\n") + 1)
+            CHECK(strcspn(line, "\n") <= 80);
+        CHECK(!strstr(o->out, "units with a target") == !targeted);
+    }
+}
+
 static void noise_does_not_depend_on_threads_or_batch(void)
 {
     NEED_INPUTS();
@@ -256,6 +275,7 @@ SUITE(runs)
     RUN(a_run_is_refused_resumed_or_overwritten);
     RUN(an_unknown_layer_is_exit_2_and_leaves_nothing);
     RUN(noise_writes_a_row_for_each_unit_and_setting);
+    RUN(summaries_fit_a_terminal);
     RUN(noise_does_not_depend_on_threads_or_batch);
     RUN(attack_keeps_to_units_and_eps);
     RUN(a_baseline_of_other_weights_is_refused);
