@@ -68,6 +68,9 @@ def the_manual_formats_without_a_warning():
     done = run("groff", "-man", "-ww", "-Tutf8", "-P-cbou", input=nemesis("man"))
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert "nemesis dissect -m FILE.nw -l LAYER -d PROBE -o RUN [options]" in done.stdout
+    for section in ("FILES", "ENVIRONMENT", "EXIT STATUS", "EXAMPLES"):
+        assert f"\n{section}\n" in done.stdout, section
+    assert "OMP_NUM_THREADS" in done.stdout and "\n       ENGINE_ISA" in done.stdout
     assert "\n       75     interrupted after a checkpoint" in done.stdout
 
 
