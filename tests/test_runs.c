@@ -166,6 +166,15 @@ static void noise_writes_a_row_for_each_unit_and_setting(void)
     CHECK(!file_exists(in_folder("noise/unfinished.json")));
 }
 
+static void an_attack_says_what_it_will_cost(void)
+{
+    NEED_INPUTS();
+    const Outcome *o = program_run("attack --baseline %s -u 0,1 --steps 1 --store float -o %s",
+                                   dissect("clean", ""), in_folder("attack"));
+    CHECK(o->code == 0 && strncmp(o->err, "attack: 2 units, ", 17) == 0);
+    CHECK(strstr(o->err, " passes: 140 shared + ") && strstr(o->err, "\na pass is one photo"));
+}
+
 static void summaries_fit_a_terminal(void)
 {
     NEED_INPUTS();
@@ -275,6 +284,7 @@ SUITE(runs)
     RUN(a_run_is_refused_resumed_or_overwritten);
     RUN(an_unknown_layer_is_exit_2_and_leaves_nothing);
     RUN(noise_writes_a_row_for_each_unit_and_setting);
+    RUN(an_attack_says_what_it_will_cost);
     RUN(summaries_fit_a_terminal);
     RUN(noise_does_not_depend_on_threads_or_batch);
     RUN(attack_keeps_to_units_and_eps);
