@@ -1,6 +1,7 @@
 /* cli/command_describe.c - a clean run: what the units of one layer stand for. Two verbs: describe
  * takes any explanation method, dissect is describe by Network Dissection. */
 #include "commands.h"
+#include "next.h"
 #include "output.h"
 #include "outputs.h"
 #include "run.h"
@@ -9,6 +10,8 @@
 #include <string.h>
 
 enum { SHOWN_UNITS = 10 };
+
+static const char *const result_files[] = {"units.csv", "run.json", NULL}; // beside the method's
 
 /* ---- methods without a summary of their own -------------------------------------------------- */
 
@@ -159,6 +162,9 @@ static bool describe(const Verb *verb, const Method *method, const Settings *set
     if (ok)
         ok = run.folder.is_done ? run_folder_show_done(&run.folder, settings, error)
                                 : collect(&run, &inputs, error);
+    ok = ok && tell_results(settings, method->files, result_files, error);
+    if (ok)
+        tell_next_report(settings);
     run_close(&run);
     run_inputs_close(&inputs);
     return ok;
@@ -212,8 +218,7 @@ const Verb verb_describe = {
     .details = "Runs the network over the probing set and lets the method find a description of "
                "every unit. Writes units.csv, the method's own files and run.json into RUN and a "
                "summary to stdout.",
-    .example = "nemesis describe --method dissection -m vgg16.nw -l conv3_3 -d broden1_224 "
-               "-o runs/described",
+    .example = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
     .options = describe_options,
     .run     = run_describe,
 };

@@ -4,6 +4,7 @@
 #include "../probe/probe.h"
 #include "commands.h"
 #include "../format/json.h"
+#include "next.h"
 #include "output.h"
 #include "progress.h"
 #include "signals.h"
@@ -15,7 +16,7 @@ static bool step(void *self, int64_t done, int64_t total)
 }
 
 // Draws the set; one that is there stays until the new one is whole.
-static bool draw(const Settings *settings, Progress *progress, Error *error)
+static bool write_world(const Settings *settings, Progress *progress, Error *error)
 {
     char path[LIMIT_PATH], index[LIMIT_PATH];
     if (!swap_finish(settings->out, &probe_result, error) ||
@@ -32,22 +33,22 @@ static bool draw(const Settings *settings, Progress *progress, Error *error)
            swap_finish(settings->out, &probe_result, error);
 }
 
-static bool claim_and_draw(const Settings *settings, Progress *progress, Error *error)
+static bool claim_and_write(const Settings *settings, Progress *progress, Error *error)
 {
     char     path[LIMIT_PATH];
     FileLock lock = {0};
     bool     ok   = folder_create(settings->out, error) &&
               path_join(path, settings->out, ".lock", error) && file_lock(&lock, path, error) &&
-              draw(settings, progress, error);
+              write_world(settings, progress, error);
     file_unlock(&lock);
     return ok;
 }
 
-static bool run(const Settings *settings, Error *error)
+static bool draw(const Settings *settings, Error *error)
 {
     Progress progress;
-    progress_start(&progress, "mini", settings);
-    bool ok = claim_and_draw(settings, &progress, error);
+    progress_start(&progress, "mini", "images", settings);
+    bool ok = claim_and_write(settings, &progress, error);
     progress_end(&progress);
     if (!ok)
         return false;
@@ -66,6 +67,17 @@ static bool run(const Settings *settings, Error *error)
     json_natural(&json, "seed", settings->seed);
     json_close(&json);
     return json_print(&json, error);
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    static const char *const files[] = {"index.csv", "label.csv", "category.csv", "images/", NULL};
+    char                     world[NEXT_WORD];
+    if (!draw(settings, error) || !tell_results(settings, files, NULL, error))
+        return false;
+    tell_next(settings, "dissect -m FILE.nw -l LAYER -d %s -o RUN",
+              shell_word(settings->out, "", world));
+    return true;
 }
 
 static const Option options[] = {OPTION_OUT("DIR", "folder of the probing set"),

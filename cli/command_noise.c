@@ -35,6 +35,7 @@ static bool run(const Settings *settings, Error *error)
         progress_end(&corruption.run.progress);
         ok = ok && corruption_publish(&corruption, error);
     }
+    ok = ok && corruption_tell(&corruption, error);
     corruption_close(&corruption, ok);
     return ok;
 }
@@ -75,7 +76,7 @@ const Verb verb_noise = {
         "Repeats the baseline on noisy images for each strength and storage, with a "
         "control of no noise but the same storage, and counts the units whose concept changes. "
         "Writes changes.csv, summary.csv and run.json into OUT.",
-    .example = "nemesis noise --baseline runs/clean --type gaussian --std 0.02,0.05 -o runs/noise",
+    .example = "nemesis noise --baseline runs/clean --type gaussian --std 0.05 -o runs/noise",
     .options = options,
     .run     = run,
 };

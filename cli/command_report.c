@@ -2,6 +2,7 @@
 #include "../report/report.h"
 #include "clean_run.h"
 #include "commands.h"
+#include "next.h"
 #include "output.h"
 #include "outputs.h"
 
@@ -276,6 +277,12 @@ static bool run(const Settings *settings, Error *error)
               clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
               claim_folder(reported, error) && open_clean_run(reported, error) &&
               read_changes(reported, error) && write_pages(reported, error);
+    ok = ok && output_flush(error);
+    if (ok) {
+        char page[NEXT_WORD];
+        note(settings, "next: open %s in a browser",
+             shell_word(settings->out, "/index.html", page));
+    }
     run_close(&reported->run);
     layer_runner_close(&reported->raw);
     changes_close(&reported->changes);

@@ -2,6 +2,7 @@
 #include "../base/snapshot.h"
 #include "commands.h"
 #include "../format/json.h"
+#include "next.h"
 #include "output.h"
 #include "outputs.h"
 #include "progress.h"
@@ -98,7 +99,7 @@ static bool run_epochs(Session *session, Error *error)
     double  loss    = 0;
     int64_t steps = 0, images = session->settings->batch ? session->settings->batch : 32;
     double  kept = clock_seconds();
-    progress_start(&progress, "train", session->settings);
+    progress_start(&progress, "train", "steps", session->settings);
     while (trainer_done(trainer) < total) {
         double  step_loss    = 0;
         int64_t step_correct = 0;
@@ -226,6 +227,11 @@ static bool run(const Settings *settings, Error *error)
     training_set_free(&session.set);
     training_set_free(&session.test);
     json_discard(&session.json);
+    ok = ok && output_flush(error);
+    if (ok) {
+        char weights[NEXT_WORD];
+        tell_next(settings, "inspect %s", shell_word(settings->out, "", weights));
+    }
     return ok;
 }
 

@@ -1,5 +1,5 @@
-/* cli/completion.c - completion scripts. Values: the words of a choice, nothing for a number, files
- * for a text. */
+/* cli/completion.c - completion scripts. Values: the words of a choice, the layers of the network
+ * that -m names, finished runs, folders, files for another text, nothing for a number. */
 #include "manual.h"
 #include "commands.h"
 
@@ -7,21 +7,49 @@
 
 static const char *const more_words[] = {"help", "version", NULL};
 
-static bool is_choice(const Option *option)
+typedef enum Offer {
+    OFFER_NOTHING,
+    OFFER_WORDS,
+    OFFER_LAYERS,
+    OFFER_RUNS,
+    OFFER_FOLDERS,
+    OFFER_FILES
+} Offer;
+
+static bool begins_with(const char *text, const char *start)
 {
-    return option_choices(option) != NULL;
+    return strncmp(text, start, strlen(start)) == 0;
 }
 
-static bool is_text(const Option *option)
+// What stands for a value in the help says what kind of file it is.
+static Offer offer_of(const Option *option)
 {
-    return option->kind == ARGUMENT_TEXT || option->kind == ARGUMENT_PAIR;
+    static const char *const folders[] = {"DIR", "PROBE", "RUN", "OUT"};
+    if (option_choices(option) || option->kind == ARGUMENT_UNITS)
+        return OFFER_WORDS;
+    if (option->kind != ARGUMENT_TEXT && option->kind != ARGUMENT_PAIR)
+        return OFFER_NOTHING;
+    if (strcmp(option->name, "layer") == 0)
+        return OFFER_LAYERS;
+    if (begins_with(option->value, "RUN") && strcmp(option->name, "out") != 0)
+        return OFFER_RUNS;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (strcmp(option->value, folders[i]) == 0)
+            return OFFER_FOLDERS;
+    return OFFER_FILES;
 }
 
 // "a|b|c" with blanks.
-static void print_choices(FILE *stream, const Option *option)
+static void print_words(FILE *stream, const Option *option)
 {
-    for (const char *choices = option_choices(option); *choices; choices++)
-        fputc(*choices == '|' ? ' ' : *choices, stream);
+    const char *words = option_choices(option);
+    for (words = words ? words : "all|detectors"; *words; words++)
+        fputc(*words == '|' ? ' ' : *words, stream);
+}
+
+static Offer offer_of_inputs(const Verb *verb)
+{
+    return begins_with(verb->inputs, "RUN") ? OFFER_RUNS : OFFER_FILES;
 }
 
 // Text inside single quotes: a backslash before what is in `special`, and `quote` for a quote.
@@ -52,43 +80,94 @@ static void bash_words(FILE *stream, const Option *options)
 // `verb` is a pattern: a name, or * for the options that all share.
 static void bash_values(FILE *stream, const char *verb, const Option *options)
 {
+    static const char *const offers[] = {
+        [OFFER_NOTHING] = "return",    [OFFER_LAYERS] = "values=$(_nemesis_layers) offer=none",
+        [OFFER_RUNS] = "offer=runs",   [OFFER_FOLDERS] = "offer=folders",
+        [OFFER_FILES] = "offer=files",
+    };
     for (const Option *option = options; option && option->name; option++) {
         if (option->kind == ARGUMENT_FLAG)
             continue;
         fprintf(stream, "    %s' --%s'", verb, option->name);
         if (option->letter)
             fprintf(stream, "|%s' -%c'", verb, option->letter);
-        if (is_choice(option)) {
+        if (offer_of(option) == OFFER_WORDS) {
             fprintf(stream, ") values='");
-            print_choices(stream, option);
+            print_words(stream, option);
             fprintf(stream, "';;\n");
         } else {
-            fprintf(stream, ") %s;;\n", is_text(option) ? "files=1" : "return");
+            fprintf(stream, ") %s;;\n", offers[offer_of(option)]);
         }
     }
 }
 
+static const char bash_helpers[] =
+    "# The layers of the network that -m names.\n"
+    "_nemesis_layers()\n{\n"
+    "    local i file program=${COMP_WORDS[0]/#\\~\\//$HOME/}\n"
+    "    for ((i = 2; i < ${#COMP_WORDS[@]}; i++)); do\n"
+    "        case ${COMP_WORDS[i]} in\n"
+    "        -m|--model)\n"
+    "            [ \"${COMP_WORDS[i + 1]}\" = = ] && ((i++))\n"
+    "            file=${COMP_WORDS[i + 1]};;\n"
+    "        -m?*) file=${COMP_WORDS[i]#-m};;\n"
+    "        esac\n"
+    "    done\n"
+    "    file=${file//\\\\/}\n"
+    "    [ -z \"$file\" ] || \"$program\" inspect \"${file/#\\~\\//$HOME/}\" 2>/dev/null |\n"
+    "        sed -n 's/^layers  *//p'\n}\n"
+    "# Finished runs that begin with $1, and folders that hold some.\n"
+    "_nemesis_runs()\n{\n"
+    "    local folder\n"
+    "    while IFS= read -r folder; do\n"
+    "        if [ -e \"$folder/run.json\" ] || compgen -G \"$folder/*/run.json\" >/dev/null ||\n"
+    "            compgen -G \"$folder/*/*/run.json\" >/dev/null; then\n"
+    "            printf '%s\\n' \"$folder\"\n"
+    "        fi\n"
+    "    done < <(compgen -d -- \"$1\")\n}\n";
+
+static const char bash_end[] =
+    "    esac\n    if [ -n \"$values\" ]; then\n"
+    "        case $word in *,*) list=${word%,*},;; esac\n"
+    "        COMPREPLY=($(compgen -P \"$list\" -W \"$values\" -- \"${word##*,}\"))\n"
+    "        return\n"
+    "    elif [ -z \"$offer\" ] && [ \"${word:0:1}\" = - ]; then\n"
+    "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
+    "        return\n"
+    "    fi\n"
+    "    # Only here words are files: elsewhere a verb would get the slash of a folder of its "
+    "name.\n"
+    "    compopt -o filenames 2>/dev/null\n"
+    "    case ${offer:-$inputs} in\n"
+    "    none) ;;\n"
+    "    runs) mapfile -t COMPREPLY < <(_nemesis_runs \"$word\");;\n"
+    "    folders) mapfile -t COMPREPLY < <(compgen -d -- \"$word\");;\n"
+    "    *) mapfile -t COMPREPLY < <(compgen -f -- \"$word\");;\n"
+    "    esac\n}\ncomplete -F _nemesis nemesis\n";
+
 static void print_bash(FILE *stream)
 {
-    fprintf(
-        stream,
-        "# bash completion of nemesis, made by `nemesis completion bash`\n_nemesis()\n{\n"
-        "    local verb=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} options values files list\n"
-        "    local before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-        "    if [ \"$word\" = = ]; then\n"
-        "        word=\n"
-        "    elif [ \"$before\" = = ]; then\n"
-        "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
-        "    fi\n    COMPREPLY=()\n"
-        "    if [ \"$COMP_CWORD\" -eq 1 ] || [ \"$COMP_CWORD:$verb\" = 2:help ]; then\n"
-        "        COMPREPLY=($(compgen -W '");
+    fprintf(stream, "# bash completion of nemesis, made by `nemesis completion bash`\n%s",
+            bash_helpers);
+    fprintf(stream,
+            "_nemesis()\n{\n"
+            "    local verb=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} options values offer\n"
+            "    local before=${COMP_WORDS[COMP_CWORD - 1]} list inputs\n"
+            "    if [ \"$word\" = = ]; then\n"
+            "        word=\n"
+            "    elif [ \"$before\" = = ]; then\n"
+            "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
+            "    fi\n    COMPREPLY=()\n"
+            "    if [ \"$COMP_CWORD\" -eq 1 ] || [ \"$COMP_CWORD:$verb\" = 2:help ]; then\n"
+            "        COMPREPLY=($(compgen -W '");
     for (int i = 0; verb_at(i); i++)
         fprintf(stream, "%s ", verb_at(i)->name);
     for (int i = 0; more_words[i]; i++)
         fprintf(stream, "%s%s", i ? " " : "", more_words[i]);
     fprintf(stream, "' -- \"$word\"))\n        return\n    fi\n    case $verb in\n");
     for (int i = 0; verb_at(i); i++) {
-        fprintf(stream, "    %s) options='", verb_at(i)->name);
+        fprintf(stream, "    %s) inputs=%s options='", verb_at(i)->name,
+                offer_of_inputs(verb_at(i)) == OFFER_RUNS ? "runs" : "files");
         bash_words(stream, verb_at(i)->options);
         bash_words(stream, shared_options);
         fprintf(stream, "';;\n");
@@ -97,18 +176,29 @@ static void print_bash(FILE *stream)
     for (int i = 0; verb_at(i); i++)
         bash_values(stream, verb_at(i)->name, verb_at(i)->options);
     bash_values(stream, "*", shared_options);
-    fprintf(stream,
-            "    esac\n    if [ -n \"$values\" ]; then\n"
-            "        case $word in *,*) list=${word%%,*},;; esac\n"
-            "        COMPREPLY=($(compgen -P \"$list\" -W \"$values\" -- \"${word##*,}\"))\n"
-            "    elif [ -z \"$files\" ] && [ \"${word:0:1}\" = - ]; then\n"
-            "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
-            "    else\n"
-            "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
-            "    fi\n}\ncomplete -o filenames -F _nemesis nemesis\n");
+    fputs(bash_end, stream);
 }
 
 /* ---- zsh ------------------------------------------------------------------------------------- */
+
+static void zsh_value(FILE *stream, const Option *option)
+{
+    static const char *const offers[] = {
+        [OFFER_NOTHING] = ": ",      [OFFER_LAYERS] = ":_nemesis_layers",
+        [OFFER_RUNS] = ":_files -/", [OFFER_FOLDERS] = ":_files -/",
+        [OFFER_FILES] = ":_files",
+    };
+    bool words = offer_of(option) == OFFER_WORDS;
+    fputc(':', stream);
+    print_quoted(stream, words ? option->name : option->value, "\\[]:", "'\\''");
+    if (!words) {
+        fputs(offers[offer_of(option)], stream);
+        return;
+    }
+    fprintf(stream, option->kind == ARGUMENT_CHOICES ? ":_values -s , %s " : ":(", option->name);
+    print_words(stream, option);
+    fputs(option->kind == ARGUMENT_CHOICES ? "" : ")", stream);
+}
 
 static void zsh_options(FILE *stream, const Option *options)
 {
@@ -122,19 +212,8 @@ static void zsh_options(FILE *stream, const Option *options)
             fprintf(stream, "'--%s%s[", option->name, tail);
         print_quoted(stream, option->help, "\\[]:", "'\\''");
         fputc(']', stream);
-        if (option->kind != ARGUMENT_FLAG) {
-            fputc(':', stream);
-            print_quoted(stream, is_choice(option) ? option->name : option->value,
-                         "\\[]:", "'\\''");
-            if (is_choice(option)) {
-                fprintf(stream, option->kind == ARGUMENT_CHOICES ? ":_values -s , %s " : ":(",
-                        option->name);
-                print_choices(stream, option);
-                fputs(option->kind == ARGUMENT_CHOICES ? "" : ")", stream);
-            } else {
-                fputs(is_text(option) ? ":_files" : ": ", stream);
-            }
-        }
+        if (option->kind != ARGUMENT_FLAG)
+            zsh_value(stream, option);
         fputc('\'', stream);
     }
 }
@@ -142,7 +221,18 @@ static void zsh_options(FILE *stream, const Option *options)
 static void print_zsh(FILE *stream)
 {
     fprintf(stream, "#compdef nemesis\n# zsh completion, made by `nemesis completion zsh`\n"
-                    "_nemesis() {\n    local -a verbs shared\n    verbs=(");
+                    "# The layers of the network that -m names; `words` begins with the verb.\n"
+                    "_nemesis_layers() {\n"
+                    "    local i=${words[(I)(-m|--model)]} file\n"
+                    "    local -a layers\n"
+                    "    (( i )) && file=${words[i + 1]}\n"
+                    "    [[ -n $file ]] || file=${${words[(r)--model=*]}#--model=}\n"
+                    "    file=${(Q)file}\n"
+                    "    layers=(${=\"$($program inspect ${~file} 2>/dev/null |\n"
+                    "        sed -n 's/^layers  *//p')\"})\n"
+                    "    compadd -a layers\n}\n"
+                    "_nemesis() {\n    local -a verbs shared\n"
+                    "    local program=${~words[1]}\n    verbs=(");
     for (int i = 0; verb_at(i); i++) {
         fprintf(stream, "\n        '%s:", verb_at(i)->name);
         print_quoted(stream, verb_at(i)->summary, "\\:", "'\\''");
@@ -158,7 +248,8 @@ static void print_zsh(FILE *stream)
     for (int i = 0; verb_at(i); i++) {
         fprintf(stream, "    %s) _arguments -s $shared", verb_at(i)->name);
         zsh_options(stream, verb_at(i)->options);
-        fprintf(stream, " '*:file:_files';;\n");
+        fprintf(stream, " '*:file:_files%s';;\n",
+                offer_of_inputs(verb_at(i)) == OFFER_RUNS ? " -/" : "");
     }
     fprintf(stream, "    esac\n}\n_nemesis \"$@\"\n");
 }
@@ -167,18 +258,24 @@ static void print_zsh(FILE *stream)
 
 static void fish_options(FILE *stream, const char *verb, const Option *options)
 {
+    static const char        folders[] = " -x -a '(__fish_complete_directories)'";
+    static const char *const offers[]  = {
+         [OFFER_NOTHING] = " -x",  [OFFER_LAYERS] = " -x -a '(__nemesis_layers)'",
+         [OFFER_RUNS] = folders,   [OFFER_FOLDERS] = folders,
+         [OFFER_FILES] = " -r -F",
+    };
     for (const Option *option = options; option && option->name; option++) {
         fprintf(stream, "complete -c nemesis -n '%s%s' -l %s",
                 verb ? "__fish_seen_subcommand_from " : "not __fish_use_subcommand",
                 verb ? verb : "", option->name);
         if (option->letter)
             fprintf(stream, " -s %c", option->letter);
-        if (is_choice(option)) {
+        if (offer_of(option) == OFFER_WORDS) {
             fprintf(stream, " -x -a '");
-            print_choices(stream, option);
+            print_words(stream, option);
             fputc('\'', stream);
         } else if (option->kind != ARGUMENT_FLAG) {
-            fputs(is_text(option) ? " -r -F" : " -x", stream);
+            fputs(offers[offer_of(option)], stream);
         }
         fprintf(stream, " -d '");
         print_quoted(stream, option->help, "\\", "\\'");
@@ -189,6 +286,20 @@ static void fish_options(FILE *stream, const char *verb, const Option *options)
 static void print_fish(FILE *stream)
 {
     fprintf(stream, "# fish completion of nemesis, made by `nemesis completion fish`\n"
+                    "# The layers of the network that -m names.\n"
+                    "function __nemesis_layers\n"
+                    "    set -l words (commandline -opc)\n"
+                    "    for i in (seq 2 (count $words))\n"
+                    "        set -l file (string replace -rf -- '^--model=' '' $words[$i])\n"
+                    "        if contains -- $words[$i] -m --model\n"
+                    "            set file $words[(math $i + 1)]\n"
+                    "        end\n"
+                    "        if test -n \"$file\"\n"
+                    "            eval $words[1] inspect (string escape -- $file) 2>/dev/null |\n"
+                    "                string replace -rf '^layers +' '' | string split ' '\n"
+                    "        end\n"
+                    "    end\n"
+                    "end\n"
                     "complete -c nemesis -n __fish_use_subcommand -f\n");
     for (int i = 0; verb_at(i); i++) {
         fprintf(stream, "complete -c nemesis -n __fish_use_subcommand -a %s -d '",

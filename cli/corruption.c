@@ -1,5 +1,6 @@
 /* cli/corruption.c - see corruption.h. */
 #include "corruption.h"
+#include "next.h"
 #include "outputs.h"
 
 #include <string.h>
@@ -81,6 +82,17 @@ bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
 ChangeObserver corruption_observer(Corruption *corruption)
 {
     return (ChangeObserver){corruption_checkpoint, corruption};
+}
+
+bool corruption_tell(const Corruption *corruption, Error *error)
+{
+    const Settings   *settings = corruption->run.settings;
+    const char *const files[]  = {"changes.csv", "summary.csv", "run.json",
+                                 settings->keep_images ? "poisoned/" : NULL, NULL};
+    if (!tell_results(settings, files, NULL, error))
+        return false;
+    tell_next_report(settings);
+    return true;
 }
 
 void corruption_close(Corruption *corruption, bool ok)

@@ -34,6 +34,9 @@ bool           corruption_checkpoint(void *self, const Changes *changes, Error *
 /* Writes changes.csv, summary.csv and run.json and shows the summary. */
 bool corruption_publish(Corruption *corruption, Error *error);
 
+/* Says where the results are. Errors: ERROR_IO of stdout. */
+bool corruption_tell(const Corruption *corruption, Error *error);
+
 /* Removes a folder that nothing was written to when `ok` is false. Accepts a zeroed object. */
 void corruption_close(Corruption *corruption, bool ok);
 

@@ -41,46 +41,68 @@ static void write_settings(const Corruption *corruption, const SettingList *sett
     json_close(json);
 }
 
-static void share_cells(Table *table, const ChangeShare *share, bool hits)
+// What a table counts: label changes of all units, those of detectors, or targets that were reached.
+typedef enum Counted { COUNTED_ALL, COUNTED_DETECTORS, COUNTED_HITS } Counted;
+
+static ChangeShare share_of(const Corruption *corruption, const ChangeRow *setting, Counted counted)
 {
-    table_cell(table, "%lld/%lld", (long long)(hits ? share->hits : share->changed),
-               (long long)(hits ? share->targeted : share->units));
-    table_cell(table, "%.1f %%", 100 * (hits ? share->hit_share : share->share));
-    table_cell(table, "%.1f-%.1f", 100 * (hits ? share->hit_low : share->low),
-               100 * (hits ? share->hit_high : share->high));
+    ChangeGroup good = group_detectors(corruption->baseline.inputs.request.method);
+    return changes_share(&corruption->changes, setting,
+                         counted == COUNTED_DETECTORS ? good : group_all());
+}
+
+// One table for each thing counted, so that none is wider than 80 columns.
+static bool print_counted(const Corruption *corruption, const SettingList *settings,
+                          const char *title, Counted counted, Error *error)
+{
+    bool              hits      = counted == COUNTED_HITS;
+    Table             table     = {.columns = 7, .alignment = "llrrrrr"};
+    const char *const headers[] = {
+        "method", "store", "strength", "poisoned", hits ? "hits" : "changed", "share", "95 %"};
+    printf("\n%s\n", title);
+    for (int i = 0; i < table.columns; i++)
+        table_cell(&table, "%s", headers[i]);
+    for (int i = 0; i < settings->count; i++) {
+        const ChangeRow *setting = settings->rows[i];
+        ChangeShare      share   = share_of(corruption, setting, counted);
+        table_cell(&table, "%s", setting->strength > 0 ? setting->method : "control");
+        table_cell(&table, "%s", store_arm_name(setting->store));
+        table_cell(&table, "%.6g", setting->strength);
+        table_cell(&table, "%.1f %%", 100 * share_of(corruption, setting, COUNTED_ALL).fraction);
+        table_cell(&table, "%lld/%lld", (long long)(hits ? share.hits : share.changed),
+                   (long long)(hits ? share.targeted : share.units));
+        table_cell(&table, "%.1f %%", 100 * (hits ? share.hit_share : share.share));
+        table_cell(&table, "%.1f-%.1f", 100 * (hits ? share.hit_low : share.low),
+                   100 * (hits ? share.hit_high : share.high));
+    }
+    return table_print(&table, stdout, error);
+}
+
+// Whether every unit of every setting is a detector: then their table says the same again.
+static bool only_detectors(const Corruption *corruption, const SettingList *settings)
+{
+    bool same = true;
+    for (int i = 0; same && i < settings->count; i++)
+        same = share_of(corruption, settings->rows[i], COUNTED_ALL).units ==
+               share_of(corruption, settings->rows[i], COUNTED_DETECTORS).units;
+    return same;
 }
 
 static bool print_settings(const Corruption *corruption, const SettingList *settings, bool targeted,
                            Error *error)
 {
-    const RunInputs  *inputs    = &corruption->baseline.inputs;
-    const Changes    *changes   = &corruption->changes;
-    ChangeGroup       good      = group_detectors(inputs->request.method);
-    Table             table     = {.columns = targeted ? 13 : 10, .alignment = "llrrrrrrrrrrr"};
-    const char *const headers[] = {"method", "store", "strength",  "poisoned", "changed",
-                                   "share",  "95 %",  "detectors", "share",    "95 %",
-                                   "hits",   "share", "95 %"};
+    const RunInputs *inputs = &corruption->baseline.inputs;
+    bool             same   = only_detectors(corruption, settings);
     printf("%s of ", corruption->run.verb);
     print_clean(stdout, inputs->request.layer);
     printf(": %lld images, baseline ", (long long)inputs->probe.image_count);
     print_clean(stdout, corruption->run.settings->baseline);
-    printf(", seed %llu\n\n", (unsigned long long)corruption->run.settings->seed);
-    for (int i = 0; i < table.columns; i++)
-        table_cell(&table, "%s", headers[i]);
-    for (int i = 0; i < settings->count; i++) {
-        ChangeShare all       = changes_share(changes, settings->rows[i], group_all());
-        ChangeShare detectors = changes_share(changes, settings->rows[i], good);
-        table_cell(&table, "%s",
-                   settings->rows[i]->strength > 0 ? settings->rows[i]->method : "control");
-        table_cell(&table, "%s", store_arm_name(settings->rows[i]->store));
-        table_cell(&table, "%.6g", settings->rows[i]->strength);
-        table_cell(&table, "%.1f %%", 100 * all.fraction);
-        share_cells(&table, &all, false);
-        share_cells(&table, &detectors, false);
-        if (targeted)
-            share_cells(&table, &all, true);
-    }
-    return table_print(&table, stdout, error);
+    printf(", seed %llu\n", (unsigned long long)corruption->run.settings->seed);
+    return print_counted(corruption, settings, same ? "all units, each a detector" : "all units",
+                         COUNTED_ALL, error) &&
+           (same || print_counted(corruption, settings, "detectors", COUNTED_DETECTORS, error)) &&
+           (!targeted ||
+            print_counted(corruption, settings, "units with a target", COUNTED_HITS, error));
 }
 
 // Publishes the rows and takes them back as written, so that every summary follows from the nine

@@ -14,29 +14,45 @@ static int option_title(const Option *option, char *out, size_t size)
                     value ? value : "");
 }
 
-// Prints text from column `column`, broken between words at 96 columns.
-static void print_wrapped(FILE *stream, const char *text, int column)
+// Characters up to where a line may end: any blank, or, in a usage line, one before an option, so
+// that an option and its value stay together.
+static int piece_length(const char *text, bool usage)
 {
-    int at = column;
+    size_t length = strcspn(text, " ");
+    while (usage && text[length] && text[length + 1] != '-' && text[length + 1] != '[')
+        length += 1 + strcspn(text + length + 1, " ");
+    return (int)length;
+}
+
+// Goes on at column `at`; the lines after the first begin at `column`.
+static void print_wrapped(FILE *stream, const char *text, int at, int column, bool usage)
+{
+    bool is_first = true;
     while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (at > column && at + 1 + length > 96) {
+        int length = piece_length(text, usage);
+        if (!is_first && at + 1 + length > HELP_WIDTH) {
             fprintf(stream, "\n%*s", column, "");
             at = column;
-        } else if (at > column) {
+        } else if (!is_first) {
             fputc(' ', stream);
             at++;
         }
         fprintf(stream, "%.*s", length, text);
+        is_first = false;
         at += length;
-        text += length + strspn(text + length, " ");
+        text += (size_t)length + strspn(text + length, " ");
     }
     fputc('\n', stream);
 }
 
+void help_titled(FILE *stream, const char *title, const char *text, int column)
+{
+    print_wrapped(stream, text, fprintf(stream, "%s", title), column, false);
+}
+
 static void print_options(FILE *stream, const Option *options)
 {
-    enum { COLUMN = 34 };
+    enum { COLUMN = 28 };
     for (const Option *option = options; option->name; option++) {
         char title[HELP_LINE], help[HELP_LINE];
         int  width = option_title(option, title, sizeof title);
@@ -45,7 +61,7 @@ static void print_options(FILE *stream, const Option *options)
             fprintf(stream, "%s\n%*s", title, COLUMN, "");
         else
             fprintf(stream, "%-*s", COLUMN, title);
-        print_wrapped(stream, help, COLUMN);
+        print_wrapped(stream, help, COLUMN, COLUMN, false);
     }
 }
 
@@ -73,12 +89,15 @@ void option_words(const Option *option, char out[HELP_LINE])
 
 void arguments_help(const Verb *verb, FILE *stream)
 {
-    char usage[HELP_LINE];
+    char usage[HELP_LINE], title[64];
     verb_usage(verb, usage);
-    fprintf(stream, "nemesis %s - %s\n\nusage: nemesis %s\n", verb->name, verb->summary, usage);
+    snprintf(title, sizeof title, "nemesis %s - ", verb->name);
+    help_titled(stream, title, verb->summary, 4);
+    fprintf(stream, "\nusage: nemesis ");
+    print_wrapped(stream, usage, 15, 15, true);
     if (*verb->details) {
         fputc('\n', stream);
-        print_wrapped(stream, verb->details, 0);
+        print_wrapped(stream, verb->details, 0, 0, false);
     }
     if (verb->options && verb->options->name) {
         fprintf(stream, "\noptions:\n");

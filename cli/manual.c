@@ -80,6 +80,49 @@ static void print_verb(FILE *stream, const Verb *verb)
     fprintf(stream, ".in\n.EE\n");
 }
 
+typedef struct Entry {
+    const char *title, *text;
+} Entry;
+
+static void print_entries(FILE *stream, const char *section, const Entry *entries)
+{
+    fprintf(stream, ".SH %s\n", section);
+    for (; entries->title; entries++) {
+        roff_line(stream, ".TP\n.B ", entries->title);
+        roff_line(stream, "", entries->text);
+    }
+}
+
+static const Entry files[] = {
+    {"run.json", "written last: a folder with it is a finished run. The command, every setting, "
+                 "SHA-256 of weights and probing set, threads, times, peak memory"},
+    {"units.csv", "describe, dissect: layer, unit, description and score of every unit"},
+    {"tally.csv, quantile.npy",
+     "Network Dissection: concepts and counts of every unit; its threshold"},
+    {"changes.csv", "noise, attack: one row for each unit and setting"},
+    {"summary.csv", "noise, attack: shares of units that changed, with 95 % intervals"},
+    {"poisoned/", "noise, attack with --keep-images: the perturbed images as stored"},
+    {"unfinished.json, *.checkpoint", "an unfinished run, which --resume goes on with"},
+    {NULL, NULL}};
+
+static const Entry environment[] = {
+    {"OMP_NUM_THREADS", "number of threads where --threads is 0 or not given"},
+    {"ENGINE_ISA", "the best instruction set that kernels may use: portable, avx2 or avx512"},
+    {"COLUMNS", "width of a progress bar where standard error is no terminal that knows its own"},
+    {NULL, NULL}};
+
+// From photos to pages: the examples are run in this order by who follows the page.
+static const Entry examples[] = {
+    {"nemesis mini --images 400 -o runs/world", "A generated probing set."},
+    {"nemesis dissect -m demo/mini.nw -l conv4_2 -d runs/world -o runs/clean",
+     "The concept of every unit of a layer."},
+    {"nemesis noise --baseline runs/clean --type gaussian --std 0.02,0.05 -o runs/noise",
+     "Which labels change under noise?"},
+    {"nemesis attack --baseline runs/clean -u detectors:8 --eps 8/255 -o runs/attack",
+     "Which change under a designed perturbation of at most eight grey levels?"},
+    {"nemesis report runs/attack -o runs/attack-pages", "The attack as pages for a browser."},
+    {NULL, NULL}};
+
 void manual_print(FILE *stream)
 {
     fprintf(stream, ".TH NEMESIS 1 \"\" \"nemesis %s\" \"User Commands\"\n.SH NAME\nnemesis \\- ",
@@ -93,8 +136,13 @@ void manual_print(FILE *stream)
         print_verb(stream, verb_at(i));
     fprintf(stream, ".SH SHARED OPTIONS\nEvery verb takes these.\n");
     print_options(stream, shared_options);
+    fprintf(stream, ".SH PROGRESS\nA pass is one photo through the network; a gradient counts as "
+                    "three. What a run counts stands in its bar or lines.\n");
+    print_entries(stream, "FILES", files);
+    print_entries(stream, "ENVIRONMENT", environment);
     fprintf(stream, ".SH EXIT STATUS\n");
     for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
         fprintf(stream, ".TP\n.B %d\n%s\n", (int)exits[i].code, exits[i].meaning);
     fprintf(stream, ".TP\n.B 130, 143\ninterrupted by SIGINT or SIGTERM\n");
+    print_entries(stream, "EXAMPLES", examples);
 }

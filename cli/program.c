@@ -14,9 +14,13 @@
 
 static void print_overview(FILE *stream)
 {
-    fprintf(stream, "nemesis - %s\n\nusage: nemesis VERB [options]\n\n", program_summary);
-    for (int i = 0; verb_at(i); i++)
-        fprintf(stream, "  %-12s  %s\n", verb_at(i)->name, verb_at(i)->summary);
+    help_titled(stream, "nemesis - ", program_summary, 4);
+    fprintf(stream, "\nusage: nemesis VERB [options]\n\n");
+    for (int i = 0; verb_at(i); i++) {
+        char title[32];
+        snprintf(title, sizeof title, "  %-12s  ", verb_at(i)->name);
+        help_titled(stream, title, verb_at(i)->summary, 16);
+    }
     fprintf(stream, "  %-12s  %s\n", "version", "version, compiler and kernels");
     fprintf(stream, "  %-12s  %s\n", "help", "this text, or the options of a verb");
     fprintf(stream, "\nexample:\n  nemesis help dissect\n");

@@ -1,14 +1,21 @@
 /* cli/progress.c - see progress.h. */
 #include "progress.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-void progress_start(Progress *progress, const char *what, const Settings *settings)
+enum { BAR_LEAST = 8, BAR_MOST = 24 };
+
+void progress_start(Progress *progress, const char *what, const char *counted,
+                    const Settings *settings)
 {
     bool bar = settings->progress == PROGRESS_BAR ||
                (settings->progress == PROGRESS_AUTO && isatty(STDERR_FILENO));
     double now = clock_seconds();
     *progress  = (Progress){.what    = what,
+                            .counted = counted,
                             .bar     = bar,
                             .silent  = settings->quiet || settings->progress == PROGRESS_NONE,
                             .start   = now,
@@ -41,30 +48,91 @@ static double recent_rate(Progress *progress, double now)
     return progress->rate > 0 ? progress->rate : elapsed > 0 ? (double)progress->done / elapsed : 0;
 }
 
+int terminal_columns(void)
+{
+    struct winsize size;
+    const char    *text = getenv("COLUMNS");
+    uint64_t       columns;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return text && whole_parse(text, &columns) && columns > 0 && columns < 10000 ? (int)columns
+                                                                                 : 80;
+}
+
+void count_text(int64_t count, char out[32])
+{
+    char digits[24];
+    int  length = snprintf(digits, sizeof digits, "%lld", (long long)count), used = 0;
+    for (int i = 0; i < length; i++) {
+        bool behind_digit = i > 0 && digits[i - 1] != '-';
+        if (behind_digit && (length - i) % 3 == 0)
+            out[used++] = ',';
+        out[used++] = digits[i];
+    }
+    out[used] = 0;
+}
+
+// "attack [####....] ": the name, and a bar where `room` characters leave one.
+static void head_text(const Progress *progress, int room, char out[PROGRESS_TEXT])
+{
+    char bar[BAR_MOST + 1] = "";
+    int  width             = room - (int)strlen(progress->what) - 4;
+    width                  = width > BAR_MOST ? BAR_MOST : width;
+    for (int i = 0; width >= BAR_LEAST && i < width; i++)
+        bar[i] = (double)i * (double)progress->total < (double)progress->done * width ? '#' : '.';
+    snprintf(out, PROGRESS_TEXT, *bar ? "%.32s [%s] " : "%.32s ", progress->what, bar);
+}
+
+// What is said of a run, the longest form first; false past the last.
+static bool form_text(const Progress *progress, double rate, int form, char out[PROGRESS_TEXT])
+{
+    char   done[32], total[32], left[32];
+    double percent = 100 * (double)progress->done / (double)progress->total;
+    count_text(progress->done, done);
+    count_text(progress->total, total);
+    duration_text(rate > 0 ? (double)(progress->total - progress->done) / rate : 0, left);
+    if (form == 0)
+        snprintf(out, PROGRESS_TEXT, "%s of %s %s, %.1f/s, %s left", done, total, progress->counted,
+                 rate, left);
+    else if (form == 1)
+        snprintf(out, PROGRESS_TEXT, "%s of %s %s, %s left", done, total, progress->counted, left);
+    else if (form == 2)
+        snprintf(out, PROGRESS_TEXT, "%.0f %%, %s left", percent, left);
+    else
+        snprintf(out, PROGRESS_TEXT, "%.0f %%", percent);
+    return form < 4;
+}
+
+void progress_text(const Progress *progress, double rate, int columns, char out[PROGRESS_TEXT])
+{
+    char head[PROGRESS_TEXT], words[PROGRESS_TEXT];
+    for (int form = 0; form_text(progress, rate, form, words); form++) {
+        head_text(progress, columns - 1 - (int)strlen(words), head);
+        snprintf(out, PROGRESS_TEXT, "%.48s%.100s", head, words);
+        if ((int)strlen(out) < columns)
+            return;
+    }
+    snprintf(out, PROGRESS_TEXT, "%.*s", columns > 0 ? columns - 1 : 0, words);
+}
+
 void progress_step(void *self, int64_t done, int64_t total)
 {
-    enum { WIDTH = 24 };
     Progress *progress = self;
     double    now      = clock_seconds();
-    progress->done     = done;
-    progress->total    = total;
-    double rate        = recent_rate(progress, now);
+    char      text[PROGRESS_TEXT];
+    progress->done  = done;
+    progress->total = total;
+    double rate     = recent_rate(progress, now);
     if (progress->silent || done <= 0 || total <= 0 ||
         now - progress->printed < (progress->bar ? 0.1 : 10.0))
         return;
     progress->printed = now;
-    char left[32];
-    duration_text(rate > 0 ? (double)(total - done) / rate : 0, left);
     if (progress->bar) {
-        char bar[WIDTH + 1];
-        for (int i = 0; i < WIDTH; i++)
-            bar[i] = (double)i * (double)total < (double)done * WIDTH ? '#' : '.';
-        bar[WIDTH] = 0;
-        fprintf(stderr, "\r%s [%s] %lld/%lld, %.1f/s, %s left   ", progress->what, bar,
-                (long long)done, (long long)total, rate, left);
+        progress_text(progress, rate, terminal_columns(), text);
+        fprintf(stderr, "\r%s\033[K", text);
     } else {
-        fprintf(stderr, "%s: %lld of %lld, %.1f/s, %s left\n", progress->what, (long long)done,
-                (long long)total, rate, left);
+        form_text(progress, rate, 0, text);
+        fprintf(stderr, "%s: %s\n", progress->what, text);
     }
     fflush(stderr);
 }

@@ -1,12 +1,15 @@
 /* cli/progress.h - how far a run is: a bar on a terminal, else one line per ten seconds, on stderr.
- */
+ *
+ * A bar that is wider than its terminal would begin a new line each time it is drawn, so what is
+ * said shrinks with the width: the bar goes first, then the rate, the counts, the time. */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
 #include "arguments.h"
 
 typedef struct Progress {
-    const char *what; // "dissect"
+    const char *what;    // "dissect"
+    const char *counted; // "passes": one photo through the network each; "images", "steps"
     bool        bar, silent;
     double      start;               // clock_seconds
     double      printed;             // time of the last line or bar
@@ -16,12 +19,25 @@ typedef struct Progress {
 } Progress;
 
 /* The form follows --progress; -q means none. */
-void progress_start(Progress *progress, const char *what, const Settings *settings);
+void progress_start(Progress *progress, const char *what, const char *counted,
+                    const Settings *settings);
 
 /* To be handed to libraries as their callback for progress; `self` is a Progress. */
 void progress_step(void *self, int64_t done, int64_t total);
 
 void progress_end(Progress *progress); // clears the bar
+
+enum { PROGRESS_TEXT = 160 };
+
+/* The longest form that has fewer than `columns` characters, from "attack [####....] 12,084 of
+ * 16,048 passes, 586.2/s, 18.0 s left" to "75 %". */
+void progress_text(const Progress *progress, double rate, int columns, char out[PROGRESS_TEXT]);
+
+/* Columns of the terminal that stderr is; if it is none, what COLUMNS says, else 80. */
+int terminal_columns(void);
+
+/* "12,084" */
+void count_text(int64_t count, char out[32]);
 
 /* "1.5 s", "2 min 05 s", "3 h 04 min" */
 void duration_text(double seconds, char out[32]);

@@ -21,7 +21,7 @@ void run_open(Run *out, const char *verb, const Settings *settings)
                                     .file          = "dissect" PASS_FILE_ENDING,
                                     .phase         = "dissect"}};
     strftime(out->started_at, sizeof out->started_at, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-    progress_start(&out->progress, verb, settings);
+    progress_start(&out->progress, verb, "passes", settings);
 }
 
 void run_close(Run *run)

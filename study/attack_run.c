@@ -40,21 +40,6 @@ static int64_t chunk_length(const AttackRun *run)
     return units < 1 ? 1 : units < job->unit_count ? units : job->unit_count;
 }
 
-static int64_t count_work(const AttackRun *run, int64_t chunk)
-{
-    const AttackJob *job    = run->job;
-    int64_t          images = images_of_set(run);
-    int64_t          chunks = (job->unit_count + chunk - 1) / chunk;
-    int64_t          work   = chunks * images * (1 + job->arm_count);
-    for (int64_t i = 0; i < job->unit_count; i++) {
-        const UnitCase *unit_case = &run->cases[i];
-        bool            unknown   = unit_case->attackable && job->masks == MASKS_ACTIVATIONS;
-        int64_t         poisoned  = unknown ? images : unit_case->aim.image_count;
-        work += poisoned * job->eps_count * cost_of_image(job);
-    }
-    return work;
-}
-
 bool attack_run(const AttackJob *job, Changes *out, Error *error)
 {
     const ActivationSource *layer = &job->clean.explainer->inputs.layer;
@@ -66,7 +51,7 @@ bool attack_run(const AttackJob *job, Changes *out, Error *error)
     bool done    = stored_layer_open(&run.layer, layer, error) &&
                 unit_cases_open(&run.cases, job, job->units, job->unit_count, error);
     int64_t length = chunk_length(&run);
-    run.total      = done ? count_work(&run, length) : 0;
+    done           = done && attack_plan(&run, length, error);
     for (int64_t first = 0; done && first < job->unit_count; first += length) {
         int64_t count = job->unit_count - first < length ? job->unit_count - first : length;
         done          = chunk_run(&run, run.cases + first, count, error);

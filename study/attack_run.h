@@ -30,6 +30,9 @@ typedef struct Chunk {
 
 /* Counts runs of the network and tells the observer of progress. */
 void attack_progress(AttackRun *run, int64_t amount);
+/* Counts the passes of the run, whose cases are open, and tells who asked for the plan. `chunk`:
+ * units that go together. */
+bool attack_plan(AttackRun *run, int64_t chunk, Error *error);
 /* Runs of the network for one poisoned image at one eps, a gradient being worth three. */
 int64_t cost_of_image(const AttackJob *job);
 int64_t images_of_set(const AttackRun *run);

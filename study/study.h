@@ -154,6 +154,15 @@ typedef struct TargetChoice {
 /* "random" or "CATEGORY:NAME". Errors: ERROR_USAGE (no such category or label). */
 bool target_parse(const char *text, const Labels *labels, TargetChoice *out, Error *error);
 
+/* What an attack will cost, in passes: a pass is one photo through the network, a gradient counts
+ * as three. */
+typedef struct AttackPlan {
+    int64_t        total, shared; // shared: clean maps and control rows, of all units together
+    const int64_t *of_unit;       // [unit_count], of each unit alone
+    int64_t        unit_count;
+    bool           at_most; // masks from activations: which images are perturbed turns out later
+} AttackPlan;
+
 typedef struct AttackJob {
     CleanRun    clean;
     UnitBuilder builder;
@@ -177,6 +186,9 @@ typedef struct AttackJob {
     const char      *stored_folder; // as in NoiseJob
     const Changes   *earlier;
     ChangeObserver   observer;
+    /* Told once, before the first pass. NULL: nobody listens. */
+    void (*planned)(void *self, const AttackPlan *plan);
+    void *planned_self;
 } AttackJob;
 
 #define ATTACK_CACHE_BYTES ((size_t)512 << 20)

@@ -68,6 +68,9 @@ def the_manual_formats_without_a_warning():
     done = run("groff", "-man", "-ww", "-Tutf8", "-P-cbou", input=nemesis("man"))
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert "nemesis dissect -m FILE.nw -l LAYER -d PROBE -o RUN [options]" in done.stdout
+    for section in ("FILES", "ENVIRONMENT", "EXIT STATUS", "EXAMPLES"):
+        assert f"\n{section}\n" in done.stdout, section
+    assert "OMP_NUM_THREADS" in done.stdout and "\n       ENGINE_ISA" in done.stdout
     assert "\n       75     interrupted after a checkpoint" in done.stdout
 
 
@@ -100,6 +103,31 @@ def bash_completes_files():
         assert complete("nemesis dissect -m -o", folder=folder) == ["-odd"]
 
 
+def bash_offers_layers_and_runs():
+    need("bash")
+    network = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "demo", "mini.nw"))
+    layers = complete(f"{PROGRAM} dissect -m {network} -l ")
+    assert "conv4_2" in layers and "Makefile" not in layers, layers
+    assert complete(f"{PROGRAM} dissect --model={network} -l conv4_") == [
+        layer for layer in layers if layer.startswith("conv4_")] != []
+    assert complete(f"{PROGRAM} dissect -l conv4_2") == []
+    assert complete("nemesis attack -u d") == ["detectors"]
+    with tempfile.TemporaryDirectory() as folder:
+        os.makedirs(os.path.join(folder, "runs", "clean"))
+        os.makedirs(os.path.join(folder, "report"))
+        open(os.path.join(folder, "runs", "clean", "run.json"), "w").close()
+        open(os.path.join(folder, "attack"), "w").close()
+        for line in ("nemesis report ", "nemesis attack --baseline "):
+            assert complete(line, folder=folder) == ["runs"], line
+            assert complete(line + "runs/", folder=folder) == ["runs/clean"], line
+        assert sorted(complete("nemesis dissect -o r", folder=folder)) == ["report", "runs"]
+
+
+def bash_gives_no_verb_the_slash_of_a_folder():
+    need("bash")
+    assert "complete -F _nemesis nemesis\n" in nemesis("completion", "bash")
+
+
 def zsh_takes_its_script():
     need("zsh")
     done = run("zsh", "-n", "/dev/stdin", input=nemesis("completion", "zsh"))
@@ -124,7 +152,8 @@ def main():
         print("skipped manual: there is no ./nemesis\n0 passed, 0 failed, 1 skipped")
         return 0
     for test in (the_manual_has_every_verb_and_option, the_manual_formats_without_a_warning,
-                 bash_completes_verbs_options_and_values, bash_completes_files, zsh_takes_its_script,
+                 bash_completes_verbs_options_and_values, bash_completes_files,
+                 bash_offers_layers_and_runs, bash_gives_no_verb_the_slash_of_a_folder, zsh_takes_its_script,
                  fish_takes_its_script, an_unknown_shell_is_wrong_usage):
         name, result, told = "manual." + test.__name__, "passed", ""
         try:

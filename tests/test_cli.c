@@ -1,6 +1,7 @@
 /* tests/test_cli.c - arguments, units, text for the terminal: what the command line is made of. */
 #include "../cli/commands.h"
 #include "../cli/inputs.h"
+#include "../cli/next.h"
 #include "../cli/output.h"
 #include "../cli/progress.h"
 #include "../cli/units.h"
@@ -374,6 +375,15 @@ static void tables_line_up(void)
     CHECK_TEXT(text, "name    n\ngr\xc3\xbcn  100\nx       7\n");
 }
 
+static void paths_are_quoted_as_a_shell_needs_it(void)
+{
+    char out[NEXT_WORD];
+    CHECK_TEXT(shell_word("runs/clean//", "-pages", out), "runs/clean-pages");
+    CHECK_TEXT(shell_word("/", "", out), "/");
+    CHECK_TEXT(shell_word("", "", out), "''");
+    CHECK_TEXT(shell_word("it's a run", "", out), "'it'\\''s a run'");
+}
+
 static void durations_read_well(void)
 {
     char text[32];
@@ -383,6 +393,47 @@ static void durations_read_well(void)
     CHECK_TEXT(text, "2 min 05 s");
     duration_text(3600 * 3 + 4 * 60, text);
     CHECK_TEXT(text, "3 h 04 min");
+}
+
+static void counts_read_well(void)
+{
+    static const struct {
+        int64_t     count;
+        const char *text;
+    } cases[] = {{0, "0"}, {999, "999"}, {12084, "12,084"}, {1234567, "1,234,567"}, {-100, "-100"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[32];
+        count_text(cases[i].count, text);
+        CHECK_TEXT(text, cases[i].text);
+    }
+}
+
+// A line as wide as its terminal already moves the cursor on; on 40 columns the time left is told.
+static void progress_fits_every_width(void)
+{
+    static const Progress runs[] = {
+        {.what = "attack", .counted = "passes", .done = 12084, .total = 16048},
+        {.what = "dissect", .counted = "passes", .done = 1234567, .total = 98765432},
+        {.what = "mini", .counted = "images", .done = 1, .total = 7}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        for (int columns = 1; columns <= 300; columns++) {
+            char text[PROGRESS_TEXT];
+            progress_text(&runs[i], 1586.2, columns, text);
+            bool fits  = (int)strlen(text) < columns;
+            bool tells = columns < 40 || strstr(text, " left");
+            tells      = tells && (columns < 72 || strstr(text, runs[i].counted));
+            if (!CHECK(fits && tells))
+                printf("  %d: '%s'\n", columns, text);
+        }
+    }
+    char text[PROGRESS_TEXT];
+    progress_text(&runs[0], 586.2, 80, text);
+    CHECK_TEXT(text,
+               "attack [###################.....] 12,084 of 16,048 passes, 586.2/s, 6.8 s left");
+    progress_text(&runs[0], 586.2, 40, text);
+    CHECK_TEXT(text, "attack [##########...] 75 %, 6.8 s left");
+    progress_text(&runs[0], 586.2, 12, text);
+    CHECK_TEXT(text, "attack 75 %");
 }
 
 SUITE(cli)
@@ -404,5 +455,8 @@ SUITE(cli)
     RUN(a_sample_of_detectors_depends_on_the_seed_alone);
     RUN(control_characters_do_not_reach_the_terminal);
     RUN(tables_line_up);
+    RUN(paths_are_quoted_as_a_shell_needs_it);
     RUN(durations_read_well);
+    RUN(counts_read_well);
+    RUN(progress_fits_every_width);
 }

@@ -28,6 +28,25 @@ static void help_ends_with_an_example(void)
     }
 }
 
+static int widest_line(const char *text)
+{
+    int widest = 0;
+    for (size_t length; *text; text += length + (text[length] == '\n')) {
+        length = strcspn(text, "\n");
+        widest = (int)length > widest ? (int)length : widest;
+    }
+    return widest;
+}
+
+static void help_fits_a_terminal(void)
+{
+    NEED_PROGRAM();
+    CHECK(widest_line(program_run("help")->out) <= 80);
+    for (int v = 0; verb_at(v); v++)
+        if (!CHECK(widest_line(program_run("help %s", verb_at(v)->name)->out) <= 80))
+            printf("  %s\n", verb_at(v)->name);
+}
+
 static void wrong_usage_is_exit_2(void)
 {
     NEED_PROGRAM();
@@ -275,6 +294,7 @@ static void activations_of_a_photo_and_of_its_pixels_agree(void)
 SUITE(contract)
 {
     RUN(help_ends_with_an_example);
+    RUN(help_fits_a_terminal);
     RUN(wrong_usage_is_exit_2);
     RUN(a_defect_is_exit_70);
     RUN(missing_inputs_are_exit_66);

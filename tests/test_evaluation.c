@@ -165,6 +165,48 @@ static void float_controls_change_nothing(void)
     world_close(&world);
 }
 
+typedef struct Watched {
+    int64_t planned, units, done, total;
+} Watched;
+
+static void watch_plan(void *self, const AttackPlan *plan)
+{
+    Watched *watched = self;
+    CHECK(watched->done == 0 && !plan->at_most && plan->shared > 0);
+    watched->planned = plan->shared;
+    watched->units   = plan->unit_count;
+    for (int64_t i = 0; i < plan->unit_count; i++)
+        watched->planned += plan->of_unit[i];
+    CHECK(plan->total == watched->planned);
+}
+
+static void watch_passes(void *self, int64_t done, int64_t total)
+{
+    Watched *watched = self;
+    watched->done    = done;
+    watched->total   = total;
+}
+
+static void the_plan_of_an_attack_is_what_it_costs(void)
+{
+    World   world;
+    Changes changes = {0};
+    Watched watched = {0};
+    REQUIRE(world_open(&world, "corrupt23", 4));
+    AttackJob job            = world_job(&world);
+    job.units                = (int64_t[]){0, 3};
+    job.unit_count           = 2;
+    job.planned              = watch_plan;
+    job.planned_self         = &watched;
+    world.pass.progress      = watch_passes;
+    world.pass.progress_self = &watched;
+    REQUIRE(attack_run(&job, &changes, NULL));
+    CHECK(watched.units == 2 && watched.planned > 0);
+    CHECK(watched.done == watched.planned && watched.total == watched.planned);
+    changes_close(&changes);
+    world_close(&world);
+}
+
 static void distances_keep_their_bounds(void)
 {
     World   world;
@@ -504,6 +546,7 @@ SUITE(evaluation)
     RUN(targeted_clean_rows_equal_full_reruns);
     RUN(soft_iou_rows_equal_full_reruns);
     RUN(float_controls_change_nothing);
+    RUN(the_plan_of_an_attack_is_what_it_costs);
     RUN(distances_keep_their_bounds);
     RUN(dead_unit_is_not_attackable);
     RUN(poisoned_images_carry_the_concepts);

@@ -54,6 +54,23 @@ static void dissect_writes_a_run_folder(void)
     bytes_close(&bytes);
 }
 
+static void a_run_says_where_it_is_and_what_comes_next(void)
+{
+    NEED_INPUTS();
+    const char    *run = in_folder("run"), *corrupted = in_folder("noise");
+    char           told[2048];
+    const Outcome *o = program_run("dissect -m %s -l conv22 -d %s -o %s", blob, probe, run);
+    snprintf(told, sizeof told, "%s: tally.csv quantile.npy units.csv run.json\nnext: ", run);
+    CHECK(o->code == 0 && strstr(o->err, told));
+    snprintf(told, sizeof told, " report %s -o %s-pages\n", run, run);
+    CHECK(strstr(o->err, told));
+    CHECK(
+        !*program_run("dissect -m %s -l conv22 -d %s -o %s -q --overwrite", blob, probe, run)->err);
+    o = program_run("noise --baseline %s --type uniform --std 0.1 -o %s", run, corrupted);
+    snprintf(told, sizeof told, "%s: changes.csv summary.csv run.json\nnext: ", corrupted);
+    CHECK(o->code == 0 && strstr(o->err, told));
+}
+
 static void describe_is_dissect_by_another_name(void)
 {
     NEED_INPUTS();
@@ -149,6 +166,34 @@ static void noise_writes_a_row_for_each_unit_and_setting(void)
     CHECK(!file_exists(in_folder("noise/unfinished.json")));
 }
 
+static void an_attack_says_what_it_will_cost(void)
+{
+    NEED_INPUTS();
+    const Outcome *o = program_run("attack --baseline %s -u 0,1 --steps 1 --store float -o %s",
+                                   dissect("clean", ""), in_folder("attack"));
+    CHECK(o->code == 0 && strncmp(o->err, "attack: 2 units, ", 17) == 0);
+    CHECK(strstr(o->err, " passes: 140 shared + ") && strstr(o->err, "\na pass is one photo"));
+}
+
+static void summaries_fit_a_terminal(void)
+{
+    NEED_INPUTS();
+    const char *clean = dissect("clean", "");
+    for (int targeted = 0; targeted < 2; targeted++) {
+        const Outcome *o = targeted
+                               ? program_run("attack --baseline %s -u all --eps 0.123456 --target "
+                                             "random --store jpeg75 -o %s -q",
+                                             clean, in_folder("attack"))
+                               : program_run("noise --baseline %s --type bernoulli --std 0.123456 "
+                                             "--store jpeg75 -o %s -q",
+                                             clean, in_folder("noise"));
+        REQUIRE(o->code == 0 && strstr(o->out, "changed   "));
+        for (const char *line = o->out; *line; line += strcspn(line, "\n") + 1)
+            CHECK(strcspn(line, "\n") <= 80);
+        CHECK(!strstr(o->out, "units with a target") == !targeted);
+    }
+}
+
 static void noise_does_not_depend_on_threads_or_batch(void)
 {
     NEED_INPUTS();
@@ -232,12 +277,15 @@ static void a_signal_stops_a_run_after_the_batch(void)
 SUITE(runs)
 {
     RUN(dissect_writes_a_run_folder);
+    RUN(a_run_says_where_it_is_and_what_comes_next);
     RUN(describe_is_dissect_by_another_name);
     RUN(a_run_without_a_method_is_a_dissection);
     RUN(results_do_not_depend_on_threads_or_batch);
     RUN(a_run_is_refused_resumed_or_overwritten);
     RUN(an_unknown_layer_is_exit_2_and_leaves_nothing);
     RUN(noise_writes_a_row_for_each_unit_and_setting);
+    RUN(an_attack_says_what_it_will_cost);
+    RUN(summaries_fit_a_terminal);
     RUN(noise_does_not_depend_on_threads_or_batch);
     RUN(attack_keeps_to_units_and_eps);
     RUN(a_baseline_of_other_weights_is_refused);
