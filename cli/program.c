@@ -107,7 +107,7 @@ static bool run_command_line(int count, const char *const *arguments, Error *err
     }
     if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
         return print_help(count - 2, arguments + 2, error);
-    if (!strcmp(name, "version") || !strcmp(name, "--version"))
+    if (!strcmp(name, "version") || !strcmp(name, "--version") || !strcmp(name, "-V"))
         return print_version(count - 2, arguments + 2, error);
     if (!strcmp(name, "completion"))
         return print_completion(count - 2, arguments + 2, error);

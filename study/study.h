@@ -76,7 +76,7 @@ typedef struct ChangeShare {
     double  hit_share, hit_low, hit_high; // hits / targeted
 } ChangeShare;
 
-/* Units that are counted together, by their clean concept. */
+/* Units that are counted together, by their clean concept; those without one are in no category. */
 typedef struct ChangeGroup {
     bool   only_detectors;
     double detector_score; // of the method; matters to only_detectors
