@@ -136,6 +136,9 @@ int nemesis_run(int count, const char *const *arguments)
 {
     Error error = {0};
     bool  ok    = run_command_line(count, arguments, &error);
-    ok          = output_flush(&error) && ok;
+    bool  told  = output_flush(&error);
+    if (ok && !told && output_is_unread())
+        return 128 + SIGPIPE;
+    ok = told && ok;
     return nemesis_exit(ok, &error);
 }
