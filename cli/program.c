@@ -67,15 +67,30 @@ static bool print_completion(int count, const char *const *arguments, Error *err
     return true;
 }
 
+static const char *near_verb(const char *name)
+{
+    for (int i = 0; verb_at(i); i++)
+        if (word_is_near(name, strlen(name), verb_at(i)->name))
+            return verb_at(i)->name;
+    return NULL;
+}
+
 static bool run_verb(int count, const char *const *arguments, Error *error)
 {
     Settings    settings;
     const char *name = arguments[1];
     const Verb *verb = verb_named(name);
-    if (!verb)
-        return fail(error, ERROR_USAGE, "unknown verb '%s' (see nemesis help)", name);
-    if (!arguments_parse(verb, count - 2, arguments + 2, &settings, error))
+    if (!verb) {
+        const char *meant = near_verb(name);
+        return fail(error, ERROR_USAGE, "unknown verb '%s'%s%s (see nemesis help)", name,
+                    meant ? ", did you mean " : "", meant ? meant : "");
+    }
+    if (!arguments_parse(verb, count - 2, arguments + 2, &settings, error)) {
+        char usage[HELP_LINE];
+        verb_usage(verb, usage);
+        fprintf(stderr, "usage: nemesis %s\n", usage);
         return false;
+    }
     settings.command       = arguments;
     settings.command_count = count;
     bool ok                = true;
