@@ -73,6 +73,18 @@ bool file_read(const char *path, size_t limit, Bytes *out, Error *error)
     return ok;
 }
 
+// Why a part of a path below a folder did not open.
+static bool cannot_open(int folder, const char *part, const char *shown, int reason, Error *error)
+{
+    struct stat info;
+    if (fstatat(folder, part, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode))
+        return fail(error, ERROR_NOT_FOUND,
+                    "%s: '%s' is a symbolic link, and links below the folder are not followed; put "
+                    "the files themselves there (cp -rL)",
+                    shown, part);
+    return fail(error, ERROR_NOT_FOUND, "%s: cannot open: %s", shown, strerror(reason));
+}
+
 bool file_read_below(const char *folder, const char *relative, size_t limit, Bytes *out,
                      Error *error)
 {
@@ -90,14 +102,20 @@ bool file_read_below(const char *folder, const char *relative, size_t limit, Byt
         memcpy(part, rest, (size_t)(slash - rest));
         part[slash - rest] = 0;
         int next           = seam_open(at, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-        int reason         = errno;
+        if (next < 0)
+            cannot_open(at, part, path, errno, error);
         close(at);
         if (next < 0)
-            return fail(error, ERROR_NOT_FOUND, "%s: cannot open: %s", path, strerror(reason));
+            return false;
         at = next;
     }
-    size_t size   = 0;
-    int    handle = open_regular(at, rest, path, O_NOFOLLOW, &size, error);
+    size_t size    = 0;
+    Error  failure = {0};
+    int    handle  = open_regular(at, rest, path, O_NOFOLLOW, &size, &failure);
+    if (handle < 0 && errno == ELOOP)
+        cannot_open(at, rest, path, ELOOP, error);
+    else if (handle < 0)
+        fail(error, failure.code, "%s", failure.message);
     close(at);
     if (handle < 0)
         return false;

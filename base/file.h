@@ -51,6 +51,8 @@ bool path_join(char out[LIMIT_PATH], const char *folder, const char *name, Error
 bool path_is_same(const char *a, const char *b);
 /* Whether something that exists lies in a folder, at any depth, or is that folder. */
 bool path_is_below(const char *path, const char *folder);
+/* The path from a folder to something, both of which exist: "../photos". False if there is none. */
+bool path_between(char out[LIMIT_PATH], const char *folder, const char *path);
 /* Replaces a link by the path it stands for, there or not. False for a circle of links. */
 bool path_follow(char path[LIMIT_PATH]);
 

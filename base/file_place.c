@@ -2,6 +2,7 @@
 #include "file.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -114,4 +115,29 @@ bool path_is_below(const char *path, const char *folder)
             return true;
     }
     return false;
+}
+
+bool path_between(char out[LIMIT_PATH], const char *folder, const char *path)
+{
+    char   from[PATH_MAX], to[PATH_MAX];
+    size_t same = 0, used = 0;
+    if (!realpath(folder, from) || !realpath(path, to))
+        return false;
+    for (size_t i = 0; from[i] == to[i] || (!from[i] && to[i] == '/') || (from[i] == '/' && !to[i]);
+         i++) {
+        if (from[i] == '/' || !from[i] || to[i] == '/' || !to[i])
+            same = i;
+        if (!from[i] || !to[i])
+            break;
+    }
+    for (const char *at = from + same; *at; at++)
+        if (*at == '/' && at[1])
+            used += (size_t)snprintf(out + used, used < LIMIT_PATH ? LIMIT_PATH - used : 0, "../");
+    const char *rest = to + same + (to[same] == '/');
+    if (used + strlen(rest) + 2 > LIMIT_PATH)
+        return false;
+    memcpy(out + used, rest, strlen(rest) + 1);
+    if (!*out)
+        memcpy(out, ".", 2);
+    return true;
 }

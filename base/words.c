@@ -34,3 +34,27 @@ int word_index(const char *words, const char *text, size_t length)
             return i;
     return -1;
 }
+
+bool word_is_near(const char *text, size_t length, const char *word)
+{
+    enum { MOST = 32 };
+    int    row[3][MOST + 1]; // of the table of edits: the last two and this one
+    size_t count = strlen(word);
+    if (length >= MOST || count >= MOST)
+        return false;
+    for (size_t i = 0; i <= length; i++)
+        for (size_t k = 0; k <= count; k++) {
+            int *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+            if (i == 0 || k == 0) {
+                now[k] = (int)(i + k);
+                continue;
+            }
+            int best = last[k - 1] + (text[i - 1] != word[k - 1]);
+            best     = last[k] + 1 < best ? last[k] + 1 : best;
+            best     = now[k - 1] + 1 < best ? now[k - 1] + 1 : best;
+            if (i > 1 && k > 1 && text[i - 1] == word[k - 2] && text[i - 2] == word[k - 1])
+                best = before[k - 2] + 1 < best ? before[k - 2] + 1 : best;
+            now[k] = best;
+        }
+    return row[length % 3][count] <= (count < 5 ? 1 : 2);
+}

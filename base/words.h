@@ -4,6 +4,7 @@
 #ifndef BASE_WORDS_H
 #define BASE_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The index-th word in *length bytes, not zero-terminated, or NULL past the last. */
@@ -15,5 +16,9 @@ int word_index(const char *words, const char *text, size_t length);
 /* The index-th word, copied, at most 31 bytes. Static storage of four slots: for messages and
  * files, by one thread at a time. */
 const char *word_text(const char *words, int index);
+
+/* Whether a word of at most 31 letters was probably meant by `text`: at most two letters, or one of
+ * a short word, are missing, too many, wrong or swapped. */
+bool word_is_near(const char *text, size_t length, const char *word);
 
 #endif

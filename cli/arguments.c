@@ -321,6 +321,15 @@ static int option_index(const Verb *verb, const char *name, size_t length, char 
     return -1;
 }
 
+static const char *near_option(const Verb *verb, const char *name, size_t length)
+{
+    const Option *option;
+    for (int i = 0; (option = option_at(verb, i)); i++)
+        if (word_is_near(name, length, option->name))
+            return option->name;
+    return NULL;
+}
+
 typedef struct Cursor {
     const char *const *arguments;
     int                count, next;
@@ -342,9 +351,12 @@ static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int 
     size_t      length   = is_long ? (equals ? (size_t)(equals - text) : strlen(text)) - 2 : 1;
     const char *attached = is_long ? (equals ? equals + 1 : NULL) : (text[2] ? text + 2 : NULL);
     *index               = option_index(verb, is_long ? text + 2 : NULL, length, text[1]);
-    if (*index < 0)
-        return fail(error, ERROR_USAGE, "%s: unknown option '%.*s' (see nemesis help %s)",
-                    verb->name, is_long ? (int)length + 2 : 2, text, verb->name);
+    if (*index < 0) {
+        const char *meant = is_long ? near_option(verb, text + 2, length) : NULL;
+        return fail(error, ERROR_USAGE, "%s: unknown option '%.*s'%s%s (see nemesis help %s)",
+                    verb->name, is_long ? (int)length + 2 : 2, text,
+                    meant ? ", did you mean --" : "", meant ? meant : "", verb->name);
+    }
     const Option *option = option_at(verb, *index);
     if (option->kind == ARGUMENT_FLAG) {
         if (attached)
@@ -368,18 +380,21 @@ static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int 
 static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *out, Error *error)
 {
     const Option *option;
+    char          missing[512] = "";
+    size_t        used         = 0;
+    bool          lacks_inputs = out->input_count < verb->input_least;
+    if (lacks_inputs)
+        used = (size_t)snprintf(missing, sizeof missing, "%s", verb->inputs);
     for (int i = 0; (option = option_at(verb, i)); i++) {
         if (!seen[i] && option->initial && !value_set(option, option->initial, out, error))
             return false;
-        if (!seen[i] && option->required && !out->help)
-            return fail(error, ERROR_USAGE, "%s: --%s %s is missing", verb->name, option->name,
-                        option->value);
+        if (!seen[i] && option->required && used < sizeof missing)
+            used += (size_t)snprintf(missing + used, sizeof missing - used, "%s--%s %s",
+                                     used ? ", " : "", option->name, option->value);
     }
-    if (out->help)
+    if (out->help || !*missing)
         return true;
-    if (out->input_count < verb->input_least)
-        return fail(error, ERROR_USAGE, "%s: needs %s", verb->name, verb->inputs);
-    return true;
+    return fail(error, ERROR_USAGE, "%s: needs %s", verb->name, missing);
 }
 
 bool arguments_parse(const Verb *verb, int count, const char *const *arguments, Settings *out,

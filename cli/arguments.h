@@ -173,6 +173,18 @@ bool whole_parse(const char *text, uint64_t *out);
         .name = "data", .letter = 'd', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, data),  \
         .value = "PROBE", .help = "probing set, a folder in Broden's layout", .required = true     \
     }
+/* Of verbs that open a finished run again. */
+#define OPTIONS_OF_RUN                                                                             \
+    {.name   = "model",                                                                            \
+     .letter = 'm',                                                                                \
+     .kind   = ARGUMENT_TEXT,                                                                      \
+     .offset = offsetof(Settings, model),                                                          \
+     .value  = "FILE.nw",                                                                          \
+     .help   = "where the run's weight blob is now, if it moved"},                                   \
+    {                                                                                              \
+        .name = "data", .letter = 'd', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, data),  \
+        .value = "PROBE", .help = "where the run's probing set is now, if it moved"                \
+    }
 #define OPTION_BASELINE                                                                            \
     {                                                                                              \
         .name = "baseline", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, baseline),         \

@@ -26,6 +26,36 @@ bool verb_is_clean(const char *verb)
     return strcmp(verb, verb_dissect.name) == 0 || strcmp(verb, verb_describe.name) == 0;
 }
 
+bool run_locate(const Json *run, const char *folder, const char *name, const char *what,
+                const char *option, char out[LIMIT_PATH], Error *error)
+{
+    char        key[64];
+    const char *typed, *between;
+    snprintf(key, sizeof key, "%s_from_run", name);
+    between = json_member_text(run, key);
+    if (between && path_join(out, folder, between, NULL) && file_exists(out))
+        return true;
+    if (!run_need(run, folder, name, &typed, error))
+        return false;
+    snprintf(out, LIMIT_PATH, "%s", typed);
+    return file_exists(out) ||
+           fail(error, ERROR_NOT_FOUND,
+                "%s was made with the %s %s, which is not there; name it with %s", folder, what,
+                typed, option);
+}
+
+// What the command line names comes before what run.json says.
+static bool locate(CleanRunFiles *run, const char *folder, const Settings *settings, Error *error)
+{
+    InputsRequest *request = &run->inputs.request;
+    request->model         = settings->model ? settings->model : run->model;
+    request->data          = settings->data ? settings->data : run->data;
+    return (settings->model || run_locate(&run->json, folder, "weights.path", "weight blob", "-m",
+                                          run->model, error)) &&
+           (settings->data ||
+            run_locate(&run->json, folder, "data.path", "probing set", "-d", run->data, error));
+}
+
 static bool agrees_with(const Settings *settings, const InputsRequest *request, Error *error)
 {
     if (settings->compat && strcmp(settings->compat, request->mode->name) != 0)
@@ -43,8 +73,6 @@ static bool read_request(const Json *run, const char *folder, InputsRequest *out
     const char *verb, *mode, *readout, *conv, *limit;
     uint64_t    limit_value;
     if (!run_need(run, folder, "verb", &verb, error) ||
-        !run_need(run, folder, "weights.path", &out->model, error) ||
-        !run_need(run, folder, "data.path", &out->data, error) ||
         !run_need(run, folder, "settings.layer", &out->layer, error) ||
         !run_need(run, folder, "settings.compat", &mode, error) ||
         !run_need(run, folder, "settings.readout", &readout, error) ||
@@ -86,9 +114,12 @@ bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *sett
 {
     InputsRequest request = {.batch = settings->batch};
     *out                  = (CleanRunFiles){0};
-    return run_folder_read(folder, &out->json, error) &&
-           read_request(&out->json, folder, &request, error) &&
-           agrees_with(settings, &request, error) &&
+    if (!run_folder_read(folder, &out->json, error) ||
+        !read_request(&out->json, folder, &request, error) || !locate(out, folder, settings, error))
+        return false;
+    request.model = out->inputs.request.model;
+    request.data  = out->inputs.request.data;
+    return agrees_with(settings, &request, error) &&
            run_inputs_open(&out->inputs, &request, error) &&
            same_digest(&out->json, folder, "weights.sha256", request.model,
                        blob_sha256(out->inputs.blob), error) &&
@@ -96,11 +127,23 @@ bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *sett
                        out->inputs.probe.index_sha256, error);
 }
 
+// Runs of earlier versions do not say what their photos were.
+static bool same_files(const CleanRunFiles *run, const char *folder, Error *error)
+{
+    const char *wanted = json_member_text(&run->json, "data.files_sha256");
+    return !wanted || strcmp(wanted, run->inputs.files_sha256) == 0 ||
+           fail(error, ERROR_DATA,
+                "%s: its photos or label maps are other files than when %s was made (SHA-256 "
+                "%.12s..., then %.12s...)",
+                run->inputs.request.data, folder, run->inputs.files_sha256, wanted);
+}
+
 bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Error *error)
 {
     RunInputs *inputs = &run->inputs;
-    if (!run_inputs_load(inputs, error) || !record_read(&run->record, inputs->request.method,
-                                                        folder, &inputs->explainer.labels, error))
+    if (!run_inputs_load(inputs, error) || !same_files(run, folder, error) ||
+        !record_read(&run->record, inputs->request.method, folder, &inputs->explainer.labels,
+                     error))
         return false;
     if (run->record.unit_count != inputs->runner.units)
         return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld", folder,

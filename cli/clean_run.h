@@ -6,14 +6,20 @@
 #include "run.h"
 
 typedef struct CleanRunFiles {
-    Json      json; // run.json; texts of the request point into it
+    Json      json;                                // run.json; texts of the request point into it
+    char      model[LIMIT_PATH], data[LIMIT_PATH]; // where they are now
     RunInputs inputs;
     RunRecord record;
     CleanRun  clean;
 } CleanRunFiles;
 
-/* Weights and probing set of a run of describe or dissect: where run.json says they are (paths as
- * they were given then), refused when their SHA-256 is another. What the command line says about
+/* Where something is that a run was made with: `name` and `name`_from_run of its run.json, the way
+ * from the run's folder first. Errors: ERROR_NOT_FOUND, saying what it is and how to name it. */
+bool run_locate(const Json *run, const char *folder, const char *name, const char *what,
+                const char *option, char out[LIMIT_PATH], Error *error);
+
+/* Weights and probing set of a run of describe or dissect: as --model and --data say, else where
+ * run.json says they are; refused when their SHA-256 is another. What the command line says about
  * mode and limit must agree with the run.
  * Errors: ERROR_NOT_FOUND, ERROR_DATA, ERROR_USAGE (a run of another verb, other settings). */
 bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings, Error *error);

@@ -115,6 +115,7 @@ static bool run(const Settings *settings, Error *error)
 
 static const Option options[] = {
     OPTION_BASELINE,
+    OPTIONS_OF_RUN,
     {.name     = "units",
      .letter   = 'u',
      .kind     = ARGUMENT_UNITS,

@@ -23,18 +23,91 @@ static bool is_changed(const Comparison *comparison, int64_t i)
         .changed;
 }
 
+/* ---- what is compared ------------------------------------------------------------------------ */
+
+enum { DIFFERENCES = 64 };
+
+// A setting that the two runs do not share.
+typedef struct Difference {
+    const char *name, *a, *b;
+} Difference;
+
+typedef struct Runs {
+    Json          json[2]; // run.json; empty for a folder that has none
+    const Method *method[2];
+    Difference    differences[DIFFERENCES];
+    int           difference_count;
+} Runs;
+
+static bool refuse_verb(const Json *json, const char *folder, Error *error)
+{
+    const char *verb = json_member_text(json, "verb");
+    if (!verb || verb_is_clean(verb))
+        return true;
+    return fail(error, ERROR_USAGE, "%s is a run of %.40s; compare takes two clean runs%s", folder,
+                verb,
+                strcmp(verb, "noise") == 0 || strcmp(verb, "attack") == 0
+                    ? "; its changes.csv already compares with the baseline"
+                    : "");
+}
+
 // A folder without run.json may still have the files of a method: then of the first.
-static bool find_method(const char *folder, const Method **out, Error *error)
+static bool open_run(const char *folder, Json *json, const Method **method, Error *error)
 {
     char name[LIMIT_PATH];
-    Json json = {0};
-    *out      = method_at(0);
+    *method = method_at(0);
     if (!swap_settle(folder, &run_result, error) || !path_join(name, folder, "run.json", error))
         return false;
-    bool ok = !file_exists(name) ||
-              (run_folder_read(folder, &json, error) && run_method(&json, folder, out, error));
-    json_free(&json);
-    return ok;
+    return !file_exists(name) ||
+           (run_folder_read(folder, json, error) && refuse_verb(json, folder, error) &&
+            run_method(json, folder, method, error));
+}
+
+static const char *setting_text(const Json *json, const char *name)
+{
+    const JsonNode *settings = json_member(json, json->nodes, "settings");
+    const JsonNode *node     = settings ? json_member(json, settings, name) : NULL;
+    return node && node->kind == JSON_TEXT ? node->text : NULL;
+}
+
+static void add_difference(Runs *runs, const char *name, const char *a, const char *b)
+{
+    if (a && b && strcmp(a, b) != 0 && runs->difference_count < DIFFERENCES)
+        runs->differences[runs->difference_count++] = (Difference){name, a, b};
+}
+
+// Units of other weights or layers are other units; what else differs is told.
+static bool find_differences(const Settings *settings, Runs *runs, Error *error)
+{
+    static const char *const refused[] = {"weights_sha256", "layer", "method"};
+    const Json              *a = &runs->json[0], *b = &runs->json[1];
+    if (!a->nodes || !b->nodes)
+        return true;
+    for (int i = 0; i < 3; i++) {
+        const char *one = setting_text(a, refused[i]), *other = setting_text(b, refused[i]);
+        if (one && other && strcmp(one, other) != 0)
+            return fail(error, ERROR_USAGE,
+                        "%s and %s cannot be compared unit by unit: %s is '%.40s' and '%.40s'",
+                        settings->inputs[0], settings->inputs[1], refused[i], one, other);
+    }
+    const JsonNode *list = json_member(a, a->nodes, "settings");
+    for (int i = list ? list->first : -1; i >= 0; i = a->nodes[i].next)
+        if (strcmp(a->nodes[i].key, "verb") != 0)
+            add_difference(runs, a->nodes[i].key, a->nodes[i].text,
+                           setting_text(b, a->nodes[i].key));
+    add_difference(runs, "files_sha256", json_member_text(a, "data.files_sha256"),
+                   json_member_text(b, "data.files_sha256"));
+    for (int i = 0; i < runs->difference_count; i++)
+        note(settings, "note: the runs differ in %s: '%.40s' and '%.40s'",
+             runs->differences[i].name, runs->differences[i].a, runs->differences[i].b);
+    return true;
+}
+
+static bool open_runs(const Settings *settings, Runs *runs, Error *error)
+{
+    return open_run(settings->inputs[0], &runs->json[0], &runs->method[0], error) &&
+           open_run(settings->inputs[1], &runs->json[1], &runs->method[1], error) &&
+           find_differences(settings, runs, error);
 }
 
 static bool compare(const Settings *settings, const Method *method, const RunRecord *a,
@@ -116,7 +189,8 @@ static bool print_text(const Comparison *c, Error *error)
     return ok;
 }
 
-static bool print_json(const Settings *settings, const Comparison *c, Error *error)
+static bool print_json(const Settings *settings, const Runs *runs, const Comparison *c,
+                       Error *error)
 {
     JsonWriter json = {0};
     json_open_object(&json, NULL);
@@ -129,30 +203,40 @@ static bool print_json(const Settings *settings, const Comparison *c, Error *err
     json_number(&json, "high", c->high);
     json_whole(&json, "detectors", c->detectors);
     json_whole(&json, "detectors_changed", c->detectors_changed);
+    json_open_array(&json, "differences");
+    for (int i = 0; i < runs->difference_count; i++) {
+        json_open_object(&json, NULL);
+        json_text(&json, "setting", runs->differences[i].name);
+        json_text(&json, "a", runs->differences[i].a);
+        json_text(&json, "b", runs->differences[i].b);
+        json_close(&json);
+    }
+    json_close(&json);
     json_close(&json);
     return json_print(&json, error);
 }
 
 static bool run(const Settings *settings, Error *error)
 {
-    RunRecord     a = {0}, b = {0};
-    const Method *method, *other;
-    Comparison    comparison = {0};
-    UsedPath      used[]     = {{"the first run", settings->inputs[0]},
-                                {"the second run", settings->inputs[1]}};
-    bool          ok = (!settings->out || output_file_check(settings->out, used, 2, error)) &&
-              find_method(settings->inputs[0], &method, error) &&
-              find_method(settings->inputs[1], &other, error) &&
-              record_read(&a, method, settings->inputs[0], NULL, error) &&
-              record_read(&b, other, settings->inputs[1], NULL, error) &&
-              compare(settings, method, &a, &b, &comparison, error) &&
+    RunRecord  a = {0}, b = {0};
+    Runs       runs       = {0};
+    Comparison comparison = {0};
+    UsedPath   used[]     = {{"the first run", settings->inputs[0]},
+                             {"the second run", settings->inputs[1]}};
+    bool       ok         = (!settings->out || output_file_check(settings->out, used, 2, error)) &&
+              open_runs(settings, &runs, error) &&
+              record_read(&a, runs.method[0], settings->inputs[0], NULL, error) &&
+              record_read(&b, runs.method[1], settings->inputs[1], NULL, error) &&
+              compare(settings, runs.method[0], &a, &b, &comparison, error) &&
               (!settings->out || write_csv(&comparison, settings->out, error)) &&
-              (settings->json ? print_json(settings, &comparison, error)
+              (settings->json ? print_json(settings, &runs, &comparison, error)
                               : print_text(&comparison, error));
     double changed = percent(comparison.changed, comparison.count);
     if (ok && settings->fail_over >= 0 && changed > settings->fail_over)
         ok = fail(error, ERROR_CHECK, "%.2f %% of the units changed, at most %g %% were allowed",
                   changed, settings->fail_over);
+    json_free(&runs.json[0]);
+    json_free(&runs.json[1]);
     run_record_close(&a);
     run_record_close(&b);
     return ok;
@@ -179,7 +263,9 @@ const Verb verb_compare = {
     .input_most  = 2,
     .summary     = "compare two clean runs unit by unit",
     .details     = "Joins two runs of the same layer by unit and counts the units that are "
-                   "described otherwise, with a Wilson 95 % interval.",
+                   "described otherwise, with a Wilson 95 % interval. Runs of other weights, "
+                   "another layer or another method are refused; any other setting that differs is "
+                   "named.",
     .example     = "nemesis compare runs/clean runs/other --fail-over 5",
     .options     = options,
     .run         = run,

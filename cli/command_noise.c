@@ -42,6 +42,7 @@ static bool run(const Settings *settings, Error *error)
 
 static const Option options[] = {
     OPTION_BASELINE,
+    OPTIONS_OF_RUN,
     {.name     = "type",
      .kind     = ARGUMENT_CHOICE,
      .offset   = offsetof(Settings, noise),

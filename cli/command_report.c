@@ -99,9 +99,10 @@ static void facts_free(Facts *facts)
 
 typedef struct Reported {
     const Settings *settings;
-    Run             run;            // of this verb
-    const char   *told, *clean_run; // folders: of the run to tell about, of its baseline or itself
-    Json          json;             // run.json of `told`
+    Run             run;             // of this verb
+    const char   *told, *clean_run;  // folders: of the run to tell about, of its baseline or itself
+    char          found[LIMIT_PATH]; // the baseline
+    Json          json;              // run.json of `told`
     CleanRunFiles clean;
     Changes       changes;
     LayerRunner   raw;
@@ -171,6 +172,47 @@ static bool read_attack(Reported *reported, Error *error)
            run_inputs_unprepared(&reported->clean.inputs, &reported->raw, &job->unprepared, error);
 }
 
+// Where --baseline says, where the run says, or by that name beside the run.
+static bool find_baseline(Reported *reported, Error *error)
+{
+    const char *typed = json_member_text(&reported->json, "baseline"), *slash;
+    Error       gone  = {0};
+    char        beside[LIMIT_PATH], name[LIMIT_PATH];
+    reported->clean_run = reported->found;
+    if (reported->settings->baseline) {
+        reported->clean_run = reported->settings->baseline;
+        return true;
+    }
+    if (run_locate(&reported->json, reported->told, "baseline", "clean run", "--baseline",
+                   reported->found, &gone))
+        return true;
+    slash = typed ? strrchr(typed, '/') : NULL;
+    if (typed && path_join(beside, reported->told, "..", NULL) &&
+        path_join(name, beside, slash ? slash + 1 : typed, NULL) && file_exists(name)) {
+        memcpy(reported->found, name, sizeof name);
+        return true;
+    }
+    return fail(error, gone.code, "%s", gone.message);
+}
+
+// What decides the results of both must be the same, or the rows are not of this clean run.
+static bool check_baseline(const Reported *reported, Error *error)
+{
+    static const char *const same[] = {
+        "settings.weights_sha256", "settings.index_sha256", "settings.layer", "settings.compat",
+        "settings.readout",        "settings.categories",   "settings.limit", "data.files_sha256"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        const char *a = json_member_text(&reported->json, same[i]);
+        const char *b = json_member_text(&reported->clean.json, same[i]);
+        if (a && b && strcmp(a, b) != 0)
+            return fail(error, ERROR_USAGE,
+                        "%s was made from another clean run than %s: its %s is '%.40s', there it "
+                        "is '%.40s'",
+                        reported->told, reported->clean_run, strchr(same[i], '.') + 1, a, b);
+    }
+    return true;
+}
+
 static bool read_runs(Reported *reported, Error *error)
 {
     const char *verb;
@@ -184,8 +226,7 @@ static bool read_runs(Reported *reported, Error *error)
                     reported->told, verb);
     reported->job.verb  = verb;
     reported->clean_run = reported->told;
-    if (!is_clean &&
-        !run_need(&reported->json, reported->told, "baseline", &reported->clean_run, error))
+    if (!is_clean && !find_baseline(reported, error))
         return false;
     return collect_facts(&reported->json, &reported->facts, error);
 }
@@ -275,8 +316,9 @@ static bool run(const Settings *settings, Error *error)
     run_open(&reported->run, verb_report.name, settings);
     bool ok = read_runs(reported, error) &&
               clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
-              claim_folder(reported, error) && open_clean_run(reported, error) &&
-              read_changes(reported, error) && write_pages(reported, error);
+              check_baseline(reported, error) && claim_folder(reported, error) &&
+              open_clean_run(reported, error) && read_changes(reported, error) &&
+              write_pages(reported, error);
     ok = ok && output_flush(error);
     if (ok) {
         char page[NEXT_WORD];
@@ -294,6 +336,13 @@ static bool run(const Settings *settings, Error *error)
 }
 
 static const Option options[] = {OPTION_OUT("DIR", "folder to make, with index.html in it"),
+                                 OPTIONS_OF_RUN,
+                                 {.name   = "baseline",
+                                  .kind   = ARGUMENT_TEXT,
+                                  .offset = offsetof(Settings, baseline),
+                                  .value  = "RUN",
+                                  .help = "where the clean run of a noise or attack is now, if it "
+                                          "moved"},
                                  OPTION_END};
 
 const Verb verb_report = {
@@ -305,8 +354,8 @@ const Verb verb_report = {
     .details = "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
                "category, the share of labels that changed, and for the most telling units their "
                "images, sums, margins and the corruption once more, step by step. RUN is a run of "
-               "describe, dissect, noise or attack; weights and probing set must still be where it "
-               "found them.",
+               "describe, dissect, noise or attack; weights, probing set and clean run are looked "
+               "for where it found them, or are named.",
     .example = "nemesis report runs/attack -o runs/attack/report",
     .options = options,
     .run     = run,

@@ -23,7 +23,7 @@ static void report_problem(void *self, const char *problem)
 static bool run(const Settings *settings, Error *error)
 {
     ProbeSet     probe    = {0};
-    ProbeRequest request  = {.limit = settings->limit};
+    ProbeRequest request  = {.limit = settings->limit, .accepts_twice = true};
     Findings     findings = {.as_json = settings->json};
     int64_t      problems = 0;
     if (!probe_open(&probe, settings->data, &request, error))

@@ -2,6 +2,8 @@
 #include "corruption.h"
 #include "output.h"
 
+#include <string.h>
+
 static void write_share(JsonWriter *json, const char *key, const ChangeShare *share, bool targeted)
 {
     json_open_object(json, key);
@@ -121,28 +123,53 @@ static bool settle(Corruption *corruption, Error *error)
     return changes_write(&written, explainer, folder, error);
 }
 
+// Units of an attack none of whose images could be perturbed: they kept their labels because
+// nothing was tried.
+static int64_t count_untouched(const Corruption *corruption)
+{
+    const Changes *changes   = &corruption->changes;
+    int64_t        untouched = 0;
+    for (int64_t i = 0; i < changes->count; i++) {
+        const ChangeRow *row   = &changes->rows[i];
+        bool             first = row->strength > 0 && row->poisoned == 0;
+        for (int64_t k = 0; k < i && first; k++)
+            first = changes->rows[k].unit != row->unit || changes->rows[k].strength <= 0;
+        untouched += first;
+    }
+    return untouched;
+}
+
 bool corruption_publish(Corruption *corruption, Error *error)
 {
     if (!settle(corruption, error))
         return false;
-    const Run       *run      = &corruption->run;
-    const RunInputs *inputs   = &corruption->baseline.inputs;
-    bool             targeted = run->settings->target != NULL;
-    SettingList      settings = {0};
-    JsonWriter       json     = {0};
-    bool             ok       = setting_list_open(&settings, &corruption->changes, error);
+    const Run       *run       = &corruption->run;
+    const RunInputs *inputs    = &corruption->baseline.inputs;
+    bool             targeted  = run->settings->target != NULL;
+    bool             is_attack = strcmp(run->verb, "attack") == 0;
+    int64_t          untouched = is_attack ? count_untouched(corruption) : 0;
+    SettingList      settings  = {0};
+    JsonWriter       json      = {0};
+    bool             ok        = setting_list_open(&settings, &corruption->changes, error);
     if (ok) {
         run_document(run, inputs, &json);
-        json_text(&json, "baseline", run->settings->baseline);
+        run_path(run, "baseline", run->settings->baseline, &json);
         json_open_object(&json, "counts");
         json_whole(&json, "images", inputs->probe.image_count);
         json_whole(&json, "settings", settings.count);
         json_whole(&json, "rows", corruption->changes.count);
+        if (is_attack)
+            json_whole(&json, "untouched_units", untouched);
         json_close(&json);
         write_settings(corruption, &settings, targeted, &json);
         ok = run_document_finish(run, inputs, &json, error);
     }
     ok = ok && (run->settings->json || print_settings(corruption, &settings, targeted, error));
+    if (ok && untouched)
+        note(run->settings,
+             "note: %lld units have no image to perturb (no concept, or their own as the target): "
+             "they count as unchanged because nothing was tried, not because they are robust",
+             (long long)untouched);
     json_discard(&json);
     setting_list_close(&settings);
     return ok;

@@ -83,6 +83,8 @@ bool run_inputs_load(RunInputs *inputs, Error *error)
     const InputsRequest *wanted = &inputs->request;
     NetworkRequest network = network_request(inputs, wanted->batch ? wanted->batch : DEFAULT_BATCH);
     if (!layer_runner_open(&inputs->runner, inputs->blob, &network, error) ||
+        !probe_files_sha256(&inputs->probe, wanted->method->needs_label_maps, inputs->files_sha256,
+                            error) ||
         (wanted->method->needs_label_maps &&
          !planes_open(&inputs->planes, &inputs->probe, PLANE_CACHE_BYTES, error)))
         return false;

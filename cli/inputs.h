@@ -21,7 +21,8 @@ typedef struct RunInputs {
     bool          post_relu;
     WeightBlob   *blob;
     ProbeSet      probe;
-    PlaneCache   *planes; // NULL for methods that need no label maps
+    char          files_sha256[65]; // of the photos, and of the label maps where they are needed
+    PlaneCache   *planes;           // NULL for methods that need no label maps
     LayerRunner   runner;
     Explainer     explainer;
 } RunInputs;

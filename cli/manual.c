@@ -144,5 +144,6 @@ void manual_print(FILE *stream)
     for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
         fprintf(stream, ".TP\n.B %d\n%s\n", (int)exits[i].code, exits[i].meaning);
     fprintf(stream, ".TP\n.B 130, 143\ninterrupted by SIGINT or SIGTERM\n");
+    fprintf(stream, ".TP\n.B 141\nthe reader of standard output has seen enough\n");
     print_entries(stream, "EXAMPLES", examples);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -33,6 +34,12 @@ void note_more(const Settings *settings, const char *format, ...)
     va_start(arguments, format);
     note_arguments(format, arguments);
     va_end(arguments);
+}
+
+bool output_is_unread(void)
+{
+    struct pollfd end = {.fd = 1, .events = POLLOUT};
+    return poll(&end, 1, 0) == 1 && (end.revents & POLLERR);
 }
 
 bool output_flush(Error *error)

@@ -17,6 +17,9 @@ void note_more(const Settings *settings, const char *format, ...)
 /* Finishes the document, prints it to stdout and discards it: what --json asks for. */
 bool json_print(JsonWriter *json, Error *error);
 
+/* Whether the reader of a pipe on stdout has seen enough and is gone. */
+bool output_is_unread(void);
+
 /* Everything printed so far has reached stdout. Errors: ERROR_IO. */
 bool output_flush(Error *error);
 

@@ -71,15 +71,30 @@ static bool print_completion(int count, const char *const *arguments, Error *err
     return true;
 }
 
+static const char *near_verb(const char *name)
+{
+    for (int i = 0; verb_at(i); i++)
+        if (word_is_near(name, strlen(name), verb_at(i)->name))
+            return verb_at(i)->name;
+    return NULL;
+}
+
 static bool run_verb(int count, const char *const *arguments, Error *error)
 {
     Settings    settings;
     const char *name = arguments[1];
     const Verb *verb = verb_named(name);
-    if (!verb)
-        return fail(error, ERROR_USAGE, "unknown verb '%s' (see nemesis help)", name);
-    if (!arguments_parse(verb, count - 2, arguments + 2, &settings, error))
+    if (!verb) {
+        const char *meant = near_verb(name);
+        return fail(error, ERROR_USAGE, "unknown verb '%s'%s%s (see nemesis help)", name,
+                    meant ? ", did you mean " : "", meant ? meant : "");
+    }
+    if (!arguments_parse(verb, count - 2, arguments + 2, &settings, error)) {
+        char usage[HELP_LINE];
+        verb_usage(verb, usage);
+        fprintf(stderr, "usage: nemesis %s\n", usage);
         return false;
+    }
     settings.command       = arguments;
     settings.command_count = count;
     bool ok                = true;
@@ -111,7 +126,7 @@ static bool run_command_line(int count, const char *const *arguments, Error *err
     }
     if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
         return print_help(count - 2, arguments + 2, error);
-    if (!strcmp(name, "version") || !strcmp(name, "--version"))
+    if (!strcmp(name, "version") || !strcmp(name, "--version") || !strcmp(name, "-V"))
         return print_version(count - 2, arguments + 2, error);
     if (!strcmp(name, "completion"))
         return print_completion(count - 2, arguments + 2, error);
@@ -140,6 +155,9 @@ int nemesis_run(int count, const char *const *arguments)
 {
     Error error = {0};
     bool  ok    = run_command_line(count, arguments, &error);
-    ok          = output_flush(&error) && ok;
+    bool  told  = output_flush(&error);
+    if (ok && !told && output_is_unread())
+        return 128 + SIGPIPE;
+    ok = told && ok;
     return nemesis_exit(ok, &error);
 }

@@ -104,17 +104,27 @@ static void write_command(const Settings *settings, JsonWriter *json)
     json_close(json);
 }
 
-static void write_inputs(const RunInputs *inputs, JsonWriter *json)
+void run_path(const Run *run, const char *name, const char *path, JsonWriter *json)
+{
+    char between[LIMIT_PATH], key[64];
+    json_text(json, name, path);
+    snprintf(key, sizeof key, "%s_from_run", name);
+    if (path_between(between, run->folder.home, path))
+        json_text(json, key, between);
+}
+
+static void write_inputs(const Run *run, const RunInputs *inputs, JsonWriter *json)
 {
     const ProbeSet *probe = &inputs->probe;
     json_open_object(json, "weights");
-    json_text(json, "path", blob_path(inputs->blob));
+    run_path(run, "path", blob_path(inputs->blob), json);
     json_text(json, "sha256", blob_sha256(inputs->blob));
     json_text(json, "architecture", blob_architecture(inputs->blob));
     json_close(json);
     json_open_object(json, "data");
-    json_text(json, "path", inputs->request.data);
+    run_path(run, "path", inputs->request.data, json);
     json_text(json, "index_sha256", probe->index_sha256);
+    json_text(json, "files_sha256", inputs->files_sha256);
     json_whole(json, "images", probe->image_count);
     json_open_array(json, "categories");
     for (int i = 0; i < probe->category_count; i++)
@@ -153,7 +163,7 @@ void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json)
     json_whole(json, "exit", 0);
     json_natural(json, "seed", run->settings->seed);
     identity_write(json, &run->identity);
-    write_inputs(inputs, json);
+    write_inputs(run, inputs, json);
     write_method(inputs, json);
 }
 

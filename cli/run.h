@@ -33,6 +33,9 @@ void run_identify(Run *run, const RunInputs *inputs);
  * find. */
 bool run_resume(Run *run, Error *error);
 
+/* A path as it was typed, and as NAME_from_run from the run's folder, so that both may move. */
+void run_path(const Run *run, const char *name, const char *path, JsonWriter *json);
+
 /* Opens run.json: program, verb, command, state, settings, weights, data, layer, method, compat. */
 void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json);
 /* Closes it: machine, times, peak memory. Then writes it and with --json shows it. */

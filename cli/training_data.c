@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 // Interleaved pixels to planes.
 static void keep_pixels(TrainingSet *set, int64_t index, const uint8_t *pixels)
@@ -143,10 +144,45 @@ static void gallery_close(Gallery *gallery)
     names_free(gallery->classes, gallery->class_count);
 }
 
+static bool is_picture(const char *folder, const char *name)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".bmp",  ".gif",
+                                          ".ppm", ".pgm", ".tif",  ".tiff", ".webp"};
+    const char              *ending    = strrchr(name, '.');
+    (void)folder;
+    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(ending, endings[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_class(const char *folder, const char *name)
+{
+    char path[LIMIT_PATH];
+    return path_join(path, folder, name, NULL) && folder_exists(path);
+}
+
+// Names that are wanted come first; the others are forgotten.
+static void keep_wanted(bool (*is_wanted)(const char *folder, const char *name), const char *folder,
+                        char **names, int64_t *count)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < *count; i++)
+        if (is_wanted(folder, names[i]))
+            names[kept++] = names[i];
+        else
+            memory_free(names[i]);
+    *count = kept;
+}
+
 static bool gallery_open(Gallery *gallery, const char *folder, int64_t *total, Error *error)
 {
     if (!folder_list(folder, &gallery->classes, &gallery->class_count, error))
         return false;
+    keep_wanted(is_class, folder, gallery->classes, &gallery->class_count);
+    if (gallery->class_count == 0)
+        return fail(error, ERROR_DATA,
+                    "%s: has no folders in it, expected a folder of class folders", folder);
     gallery->pictures = memory_new((size_t)gallery->class_count, sizeof *gallery->pictures, error);
     gallery->counts   = memory_new((size_t)gallery->class_count, sizeof *gallery->counts, error);
     bool ok           = gallery->pictures && gallery->counts;
@@ -154,6 +190,8 @@ static bool gallery_open(Gallery *gallery, const char *folder, int64_t *total, E
         char path[LIMIT_PATH];
         ok = path_join(path, folder, gallery->classes[k], error) &&
              folder_list(path, &gallery->pictures[k], &gallery->counts[k], error);
+        if (ok)
+            keep_wanted(is_picture, path, gallery->pictures[k], &gallery->counts[k]);
         *total += gallery->counts[k];
     }
     return ok;

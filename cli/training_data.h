@@ -2,7 +2,8 @@
  * files.
  *
  *     mini:COUNT:SEED        drawn images; classes are its kinds
- *     FOLDER                 a folder of folders of pictures; class = folder, in the order of names
+ *     FOLDER                 a folder of folders of pictures; class = folder, in the order of
+ * names; what is no folder, and in them what has no picture's ending, is no part
  *     .../cifar_batch_N.png  a picture whose row r is image r of 32 x 32; labels are numbers 1000 N
  * and on of cifar10_labels.js beside it */
 #ifndef CLI_TRAINING_DATA_H

@@ -273,10 +273,37 @@ static bool read_row(IndexReader *reader, int64_t row)
     probe->images[probe->image_count++] = (ProbeImage){
         .path       = keep_text(reader, path, strlen(path)),
         .row        = (int32_t)row,
+        .line       = (int32_t)csv_line(reader->csv, row),
         .first_item = (int32_t)items,
         .item_count = (int32_t)(reader->item_count - items),
     };
     return true;
+}
+
+typedef struct Twice {
+    const ProbeSet *probe;
+    int64_t         first, again; // of the earliest row that comes again; -1: none
+} Twice;
+
+static void keep_earliest(void *self, int64_t first, int64_t again)
+{
+    Twice *twice = self;
+    if (twice->again < 0 || again < twice->again) {
+        twice->first = first;
+        twice->again = again;
+    }
+}
+
+// An image in two rows would count twice.
+static bool refuse_twice(const ProbeSet *probe, Error *error)
+{
+    Twice twice = {probe, -1, -1};
+    if (!probe_find_twice(probe, keep_earliest, &twice, error))
+        return false;
+    return twice.again < 0 ||
+           fail(error, ERROR_DATA, "%s/index.csv: line %d: '%.200s' is in line %d already",
+                probe->folder, probe->images[twice.again].line,
+                probe_image_path(probe, twice.again), probe->images[twice.first].line);
 }
 
 static bool read_index(ProbeSet *probe, int64_t limit, Error *error)
@@ -335,7 +362,8 @@ bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, 
     probe.folder = memory_text(folder, error);
     if (!probe.folder || !swap_settle(folder, &probe_result, error) ||
         !read_categories(&probe, request, error) || !read_labels(&probe, error) ||
-        !read_primary_categories(&probe, error) || !read_index(&probe, request->limit, error)) {
+        !read_primary_categories(&probe, error) || !read_index(&probe, request->limit, error) ||
+        (!request->accepts_twice && !refuse_twice(&probe, error))) {
         probe_close(&probe);
         return false;
     }

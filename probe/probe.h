@@ -34,6 +34,7 @@ typedef struct ProbeItem {
 typedef struct ProbeImage {
     int32_t path;       // offset into ProbeSet.text; use probe_image_path
     int32_t row;        // of index.csv, from 0
+    int32_t line;       // of index.csv, from 1
     int32_t first_item; // into ProbeSet.items
     int32_t item_count;
 } ProbeImage;
@@ -58,14 +59,24 @@ typedef struct ProbeSet {
 typedef struct ProbeRequest {
     const char *const *categories; // NULL: all of category.csv
     int                category_count;
-    const char        *without; // a category to leave out when categories is NULL; or NULL
-    int64_t            limit;   // first rows only; 0: all
+    const char        *without;       // a category to leave out when categories is NULL; or NULL
+    int64_t            limit;         // first rows only; 0: all
+    bool               accepts_twice; // an image in two rows; else ERROR_DATA with both lines
 } ProbeRequest;
 
 /* Reads index.csv, label.csv, category.csv and c_<category>.csv; opens no picture. Rows without any
  * label of the wanted categories are dropped (D24). request may be NULL: the whole set. */
 bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error);
 void probe_close(ProbeSet *probe); // accepts a zeroed object
+
+/* Calls `found` for each image that an earlier row has already, with the first such row's. */
+bool probe_find_twice(const ProbeSet *probe,
+                      void (*found)(void *self, int64_t first, int64_t again), void *self,
+                      Error *error);
+
+/* The SHA-256 of the bytes of every photo, and of every label map, in order: whether files are
+ * other than they were. Cost: reads all of them. */
+bool probe_files_sha256(const ProbeSet *probe, bool with_maps, char out[65], Error *error);
 
 /* A set on disk as something that another one may replace: index.csv is written last. */
 extern const ResultKind probe_result;

@@ -246,11 +246,24 @@ static bool verifier_open(Verifier *verifier, Error *error)
            verifier->photos;
 }
 
+static void tell_twice(void *self, int64_t first, int64_t again)
+{
+    Verifier       *verifier = self;
+    const ProbeSet *probe    = verifier->probe;
+    char            text[512];
+    snprintf(text, sizeof text, "%.200s/index.csv: line %d: '%.200s' is in line %d already",
+             probe->folder, probe->images[again].line, probe_image_path(probe, again),
+             probe->images[first].line);
+    problem(verifier, text);
+}
+
 bool probe_verify(const ProbeSet *probe, void (*report)(void *self, const char *problem),
                   void *self, int64_t *problems, uint64_t *pixels, Error *error)
 {
     Verifier verifier = {.probe = probe, .report = report, .self = self};
-    bool     ok       = verifier_open(&verifier, error) && check_files(&verifier, error);
+    bool     ok       = verifier_open(&verifier, error) &&
+              probe_find_twice(probe, tell_twice, &verifier, error) &&
+              check_files(&verifier, error);
     if (ok)
         check_labels(&verifier);
     for (int32_t label = 0; ok && pixels && label < probe->label_count; label++) {

@@ -78,7 +78,8 @@ typedef struct ChangeShare {
     double  hit_share, hit_low, hit_high; // hits / targeted
 } ChangeShare;
 
-/* Which units are counted together; what they stood for in the clean run decides. */
+/* Which units are counted together; what they stood for in the clean run decides. Units without a
+ * concept are in no category. */
 typedef struct ChangeGroup {
     bool   only_detectors;
     double detector_score; // of the method; matters to only_detectors

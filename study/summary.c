@@ -52,7 +52,7 @@ ChangeGroup group_category(int category)
 static bool in_group(ChangeGroup group, const Concept *clean)
 {
     return (!group.only_detectors || clean->score >= group.detector_score) &&
-           (group.category < 0 || clean->category == group.category);
+           (group.category < 0 || (clean->label && clean->category == group.category));
 }
 
 ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, ChangeGroup group)

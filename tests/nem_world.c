@@ -216,7 +216,8 @@ ActivationSource world_layer(World *world, int64_t batch)
 
 bool setup_probe(Setup *setup, const char *mode, size_t plane_bytes)
 {
-    ProbeRequest request = {.without = mode_named(&method_dissection, mode)->without_category};
+    ProbeRequest request = {.without       = mode_named(&method_dissection, mode)->without_category,
+                            .accepts_twice = true};
     return probe_open(&setup->probe, setup->world->folder, &request, NULL) &&
            planes_open(&setup->planes, &setup->probe, plane_bytes, NULL);
 }

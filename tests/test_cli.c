@@ -112,6 +112,30 @@ static void defaults_are_the_published_ones(void)
     arguments_free(&s);
 }
 
+static void all_that_is_missing_is_told_at_once(void)
+{
+    Settings s     = {0};
+    Error    error = {0};
+    CHECK(!parse("noise", "", &s, &error));
+    CHECK_TEXT(error.message, "noise: needs --baseline RUN, --type gaussian|uniform|bernoulli, "
+                              "--std S[,S...], --out OUT");
+    error = (Error){0};
+    CHECK(!parse("report", "", &s, &error));
+    CHECK_TEXT(error.message, "report: needs RUN, --out DIR");
+}
+
+static void a_slip_is_told_with_what_was_meant(void)
+{
+    Settings s     = {0};
+    Error    error = {0};
+    CHECK(!parse("dissect", "--overwirte", &s, &error));
+    CHECK(strstr(error.message, "did you mean --overwrite") != NULL);
+    error = (Error){0};
+    CHECK(!parse("dissect", "--nonsense", &s, &error) && !strstr(error.message, "did you mean"));
+    CHECK(word_is_near("disect", 6, "dissect") && word_is_near("dissetc", 7, "dissect"));
+    CHECK(!word_is_near("attack", 6, "dissect") && !word_is_near("", 0, "noise"));
+}
+
 static void wrong_usage_names_the_offending_text(void)
 {
     static const struct {
@@ -443,6 +467,8 @@ SUITE(cli)
     RUN(every_noise_option_is_read);
     RUN(network_and_picture_options_are_read);
     RUN(defaults_are_the_published_ones);
+    RUN(all_that_is_missing_is_told_at_once);
+    RUN(a_slip_is_told_with_what_was_meant);
     RUN(wrong_usage_names_the_offending_text);
     RUN(a_mode_is_one_of_its_method);
     RUN(a_method_is_one_of_the_table);

@@ -1,0 +1,70 @@
+/* probe/digest.c - the digest of what the files of a set hold. */
+#include "probe.h"
+
+#include "../base/digest.h"
+#include "../base/file.h"
+#include "../base/loop_errors.h"
+#include "../base/parallel.h"
+
+enum { TEXT = 65 };
+
+typedef struct Reading {
+    const ProbeSet *probe;
+    bool            with_maps;
+    char           *text; // [image_count, TEXT]
+    LoopErrors      errors;
+} Reading;
+
+static bool add_file(const ProbeSet *probe, const char *relative, Sha256 *sha, Error *error)
+{
+    char     folder[LIMIT_PATH];
+    Bytes    bytes = {0};
+    uint64_t size;
+    if (!path_join(folder, probe->folder, "images", error) ||
+        !file_read_below(folder, relative, LIMIT_IMAGE_FILE, &bytes, error))
+        return false;
+    size = bytes.size; // so that a byte cannot move from one file to the next
+    sha256_add(sha, &size, sizeof size);
+    sha256_add(sha, bytes.data, bytes.size);
+    bytes_close(&bytes);
+    return true;
+}
+
+static void read_one(void *data, int64_t image, int thread)
+{
+    Reading          *reading = data;
+    const ProbeSet   *probe   = reading->probe;
+    const ProbeImage *entry   = &probe->images[image];
+    Sha256            sha;
+    Error             failure = {0};
+    sha256_start(&sha);
+    bool ok = add_file(probe, probe_image_path(probe, image), &sha, &failure);
+    for (int32_t i = 0; ok && reading->with_maps && i < entry->item_count; i++) {
+        const ProbeItem *item = &probe->items[entry->first_item + i];
+        if (item->label < 0)
+            ok = add_file(probe, probe->text + item->path, &sha, &failure);
+    }
+    sha256_text(&sha, reading->text + image * TEXT);
+    if (!ok)
+        loop_errors_add(&reading->errors, image, thread, &failure);
+}
+
+bool probe_files_sha256(const ProbeSet *probe, bool with_maps, char out[65], Error *error)
+{
+    Reading reading = {.probe = probe, .with_maps = with_maps};
+    Sha256  sha;
+    reading.text = memory_new((size_t)probe->image_count * TEXT, 1, error);
+    bool ok      = reading.text && loop_errors_open(&reading.errors, error);
+    if (ok) {
+        parallel_for(probe->image_count, read_one, &reading);
+        ok = loop_errors_check(&reading.errors, error);
+    }
+    if (ok) {
+        sha256_start(&sha);
+        sha256_add(&sha, reading.text, (size_t)probe->image_count * TEXT);
+        sha256_text(&sha, out);
+    }
+    loop_errors_close(&reading.errors);
+    memory_free(reading.text);
+    return ok;
+}
