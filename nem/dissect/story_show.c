@@ -148,7 +148,7 @@ static void page_ranks(Writer *page, const Labels *labels, const Story *story)
     for (int i = 0; i < story->rank_count; i++) {
         const ConceptSum *sum = &story->rank[i];
         writer_text(page, "<tr><th scope=\"row\"><i class=\"dot %s\"></i>",
-                    category_class(sum->concept.category));
+                    category_class(labels->category[sum->concept.category]));
         html_name(page, labels->text[sum->concept.label]);
         writer_text(page, "</th><td>");
         html_whole(page, sum->both);
