@@ -22,15 +22,28 @@ static void write_share(JsonWriter *json, const char *key, const ChangeShare *sh
     json_close(json);
 }
 
+// What became of the detectors (C26).
+static void write_outcomes(JsonWriter *json, const OutcomeCount *count)
+{
+    json_open_object(json, "outcomes");
+    json_whole(json, "detectors", count->detectors);
+    for (int i = 0; i < OUTCOMES; i++)
+        json_whole(json, word_text(OUTCOME_NAMES, i), count->of[i]);
+    json_number(json, "kept_iou", count->kept);
+    json_close(json);
+}
+
 static void write_settings(const Corruption *corruption, const SettingList *settings, bool targeted,
                            JsonWriter *json)
 {
     const Changes *changes = &corruption->changes;
-    ChangeGroup    good    = group_detectors(corruption->baseline.inputs.request.method);
+    const Method  *method  = corruption->baseline.inputs.request.method;
+    ChangeGroup    good    = group_detectors(method);
     json_open_array(json, "results");
     for (int i = 0; i < settings->count; i++) {
-        ChangeShare all       = changes_share(changes, settings->rows[i], group_all());
-        ChangeShare detectors = changes_share(changes, settings->rows[i], good);
+        ChangeShare  all       = changes_share(changes, settings->rows[i], group_all());
+        ChangeShare  detectors = changes_share(changes, settings->rows[i], good);
+        OutcomeCount outcomes  = outcomes_count(changes, settings->rows[i], method, -1);
         json_open_object(json, NULL);
         json_text(json, "method", settings->rows[i]->method);
         json_number(json, "strength", settings->rows[i]->strength);
@@ -38,6 +51,7 @@ static void write_settings(const Corruption *corruption, const SettingList *sett
         json_number(json, "poisoned_fraction", all.fraction);
         write_share(json, "all", &all, targeted);
         write_share(json, "detectors", &detectors, targeted);
+        write_outcomes(json, &outcomes);
         json_close(json);
     }
     json_close(json);
@@ -107,6 +121,35 @@ static bool print_settings(const Corruption *corruption, const SettingList *sett
             print_counted(corruption, settings, "units with a target", COUNTED_HITS, error));
 }
 
+// A second table: what the changes of the detectors come to.
+static bool print_outcomes(const Corruption *corruption, const SettingList *settings, Error *error)
+{
+    const Method     *method    = corruption->baseline.inputs.request.method;
+    Table             table     = {.columns = 9, .alignment = "llrrrrrrr"};
+    const char *const headers[] = {"method", "store", "strength", "detectors", "other",
+                                   "none",   "tie",   "same",     "kept"};
+    for (int i = 0; i < table.columns; i++)
+        table_cell(&table, "%s", headers[i]);
+    for (int i = 0; i < settings->count; i++) {
+        const ChangeRow *row = settings->rows[i];
+        OutcomeCount     now = outcomes_count(&corruption->changes, row, method, -1);
+        table_cell(&table, "%s", row->strength > 0 ? row->method : "control");
+        table_cell(&table, "%s", store_arm_name(row->store));
+        table_cell(&table, "%.6g", row->strength);
+        table_cell(&table, "%lld", (long long)now.detectors);
+        for (int k = 0; k < OUTCOMES; k++)
+            table_cell(&table, "%lld", (long long)now.of[k]);
+        if (now.detectors)
+            table_cell(&table, "%.1f %%", 100 * now.kept);
+        else
+            table_cell(&table, "-");
+    }
+    printf("\ndetectors by outcome: they detect another concept, nothing, or tie; kept is the mean "
+           "part of the clean %s\n\n",
+           method->score_name);
+    return table_print(&table, stdout, error);
+}
+
 // Publishes the rows and takes them back as written, so that every summary follows from the nine
 // digits of changes.csv alone, whether a run was resumed or not.
 static bool settle(Corruption *corruption, Error *error)
@@ -164,7 +207,8 @@ bool corruption_publish(Corruption *corruption, Error *error)
         write_settings(corruption, &settings, targeted, &json);
         ok = run_document_finish(run, inputs, &json, error);
     }
-    ok = ok && (run->settings->json || print_settings(corruption, &settings, targeted, error));
+    ok = ok && (run->settings->json || (print_settings(corruption, &settings, targeted, error) &&
+                                        print_outcomes(corruption, &settings, error)));
     if (ok && untouched)
         note(run->settings,
              "note: %lld units have no image to perturb (no concept, or their own as the target): "

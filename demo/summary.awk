@@ -4,7 +4,8 @@
 # kind: clean, noise, attack or targeted; store: whose rows
 BEGIN {
     FS = ","
-    line("detectors whose label changed", "stored as", "changed", "share", "95 %", "on target")
+    line("detectors whose label changed", "stored", "changed", "95 %", "other", "none", "tie", "kept",
+         "target")
 }
 
 FNR == 1 {
@@ -22,18 +23,21 @@ kind == "clean" {
 $column["group"] == "detectors" && $column["store"] == store {
     strength = $column["strength"]
     if (strength == 0)
-        what = kind == "noise" ? "nothing (control)" : "nothing (control of the next rows)"
+        what = "nothing (control)"
     else if (kind == "noise")
         what = "noise on every photo, s = " strength
     else
         what = sprintf("designed%s, %g/255", kind == "targeted" ? " for a target" : "",
                        255 * strength)
-    line(what, store, $column["changed"] "/" $column["units"], percent($column["share"]) " %",
-         percent($column["low"]) "-" percent($column["high"]),
+    line(what, store, $column["changed"] "/" $column["units"],
+         percent($column["low"]) "-" percent($column["high"]), $column["other"], $column["none"],
+         $column["tie"], percent($column["kept_iou"]) " %",
          kind == "targeted" ? $column["hits"] "/" $column["targeted"] : "")
 }
 
 END {
+    print "\nother, none, tie: of the changed, those that detect another concept now, nothing, or still"
+    print "fit the old one nearly as well; kept: mean part of the old IoU that is left, of all detectors"
     print "\n" red
 }
 
@@ -41,8 +45,9 @@ function percent(share) {
     return sprintf("%.1f", 100 * share)
 }
 
-function line(what, store, changed, share, interval, hits) {
-    text = sprintf("%-35s %-9s %7s %8s %10s %10s", what, store, changed, share, interval, hits)
+function line(what, store, changed, interval, other, none, tie, kept, hits) {
+    text = sprintf("%-30s %-6s %7s %9s %6s %5s %4s %8s %7s", what, store, changed, interval, other,
+                   none, tie, kept, hits)
     sub(/ +$/, "", text)
     print text
 }

@@ -64,8 +64,15 @@ void html_whole(Writer *page, uint64_t value)
                     digits[i]);
 }
 
-const char *category_class(int category)
+const char *category_class(const char *category)
 {
+    static const char *const names[] = {"object", "part", "material", "texture", "color", "scene"};
     static const char *const classes[] = {"c0", "c1", "c2", "c3", "c4", "c5"};
-    return classes[category < 0 ? 5 : category % 6];
+    uint32_t                 hash      = 2166136261; // FNV-1a
+    for (int i = 0; i < 6; i++)
+        if (strcmp(names[i], category) == 0)
+            return classes[i];
+    for (const char *at = category; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619;
+    return classes[*category ? hash % 6 : 5];
 }

@@ -14,7 +14,8 @@ void html_text(Writer *page, const char *text, int most);
 void html_name(Writer *page, const char *name);
 /* 12345678 -> 12 345 678, with thin no-break spaces. */
 void html_whole(Writer *page, uint64_t value);
-/* "c0".."c5": the class that gives a category its colour; -1 is none. */
-const char *category_class(int category);
+/* "c0".."c5": the class that gives a category its colour, the same in every data set: Broden's six
+ * have one each, other names share them. "" is none. */
+const char *category_class(const char *category);
 
 #endif

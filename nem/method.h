@@ -207,6 +207,9 @@ struct Method {
     /* The unit's mask [map_height, map_width] on one image, 0 or 1; returns its pixels. */
     int64_t (*mask)(const Explainer *explainer, const float *map, float threshold, float *room,
                     uint8_t *mask);
+    /* (optional) Where an image shows a label: mask [map_height, map_width], 0 or 1. */
+    bool (*label_mask)(const Explainer *explainer, int64_t image, int32_t label, uint8_t *mask,
+                       Error *error);
     /* `evidence` is of the unit alone and need not outlive the story. */
     bool (*story)(const Explainer *explainer, const Evidence *evidence, int64_t unit,
                   const float *maps, const PeakImage *top, int top_count, Story **out,

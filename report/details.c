@@ -11,6 +11,8 @@ static bool show_top(Report *report, int64_t index, Error *error)
     const UnitStory *story  = &report->stories[index];
     const Method    *method = report->explainer->method;
     Writer          *page   = report->page;
+    int32_t          label  = report->job->clean.record->units[story->unit].label;
+    int64_t          pixels;
     writer_text(page, "<div class=\"shots top\">\n");
     for (int k = 0; k < story->top_count; k++) {
         const PeakImage *top = &story->top[k];
@@ -24,7 +26,10 @@ static bool show_top(Report *report, int64_t index, Error *error)
         if (!picture_write_photo(report, top->image, error))
             return false;
         writer_text(page, "<figure>");
-        mask_figure(report, file, words, map_of(report, index, top->image), story->threshold);
+        Shot shot = {file,       words, map_of(report, index, top->image), story->threshold,
+                     top->image, label};
+        if (!mask_figure(report, &shot, &pixels, error))
+            return false;
         writer_text(page, "<figcaption>peak <b>%.5g</b>", (double)top->peak);
         if (story->story && method->story_caption) {
             writer_text(page, "<br>");
@@ -46,13 +51,15 @@ static void show_plain(Report *report, const char *file, const char *description
     writer_text(report->page, "<figcaption>%s</figcaption></figure>\n", caption);
 }
 
-static void show_mask(Report *report, const char *file, const char *description, const float *map,
-                      float threshold, const char *caption)
+static bool show_mask(Report *report, const Shot *shot, const char *caption, Error *error)
 {
+    int64_t pixels;
     writer_text(report->page, "<figure>");
-    int64_t pixels = mask_figure(report, file, description, map, threshold);
+    if (!mask_figure(report, shot, &pixels, error))
+        return false;
     writer_text(report->page, "<figcaption>%s %.6g: %lld px</figcaption></figure>\n", caption,
-                (double)threshold, (long long)pixels);
+                (double)shot->threshold, (long long)pixels);
+    return true;
 }
 
 // What maps a perturbation to the ends of the range of a picture.
@@ -62,8 +69,9 @@ static double change_scale(const ChangeRow *setting)
 }
 
 // Photo, perturbation, stored photo, mask before, mask after: side by side.
-static void show_pair(Report *report, int64_t index, int64_t image, const ChangeRow *setting,
-                      const ReplayResult *result, const char *change, const char *stored)
+static bool show_pair(Report *report, int64_t index, int64_t image, const ChangeRow *setting,
+                      const ReplayResult *result, const char *change, const char *stored,
+                      Error *error)
 {
     const UnitStory        *story = &report->stories[index];
     const ActivationSource *layer = &report->explainer->inputs.layer;
@@ -83,12 +91,22 @@ static void show_pair(Report *report, int64_t index, int64_t image, const Change
              255 * (double)planes_distance(result->clean, result->stored, size));
     show_plain(report, stored, "the perturbed photo as stored", words);
     if (report->explainer->method->mask) { // both are cut at the clean threshold (C25)
-        show_mask(report, photo, "the unit's mask on the photo", map_of(report, index, image),
-                  story->threshold, "mask before, cut at");
-        show_mask(report, stored, "the unit's mask on the stored photo", result->map,
-                  story->threshold, "mask after, cut at the clean threshold");
+        Shot before       = {photo,
+                             "the unit's mask on the photo",
+                             map_of(report, index, image),
+                             story->threshold,
+                             image,
+                             setting->clean.label};
+        Shot after        = before;
+        after.file        = stored;
+        after.map         = result->map;
+        after.description = "the unit's mask on the stored photo";
+        if (!show_mask(report, &before, "mask before, cut at", error) ||
+            !show_mask(report, &after, "mask after, cut at the clean threshold", error))
+            return false;
     }
     writer_text(report->page, "</div>\n");
+    return true;
 }
 
 static bool show_corrupted(Report *report, int64_t index, Error *error)
@@ -112,14 +130,15 @@ static bool show_corrupted(Report *report, int64_t index, Error *error)
                               (float)change_scale(setting), error) ||
         !picture_write(report, stored, result.stored, error))
         return false;
-    show_pair(report, index, image, setting, &result, change, stored);
-    return true;
+    return show_pair(report, index, image, setting, &result, change, stored, error);
 }
 
 /* ---- one unit -------------------------------------------------------------------------------- */
 
 static void write_outcome(Report *report, int64_t unit)
 {
+    static const char *const outcome[OUTCOMES] = {
+        "", ", too little for a detector", ", a near tie: the old one fits almost as before", ""};
     const ChangeRow *row    = change_of(report, report->strongest, unit);
     const Labels    *labels = &report->explainer->labels;
     const char      *score  = report->explainer->method->score_name;
@@ -133,7 +152,8 @@ static void write_outcome(Report *report, int64_t unit)
     if (row->changed) {
         writer_text(page, "<b>the label becomes</b> ");
         html_name(page, labels->text[row->now.label]);
-        writer_text(page, " (%s %.4f); ", score, row->now.score);
+        writer_text(page, " (%s %.4f)%s; ", score, row->now.score,
+                    outcome[outcome_of(row, report->explainer->method)]);
     } else {
         writer_text(page, "the label stays; ");
     }
@@ -158,7 +178,7 @@ static bool show_unit(Report *report, int64_t index, Error *error)
                 (long long)story->unit);
     html_name(page, record->label_name);
     writer_text(page, " <span class=\"chip\"><i class=\"dot %s\"></i>",
-                category_class(record->category));
+                category_class(record->category_name));
     html_text(page, record->category_name, HTML_NAME_LENGTH);
     writer_text(page, "</span> <span class=\"chip\">%s %.4f</span></h3>\n", method->score_name,
                 record->score);
@@ -185,8 +205,10 @@ static void write_introduction(Report *report)
                                : "The detectors with the highest scores");
     if (report->explainer->method->mask)
         writer_text(page,
-                    "; the light part, the mask, is where the unit\xe2\x80\x99s map, enlarged to "
-                    "the label maps, exceeds the threshold that the clean images gave%s",
+                    "; <i class=\"key mask\"></i>yellow is the unit\xe2\x80\x99s mask, where its "
+                    "map, enlarged to the label maps, exceeds the threshold that the clean images "
+                    "gave%s; <i class=\"key label\"></i>blue is where the label maps have the "
+                    "unit\xe2\x80\x99s concept. A click on a picture opens it alone",
                     job->changes ? ", before and after; the labels after rest on new thresholds"
                                  : "");
     writer_text(page, ".</p>\n");

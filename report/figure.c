@@ -1,6 +1,7 @@
 /* report/figure.c - pictures, with masks as vector outlines: edges of pixels, run by run.
  *
- * The path is drawn in the mask's pixels and scaled with the picture, so it stays sharp on paper.
+ * Two masks may lie on a picture: the unit's, and that of its concept, so that their overlap shows.
+ * Paths are drawn in the masks' pixels and scaled with the picture, so they stay sharp on paper.
  * The ground outside the mask is dimmed by the same path with the picture's rectangle around it
  * (even-odd rule): each row's runs are rectangles that touch but never overlap. */
 #include "page.h"
@@ -23,11 +24,9 @@ static bool is_inside(const Mask *mask, int64_t y, int64_t x)
            mask->pixels[y * mask->width + x];
 }
 
-// The ground outside: the whole picture minus a rectangle for each run of a row.
-static void write_ground(Writer *page, const Mask *mask)
+// A rectangle for each run of a row.
+static void write_runs(Writer *page, const Mask *mask)
 {
-    writer_text(page, "<path class=\"ground\" fill-rule=\"evenodd\" d=\"M0 0H%lldV%lldH0Z",
-                (long long)mask->width, (long long)mask->height);
     for (int64_t y = 0; y < mask->height; y++)
         for (int64_t x = 0, start = 0; x < mask->width; x++) {
             if (!is_inside(mask, y, x))
@@ -37,7 +36,20 @@ static void write_ground(Writer *page, const Mask *mask)
                 writer_text(page, "M%lld %lldh%lldv1H%lldZ", (long long)start, (long long)y,
                             (long long)(x + 1 - start), (long long)start);
         }
-    writer_text(page, "\"/>");
+}
+
+// An outline would bury a mask of many small pieces: longer than twice the picture's border, and
+// with more edges than pixels inside.
+static bool is_fine(const Mask *mask)
+{
+    int64_t edges = 0, area = 0;
+    for (int64_t y = 0; y <= mask->height; y++)
+        for (int64_t x = 0; x <= mask->width; x++) {
+            bool inside = is_inside(mask, y, x);
+            area += inside;
+            edges += (inside != is_inside(mask, y, x - 1)) + (inside != is_inside(mask, y - 1, x));
+        }
+    return edges > area && edges > 4 * (mask->width + mask->height);
 }
 
 // Edges between a pixel of the mask and one outside, along rows and then along columns.
@@ -66,50 +78,74 @@ static void write_edges(Writer *page, const Mask *mask)
     }
 }
 
-static void write_outline(Writer *page, const Mask *mask)
+// A mask in its colour: its area lightly, and its border where that does not bury it. A dark line
+// under a light one shows on any photo.
+static void write_mask(Writer *page, const Mask *mask, const char *name)
 {
-    writer_text(page,
-                "<svg viewBox=\"0 0 %lld %lld\" preserveAspectRatio=\"none\" "
-                "aria-hidden=\"true\">",
-                (long long)mask->width, (long long)mask->height);
-    write_ground(page, mask);
-    for (int layer = 0; layer < 2; layer++) { // a dark line under a light one shows on any photo
+    bool fine = is_fine(mask);
+    writer_text(page, "<g class=\"%s%s\"><path class=\"area\" d=\"M0 0", name, fine ? " fine" : "");
+    write_runs(page, mask);
+    writer_text(page, "\"/>");
+    for (int layer = 0; layer < 2 && !fine; layer++) {
         writer_text(page, "<path class=\"%s\" d=\"M0 0", layer ? "edge" : "halo");
         write_edges(page, mask);
         writer_text(page, "\"/>");
     }
+    writer_text(page, "</g>");
+}
+
+// What lies on the picture: the ground outside the unit's mask dimmed, then both masks.
+static void write_masks(Writer *page, const Mask *unit, const Mask *label)
+{
+    writer_text(page,
+                "<svg viewBox=\"0 0 %lld %lld\" preserveAspectRatio=\"none\" "
+                "aria-hidden=\"true\"><path class=\"ground\" fill-rule=\"evenodd\" "
+                "d=\"M0 0H%lldV%lldH0Z",
+                (long long)unit->width, (long long)unit->height, (long long)unit->width,
+                (long long)unit->height);
+    write_runs(page, unit);
+    writer_text(page, "\"/>");
+    if (label)
+        write_mask(page, label, "label");
+    write_mask(page, unit, "mask");
     writer_text(page, "</svg>");
 }
 
+// A click opens the picture alone.
 static void write_figure(Report *report, const char *file, const char *description,
-                         const Mask *mask)
+                         const Mask *unit, const Mask *label)
 {
     const ActivationSource *layer = &report->explainer->inputs.layer;
     writer_text(report->page,
-                "<div class=\"shot\"><img loading=\"lazy\" src=\"%s\" width=\"%lld\" "
+                "<a class=\"shot\" href=\"%s\"><img loading=\"lazy\" src=\"%s\" width=\"%lld\" "
                 "height=\"%lld\" alt=\"",
-                file, (long long)layer->image_width, (long long)layer->image_height);
+                file, file, (long long)layer->image_width, (long long)layer->image_height);
     html_text(report->page, description, HTML_VALUE_LENGTH);
     writer_text(report->page, "\">");
-    if (mask)
-        write_outline(report->page, mask);
-    writer_text(report->page, "</div>");
+    if (unit)
+        write_masks(report->page, unit, label);
+    writer_text(report->page, "</a>");
 }
 
 void plain_figure(Report *report, const char *file, const char *description)
 {
-    write_figure(report, file, description, NULL);
+    write_figure(report, file, description, NULL, NULL);
 }
 
-int64_t mask_figure(Report *report, const char *file, const char *description, const float *map,
-                    float threshold)
+bool mask_figure(Report *report, const Shot *shot, int64_t *pixels, Error *error)
 {
     const Explainer *explainer = report->explainer;
+    const Method    *method    = explainer->method;
     const ProbeSet  *probe     = explainer->inputs.probe;
-    Mask             mask      = {report->mask, probe->map_height, probe->map_width};
-    int64_t          pixels    = -1;
-    if (explainer->method->mask)
-        pixels = explainer->method->mask(explainer, map, threshold, report->room, report->mask);
-    write_figure(report, file, description, pixels < 0 ? NULL : &mask);
-    return pixels;
+    Mask             unit      = {report->mask, probe->map_height, probe->map_width};
+    Mask             label     = {report->label, probe->map_height, probe->map_width};
+    bool             labelled  = shot->label && method->label_mask;
+    *pixels                    = -1;
+    if (method->mask)
+        *pixels = method->mask(explainer, shot->map, shot->threshold, report->room, report->mask);
+    if (labelled && !method->label_mask(explainer, shot->image, shot->label, report->label, error))
+        return false;
+    write_figure(report, shot->file, shot->description, *pixels < 0 ? NULL : &unit,
+                 labelled ? &label : NULL);
+    return true;
 }

@@ -10,6 +10,7 @@ typedef struct Film {
     Report          *report;
     const UnitStory *story;
     const ChangeRow *setting;
+    int64_t          image;
     float           *first; // [3, height, width]: the photo, which is the state before any step
     double          *loss;  // [steps + 1]
     int              steps, count;
@@ -48,7 +49,11 @@ static bool take_frame(void *self, int step, double loss, const float *planes, c
     writer_text(page, "<li><p><b>step %d</b><br>loss %.5g</p>", step, loss);
     snprintf(words, sizeof words, "the image after %d steps%s", step,
              report->explainer->method->mask ? " with the unit's mask" : "");
-    int64_t mask = mask_figure(report, photo, words, map, film->story->threshold);
+    int64_t mask;
+    Shot    shot = {
+           photo, words, map, film->story->threshold, film->image, film->setting->clean.label};
+    if (!mask_figure(report, &shot, &mask, error))
+        return false;
     snprintf(words, sizeof words, "the perturbation after %d steps, amplified", step);
     plain_figure(report, change, words);
     if (mask >= 0) {
@@ -106,6 +111,7 @@ bool section_film(Report *report, Error *error)
     int64_t          image, index = choose_unit(&film, &image);
     if (index < 0)
         return true;
+    film.image = image;
     film.loss  = memory_new((size_t)film.steps + 1, sizeof *film.loss, error);
     film.first = memory_new(image_size(report), sizeof *film.first, error);
     bool done  = film.loss && film.first;

@@ -19,6 +19,7 @@ typedef struct Report {
     Replay          *replay;  // NULL: a clean run
     float           *room;    // [map_height, map_width], for masks
     uint8_t         *mask;    // [map_height, map_width], the one that was cut last
+    uint8_t         *label;   // [map_height, map_width], where that image shows the label
     bool            *written; // [images]: photos that are there
     Writer          *page;
 } Report;
@@ -38,14 +39,24 @@ bool picture_write_photo(Report *report, int64_t image, Error *error);
 const float *map_of(const Report *report, int64_t index, int64_t image); // of units[index]
 /* A picture; `description` is for those who cannot see it. */
 void plain_figure(Report *report, const char *file, const char *description);
-/* A picture with the outline of the unit's mask on it, whose pixels are returned; without an
- * outline and -1 where the method has no masks. */
-int64_t mask_figure(Report *report, const char *file, const char *description, const float *map,
-                    float threshold);
+
+/* What is drawn on a picture: the unit's mask, and the places of its concept. */
+typedef struct Shot {
+    const char  *file, *description; // as of plain_figure
+    const float *map;                // the unit's, of this picture
+    float        threshold;
+    int64_t      image; // whose labels are shown
+    int32_t      label; // 0: none
+} Shot;
+
+/* A picture with masks on it; *pixels are those of the unit's, -1 where the method has none. */
+bool mask_figure(Report *report, const Shot *shot, int64_t *pixels, Error *error);
 
 /* ---- charts (chart.c) ------------------------------------------------------------------------ */
 
 void chart_categories(Report *report, const int64_t *detectors);
+/* Detectors of each concept, the most frequent first. */
+bool chart_concepts(Report *report, Error *error);
 /* Share changed against strength, one chart for each storage. */
 void chart_shares(Report *report);
 void chart_loss(Report *report, const double *loss, int count);
@@ -72,7 +83,8 @@ extern const char *const style_lines[]; // of style.css; ends with NULL
 void page_begin(Report *report); // up to <body>
 void page_end(Report *report);
 
-void section_overview(Report *report);
+bool section_overview(Report *report, Error *error);
+bool section_reading(Report *report, Error *error); // what the words mean
 bool section_details(Report *report, Error *error); // units[] in pictures
 bool section_film(Report *report, Error *error);    // an attack, step by step
 bool section_units(Report *report, Error *error);   // every unit in a table

@@ -109,9 +109,10 @@ static bool report_open(Report *report, Error *error)
     report->strongest = strongest_setting(&report->settings);
     report->room      = memory_new(cells, sizeof *report->room, error);
     report->mask      = memory_new(cells, sizeof *report->mask, error);
+    report->label     = memory_new(cells, sizeof *report->label, error);
     report->written   = memory_new((size_t)probe->image_count, sizeof *report->written, error);
-    return report->room && report->mask && report->written && choose_units(report, error) &&
-           tell_stories(report, error) &&
+    return report->room && report->mask && report->label && report->written &&
+           choose_units(report, error) && tell_stories(report, error) &&
            (!job->changes || replay_open(&report->replay, &job->clean, job->noise, job->attack,
                                          report->units, report->unit_count, error)) &&
            make_folders(job, error);
@@ -129,6 +130,7 @@ static void report_close(Report *report)
     memory_free(report->maps);
     memory_free(report->room);
     memory_free(report->mask);
+    memory_free(report->label);
     memory_free(report->written);
 }
 
@@ -148,8 +150,8 @@ static bool write_style(const ReportJob *job, Error *error)
 static bool write_page(Report *report, Error *error)
 {
     page_begin(report);
-    section_overview(report);
-    if (!section_details(report, error) || (report->job->attack && !section_film(report, error)) ||
+    if (!section_overview(report, error) || !section_reading(report, error) ||
+        (report->job->attack && !section_film(report, error)) || !section_details(report, error) ||
         !section_units(report, error))
         return false;
     section_facts(report);

@@ -43,6 +43,27 @@ static ChangeShare share_of(const Report *report, const ChangeRow *setting)
     return changes_share(report->job->changes, setting, group_all());
 }
 
+static OutcomeCount outcomes_of(const Report *report, const ChangeRow *setting)
+{
+    return outcomes_count(report->job->changes, setting, report->explainer->method, -1);
+}
+
+// What the changes of the detectors come to (C26).
+static void write_outcomes(Report *report, const ChangeRow *setting)
+{
+    OutcomeCount now = outcomes_of(report, setting);
+    if (now.detectors == 0)
+        return;
+    writer_text(
+        report->page,
+        " Of the %lld detectors among them %lld detect another concept now and %lld nothing "
+        "any more, %lld change by a near tie, %lld keep their label; on average %.0f\xc2\xa0%% "
+        "of the old %s is left.",
+        (long long)now.detectors, (long long)now.of[OUTCOME_OTHER], (long long)now.of[OUTCOME_NONE],
+        (long long)now.of[OUTCOME_TIE], (long long)now.of[OUTCOME_SAME], 100 * now.kept,
+        report->explainer->method->score_name);
+}
+
 // The strongest setting in one sentence, with its control.
 static void write_finding(Report *report)
 {
@@ -63,6 +84,7 @@ static void write_finding(Report *report)
                 method, name, store_arm_name(strongest->store), (long long)share.changed,
                 (long long)share.units, report->job->attack ? " attacked" : "", 100 * share.share,
                 100 * share.low, 100 * share.high);
+    write_outcomes(report, strongest);
     if (control && control != strongest) {
         ChangeShare none = share_of(report, control);
         writer_text(page,
@@ -80,38 +102,68 @@ static void write_share_cells(Writer *page, int64_t part, int64_t whole, double 
                 (long long)part, (long long)whole, 100 * share, 100 * low, 100 * high);
 }
 
+// Detectors stand beside all units only where they are not the same.
+static void write_share_heads(Report *report, bool targeted, bool two_groups)
+{
+    const SettingList *settings = &report->settings;
+    writer_text(
+        report->page,
+        "<p class=\"note hint\">The table scrolls sideways \xe2\x86\x92</p>\n"
+        "<div class=\"scroll wide\" tabindex=\"0\" role=\"region\" aria-label=\"Shares\">"
+        "<table>\n<caption>Units whose label changed, with 95 %% Wilson intervals, and what "
+        "becomes of the detectors</caption>\n<thead><tr><th scope=\"col\">strength</th>"
+        "<th scope=\"col\">stored as</th><th scope=\"colgroup\" colspan=\"3\">%s</th>%s%s"
+        "<th scope=\"col\">other concept</th><th scope=\"col\">none</th>"
+        "<th scope=\"col\">tie</th><th scope=\"col\">%s kept</th>"
+        "<th scope=\"col\">images poisoned</th></tr></thead>\n<tbody>\n",
+        unit_group(settings->rows[0]),
+        targeted ? "<th scope=\"colgroup\" colspan=\"3\">targets hit</th>" : "",
+        two_groups ? "<th scope=\"colgroup\" colspan=\"3\">detectors</th>" : "",
+        report->explainer->method->score_name);
+}
+
+static void write_share_row(Report *report, const ChangeRow *setting, bool targeted,
+                            bool two_groups)
+{
+    ChangeGroup  detectors = group_detectors(report->explainer->method);
+    ChangeShare  all       = share_of(report, setting);
+    ChangeShare  some      = changes_share(report->job->changes, setting, detectors);
+    OutcomeCount now       = outcomes_of(report, setting);
+    Writer      *page      = report->page;
+    bool         control   = setting->strength == 0;
+    char         name[32];
+    strength_text(setting, name);
+    writer_text(page, "<tr%s><th scope=\"row\">%s</th><td>%s</td>",
+                control ? " class=\"control\"" : "", name, store_arm_name(setting->store));
+    write_share_cells(page, all.changed, all.units, all.share, all.low, all.high);
+    if (targeted)
+        write_share_cells(page, all.hits, all.targeted, all.hit_share, all.hit_low, all.hit_high);
+    if (two_groups)
+        write_share_cells(page, some.changed, some.units, some.share, some.low, some.high);
+    for (int i = OUTCOME_OTHER; i <= OUTCOME_TIE; i++)
+        writer_text(page, "<td>%lld</td>", (long long)now.of[i]);
+    if (now.detectors)
+        writer_text(page, "<td>%.1f %%</td>", 100 * now.kept);
+    else
+        writer_text(page, "<td>\xe2\x80\x93</td>");
+    if (control) // the same images are stored, none is perturbed
+        writer_text(page, "<td>\xe2\x80\x93</td></tr>\n");
+    else
+        writer_text(page, "<td>%.1f %%</td></tr>\n", 100 * all.fraction);
+}
+
 static void write_share_table(Report *report)
 {
-    const ReportJob   *job       = report->job;
-    const SettingList *settings  = &report->settings;
-    ChangeGroup        detectors = group_detectors(report->explainer->method);
-    Writer            *page      = report->page;
-    bool               targeted  = job->attack && job->attack->target.kind != TARGET_NONE;
-    writer_text(page,
-                "<div class=\"scroll\"><table>\n<caption>Units whose label changed, with 95 %% "
-                "Wilson intervals</caption>\n<thead><tr><th scope=\"col\">storage</th>"
-                "<th scope=\"col\">strength</th><th scope=\"col\">images poisoned</th>"
-                "<th scope=\"colgroup\" colspan=\"3\">%s</th>"
-                "<th scope=\"colgroup\" colspan=\"3\">detectors</th>%s</tr></thead>\n<tbody>\n",
-                unit_group(settings->rows[0]),
-                targeted ? "<th scope=\"colgroup\" colspan=\"3\">targets hit</th>" : "");
-    for (int i = 0; i < settings->count; i++) {
-        const ChangeRow *setting = settings->rows[i];
-        ChangeShare      all     = share_of(report, setting);
-        char             name[32];
-        strength_text(setting, name);
-        writer_text(page, "<tr%s><td>%s</td><th scope=\"row\">%s</th><td>%.1f %%</td>",
-                    setting->strength == 0 ? " class=\"control\"" : "",
-                    store_arm_name(setting->store), name, 100 * all.fraction);
-        write_share_cells(page, all.changed, all.units, all.share, all.low, all.high);
-        ChangeShare some = changes_share(job->changes, setting, detectors);
-        write_share_cells(page, some.changed, some.units, some.share, some.low, some.high);
-        if (targeted)
-            write_share_cells(page, all.hits, all.targeted, all.hit_share, all.hit_low,
-                              all.hit_high);
-        writer_text(page, "</tr>\n");
-    }
-    writer_text(page, "</tbody></table></div>\n");
+    const ReportJob   *job      = report->job;
+    const SettingList *settings = &report->settings;
+    ChangeShare        all      = share_of(report, settings->rows[0]);
+    bool               targeted = job->attack && job->attack->target.kind != TARGET_NONE;
+    OutcomeCount       now      = outcomes_of(report, settings->rows[0]);
+    bool               two      = now.detectors > 0 && now.detectors < all.units;
+    write_share_heads(report, targeted, two);
+    for (int i = 0; i < settings->count; i++)
+        write_share_row(report, settings->rows[i], targeted, two);
+    writer_text(report->page, "</tbody></table></div>\n");
 }
 
 // The last part of a path.
@@ -153,14 +205,16 @@ static void write_header(Report *report, const Totals *totals)
     write_tile(page, "detectors", (uint64_t)totals->detectors);
     write_tile(page, "concepts among them", (uint64_t)totals->concepts);
     write_tile(page, "images", (uint64_t)probe->image_count);
-    writer_text(page,
-                "</dl>\n<nav aria-label=\"On this page\"><a href=\"#units\">Units in detail</a>%s"
-                "<a href=\"#all\">All units</a><a href=\"#constants\">Constants</a></nav>\n"
-                "</header>\n",
-                job->attack ? "<a href=\"#film\">An attack, step by step</a>" : "");
+    writer_text(
+        page,
+        "</dl>\n<nav aria-label=\"On this page\"><a href=\"#reading\">How to read this page</a>"
+        "%s<a href=\"#units\">Units in detail</a><a href=\"#all\">All units</a><a "
+        "href=\"#constants\">Constants</a></nav>\n"
+        "</header>\n",
+        job->attack ? "<a href=\"#film\">An attack, step by step</a>" : "");
 }
 
-void section_overview(Report *report)
+bool section_overview(Report *report, Error *error)
 {
     bool    changes = report->job->changes != NULL;
     Totals  totals  = count_detectors(report);
@@ -174,10 +228,13 @@ void section_overview(Report *report)
     writer_text(page, "</figure>\n");
     if (changes)
         chart_shares(report);
+    else if (!chart_concepts(report, error))
+        return false;
     writer_text(page, "</div>\n");
     if (changes)
         write_share_table(report);
     writer_text(page, "</section>\n");
+    return true;
 }
 
 /* ---- every unit ------------------------------------------------------------------------------ */
@@ -187,7 +244,7 @@ enum { CHANGE_COLUMNS = 8 };
 static void write_change_cell(Report *report, const ChangeRow *row)
 {
     if (!row) {
-        writer_text(report->page, "<td class=\"none\">not attacked</td>");
+        writer_text(report->page, "<td class=\"none\">\xe2\x80\x93</td>");
     } else if (row->changed) {
         writer_text(report->page, "<td class=\"changed\">\xe2\x86\x92 ");
         html_name(report->page, report->explainer->labels.text[row->now.label]);
@@ -206,64 +263,99 @@ static int by_score(const void *a, const void *b)
     return first->unit < second->unit ? -1 : first->unit > second->unit;
 }
 
-static void write_unit_row(Report *report, const UnitRecord *unit)
+// Columns of changes: the most telling settings first, which stand last in the list.
+static const ChangeRow *change_column(const Report *report, int column)
 {
-    const SettingList *settings = &report->settings;
-    Writer            *page     = report->page;
+    int count = report->settings.count;
+    return column < count && column < CHANGE_COLUMNS ? report->settings.rows[count - 1 - column]
+                                                     : NULL;
+}
+
+static void write_unit_row(Report *report, const UnitRecord *unit, bool changes)
+{
+    const ChangeRow *setting;
+    Writer          *page = report->page;
     writer_text(page, "<tr><th scope=\"row\" data-value=\"%lld\">%lld</th><td>",
                 (long long)unit->unit, (long long)unit->unit);
     html_name(page, unit->label_name);
-    writer_text(page, "</td><td><i class=\"dot %s\"></i>", category_class(unit->category));
+    writer_text(page, "</td><td><i class=\"dot %s\"></i>", category_class(unit->category_name));
     html_text(page, unit->category_name, HTML_NAME_LENGTH);
     writer_text(page, "</td><td data-value=\"%.9g\">%.4f</td>", unit->score, unit->score);
+    for (int i = 0; changes && (setting = change_column(report, i)); i++)
+        write_change_cell(report, change_of(report, setting, unit->unit));
     if (report->explainer->method->threshold)
         writer_text(page, "<td data-value=\"%.9g\">%.5g</td>", (double)unit->threshold,
                     (double)unit->threshold);
-    for (int i = 0; i < settings->count && i < CHANGE_COLUMNS; i++)
-        write_change_cell(report, change_of(report, settings->rows[i], unit->unit));
     writer_text(page, "</tr>\n");
 }
 
-static void write_unit_heads(Report *report)
+static void write_unit_heads(Report *report, bool changes)
 {
-    const SettingList *settings = &report->settings;
-    const Method      *method   = report->explainer->method;
-    Writer            *page     = report->page;
+    const Method    *method = report->explainer->method;
+    const ChangeRow *setting;
+    Writer          *page = report->page;
     writer_text(page,
                 "<thead><tr><th scope=\"col\" data-sort=\"number\">unit</th>"
                 "<th scope=\"col\" data-sort=\"text\">label</th>"
                 "<th scope=\"col\" data-sort=\"text\">category</th><th scope=\"col\" "
-                "data-sort=\"number\" aria-sort=\"descending\">%s</th>%s",
-                method->score_name,
-                method->threshold ? "<th scope=\"col\" data-sort=\"number\">threshold</th>" : "");
-    for (int i = 0; i < settings->count && i < CHANGE_COLUMNS; i++) {
+                "data-sort=\"number\" aria-sort=\"descending\">%s</th>",
+                method->score_name);
+    for (int i = 0; changes && (setting = change_column(report, i)); i++) {
         char name[32];
-        strength_text(settings->rows[i], name);
+        strength_text(setting, name);
         writer_text(page, "<th scope=\"col\" data-sort=\"text\">%s, %s</th>", name,
-                    store_arm_name(settings->rows[i]->store));
+                    store_arm_name(setting->store));
     }
-    writer_text(page, "</tr></thead>\n");
+    writer_text(page, "%s</tr></thead>\n",
+                method->threshold ? "<th scope=\"col\" data-sort=\"number\">threshold</th>" : "");
 }
 
+static void write_unit_table(Report *report, const UnitRecord *const *units, int64_t count,
+                             bool changes, const char *caption)
+{
+    writer_text(
+        report->page,
+        "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table "
+        "class=\"sortable\">\n<caption>%s, best first</caption>\n",
+        caption, caption);
+    write_unit_heads(report, changes);
+    writer_text(report->page, "<tbody>\n");
+    for (int64_t i = 0; i < count; i++)
+        write_unit_row(report, units[i], changes);
+    writer_text(report->page, "</tbody></table></div>\n");
+}
+
+// Units that were attacked come first, the others are folded away.
 bool section_units(Report *report, Error *error)
 {
     const RunRecord   *record = report->job->clean.record;
     const UnitRecord **order  = memory_new((size_t)record->unit_count, sizeof *order, error);
     Writer            *page   = report->page;
+    int64_t            first  = 0, rest;
     if (!order)
         return false;
-    writer_text(page,
-                "<section id=\"all\">\n<h2>All units</h2>\n<div class=\"scroll tall\" "
-                "tabindex=\"0\" role=\"region\" aria-label=\"All units\"><table "
-                "class=\"sortable\">\n<caption>Every unit of the layer, best first</caption>\n");
-    write_unit_heads(report);
-    for (int64_t i = 0; i < record->unit_count; i++)
-        order[i] = &record->units[i];
-    qsort(order, (size_t)record->unit_count, sizeof *order, by_score);
-    writer_text(page, "<tbody>\n");
-    for (int64_t i = 0; i < record->unit_count; i++)
-        write_unit_row(report, order[i]);
-    writer_text(page, "</tbody></table></div>\n</section>\n");
+    for (int told = 1; told >= 0; told--) {
+        rest = first;
+        for (int64_t i = 0; i < record->unit_count; i++) {
+            const UnitRecord *unit = &record->units[i];
+            bool              row =
+                !report->job->attack || change_of(report, report->strongest, unit->unit) != NULL;
+            if (row == told)
+                order[first++] = unit;
+        }
+        qsort(order + rest, (size_t)(first - rest), sizeof *order, by_score);
+    }
+    writer_text(page, "<section id=\"all\">\n<h2>All units</h2>\n");
+    if (report->job->attack && rest > 0 && rest < record->unit_count) {
+        write_unit_table(report, order, rest, true, "Attacked units");
+        writer_text(page, "<details><summary>%lld units that were not attacked</summary>\n",
+                    (long long)(record->unit_count - rest));
+        write_unit_table(report, order + rest, record->unit_count - rest, false, "Other units");
+        writer_text(page, "</details>\n");
+    } else {
+        write_unit_table(report, order, record->unit_count, true, "Every unit of the layer");
+    }
+    writer_text(page, "</section>\n");
     memory_free(order);
     return true;
 }

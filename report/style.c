@@ -43,7 +43,7 @@ const char *const style_lines[] = {
     "figcaption b{color:var(--ink)}",
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));"
     "gap:28px 40px;margin-bottom:1.6em}",
-    ".charts figure,.narrow{max-width:560px}",
+    ".charts figure,.narrow{max-width:400px}",
     ".charts figcaption,.narrow figcaption{font-size:.92rem;font-weight:600;color:var(--ink);"
     "margin:0 0 10px}",
     ".chart{display:block;width:100%;height:auto;font-size:13px}",
@@ -74,6 +74,14 @@ const char *const style_lines[] = {
     "th:first-child,td:first-child{text-align:left}thead th[colspan]{text-align:center}",
     ".ranks tbody th{white-space:normal;min-width:8em}",
     ".ranks tbody tr:first-child :is(th,td){font-weight:600}",
+    ".wide th:first-child{position:sticky;left:0;background:var(--paper)}",
+    ".hint{display:none}",
+    "details>summary{cursor:pointer;margin:0 0 .8em;color:var(--soft)}",
+    ".reading{display:grid;grid-template-columns:minmax(0,300px) minmax(0,1fr);gap:16px 36px;"
+    "padding:18px;border:1px solid var(--line);background:var(--card)}",
+    ".reading dl{columns:2 300px;column-gap:32px;margin:0;font-size:.92rem;line-height:1.45}",
+    ".reading dt{font-weight:600;break-after:avoid}.reading dd{margin:0 0 .6em;"
+    "break-inside:avoid}",
     ".control :is(th,td){color:var(--soft)}",
     ".sortable :is(th,td){text-align:left;padding:5px 12px}",
     ".sortable :is(th,td):nth-child(2){white-space:normal;min-width:9em;max-width:26em}",
@@ -98,13 +106,17 @@ const char *const style_lines[] = {
     ".unit h3 span:first-child{color:var(--soft);font-weight:400}",
     ".chip{font-size:.85rem;font-weight:500;color:var(--soft)}",
     ".shots{display:grid;grid-template-columns:repeat(5,minmax(0,1fr));gap:12px}",
-    ".shot{position:relative;line-height:0;background:var(--quiet)}",
+    ".shot{display:block;position:relative;line-height:0;background:var(--quiet)}",
     ".shot img{width:100%;height:auto;display:block}",
     ".shot svg{position:absolute;inset:0;width:100%;height:100%}",
-    ".ground{fill:#000;fill-opacity:.55}",
+    ".ground{fill:#000;fill-opacity:.3}",
     ".halo,.edge{fill:none;vector-effect:non-scaling-stroke;stroke-linecap:square}",
-    ".halo{stroke:#000;stroke-width:3.2;stroke-opacity:.75}",
-    ".edge{stroke:#ffe14d;stroke-width:1.5}",
+    ".halo{stroke:#000;stroke-width:3;stroke-opacity:.7}",
+    ".mask .edge{stroke:#ffe14d;stroke-width:1.8}.mask .area{fill:#ffe14d;fill-opacity:.14}",
+    ".label .edge{stroke:#4fdcff;stroke-width:1.5}.label .area{fill:#4fdcff;fill-opacity:.16}",
+    ".mask.fine .area,.label.fine .area{fill-opacity:.4}",
+    "i.key{display:inline-block;width:.85em;height:.85em;margin:0 .3em 0 0;vertical-align:-.08em;"
+    "border:1px solid #000}i.key.mask{background:#ffe14d}i.key.label{background:#4fdcff}",
     ".story{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:10px 44px;"
     "margin-top:1.2em}",
     ".story p{margin-bottom:.55em}",
@@ -129,6 +141,7 @@ const char *const style_lines[] = {
     "footer{padding-top:3em;padding-bottom:3em;color:var(--soft);font-size:.85rem}",
     "@media(max-width:760px){body{font-size:16px}header,main,footer{padding-left:16px;"
     "padding-right:16px}header{padding-top:32px}",
+    ".hint{display:block}.reading{grid-template-columns:minmax(0,1fr);padding:14px}",
     ".shots{grid-template-columns:repeat(2,minmax(0,1fr))}.shots figure:first-child{"
     "grid-column:1/-1}.story{grid-template-columns:minmax(0,1fr)}.tiles{"
     "grid-template-columns:1fr 1fr}.lead{font-size:1.1rem}}",

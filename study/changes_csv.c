@@ -7,7 +7,7 @@
 #define COLUMN_NAMES                                                                               \
     "method|strength|store|unit0|clean_category|clean_label|clean_iou|new_category|new_label|"     \
     "new_iou|clean_label_iou|target_category|target_label|target_iou|poisoned|fraction|"           \
-    "linf_before_store|linf_after_store|changed|hit|nem|similarity"
+    "linf_before_store|linf_after_store|changed|hit|outcome|nem|similarity"
 
 enum {
     COLUMN_METHOD,
@@ -24,12 +24,13 @@ enum {
     COLUMN_LINF_AFTER,
     COLUMN_CHANGED,
     COLUMN_HIT,
-    COLUMN_NEM, // these two not of Network Dissection
+    COLUMN_OUTCOME, // written, never read: it follows from the others (C26)
+    COLUMN_NEM,     // these two not of Network Dissection
     COLUMN_SIMILARITY,
     COLUMNS
 };
 
-// The first method of the table has the columns of the first version alone.
+// The last two columns are not for the first method of the table.
 static int column_count(const Explainer *explainer)
 {
     return explainer->method == method_at(0) ? COLUMN_NEM : COLUMNS;
@@ -59,8 +60,9 @@ static void write_row(Writer *writer, const Explainer *explainer, const ChangeRo
                       row->target_iou);
     else
         writer_text(writer, ",,,");
-    writer_text(writer, "%lld,%.9g,%.9g,%.9g,%d,%d", (long long)row->poisoned, row->fraction,
-                row->linf_before, row->linf_after, row->changed, row->hit);
+    writer_text(writer, "%lld,%.9g,%.9g,%.9g,%d,%d,%s", (long long)row->poisoned, row->fraction,
+                row->linf_before, row->linf_after, row->changed, row->hit,
+                word_text(OUTCOME_NAMES, outcome_of(row, explainer->method)));
     if (column_count(explainer) == COLUMNS)
         writer_text(writer, ",%s,%.9g", explainer->method->name, row->similarity);
     writer_text(writer, "\n");
@@ -194,7 +196,8 @@ bool changes_read(Changes *out, const char *folder, const Explainer *explainer, 
                 csv_open(&csv, bytes.data, bytes.size, path, error);
     reader.csv = csv;
     for (int i = 0; done && i < column_count(explainer); i++)
-        done = csv_need(csv, word_text(COLUMN_NAMES, i), &reader.column[i], error);
+        done = i == COLUMN_OUTCOME ||
+               csv_need(csv, word_text(COLUMN_NAMES, i), &reader.column[i], error);
     for (int64_t row = 0; done && row < csv_row_count(csv); row++) {
         ChangeRow change;
         done = read_row(&reader, row, &change, error) && changes_add(&changes, &change, error);

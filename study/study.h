@@ -53,7 +53,8 @@ bool changes_add(Changes *changes, const ChangeRow *row, Error *error);
 
 /* changes.csv and summary.csv of a run folder. Numbers have nine digits: reading and writing them
  * again gives the same bytes. Runs of other methods than Network Dissection have two columns more,
- * `nem` and `similarity`. */
+ * `nem` and `similarity`. The column `outcome` follows from the others: it is written and never
+ * read, so files that are older than it serve as well. */
 bool changes_write(const Changes *changes, const Explainer *explainer, const char *folder,
                    Error *error);
 /* The rows of a sweep that goes on, under a name that says so; the run removes it at its end. */
@@ -77,6 +78,30 @@ typedef struct ChangeShare {
     int64_t targeted, hits;               // units with a target; those that took it on
     double  hit_share, hit_low, hit_high; // hits / targeted
 } ChangeShare;
+
+/* What became of a description (C26): a change of words alone says little. */
+typedef enum ChangeOutcome {
+    OUTCOME_OTHER, // changed, and the unit detects another concept now
+    OUTCOME_NONE,  // changed, and it detects nothing any more
+    OUTCOME_TIE,   // changed, but the clean concept fits nearly as well as before
+    OUTCOME_SAME,  // not changed
+    OUTCOMES
+} ChangeOutcome;
+#define OUTCOME_NAMES "other|none|tie|same"
+#define OUTCOME_KEPT  0.9 // a tie keeps at least this part of the clean concept's score
+
+ChangeOutcome outcome_of(const ChangeRow *row, const Method *method);
+
+/* Outcomes of the units that were detectors in the clean run. */
+typedef struct OutcomeCount {
+    int64_t detectors;
+    int64_t of[OUTCOMES];
+    double kept; // mean score of the clean concept afterwards over that before; 0 without detectors
+} OutcomeCount;
+
+/* Over the rows of the setting, of all categories (-1) or of one. */
+OutcomeCount outcomes_count(const Changes *changes, const ChangeRow *setting, const Method *method,
+                            int category);
 
 /* Which units are counted together; what they stood for in the clean run decides. Units without a
  * concept are in no category. */

@@ -125,10 +125,22 @@ static bool is_first_of_setting(const Changes *changes, int64_t index)
     return true;
 }
 
-static void write_share(Writer *writer, const Changes *changes, const ChangeRow *setting,
-                        const char *name, ChangeGroup group)
+// What became of the group's detectors (C26); their part of the clean score is nothing without any.
+static void write_outcomes(Writer *writer, const OutcomeCount *count)
 {
-    ChangeShare share = changes_share(changes, setting, group);
+    for (int i = 0; i < OUTCOMES; i++)
+        writer_text(writer, ",%lld", (long long)count->of[i]);
+    if (count->detectors)
+        writer_text(writer, ",%.9g\n", count->kept);
+    else
+        writer_text(writer, ",\n");
+}
+
+static void write_share(Writer *writer, const Changes *changes, const ChangeRow *setting,
+                        const Method *method, const char *name, ChangeGroup group)
+{
+    ChangeShare  share    = changes_share(changes, setting, group);
+    OutcomeCount outcomes = outcomes_count(changes, setting, method, group.category);
     if (group.category >= 0 && !share.units)
         return;
     writer_text(writer, "%s,%.9g,%s,", setting->method, setting->strength,
@@ -137,30 +149,32 @@ static void write_share(Writer *writer, const Changes *changes, const ChangeRow 
     writer_text(writer, ",%lld,%lld,%.9g,%.9g,%.9g,%.9g,", (long long)share.units,
                 (long long)share.changed, share.share, share.low, share.high, share.fraction);
     if (share.targeted)
-        writer_text(writer, "%lld,%lld,%.9g,%.9g,%.9g\n", (long long)share.targeted,
+        writer_text(writer, "%lld,%lld,%.9g,%.9g,%.9g", (long long)share.targeted,
                     (long long)share.hits, share.hit_share, share.hit_low, share.hit_high);
     else
-        writer_text(writer, ",,,,\n");
+        writer_text(writer, ",,,,");
+    write_outcomes(writer, &outcomes);
 }
 
 bool summary_write(const Changes *changes, const Explainer *explainer, const char *folder,
                    Error *error)
 {
     const Labels *labels = &explainer->labels;
+    const Method *method = explainer->method;
     char          path[LIMIT_PATH];
     Writer       *writer = NULL;
     if (!path_join(path, folder, "summary.csv", error) || !writer_open(&writer, path, error))
         return false;
     writer_text(writer, "method,strength,store,group,units,changed,share,low,high,mean_fraction,"
-                        "targeted,hits,hit_share,hit_low,hit_high\n");
+                        "targeted,hits,hit_share,hit_low,hit_high,other,none,tie,same,kept_iou\n");
     for (int64_t i = 0; i < changes->count; i++) {
         const ChangeRow *setting = &changes->rows[i];
         if (!is_first_of_setting(changes, i))
             continue;
-        write_share(writer, changes, setting, "all", group_all());
-        write_share(writer, changes, setting, "detectors", group_detectors(explainer->method));
+        write_share(writer, changes, setting, method, "all", group_all());
+        write_share(writer, changes, setting, method, "detectors", group_detectors(method));
         for (int category = 0; category < labels->category_count; category++)
-            write_share(writer, changes, setting, labels->category[category],
+            write_share(writer, changes, setting, method, labels->category[category],
                         group_category(category));
     }
     return writer_publish(writer, error);

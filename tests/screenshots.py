@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-WIDTHS = (390, 1024, 1600)
+WIDTHS = (390, 1200, 1600)
 MOST_BYTES = 30 << 20
 MOST_HEIGHT = 15000  # pixels of a picture; Chromium's limit is 16384
 

@@ -181,6 +181,47 @@ static void shares_count_their_group(void)
     changes_close(&changes);
 }
 
+static ChangeRow outcome_row(bool changed, double before, double kept, double now)
+{
+    return (ChangeRow){.method          = "pgd",
+                       .strength        = 0.02,
+                       .clean           = {1, 2, before},
+                       .now             = {changed ? 3 : 1, 2, now},
+                       .clean_label_iou = kept,
+                       .changed         = changed};
+}
+
+// The word that differs is not what counts: how well old and new concept fit is (C26).
+static void outcomes_tell_ties_from_losses(void)
+{
+    static const struct {
+        bool          changed;
+        double        before, kept, now;
+        ChangeOutcome wanted;
+    } cases[] = {
+        {false, 0.1, 0.01, 0.01, OUTCOME_SAME}, // kept its name, hardly its score
+        {true, 0.1, 0.0901, 0.095, OUTCOME_TIE},   {true, 0.1, 0.0899, 0.095, OUTCOME_OTHER},
+        {true, 0.1, 0.02, 0.04, OUTCOME_OTHER},    {true, 0.1, 0.02, 0.0399, OUTCOME_NONE},
+        {true, 0.041, 0.039, 0.0395, OUTCOME_TIE}, // of a detector no more, but a tie
+        {true, 0.039, 0.01, 0.05, OUTCOME_OTHER}}; // was none: not counted
+    Changes changes = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ChangeRow row = outcome_row(cases[i].changed, cases[i].before, cases[i].kept, cases[i].now);
+        row.unit      = (int64_t)i;
+        CHECK(outcome_of(&row, method_at(0)) == cases[i].wanted);
+        REQUIRE(changes_add(&changes, &row, NULL));
+    }
+    OutcomeCount count = outcomes_count(&changes, &changes.rows[0], method_at(0), -1);
+    CHECK(count.detectors == 6 && count.of[OUTCOME_SAME] == 1 && count.of[OUTCOME_TIE] == 2);
+    CHECK(count.of[OUTCOME_OTHER] == 2 && count.of[OUTCOME_NONE] == 1);
+    CHECK_CLOSE(count.kept, (0.1 + 0.901 + 0.899 + 0.2 + 0.2 + 0.039 / 0.041) / 6, 1e-12);
+    CHECK(outcomes_count(&changes, &changes.rows[0], method_at(0), 1).detectors == 0);
+    ChangeRow unnamed = outcome_row(true, 0, 0, 0.05);
+    unnamed.clean     = (Concept){0}; // had no concept that could be kept
+    CHECK(outcome_of(&unnamed, method_at(0)) == OUTCOME_OTHER);
+    changes_close(&changes);
+}
+
 static void changes_read_back_as_written(void)
 {
     World   world;
@@ -202,7 +243,7 @@ static void changes_read_back_as_written(void)
     static const char header[] =
         "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,"
         "new_iou,clean_label_iou,target_category,target_label,target_iou,poisoned,fraction,"
-        "linf_before_store,linf_after_store,changed,hit\n";
+        "linf_before_store,linf_after_store,changed,hit,outcome\n";
     CHECK(strncmp((const char *)first.data, header, sizeof header - 1) == 0);
     REQUIRE(csv_of(&world, &changes, "summary.csv", &summary));
     CHECK(strstr((const char *)summary.data, "\npgd,0,float,all,6,0,0,0,") != NULL);
@@ -236,7 +277,7 @@ static void other_methods_have_two_columns_more(void)
     CHECK(read.count == changes.count && read.rows[0].similarity == 0.25);
     REQUIRE(csv_of(&world, &read, "changes.csv", &second));
     CHECK(same_bytes(&first, &second));
-    CHECK(strstr((const char *)first.data, ",changed,hit,nem,similarity\n") != NULL);
+    CHECK(strstr((const char *)first.data, ",changed,hit,outcome,nem,similarity\n") != NULL);
     CHECK(strstr((const char *)first.data, ",other,0.25\n") != NULL);
     bytes_close(&first);
     bytes_close(&second);
@@ -286,6 +327,7 @@ SUITE(changes)
     RUN(a_finished_attack_runs_nothing_again);
     RUN(wilson_known_values);
     RUN(shares_count_their_group);
+    RUN(outcomes_tell_ties_from_losses);
     RUN(changes_read_back_as_written);
     RUN(other_methods_have_two_columns_more);
     RUN(broken_changes_are_refused);

@@ -221,9 +221,9 @@ struct Story {
     int64_t    mask, images;  // mask pixels of all images; images that have any
     int        rank_count;
     ConceptSum rank[DISSECT_TOP]; // the concept and its runners-up, those with a score
-    /* The label flips once `leave` of its pixels drop out of the mask, or `join` pixels of the
-     * runner-up come in, everything else being equal; 0: cannot happen that way. */
-    uint64_t   leave, join;
+    /* The label falls behind its runner-up once so many pixels with it have left the mask, the
+     * weakest first (D29); 0: never, or not known. */
+    uint64_t   leave;
     int        top_count;
     StoryImage top[STORY_IMAGES];
 };
@@ -231,6 +231,9 @@ struct Story {
 bool dissect_story(const Explainer *explainer, const Evidence *evidence, int64_t unit,
                    const float *maps, const PeakImage *top, int top_count, Story **out,
                    Error *error);
+/* Sets `leave` of a story whose ranks are known; maps are the unit's over the whole set. */
+bool dissect_margin(const Explainer *explainer, const float *maps, double epsilon, Story *story,
+                    Error *error);
 void dissect_story_close(Story *story);
 void dissect_story_json(const Explainer *explainer, const Story *story, JsonWriter *json);
 bool dissect_story_text(const Explainer *explainer, const Story *story, FILE *stream, Error *error);

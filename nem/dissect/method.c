@@ -228,6 +228,17 @@ static int64_t mask(const Explainer *explainer, const float *map, float threshol
     return count;
 }
 
+// The pixels whose labels are what a mask is compared with (D12).
+static bool label_mask(const Explainer *explainer, int64_t image, int32_t label, uint8_t *mask,
+                       Error *error)
+{
+    PlaneScratch scratch = {0};
+    bool         done =
+        planes_mask(explainer->inputs.label_planes, image, label, &scratch, mask, NULL, error);
+    plane_scratch_free(&scratch);
+    return done;
+}
+
 /* ---- what a mode is -------------------------------------------------------------------------- */
 
 static void describe_mode(const Mode *mode, JsonWriter *json)
@@ -270,6 +281,7 @@ const Method method_dissection = {
     .aim              = aim_at_labels,
     .candidates       = candidates,
     .mask             = mask,
+    .label_mask       = label_mask,
     .story            = dissect_story,
     .story_close      = dissect_story_close,
     .story_json       = dissect_story_json,

@@ -1,7 +1,7 @@
 /* nem/dissect/story.c - one unit's label, from its activation maps to the margin. */
 #include "dissect_private.h"
 
-/* ---- the quotient and how far it is from another label's ------------------------------------- */
+/* ---- the quotient ---------------------------------------------------------------------------- */
 
 static ConceptSum sum_of(const Dissection *dissection, Concept concept)
 {
@@ -14,33 +14,12 @@ static ConceptSum sum_of(const Dissection *dissection, Concept concept)
     return sum;
 }
 
-// A pixel that leaves the mask (or joins it) is in one area of the quotient only: the union of a
-// label with the mask stays as it is while its intersection moves.
-static void find_margin(Story *story, double epsilon)
-{
-    const ConceptSum *best = &story->rank[0], *next = &story->rank[1];
-    double            rival = story->rank_count > 1 ? next->concept.score : 0;
-    if (story->rank_count == 0)
-        return;
-    while (story->leave < best->both &&
-           (double)(best->both - story->leave) / ((double)best->either + epsilon) >= rival)
-        story->leave++;
-    if (story->rank_count < 2)
-        return;
-    uint64_t room = next->truth - next->both, join = 0;
-    while (join <= room &&
-           (double)(next->both + join) / ((double)next->either + epsilon) <= best->concept.score)
-        join++;
-    story->join = join <= room ? join : 0;
-}
-
 static void rank_concepts(const Dissection *dissection, Story *story)
 {
     Concept top[DISSECT_TOP];
     dissect_top(dissection, 0, top);
     for (int i = 0; i < DISSECT_TOP && top[i].label; i++)
         story->rank[story->rank_count++] = sum_of(dissection, top[i]);
-    find_margin(story, dissection->epsilon);
 }
 
 /* ---- masks ----------------------------------------------------------------------------------- */
@@ -127,7 +106,8 @@ bool dissect_story(const Explainer *explainer, const Evidence *evidence, int64_t
             story->top[k].peak = top[k];
         rank_concepts(&evidence->dissection, story);
         count_maps(explainer, &room, maps, story);
-        ok = count_top(explainer, &room, maps, story, error);
+        ok = count_top(explainer, &room, maps, story, error) &&
+             dissect_margin(explainer, maps, evidence->dissection.epsilon, story, error);
     }
     room_close(&room);
     if (ok)

@@ -42,7 +42,6 @@ void dissect_story_json(const Explainer *explainer, const Story *story, JsonWrit
     json_close(json);
     json_open_object(json, "margin");
     json_natural(json, "leave", story->leave);
-    json_natural(json, "join", story->join);
     json_close(json);
     json_open_array(json, "top_images");
     for (int i = 0; i < story->top_count; i++)
@@ -82,14 +81,12 @@ static void print_margin(const Labels *labels, const Story *story, FILE *stream)
     fprintf(stream, "\nIoU = %llu / (%llu + %llu - %llu) = %.6f\n", (unsigned long long)best->both,
             (unsigned long long)best->activity, (unsigned long long)best->truth,
             (unsigned long long)best->both, best->concept.score);
-    if (story->rank_count < 2)
+    if (story->rank_count < 2 || !story->leave)
         return;
-    fprintf(stream, "margin: the label flips to ");
+    fprintf(stream, "margin: the label falls behind ");
     print_name(stream, labels->text[story->rank[1].concept.label]);
-    fprintf(stream, " once %llu of its pixels leave the mask", (unsigned long long)story->leave);
-    if (story->join)
-        fprintf(stream, " or %llu of the other's come in", (unsigned long long)story->join);
-    fprintf(stream, "\n");
+    fprintf(stream, " once %llu of its pixels leave the mask, the weakest first\n",
+            (unsigned long long)story->leave);
 }
 
 static bool print_top(const ProbeSet *probe, const Story *story, FILE *stream, Error *error)
@@ -148,7 +145,7 @@ static void page_ranks(Writer *page, const Labels *labels, const Story *story)
     for (int i = 0; i < story->rank_count; i++) {
         const ConceptSum *sum = &story->rank[i];
         writer_text(page, "<tr><th scope=\"row\"><i class=\"dot %s\"></i>",
-                    category_class(sum->concept.category));
+                    category_class(labels->category[sum->concept.category]));
         html_name(page, labels->text[sum->concept.label]);
         writer_text(page, "</th><td>");
         html_whole(page, sum->both);
@@ -169,19 +166,15 @@ static void page_margin(Writer *page, const Labels *labels, const Story *story)
                     "one.</p>\n");
         return;
     }
-    writer_text(page, "<p><b>Margin.</b> The label flips to ");
+    if (!story->leave)
+        return;
+    writer_text(page, "<p><b>Margin.</b> On the clean photos the label falls behind ");
     html_name(page, labels->text[story->rank[1].concept.label]);
     writer_text(page, " once ");
     html_whole(page, story->leave);
     writer_text(page, " of the ");
     html_whole(page, story->rank[0].both);
-    writer_text(page, " shared pixels leave the mask");
-    if (story->join) {
-        writer_text(page, ", or ");
-        html_whole(page, story->join);
-        writer_text(page, " pixels of the runner-up come in");
-    }
-    writer_text(page, ".</p>\n");
+    writer_text(page, " shared pixels have left the mask, the weakest first.</p>\n");
 }
 
 static void page_threshold(Writer *page, const Story *story)

@@ -1,0 +1,148 @@
+/* report/reading.c - a box for those who have never seen such a page: its words, one sentence each,
+ * beside the picture on which mask and concept meet best. */
+#include "page.h"
+
+#include <stdio.h>
+
+/* ---- the picture ----------------------------------------------------------------------------- */
+
+typedef struct Example {
+    int64_t index, image; // of units[index]; index -1: none
+    int64_t mask, both;   // pixels of the mask; ... that carry the label
+    double  overlap;      // both / either
+} Example;
+
+static bool weigh(Report *report, int64_t index, int64_t image, Example *best, Error *error)
+{
+    const UnitStory *story  = &report->stories[index];
+    const Method    *method = report->explainer->method;
+    const ProbeSet  *probe  = report->explainer->inputs.probe;
+    int32_t          label  = report->job->clean.record->units[story->unit].label;
+    int64_t          both = 0, either = 0;
+    if (!label)
+        return true;
+    int64_t mask = method->mask(report->explainer, map_of(report, index, image), story->threshold,
+                                report->room, report->mask);
+    if (!method->label_mask(report->explainer, image, label, report->label, error))
+        return false;
+    for (int64_t i = 0; i < probe->map_height * probe->map_width; i++) {
+        both += report->mask[i] & report->label[i];
+        either += report->mask[i] | report->label[i];
+    }
+    double overlap = either ? (double)both / (double)either : 0;
+    if (overlap > best->overlap)
+        *best = (Example){index, image, mask, both, overlap};
+    return true;
+}
+
+static bool find_example(Report *report, Example *best, Error *error)
+{
+    const Method *method = report->explainer->method;
+    *best                = (Example){.index = -1};
+    for (int64_t i = 0; method->mask && method->label_mask && i < report->unit_count; i++)
+        for (int k = 0; k < report->stories[i].top_count; k++)
+            if (!weigh(report, i, report->stories[i].top[k].image, best, error))
+                return false;
+    return true;
+}
+
+static bool show_example(Report *report, const Example *example, Error *error)
+{
+    const UnitStory  *story  = &report->stories[example->index];
+    const UnitRecord *record = &report->job->clean.record->units[story->unit];
+    Writer           *page   = report->page;
+    char              file[64];
+    int64_t           pixels;
+    snprintf(file, sizeof file, "photos/%06lld.png", (long long)example->image);
+    Shot shot = {file,
+                 "a photo with the mask of a unit and the places of its concept",
+                 map_of(report, example->index, example->image),
+                 story->threshold,
+                 example->image,
+                 record->label};
+    if (!picture_write_photo(report, example->image, error))
+        return false;
+    writer_text(page, "<figure>");
+    if (!mask_figure(report, &shot, &pixels, error))
+        return false;
+    writer_text(page,
+                "<figcaption><i class=\"key mask\"></i><b>yellow</b>: the mask of unit %lld, where "
+                "it is active. <i class=\"key label\"></i><b>blue</b>: where the label maps have ",
+                (long long)story->unit);
+    html_name(page, record->label_name);
+    writer_text(page, ". %lld of the mask\xe2\x80\x99s %lld pixels lie there. ",
+                (long long)example->both, (long long)example->mask);
+    writer_text(page,
+                "On this photo the overlap is %.2f of what both cover together.</figcaption>"
+                "</figure>\n",
+                example->overlap);
+    return true;
+}
+
+/* ---- the words ------------------------------------------------------------------------------- */
+
+static void write_word(Writer *page, const char *word, const char *sentence)
+{
+    writer_text(page, "<dt>%s</dt><dd>%s</dd>\n", word, sentence);
+}
+
+static void write_words(Report *report)
+{
+    const ReportJob *job    = report->job;
+    const Method    *method = report->explainer->method;
+    Writer          *page   = report->page;
+    writer_text(page, "<dl>\n");
+    write_word(page, "Unit",
+               "One channel of one layer: it answers to a photo with a map of "
+               "activations, high where it sees what it responds to.");
+    write_word(page, "Probing set",
+               "The photos the units are tried on, in which people, or a "
+               "program, marked concepts.");
+    if (method->mask)
+        write_word(page, "Mask",
+                   "The pixels at which the enlarged map exceeds the unit\xe2\x80\x99s "
+                   "threshold; a peak is the largest activation of a map.");
+    writer_text(page,
+                "<dt>%s</dt><dd>How well a unit fits a concept; for the IoU of Network Dissection: "
+                "pixels in mask and concept over pixels in either, over all photos.</dd>\n"
+                "<dt>Detector</dt><dd>A unit whose best concept has a score of at least "
+                "%.4g.</dd>\n",
+                method->score_name, method->detector_score);
+    write_word(page, "-c", "Names of colours end in -c, as in the Broden data set.");
+    if (job->attack) {
+        write_word(page, "PGD, FGSM",
+                   "Ways to change a photo step by step so that one unit answers "
+                   "less to its concept; FGSM takes a single step.");
+        write_word(page, "eps",
+                   "The most that a value of a pixel may move, in levels: 8/255 is 8 of "
+                   "the 255 levels of an ordinary photo.");
+    }
+    if (job->noise)
+        write_word(page, "Noise",
+                   "Random numbers added to every pixel; std is their strength on "
+                   "a scale where black is 0 and white is 1.");
+    if (job->changes) {
+        write_word(page, "Stored as",
+                   "How a changed photo is kept before it is measured: as exact "
+                   "numbers (float), 8-bit (png8), or JPEG of quality 75.");
+        write_word(page, "Control", "The same photos, stored the same way, without any change.");
+        write_word(page, "Outcome",
+                   "Of detectors that change: another concept, none (no detector "
+                   "any more), or a tie (the old concept keeps 90 % of its score).");
+    }
+    writer_text(page, "</dl>\n");
+}
+
+bool section_reading(Report *report, Error *error)
+{
+    Example example;
+    if (!find_example(report, &example, error))
+        return false;
+    writer_text(report->page, "<section id=\"reading\">\n<h2>How to read this page</h2>\n"
+                              "<div class=\"reading\">\n");
+    if (example.index >= 0 && !show_example(report, &example, error))
+        return false;
+    write_words(report);
+    writer_text(report->page, "</div>\n</section>\n");
+    return true;
+}

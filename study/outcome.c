@@ -1,0 +1,31 @@
+/* study/outcome.c - what a change of description comes to: another concept, none, or a tie (C26).
+ *
+ * Everything follows from the rows, at the digits that changes.csv has of them. */
+#include "changes.h"
+
+ChangeOutcome outcome_of(const ChangeRow *row, const Method *method)
+{
+    if (!row->changed)
+        return OUTCOME_SAME;
+    if (row->clean.label && row->clean_label_iou >= OUTCOME_KEPT * row->clean.score)
+        return OUTCOME_TIE;
+    return is_detector(method, row->now.score) ? OUTCOME_OTHER : OUTCOME_NONE;
+}
+
+OutcomeCount outcomes_count(const Changes *changes, const ChangeRow *setting, const Method *method,
+                            int category)
+{
+    OutcomeCount count = {0};
+    for (int64_t i = 0; i < changes->count; i++) {
+        const ChangeRow *row = &changes->rows[i];
+        if (!setting_equal(row, setting) || !is_detector(method, row->clean.score) ||
+            (category >= 0 && row->clean.category != category))
+            continue;
+        count.detectors++;
+        count.of[outcome_of(row, method)]++;
+        count.kept += row->clean_label_iou / row->clean.score;
+    }
+    if (count.detectors)
+        count.kept /= (double)count.detectors;
+    return count;
+}
