@@ -102,12 +102,14 @@ static void write_words(Report *report)
         write_word(page, "Mask",
                    "The pixels at which the enlarged map exceeds the unit\xe2\x80\x99s "
                    "threshold; a peak is the largest activation of a map.");
+    writer_text(page, "<dt>%s</dt><dd>How well a unit fits a concept%s.</dd>\n", method->score_name,
+                method->mask
+                    ? ": pixels in both mask and concept over pixels in either, over all photos"
+                    : "");
     writer_text(page,
-                "<dt>%s</dt><dd>How well a unit fits a concept; for the IoU of Network Dissection: "
-                "pixels in mask and concept over pixels in either, over all photos.</dd>\n"
                 "<dt>Detector</dt><dd>A unit whose best concept has a score of at least "
                 "%.4g.</dd>\n",
-                method->score_name, method->detector_score);
+                method->detector_score);
     write_word(page, "-c", "Names of colours end in -c, as in the Broden data set.");
     if (job->attack) {
         write_word(page, "PGD, FGSM",
