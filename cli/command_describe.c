@@ -6,39 +6,11 @@
 #include "outputs.h"
 #include "run.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-enum { SHOWN_UNITS = 10 };
 
 static const char *const result_files[] = {"units.csv", "run.json", NULL}; // beside the method's
 
 /* ---- methods without a summary of their own -------------------------------------------------- */
-
-typedef struct UnitScore {
-    int64_t unit;
-    Concept concept;
-} UnitScore;
-
-static int by_score(const void *a, const void *b)
-{
-    const UnitScore *first = a, *second = b;
-    if (first->concept.score != second->concept.score)
-    return first->concept.score < second->concept.score ? 1 : -1;
-    return first->unit < second->unit ? -1 : first->unit > second->unit;
-}
-
-// Every unit, the best first; owned by the caller.
-static UnitScore *rank_units(const Explainer *explainer, const Evidence *evidence, Error *error)
-{
-    int64_t    count = explainer->inputs.layer.units;
-    UnitScore *units = memory_new((size_t)count, sizeof *units, error);
-    for (int64_t unit = 0; units && unit < count; unit++)
-        units[unit] = (UnitScore){unit, explainer->method->explain(explainer, evidence, unit)};
-    if (units)
-        qsort(units, (size_t)count, sizeof *units, by_score);
-    return units;
-}
 
 static int64_t count_detectors(const Explainer *explainer, const Evidence *evidence)
 {
@@ -68,7 +40,7 @@ static bool print_units(const Explainer *explainer, const Evidence *evidence, Er
     const Labels *labels = &explainer->labels;
     int64_t       count  = explainer->inputs.layer.units;
     Table         table  = {.columns = 3, .alignment = "rlr"};
-    UnitScore    *units  = rank_units(explainer, evidence, error);
+    RankedUnit   *units  = units_rank(explainer, evidence, error);
     if (!units)
         return false;
     printf("detectors (%s >= %g): %lld of %lld units\n\n", method->score_name,
@@ -77,10 +49,10 @@ static bool print_units(const Explainer *explainer, const Evidence *evidence, Er
     table_cell(&table, "unit");
     table_cell(&table, "description");
     table_cell(&table, "%s", method->score_name);
-    for (int64_t i = 0; i < count && i < SHOWN_UNITS; i++) {
+    for (int64_t i = 0; i < count && i < RANK_SHOWN; i++) {
         table_cell(&table, "%lld", (long long)units[i].unit);
-        table_cell(&table, "%s", labels->text[units[i].concept.label]);
-        table_cell(&table, "%.4f", units[i].concept.score);
+        table_cell(&table, "%s", labels->text[units[i].found.label]);
+        table_cell(&table, "%.4f", units[i].found.score);
     }
     memory_free(units);
     return table_print(&table, stdout, error);

@@ -227,6 +227,18 @@ bool explainer_open(Explainer *out, const Method *method, const Mode *mode, cons
                     Error *error);
 void explainer_close(Explainer *explainer); // accepts a zeroed object
 
+/* Units in the order of their scores. */
+typedef struct RankedUnit {
+    int64_t unit;
+    Concept found;
+} RankedUnit;
+
+enum { RANK_SHOWN = 10 }; // of them are shown to people
+
+/* All units of the layer, the best first, the lower number among equals; memory_free. NULL with
+ * ERROR_MEMORY. */
+RankedUnit *units_rank(const Explainer *explainer, const Evidence *evidence, Error *error);
+
 /* Whether a unit with this score counts as a detector (D19). */
 bool is_detector(const Method *method, double score);
 /* What became of a description: another text is a change, unless the method says otherwise (C19).

@@ -3,45 +3,26 @@
 
 #include "../../format/table.h"
 
-#include <stdlib.h>
-
-enum { SHOWN_UNITS = 10 };
-
-typedef struct UnitScore {
-    int64_t unit;
-    Concept concept;
-} UnitScore;
-
-static int by_score(const void *a, const void *b)
-{
-    const UnitScore *first = a, *second = b;
-    if (first->concept.score != second->concept.score)
-    return first->concept.score < second->concept.score ? 1 : -1;
-    return first->unit < second->unit ? -1 : first->unit > second->unit;
-}
-
 typedef struct Findings {
-    UnitScore     *units; // best first
-    int64_t        unit_count, shown;
+    RankedUnit    *units;
+    int64_t        unit_count, shown; // all; those of the lists
     DetectorCounts counts;
     int64_t        detectors_of[PROBE_MAX_CATEGORIES]; // by category of the unit's concept
 } Findings;
 
-static bool find(const Dissection *dissection, Findings *out, Error *error)
+static bool find(const Explainer *explainer, const Evidence *evidence, Findings *out, Error *error)
 {
-    int64_t  count    = dissection->tally.unit_count;
-    Findings findings = {.unit_count = count, .shown = count < SHOWN_UNITS ? count : SHOWN_UNITS};
-    findings.units    = memory_new((size_t)count, sizeof *findings.units, error);
-    if (!findings.units || !dissect_detectors(dissection, &findings.counts, error)) {
+    int64_t  count    = evidence->dissection.tally.unit_count;
+    Findings findings = {.unit_count = count, .shown = count < RANK_SHOWN ? count : RANK_SHOWN};
+    findings.units    = units_rank(explainer, evidence, error);
+    if (!findings.units || !dissect_detectors(&evidence->dissection, &findings.counts, error)) {
         memory_free(findings.units);
         return false;
     }
-    for (int64_t unit = 0; unit < count; unit++) {
-        Concept concept      = dissect_concept(dissection, unit);
-        findings.units[unit] = (UnitScore){unit, concept};
-        findings.detectors_of[concept.category] += is_detector(&method_dissection, concept.score);
+    for (int64_t i = 0; i < count; i++) {
+        const Concept *found = &findings.units[i].found;
+        findings.detectors_of[found->category] += is_detector(&method_dissection, found->score);
     }
-    qsort(findings.units, (size_t)count, sizeof *findings.units, by_score);
     *out = findings;
     return true;
 }
@@ -65,7 +46,7 @@ void dissect_summary_json(const Explainer *explainer, const Evidence *evidence, 
     const Dissection *dissection = &evidence->dissection;
     const Labels     *labels     = &explainer->labels;
     Findings          findings;
-    if (!find(dissection, &findings, &json->error))
+    if (!find(explainer, evidence, &findings, &json->error))
         return;
     write_counts(dissection, &findings, json);
     json_open_array(json, "detectors");
@@ -79,12 +60,12 @@ void dissect_summary_json(const Explainer *explainer, const Evidence *evidence, 
     json_close(json);
     json_open_array(json, "top_units");
     for (int64_t i = 0; i < findings.shown; i++) {
-        const UnitScore *best = &findings.units[i];
+        const RankedUnit *best = &findings.units[i];
         json_open_object(json, NULL);
         json_whole(json, "unit0", best->unit);
-        json_text(json, "category", labels->category[best->concept.category]);
-        json_text(json, "label", labels->text[best->concept.label]);
-        json_number(json, "iou", best->concept.score);
+        json_text(json, "category", labels->category[best->found.category]);
+        json_text(json, "label", labels->text[best->found.label]);
+        json_number(json, "iou", best->found.score);
         json_number(json, "threshold", (double)dissection->threshold[best->unit]);
         json_close(json);
     }
@@ -115,11 +96,11 @@ static bool print_units(const Labels *labels, const Dissection *dissection,
     for (int i = 0; i < table.columns; i++)
         table_cell(&table, "%s", headers[i]);
     for (int64_t i = 0; i < findings->shown; i++) {
-        const UnitScore *best = &findings->units[i];
+        const RankedUnit *best = &findings->units[i];
         table_cell(&table, "%lld", (long long)best->unit);
-        table_cell(&table, "%s", labels->category[best->concept.category]);
-        table_cell(&table, "%s", labels->text[best->concept.label]);
-        table_cell(&table, "%.4f", best->concept.score);
+        table_cell(&table, "%s", labels->category[best->found.category]);
+        table_cell(&table, "%s", labels->text[best->found.label]);
+        table_cell(&table, "%.4f", best->found.score);
         table_cell(&table, "%.6g", (double)dissection->threshold[best->unit]);
     }
     return table_print(&table, stream, error);
@@ -130,7 +111,7 @@ bool dissect_summary_text(const Explainer *explainer, const Evidence *evidence, 
 {
     const Labels *labels = &explainer->labels;
     Findings      findings;
-    if (!find(&evidence->dissection, &findings, error))
+    if (!find(explainer, evidence, &findings, error))
         return false;
     fprintf(stream, "detectors (IoU >= %.2f): %lld of %lld units, %lld concepts\n\n",
             method_dissection.detector_score, (long long)findings.counts.detectors,
