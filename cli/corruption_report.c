@@ -144,8 +144,8 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
         else
             table_cell(&table, "-");
     }
-    printf("\ndetectors by outcome: they detect another concept, nothing, or tie; kept is the mean "
-           "part of the clean %s\n\n",
+    printf("\ndetectors by outcome: now of another concept, of none, or a tie;\n"
+           "kept: the mean part of the clean %s\n\n",
            method->score_name);
     return table_print(&table, stdout, error);
 }
