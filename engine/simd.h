@@ -227,9 +227,12 @@ static inline __attribute__((always_inline)) void vec_spread4(const Vec v[4], Ve
     out[2]    = (Vec)_mm256_shuffle_ps(a1, a3, 0x44);
     out[3]    = (Vec)_mm256_shuffle_ps(a1, a3, 0xEE);
 #else
-    for (int j = 0; j < 4; j++)
+    for (int j = 0; j < 4; j++) {
+        Vec lanes = {0};
         for (int t = 0; t < LANES; t++)
-            out[j][t] = v[(4 * t + j) / LANES][(4 * t + j) % LANES];
+            lanes[t] = v[(4 * t + j) / LANES][(4 * t + j) % LANES];
+        out[j] = lanes;
+    }
 #endif
 }
 

@@ -177,6 +177,7 @@ void play_remove(const char *path)
 typedef struct Pair {
     const char *wanted, *found;
     bool        complete, tidy;
+    bool        done; // the command succeeded
 } Pair;
 
 static bool copy_name(void *self, const char *name)
@@ -233,6 +234,9 @@ static bool found_name(void *self, const char *name)
     char        wanted[LIMIT_PATH], found[LIMIT_PATH];
     if (!path_join(wanted, pair->wanted, name, NULL) || !path_join(found, pair->found, name, NULL))
         return false;
+    // A replacement that failed leaves its work beside the old run, for --overwrite --resume.
+    if (!pair->done && !strcmp(name, ".next"))
+        return true;
     if (is_work(name, pair->complete))
         return !pair->complete || !pair->tidy || tell(found, "is left");
     if (strstr(name, ".tmp-"))
@@ -257,12 +261,14 @@ static bool wanted_name(void *self, const char *name)
 bool play_same_tree(const char *wanted, const char *found, bool complete, bool tidy)
 {
     char run[LIMIT_PATH];
+    bool done = complete;
     if (!file_exists(found))
         return !complete || tell(found, "is missing");
     if (!is_folder(found))
         return same_file(wanted, found) || tell(found, "has other bytes");
     // A folder with run.json claims to be a finished run.
     complete  = complete || (path_join(run, found, "run.json", NULL) && file_exists(run));
-    Pair pair = {.wanted = wanted, .found = found, .complete = complete, .tidy = tidy};
+    Pair pair = {
+        .wanted = wanted, .found = found, .complete = complete, .done = done, .tidy = tidy};
     return each(found, found_name, &pair) && (!complete || each(wanted, wanted_name, &pair));
 }
