@@ -154,8 +154,9 @@ static int32_t add_member(Writer *w, const Step *step, bool is_stored)
     for (int i = 0; i < op_info(node->op)->arity; i++) {
         value.input[i]     = value_of(w, step->in[i]);
         const Value *input = &w->value[value.input[i]];
-        value.is_number    = value.is_number && input->is_number;
-        value.phase        = input->phase > value.phase ? input->phase : value.phase;
+        // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): value_of has written it
+        value.is_number = value.is_number && input->is_number;
+        value.phase     = input->phase > value.phase ? input->phase : value.phase;
     }
     for (int32_t i = 0; i < w->count && !is_stored && value.same < 0; i++)
         if (is_same(w, &w->value[i], &value))

@@ -408,10 +408,10 @@ static bool find_reach(const RunJob *job, const Segment *segment, int segments,
 static void clear_outputs(const RunJob *job, int64_t channel, int64_t tiles,
                           const uint64_t most[REACH_OUTPUTS], bool is_partial, Scratch *scratch)
 {
-    const Grid     *g       = &job->grid;
-    const uint16_t *row     = job->taps + channel * reach_row_size(g->source_channels);
-    const uint64_t *reached = most;
-    uint64_t        own[REACH_OUTPUTS];
+    const Grid     *g                  = &job->grid;
+    const uint16_t *row                = job->taps + channel * reach_row_size(g->source_channels);
+    const uint64_t *reached            = most;
+    uint64_t        own[REACH_OUTPUTS] = {0};
     if (!row[g->source_channels]) {
         reach_row(own, row, g->source_channels, scratch->seen, most);
         reached = own;

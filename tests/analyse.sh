@@ -31,7 +31,7 @@ tidy() {
 [ "$1" = --file ] && { tidy "$2"; exit; }
 
 if command -v clang-tidy >/dev/null; then
-    find $folders -name '*.c' -not -name '*_neon.c' | sort |
+    find $folders -name '*.c' -not -name '*_neon.c' -not -path '*/peers/*' | sort |
         xargs -P "$(nproc)" -I{} sh "$0" --file {} >"$log"
     count clang-tidy
 fi

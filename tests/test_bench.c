@@ -223,7 +223,10 @@ static const char *written(const char *name, const char *text)
     static char path[LIMIT_PATH];
     snprintf(path, sizeof path, "%s/%s", test_folder(), name);
     FILE *file = fopen(path, "w");
-    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+    bool  ok   = file && fputs(text, file) >= 0;
+    if (file)
+        ok = fclose(file) == 0 && ok;
+    CHECK(ok);
     return path;
 }
 

@@ -148,7 +148,8 @@ static uint64_t step(Margin *margin, double epsilon)
         shared += margin->leavers[i].carried.label[0];
     if (shared != margin->sum[0].both) // a mode that records only a part of an image (Q9)
         return 0;
-    qsort(margin->leavers, margin->count, sizeof *margin->leavers, weakest_first);
+    if (margin->count)
+        qsort(margin->leavers, margin->count, sizeof *margin->leavers, weakest_first);
     for (size_t i = 0; i < margin->count; i++) {
         leave(margin, &margin->leavers[i]);
         if (iou_of(&margin->sum[0], epsilon) < iou_of(&margin->sum[1], epsilon))
