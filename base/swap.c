@@ -114,7 +114,7 @@ static bool move(const char *from, const char *to, Error *error)
         return true;
     if (errno == EXDEV && !is_real_folder(from))
         return copy(from, to, error);
-    return fail(error, ERROR_CREATE, "%s: cannot replace it: %s", to, strerror(errno));
+    return fail(error, ERROR_IO, "%s: cannot replace it: %s", to, strerror(errno));
 }
 
 static bool move_but_last(const void *self, const char *folder, const char *name, Error *error)
@@ -135,7 +135,7 @@ static bool give_up_old(const char *folder, const ResultKind *kind, Error *error
         !folder_sync(folder, error) || !each_name(folder, remove_part, &(Parts){kind, ""}, error))
         return false;
     return seam_rename(from, to) == 0 ||
-           fail(error, ERROR_CREATE, "%s: cannot rename: %s", from, strerror(errno));
+           fail(error, ERROR_IO, "%s: cannot rename: %s", from, strerror(errno));
 }
 
 static bool move_up(const char *folder, const ResultKind *kind, Error *error)

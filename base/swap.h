@@ -24,7 +24,7 @@ bool swap_path(char out[LIMIT_PATH], const char *folder, Error *error);
 bool swap_clear(const char *folder, Error *error);
 
 /* If there is a whole new result: puts it in the place of the old one. The caller has the folder's
- * lock. Errors: ERROR_CREATE; then the next call goes on. */
+ * lock. Errors: ERROR_CREATE, ERROR_IO; then the next call goes on. */
 bool swap_finish(const char *folder, const ResultKind *kind, Error *error);
 
 /* For readers: finishes a swap that was cut off after the old result was given up; else touches
