@@ -4,23 +4,33 @@
 # line for all. usage: run.sh TESTS_BINARY [NAME...]
 binary=$1
 shift
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) && python_log=$(mktemp) || exit 1
+trap 'rm -f "$log" "$python_log"' EXIT
+trap 'kill $beside 2>/dev/null; exit 130' INT TERM
 status=0
+
+python_suites() {
+    # Debian's python3-minimal lacks modules of the standard library.
+    if ! python3 -c 'import json, shutil, tempfile, zipfile' >/dev/null 2>&1; then
+        printf '  skipped: no Python 3 with its standard library, for the converter and the walkthrough\n%s\n' \
+            '0 passed, 0 failed, 1 skipped'
+        return
+    fi
+    for suite in tests/*_test.py; do
+        [ -e "$suite" ] || continue
+        python3 "$suite" || echo "exit $?"
+    done
+}
+
+# The two halves share no file, so they run beside each other.
+python_suites >"$python_log" 2>&1 &
+beside=$!
 { "$binary" "$@" || echo "exit $?"; } 2>&1 | tee "$log"
 if [ -x "$TOY" ]; then
     { sh tests/toy/toy_test.sh "$NEMESIS" "$TOY" || echo "exit $?"; } 2>&1 | tee -a "$log"
 fi
-# Debian's python3-minimal lacks modules of the standard library.
-if python3 -c 'import json, shutil, tempfile, zipfile' >/dev/null 2>&1; then
-    for suite in tests/*_test.py; do
-        [ -e "$suite" ] || continue
-        { python3 "$suite" || echo "exit $?"; } 2>&1 | tee -a "$log"
-    done
-else
-    printf '  skipped: no Python 3 with its standard library, for the converter and the walkthrough\n%s\n' \
-        '0 passed, 0 failed, 1 skipped' | tee -a "$log"
-fi
+wait $beside
+tee -a "$log" <"$python_log"
 grep -q '^exit [0-9]' "$log" && status=1
 awk -v status="$status" '
     /^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3; skipped += $5 }
