@@ -84,6 +84,11 @@ def test_other_networks_are_called_by_their_names():
     for name, what in (('features.0.0.weight', 'MobileNet'), ('cls_token', 'transformer'),
                        ('visual.class_embedding', 'transformer'), ('conv1.0.weight', 'deep stem'),
                        ('conv2_block1_1_conv/kernel', "Keras's ResNet"),
+                       ('features.1.0.attn.relative_position_bias_table', 'Swin'),
+                       ('trunk_output.block1.block1-0.f.a.0.weight', 'RegNet'),
+                       ('stage2.0.branch1.0.weight', 'ShuffleNet'),
+                       ('layers.8.0.layers.0.weight', 'MNASNet'),
+                       ('features.denseblock4.denselayer24.conv1.weight', 'DenseNet other than'),
                        ('conv1.weight_g', 'parametrisation'),
                        ('conv1.weight_orig', 'prune.remove')):
         refused(written({name: ((2, 3), [1.0] * 6), 'other.weight': ((2,), [1.0] * 2)}), what)

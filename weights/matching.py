@@ -13,6 +13,8 @@ from others import (GROUPED_ALEXNET, OTHER_NETWORKS, PARTS_OF_OTHERS, REPARAMETR
 from readers.source import ELEMENT_BYTES, Refused
 
 MOST_LISTED = 12
+HOLDS_ANOTHER = ('holds the tensors of {}, which is not supported (--list-architectures lists '
+                 'what is)')
 
 
 def listed(names, most=MOST_LISTED):
@@ -252,8 +254,7 @@ def unknown(found, groups, wanted):
             return GROUPED_ALEXNET
         other = known_as(names, OTHER_NETWORKS)
         if other:
-            return f'holds the tensors of {other}, which is not supported (--list-architectures ' \
-                   'lists what is)'
+            return HOLDS_ANOTHER.format(other)
         part = known_as(names, REPARAMETRISED)
         if part:
             return f'keeps {part}'
@@ -292,7 +293,9 @@ def check_same_network(candidate):
                           'supported')
     strays = match.strays()
     if strays:
-        what = known_as(strays, PARTS_OF_OTHERS) or known_as(strays, OTHER_NETWORKS)
+        what, other = known_as(strays, PARTS_OF_OTHERS), known_as(strays, OTHER_NETWORKS)
+        if other and not what:
+            raise Refused(HOLDS_ANOTHER.format(other))
         raise Refused(f'is not {match.net.name}: {plural(len(strays))} would change layers that '
                       f"can be probed{f' ({what})' if what else ''}: {listed(strays)}; such a "
                       'network is not supported')

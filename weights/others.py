@@ -19,6 +19,11 @@ PARTS_OF_OTHERS = REPARAMETRISED + (
     (r'.*[./](g|group|instance|layer)_?norm\d*[./].*', 'other norms'))
 OTHER_NETWORKS = (                                     # (a name in it, what it is)
     (r'.*(cls_token|pos_embed|patch_embed|class_embedding|encoder_layer_0)\w*.*', 'a transformer'),
+    (r'.*relative_position_bias_table', 'a Swin or MaxViT transformer'),
+    (r'(.*[./])?trunk_output[./].*', 'a RegNet'),
+    (r'(.*[./])?stage2\.0\.branch[12]\..*', 'a ShuffleNet'),
+    (r'(.*[./])?layers\.8\.0\.layers\..*', 'an MNASNet'),
+    (r'(.*[./])?denseblock4[./]denselayer(17|24)[./].*', 'a DenseNet other than DenseNet-121'),
     (r'(.*[./])?(conv_stem|_conv_stem)[./].*', 'an EfficientNet or MobileNet'),
     (r'(.*[./])?features\.0\.0\.weight', 'a MobileNet, EfficientNet or ConvNeXt'),
     (r'(.*[./])?(downsample_layers|stem)\.0\.(0\.)?weight',
