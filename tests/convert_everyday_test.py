@@ -22,6 +22,17 @@ def test_wrappers_anywhere():
         check(converts(written({change(k): v for k, v in VGG.items()})), VGG, 'vgg16')
 
 
+def test_children_in_a_sequential():
+    children = (('conv1', '0'), ('bn1', '1'), ('layer1', '4'), ('layer2', '5'), ('layer3', '6'),
+                ('layer4', '7'))
+    want = {name: item for name, item in small('resnet18').items() if not name.startswith('fc.')}
+    for root in ('', 'feature_extractor.', '0.'):
+        numbered = {root + name.replace(*next(pair for pair in children
+                                              if name.startswith(pair[0] + '.')), 1): item
+                    for name, item in want.items()}
+        check(converts(written({**numbered, 'head.weight': ((2, 4), [1.0] * 8)})), want, 'resnet18')
+
+
 def nested(*groups):
     """A .pth of dictionaries: (key, tensors), and an epoch."""
     entries, out, number = {}, b'\x80\x02}(' + text('epoch') + integer(3), 0

@@ -61,6 +61,11 @@ def test_norms_without_statistics_are_refused():
     refused(written(tensors), 'incomplete batch norms', 'layer2.0.bn1')
 
 
+def test_negative_variances_are_refused():
+    name, (shape, values) = 'bn1.running_var', RESNET18['bn1.running_var']
+    refused(written({**RESNET18, name: (shape, [-1.0] + values[1:])}), 'negative variance', name)
+
+
 def test_groups_of_channels_are_refused():
     tensors = dict(small('resnet50'))
     for name in list(tensors):

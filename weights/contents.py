@@ -19,6 +19,11 @@ def check_finite(name, block):
     return block
 
 
+def check_variance(name, values):
+    if not min(values) + EPSILON > 0:
+        raise Refused(f"'{name}' holds a negative variance")
+
+
 def swap_first_channels(values, shape):
     """Blue, green, red -> red, green, blue on the input channels of [out, 3, h, w]."""
     plane = shape[2] * shape[3]
@@ -109,8 +114,7 @@ class Contents:
             if f'{conv}.weight' not in self.items or not all(p in self.items for p in parts):
                 continue
             gamma, beta, mean, variance = map(self.load, parts)
-            if not min(variance) + EPSILON > 0:
-                raise Refused(f"'{norm}.running_var' holds a negative variance")
+            check_variance(parts[-1], variance)
             bias = self.load(f'{conv}.bias') if f'{conv}.bias' in self.items else [0.0] * len(beta)
             factor = [g / math.sqrt(v + EPSILON) for g, v in zip(gamma, variance)]
             shift = array.array('f', [(b - m) * f + t
@@ -130,6 +134,8 @@ class Contents:
         def finished(name, blocks):
             for block in blocks():
                 check_finite(name, block)
+                if name.endswith('.running_var'):
+                    check_variance(name, array.array('f', block))
                 yield to_half(name, block) if half else block
 
         return [(name, shape, 'f16' if half else 'f32',

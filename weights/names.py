@@ -20,6 +20,8 @@ HUGGING_FACE = ((re.compile(r'(^|.*[./])embedder\.embedder\.convolution\.(\w+)')
 HUGGING_FACE_BLOCK = re.compile(r'(^|.*[./])encoder\.stages\.(\d+)\.layers\.(\d+)\.'
                                 r'(?:layer\.(\d+)|shortcut)\.(convolution|normalization)\.(\w+)')
 
+CHILDREN = {'0': 'conv1', '1': 'bn1', '4': 'layer1', '5': 'layer2', '6': 'layer3', '7': 'layer4'}
+
 
 def unwrapped(name):
     return WRAPPER.sub('', name)
@@ -41,6 +43,19 @@ def hugging_face(name):
     return name
 
 
+def numbered(names):
+    """`names` as torchvision has them, where a Sequential of a ResNet's children numbered them (0 the
+    stem, 1 its norm, 4 to 7 the stages), as feature extractors and fastai's bodies are built."""
+    for name in list(names):
+        root = name[:-len('0.weight')]
+        if name == root + '0.weight' and f'{root}1.running_var' in names and \
+                f'{root}4.0.conv1.weight' in names and (not root or root[-1] in './'):
+            step = re.compile('^' + re.escape(root) + '(' + '|'.join(CHILDREN) + r')\.')
+            return {step.sub(lambda at: f'{root}{CHILDREN[at[1]]}.', old): tensor
+                    for old, tensor in names.items()}
+    return names
+
+
 def cleaned(tensors):
     """{name without wrappers, in the known spelling: tensor}, counters left out."""
     names = {}
@@ -53,7 +68,7 @@ def cleaned(tensors):
         if foreign and (is_headed or not name.startswith('classifier.')):
             name = hugging_face(name)
         names[name if name not in names else tensor.name] = tensor
-    return names
+    return numbered(names)
 
 
 def taken_apart(name):
