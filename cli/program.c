@@ -109,8 +109,8 @@ static bool run_verb(int count, const char *const *arguments, Error *error)
             (ImageLimits){.pixels = (size_t)settings.max_pixels, .seconds = LIMIT_DECODE_SECONDS});
         engine_flush_denormals();
         signals_catch();
-        note_more(&settings, "kernels %s, %d threads, seed %llu", engine_isa(), parallel_threads(),
-                  (unsigned long long)settings.seed);
+        note_more(&settings, "kernels %s, %d thread%s, seed %llu", engine_isa(), parallel_threads(),
+                  parallel_threads() == 1 ? "" : "s", (unsigned long long)settings.seed);
         ok = verb->run(&settings, error);
     }
     arguments_free(&settings);
