@@ -118,10 +118,8 @@ static bool show_corrupted(Report *report, int64_t index, Error *error)
     int64_t          image = -1;
     if (setting && setting->strength > 0)
         image = replay_image(report->replay, index, story->top, story->top_count);
-    if (image < 0) {
-        writer_text(report->page, "<p class=\"note\">No image is poisoned for this unit.</p>\n");
+    if (image < 0)
         return true;
-    }
     snprintf(change, sizeof change, "units/%06lld-change.png", (long long)story->unit);
     snprintf(stored, sizeof stored, "units/%06lld-stored.png", (long long)story->unit);
     if (!replay_run(report->replay, index, image, setting, NULL, &result, error) ||
@@ -154,6 +152,9 @@ static void write_outcome(Report *report, int64_t unit)
         html_name(page, labels->text[row->now.label]);
         writer_text(page, " (%s %.4f)%s; ", score, row->now.score,
                     outcome[outcome_of(row, report->explainer->method)]);
+    } else if (report->job->attack && !row->poisoned) {
+        writer_text(page, "nothing was tried, since the unit has no image to perturb.</p>\n");
+        return;
     } else {
         writer_text(page, "the label stays; ");
     }

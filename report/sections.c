@@ -64,6 +64,17 @@ static void write_outcomes(Report *report, const ChangeRow *setting)
         report->explainer->method->score_name);
 }
 
+// Nothing was tried on these: they are no sign of robustness.
+static void write_untouched(Report *report, int64_t count)
+{
+    if (report->job->attack && count)
+        writer_text(report->page,
+                    " <b>%lld</b> of the attacked units %s <b>left untouched</b>, for want of an "
+                    "image to perturb (no concept, or their own as the target): they count as "
+                    "unchanged because nothing was tried, not because they are robust.",
+                    (long long)count, count == 1 ? "was" : "were");
+}
+
 // The strongest setting in one sentence, with its control.
 static void write_finding(Report *report)
 {
@@ -84,6 +95,7 @@ static void write_finding(Report *report)
                 method, name, store_arm_name(strongest->store), (long long)share.changed,
                 (long long)share.units, report->job->attack ? " attacked" : "", 100 * share.share,
                 100 * share.low, 100 * share.high);
+    write_untouched(report, share.untouched);
     write_outcomes(report, strongest);
     if (control && control != strongest) {
         ChangeShare none = share_of(report, control);
@@ -245,6 +257,8 @@ static void write_change_cell(Report *report, const ChangeRow *row)
 {
     if (!row) {
         writer_text(report->page, "<td class=\"none\">\xe2\x80\x93</td>");
+    } else if (report->job->attack && !row->poisoned) {
+        writer_text(report->page, "<td class=\"none\">untouched</td>");
     } else if (row->changed) {
         writer_text(report->page, "<td class=\"changed\">\xe2\x86\x92 ");
         html_name(report->page, report->explainer->labels.text[row->now.label]);

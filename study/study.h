@@ -75,9 +75,10 @@ bool change_row_fits(const ChangeRow *row, const Labels *labels);
 /* How many units of a group changed under one setting (C23). */
 typedef struct ChangeShare {
     int64_t units, changed;
-    double  share, low, high;             // changed / units with its Wilson 95 % interval
-    double  fraction;                     // mean poisoned fraction
-    int64_t targeted, hits;               // units with a target; those that took it on
+    int64_t untouched;        // units with no image to perturb: nothing was tried on them
+    double  share, low, high; // changed / units with its Wilson 95 % interval
+    double  fraction;         // mean poisoned fraction
+    int64_t targeted, hits;   // units with a target; those that took it on
     double  hit_share, hit_low, hit_high; // hits / targeted
 } ChangeShare;
 

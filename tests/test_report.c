@@ -114,6 +114,34 @@ static void noise_and_attack_have_theirs(void)
     world_close(&world);
 }
 
+// A unit without a concept, or whose own is the target, has nothing to be perturbed.
+static void untouched_units_are_counted_apart(void)
+{
+    Bytes   bytes   = {0};
+    Changes changes = {0};
+    REQUIRE(world_open(&world, "corrupt23", 4));
+    AttackJob attack    = world_job(&world);
+    attack.target       = (TargetChoice){TARGET_LABEL, world.record.units[0].label};
+    attack.eps_count    = 1;
+    int64_t   untouched = 0;
+    ReportJob job       = job_of("attack", make_folder("untouched"));
+    for (int64_t i = 0; i < attack.unit_count; i++)
+        untouched += world.record.units[attack.units[i]].label == attack.target.label ||
+                     world.record.units[attack.units[i]].label == 0;
+    REQUIRE(untouched > 0 && attack_run(&attack, &changes, NULL));
+    job.changes      = &changes;
+    job.attack       = &attack;
+    const char *page = write_page(&job, &bytes);
+    char        told[80];
+    snprintf(told, sizeof told, "<b>%lld</b> of the attacked units w", (long long)untouched);
+    REQUIRE(page);
+    CHECK(!page_problem(page) && strstr(page, told) && strstr(page, ">untouched</td>"));
+    CHECK(strstr(page, "nothing was tried, since"));
+    bytes_close(&bytes);
+    changes_close(&changes);
+    world_close(&world);
+}
+
 /* ---- hostile names --------------------------------------------------------------------------- */
 
 static bool rename_label(int32_t label, const char *name)
@@ -229,6 +257,7 @@ SUITE(report)
     RUN(the_checker_finds_what_is_wrong);
     RUN(a_clean_run_has_a_page);
     RUN(noise_and_attack_have_theirs);
+    RUN(untouched_units_are_counted_apart);
     RUN(hostile_names_stay_text);
     RUN(stories_are_those_of_the_dissection);
     RUN(stories_are_of_the_run_that_the_record_is_of);
