@@ -38,9 +38,12 @@ static void write_runs(Writer *page, const Mask *mask)
         }
 }
 
-// An outline would bury a mask of many small pieces: longer than twice the picture's border, and
-// with more edges than pixels inside.
-static bool is_fine(const Mask *mask)
+// Where an outline would hide more than it shows, a mask has a class that says why; else "".
+// Pieces are " small" where a square of as much area for its edges is thinner than 1/36 of the
+// picture, which on the page is what an outline covers; so it is for masks before and after an
+// attack alike. A mask is a " tangle" where its outline is longer than the picture's border and has
+// an edge for every second pixel inside.
+static const char *texture_of(const Mask *mask)
 {
     int64_t edges = 0, area = 0;
     for (int64_t y = 0; y <= mask->height; y++)
@@ -49,7 +52,9 @@ static bool is_fine(const Mask *mask)
             area += inside;
             edges += (inside != is_inside(mask, y, x - 1)) + (inside != is_inside(mask, y - 1, x));
         }
-    return edges > area && edges > 4 * (mask->width + mask->height);
+    if (edges * mask->width > 4 * 36 * area)
+        return " small";
+    return 2 * edges > area && edges > 2 * (mask->width + mask->height) ? " tangle" : "";
 }
 
 // Edges between a pixel of the mask and one outside, along rows and then along columns.
@@ -82,11 +87,11 @@ static void write_edges(Writer *page, const Mask *mask)
 // under a light one shows on any photo.
 static void write_mask(Writer *page, const Mask *mask, const char *name)
 {
-    bool fine = is_fine(mask);
-    writer_text(page, "<g class=\"%s%s\"><path class=\"area\" d=\"M0 0", name, fine ? " fine" : "");
+    const char *texture = texture_of(mask);
+    writer_text(page, "<g class=\"%s%s\"><path class=\"area\" d=\"M0 0", name, texture);
     write_runs(page, mask);
     writer_text(page, "\"/>");
-    for (int layer = 0; layer < 2 && !fine; layer++) {
+    for (int layer = 0; layer < 2 && !*texture; layer++) {
         writer_text(page, "<path class=\"%s\" d=\"M0 0", layer ? "edge" : "halo");
         write_edges(page, mask);
         writer_text(page, "\"/>");

@@ -114,7 +114,8 @@ const char *const style_lines[] = {
     ".halo{stroke:#000;stroke-width:3;stroke-opacity:.7}",
     ".mask .edge{stroke:#ffe14d;stroke-width:1.8}.mask .area{fill:#ffe14d;fill-opacity:.14}",
     ".label .edge{stroke:#4fdcff;stroke-width:1.5}.label .area{fill:#4fdcff;fill-opacity:.16}",
-    ".mask.fine .area,.label.fine .area{fill-opacity:.4}",
+    ".small .area{fill-opacity:.7}.label.small .area{fill-opacity:.45}.tangle .area{"
+    "fill-opacity:.42}",
     "i.key{display:inline-block;width:.85em;height:.85em;margin:0 .3em 0 0;vertical-align:-.08em;"
     "border:1px solid #000}i.key.mask{background:#ffe14d}i.key.label{background:#4fdcff}",
     ".story{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:10px 44px;"
