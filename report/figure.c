@@ -137,20 +137,35 @@ void plain_figure(Report *report, const char *file, const char *description)
     write_figure(report, file, description, NULL, NULL);
 }
 
-bool mask_figure(Report *report, const Shot *shot, int64_t *pixels, Error *error)
+bool overlap_find(Report *report, const Shot *shot, Overlap *out, Error *error)
 {
     const Explainer *explainer = report->explainer;
     const Method    *method    = explainer->method;
     const ProbeSet  *probe     = explainer->inputs.probe;
-    Mask             unit      = {report->mask, probe->map_height, probe->map_width};
-    Mask             label     = {report->label, probe->map_height, probe->map_width};
+    Overlap          found     = {.mask = -1};
     bool             labelled  = shot->label && method->label_mask;
-    *pixels                    = -1;
     if (method->mask)
-        *pixels = method->mask(explainer, shot->map, shot->threshold, report->room, report->mask);
+        found.mask =
+            method->mask(explainer, shot->map, shot->threshold, report->room, report->mask);
     if (labelled && !method->label_mask(explainer, shot->image, shot->label, report->label, error))
         return false;
-    write_figure(report, shot->file, shot->description, *pixels < 0 ? NULL : &unit,
+    for (int64_t i = 0; labelled && i < probe->map_height * probe->map_width; i++) {
+        found.label += report->label[i];
+        found.both += found.mask > 0 && report->mask[i] & report->label[i];
+    }
+    *out = found;
+    return true;
+}
+
+bool mask_figure(Report *report, const Shot *shot, Overlap *out, Error *error)
+{
+    const ProbeSet *probe    = report->explainer->inputs.probe;
+    Mask            unit     = {report->mask, probe->map_height, probe->map_width};
+    Mask            label    = {report->label, probe->map_height, probe->map_width};
+    bool            labelled = shot->label && report->explainer->method->label_mask;
+    if (!overlap_find(report, shot, out, error))
+        return false;
+    write_figure(report, shot->file, shot->description, out->mask < 0 ? NULL : &unit,
                  labelled ? &label : NULL);
     return true;
 }

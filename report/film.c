@@ -49,16 +49,16 @@ static bool take_frame(void *self, int step, double loss, const float *planes, c
     writer_text(page, "<li><p><b>step %d</b><br>loss %.5g</p>", step, loss);
     snprintf(words, sizeof words, "the image after %d steps%s", step,
              report->explainer->method->mask ? " with the unit's mask" : "");
-    int64_t mask;
+    Overlap overlap;
     Shot    shot = {
            photo, words, map, film->story->threshold, film->image, film->setting->clean.label};
-    if (!mask_figure(report, &shot, &mask, error))
+    if (!mask_figure(report, &shot, &overlap, error))
         return false;
     snprintf(words, sizeof words, "the perturbation after %d steps, amplified", step);
     plain_figure(report, change, words);
-    if (mask >= 0) {
+    if (overlap.mask >= 0) {
         writer_text(page, "<p>mask ");
-        html_whole(page, (uint64_t)mask);
+        html_whole(page, (uint64_t)overlap.mask);
         writer_text(page, " px</p>");
     }
     writer_text(page, "</li>\n");

@@ -242,6 +242,8 @@ bool replay_open(Replay **out, const CleanRun *clean, const Noise *noise, const 
                  const int64_t *units, int64_t unit_count, Error *error);
 void replay_close(Replay *replay); // NULL allowed
 
+/* Whether the image is perturbed for units[index]. */
+bool replay_poisons(const Replay *replay, int64_t index, int64_t image);
 /* The image to show for units[index]: the first of `preferred` that is poisoned, else the first of
  * the set that is; -1: none is. */
 int64_t replay_image(const Replay *replay, int64_t index, const PeakImage *preferred, int count);

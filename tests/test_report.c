@@ -6,6 +6,7 @@
 #include "test.h"
 #include "tiny_world.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,6 +110,45 @@ static void noise_and_attack_have_theirs(void)
     CHECK(strstr(page, "id=\"film\"") && strstr(page, "<b>step 4</b>") &&
           !strstr(page, "<b>step 5</b>"));
     CHECK(strstr(page, "mask before, cut at ") && strstr(page, "; masks are cut at "));
+    bytes_close(&bytes);
+    changes_close(&changes);
+    world_close(&world);
+}
+
+// The threshold of a changed unit afterwards stands beside that of the clean run.
+static void changed_units_show_what_they_are_said_to_detect(void)
+{
+    Bytes   bytes   = {0};
+    Changes changes = {0};
+    int     shown   = 0;
+    REQUIRE(world_open(&world, "corrupt23", 4));
+    AttackJob attack = world_job(&world);
+    attack.arms      = (StoreArm[]){STORE_FLOAT};
+    attack.eps_count = attack.arm_count = 1;
+    REQUIRE(attack_run(&attack, &changes, NULL));
+    ReportJob job    = job_of("attack", make_folder("now"));
+    job.changes      = &changes;
+    job.attack       = &attack;
+    const char *page = write_page(&job, &bytes);
+    REQUIRE(page);
+    for (int64_t i = 0; i < changes.count; i++) {
+        const ChangeRow *row = &changes.rows[i];
+        char             told[96];
+        if (row->strength == 0 || !row->changed || !row->now.label)
+            continue;
+        snprintf(told, sizeof told, "mask at the new threshold, %.6g (clean: %.6g), ",
+                 (double)row->new_threshold, (double)world.record.units[row->unit].threshold);
+        CHECK(strstr(page, told) != NULL);
+        shown++;
+    }
+    CHECK(shown > 0);
+    bytes_close(&bytes);
+
+    for (int64_t i = 0; i < changes.count; i++) // as files of earlier versions are
+        changes.rows[i].new_threshold = NAN;
+    job.folder = make_folder("before");
+    page       = write_page(&job, &bytes);
+    CHECK(page && !page_problem(page) && !strstr(page, "mask at the new threshold"));
     bytes_close(&bytes);
     changes_close(&changes);
     world_close(&world);
@@ -257,6 +297,7 @@ SUITE(report)
     RUN(the_checker_finds_what_is_wrong);
     RUN(a_clean_run_has_a_page);
     RUN(noise_and_attack_have_theirs);
+    RUN(changed_units_show_what_they_are_said_to_detect);
     RUN(untouched_units_are_counted_apart);
     RUN(hostile_names_stay_text);
     RUN(stories_are_those_of_the_dissection);
