@@ -187,6 +187,16 @@ static const char *folder_name(const char *path)
 
 static void write_header(Report *report, const Totals *totals)
 {
+static bool has_film(const Report *report)
+{
+    for (int64_t i = 0; report->job->attack && i < report->unit_count; i++) {
+        const ChangeRow *row = change_of(report, report->strongest, report->units[i]);
+        if (row && row->strength > 0 && row->poisoned)
+            return true;
+    }
+    return false;
+}
+
     const ReportJob *job    = report->job;
     const Method    *method = report->explainer->method;
     const ProbeSet  *probe  = report->explainer->inputs.probe;
@@ -223,7 +233,7 @@ static void write_header(Report *report, const Totals *totals)
         "%s<a href=\"#units\">Units in detail</a><a href=\"#all\">All units</a><a "
         "href=\"#constants\">Constants</a></nav>\n"
         "</header>\n",
-        job->attack ? "<a href=\"#film\">An attack, step by step</a>" : "");
+        has_film(report) ? "<a href=\"#film\">An attack, step by step</a>" : "");
 }
 
 bool section_overview(Report *report, Error *error)

@@ -125,8 +125,8 @@ const char *const style_lines[] = {
     "font-variant-numeric:tabular-nums}",
     ".fraction{display:inline-flex;flex-direction:column;text-align:center;line-height:1.35}",
     ".fraction span:first-child{border-bottom:1.5px solid currentColor;padding:0 8px}",
-    ".film{list-style:none;display:grid;grid-auto-flow:column;grid-auto-columns:168px;"
-    "gap:12px;overflow-x:auto;margin:1em 0 1.6em;padding:0 0 12px}",
+    ".film{list-style:none;display:grid;grid-template-columns:repeat(6,minmax(0,1fr));"
+    "gap:16px 12px;margin:1em 0 1.6em;padding:0 0 12px}",
     ".film p{margin:0;font-size:.82rem;line-height:1.4;font-variant-numeric:tabular-nums;"
     "padding:0 0 5px}",
     ".film .shot+.shot{margin-top:8px}",
@@ -142,7 +142,8 @@ const char *const style_lines[] = {
     "footer{padding-top:3em;padding-bottom:3em;color:var(--soft);font-size:.85rem}",
     "@media(max-width:760px){body{font-size:16px}header,main,footer{padding-left:16px;"
     "padding-right:16px}header{padding-top:32px}",
-    ".hint{display:block}.reading{grid-template-columns:minmax(0,1fr);padding:14px}",
+    ".film{grid-template-columns:none;grid-auto-flow:column;grid-auto-columns:150px;"
+    "overflow-x:auto}.reading{grid-template-columns:minmax(0,1fr);padding:14px}",
     ".shots{grid-template-columns:repeat(2,minmax(0,1fr))}.shots figure:first-child{"
     "grid-column:1/-1}.story{grid-template-columns:minmax(0,1fr)}.tiles{"
     "grid-template-columns:1fr 1fr}.lead{font-size:1.1rem}}",

@@ -154,6 +154,38 @@ static void changed_units_show_what_they_are_said_to_detect(void)
     world_close(&world);
 }
 
+static void any_attacked_unit_can_have_the_film(void)
+{
+    Changes changes = {0};
+    REQUIRE(world_open(&world, "corrupt23", 4));
+    AttackJob attack  = world_job(&world);
+    attack.units      = (int64_t[]){0, 3, 5}; // 5 is dead: no concept, no image
+    attack.unit_count = 3;
+    attack.eps_count = attack.arm_count = 1;
+    REQUIRE(attack_run(&attack, &changes, NULL));
+    for (int64_t unit = 0; unit < WORLD_UNITS; unit++) {
+        Bytes bytes = {0};
+        Error error = {0};
+        char  head[64], name[32];
+        snprintf(name, sizeof name, "film%lld", (long long)unit);
+        ReportJob job = job_of("attack", make_folder(name));
+        job.changes   = &changes;
+        job.attack    = &attack;
+        job.film_unit = &unit;
+        if (unit == 0 || unit == 3) {
+            const char *page = write_page(&job, &bytes);
+            snprintf(head, sizeof head, "<h2>An attack on unit %lld, step", (long long)unit);
+            CHECK(page && !page_problem(page) && strstr(page, head));
+            bytes_close(&bytes);
+        } else {
+            CHECK(!report_write(&job, &error) && error.code == ERROR_USAGE);
+            CHECK(strstr(error.message, unit == 5 ? "had no image" : "was not attacked") != NULL);
+        }
+    }
+    changes_close(&changes);
+    world_close(&world);
+}
+
 // A unit without a concept, or whose own is the target, has nothing to be perturbed.
 static void untouched_units_are_counted_apart(void)
 {
@@ -298,6 +330,7 @@ SUITE(report)
     RUN(a_clean_run_has_a_page);
     RUN(noise_and_attack_have_theirs);
     RUN(changed_units_show_what_they_are_said_to_detect);
+    RUN(any_attacked_unit_can_have_the_film);
     RUN(untouched_units_are_counted_apart);
     RUN(hostile_names_stay_text);
     RUN(stories_are_those_of_the_dissection);
