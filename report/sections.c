@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HINT_TABLE "<p class=\"note hint\">The table scrolls sideways \xe2\x86\x92</p>\n"
+
 /* ---- overview -------------------------------------------------------------------------------- */
 
 typedef struct Totals {
@@ -120,7 +122,7 @@ static void write_share_heads(Report *report, bool targeted, bool two_groups)
     const SettingList *settings = &report->settings;
     writer_text(
         report->page,
-        "<p class=\"note hint\">The table scrolls sideways \xe2\x86\x92</p>\n"
+        HINT_TABLE
         "<div class=\"scroll wide\" tabindex=\"0\" role=\"region\" aria-label=\"Shares\">"
         "<table>\n<caption>Units whose label changed, with 95 %% Wilson intervals, and what "
         "becomes of the detectors</caption>\n<thead><tr><th scope=\"col\">strength</th>"
@@ -185,8 +187,6 @@ static const char *folder_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static void write_header(Report *report, const Totals *totals)
-{
 static bool has_film(const Report *report)
 {
     for (int64_t i = 0; report->job->attack && i < report->unit_count; i++) {
@@ -197,6 +197,8 @@ static bool has_film(const Report *report)
     return false;
 }
 
+static void write_header(Report *report, const Totals *totals)
+{
     const ReportJob *job    = report->job;
     const Method    *method = report->explainer->method;
     const ProbeSet  *probe  = report->explainer->inputs.probe;
@@ -337,6 +339,8 @@ static void write_unit_heads(Report *report, bool changes)
 static void write_unit_table(Report *report, const UnitRecord *const *units, int64_t count,
                              bool changes, const char *caption)
 {
+    if (changes && report->settings.count)
+        writer_text(report->page, HINT_TABLE);
     writer_text(
         report->page,
         "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table "

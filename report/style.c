@@ -87,6 +87,8 @@ const char *const style_lines[] = {
     ".sortable :is(th,td):nth-child(2){white-space:normal;min-width:9em;max-width:26em}",
     ".tall thead th{position:sticky;top:0;background:var(--card);box-shadow:0 1px 0 "
     "var(--ink);border:0}",
+    ".tall th:first-child{position:sticky;left:0;background:var(--card)}",
+    ".tall thead th:first-child{z-index:1}",
     ".changed{color:var(--accent);font-weight:600;white-space:normal;min-width:7em}",
     ".none{color:var(--soft)}",
     "th button{all:unset;cursor:pointer;color:inherit}",
@@ -147,15 +149,17 @@ const char *const style_lines[] = {
     ".shots{grid-template-columns:repeat(2,minmax(0,1fr))}.shots figure:first-child{"
     "grid-column:1/-1}.story{grid-template-columns:minmax(0,1fr)}.tiles{"
     "grid-template-columns:1fr 1fr}.lead{font-size:1.1rem}}",
+    "@media(max-width:600px){.hint{display:block;margin-bottom:.4em}.sortable :is(th,td){"
+    "padding:5px 8px}.sortable :is(th,td):nth-child(2){min-width:5em}}",
     "@media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#444;"
     "--line:#bbb;--accent:#8a2414;--quiet:#eee;--c0:#0b66a8;--c1:#b9500f;--c2:#00785f;"
     "--c3:#7d4fa8;--c4:#a17400;--c5:#5a6670}",
     "@page{margin:16mm}body{font-size:10pt}header,main,footer{max-width:none;padding:0}nav,"
     ".sortable button::after{display:none}",
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}.tall{max-height:none;"
-    "overflow:visible;border:0}.tall thead th{position:static}.scroll{overflow:visible}",
+    "overflow:visible;border:0}.tall th{position:static!important}.scroll{overflow:visible}",
     ".shots,figure,.story,tr,h2,h3,h4{break-inside:avoid}h2,h3,h4{break-after:avoid}.film{"
     "grid-auto-flow:row;grid-template-columns:repeat(6,1fr);overflow:visible}.film li{"
-    "break-inside:avoid}}",
+    "break-inside:avoid}.hint{display:none}}",
     NULL,
 };
