@@ -100,6 +100,7 @@ typedef struct Settings {
     int64_t     top, quality, resize, crop, images;
     int         sampling;
     const char *at;        // row,column of a map
+    const char *film;      // a unit
     double      fail_over; // percent; negative: not asked for
 
     const char *const *inputs; // positional arguments

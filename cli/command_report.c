@@ -109,6 +109,7 @@ typedef struct Reported {
     BlobLayer     layer;
     Noise         noise;
     AttackJob     attack;
+    int64_t       film; // unit; where --film names one
     Facts         facts;
     ReportJob     job;
 } Reported;
@@ -213,6 +214,23 @@ static bool check_baseline(const Reported *reported, Error *error)
     return true;
 }
 
+// The unit of --film. Whether it was attacked is known once the changes are read.
+static bool read_film(Reported *reported, const char *verb, Error *error)
+{
+    const char *typed = reported->settings->film;
+    uint64_t    unit;
+    if (!typed)
+        return true;
+    if (strcmp(verb, "attack") != 0)
+        return fail(error, ERROR_USAGE, "--film: %s is a run of '%.40s', only an attack has a film",
+                    reported->told, verb);
+    if (!whole_parse(typed, &unit) || unit > LIMIT_UNITS)
+        return fail(error, ERROR_USAGE, "--film: '%.40s' is not a unit", typed);
+    reported->film          = (int64_t)unit;
+    reported->job.film_unit = &reported->film;
+    return true;
+}
+
 static bool read_runs(Reported *reported, Error *error)
 {
     const char *verb;
@@ -226,6 +244,8 @@ static bool read_runs(Reported *reported, Error *error)
                     reported->told, verb);
     reported->job.verb  = verb;
     reported->clean_run = reported->told;
+    if (!read_film(reported, verb, error))
+        return false;
     if (!is_clean && !find_baseline(reported, error))
         return false;
     return collect_facts(&reported->json, &reported->facts, error);
@@ -343,6 +363,12 @@ static const Option options[] = {OPTION_OUT("DIR", "folder to make, with index.h
                                   .value  = "RUN",
                                   .help = "where the clean run of a noise or attack is now, if it "
                                           "moved"},
+                                 {.name   = "film",
+                                  .kind   = ARGUMENT_TEXT,
+                                  .offset = offsetof(Settings, film),
+                                  .value  = "UNIT",
+                                  .help = "the attacked unit that is shown step by step (default: "
+                                          "the first on the page), 0-based"},
                                  OPTION_END};
 
 const Verb verb_report = {

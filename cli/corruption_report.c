@@ -166,22 +166,6 @@ static bool settle(Corruption *corruption, Error *error)
     return changes_write(&written, explainer, folder, error);
 }
 
-// Units of an attack none of whose images could be perturbed: they kept their labels because
-// nothing was tried.
-static int64_t count_untouched(const Corruption *corruption)
-{
-    const Changes *changes   = &corruption->changes;
-    int64_t        untouched = 0;
-    for (int64_t i = 0; i < changes->count; i++) {
-        const ChangeRow *row   = &changes->rows[i];
-        bool             first = row->strength > 0 && row->poisoned == 0;
-        for (int64_t k = 0; k < i && first; k++)
-            first = changes->rows[k].unit != row->unit || changes->rows[k].strength <= 0;
-        untouched += first;
-    }
-    return untouched;
-}
-
 bool corruption_publish(Corruption *corruption, Error *error)
 {
     if (!settle(corruption, error))
@@ -190,11 +174,13 @@ bool corruption_publish(Corruption *corruption, Error *error)
     const RunInputs *inputs    = &corruption->baseline.inputs;
     bool             targeted  = run->settings->target != NULL;
     bool             is_attack = strcmp(run->verb, "attack") == 0;
-    int64_t          untouched = is_attack ? count_untouched(corruption) : 0;
+    int64_t          untouched = 0;
     SettingList      settings  = {0};
     JsonWriter       json      = {0};
     bool             ok        = setting_list_open(&settings, &corruption->changes, error);
     if (ok) {
+        if (is_attack && settings.count)
+            untouched = share_of(corruption, settings.rows[0], COUNTED_ALL).untouched;
         run_document(run, inputs, &json);
         run_path(run, "baseline", run->settings->baseline, &json);
         json_open_object(&json, "counts");

@@ -3,11 +3,18 @@
 
 #include <stdlib.h>
 
+// Of an axis along which bars grow from `x` on, at the bottom of a chart.
+static void write_axis_name(Writer *page, int x, int bottom)
+{
+    writer_text(page, "<text class=\"tick\" x=\"%d\" y=\"%d\">number of units</text>\n", x,
+                bottom - 4);
+}
+
 /* ---- detectors by category ------------------------------------------------------------------- */
 
 void chart_categories(Report *report, const int64_t *detectors)
 {
-    enum { ROW = 34, LEFT = 96, WIDTH = 400, ROOM = 256 };
+    enum { ROW = 34, LEFT = 96, WIDTH = 400, ROOM = 256, NAME = 20 };
     const Labels *labels = &report->explainer->labels;
     Writer       *page   = report->page;
     int64_t       most   = 1;
@@ -16,7 +23,7 @@ void chart_categories(Report *report, const int64_t *detectors)
     writer_text(page,
                 "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" "
                 "aria-label=\"Detectors by category:",
-                WIDTH, labels->category_count * ROW + 6);
+                WIDTH, labels->category_count * ROW + 6 + NAME);
     for (int g = 0; g < labels->category_count; g++) {
         writer_text(page, "%s ", g ? "," : "");
         html_text(page, labels->category[g], HTML_NAME_LENGTH);
@@ -34,6 +41,7 @@ void chart_categories(Report *report, const int64_t *detectors)
                     category_class(labels->category[g]), LEFT, g * ROW + 9, length,
                     LEFT + length + 8, g * ROW + 25, (long long)detectors[g]);
     }
+    write_axis_name(page, LEFT, labels->category_count * ROW + 6 + NAME);
     writer_text(page, "</svg>\n");
 }
 
@@ -54,14 +62,16 @@ static int by_count(const void *a, const void *b)
 
 static void draw_towers(Report *report, const Tower *towers, int32_t count, int32_t all)
 {
-    enum { ROW = 20, LEFT = 130, WIDTH = 400, ROOM = 230 };
+    enum { ROW = 20, LEFT = 130, WIDTH = 400, ROOM = 230, NAME = 20 };
     const Labels *labels = &report->explainer->labels;
     Writer       *page   = report->page;
     writer_text(page,
                 "<figure>\n<figcaption>Detectors of each concept%s</figcaption>\n<svg "
                 "class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Detectors of "
-                "each concept\">\n",
-                count < all ? ", the most frequent" : "", WIDTH, count * ROW + 6);
+                "each concept\">\n<line class=\"axis\" x1=\"%d\" y1=\"0\" x2=\"%d\" "
+                "y2=\"%d\"/>\n",
+                count < all ? ", the most frequent" : "", WIDTH, count * ROW + 6 + NAME, LEFT, LEFT,
+                count * ROW + 6);
     for (int i = 0; i < count; i++) {
         const char *name   = labels->category[labels->category_of[towers[i].label]];
         double      length = (double)towers[i].count / (double)towers[0].count * ROOM;
@@ -73,6 +83,7 @@ static void draw_towers(Report *report, const Tower *towers, int32_t count, int3
                     category_class(name), LEFT, i * ROW + 5, length, LEFT + length + 7,
                     i * ROW + 16, (long long)towers[i].count);
     }
+    write_axis_name(page, LEFT, count * ROW + 6 + NAME);
     writer_text(page, "</svg>\n</figure>\n");
 }
 

@@ -12,7 +12,7 @@ static bool show_top(Report *report, int64_t index, Error *error)
     const Method    *method = report->explainer->method;
     Writer          *page   = report->page;
     int32_t          label  = report->job->clean.record->units[story->unit].label;
-    int64_t          pixels;
+    Overlap          overlap;
     writer_text(page, "<div class=\"shots top\">\n");
     for (int k = 0; k < story->top_count; k++) {
         const PeakImage *top = &story->top[k];
@@ -28,7 +28,7 @@ static bool show_top(Report *report, int64_t index, Error *error)
         writer_text(page, "<figure>");
         Shot shot = {file,       words, map_of(report, index, top->image), story->threshold,
                      top->image, label};
-        if (!mask_figure(report, &shot, &pixels, error))
+        if (!mask_figure(report, &shot, &overlap, error))
             return false;
         writer_text(page, "<figcaption>peak <b>%.5g</b>", (double)top->peak);
         if (story->story && method->story_caption) {
@@ -53,12 +53,12 @@ static void show_plain(Report *report, const char *file, const char *description
 
 static bool show_mask(Report *report, const Shot *shot, const char *caption, Error *error)
 {
-    int64_t pixels;
+    Overlap overlap;
     writer_text(report->page, "<figure>");
-    if (!mask_figure(report, shot, &pixels, error))
+    if (!mask_figure(report, shot, &overlap, error))
         return false;
     writer_text(report->page, "<figcaption>%s %.6g: %lld px</figcaption></figure>\n", caption,
-                (double)shot->threshold, (long long)pixels);
+                (double)shot->threshold, (long long)overlap.mask);
     return true;
 }
 
@@ -118,10 +118,8 @@ static bool show_corrupted(Report *report, int64_t index, Error *error)
     int64_t          image = -1;
     if (setting && setting->strength > 0)
         image = replay_image(report->replay, index, story->top, story->top_count);
-    if (image < 0) {
-        writer_text(report->page, "<p class=\"note\">No image is poisoned for this unit.</p>\n");
+    if (image < 0)
         return true;
-    }
     snprintf(change, sizeof change, "units/%06lld-change.png", (long long)story->unit);
     snprintf(stored, sizeof stored, "units/%06lld-stored.png", (long long)story->unit);
     if (!replay_run(report->replay, index, image, setting, NULL, &result, error) ||
@@ -130,7 +128,8 @@ static bool show_corrupted(Report *report, int64_t index, Error *error)
                               (float)change_scale(setting), error) ||
         !picture_write(report, stored, result.stored, error))
         return false;
-    return show_pair(report, index, image, setting, &result, change, stored, error);
+    return show_pair(report, index, image, setting, &result, change, stored, error) &&
+           show_now(report, index, setting, image, stored, result.map, error);
 }
 
 /* ---- one unit -------------------------------------------------------------------------------- */
@@ -154,6 +153,9 @@ static void write_outcome(Report *report, int64_t unit)
         html_name(page, labels->text[row->now.label]);
         writer_text(page, " (%s %.4f)%s; ", score, row->now.score,
                     outcome[outcome_of(row, report->explainer->method)]);
+    } else if (report->job->attack && !row->poisoned) {
+        writer_text(page, "nothing was tried, since the unit has no image to perturb.</p>\n");
+        return;
     } else {
         writer_text(page, "the label stays; ");
     }
@@ -207,9 +209,10 @@ static void write_introduction(Report *report)
         writer_text(page,
                     "; <i class=\"key mask\"></i>yellow is the unit\xe2\x80\x99s mask, where its "
                     "map, enlarged to the label maps, exceeds the threshold that the clean images "
-                    "gave%s; <i class=\"key label\"></i>blue is where the label maps have the "
-                    "unit\xe2\x80\x99s concept. A click on a picture opens it alone",
-                    job->changes ? ", before and after; the labels after rest on new thresholds"
+                    "gave; <i class=\"key label\"></i>blue is where the label maps have the "
+                    "unit\xe2\x80\x99s concept. A click on a picture opens it alone%s",
+                    job->changes ? ". Labels after a perturbation rest on a new threshold, so a "
+                                   "unit whose label changes is shown with that as well"
                                  : "");
     writer_text(page, ".</p>\n");
 }

@@ -38,9 +38,12 @@ static void write_runs(Writer *page, const Mask *mask)
         }
 }
 
-// An outline would bury a mask of many small pieces: longer than twice the picture's border, and
-// with more edges than pixels inside.
-static bool is_fine(const Mask *mask)
+// Where an outline would hide more than it shows, a mask has a class that says why; else "".
+// Pieces are " small" where a square of as much area for its edges is thinner than 1/36 of the
+// picture, which on the page is what an outline covers; so it is for masks before and after an
+// attack alike. A mask is a " tangle" where its outline is longer than the picture's border and has
+// an edge for every second pixel inside.
+static const char *texture_of(const Mask *mask)
 {
     int64_t edges = 0, area = 0;
     for (int64_t y = 0; y <= mask->height; y++)
@@ -49,7 +52,9 @@ static bool is_fine(const Mask *mask)
             area += inside;
             edges += (inside != is_inside(mask, y, x - 1)) + (inside != is_inside(mask, y - 1, x));
         }
-    return edges > area && edges > 4 * (mask->width + mask->height);
+    if (edges * mask->width > 4 * 36 * area)
+        return " small";
+    return 2 * edges > area && edges > 2 * (mask->width + mask->height) ? " tangle" : "";
 }
 
 // Edges between a pixel of the mask and one outside, along rows and then along columns.
@@ -82,11 +87,11 @@ static void write_edges(Writer *page, const Mask *mask)
 // under a light one shows on any photo.
 static void write_mask(Writer *page, const Mask *mask, const char *name)
 {
-    bool fine = is_fine(mask);
-    writer_text(page, "<g class=\"%s%s\"><path class=\"area\" d=\"M0 0", name, fine ? " fine" : "");
+    const char *texture = texture_of(mask);
+    writer_text(page, "<g class=\"%s%s\"><path class=\"area\" d=\"M0 0", name, texture);
     write_runs(page, mask);
     writer_text(page, "\"/>");
-    for (int layer = 0; layer < 2 && !fine; layer++) {
+    for (int layer = 0; layer < 2 && !*texture; layer++) {
         writer_text(page, "<path class=\"%s\" d=\"M0 0", layer ? "edge" : "halo");
         write_edges(page, mask);
         writer_text(page, "\"/>");
@@ -132,20 +137,35 @@ void plain_figure(Report *report, const char *file, const char *description)
     write_figure(report, file, description, NULL, NULL);
 }
 
-bool mask_figure(Report *report, const Shot *shot, int64_t *pixels, Error *error)
+bool overlap_find(Report *report, const Shot *shot, Overlap *out, Error *error)
 {
     const Explainer *explainer = report->explainer;
     const Method    *method    = explainer->method;
     const ProbeSet  *probe     = explainer->inputs.probe;
-    Mask             unit      = {report->mask, probe->map_height, probe->map_width};
-    Mask             label     = {report->label, probe->map_height, probe->map_width};
+    Overlap          found     = {.mask = -1};
     bool             labelled  = shot->label && method->label_mask;
-    *pixels                    = -1;
     if (method->mask)
-        *pixels = method->mask(explainer, shot->map, shot->threshold, report->room, report->mask);
+        found.mask =
+            method->mask(explainer, shot->map, shot->threshold, report->room, report->mask);
     if (labelled && !method->label_mask(explainer, shot->image, shot->label, report->label, error))
         return false;
-    write_figure(report, shot->file, shot->description, *pixels < 0 ? NULL : &unit,
+    for (int64_t i = 0; labelled && i < probe->map_height * probe->map_width; i++) {
+        found.label += report->label[i];
+        found.both += found.mask > 0 && report->mask[i] & report->label[i];
+    }
+    *out = found;
+    return true;
+}
+
+bool mask_figure(Report *report, const Shot *shot, Overlap *out, Error *error)
+{
+    const ProbeSet *probe    = report->explainer->inputs.probe;
+    Mask            unit     = {report->mask, probe->map_height, probe->map_width};
+    Mask            label    = {report->label, probe->map_height, probe->map_width};
+    bool            labelled = shot->label && report->explainer->method->label_mask;
+    if (!overlap_find(report, shot, out, error))
+        return false;
+    write_figure(report, shot->file, shot->description, out->mask < 0 ? NULL : &unit,
                  labelled ? &label : NULL);
     return true;
 }

@@ -49,16 +49,16 @@ static bool take_frame(void *self, int step, double loss, const float *planes, c
     writer_text(page, "<li><p><b>step %d</b><br>loss %.5g</p>", step, loss);
     snprintf(words, sizeof words, "the image after %d steps%s", step,
              report->explainer->method->mask ? " with the unit's mask" : "");
-    int64_t mask;
+    Overlap overlap;
     Shot    shot = {
            photo, words, map, film->story->threshold, film->image, film->setting->clean.label};
-    if (!mask_figure(report, &shot, &mask, error))
+    if (!mask_figure(report, &shot, &overlap, error))
         return false;
     snprintf(words, sizeof words, "the perturbation after %d steps, amplified", step);
     plain_figure(report, change, words);
-    if (mask >= 0) {
+    if (overlap.mask >= 0) {
         writer_text(page, "<p>mask ");
-        html_whole(page, (uint64_t)mask);
+        html_whole(page, (uint64_t)overlap.mask);
         writer_text(page, " px</p>");
     }
     writer_text(page, "</li>\n");
@@ -89,18 +89,23 @@ static void write_heading(const Film *film, int64_t image)
     strength_text(film->setting, strength);
     method_text(film->setting, method);
     writer_text(page,
-                "<section id=\"film\">\n<h2>An attack, step by step</h2>\n<p>Image %lld, unit "
+                "<section id=\"film\">\n<h2>An attack on unit %lld, step by step</h2>\n<p>Unit "
                 "%lld (",
-                (long long)image, (long long)film->story->unit);
+                (long long)film->story->unit, (long long)film->story->unit);
     html_name(page, report->job->clean.record->units[film->story->unit].label_name);
     writer_text(page,
-                "), %s at %s before storage. The loss is what the attack lowers; pixels move at "
-                "most %s from the photo",
-                method, strength, strength);
+                ") on image %lld, %s at %s before storage. The loss is what the attack lowers; "
+                "pixels move at most %s from the photo",
+                (long long)image, method, strength, strength);
     if (report->explainer->method->mask)
         writer_text(page, "; masks are cut at %.6g, the threshold of the clean images",
                     (double)film->story->threshold);
-    writer_text(page, ".</p>\n<ol class=\"film\" tabindex=\"0\">\n");
+    writer_text(page,
+                ".%s</p>\n<p class=\"note hint\">The film scrolls sideways \xe2\x86\x92</p>\n"
+                "<ol class=\"film\" tabindex=\"0\">\n",
+                report->unit_count > 1 ? " <code>nemesis report --film UNIT</code> shows another "
+                                         "attacked unit instead."
+                                       : "");
 }
 
 bool section_film(Report *report, Error *error)

@@ -49,8 +49,15 @@ typedef struct Shot {
     int32_t      label; // 0: none
 } Shot;
 
-/* A picture with masks on it; *pixels are those of the unit's, -1 where the method has none. */
-bool mask_figure(Report *report, const Shot *shot, int64_t *pixels, Error *error);
+/* Pixels of the unit's mask (-1 where the method has none), of its concept's places, of both. */
+typedef struct Overlap {
+    int64_t mask, label, both;
+} Overlap;
+
+/* Cuts both masks of a shot. */
+bool overlap_find(Report *report, const Shot *shot, Overlap *out, Error *error);
+/* A picture with these masks on it. */
+bool mask_figure(Report *report, const Shot *shot, Overlap *out, Error *error);
 
 /* ---- charts (chart.c) ------------------------------------------------------------------------ */
 
@@ -82,6 +89,12 @@ extern const char *const style_lines[]; // of style.css; ends with NULL
 
 void page_begin(Report *report); // up to <body>
 void page_end(Report *report);
+
+/* What a changed unit is said to detect under a setting, from the perturbed picture `file` on,
+ * which shows `image` and to which the unit answers with `map`. Nothing where it has not changed.
+ */
+bool show_now(Report *report, int64_t index, const ChangeRow *setting, int64_t image,
+              const char *file, const float *map, Error *error);
 
 bool section_overview(Report *report, Error *error);
 bool section_reading(Report *report, Error *error); // what the words mean

@@ -14,24 +14,18 @@ typedef struct Example {
 
 static bool weigh(Report *report, int64_t index, int64_t image, Example *best, Error *error)
 {
-    const UnitStory *story  = &report->stories[index];
-    const Method    *method = report->explainer->method;
-    const ProbeSet  *probe  = report->explainer->inputs.probe;
-    int32_t          label  = report->job->clean.record->units[story->unit].label;
-    int64_t          both = 0, either = 0;
+    const UnitStory *story = &report->stories[index];
+    int32_t          label = report->job->clean.record->units[story->unit].label;
+    Overlap          found;
     if (!label)
         return true;
-    int64_t mask = method->mask(report->explainer, map_of(report, index, image), story->threshold,
-                                report->room, report->mask);
-    if (!method->label_mask(report->explainer, image, label, report->label, error))
+    Shot shot = {"", "", map_of(report, index, image), story->threshold, image, label};
+    if (!overlap_find(report, &shot, &found, error))
         return false;
-    for (int64_t i = 0; i < probe->map_height * probe->map_width; i++) {
-        both += report->mask[i] & report->label[i];
-        either += report->mask[i] | report->label[i];
-    }
-    double overlap = either ? (double)both / (double)either : 0;
+    int64_t either  = found.mask + found.label - found.both;
+    double  overlap = either ? (double)found.both / (double)either : 0;
     if (overlap > best->overlap)
-        *best = (Example){index, image, mask, both, overlap};
+        *best = (Example){index, image, found.mask, found.both, overlap};
     return true;
 }
 
@@ -52,7 +46,7 @@ static bool show_example(Report *report, const Example *example, Error *error)
     const UnitRecord *record = &report->job->clean.record->units[story->unit];
     Writer           *page   = report->page;
     char              file[64];
-    int64_t           pixels;
+    Overlap           overlap;
     snprintf(file, sizeof file, "photos/%06lld.png", (long long)example->image);
     Shot shot = {file,
                  "a photo with the mask of a unit and the places of its concept",
@@ -63,7 +57,7 @@ static bool show_example(Report *report, const Example *example, Error *error)
     if (!picture_write_photo(report, example->image, error))
         return false;
     writer_text(page, "<figure>");
-    if (!mask_figure(report, &shot, &pixels, error))
+    if (!mask_figure(report, &shot, &overlap, error))
         return false;
     writer_text(page,
                 "<figcaption><i class=\"key mask\"></i><b>yellow</b>: the mask of unit %lld, where "

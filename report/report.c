@@ -18,15 +18,15 @@ static size_t map_values(const Report *report)
 typedef struct Choice {
     int64_t unit;
     double  score;
-    bool    changed;
+    int     interest;
 } Choice;
 
-// Changed ones first: they are what the page is about. Then by score.
+// The unit of the film, then changed ones, which the page is about. Then by score.
 static int by_interest(const void *a, const void *b)
 {
     const Choice *first = a, *second = b;
-    if (first->changed != second->changed)
-        return first->changed ? -1 : 1;
+    if (first->interest != second->interest)
+        return first->interest > second->interest ? -1 : 1;
     if (first->score != second->score)
         return first->score < second->score ? 1 : -1;
     return first->unit < second->unit ? -1 : first->unit > second->unit;
@@ -37,6 +37,21 @@ static int64_t limit_of(const Report *report)
     int64_t limit = report->job->unit_limit ? report->job->unit_limit : REPORT_UNITS;
     int64_t fit   = (int64_t)(MAP_ROOM / (map_values(report) * sizeof *report->maps));
     return fit < 1 ? 1 : fit < limit ? fit : limit;
+}
+
+static bool is_film_unit(const Report *report, int64_t unit)
+{
+    return report->job->film_unit && *report->job->film_unit == unit;
+}
+
+static bool check_film(const Report *report, Error *error)
+{
+    const int64_t   *unit = report->job->film_unit;
+    const ChangeRow *row  = unit ? change_of(report, report->strongest, *unit) : NULL;
+    if (!unit || (row && row->poisoned))
+        return true;
+    return fail(error, ERROR_USAGE, "unit %lld %s, so there is no film of it", (long long)*unit,
+                row ? "had no image to perturb" : "was not attacked");
 }
 
 // Attacked units, or detectors; where there are none, whatever has a label.
@@ -57,7 +72,10 @@ static bool choose_units(Report *report, Error *error)
             bool              told =
                 wide ? unit->label != 0 : is_detector(report->explainer->method, unit->score);
             if (report->job->attack ? change != NULL : told)
-                choices[count++] = (Choice){unit->unit, unit->score, change && change->changed};
+                choices[count++] = (Choice){unit->unit, unit->score,
+                                            is_film_unit(report, unit->unit) ? 2
+                                            : change && change->changed      ? 1
+                                                                             : 0};
         }
     qsort(choices, (size_t)count, sizeof *choices, by_interest);
     report->unit_count = count < limit ? count : limit;
@@ -112,7 +130,8 @@ static bool report_open(Report *report, Error *error)
     report->label     = memory_new(cells, sizeof *report->label, error);
     report->written   = memory_new((size_t)probe->image_count, sizeof *report->written, error);
     return report->room && report->mask && report->label && report->written &&
-           choose_units(report, error) && tell_stories(report, error) &&
+           check_film(report, error) && choose_units(report, error) &&
+           tell_stories(report, error) &&
            (!job->changes || replay_open(&report->replay, &job->clean, job->noise, job->attack,
                                          report->units, report->unit_count, error)) &&
            make_folders(job, error);

@@ -50,14 +50,15 @@ typedef struct ReportJob {
     const AttackJob  *attack;  // of an attack run; else NULL
     const ReportFact *facts;
     int               fact_count;
+    const int64_t    *film_unit;  // attacked, shown step by step; NULL: the first on the page
     int64_t           unit_limit; // most units with a section of their own; 0: REPORT_UNITS
     const char       *folder;     // exists; index.html is written last
 } ReportJob;
 
 enum { REPORT_UNITS = 16 };
 
-/* Writes the page with its pictures into job->folder. Errors: those of the sources; ERROR_CREATE,
- * ERROR_IO; ERROR_AGAIN (cancelled). */
+/* Writes the page with its pictures into job->folder. Errors: those of the sources; ERROR_USAGE (a
+ * film of a unit that was not perturbed); ERROR_CREATE, ERROR_IO; ERROR_AGAIN (cancelled). */
 bool report_write(const ReportJob *job, Error *error);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HINT_TABLE "<p class=\"note hint\">The table scrolls sideways \xe2\x86\x92</p>\n"
+
 /* ---- overview -------------------------------------------------------------------------------- */
 
 typedef struct Totals {
@@ -64,6 +66,17 @@ static void write_outcomes(Report *report, const ChangeRow *setting)
         report->explainer->method->score_name);
 }
 
+// Nothing was tried on these: they are no sign of robustness.
+static void write_untouched(Report *report, int64_t count)
+{
+    if (report->job->attack && count)
+        writer_text(report->page,
+                    " <b>%lld</b> of the attacked units %s <b>left untouched</b>, for want of an "
+                    "image to perturb (no concept, or their own as the target): they count as "
+                    "unchanged because nothing was tried, not because they are robust.",
+                    (long long)count, count == 1 ? "was" : "were");
+}
+
 // The strongest setting in one sentence, with its control.
 static void write_finding(Report *report)
 {
@@ -84,6 +97,7 @@ static void write_finding(Report *report)
                 method, name, store_arm_name(strongest->store), (long long)share.changed,
                 (long long)share.units, report->job->attack ? " attacked" : "", 100 * share.share,
                 100 * share.low, 100 * share.high);
+    write_untouched(report, share.untouched);
     write_outcomes(report, strongest);
     if (control && control != strongest) {
         ChangeShare none = share_of(report, control);
@@ -108,7 +122,7 @@ static void write_share_heads(Report *report, bool targeted, bool two_groups)
     const SettingList *settings = &report->settings;
     writer_text(
         report->page,
-        "<p class=\"note hint\">The table scrolls sideways \xe2\x86\x92</p>\n"
+        HINT_TABLE
         "<div class=\"scroll wide\" tabindex=\"0\" role=\"region\" aria-label=\"Shares\">"
         "<table>\n<caption>Units whose label changed, with 95 %% Wilson intervals, and what "
         "becomes of the detectors</caption>\n<thead><tr><th scope=\"col\">strength</th>"
@@ -173,6 +187,16 @@ static const char *folder_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
+static bool has_film(const Report *report)
+{
+    for (int64_t i = 0; report->job->attack && i < report->unit_count; i++) {
+        const ChangeRow *row = change_of(report, report->strongest, report->units[i]);
+        if (row && row->strength > 0 && row->poisoned)
+            return true;
+    }
+    return false;
+}
+
 static void write_header(Report *report, const Totals *totals)
 {
     const ReportJob *job    = report->job;
@@ -211,7 +235,7 @@ static void write_header(Report *report, const Totals *totals)
         "%s<a href=\"#units\">Units in detail</a><a href=\"#all\">All units</a><a "
         "href=\"#constants\">Constants</a></nav>\n"
         "</header>\n",
-        job->attack ? "<a href=\"#film\">An attack, step by step</a>" : "");
+        has_film(report) ? "<a href=\"#film\">An attack, step by step</a>" : "");
 }
 
 bool section_overview(Report *report, Error *error)
@@ -245,6 +269,8 @@ static void write_change_cell(Report *report, const ChangeRow *row)
 {
     if (!row) {
         writer_text(report->page, "<td class=\"none\">\xe2\x80\x93</td>");
+    } else if (report->job->attack && !row->poisoned) {
+        writer_text(report->page, "<td class=\"none\">untouched</td>");
     } else if (row->changed) {
         writer_text(report->page, "<td class=\"changed\">\xe2\x86\x92 ");
         html_name(report->page, report->explainer->labels.text[row->now.label]);
@@ -313,6 +339,8 @@ static void write_unit_heads(Report *report, bool changes)
 static void write_unit_table(Report *report, const UnitRecord *const *units, int64_t count,
                              bool changes, const char *caption)
 {
+    if (changes && report->settings.count)
+        writer_text(report->page, HINT_TABLE);
     writer_text(
         report->page,
         "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table "

@@ -87,6 +87,8 @@ const char *const style_lines[] = {
     ".sortable :is(th,td):nth-child(2){white-space:normal;min-width:9em;max-width:26em}",
     ".tall thead th{position:sticky;top:0;background:var(--card);box-shadow:0 1px 0 "
     "var(--ink);border:0}",
+    ".tall th:first-child{position:sticky;left:0;background:var(--card)}",
+    ".tall thead th:first-child{z-index:1}",
     ".changed{color:var(--accent);font-weight:600;white-space:normal;min-width:7em}",
     ".none{color:var(--soft)}",
     "th button{all:unset;cursor:pointer;color:inherit}",
@@ -114,7 +116,8 @@ const char *const style_lines[] = {
     ".halo{stroke:#000;stroke-width:3;stroke-opacity:.7}",
     ".mask .edge{stroke:#ffe14d;stroke-width:1.8}.mask .area{fill:#ffe14d;fill-opacity:.14}",
     ".label .edge{stroke:#4fdcff;stroke-width:1.5}.label .area{fill:#4fdcff;fill-opacity:.16}",
-    ".mask.fine .area,.label.fine .area{fill-opacity:.4}",
+    ".small .area{fill-opacity:.7}.label.small .area{fill-opacity:.45}.tangle .area{"
+    "fill-opacity:.42}",
     "i.key{display:inline-block;width:.85em;height:.85em;margin:0 .3em 0 0;vertical-align:-.08em;"
     "border:1px solid #000}i.key.mask{background:#ffe14d}i.key.label{background:#4fdcff}",
     ".story{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:10px 44px;"
@@ -124,8 +127,8 @@ const char *const style_lines[] = {
     "font-variant-numeric:tabular-nums}",
     ".fraction{display:inline-flex;flex-direction:column;text-align:center;line-height:1.35}",
     ".fraction span:first-child{border-bottom:1.5px solid currentColor;padding:0 8px}",
-    ".film{list-style:none;display:grid;grid-auto-flow:column;grid-auto-columns:168px;"
-    "gap:12px;overflow-x:auto;margin:1em 0 1.6em;padding:0 0 12px}",
+    ".film{list-style:none;display:grid;grid-template-columns:repeat(6,minmax(0,1fr));"
+    "gap:16px 12px;margin:1em 0 1.6em;padding:0 0 12px}",
     ".film p{margin:0;font-size:.82rem;line-height:1.4;font-variant-numeric:tabular-nums;"
     "padding:0 0 5px}",
     ".film .shot+.shot{margin-top:8px}",
@@ -141,19 +144,22 @@ const char *const style_lines[] = {
     "footer{padding-top:3em;padding-bottom:3em;color:var(--soft);font-size:.85rem}",
     "@media(max-width:760px){body{font-size:16px}header,main,footer{padding-left:16px;"
     "padding-right:16px}header{padding-top:32px}",
-    ".hint{display:block}.reading{grid-template-columns:minmax(0,1fr);padding:14px}",
+    ".film{grid-template-columns:none;grid-auto-flow:column;grid-auto-columns:150px;"
+    "overflow-x:auto}.reading{grid-template-columns:minmax(0,1fr);padding:14px}",
     ".shots{grid-template-columns:repeat(2,minmax(0,1fr))}.shots figure:first-child{"
     "grid-column:1/-1}.story{grid-template-columns:minmax(0,1fr)}.tiles{"
     "grid-template-columns:1fr 1fr}.lead{font-size:1.1rem}}",
+    "@media(max-width:600px){.hint{display:block;margin-bottom:.4em}.sortable :is(th,td){"
+    "padding:5px 8px}.sortable :is(th,td):nth-child(2){min-width:5em}}",
     "@media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#444;"
     "--line:#bbb;--accent:#8a2414;--quiet:#eee;--c0:#0b66a8;--c1:#b9500f;--c2:#00785f;"
     "--c3:#7d4fa8;--c4:#a17400;--c5:#5a6670}",
     "@page{margin:16mm}body{font-size:10pt}header,main,footer{max-width:none;padding:0}nav,"
     ".sortable button::after{display:none}",
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}.tall{max-height:none;"
-    "overflow:visible;border:0}.tall thead th{position:static}.scroll{overflow:visible}",
+    "overflow:visible;border:0}.tall th{position:static!important}.scroll{overflow:visible}",
     ".shots,figure,.story,tr,h2,h3,h4{break-inside:avoid}h2,h3,h4{break-after:avoid}.film{"
     "grid-auto-flow:row;grid-template-columns:repeat(6,1fr);overflow:visible}.film li{"
-    "break-inside:avoid}}",
+    "break-inside:avoid}.hint{display:none}}",
     NULL,
 };

@@ -2,12 +2,13 @@
 #include "changes.h"
 #include "../format/csv.h"
 
+#include <math.h>
 #include <string.h>
 
 #define COLUMN_NAMES                                                                               \
     "method|strength|store|unit0|clean_category|clean_label|clean_iou|new_category|new_label|"     \
     "new_iou|clean_label_iou|target_category|target_label|target_iou|poisoned|fraction|"           \
-    "linf_before_store|linf_after_store|changed|hit|outcome|nem|similarity"
+    "linf_before_store|linf_after_store|changed|hit|outcome|nem|similarity|new_threshold"
 
 enum {
     COLUMN_METHOD,
@@ -27,13 +28,15 @@ enum {
     COLUMN_OUTCOME, // written, never read: it follows from the others (C26)
     COLUMN_NEM,     // these two not of Network Dissection
     COLUMN_SIMILARITY,
+    COLUMN_THRESHOLD, // of methods that have one; files of earlier versions lack it
     COLUMNS
 };
 
-// The last two columns are not for the first method of the table.
-static int column_count(const Explainer *explainer)
+static bool has_column(const Explainer *explainer, int column)
 {
-    return explainer->method == method_at(0) ? COLUMN_NEM : COLUMNS;
+    if (column == COLUMN_NEM || column == COLUMN_SIMILARITY)
+        return explainer->method != method_at(0);
+    return column != COLUMN_THRESHOLD || explainer->method->threshold;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -63,8 +66,12 @@ static void write_row(Writer *writer, const Explainer *explainer, const ChangeRo
     writer_text(writer, "%lld,%.9g,%.9g,%.9g,%d,%d,%s", (long long)row->poisoned, row->fraction,
                 row->linf_before, row->linf_after, row->changed, row->hit,
                 word_text(OUTCOME_NAMES, outcome_of(row, explainer->method)));
-    if (column_count(explainer) == COLUMNS)
+    if (has_column(explainer, COLUMN_NEM))
         writer_text(writer, ",%s,%.9g", explainer->method->name, row->similarity);
+    if (has_column(explainer, COLUMN_THRESHOLD))
+        writer_text(writer, ",");
+    if (has_column(explainer, COLUMN_THRESHOLD) && !isnan(row->new_threshold))
+        writer_text(writer, "%.9g", (double)row->new_threshold);
     writer_text(writer, "\n");
 }
 
@@ -75,8 +82,9 @@ static bool write_rows(const Changes *changes, const Explainer *explainer, const
     Writer *writer = NULL;
     if (!path_join(path, folder, name, error) || !writer_open(&writer, path, error))
         return false;
-    for (int column = 0; column < column_count(explainer); column++)
-        writer_text(writer, "%s%s", column ? "," : "", word_text(COLUMN_NAMES, column));
+    for (int column = 0; column < COLUMNS; column++)
+        if (has_column(explainer, column))
+            writer_text(writer, "%s%s", column ? "," : "", word_text(COLUMN_NAMES, column));
     writer_text(writer, "\n");
     for (int64_t i = 0; i < changes->count; i++)
         write_row(writer, explainer, &changes->rows[i]);
@@ -152,9 +160,22 @@ static bool read_similarity(const ChangeReader *reader, int64_t row, ChangeRow *
     const Explainer *explainer = reader->explainer;
     const char      *before    = explainer->labels.text[out->clean.label];
     const char      *after     = explainer->labels.text[out->now.label];
-    if (column_count(explainer) == COLUMNS)
+    if (has_column(explainer, COLUMN_NEM))
         return read_number(reader, row, COLUMN_SIMILARITY, &out->similarity, error);
     out->similarity = description_change(explainer->method, before, after).similarity;
+    return true;
+}
+
+static bool read_threshold(const ChangeReader *reader, int64_t row, ChangeRow *out, Error *error)
+{
+    int    column = reader->column[COLUMN_THRESHOLD];
+    double threshold;
+    out->new_threshold = NAN;
+    if (column < 0 || !*csv_text(reader->csv, row, column))
+        return true;
+    if (!read_number(reader, row, COLUMN_THRESHOLD, &threshold, error))
+        return false;
+    out->new_threshold = (float)threshold;
     return true;
 }
 
@@ -181,7 +202,7 @@ static bool read_row(const ChangeReader *reader, int64_t row, ChangeRow *out, Er
            read_number(reader, row, COLUMN_LINF_AFTER, &out->linf_after, error) &&
            read_flag(reader, row, COLUMN_CHANGED, &out->changed, error) &&
            read_flag(reader, row, COLUMN_HIT, &out->hit, error) &&
-           read_similarity(reader, row, out, error);
+           read_similarity(reader, row, out, error) && read_threshold(reader, row, out, error);
 }
 
 bool changes_read(Changes *out, const char *folder, const Explainer *explainer, Error *error)
@@ -195,9 +216,12 @@ bool changes_read(Changes *out, const char *folder, const Explainer *explainer, 
                 file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
                 csv_open(&csv, bytes.data, bytes.size, path, error);
     reader.csv = csv;
-    for (int i = 0; done && i < column_count(explainer); i++)
-        done = i == COLUMN_OUTCOME ||
+    for (int i = 0; done && i < COLUMN_THRESHOLD; i++)
+        done = i == COLUMN_OUTCOME || !has_column(explainer, i) ||
                csv_need(csv, word_text(COLUMN_NAMES, i), &reader.column[i], error);
+    if (done)
+        reader.column[COLUMN_THRESHOLD] =
+            csv_column(csv, word_text(COLUMN_NAMES, COLUMN_THRESHOLD));
     for (int64_t row = 0; done && row < csv_row_count(csv); row++) {
         ChangeRow change;
         done = read_row(&reader, row, &change, error) && changes_add(&changes, &change, error);

@@ -1,6 +1,7 @@
 /* study/measure.c - see measure.h. */
 #include "measure.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum { CHANNELS = 3 };
@@ -55,7 +56,8 @@ void row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evi
     Change change   = description_change(method, labels->text[clean], labels->text[row->now.label]);
     row->changed    = change.changed;
     row->similarity = change.similarity;
-    row->hit        = target && row->poisoned && row->now.label == target;
+    row->new_threshold = method->threshold ? method->threshold(evidence, at) : NAN;
+    row->hit           = target && row->poisoned && row->now.label == target;
 }
 
 bool clean_run_check(const CleanRun *clean, Error *error)

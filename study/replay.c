@@ -65,7 +65,7 @@ void replay_close(Replay *replay)
     memory_free(replay);
 }
 
-static bool is_poisoned(const Replay *replay, int64_t index, int64_t image)
+bool replay_poisons(const Replay *replay, int64_t index, int64_t image)
 {
     if (!replay->attack)
         return noise_poisons(replay->noise, image);
@@ -80,10 +80,10 @@ int64_t replay_image(const Replay *replay, int64_t index, const PeakImage *prefe
 {
     int64_t images = replay->clean->explainer->inputs.probe->image_count;
     for (int i = 0; i < count; i++)
-        if (is_poisoned(replay, index, preferred[i].image))
+        if (replay_poisons(replay, index, preferred[i].image))
             return preferred[i].image;
     for (int64_t image = 0; image < images; image++)
-        if (is_poisoned(replay, index, image))
+        if (replay_poisons(replay, index, image))
             return image;
     return -1;
 }
@@ -147,7 +147,7 @@ static bool run_attack(Replay *replay, int64_t index, int64_t image, double eps,
     PgdRule          rule      = {job->method, (real)eps, job->steps};
     CaseAttack       attack    = {0};
     int64_t          first     = 0;
-    assert(is_poisoned(replay, index, image));
+    assert(replay_poisons(replay, index, image));
     while (aim->images[first] / ATTACK_GROUP != image / ATTACK_GROUP)
         first++;
     int64_t length = group_length(aim->images + first, aim->image_count - first);

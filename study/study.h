@@ -38,9 +38,10 @@ typedef struct ChangeRow {
     int64_t  poisoned;        // images; 0 also marks a unit that cannot be attacked (no concept)
     double   fraction;        // poisoned / all images
     double   linf_before, linf_after; // largest distance to the clean images, around storage (C6)
-    bool     changed;                 // the description is another one than in the clean run (C19)
-    bool     hit;                     // targeted: now.label == target, of an attacked unit (C20)
-    uint8_t  zero[6];
+    float    new_threshold; // above which the unit counts as active afterwards (C18); NAN: not told
+    bool     changed;       // the description is another one than in the clean run (C19)
+    bool     hit;           // targeted: now.label == target, of an attacked unit (C20)
+    uint8_t  zero[2];
 } ChangeRow;
 
 typedef struct Changes {
@@ -53,8 +54,9 @@ bool changes_add(Changes *changes, const ChangeRow *row, Error *error);
 
 /* changes.csv and summary.csv of a run folder. Numbers have nine digits: reading and writing them
  * again gives the same bytes. Runs of other methods than Network Dissection have two columns more,
- * `nem` and `similarity`. The column `outcome` follows from the others: it is written and never
- * read, so files that are older than it serve as well. */
+ * `nem` and `similarity`; those of methods with thresholds have `new_threshold` as the last. Files
+ * that are older than a column serve as well: `outcome` follows from the others and is never read,
+ * and a new threshold that is not told is NAN. */
 bool changes_write(const Changes *changes, const Explainer *explainer, const char *folder,
                    Error *error);
 /* The rows of a sweep that goes on, under a name that says so; the run removes it at its end. */
@@ -73,9 +75,10 @@ bool change_row_fits(const ChangeRow *row, const Labels *labels);
 /* How many units of a group changed under one setting (C23). */
 typedef struct ChangeShare {
     int64_t units, changed;
-    double  share, low, high;             // changed / units with its Wilson 95 % interval
-    double  fraction;                     // mean poisoned fraction
-    int64_t targeted, hits;               // units with a target; those that took it on
+    int64_t untouched;        // units with no image to perturb: nothing was tried on them
+    double  share, low, high; // changed / units with its Wilson 95 % interval
+    double  fraction;         // mean poisoned fraction
+    int64_t targeted, hits;   // units with a target; those that took it on
     double  hit_share, hit_low, hit_high; // hits / targeted
 } ChangeShare;
 
@@ -239,6 +242,8 @@ bool replay_open(Replay **out, const CleanRun *clean, const Noise *noise, const 
                  const int64_t *units, int64_t unit_count, Error *error);
 void replay_close(Replay *replay); // NULL allowed
 
+/* Whether the image is perturbed for units[index]. */
+bool replay_poisons(const Replay *replay, int64_t index, int64_t image);
 /* The image to show for units[index]: the first of `preferred` that is poisoned, else the first of
  * the set that is; -1: none is. */
 int64_t replay_image(const Replay *replay, int64_t index, const PeakImage *preferred, int count);

@@ -65,6 +65,7 @@ ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, Chan
             continue;
         share.units++;
         share.changed += row->changed;
+        share.untouched += row->poisoned == 0;
         share.hits += row->hit;
         share.targeted += row->target != 0;
         fraction += row->fraction;

@@ -4,6 +4,7 @@
 #include "../base/file.h"
 #include "../base/parallel.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -243,7 +244,7 @@ static void changes_read_back_as_written(void)
     static const char header[] =
         "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,"
         "new_iou,clean_label_iou,target_category,target_label,target_iou,poisoned,fraction,"
-        "linf_before_store,linf_after_store,changed,hit,outcome\n";
+        "linf_before_store,linf_after_store,changed,hit,outcome,new_threshold\n";
     CHECK(strncmp((const char *)first.data, header, sizeof header - 1) == 0);
     REQUIRE(csv_of(&world, &changes, "summary.csv", &summary));
     CHECK(strstr((const char *)summary.data, "\npgd,0,float,all,6,0,0,0,") != NULL);
@@ -277,8 +278,9 @@ static void other_methods_have_two_columns_more(void)
     CHECK(read.count == changes.count && read.rows[0].similarity == 0.25);
     REQUIRE(csv_of(&world, &read, "changes.csv", &second));
     CHECK(same_bytes(&first, &second));
-    CHECK(strstr((const char *)first.data, ",changed,hit,outcome,nem,similarity\n") != NULL);
-    CHECK(strstr((const char *)first.data, ",other,0.25\n") != NULL);
+    CHECK(strstr((const char *)first.data, ",changed,hit,outcome,nem,similarity,new_threshold\n") !=
+          NULL);
+    CHECK(strstr((const char *)first.data, ",other,0.25,") != NULL);
     bytes_close(&first);
     bytes_close(&second);
     changes_close(&changes);
@@ -313,6 +315,7 @@ static void broken_changes_are_refused(void)
         REQUIRE(file_publish(path, text, strlen(text), NULL));
         bool read = changes_read(&changes, test_folder(), &world.explainer, &error);
         CHECK(read == (i == 0));
+        CHECK(!read || isnan(changes.rows[0].new_threshold)); // as earlier versions wrote it
         CHECK(read || (error.message[0] && changes.rows == NULL));
         changes_close(&changes);
     }

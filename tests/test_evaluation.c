@@ -70,6 +70,7 @@ static bool row_equals_rerun(const World *world, const ChangeRow *row, const cha
         return false;
     Concept now   = dissect_concept(&full, row->unit);
     bool    equal = now.label == row->now.label && now.score == row->now.score &&
+                 full.threshold[row->unit] == row->new_threshold &&
                  (!row->clean.label ||
                   dissect_iou(&full, row->unit, row->clean.label) == row->clean_label_iou) &&
                  (!row->target || dissect_iou(&full, row->unit, row->target) == row->target_iou);

@@ -147,6 +147,10 @@ static void report_writes_a_page_of_every_run(void)
     CHECK(program_run("report %s -o %s/pages", run, run)->code == 73);
     CHECK(program_run("report %s -o %s/pages --overwrite", run, run)->code == 0);
     CHECK(program_run("report %s -o %s", in_folder("nothing"), in_folder("x"))->code == 66);
+    const char *attack = in_folder("attack"), *pages = in_folder("x");
+    CHECK(program_run("report %s -o %s --film 1", attack, pages)->code == 2);
+    CHECK(program_run("report %s -o %s --film door", attack, pages)->code == 2);
+    CHECK(program_run("report %s -o %s --film 0", in_folder("noise"), pages)->code == 2);
     CHECK(!folder_exists(in_folder("x")));
 }
 

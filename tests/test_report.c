@@ -6,6 +6,7 @@
 #include "test.h"
 #include "tiny_world.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,6 +110,105 @@ static void noise_and_attack_have_theirs(void)
     CHECK(strstr(page, "id=\"film\"") && strstr(page, "<b>step 4</b>") &&
           !strstr(page, "<b>step 5</b>"));
     CHECK(strstr(page, "mask before, cut at ") && strstr(page, "; masks are cut at "));
+    bytes_close(&bytes);
+    changes_close(&changes);
+    world_close(&world);
+}
+
+// The threshold of a changed unit afterwards stands beside that of the clean run.
+static void changed_units_show_what_they_are_said_to_detect(void)
+{
+    Bytes   bytes   = {0};
+    Changes changes = {0};
+    int     shown   = 0;
+    REQUIRE(world_open(&world, "corrupt23", 4));
+    AttackJob attack = world_job(&world);
+    attack.arms      = (StoreArm[]){STORE_FLOAT};
+    attack.eps_count = attack.arm_count = 1;
+    REQUIRE(attack_run(&attack, &changes, NULL));
+    ReportJob job    = job_of("attack", make_folder("now"));
+    job.changes      = &changes;
+    job.attack       = &attack;
+    const char *page = write_page(&job, &bytes);
+    REQUIRE(page);
+    for (int64_t i = 0; i < changes.count; i++) {
+        const ChangeRow *row = &changes.rows[i];
+        char             told[96];
+        if (row->strength == 0 || !row->changed || !row->now.label)
+            continue;
+        snprintf(told, sizeof told, "mask at the new threshold, %.6g (clean: %.6g), ",
+                 (double)row->new_threshold, (double)world.record.units[row->unit].threshold);
+        CHECK(strstr(page, told) != NULL);
+        shown++;
+    }
+    CHECK(shown > 0);
+    bytes_close(&bytes);
+
+    for (int64_t i = 0; i < changes.count; i++) // as files of earlier versions are
+        changes.rows[i].new_threshold = NAN;
+    job.folder = make_folder("before");
+    page       = write_page(&job, &bytes);
+    CHECK(page && !page_problem(page) && !strstr(page, "mask at the new threshold"));
+    bytes_close(&bytes);
+    changes_close(&changes);
+    world_close(&world);
+}
+
+static void any_attacked_unit_can_have_the_film(void)
+{
+    Changes changes = {0};
+    REQUIRE(world_open(&world, "corrupt23", 4));
+    AttackJob attack  = world_job(&world);
+    attack.units      = (int64_t[]){0, 3, 5}; // 5 is dead: no concept, no image
+    attack.unit_count = 3;
+    attack.eps_count = attack.arm_count = 1;
+    REQUIRE(attack_run(&attack, &changes, NULL));
+    for (int64_t unit = 0; unit < WORLD_UNITS; unit++) {
+        Bytes bytes = {0};
+        Error error = {0};
+        char  head[64], name[32];
+        snprintf(name, sizeof name, "film%lld", (long long)unit);
+        ReportJob job = job_of("attack", make_folder(name));
+        job.changes   = &changes;
+        job.attack    = &attack;
+        job.film_unit = &unit;
+        if (unit == 0 || unit == 3) {
+            const char *page = write_page(&job, &bytes);
+            snprintf(head, sizeof head, "<h2>An attack on unit %lld, step", (long long)unit);
+            CHECK(page && !page_problem(page) && strstr(page, head));
+            bytes_close(&bytes);
+        } else {
+            CHECK(!report_write(&job, &error) && error.code == ERROR_USAGE);
+            CHECK(strstr(error.message, unit == 5 ? "had no image" : "was not attacked") != NULL);
+        }
+    }
+    changes_close(&changes);
+    world_close(&world);
+}
+
+// A unit without a concept, or whose own is the target, has nothing to be perturbed.
+static void untouched_units_are_counted_apart(void)
+{
+    Bytes   bytes   = {0};
+    Changes changes = {0};
+    REQUIRE(world_open(&world, "corrupt23", 4));
+    AttackJob attack    = world_job(&world);
+    attack.target       = (TargetChoice){TARGET_LABEL, world.record.units[0].label};
+    attack.eps_count    = 1;
+    int64_t   untouched = 0;
+    ReportJob job       = job_of("attack", make_folder("untouched"));
+    for (int64_t i = 0; i < attack.unit_count; i++)
+        untouched += world.record.units[attack.units[i]].label == attack.target.label ||
+                     world.record.units[attack.units[i]].label == 0;
+    REQUIRE(untouched > 0 && attack_run(&attack, &changes, NULL));
+    job.changes      = &changes;
+    job.attack       = &attack;
+    const char *page = write_page(&job, &bytes);
+    char        told[80];
+    snprintf(told, sizeof told, "<b>%lld</b> of the attacked units w", (long long)untouched);
+    REQUIRE(page);
+    CHECK(!page_problem(page) && strstr(page, told) && strstr(page, ">untouched</td>"));
+    CHECK(strstr(page, "nothing was tried, since"));
     bytes_close(&bytes);
     changes_close(&changes);
     world_close(&world);
@@ -229,6 +329,9 @@ SUITE(report)
     RUN(the_checker_finds_what_is_wrong);
     RUN(a_clean_run_has_a_page);
     RUN(noise_and_attack_have_theirs);
+    RUN(changed_units_show_what_they_are_said_to_detect);
+    RUN(any_attacked_unit_can_have_the_film);
+    RUN(untouched_units_are_counted_apart);
     RUN(hostile_names_stay_text);
     RUN(stories_are_those_of_the_dissection);
     RUN(stories_are_of_the_run_that_the_record_is_of);

@@ -149,7 +149,7 @@ static const char changes_header[] =
     "method,strength,store,unit0,clean_category,clean_label,clean_iou,new_category,new_label,new_"
     "iou,"
     "clean_label_iou,target_category,target_label,target_iou,poisoned,fraction,linf_before_store,"
-    "linf_after_store,changed,hit,outcome\n";
+    "linf_after_store,changed,hit,outcome,new_threshold\n";
 
 static void noise_writes_a_row_for_each_unit_and_setting(void)
 {
