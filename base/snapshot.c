@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { SNAPSHOT_VERSION = 1, PART_ALIGNMENT = 8 };
+enum { SNAPSHOT_VERSION = 2, PART_ALIGNMENT = 8 };
 
 static const uint8_t snapshot_magic[8] = {0x89, 'N', 'C', 'P', '\r', '\n', 0x1a, '\n'};
 
