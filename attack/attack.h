@@ -8,7 +8,7 @@
 #define ATTACK_ATTACK_H
 
 #include "../base/words.h"
-#include "../models/models.h"
+#include "../probe/source.h"
 
 /* ---- random noise ---------------------------------------------------------------------------- */
 
@@ -57,6 +57,16 @@ const char *store_arm_name(StoreArm arm);
  * Errors: ERROR_MEMORY; ERROR_CREATE, ERROR_IO when a file is published. */
 bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, const char *file,
                  Error *error);
+
+/* The images of a source, stored and read again: an ImageSource is {stored_images_load, this}. What
+ * it points to outlives it. Threads: as of the source. */
+typedef struct StoredImages {
+    const ImageSource *images;
+    StoreArm           arm;
+    int64_t            height, width;
+} StoredImages;
+
+bool stored_images_load(void *self, int64_t image, float *planes, Error *error);
 
 /* max |a - b|: the largest difference between two values of the images (C6). */
 float planes_distance(const float *a, const float *b, size_t count);

@@ -84,12 +84,6 @@ const Option shared_options[] = {
      .word   = mode_name_at,
      .help   = "whose constants and quirks to follow (default: the method's first, or the "
                "baseline's)"},
-    {.name   = "store",
-     .kind   = ARGUMENT_CHOICES,
-     .offset = AT(stores),
-     .value  = STORE_NAMES,
-     .help   = "how perturbed images are kept before they are measured; a list gives one row each "
-               "(default: the compat mode's)"},
     {.name   = "quiet",
      .letter = 'q',
      .kind   = ARGUMENT_FLAG,

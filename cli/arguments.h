@@ -9,6 +9,7 @@
 #ifndef CLI_ARGUMENTS_H
 #define CLI_ARGUMENTS_H
 
+#include "../attack/attack.h"
 #include "../base/base.h"
 #include "../base/words.h"
 
@@ -67,7 +68,6 @@ typedef struct Settings {
     int64_t     max_pixels;            // of one picture
     uint64_t    seed;
     const char *compat; // a mode of some method; NULL: the method's, or the baseline's
-    ChoiceList  stores; // StoreArm; empty: the mode's
     bool        quiet, verbose, json, overwrite, resume;
     int         progress; // ProgressMode
 
@@ -78,11 +78,13 @@ typedef struct Settings {
     // networks
     const char   *nem;           // name of a neuron explanation method
     int           readout, conv; // Readout, ConvMethod
+    int           store;         // StoreArm of the photos of a clean run
     const char   *activation;    // softplus:BETA
     NumberAndText gradient;      // class and file
 
     // corruption
     const char *units, *target;
+    ChoiceList  stores;                     // StoreArm; empty: the mode's
     NumberList  strengths;                  // std or eps, in pixel units 0..1
     int         noise, method, loss, masks; // NoiseType, PgdMethod, AttackLoss, AttackMasks
     int64_t     steps;
@@ -204,6 +206,13 @@ bool whole_parse(const char *text, uint64_t *out);
     {                                                                                              \
         .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
         .value = CONV_NAMES, .initial = "auto", .help = "how convolutions are computed"            \
+    }
+#define OPTION_STORES                                                                              \
+    {                                                                                              \
+        .name = "store", .kind = ARGUMENT_CHOICES, .offset = offsetof(Settings, stores),           \
+        .value = STORE_NAMES,                                                                      \
+        .help  = "how perturbed images are kept before they are measured; a list gives one row "   \
+                 "each (default: the compat mode's)"                                               \
     }
 #define OPTION_KEEP_IMAGES                                                                         \
     {                                                                                              \

@@ -71,6 +71,7 @@ static bool agrees_with(const Settings *settings, const InputsRequest *request, 
 static bool read_request(const Json *run, const char *folder, InputsRequest *out, Error *error)
 {
     const char *verb, *mode, *readout, *conv, *limit;
+    const char *store = json_member_text(run, "settings.store"); // younger than the others
     uint64_t    limit_value;
     if (!run_need(run, folder, "verb", &verb, error) ||
         !run_need(run, folder, "settings.layer", &out->layer, error) ||
@@ -91,6 +92,9 @@ static bool read_request(const Json *run, const char *folder, InputsRequest *out
     if (!out->mode || conv_index < 0 || readout_index < 0 || !whole_parse(limit, &limit_value) ||
         limit_value > LIMIT_CSV_ROWS)
         return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value", folder);
+    out->store = STORE_FLOAT;
+    if (store && !store_arm_parse(store, &out->store, error))
+        return false;
     if (strcmp(out->categories, "(none)") == 0)
         out->categories = NULL;
     out->conv    = (ConvMethod)conv_index;
@@ -151,6 +155,17 @@ bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Er
                     (long long)inputs->runner.units);
     run->clean = (CleanRun){&inputs->explainer, &run->record, pass};
     return true;
+}
+
+bool clean_run_is_baseline(const CleanRunFiles *run, const char *folder, Error *error)
+{
+    StoreArm store = run->inputs.request.store;
+    return store == STORE_FLOAT ||
+           fail(
+               error, ERROR_USAGE,
+               "%s is of photos stored as %s, a control that compare takes; noise and attack start "
+               "from photos as they are and store them once",
+               folder, store_arm_name(store));
 }
 
 void clean_run_close(CleanRunFiles *run)

@@ -70,6 +70,13 @@ static const char *setting_text(const Json *json, const char *name)
     return node && node->kind == JSON_TEXT ? node->text : NULL;
 }
 
+// Runs of earlier versions do not name it: they saw photos as they are.
+static const char *store_text(const Json *json)
+{
+    const char *store = setting_text(json, "store");
+    return store ? store : store_arm_name(STORE_FLOAT);
+}
+
 static void add_difference(Runs *runs, const char *name, const char *a, const char *b)
 {
     if (a && b && strcmp(a, b) != 0 && runs->difference_count < DIFFERENCES)
@@ -92,9 +99,10 @@ static bool find_differences(const Settings *settings, Runs *runs, Error *error)
     }
     const JsonNode *list = json_member(a, a->nodes, "settings");
     for (int i = list ? list->first : -1; i >= 0; i = a->nodes[i].next)
-        if (strcmp(a->nodes[i].key, "verb") != 0)
+        if (strcmp(a->nodes[i].key, "verb") != 0 && strcmp(a->nodes[i].key, "store") != 0)
             add_difference(runs, a->nodes[i].key, a->nodes[i].text,
                            setting_text(b, a->nodes[i].key));
+    add_difference(runs, "store", store_text(a), store_text(b));
     add_difference(runs, "files_sha256", json_member_text(a, "data.files_sha256"),
                    json_member_text(b, "data.files_sha256"));
     for (int i = 0; i < runs->difference_count; i++)

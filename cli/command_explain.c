@@ -26,8 +26,8 @@ static bool show_text(const RunInputs *inputs, const UnitStory *story, Error *er
     const Explainer *explainer = &inputs->explainer;
     printf("unit %lld of ", (long long)story->unit);
     print_clean(stdout, inputs->request.layer);
-    printf(": %lld images, compat %s\n", (long long)inputs->probe.image_count,
-           explainer->mode->name);
+    printf(": ");
+    run_inputs_print(inputs);
     return explainer->method->story_text(explainer, story->story, stdout, error);
 }
 

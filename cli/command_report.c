@@ -210,7 +210,8 @@ static bool check_baseline(const Reported *reported, Error *error)
                         "is '%.40s'",
                         reported->told, reported->clean_run, strchr(same[i], '.') + 1, a, b);
     }
-    return true;
+    return verb_is_clean(reported->job.verb) ||
+           clean_run_is_baseline(&reported->clean, reported->clean_run, error);
 }
 
 static bool read_runs(Reported *reported, Error *error)

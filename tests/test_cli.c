@@ -33,12 +33,10 @@ static void every_shared_option_is_read(void)
     Settings s = {0};
     REQUIRE(parse("verify",
                   "-d P --threads 3 --batch=5 -s 18446744073709551615 --limit 7 --compat lite "
-                  "--store jpeg75,float -q -v --json --progress plain --overwrite",
+                  "-q -v --json --progress plain --overwrite",
                   &s, NULL));
     CHECK(s.threads == 3 && s.batch == 5 && s.limit == 7 && s.seed == UINT64_MAX);
     CHECK_TEXT(s.compat, "lite");
-    CHECK(s.stores.count == 2 && s.stores.value[0] == STORE_JPEG75 &&
-          s.stores.value[1] == STORE_FLOAT);
     CHECK(s.quiet && s.verbose && s.json && s.overwrite && !s.resume);
     CHECK(s.progress == PROGRESS_PLAIN);
     CHECK_TEXT(s.data, "P");
@@ -51,9 +49,12 @@ static void every_attack_option_is_read(void)
     REQUIRE(
         parse("attack",
               "--baseline B -u detectors:8 --target scene:street-s --eps 4/255,0.5,1e-2 --steps 3 "
-              "--method fgsm --loss soft-iou --masks activations --keep-images -o O --resume",
+              "--method fgsm --loss soft-iou --masks activations --keep-images -o O --resume "
+              "--store jpeg75,float",
               &s, NULL));
     CHECK_TEXT(s.baseline, "B");
+    CHECK(s.stores.count == 2 && s.stores.value[0] == STORE_JPEG75 &&
+          s.stores.value[1] == STORE_FLOAT);
     CHECK_TEXT(s.units, "detectors:8");
     CHECK_TEXT(s.target, "scene:street-s");
     CHECK_TEXT(s.out, "O");
@@ -110,6 +111,9 @@ static void defaults_are_the_published_ones(void)
     REQUIRE(parse("compare", "A B --fail-over 0", &s, NULL));
     CHECK(s.fail_over == 0);
     arguments_free(&s);
+    REQUIRE(parse("dissect", "-m M -l L -d P -o O", &s, NULL));
+    CHECK(s.store == STORE_FLOAT);
+    arguments_free(&s);
 }
 
 static void all_that_is_missing_is_told_at_once(void)
@@ -161,9 +165,9 @@ static void wrong_usage_names_the_offending_text(void)
         {"verify", "-d P -s 18446744073709551616", "'18446744073709551616'"},
         {"verify", "-d P -s -1", "'-1'"},
         {"verify", "-d P --compat caffe", "'caffe'"},
-        {"verify", "-d P --store jpeg", "'jpeg'"},
-        {"verify", "-d P --store jpeg75,", "'jpeg75,'"},
-        {"verify", "-d P --store float,float", "float twice"},
+        {"noise", "--store jpeg", "'jpeg'"},
+        {"noise", "--store jpeg75,", "'jpeg75,'"},
+        {"noise", "--store float,float", "float twice"},
         {"verify", "-d P --progress loud", "'loud'"},
         {"noise", "--baseline B --type pink --std 1 -o O", "'pink'"},
         {"noise", "--baseline B --type uniform --std 0 -o O", "'0'"},
