@@ -1,10 +1,11 @@
 /* cli/arguments.h - reads the command line. Every verb has one table of options, from which parser,
  * help, manual page and completion are made.
  *
- * An option writes its value into Settings at `offset`; the type there follows from its kind. Every
- * verb takes shared_options on top of its own. Forms: `--name value`, `--name=value`, `-n value`,
+ * An option writes its value into Settings at `offset`; the type there follows from its kind. On top
+ * of its own a verb takes those of shared_options that it names. Forms: `--name value`, `--name=value`, `-n value`,
  * `-nvalue`; `--` ends the options. Numbers are read in the C locale. Errors: ERROR_USAGE with the
- * offending text, for unknown or repeated options, missing or bad values, missing or extra inputs.
+ * offending text, for unknown or repeated options, for those that other verbs take, missing or bad
+ * values, missing or extra inputs.
  */
 #ifndef CLI_ARGUMENTS_H
 #define CLI_ARGUMENTS_H
@@ -122,6 +123,7 @@ typedef struct Option {
     const char *help;
     double      least, most; // numbers only
     bool        required;
+    bool        holds_anyway; // shared: where it makes no difference it is taken and not listed
 } Option;
 
 /* What `nemesis VERB` takes, tells and does. */
@@ -133,11 +135,18 @@ typedef struct Verb {
     const char   *details; // paragraphs under the usage line; "" for none
     const char   *example; // a command that runs
     const Option *options; // ends with a NULL name
+    const char   *shared;  // names of the shared options it takes, separated by |
     /* Does the work; results to stdout. False with the cause in *error. */
     bool (*run)(const Settings *settings, Error *error);
 } Verb;
 
-extern const Option shared_options[]; // ends with a NULL name
+/* Options of several verbs, the same in each; ends with a NULL name. */
+extern const Option shared_options[];
+#define SHARED_BY_ALL "quiet|verbose|json|help"
+
+/* The index-th option that a verb takes and lists: its own first, then shared ones; NULL past the
+ * last. */
+const Option *verb_option(const Verb *verb, int index);
 
 /* The words an option takes, separated by |, or NULL if it is no choice. Static storage. */
 const char *option_choices(const Option *option);

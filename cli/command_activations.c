@@ -244,5 +244,6 @@ const Verb verb_activations = {
                    "[n, 3, h, w] that is the prepared input and taken as it is.",
     .example     = "nemesis activations -m vgg16.nw -l conv3_3 photo.jpg -o maps.npy",
     .options     = options,
+    .shared      = "threads|batch|max-pixels|" SHARED_BY_ALL,
     .run         = run,
 };

@@ -180,5 +180,6 @@ const Verb verb_attack = {
         "run.json into OUT.",
     .example = "nemesis attack --baseline runs/clean -u detectors:8 --eps 4/255 -o runs/attack",
     .options = options,
-    .run     = run,
+    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
+    .run    = run,
 };

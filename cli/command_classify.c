@@ -148,5 +148,6 @@ const Verb verb_classify = {
                "is reported and skipped (exit 3).",
     .example = "nemesis classify -m squeezenet.nw photo.jpg",
     .options = options,
+    .shared  = "threads|max-pixels|" SHARED_BY_ALL,
     .run     = run,
 };

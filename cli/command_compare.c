@@ -276,5 +276,6 @@ const Verb verb_compare = {
                    "named.",
     .example     = "nemesis compare runs/clean runs/other --fail-over 5",
     .options     = options,
+    .shared      = SHARED_BY_ALL,
     .run         = run,
 };

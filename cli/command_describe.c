@@ -198,6 +198,7 @@ const Verb verb_describe = {
                "summary to stdout.",
     .example = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
     .options = describe_options,
+    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run     = run_describe,
 };
 
@@ -210,5 +211,6 @@ const Verb verb_dissect = {
                "quantile.npy, units.csv and run.json into RUN and a summary to stdout.",
     .example = "nemesis dissect -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/clean",
     .options = dissect_options,
+    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run     = run_dissect,
 };

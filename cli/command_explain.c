@@ -138,5 +138,6 @@ const Verb verb_explain = {
         "and total.",
     .example = "nemesis explain unit 89 --baseline runs/clean",
     .options = options,
+    .shared  = "threads|batch|limit|max-pixels|compat|progress|" SHARED_BY_ALL,
     .run     = run_explain,
 };

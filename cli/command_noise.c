@@ -80,5 +80,6 @@ const Verb verb_noise = {
         "Writes changes.csv, summary.csv and run.json into OUT.",
     .example = "nemesis noise --baseline runs/clean --type gaussian --std 0.05 -o runs/noise",
     .options = options,
-    .run     = run,
+    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
+    .run    = run,
 };

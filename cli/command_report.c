@@ -359,5 +359,6 @@ const Verb verb_report = {
                "for where it found them, or are named.",
     .example = "nemesis report runs/attack -o runs/attack/report",
     .options = options,
+    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,
     .run     = run,
 };

@@ -63,5 +63,6 @@ const Verb verb_verify = {
         "counts of label.csv, and lists each problem on a line. Exit 1 if there is one.",
     .example = "nemesis verify -d broden1_224",
     .options = options,
+    .shared  = "threads|limit|max-pixels|" SHARED_BY_ALL,
     .run     = run,
 };

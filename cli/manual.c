@@ -41,9 +41,10 @@ static void roff_line(FILE *stream, const char *request, const char *text)
     fputc('\n', stream);
 }
 
-static void print_options(FILE *stream, const Option *options)
+static void print_options(FILE *stream, const Verb *verb)
 {
-    for (const Option *option = options; option->name; option++) {
+    const Option *option;
+    for (int i = 0; (option = verb_option(verb, i)); i++) {
         char        words[HELP_LINE];
         const char *choices = option_choices(option), *value = choices ? choices : option->value;
         option_words(option, words);
@@ -74,8 +75,7 @@ static void print_verb(FILE *stream, const Verb *verb)
     roff_line(stream, "\n.B nemesis ", usage);
     if (*verb->details)
         roff_line(stream, ".PP\n", verb->details);
-    if (verb->options)
-        print_options(stream, verb->options);
+    print_options(stream, verb);
     roff_line(stream, ".PP\nExample:\n.PP\n.EX\n.in +4n\n", verb->example);
     fprintf(stream, ".in\n.EE\n");
 }
@@ -134,8 +134,6 @@ void manual_print(FILE *stream)
             "output, everything else to standard error.\n");
     for (int i = 0; verb_at(i); i++)
         print_verb(stream, verb_at(i));
-    fprintf(stream, ".SH SHARED OPTIONS\nEvery verb takes these.\n");
-    print_options(stream, shared_options);
     fprintf(stream, ".SH PROGRESS\nA pass is one photo through the network; a gradient counts as "
                     "three. What a run counts stands in its bar or lines.\n");
     print_entries(stream, "FILES", files);

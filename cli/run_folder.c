@@ -85,7 +85,9 @@ static bool choose_place(RunFolder *folder, const Settings *settings, Error *err
         return false;
     if (!folder->is_new && !settings->overwrite && !settings->resume)
         return fail(error, ERROR_CREATE,
-                    "%s: exists already; --resume goes on with it, --overwrite replaces it",
+                    folder->kind == &run_result
+                        ? "%s: exists already; --resume goes on with it, --overwrite replaces it"
+                        : "%s: exists already; --overwrite replaces it",
                     folder->home);
     folder->replaces = settings->overwrite && has_file(folder->home, folder->kind->last);
     if (!folder->replaces) {

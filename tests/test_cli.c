@@ -31,15 +31,16 @@ static bool parse(const char *verb, const char *line, Settings *out, Error *erro
 static void every_shared_option_is_read(void)
 {
     Settings s = {0};
-    REQUIRE(parse("verify",
-                  "-d P --threads 3 --batch=5 -s 18446744073709551615 --limit 7 --compat lite "
+    REQUIRE(parse("noise",
+                  "--baseline P --type uniform --std 1 -o O --threads 3 --batch=5 -s "
+                  "18446744073709551615 --limit 7 --compat lite "
                   "-q -v --json --progress plain --overwrite",
                   &s, NULL));
     CHECK(s.threads == 3 && s.batch == 5 && s.limit == 7 && s.seed == UINT64_MAX);
     CHECK_TEXT(s.compat, "lite");
     CHECK(s.quiet && s.verbose && s.json && s.overwrite && !s.resume);
     CHECK(s.progress == PROGRESS_PLAIN);
-    CHECK_TEXT(s.data, "P");
+    CHECK_TEXT(s.baseline, "P");
     arguments_free(&s);
 }
 
@@ -162,9 +163,9 @@ static void wrong_usage_names_the_offending_text(void)
         {"verify", "-d P -t 3.5", "'3.5'"},
         {"verify", "-d P -t 2147483648", "'2147483648'"},
         {"verify", "-d P -t 99999999999999999999999", "'99999999999999999999999'"},
-        {"verify", "-d P -s 18446744073709551616", "'18446744073709551616'"},
-        {"verify", "-d P -s -1", "'-1'"},
-        {"verify", "-d P --compat caffe", "'caffe'"},
+        {"noise", "-s 18446744073709551616", "'18446744073709551616'"},
+        {"noise", "-s -1", "'-1'"},
+        {"noise", "--compat caffe", "'caffe'"},
         {"noise", "--store jpeg", "'jpeg'"},
         {"noise", "--store jpeg75,", "'jpeg75,'"},
         {"noise", "--store float,float", "float twice"},
@@ -244,10 +245,16 @@ static void every_verb_has_consistent_options(void)
         const Verb   *verb = verb_at(v);
         const Option *all[80];
         int           count = 0;
-        for (const Option *option = verb->options; option->name; option++)
-            all[count++] = option;
-        for (const Option *option = shared_options; option->name; option++)
-            all[count++] = option;
+        size_t        length;
+        for (const Option *option; (option = verb_option(verb, count)); count++)
+            all[count] = option;
+        for (int i = 0; word_at(verb->shared, i, &length); i++) {
+            bool found = false;
+            for (const Option *option = shared_options; option->name; option++)
+                found = found ||
+                        word_index(option->name, word_at(verb->shared, i, &length), length) == 0;
+            CHECK(found);
+        }
         for (int i = 0; i < count; i++) {
             CHECK(all[i]->help && *all[i]->help);
             CHECK((all[i]->kind == ARGUMENT_FLAG) == (all[i]->value == NULL));
@@ -258,6 +265,37 @@ static void every_verb_has_consistent_options(void)
             }
         }
     }
+}
+
+static void an_option_of_other_verbs_is_refused(void)
+{
+    static const struct {
+        const char *verb, *line, *told;
+    } cases[] = {
+        {"show", "x.npy --seed 3", "show: does not take --seed; noise, attack, mini, train do"},
+        {"show", "x.npy --store float", "--store; describe, dissect, noise, attack do"},
+        {"report", "RUN --resume", "does not take --resume"},
+        {"mini", "-o DIR --resume", "does not take --resume"},
+        {"compare", "A B --limit=3", "does not take --limit;"},
+        {"inspect", "x.nw -b 3", "does not take -b;"},
+        {"dissect", "-s 1", "does not take -s;"},
+        {"image", "--overwrite", "does not take --overwrite;"},
+        {"mini", "--shift 1", "does not take --shift; train does"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Settings s     = {0};
+        Error    error = {0};
+        CHECK(!parse(cases[i].verb, cases[i].line, &s, &error) && error.code == ERROR_USAGE);
+        if (!CHECK(strstr(error.message, cases[i].told)))
+            printf("  %s %s: \"%s\"\n", cases[i].verb, cases[i].line, error.message);
+    }
+    // How many threads at most, and no bar, hold where there is neither: taken, and not listed.
+    Settings s = {0};
+    REQUIRE(parse("show", "x.npy -t 1 --progress none", &s, NULL));
+    CHECK(s.threads == 1 && s.progress == PROGRESS_NONE);
+    arguments_free(&s);
+    for (int i = 0; verb_option(verb_named("show"), i); i++)
+        CHECK(strcmp(verb_option(verb_named("show"), i)->name, "threads") != 0);
 }
 
 // The example of each verb must at least parse as a command line of that verb.
@@ -478,6 +516,7 @@ SUITE(cli)
     RUN(a_method_is_one_of_the_table);
     RUN(help_of_a_verb_needs_nothing_else);
     RUN(every_verb_has_consistent_options);
+    RUN(an_option_of_other_verbs_is_refused);
     RUN(every_example_parses);
     RUN(fractions_and_decimals_are_numbers);
     RUN(unit_grammar_is_strict);
