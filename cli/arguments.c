@@ -419,12 +419,36 @@ static void add_missing(char missing[512], size_t *used, const char *dashes, con
                                   dashes, name, *value ? " " : "", value);
 }
 
+// The last input and the option that spells it: one value, in the option's place.
+static bool settle_spelling(const Verb *verb, Settings *out, Error *error)
+{
+    const char *name = verb->spelled;
+    if (!name)
+        return true;
+    const Option *option = option_at(verb, option_index(verb, name, strlen(name), 0), false);
+    const char  **value  = (const char **)((char *)out + option->offset);
+    if (out->input_count < verb->input_most)
+        return true;
+    const char *input = out->inputs[out->input_count - 1];
+    if (*value && strcmp(*value, input) != 0)
+        return fail(error, ERROR_USAGE, "%s: '%s' and --%s '%s' are two, expected one", verb->name,
+                    input, name, *value);
+    *value = input;
+    out->input_count--;
+    return true;
+}
+
+static bool has_spelled(const Verb *verb, const bool seen[OPTION_LIMIT])
+{
+    return verb->spelled && seen[option_index(verb, verb->spelled, strlen(verb->spelled), 0)];
+}
+
 static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *out, Error *error)
 {
     const Option *option;
     char          missing[512] = "";
     size_t        used         = 0;
-    if (out->input_count < verb->input_least)
+    if (out->input_count + has_spelled(verb, seen) < verb->input_least)
         add_missing(missing, &used, "", verb->inputs, "");
     for (option = shared_options; option->name; option++)
         if (option->initial && option_index(verb, option->name, strlen(option->name), 0) < 0 &&
@@ -436,9 +460,11 @@ static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *
         if (!seen[i] && option->required)
             add_missing(missing, &used, "--", option->name, option->value);
     }
-    if (out->help || !*missing)
+    if (out->help)
         return true;
-    return fail(error, ERROR_USAGE, "%s: needs %s", verb->name, missing);
+    if (*missing)
+        return fail(error, ERROR_USAGE, "%s: needs %s", verb->name, missing);
+    return settle_spelling(verb, out, error) && (!verb->check || verb->check(out, error));
 }
 
 bool arguments_parse(const Verb *verb, int count, const char *const *arguments, Settings *out,

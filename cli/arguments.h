@@ -136,6 +136,11 @@ typedef struct Verb {
     const char   *example; // a command that runs
     const Option *options; // ends with a NULL name
     const char   *shared;  // names of the shared options it takes, separated by |
+    /* An own option that is another spelling of the last input: its value is there in the end,
+     * however it was given. NULL: none. */
+    const char *spelled;
+    /* What the tables cannot say of a whole command line; NULL: nothing. */
+    bool (*check)(const Settings *settings, Error *error);
     /* Does the work; results to stdout. False with the cause in *error. */
     bool (*run)(const Settings *settings, Error *error);
 } Verb;
@@ -199,7 +204,7 @@ bool whole_parse(const char *text, uint64_t *out);
 #define OPTION_BASELINE                                                                            \
     {                                                                                              \
         .name = "baseline", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, baseline),         \
-        .value = "RUN", .help = "finished clean run to compare with", .required = true             \
+        .value = "RUN", .help = "the same as RUN: the finished clean run to compare with"          \
     }
 #define OPTION_OUT(what, text)                                                                     \
     {                                                                                              \

@@ -171,14 +171,18 @@ static const Option options[] = {
     OPTION_END};
 
 const Verb verb_attack = {
-    .name    = "attack",
-    .inputs  = "",
-    .summary = "perturb images of a unit's concept until its explanation changes",
+    .name        = "attack",
+    .inputs      = "RUN",
+    .input_least = 1,
+    .input_most  = 1,
+    .spelled     = "baseline",
+    .summary     = "perturb images of a unit's concept until its explanation changes",
     .details =
-        "For each unit, perturbs only the probing images that show its concept (and the target), "
+        "For each unit of RUN, a clean run, perturbs only the probing images that show its concept "
+        "(and the target), "
         "within eps per pixel, and explains the unit again. Writes changes.csv, summary.csv and "
         "run.json into OUT.",
-    .example = "nemesis attack --baseline runs/clean -u detectors:8 --eps 4/255 -o runs/attack",
+    .example = "nemesis attack runs/clean -u detectors:8 --eps 4/255 -o runs/attack",
     .options = options,
     .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run    = run,

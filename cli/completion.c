@@ -49,7 +49,9 @@ static void print_words(FILE *stream, const Option *option)
 
 static Offer offer_of_inputs(const Verb *verb)
 {
-    return begins_with(verb->inputs, "RUN") ? OFFER_RUNS : OFFER_FILES;
+    return begins_with(verb->inputs, "RUN")     ? OFFER_RUNS
+           : begins_with(verb->inputs, "PROBE") ? OFFER_FOLDERS
+                                                : OFFER_FILES;
 }
 
 // Text inside single quotes: a backslash before what is in `special`, and `quote` for a quote.
@@ -167,8 +169,10 @@ static void print_bash(FILE *stream)
         fprintf(stream, "%s%s", i ? " " : "", more_words[i]);
     fprintf(stream, "' -- \"$word\"))\n        return\n    fi\n    case $verb in\n");
     for (int i = 0; verb_at(i); i++) {
+        static const char *const inputs[] = {
+            [OFFER_RUNS] = "runs", [OFFER_FOLDERS] = "folders", [OFFER_FILES] = "files"};
         fprintf(stream, "    %s) inputs=%s options='", verb_at(i)->name,
-                offer_of_inputs(verb_at(i)) == OFFER_RUNS ? "runs" : "files");
+                inputs[offer_of_inputs(verb_at(i))]);
         bash_words(stream, verb_at(i));
         fprintf(stream, "';;\n");
     }
@@ -247,7 +251,7 @@ static void print_zsh(FILE *stream)
         fprintf(stream, "    %s) _arguments -s", verb_at(i)->name);
         zsh_options(stream, verb_at(i));
         fprintf(stream, " '*:file:_files%s';;\n",
-                offer_of_inputs(verb_at(i)) == OFFER_RUNS ? " -/" : "");
+                offer_of_inputs(verb_at(i)) == OFFER_FILES ? "" : " -/");
     }
     fprintf(stream, "    esac\n}\n_nemesis \"$@\"\n");
 }

@@ -164,10 +164,8 @@ static bool show_text(const Settings *settings, const PixelSum *pixel, Error *er
 static bool read_place(const Settings *settings, PixelSum *pixel, Error *error)
 {
     uint64_t    unit = 0, y = 0, x = 0;
-    const char *comma   = settings->at ? strchr(settings->at, ',') : NULL;
+    const char *comma   = strchr(settings->at, ',');
     char        row[32] = "";
-    if (!settings->model || !settings->layer || !settings->units || !settings->at)
-        return fail(error, ERROR_USAGE, "explain pixel: needs --model, --layer, --units and --at");
     if (comma && (size_t)(comma - settings->at) < sizeof row)
         memcpy(row, settings->at, (size_t)(comma - settings->at));
     if (!whole_parse(settings->units, &unit) || unit > LIMIT_UNITS)

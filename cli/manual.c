@@ -116,9 +116,9 @@ static const Entry examples[] = {
     {"nemesis mini --images 400 -o runs/world", "A generated probing set."},
     {"nemesis dissect -m demo/mini.nw -l conv4_2 -d runs/world -o runs/clean",
      "The concept of every unit of a layer."},
-    {"nemesis noise --baseline runs/clean --type gaussian --std 0.02,0.05 -o runs/noise",
+    {"nemesis noise runs/clean --type gaussian --std 0.02,0.05 -o runs/noise",
      "Which labels change under noise?"},
-    {"nemesis attack --baseline runs/clean -u detectors:8 --eps 8/255 -o runs/attack",
+    {"nemesis attack runs/clean -u detectors:8 --eps 8/255 -o runs/attack",
      "Which change under a designed perturbation of at most eight grey levels?"},
     {"nemesis report runs/attack -o runs/attack-pages", "The attack as pages for a browser."},
     {NULL, NULL}};

@@ -39,13 +39,13 @@ verb world mini --images 400 -o "$out/world"
 step "2 of 6: which concept does each unit of $layer stand for?"
 verb clean dissect $again -m demo/mini.nw -l "$layer" -d "$out/world" -o "$out/clean"
 step '3 of 6: the same with noise on every photo'
-verb noise noise $again --baseline "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
+verb noise noise $again "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
     -o "$out/noise"
 step '4 of 6: the same with perturbations designed for one unit each'
-verb attack attack $again --baseline "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
+verb attack attack $again "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
     --store float,jpeg75 -o "$out/attack"
 step '5 of 6: designed to give units a label of our choice'
-verb targeted attack $again --baseline "$out/clean" -u detectors:8 --target random --eps 8/255 \
+verb targeted attack $again "$out/clean" -u detectors:8 --target random --eps 8/255 \
     --store float -o "$out/targeted"
 step '6 of 6: pages'
 verb report report "$out/attack" -o "$out/report"

@@ -122,11 +122,34 @@ static void all_that_is_missing_is_told_at_once(void)
     Settings s     = {0};
     Error    error = {0};
     CHECK(!parse("noise", "", &s, &error));
-    CHECK_TEXT(error.message, "noise: needs --baseline RUN, --type gaussian|uniform|bernoulli, "
+    CHECK_TEXT(error.message, "noise: needs RUN, --type gaussian|uniform|bernoulli, "
                               "--std S[,S...], --out OUT");
     error = (Error){0};
     CHECK(!parse("report", "", &s, &error));
     CHECK_TEXT(error.message, "report: needs RUN, --out DIR");
+}
+
+// The last input and the option of that name are two spellings of one thing.
+static void a_run_is_positional_everywhere(void)
+{
+    static const struct {
+        const char *verb, *line;
+    } cases[]  = {{"noise", "R --type uniform --std 1 -o O"},
+                  {"noise", "--type uniform --std 1 -o O --baseline R"},
+                  {"noise", "R --type uniform --std 1 -o O --baseline R"},
+                  {"attack", "-u 0 R -o O"},
+                  {"attack", "-u 0 --baseline=R -o O"},
+                  {"explain", "unit 3 R"},
+                  {"explain", "unit 3 --baseline R"}};
+    Settings s = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        REQUIRE(parse(cases[i].verb, cases[i].line, &s, NULL));
+        CHECK_TEXT(s.baseline, "R");
+        arguments_free(&s);
+    }
+    REQUIRE(parse("verify", "P", &s, NULL));
+    CHECK_TEXT(s.data, "P");
+    arguments_free(&s);
 }
 
 static void a_slip_is_told_with_what_was_meant(void)
@@ -149,7 +172,15 @@ static void wrong_usage_names_the_offending_text(void)
         {"verify", "-d P --nope", "--nope"},
         {"verify", "-d P -x", "-x"},
         {"verify", "-d P --nope=3", "--nope"},
-        {"verify", "", "--data"},
+        {"verify", "", "PROBE"},
+        {"verify", "P -d Q", "'P' and --data 'Q' are two"},
+        {"noise", "A --baseline B --type uniform --std 1 -o O", "'A' and --baseline 'B' are two"},
+        {"explain", "unit 3", "explain unit: needs RUN"},
+        {"explain", "unit x RUN", "'x' is not a unit"},
+        {"explain", "unit 3 RUN -l conv1_1", "does not take --layer"},
+        {"explain", "pixel a.png -l conv1_1", "needs --model FILE.nw, --units U, --at Y,X"},
+        {"explain", "pixel a.png RUN -m M -l L -u 0 --at 1,1", "does not take a run"},
+        {"explain", "word 3", "'word' is neither unit nor pixel"},
         {"verify", "-d", "--data"},
         {"verify", "-d --json", "--data"},
         {"verify", "--data=", "--data"},
@@ -510,6 +541,7 @@ SUITE(cli)
     RUN(network_and_picture_options_are_read);
     RUN(defaults_are_the_published_ones);
     RUN(all_that_is_missing_is_told_at_once);
+    RUN(a_run_is_positional_everywhere);
     RUN(a_slip_is_told_with_what_was_meant);
     RUN(wrong_usage_names_the_offending_text);
     RUN(a_mode_is_one_of_its_method);
