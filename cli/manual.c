@@ -120,7 +120,7 @@ static const Entry examples[] = {
      "Which labels change under noise?"},
     {"nemesis attack runs/clean -u detectors:8 --eps 8/255 -o runs/attack",
      "Which change under a designed perturbation of at most eight grey levels?"},
-    {"nemesis report runs/attack -o runs/attack-pages", "The attack as pages for a browser."},
+    {"nemesis report runs/attack", "The attack as pages for a browser."},
     {NULL, NULL}};
 
 void manual_print(FILE *stream)

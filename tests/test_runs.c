@@ -62,13 +62,32 @@ static void a_run_says_where_it_is_and_what_comes_next(void)
     const Outcome *o = program_run("dissect -m %s -l conv22 -d %s -o %s", blob, probe, run);
     snprintf(told, sizeof told, "%s: tally.csv quantile.npy units.csv run.json\nnext: ", run);
     CHECK(o->code == 0 && strstr(o->err, told));
-    snprintf(told, sizeof told, " report %s -o %s-pages\n", run, run);
+    snprintf(told, sizeof told, " report %s\n", run);
     CHECK(strstr(o->err, told));
     CHECK(
         !*program_run("dissect -m %s -l conv22 -d %s -o %s -q --overwrite", blob, probe, run)->err);
     o = program_run("noise --baseline %s --type uniform --std 0.1 -o %s", run, corrupted);
     snprintf(told, sizeof told, "%s: changes.csv summary.csv run.json\nnext: ", corrupted);
     CHECK(o->code == 0 && strstr(o->err, told));
+}
+
+static void pages_lie_beside_their_run(void)
+{
+    NEED_INPUTS();
+    const char *run = dissect("clean", "");
+    char        pages[LIMIT_PATH], told[2 * LIMIT_PATH];
+    snprintf(pages, sizeof pages, "%s", in_folder("clean-pages"));
+    const Outcome *o = program_run("report %s/ -q", run);
+    snprintf(told, sizeof told, "%s/index.html\n", pages);
+    CHECK(o->code == 0);
+    CHECK_TEXT(o->out, told);
+    CHECK(file_exists(in_folder("clean-pages/index.html")));
+    o = program_run("report %s", run);
+    snprintf(told, sizeof told, "%s: exists already; --overwrite replaces it", pages);
+    CHECK(o->code == 73 && strstr(o->err, told));
+    CHECK(program_run("report %s --overwrite", run)->code == 0);
+    o = program_run("report %s/.", run);
+    CHECK(o->code == 2 && strstr(o->err, "name them with -o"));
 }
 
 static void describe_is_dissect_by_another_name(void)
@@ -278,6 +297,7 @@ SUITE(runs)
 {
     RUN(dissect_writes_a_run_folder);
     RUN(a_run_says_where_it_is_and_what_comes_next);
+    RUN(pages_lie_beside_their_run);
     RUN(describe_is_dissect_by_another_name);
     RUN(a_run_without_a_method_is_a_dissection);
     RUN(results_do_not_depend_on_threads_or_batch);
