@@ -102,6 +102,7 @@ typedef struct Settings {
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
+    const char *names;     // file of class names
     const char *at;        // row,column of a map
     double      fail_over; // percent; negative: not asked for
 

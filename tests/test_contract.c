@@ -242,6 +242,39 @@ static void image_keeps_the_pixels_of_a_png(void)
     CHECK(!file_exists(in_folder("d.png")));
 }
 
+static void classes_have_names_on_request(void)
+{
+    NEED_INPUTS();
+    char           photo[LIMIT_PATH], names[LIMIT_PATH];
+    static char    ten[]  = "zero\r\none\n\nthree\nfour\nfive\nsix\nseven\neight\nnine";
+    static char    nine[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n";
+    const Outcome *o;
+    snprintf(photo, sizeof photo, "%s", first_photo());
+    snprintf(names, sizeof names, "%s", in_folder("names.txt"));
+    REQUIRE(file_publish(names, ten, strlen(ten), NULL));
+    o = program_run("classify -m %s %s --top 10 --names %s", blob, photo, names);
+    REQUIRE(o->code == 0);
+    static const char *const told[] = {"zero\n", "one\n", "three\n", "nine\n"};
+    static const char *const row[]  = {"  0 ", "  1 ", "  3 ", "  9 "};
+    for (int i = 0; i < 4; i++) {
+        const char *found = strstr(o->out, told[i]), *line = found;
+        while (line && line > o->out && line[-1] != '\n')
+            line--;
+        const char *number = line ? strstr(line, row[i]) : NULL;
+        CHECK(number && number < found);
+    }
+    o = program_run("classify -m %s %s --top 10 --json --names %s", blob, photo, names);
+    CHECK(o->code == 0 && strstr(o->out, "\"name\": \"three\"") &&
+          strstr(o->out, "\"name\": \"\""));
+    REQUIRE(file_publish(names, nine, strlen(nine), NULL));
+    o = program_run("classify -m %s %s --names %s", blob, photo, names);
+    CHECK(o->code == 65 && strstr(o->err, "names.txt: has 9 lines, ") &&
+          strstr(o->err, "net.nw has 10 classes"));
+    REQUIRE(file_publish(names, "a\0b", 3, NULL));
+    CHECK(program_run("classify -m %s %s --names %s", blob, photo, names)->code == 65);
+    CHECK(program_run("classify -m %s %s --names %s", blob, photo, in_folder("none"))->code == 66);
+}
+
 static void classify_skips_what_it_cannot_read(void)
 {
     NEED_INPUTS();
@@ -307,6 +340,7 @@ SUITE(contract)
     RUN(verify_fails_on_a_damaged_picture);
     RUN(compare_counts_what_changed);
     RUN(image_keeps_the_pixels_of_a_png);
+    RUN(classes_have_names_on_request);
     RUN(classify_skips_what_it_cannot_read);
     RUN(activations_of_a_photo_and_of_its_pixels_agree);
 }
