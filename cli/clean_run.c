@@ -50,10 +50,18 @@ static bool locate(CleanRunFiles *run, const char *folder, const Settings *setti
     InputsRequest *request = &run->inputs.request;
     request->model         = settings->model ? settings->model : run->model;
     request->data          = settings->data ? settings->data : run->data;
-    return (settings->model || run_locate(&run->json, folder, "weights.path", "weight blob", "-m",
-                                          run->model, error)) &&
-           (settings->data ||
-            run_locate(&run->json, folder, "data.path", "probing set", "-d", run->data, error));
+    Error model = {0}, data = {0};
+    bool  has_model = settings->model || run_locate(&run->json, folder, "weights.path",
+                                                    "weight blob", "-m", run->model, &model);
+    bool  has_data  = settings->data || run_locate(&run->json, folder, "data.path", "probing set",
+                                                   "-d", run->data, &data);
+    if (model.code == ERROR_NOT_FOUND && data.code == ERROR_NOT_FOUND)
+        return fail(error, ERROR_NOT_FOUND,
+                    "%s was made with the weight blob %s and the probing set %s, which are not "
+                    "there; name them with -m and -d",
+                    folder, run->model, run->data);
+    return (has_model && has_data) || fail(error, has_model ? data.code : model.code, "%s",
+                                           has_model ? data.message : model.message);
 }
 
 static bool agrees_with(const Settings *settings, const InputsRequest *request, Error *error)

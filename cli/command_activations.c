@@ -179,6 +179,9 @@ static bool run(const Settings *settings, Error *error)
                                      .conv      = (ConvMethod)settings->conv};
     bool           wants_gradient = settings->gradient.text != NULL;
     bool           ok = softplus_beta(settings->activation, &request.softplus_beta, error) &&
+              inputs_check((UsedPath[]){{"the weight blob", settings->model},
+                                        {"the input", settings->inputs[0]}},
+                           2, error) &&
               check_outputs(settings, error) && blob_open(settings->model, &blob, error) &&
               open_inputs(settings, blob, &inputs, error);
     if (ok) {

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
+#include "outputs.h"
 #include "picture.h"
 #include "../models/models.h"
 
@@ -162,7 +163,11 @@ static bool run(const Settings *settings, Error *error)
     WeightBlob *blob    = NULL;
     Answer      answer  = {.table = {.columns = settings->names ? 5 : 4, .alignment = "lrrrl"}};
     int         skipped = 0;
-    bool        ok      = (!settings->names || names_open(&answer.names, settings->names, error)) &&
+    UsedPath    used[]  = {{"the weight blob", settings->model},
+                           {"the names", settings->names},
+                           {"the photo", settings->input_count == 1 ? settings->inputs[0] : NULL}};
+    bool        ok      = inputs_check(used, 3, error) &&
+              (!settings->names || names_open(&answer.names, settings->names, error)) &&
               blob_open(settings->model, &blob, error);
     if (!ok) {
         names_close(&answer.names);

@@ -231,7 +231,8 @@ static bool run(const Settings *settings, Error *error)
     Comparison comparison = {0};
     UsedPath   used[]     = {{"the first run", settings->inputs[0]},
                              {"the second run", settings->inputs[1]}};
-    bool       ok         = (!settings->out || output_file_check(settings->out, used, 2, error)) &&
+    bool       ok         = inputs_check(used, 2, error) &&
+              (!settings->out || output_file_check(settings->out, used, 2, error)) &&
               open_runs(settings, &runs, error) &&
               record_read(&a, runs.method[0], settings->inputs[0], NULL, error) &&
               record_read(&b, runs.method[1], settings->inputs[1], NULL, error) &&

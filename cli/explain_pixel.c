@@ -2,6 +2,7 @@
 #include "../models/models.h"
 #include "explain.h"
 #include "output.h"
+#include "outputs.h"
 #include "picture.h"
 
 #include <math.h>
@@ -232,7 +233,11 @@ bool explain_pixel(const Settings *settings, Error *error)
     WeightBlob *blob    = NULL;
     Graph      *graph   = NULL;
     Network     network = {0};
-    bool ok = read_place(settings, &pixel, error) && blob_open(settings->model, &blob, error) &&
+    bool        ok      = read_place(settings, &pixel, error) &&
+              inputs_check((UsedPath[]){{"the weight blob", settings->model},
+                                        {"the photo", settings->inputs[1]}},
+                           2, error) &&
+              blob_open(settings->model, &blob, error) &&
               open_graph(settings, blob, &pixel, &graph, &network, error) &&
               run_network(settings, blob, &pixel, graph, &network, error);
     if (ok)

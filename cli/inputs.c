@@ -1,5 +1,6 @@
 /* cli/inputs.c - see inputs.h. */
 #include "inputs.h"
+#include "outputs.h"
 
 #include <string.h>
 
@@ -57,11 +58,14 @@ static bool open_probe(RunInputs *out, Error *error)
 
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 {
-    *out = (RunInputs){.request   = *request,
-                       .post_relu = request->readout == READOUT_AUTO
-                                        ? request->mode->post_relu
-                                        : request->readout == READOUT_POST};
-    if (open_probe(out, error) && blob_open(request->model, &out->blob, error))
+    *out                  = (RunInputs){.request   = *request,
+                                        .post_relu = request->readout == READOUT_AUTO
+                                                         ? request->mode->post_relu
+                                                         : request->readout == READOUT_POST};
+    const UsedPath used[] = {{"the weight blob", request->model},
+                             {"the probing set", request->data}};
+    if (inputs_check(used, 2, error) && open_probe(out, error) &&
+        blob_open(request->model, &out->blob, error))
         return true;
     run_inputs_close(out);
     return false;

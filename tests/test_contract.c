@@ -242,6 +242,25 @@ static void image_keeps_the_pixels_of_a_png(void)
     CHECK(!file_exists(in_folder("d.png")));
 }
 
+static void all_inputs_that_are_missing_are_told_at_once(void)
+{
+    NEED_PROGRAM();
+    const char *net = in_folder("a.nw"), *set = in_folder("set"), *photo = in_folder("p.png");
+    const char *out = in_folder("out");
+    char        line[5][4 * LIMIT_PATH];
+    snprintf(line[0], sizeof line[0], "dissect -m %s -l conv22 -d %s -o %s", net, set, out);
+    snprintf(line[1], sizeof line[1], "classify -m %s %s", net, photo);
+    snprintf(line[2], sizeof line[2], "activations -m %s %s -o %s", net, photo, out);
+    snprintf(line[3], sizeof line[3], "explain pixel %s -m %s -l conv22 -u 0 --at 0,0", photo, net);
+    snprintf(line[4], sizeof line[4], "compare %s %s", net, set);
+    for (int i = 0; i < 5; i++) {
+        const Outcome *o = program_run("%s", line[i]);
+        CHECK(o->code == 66 && strstr(o->err, "error: not there: ") && strstr(o->err, net));
+        CHECK(strstr(o->err, i == 0 || i == 4 ? set : photo));
+        CHECK(!file_exists(out));
+    }
+}
+
 static void classes_have_names_on_request(void)
 {
     NEED_INPUTS();
@@ -340,6 +359,7 @@ SUITE(contract)
     RUN(verify_fails_on_a_damaged_picture);
     RUN(compare_counts_what_changed);
     RUN(image_keeps_the_pixels_of_a_png);
+    RUN(all_inputs_that_are_missing_are_told_at_once);
     RUN(classes_have_names_on_request);
     RUN(classify_skips_what_it_cannot_read);
     RUN(activations_of_a_photo_and_of_its_pixels_agree);

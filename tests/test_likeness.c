@@ -222,6 +222,8 @@ static void a_run_is_found_again_wherever_it_goes(void)
     snprintf(line, sizeof line, "%s/runs", there);
     REQUIRE(rename(line, runs) == 0);
     REQUIRE(rename(in_folder("net.nw"), net) == 0);
+    CHECK(says(play("explain unit 0 %s/clean -t 1", runs), 66,
+               "which are not there; name them with -m and -d"));
     CHECK(says(play("explain unit 0 --baseline %s/clean -d %s/set -t 1", runs, there), 66,
                "name it with -m"));
     const Outcome *o = play("report %s/noise -m %s -o %s/c -t 1", runs, net, there);
