@@ -129,6 +129,7 @@ bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *sett
     if (!run_folder_read(folder, &out->json, error) ||
         !read_request(&out->json, folder, &request, error) || !locate(out, folder, settings, error))
         return false;
+    run_folder_note_next(folder, settings);
     request.model = out->inputs.request.model;
     request.data  = out->inputs.request.data;
     return agrees_with(settings, &request, error) &&

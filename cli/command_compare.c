@@ -52,10 +52,13 @@ static bool refuse_verb(const Json *json, const char *folder, Error *error)
 }
 
 // A folder without run.json may still have the files of a method: then of the first.
-static bool open_run(const char *folder, Json *json, const Method **method, Error *error)
+static bool open_run(const Settings *settings, int index, Json *json, const Method **method,
+                     Error *error)
 {
-    char name[LIMIT_PATH];
+    const char *folder = settings->inputs[index];
+    char        name[LIMIT_PATH];
     *method = method_at(0);
+    run_folder_note_next(folder, settings);
     if (!swap_settle(folder, &run_result, error) || !path_join(name, folder, "run.json", error))
         return false;
     return !file_exists(name) ||
@@ -113,8 +116,8 @@ static bool find_differences(const Settings *settings, Runs *runs, Error *error)
 
 static bool open_runs(const Settings *settings, Runs *runs, Error *error)
 {
-    return open_run(settings->inputs[0], &runs->json[0], &runs->method[0], error) &&
-           open_run(settings->inputs[1], &runs->json[1], &runs->method[1], error) &&
+    return open_run(settings, 0, &runs->json[0], &runs->method[0], error) &&
+           open_run(settings, 1, &runs->json[1], &runs->method[1], error) &&
            find_differences(settings, runs, error);
 }
 

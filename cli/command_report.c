@@ -226,6 +226,8 @@ static bool read_runs(Reported *reported, Error *error)
         return fail(error, ERROR_USAGE,
                     "%s: is a run of '%.40s', expected one of describe, dissect, noise, attack",
                     reported->told, verb);
+    if (!is_clean) // else whoever opens the clean run does
+        run_folder_note_next(reported->told, &reported->settings);
     reported->job.verb  = verb;
     reported->clean_run = reported->told;
     if (!is_clean && !find_baseline(reported, error))

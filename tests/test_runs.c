@@ -90,6 +90,41 @@ static void pages_lie_beside_their_run(void)
     CHECK(o->code == 2 && strstr(o->err, "name them with -o"));
 }
 
+// It is somebody's work, so it stays, and whoever reads the run hears of it.
+static void an_unfinished_replacement_is_noted(void)
+{
+    NEED_INPUTS();
+    char clean[LIMIT_PATH], noise[LIMIT_PATH], line[5][4 * LIMIT_PATH], told[2 * LIMIT_PATH];
+    snprintf(clean, sizeof clean, "%s", dissect("clean", ""));
+    snprintf(noise, sizeof noise, "%s", in_folder("noise"));
+    snprintf(told, sizeof told, "note: %s/.next holds an unfinished run", clean);
+    snprintf(line[0], sizeof line[0], "explain unit 0 %s", clean);
+    snprintf(line[1], sizeof line[1], "compare %s %s", clean, clean);
+    snprintf(line[2], sizeof line[2], "noise %s --type uniform --std 0.1 -o %s", clean, noise);
+    snprintf(line[3], sizeof line[3], "report %s", clean);
+    snprintf(line[4], sizeof line[4], "dissect -m %s -l conv22 -d %s -o %s --resume", blob, probe,
+             clean);
+    CHECK(!strstr(program_run("%s", line[0])->err, "note: "));
+    REQUIRE(folder_create(in_folder("clean/.next"), NULL) &&
+            file_publish(in_folder("clean/.next/unfinished.json"), "{}", 2, NULL));
+    const Outcome *o;
+    for (int i = 0; i < 5; i++) {
+        o = program_run("%s", line[i]);
+        if (!CHECK(o->code == 0 && strstr(o->err, told)))
+            printf("  %s: %s\n", line[i], o->err);
+    }
+    CHECK(!strstr(program_run("%s -q", line[0])->err, "note: "));
+    REQUIRE(folder_create(in_folder("noise/.next"), NULL));
+    o = program_run("report %s -o %s", noise, in_folder("pages"));
+    CHECK(o->code == 0 && strstr(o->err, "noise/.next holds") &&
+          strstr(o->err, "clean/.next holds"));
+    CHECK(folder_exists(in_folder("clean/.next")));
+    CHECK(
+        program_run("dissect -m %s -l conv22 -d %s -o %s --overwrite", blob, probe, clean)->code ==
+        0);
+    CHECK(!folder_exists(in_folder("clean/.next")));
+}
+
 static void describe_is_dissect_by_another_name(void)
 {
     NEED_INPUTS();
@@ -298,6 +333,7 @@ SUITE(runs)
     RUN(dissect_writes_a_run_folder);
     RUN(a_run_says_where_it_is_and_what_comes_next);
     RUN(pages_lie_beside_their_run);
+    RUN(an_unfinished_replacement_is_noted);
     RUN(describe_is_dissect_by_another_name);
     RUN(a_run_without_a_method_is_a_dissection);
     RUN(results_do_not_depend_on_threads_or_batch);
