@@ -73,16 +73,16 @@ float planes_distance(const float *a, const float *b, size_t count);
 
 /* ---- projected gradient descent -------------------------------------------------------------- */
 
-typedef enum PgdMethod { PGD_STEPS, PGD_FGSM } PgdMethod;
+typedef enum PgdVariant { PGD_STEPS, PGD_FGSM } PgdVariant;
 #define PGD_NAMES "pgd|fgsm"
 
 /* How far and in how many steps an attack moves pixels. PGD takes `steps` steps of 2 eps / steps
  * and after each brings the image back to within eps of the clean one and into 0..1 (C14); FGSM
  * takes one step of size eps (C15). No random start, sign(0) = 0. */
 typedef struct PgdRule {
-    PgdMethod method;
-    real      eps;   // the most a value may move
-    int       steps; // >= 1; FGSM ignores it
+    PgdVariant variant;
+    real       eps;   // the most a value may move
+    int        steps; // >= 1; FGSM ignores it
 } PgdRule;
 
 /* One update of x [count] against the gradient. In float arithmetic, in this order:

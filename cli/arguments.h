@@ -77,7 +77,7 @@ typedef struct Settings {
     const char *categories; // comma-separated; NULL: all of the probing set
 
     // networks
-    const char   *nem;           // name of a neuron explanation method
+    const char   *method;        // name of a neuron explanation method
     int           readout, conv; // Readout, ConvMethod
     int           store;         // StoreArm of the photos of a clean run
     const char   *activation;    // softplus:BETA
@@ -85,9 +85,9 @@ typedef struct Settings {
 
     // corruption
     const char *units, *target;
-    ChoiceList  stores;                     // StoreArm; empty: the mode's
-    NumberList  strengths;                  // std or eps, in pixel units 0..1
-    int         noise, method, loss, masks; // NoiseType, PgdMethod, AttackLoss, AttackMasks
+    ChoiceList  stores;                  // StoreArm; empty: the mode's
+    NumberList  strengths;               // std or eps, in pixel units 0..1
+    int         noise, pgd, loss, masks; // NoiseType, PgdVariant, AttackLoss, AttackMasks
     int64_t     steps;
     double      fraction;
     bool        keep_images;

@@ -10,7 +10,7 @@ static void identify(const Settings *settings, Identity *identity)
     identity_text(identity, "target", settings->target);
     identity_numbers(identity, "eps", &settings->strengths);
     identity_whole(identity, "steps", (uint64_t)settings->steps);
-    identity_text(identity, "method", word_text(PGD_NAMES, settings->method));
+    identity_text(identity, "method", word_text(PGD_NAMES, settings->pgd));
     identity_text(identity, "loss", word_text(LOSS_NAMES, settings->loss));
     identity_text(identity, "masks", word_text(MASKS_NAMES, settings->masks));
 }
@@ -71,7 +71,7 @@ static bool attack(Corruption *corruption, Error *error)
                                  .builder       = unit_builder(&layer),
                                  .eps           = settings->strengths.value,
                                  .eps_count     = settings->strengths.count,
-                                 .method        = (PgdMethod)settings->method,
+                                 .variant       = (PgdVariant)settings->pgd,
                                  .steps         = (int)settings->steps,
                                  .loss          = (AttackLoss)settings->loss,
                                  .masks         = (AttackMasks)settings->masks,
@@ -149,7 +149,7 @@ static const Option options[] = {
      .most    = 100000},
     {.name    = "method",
      .kind    = ARGUMENT_CHOICE,
-     .offset  = offsetof(Settings, method),
+     .offset  = offsetof(Settings, pgd),
      .value   = PGD_NAMES,
      .initial = "pgd",
      .help    = "pgd: many steps; fgsm: one step of size eps"},

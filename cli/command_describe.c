@@ -154,7 +154,7 @@ static const char *method_name_at(int index)
 
 static bool run_describe(const Settings *settings, Error *error)
 {
-    return describe(&verb_describe, method_named(settings->nem), settings, error);
+    return describe(&verb_describe, method_named(settings->method), settings, error);
 }
 
 static bool run_dissect(const Settings *settings, Error *error)
@@ -181,7 +181,7 @@ static bool run_dissect(const Settings *settings, Error *error)
 
 static const Option describe_options[] = {{.name    = "method",
                                            .kind    = ARGUMENT_NAME,
-                                           .offset  = offsetof(Settings, nem),
+                                           .offset  = offsetof(Settings, method),
                                            .value   = "NAME",
                                            .word    = method_name_at,
                                            .initial = "dissection",

@@ -147,13 +147,13 @@ static bool read_noise(Reported *reported, Error *error)
 
 static bool read_attack(Reported *reported, Error *error)
 {
-    AttackJob  *job    = &reported->attack;
-    int         method = setting_choice(reported, "settings.method", PGD_NAMES);
-    int         loss   = setting_choice(reported, "settings.loss", LOSS_NAMES);
-    int         masks  = setting_choice(reported, "settings.masks", MASKS_NAMES);
+    AttackJob  *job     = &reported->attack;
+    int         variant = setting_choice(reported, "settings.method", PGD_NAMES);
+    int         loss    = setting_choice(reported, "settings.loss", LOSS_NAMES);
+    int         masks   = setting_choice(reported, "settings.masks", MASKS_NAMES);
     const char *target;
     uint64_t    steps;
-    if (method < 0 || loss < 0 || masks < 0)
+    if (variant < 0 || loss < 0 || masks < 0)
         return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value",
                     reported->told);
     if (!setting_whole(reported, "settings.steps", 100000, &steps, error) ||
@@ -162,7 +162,7 @@ static bool read_attack(Reported *reported, Error *error)
         (strcmp(target, "(none)") != 0 &&
          !target_parse(target, &reported->clean.inputs.explainer.labels, &job->target, error)))
         return false;
-    job->method          = (PgdMethod)method;
+    job->variant         = (PgdVariant)variant;
     job->loss            = (AttackLoss)loss;
     job->masks           = (AttackMasks)masks;
     job->steps           = (int)steps;

@@ -61,7 +61,7 @@ static void every_attack_option_is_read(void)
     CHECK_TEXT(s.out, "O");
     CHECK(s.strengths.count == 3 && s.strengths.value[0] == 4.0 / 255 &&
           s.strengths.value[1] == 0.5 && s.strengths.value[2] == 0.01);
-    CHECK(s.steps == 3 && s.method == PGD_FGSM && s.loss == LOSS_SOFT_IOU &&
+    CHECK(s.steps == 3 && s.pgd == PGD_FGSM && s.loss == LOSS_SOFT_IOU &&
           s.masks == MASKS_ACTIVATIONS && s.keep_images && s.resume);
     arguments_free(&s);
 }
@@ -103,8 +103,8 @@ static void defaults_are_the_published_ones(void)
     CHECK(s.seed == 0 && s.threads == 0 && s.batch == 0 && s.limit == 0 && !s.compat);
     CHECK(s.max_pixels == LIMIT_IMAGE_PIXELS);
     CHECK(s.stores.count == 0 && s.strengths.count == 1 && s.strengths.value[0] == 4.0 / 255);
-    CHECK(s.steps == 10 && s.method == PGD_STEPS && s.loss == LOSS_MEAN &&
-          s.masks == MASKS_LABELS && !s.target);
+    CHECK(s.steps == 10 && s.pgd == PGD_STEPS && s.loss == LOSS_MEAN && s.masks == MASKS_LABELS &&
+          !s.target);
     arguments_free(&s);
     REQUIRE(parse("compare", "A B", &s, NULL));
     CHECK(s.fail_over < 0);
@@ -254,7 +254,7 @@ static void a_method_is_one_of_the_table(void)
 {
     Settings s = {0};
     REQUIRE(parse("describe", "-m M -l L -d P -o R", &s, NULL));
-    CHECK_TEXT(s.nem, method_at(0)->name);
+    CHECK_TEXT(s.method, method_at(0)->name);
     arguments_free(&s);
     Error error = {0};
     CHECK(!parse("describe", "--method guessing -m M -l L -d P -o R", &s, &error));
