@@ -201,6 +201,9 @@ static bool run(const Settings *settings, Error *error)
         json_open_object(&json, NULL);
     if (ok)
         tell("activations", settings->out, shape, &json, settings->json);
+    if (ok && settings->layer && settings->readout == READOUT_AUTO)
+        note(settings, "note: convolutions are read before their ReLU, as --readout pre says; post "
+                       "reads them after it");
     if (ok && wants_gradient)
         tell("gradient", settings->gradient.text, gradient_shape, &json, settings->json);
     if (ok && settings->json) {

@@ -41,12 +41,12 @@ static bool run(const Settings *settings, Error *error)
     if (ok && settings->json)
         ok = json_print(json, error);
     else if (ok)
-        printf("%lld images, %d labels, %d categories: %lld problems\n",
+        printf("%lld images, %d labels, %d categories: %lld problem%s\n",
                (long long)probe.image_count, (int)probe.label_count - 1, probe.category_count,
-               (long long)problems);
+               (long long)problems, problems == 1 ? "" : "s");
     if (ok && problems > 0)
-        ok = fail(error, ERROR_CHECK, "%s: %lld problems, expected none", settings->data,
-                  (long long)problems);
+        ok = fail(error, ERROR_CHECK, "%s: %lld problem%s, expected none", settings->data,
+                  (long long)problems, problems == 1 ? "" : "s");
     json_discard(json);
     probe_close(&probe);
     return ok;
