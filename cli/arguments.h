@@ -1,11 +1,11 @@
 /* cli/arguments.h - reads the command line. Every verb has one table of options, from which parser,
  * help, manual page and completion are made.
  *
- * An option writes its value into Settings at `offset`; the type there follows from its kind. On top
- * of its own a verb takes those of shared_options that it names. Forms: `--name value`, `--name=value`, `-n value`,
- * `-nvalue`; `--` ends the options. Numbers are read in the C locale. Errors: ERROR_USAGE with the
- * offending text, for unknown or repeated options, for those that other verbs take, missing or bad
- * values, missing or extra inputs.
+ * An option writes its value into Settings at `offset`; the type there follows from its kind. On
+ * top of its own a verb takes those of shared_options that it names. Forms: `--name value`,
+ * `--name=value`, `-n value`, `-nvalue`; `--` ends the options. Numbers are read in the C locale.
+ * Errors: ERROR_USAGE with the offending text, for unknown or repeated options, for those that other
+ * verbs take, missing or bad values, missing or extra inputs.
  */
 #ifndef CLI_ARGUMENTS_H
 #define CLI_ARGUMENTS_H

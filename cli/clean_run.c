@@ -81,6 +81,7 @@ static bool read_request(const Json *run, const char *folder, InputsRequest *out
     const char *verb, *mode, *readout, *conv, *limit;
     const char *store = json_member_text(run, "settings.store"); // younger than the others
     uint64_t    limit_value;
+    out->store = STORE_FLOAT;
     if (!run_need(run, folder, "verb", &verb, error) ||
         !run_need(run, folder, "settings.layer", &out->layer, error) ||
         !run_need(run, folder, "settings.compat", &mode, error) ||
@@ -98,11 +99,8 @@ static bool read_request(const Json *run, const char *folder, InputsRequest *out
     int readout_index = word_index(READOUT_NAMES, readout, strlen(readout));
     out->mode         = mode_named(out->method, mode);
     if (!out->mode || conv_index < 0 || readout_index < 0 || !whole_parse(limit, &limit_value) ||
-        limit_value > LIMIT_CSV_ROWS)
+        limit_value > LIMIT_CSV_ROWS || (store && !store_arm_parse(store, &out->store, NULL)))
         return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value", folder);
-    out->store = STORE_FLOAT;
-    if (store && !store_arm_parse(store, &out->store, error))
-        return false;
     if (strcmp(out->categories, "(none)") == 0)
         out->categories = NULL;
     out->conv    = (ConvMethod)conv_index;
