@@ -8,7 +8,7 @@
 #define ATTACK_ATTACK_H
 
 #include "../base/words.h"
-#include "../models/models.h"
+#include "../probe/source.h"
 
 /* ---- random noise ---------------------------------------------------------------------------- */
 
@@ -58,21 +58,31 @@ const char *store_arm_name(StoreArm arm);
 bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, const char *file,
                  Error *error);
 
+/* The images of a source, stored and read again: an ImageSource is {stored_images_load, this}. What
+ * it points to outlives it. Threads: as of the source. */
+typedef struct StoredImages {
+    const ImageSource *images;
+    StoreArm           arm;
+    int64_t            height, width;
+} StoredImages;
+
+bool stored_images_load(void *self, int64_t image, float *planes, Error *error);
+
 /* max |a - b|: the largest difference between two values of the images (C6). */
 float planes_distance(const float *a, const float *b, size_t count);
 
 /* ---- projected gradient descent -------------------------------------------------------------- */
 
-typedef enum PgdMethod { PGD_STEPS, PGD_FGSM } PgdMethod;
+typedef enum PgdVariant { PGD_STEPS, PGD_FGSM } PgdVariant;
 #define PGD_NAMES "pgd|fgsm"
 
 /* How far and in how many steps an attack moves pixels. PGD takes `steps` steps of 2 eps / steps
  * and after each brings the image back to within eps of the clean one and into 0..1 (C14); FGSM
  * takes one step of size eps (C15). No random start, sign(0) = 0. */
 typedef struct PgdRule {
-    PgdMethod method;
-    real      eps;   // the most a value may move
-    int       steps; // >= 1; FGSM ignores it
+    PgdVariant variant;
+    real       eps;   // the most a value may move
+    int        steps; // >= 1; FGSM ignores it
 } PgdRule;
 
 /* One update of x [count] against the gradient. In float arithmetic, in this order:

@@ -130,7 +130,7 @@ static bool show_state(GroupAttack *attack, const StateWatch *watch, int step, d
 static bool run_group(GroupAttack *attack, const PgdRule *rule, int64_t count,
                       const StateWatch *watch, int64_t shown, Error *error)
 {
-    int steps = rule->method == PGD_FGSM ? 1 : rule->steps;
+    int steps = rule->variant == PGD_FGSM ? 1 : rule->steps;
     int last  = shown >= 0 ? steps : steps - 1;
     for (int step = 0; step <= last; step++) {
         double loss;

@@ -19,7 +19,7 @@ static real clamp(real value, real low, real high)
 void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count, real *x)
 {
     real eps  = rule->eps;
-    real step = rule->method == PGD_FGSM ? eps : 2 * eps / (real)rule->steps;
+    real step = rule->variant == PGD_FGSM ? eps : 2 * eps / (real)rule->steps;
     for (size_t i = 0; i < count; i++) {
         real sign   = (real)((gradient[i] > 0) - (gradient[i] < 0));
         real offset = clamp(x[i] - step * sign - clean[i], -eps, eps);
@@ -81,7 +81,7 @@ static bool show_state(Pgd *pgd, const PgdWatch *watch, int step, const real *x)
 bool pgd_run(Pgd *pgd, const PgdRule *rule, real *x, const PgdWatch *watch,
              const volatile bool *cancel)
 {
-    int steps = rule->method == PGD_FGSM ? 1 : rule->steps;
+    int steps = rule->variant == PGD_FGSM ? 1 : rule->steps;
     memcpy(pgd->clean, x, pgd->count * sizeof *x);
     for (int step = 0; step < steps; step++) {
         if (cancel && *cancel)

@@ -111,3 +111,10 @@ bool store_image(StoreArm arm, int64_t height, int64_t width, float *planes, con
     memory_free(image.pixels);
     return done;
 }
+
+bool stored_images_load(void *self, int64_t image, float *planes, Error *error)
+{
+    const StoredImages *stored = self;
+    return stored->images->load(stored->images->self, image, planes, error) &&
+           store_image(stored->arm, stored->height, stored->width, planes, NULL, error);
+}

@@ -55,7 +55,7 @@ static void attack_close(UnitAttack *attack)
 /* Keeps the slowest of the steps; a whole attack in ms. */
 static double attack_once(UnitAttack *attack, double *slowest)
 {
-    PgdRule rule  = {.method = PGD_STEPS, .eps = (real)4 / 255, .steps = STEPS};
+    PgdRule rule  = {.variant = PGD_STEPS, .eps = (real)4 / 255, .steps = STEPS};
     double  start = clock_seconds(), before = start;
     *slowest = 0;
     memcpy(attack->x, attack->clean, attack->count * sizeof(real));

@@ -1,8 +1,8 @@
 /* cli/arguments.c - see arguments.h. */
 #include "arguments.h"
 #include "../attack/attack.h"
-#include "../nem/method.h"
 #include "../training/training.h"
+#include "commands.h"
 #include "units.h"
 
 #include <math.h>
@@ -11,115 +11,6 @@
 
 _Static_assert(CONV_AUTO == 0 && CONV_DIRECT == 1 && CONV_WINOGRAD == 2, CONV_NAMES);
 _Static_assert(OPTIMISER_SGD == 0 && OPTIMISER_ADAM == 1, OPTIMISER_NAMES);
-
-#define AT(field) offsetof(Settings, field)
-
-static bool has_mode(const Method *method, int count, const char *name)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(method->modes[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-// The modes of all methods, each name once.
-static const char *mode_name_at(int index)
-{
-    const Method *method, *earlier;
-    for (int m = 0; (method = method_at(m)); m++)
-        for (int i = 0; i < method->mode_count; i++) {
-            const char *name  = method->modes[i].name;
-            bool        again = false;
-            for (int k = 0; k < m && (earlier = method_at(k)); k++)
-                again = again || has_mode(earlier, earlier->mode_count, name);
-            if (!again && index-- == 0)
-                return name;
-        }
-    return NULL;
-}
-
-const Option shared_options[] = {
-    {.name    = "threads",
-     .letter  = 't',
-     .kind    = ARGUMENT_WHOLE,
-     .offset  = AT(threads),
-     .value   = "N",
-     .initial = "0",
-     .help    = "number of threads; 0: as OMP_NUM_THREADS says, else every core this process has",
-     .most    = INT32_MAX},
-    {.name    = "batch",
-     .letter  = 'b',
-     .kind    = ARGUMENT_WHOLE,
-     .offset  = AT(batch),
-     .value   = "N",
-     .initial = "0",
-     .help    = "images per run of the network; 0: the program's choice",
-     .most    = 4096},
-    {.name    = "seed",
-     .letter  = 's',
-     .kind    = ARGUMENT_SEED,
-     .offset  = AT(seed),
-     .value   = "N",
-     .initial = "0",
-     .help    = "seed of every random draw, 64 bits"},
-    {.name    = "limit",
-     .kind    = ARGUMENT_WHOLE,
-     .offset  = AT(limit),
-     .value   = "N",
-     .initial = "0",
-     .help    = "only the first N images; 0: all",
-     .most    = LIMIT_CSV_ROWS},
-    {.name    = "max-pixels",
-     .kind    = ARGUMENT_WHOLE,
-     .offset  = AT(max_pixels),
-     .value   = "N",
-     .initial = "67108864",
-     .help    = "largest picture that is read or written",
-     .least   = 1,
-     .most    = 1 << 28},
-    {.name   = "compat",
-     .kind   = ARGUMENT_NAME,
-     .offset = AT(compat),
-     .value  = "MODE",
-     .word   = mode_name_at,
-     .help   = "whose constants and quirks to follow (default: the method's first, or the "
-               "baseline's)"},
-    {.name   = "store",
-     .kind   = ARGUMENT_CHOICES,
-     .offset = AT(stores),
-     .value  = STORE_NAMES,
-     .help   = "how perturbed images are kept before they are measured; a list gives one row each "
-               "(default: the compat mode's)"},
-    {.name   = "quiet",
-     .letter = 'q',
-     .kind   = ARGUMENT_FLAG,
-     .offset = AT(quiet),
-     .help   = "no progress, no notes"},
-    {.name   = "verbose",
-     .letter = 'v',
-     .kind   = ARGUMENT_FLAG,
-     .offset = AT(verbose),
-     .help   = "more notes on stderr"},
-    {.name   = "json",
-     .kind   = ARGUMENT_FLAG,
-     .offset = AT(json),
-     .help   = "one JSON document on stdout"},
-    {.name    = "progress",
-     .kind    = ARGUMENT_CHOICE,
-     .offset  = AT(progress),
-     .value   = PROGRESS_NAMES,
-     .initial = "auto",
-     .help    = "a bar, a line per ten seconds, or neither"},
-    {.name   = "overwrite",
-     .kind   = ARGUMENT_FLAG,
-     .offset = AT(overwrite),
-     .help   = "replace an existing run"},
-    {.name   = "resume",
-     .kind   = ARGUMENT_FLAG,
-     .offset = AT(resume),
-     .help = "go on with an unfinished run of the same settings; nothing to do if it is finished"},
-    {.name = "help", .letter = 'h', .kind = ARGUMENT_FLAG, .offset = AT(help), .help = "this text"},
-    OPTION_END};
 
 const char *option_choices(const Option *option)
 {
@@ -300,21 +191,33 @@ static bool value_set(const Option *option, const char *text, Settings *out, Err
 
 enum { OPTION_LIMIT = 64 };
 
-// The index-th option of a verb: its own first, then the shared ones; NULL past the last.
-static const Option *option_at(const Verb *verb, int index)
+static bool lists(const Verb *verb, const Option *shared)
 {
-    int own = 0;
-    while (verb->options && verb->options[own].name)
-        own++;
-    const Option *option = index < own ? &verb->options[index] : &shared_options[index - own];
-    return option->name ? option : NULL;
+    return verb->shared && word_index(verb->shared, shared->name, strlen(shared->name)) >= 0;
+}
+
+// The index-th option that a verb takes: its own first, then shared ones; NULL past the last.
+static const Option *option_at(const Verb *verb, int index, bool only_listed)
+{
+    for (const Option *own = verb->options; own && own->name; own++)
+        if (index-- == 0)
+            return own;
+    for (const Option *shared = shared_options; shared->name; shared++)
+        if ((lists(verb, shared) || (shared->holds_anyway && !only_listed)) && index-- == 0)
+            return shared;
+    return NULL;
+}
+
+const Option *verb_option(const Verb *verb, int index)
+{
+    return option_at(verb, index, true);
 }
 
 // By long name (length bytes) or by letter; -1 if there is none.
 static int option_index(const Verb *verb, const char *name, size_t length, char letter)
 {
     const Option *option;
-    for (int i = 0; (option = option_at(verb, i)); i++)
+    for (int i = 0; (option = option_at(verb, i, false)); i++)
         if (name ? strlen(option->name) == length && memcmp(option->name, name, length) == 0
                  : option->letter == letter)
             return i;
@@ -324,10 +227,38 @@ static int option_index(const Verb *verb, const char *name, size_t length, char 
 static const char *near_option(const Verb *verb, const char *name, size_t length)
 {
     const Option *option;
-    for (int i = 0; (option = option_at(verb, i)); i++)
+    for (int i = 0; (option = verb_option(verb, i)); i++)
         if (word_is_near(name, length, option->name))
             return option->name;
     return NULL;
+}
+
+// The verbs that take an option which this one does not, with commas; returns how many.
+static int verbs_with(const char *name, size_t length, char letter, char out[256])
+{
+    int    count = 0;
+    size_t used  = 0;
+    out[0]       = 0;
+    for (int i = 0; verb_at(i) && used < 256; i++)
+        if (option_index(verb_at(i), name, length, letter) >= 0)
+            used += (size_t)snprintf(out + used, 256 - used, "%s%s", count++ ? ", " : "",
+                                     verb_at(i)->name);
+    return count;
+}
+
+// `text` is no option of the verb: perhaps of others, perhaps a slip.
+static bool refuse(const Verb *verb, const char *text, const char *name, size_t length,
+                   Error *error)
+{
+    char others[256];
+    int  shown = name ? (int)length + 2 : 2, count = verbs_with(name, length, text[1], others);
+    const char *meant = name && !count ? near_option(verb, name, length) : NULL;
+    if (count)
+        return fail(error, ERROR_USAGE, "%s: does not take %.*s; %s %s (see nemesis help %s)",
+                    verb->name, shown, text, others, count == 1 ? "does" : "do", verb->name);
+    return fail(error, ERROR_USAGE, "%s: unknown option '%.*s'%s%s (see nemesis help %s)",
+                verb->name, shown, text, meant ? ", did you mean --" : "", meant ? meant : "",
+                verb->name);
 }
 
 typedef struct Cursor {
@@ -350,14 +281,11 @@ static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int 
     const char *equals   = is_long ? strchr(text, '=') : NULL;
     size_t      length   = is_long ? (equals ? (size_t)(equals - text) : strlen(text)) - 2 : 1;
     const char *attached = is_long ? (equals ? equals + 1 : NULL) : (text[2] ? text + 2 : NULL);
-    *index               = option_index(verb, is_long ? text + 2 : NULL, length, text[1]);
-    if (*index < 0) {
-        const char *meant = is_long ? near_option(verb, text + 2, length) : NULL;
-        return fail(error, ERROR_USAGE, "%s: unknown option '%.*s'%s%s (see nemesis help %s)",
-                    verb->name, is_long ? (int)length + 2 : 2, text,
-                    meant ? ", did you mean --" : "", meant ? meant : "", verb->name);
-    }
-    const Option *option = option_at(verb, *index);
+    const char *name     = is_long ? text + 2 : NULL;
+    *index               = option_index(verb, name, length, text[1]);
+    if (*index < 0)
+        return refuse(verb, text, name, length, error);
+    const Option *option = option_at(verb, *index, false);
     if (option->kind == ARGUMENT_FLAG) {
         if (attached)
             return fail(error, ERROR_USAGE, "--%s: takes no value, found '%s'", option->name,
@@ -377,24 +305,60 @@ static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int 
            fail(error, ERROR_USAGE, "--%s: needs two values: %s", option->name, option->value);
 }
 
+static void add_missing(char missing[512], size_t *used, const char *dashes, const char *name,
+                        const char *value)
+{
+    if (*used < 512)
+        *used += (size_t)snprintf(missing + *used, 512 - *used, "%s%s%s%s%s", *used ? ", " : "",
+                                  dashes, name, *value ? " " : "", value);
+}
+
+// The last input and the option that spells it: one value, in the option's place.
+static bool settle_spelling(const Verb *verb, Settings *out, Error *error)
+{
+    const char *name = verb->spelled;
+    if (!name)
+        return true;
+    const Option *option = option_at(verb, option_index(verb, name, strlen(name), 0), false);
+    const char  **value  = (const char **)((char *)out + option->offset);
+    if (out->input_count < verb->input_most)
+        return true;
+    const char *input = out->inputs[out->input_count - 1];
+    if (*value && strcmp(*value, input) != 0)
+        return fail(error, ERROR_USAGE, "%s: '%s' and --%s '%s' are two, expected one", verb->name,
+                    input, name, *value);
+    *value = input;
+    out->input_count--;
+    return true;
+}
+
+static bool has_spelled(const Verb *verb, const bool seen[OPTION_LIMIT])
+{
+    return verb->spelled && seen[option_index(verb, verb->spelled, strlen(verb->spelled), 0)];
+}
+
 static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *out, Error *error)
 {
     const Option *option;
     char          missing[512] = "";
     size_t        used         = 0;
-    bool          lacks_inputs = out->input_count < verb->input_least;
-    if (lacks_inputs)
-        used = (size_t)snprintf(missing, sizeof missing, "%s", verb->inputs);
-    for (int i = 0; (option = option_at(verb, i)); i++) {
+    if (out->input_count + has_spelled(verb, seen) < verb->input_least)
+        add_missing(missing, &used, "", verb->inputs, "");
+    for (option = shared_options; option->name; option++)
+        if (option->initial && option_index(verb, option->name, strlen(option->name), 0) < 0 &&
+            !value_set(option, option->initial, out, error))
+            return false;
+    for (int i = 0; (option = option_at(verb, i, false)); i++) {
         if (!seen[i] && option->initial && !value_set(option, option->initial, out, error))
             return false;
-        if (!seen[i] && option->required && used < sizeof missing)
-            used += (size_t)snprintf(missing + used, sizeof missing - used, "%s--%s %s",
-                                     used ? ", " : "", option->name, option->value);
+        if (!seen[i] && option->required)
+            add_missing(missing, &used, "--", option->name, option->value);
     }
-    if (out->help || !*missing)
+    if (out->help)
         return true;
-    return fail(error, ERROR_USAGE, "%s: needs %s", verb->name, missing);
+    if (*missing)
+        return fail(error, ERROR_USAGE, "%s: needs %s", verb->name, missing);
+    return settle_spelling(verb, out, error) && (!verb->check || verb->check(out, error));
 }
 
 bool arguments_parse(const Verb *verb, int count, const char *const *arguments, Settings *out,
@@ -421,7 +385,7 @@ bool arguments_parse(const Verb *verb, int count, const char *const *arguments, 
             if (!option_read(verb, text, &cursor, &index, &settings, error))
                 goto done;
             if (seen[index]) {
-                fail(error, ERROR_USAGE, "--%s: given twice", option_at(verb, index)->name);
+                fail(error, ERROR_USAGE, "--%s: given twice", option_at(verb, index, false)->name);
                 goto done;
             }
             seen[index] = true;

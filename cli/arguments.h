@@ -1,14 +1,16 @@
 /* cli/arguments.h - reads the command line. Every verb has one table of options, from which parser,
  * help, manual page and completion are made.
  *
- * An option writes its value into Settings at `offset`; the type there follows from its kind. Every
- * verb takes shared_options on top of its own. Forms: `--name value`, `--name=value`, `-n value`,
- * `-nvalue`; `--` ends the options. Numbers are read in the C locale. Errors: ERROR_USAGE with the
- * offending text, for unknown or repeated options, missing or bad values, missing or extra inputs.
+ * An option writes its value into Settings at `offset`; the type there follows from its kind. On
+ * top of its own a verb takes those of shared_options that it names. Forms: `--name value`,
+ * `--name=value`, `-n value`, `-nvalue`; `--` ends the options. Numbers are read in the C locale.
+ * Errors: ERROR_USAGE with the offending text, for unknown or repeated options, for those that other
+ * verbs take, missing or bad values, missing or extra inputs.
  */
 #ifndef CLI_ARGUMENTS_H
 #define CLI_ARGUMENTS_H
 
+#include "../attack/attack.h"
 #include "../base/base.h"
 #include "../base/words.h"
 
@@ -67,7 +69,6 @@ typedef struct Settings {
     int64_t     max_pixels;            // of one picture
     uint64_t    seed;
     const char *compat; // a mode of some method; NULL: the method's, or the baseline's
-    ChoiceList  stores; // StoreArm; empty: the mode's
     bool        quiet, verbose, json, overwrite, resume;
     int         progress; // ProgressMode
 
@@ -76,15 +77,17 @@ typedef struct Settings {
     const char *categories; // comma-separated; NULL: all of the probing set
 
     // networks
-    const char   *nem;           // name of a neuron explanation method
+    const char   *method;        // name of a neuron explanation method
     int           readout, conv; // Readout, ConvMethod
+    int           store;         // StoreArm of the photos of a clean run
     const char   *activation;    // softplus:BETA
     NumberAndText gradient;      // class and file
 
     // corruption
     const char *units, *target;
-    NumberList  strengths;                  // std or eps, in pixel units 0..1
-    int         noise, method, loss, masks; // NoiseType, PgdMethod, AttackLoss, AttackMasks
+    ChoiceList  stores;                  // StoreArm; empty: the mode's
+    NumberList  strengths;               // std or eps, in pixel units 0..1
+    int         noise, pgd, loss, masks; // NoiseType, PgdVariant, AttackLoss, AttackMasks
     int64_t     steps;
     double      fraction;
     bool        keep_images;
@@ -99,6 +102,7 @@ typedef struct Settings {
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
+    const char *names;     // file of class names
     const char *at;        // row,column of a map
     const char *film;      // a unit
     double      fail_over; // percent; negative: not asked for
@@ -121,6 +125,7 @@ typedef struct Option {
     const char *help;
     double      least, most; // numbers only
     bool        required;
+    bool        holds_anyway; // shared: where it makes no difference it is taken and not listed
 } Option;
 
 /* What `nemesis VERB` takes, tells and does. */
@@ -132,11 +137,23 @@ typedef struct Verb {
     const char   *details; // paragraphs under the usage line; "" for none
     const char   *example; // a command that runs
     const Option *options; // ends with a NULL name
+    const char   *shared;  // names of the shared options it takes, separated by |
+    /* An own option that is another spelling of the last input: its value is there in the end,
+     * however it was given. NULL: none. */
+    const char *spelled;
+    /* What the tables cannot say of a whole command line; NULL: nothing. */
+    bool (*check)(const Settings *settings, Error *error);
     /* Does the work; results to stdout. False with the cause in *error. */
     bool (*run)(const Settings *settings, Error *error);
 } Verb;
 
-extern const Option shared_options[]; // ends with a NULL name
+/* Options of several verbs, the same in each; ends with a NULL name. */
+extern const Option shared_options[];
+#define SHARED_BY_ALL "quiet|verbose|json|help"
+
+/* The index-th option that a verb takes and lists: its own first, then shared ones; NULL past the
+ * last. */
+const Option *verb_option(const Verb *verb, int index);
 
 /* The words an option takes, separated by |, or NULL if it is no choice. Static storage. */
 const char *option_choices(const Option *option);
@@ -189,7 +206,7 @@ bool whole_parse(const char *text, uint64_t *out);
 #define OPTION_BASELINE                                                                            \
     {                                                                                              \
         .name = "baseline", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, baseline),         \
-        .value = "RUN", .help = "finished clean run to compare with", .required = true             \
+        .value = "RUN", .help = "the same as RUN: the finished clean run to compare with"          \
     }
 #define OPTION_OUT(what, text)                                                                     \
     {                                                                                              \
@@ -205,6 +222,13 @@ bool whole_parse(const char *text, uint64_t *out);
     {                                                                                              \
         .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
         .value = CONV_NAMES, .initial = "auto", .help = "how convolutions are computed"            \
+    }
+#define OPTION_STORES                                                                              \
+    {                                                                                              \
+        .name = "store", .kind = ARGUMENT_CHOICES, .offset = offsetof(Settings, stores),           \
+        .value = STORE_NAMES,                                                                      \
+        .help  = "how perturbed images are kept before they are measured; a list gives one row "   \
+                 "each (default: the compat mode's)"                                               \
     }
 #define OPTION_KEEP_IMAGES                                                                         \
     {                                                                                              \

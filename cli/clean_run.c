@@ -50,10 +50,18 @@ static bool locate(CleanRunFiles *run, const char *folder, const Settings *setti
     InputsRequest *request = &run->inputs.request;
     request->model         = settings->model ? settings->model : run->model;
     request->data          = settings->data ? settings->data : run->data;
-    return (settings->model || run_locate(&run->json, folder, "weights.path", "weight blob", "-m",
-                                          run->model, error)) &&
-           (settings->data ||
-            run_locate(&run->json, folder, "data.path", "probing set", "-d", run->data, error));
+    Error model = {0}, data = {0};
+    bool  has_model = settings->model || run_locate(&run->json, folder, "weights.path",
+                                                    "weight blob", "-m", run->model, &model);
+    bool  has_data  = settings->data || run_locate(&run->json, folder, "data.path", "probing set",
+                                                   "-d", run->data, &data);
+    if (model.code == ERROR_NOT_FOUND && data.code == ERROR_NOT_FOUND)
+        return fail(error, ERROR_NOT_FOUND,
+                    "%s was made with the weight blob %s and the probing set %s, which are not "
+                    "there; name them with -m and -d",
+                    folder, run->model, run->data);
+    return (has_model && has_data) || fail(error, has_model ? data.code : model.code, "%s",
+                                           has_model ? data.message : model.message);
 }
 
 static bool agrees_with(const Settings *settings, const InputsRequest *request, Error *error)
@@ -71,7 +79,9 @@ static bool agrees_with(const Settings *settings, const InputsRequest *request, 
 static bool read_request(const Json *run, const char *folder, InputsRequest *out, Error *error)
 {
     const char *verb, *mode, *readout, *conv, *limit;
+    const char *store = json_member_text(run, "settings.store"); // younger than the others
     uint64_t    limit_value;
+    out->store = STORE_FLOAT;
     if (!run_need(run, folder, "verb", &verb, error) ||
         !run_need(run, folder, "settings.layer", &out->layer, error) ||
         !run_need(run, folder, "settings.compat", &mode, error) ||
@@ -89,7 +99,7 @@ static bool read_request(const Json *run, const char *folder, InputsRequest *out
     int readout_index = word_index(READOUT_NAMES, readout, strlen(readout));
     out->mode         = mode_named(out->method, mode);
     if (!out->mode || conv_index < 0 || readout_index < 0 || !whole_parse(limit, &limit_value) ||
-        limit_value > LIMIT_CSV_ROWS)
+        limit_value > LIMIT_CSV_ROWS || (store && !store_arm_parse(store, &out->store, NULL)))
         return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value", folder);
     if (strcmp(out->categories, "(none)") == 0)
         out->categories = NULL;
@@ -117,6 +127,7 @@ bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *sett
     if (!run_folder_read(folder, &out->json, error) ||
         !read_request(&out->json, folder, &request, error) || !locate(out, folder, settings, error))
         return false;
+    run_folder_note_next(folder, settings);
     request.model = out->inputs.request.model;
     request.data  = out->inputs.request.data;
     return agrees_with(settings, &request, error) &&
@@ -151,6 +162,17 @@ bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Er
                     (long long)inputs->runner.units);
     run->clean = (CleanRun){&inputs->explainer, &run->record, pass};
     return true;
+}
+
+bool clean_run_is_baseline(const CleanRunFiles *run, const char *folder, Error *error)
+{
+    StoreArm store = run->inputs.request.store;
+    return store == STORE_FLOAT ||
+           fail(
+               error, ERROR_USAGE,
+               "%s is of photos stored as %s, a control that compare takes; noise and attack start "
+               "from photos as they are and store them once",
+               folder, store_arm_name(store));
 }
 
 void clean_run_close(CleanRunFiles *run)

@@ -25,6 +25,9 @@ bool run_locate(const Json *run, const char *folder, const char *name, const cha
 bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings, Error *error);
 /* Opens the rest: network, label maps, method, and what the run found; then `clean` can be used. */
 bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Error *error);
+/* Whether noise and attack may start from it: its photos were not stored before they were seen.
+ * Errors: ERROR_USAGE. */
+bool clean_run_is_baseline(const CleanRunFiles *run, const char *folder, Error *error);
 void clean_run_close(CleanRunFiles *run); // accepts a zeroed object
 
 /* The explanation method of a run of any verb; where run.json names none, Network Dissection. */

@@ -179,6 +179,9 @@ static bool run(const Settings *settings, Error *error)
                                      .conv      = (ConvMethod)settings->conv};
     bool           wants_gradient = settings->gradient.text != NULL;
     bool           ok = softplus_beta(settings->activation, &request.softplus_beta, error) &&
+              inputs_check((UsedPath[]){{"the weight blob", settings->model},
+                                        {"the input", settings->inputs[0]}},
+                           2, error) &&
               check_outputs(settings, error) && blob_open(settings->model, &blob, error) &&
               open_inputs(settings, blob, &inputs, error);
     if (ok) {
@@ -198,6 +201,9 @@ static bool run(const Settings *settings, Error *error)
         json_open_object(&json, NULL);
     if (ok)
         tell("activations", settings->out, shape, &json, settings->json);
+    if (ok && settings->layer && settings->readout == READOUT_AUTO)
+        note(settings, "note: convolutions are read before their ReLU, as --readout pre says; post "
+                       "reads them after it");
     if (ok && wants_gradient)
         tell("gradient", settings->gradient.text, gradient_shape, &json, settings->json);
     if (ok && settings->json) {
@@ -244,5 +250,6 @@ const Verb verb_activations = {
                    "[n, 3, h, w] that is the prepared input and taken as it is.",
     .example     = "nemesis activations -m vgg16.nw -l conv3_3 photo.jpg -o maps.npy",
     .options     = options,
+    .shared      = "threads|batch|max-pixels|" SHARED_BY_ALL,
     .run         = run,
 };

@@ -10,7 +10,7 @@ static void identify(const Settings *settings, Identity *identity)
     identity_text(identity, "target", settings->target);
     identity_numbers(identity, "eps", &settings->strengths);
     identity_whole(identity, "steps", (uint64_t)settings->steps);
-    identity_text(identity, "method", word_text(PGD_NAMES, settings->method));
+    identity_text(identity, "method", word_text(PGD_NAMES, settings->pgd));
     identity_text(identity, "loss", word_text(LOSS_NAMES, settings->loss));
     identity_text(identity, "masks", word_text(MASKS_NAMES, settings->masks));
 }
@@ -71,7 +71,7 @@ static bool attack(Corruption *corruption, Error *error)
                                  .builder       = unit_builder(&layer),
                                  .eps           = settings->strengths.value,
                                  .eps_count     = settings->strengths.count,
-                                 .method        = (PgdMethod)settings->method,
+                                 .variant       = (PgdVariant)settings->pgd,
                                  .steps         = (int)settings->steps,
                                  .loss          = (AttackLoss)settings->loss,
                                  .masks         = (AttackMasks)settings->masks,
@@ -149,7 +149,7 @@ static const Option options[] = {
      .most    = 100000},
     {.name    = "method",
      .kind    = ARGUMENT_CHOICE,
-     .offset  = offsetof(Settings, method),
+     .offset  = offsetof(Settings, pgd),
      .value   = PGD_NAMES,
      .initial = "pgd",
      .help    = "pgd: many steps; fgsm: one step of size eps"},
@@ -165,19 +165,25 @@ static const Option options[] = {
      .value   = MASKS_NAMES,
      .initial = "labels",
      .help    = "where the concept is: as label maps say, or where units are active"},
+    OPTION_STORES,
     OPTION_KEEP_IMAGES,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};
 
 const Verb verb_attack = {
-    .name    = "attack",
-    .inputs  = "",
-    .summary = "perturb images of a unit's concept until its explanation changes",
+    .name        = "attack",
+    .inputs      = "RUN",
+    .input_least = 1,
+    .input_most  = 1,
+    .spelled     = "baseline",
+    .summary     = "perturb images of a unit's concept until its explanation changes",
     .details =
-        "For each unit, perturbs only the probing images that show its concept (and the target), "
+        "For each unit of RUN, a clean run, perturbs only the probing images that show its concept "
+        "(and the target), "
         "within eps per pixel, and explains the unit again. Writes changes.csv, summary.csv and "
         "run.json into OUT.",
-    .example = "nemesis attack --baseline runs/clean -u detectors:8 --eps 4/255 -o runs/attack",
+    .example = "nemesis attack runs/clean -u detectors:8 --eps 4/255 -o runs/attack",
     .options = options,
-    .run     = run,
+    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
+    .run    = run,
 };

@@ -1,11 +1,14 @@
 /* cli/command_classify.c - the classes a network sees in photos. */
+#include "../base/file.h"
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
+#include "outputs.h"
 #include "picture.h"
 #include "../models/models.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { MOST_SHOWN = 100 };
 
@@ -33,9 +36,61 @@ static double probability(const real *logits, int64_t count, int64_t of)
     return 1 / sum;
 }
 
+/* ---- names of classes ------------------------------------------------------------------------ */
+
+// A file with a name on each line, class 0 first; empty without --names.
+typedef struct ClassNames {
+    char   *text;  // the file; each line ends with a zero
+    char  **lines; // into it
+    int64_t count;
+} ClassNames;
+
+static void names_close(ClassNames *names)
+{
+    memory_free(names->text);
+    memory_free(names->lines);
+    *names = (ClassNames){0};
+}
+
+// Cuts the text at its line ends, LF or CRLF; the last line may lack its own.
+static bool split_lines(ClassNames *names, Error *error)
+{
+    int64_t most = 1;
+    for (const char *at = names->text; *at; at++)
+        most += *at == '\n';
+    names->lines = memory_new((size_t)most, sizeof *names->lines, error);
+    if (!names->lines)
+        return false;
+    for (char *at = names->text; *at;) {
+        size_t length                = strcspn(at, "\n");
+        char  *next                  = at + length + (at[length] == '\n');
+        names->lines[names->count++] = at;
+        at[length]                   = 0;
+        if (length && at[length - 1] == '\r')
+            at[length - 1] = 0;
+        at = next;
+    }
+    return true;
+}
+
+static bool names_open(ClassNames *out, const char *path, Error *error)
+{
+    Bytes bytes = {0};
+    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, error);
+    if (ok && memchr(bytes.data, 0, bytes.size))
+        ok = fail(error, ERROR_DATA, "%s: is no text; expected a class name on each line", path);
+    ok =
+        ok && (out->text = memory_text((const char *)bytes.data, error)) && split_lines(out, error);
+    bytes_close(&bytes);
+    return ok;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
 typedef struct Answer {
     JsonWriter json;
     Table      table;
+    ClassNames names;
 } Answer;
 
 static void add_answer(const Settings *settings, const char *path, const real *logits,
@@ -51,6 +106,8 @@ static void add_answer(const Settings *settings, const char *path, const real *l
         double share = probability(logits, classes, best[k]);
         json_open_object(&answer->json, NULL);
         json_whole(&answer->json, "class", best[k]);
+        if (answer->names.count)
+            json_text(&answer->json, "name", answer->names.lines[best[k]]);
         json_number(&answer->json, "probability", share);
         json_number(&answer->json, "logit", (double)logits[best[k]]);
         json_close(&answer->json);
@@ -58,6 +115,8 @@ static void add_answer(const Settings *settings, const char *path, const real *l
         table_cell(&answer->table, "%lld", (long long)best[k]);
         table_cell(&answer->table, "%.4f", share);
         table_cell(&answer->table, "%.5g", (double)logits[best[k]]);
+        if (answer->names.count)
+            table_cell(&answer->table, "%s", answer->names.lines[best[k]]);
     }
     json_close(&answer->json);
     json_close(&answer->json);
@@ -73,10 +132,13 @@ static bool classify(const Settings *settings, WeightBlob *blob, Answer *answer,
     bool           ok = layer_runner_open(&runner, blob, &request, error);
     if (ok) {
         int64_t classes = runner.units * runner.height * runner.width;
+        if (settings->names && answer->names.count != classes)
+            ok = fail(error, ERROR_DATA, "%s: has %lld lines, %s has %lld classes", settings->names,
+                      (long long)answer->names.count, settings->model, (long long)classes);
         pixels = memory_new((size_t)(3 * runner.image_height * runner.image_width), sizeof *pixels,
                             error);
         logits = memory_new((size_t)classes, sizeof *logits, error);
-        ok     = pixels && logits;
+        ok     = ok && pixels && logits;
         for (int i = 0; ok && i < settings->input_count; i++) {
             Error problem = {0};
             if (picture_planes(settings->inputs[i], blob_preparation(blob), pixels, &problem)) {
@@ -99,10 +161,18 @@ static bool classify(const Settings *settings, WeightBlob *blob, Answer *answer,
 static bool run(const Settings *settings, Error *error)
 {
     WeightBlob *blob    = NULL;
-    Answer      answer  = {.table = {.columns = 4, .alignment = "lrrr"}};
+    Answer      answer  = {.table = {.columns = settings->names ? 5 : 4, .alignment = "lrrrl"}};
     int         skipped = 0;
-    if (!blob_open(settings->model, &blob, error))
+    UsedPath    used[]  = {{"the weight blob", settings->model},
+                           {"the names", settings->names},
+                           {"the photo", settings->input_count == 1 ? settings->inputs[0] : NULL}};
+    bool        ok      = inputs_check(used, 3, error) &&
+              (!settings->names || names_open(&answer.names, settings->names, error)) &&
+              blob_open(settings->model, &blob, error);
+    if (!ok) {
+        names_close(&answer.names);
         return false;
+    }
     json_open_object(&answer.json, NULL);
     json_text(&answer.json, "architecture", blob_architecture(blob));
     json_text(&answer.json, "weights_sha256", blob_sha256(blob));
@@ -111,7 +181,9 @@ static bool run(const Settings *settings, Error *error)
     table_cell(&answer.table, "class");
     table_cell(&answer.table, "probability");
     table_cell(&answer.table, "logit");
-    bool ok = classify(settings, blob, &answer, &skipped, error);
+    if (settings->names)
+        table_cell(&answer.table, "name");
+    ok = classify(settings, blob, &answer, &skipped, error);
     json_close(&answer.json);
     json_whole(&answer.json, "skipped", skipped);
     json_close(&answer.json);
@@ -119,6 +191,7 @@ static bool run(const Settings *settings, Error *error)
         ok = json_print(&answer.json, error);
     ok = table_print(&answer.table, ok && !settings->json ? stdout : NULL, error) && ok;
     json_discard(&answer.json);
+    names_close(&answer.names);
     blob_close(blob);
     if (ok && skipped)
         ok = fail(error, ERROR_SKIPPED, "%d of %d images were skipped", skipped,
@@ -135,6 +208,11 @@ static const Option options[] = {OPTION_MODEL,
                                   .help    = "classes to show",
                                   .least   = 1,
                                   .most    = MOST_SHOWN},
+                                 {.name   = "names",
+                                  .kind   = ARGUMENT_TEXT,
+                                  .offset = offsetof(Settings, names),
+                                  .value  = "FILE",
+                                  .help   = "class names to print beside the numbers, one a line"},
                                  OPTION_CONV,
                                  OPTION_END};
 
@@ -146,7 +224,8 @@ const Verb verb_classify = {
     .summary     = "the classes a network sees in photos",
     .details = "Photos are prepared as the weight blob says. With several, one that cannot be read "
                "is reported and skipped (exit 3).",
-    .example = "nemesis classify -m squeezenet.nw photo.jpg",
+    .example = "nemesis classify -m squeezenet.nw photo.jpg --names classes.txt",
     .options = options,
+    .shared  = "threads|max-pixels|" SHARED_BY_ALL,
     .run     = run,
 };

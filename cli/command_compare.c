@@ -52,10 +52,13 @@ static bool refuse_verb(const Json *json, const char *folder, Error *error)
 }
 
 // A folder without run.json may still have the files of a method: then of the first.
-static bool open_run(const char *folder, Json *json, const Method **method, Error *error)
+static bool open_run(const Settings *settings, int index, Json *json, const Method **method,
+                     Error *error)
 {
-    char name[LIMIT_PATH];
+    const char *folder = settings->inputs[index];
+    char        name[LIMIT_PATH];
     *method = method_at(0);
+    run_folder_note_next(folder, settings);
     if (!swap_settle(folder, &run_result, error) || !path_join(name, folder, "run.json", error))
         return false;
     return !file_exists(name) ||
@@ -68,6 +71,13 @@ static const char *setting_text(const Json *json, const char *name)
     const JsonNode *settings = json_member(json, json->nodes, "settings");
     const JsonNode *node     = settings ? json_member(json, settings, name) : NULL;
     return node && node->kind == JSON_TEXT ? node->text : NULL;
+}
+
+// Runs of earlier versions do not name it: they saw photos as they are.
+static const char *store_text(const Json *json)
+{
+    const char *store = setting_text(json, "store");
+    return store ? store : store_arm_name(STORE_FLOAT);
 }
 
 static void add_difference(Runs *runs, const char *name, const char *a, const char *b)
@@ -92,9 +102,10 @@ static bool find_differences(const Settings *settings, Runs *runs, Error *error)
     }
     const JsonNode *list = json_member(a, a->nodes, "settings");
     for (int i = list ? list->first : -1; i >= 0; i = a->nodes[i].next)
-        if (strcmp(a->nodes[i].key, "verb") != 0)
+        if (strcmp(a->nodes[i].key, "verb") != 0 && strcmp(a->nodes[i].key, "store") != 0)
             add_difference(runs, a->nodes[i].key, a->nodes[i].text,
                            setting_text(b, a->nodes[i].key));
+    add_difference(runs, "store", store_text(a), store_text(b));
     add_difference(runs, "files_sha256", json_member_text(a, "data.files_sha256"),
                    json_member_text(b, "data.files_sha256"));
     for (int i = 0; i < runs->difference_count; i++)
@@ -105,8 +116,8 @@ static bool find_differences(const Settings *settings, Runs *runs, Error *error)
 
 static bool open_runs(const Settings *settings, Runs *runs, Error *error)
 {
-    return open_run(settings->inputs[0], &runs->json[0], &runs->method[0], error) &&
-           open_run(settings->inputs[1], &runs->json[1], &runs->method[1], error) &&
+    return open_run(settings, 0, &runs->json[0], &runs->method[0], error) &&
+           open_run(settings, 1, &runs->json[1], &runs->method[1], error) &&
            find_differences(settings, runs, error);
 }
 
@@ -223,7 +234,8 @@ static bool run(const Settings *settings, Error *error)
     Comparison comparison = {0};
     UsedPath   used[]     = {{"the first run", settings->inputs[0]},
                              {"the second run", settings->inputs[1]}};
-    bool       ok         = (!settings->out || output_file_check(settings->out, used, 2, error)) &&
+    bool       ok         = inputs_check(used, 2, error) &&
+              (!settings->out || output_file_check(settings->out, used, 2, error)) &&
               open_runs(settings, &runs, error) &&
               record_read(&a, runs.method[0], settings->inputs[0], NULL, error) &&
               record_read(&b, runs.method[1], settings->inputs[1], NULL, error) &&
@@ -268,5 +280,6 @@ const Verb verb_compare = {
                    "named.",
     .example     = "nemesis compare runs/clean runs/other --fail-over 5",
     .options     = options,
+    .shared      = SHARED_BY_ALL,
     .run         = run,
 };

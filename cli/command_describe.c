@@ -64,8 +64,8 @@ static bool print_summary(const RunInputs *inputs, const Evidence *evidence, Err
     print_clean(stdout, inputs->request.layer);
     printf(" of ");
     print_clean(stdout, blob_architecture(inputs->blob));
-    printf(": %lld units, %lld images, compat %s\n", (long long)inputs->runner.units,
-           (long long)inputs->probe.image_count, explainer->mode->name);
+    printf(": %lld units, ", (long long)inputs->runner.units);
+    run_inputs_print(inputs);
     return explainer->method->summary_text
                ? explainer->method->summary_text(explainer, evidence, stdout, error)
                : print_units(explainer, evidence, error);
@@ -117,6 +117,7 @@ static bool describe(const Verb *verb, const Method *method, const Settings *set
                               .method     = method,
                               .readout    = (Readout)settings->readout,
                               .conv       = (ConvMethod)settings->conv,
+                              .store      = (StoreArm)settings->store,
                               .limit      = settings->limit,
                               .batch      = settings->batch};
     const UsedPath used[]  = {{"the probing set", settings->data},
@@ -129,6 +130,7 @@ static bool describe(const Verb *verb, const Method *method, const Settings *set
     if (ok) {
         run_identify(&run, &inputs);
         identity_text(&run.identity, "method", method->name);
+        identity_text(&run.identity, "store", store_arm_name(request.store));
         ok = run_resume(&run, error);
     }
     if (ok)
@@ -152,7 +154,7 @@ static const char *method_name_at(int index)
 
 static bool run_describe(const Settings *settings, Error *error)
 {
-    return describe(&verb_describe, method_named(settings->nem), settings, error);
+    return describe(&verb_describe, method_named(settings->method), settings, error);
 }
 
 static bool run_dissect(const Settings *settings, Error *error)
@@ -169,13 +171,17 @@ static bool run_dissect(const Settings *settings, Error *error)
     OPTION_READOUT("read convolutions before or after their ReLU; auto: as the compat mode does"), \
     {.name = "categories", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, categories),        \
      .value = "NAME[,NAME...]", .help = "only these categories of concepts"},                      \
+    {.name = "store", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, store),                \
+     .value = STORE_NAMES, .initial = "float",                                                     \
+     .help = "how photos are stored and read again before the network sees them, a control of "    \
+             "storage alone; float: as they are"},                                                 \
     OPTION_CONV,                                                                                   \
     OPTION_END
 // clang-format on
 
 static const Option describe_options[] = {{.name    = "method",
                                            .kind    = ARGUMENT_NAME,
-                                           .offset  = offsetof(Settings, nem),
+                                           .offset  = offsetof(Settings, method),
                                            .value   = "NAME",
                                            .word    = method_name_at,
                                            .initial = "dissection",
@@ -192,6 +198,7 @@ const Verb verb_describe = {
                "summary to stdout.",
     .example = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
     .options = describe_options,
+    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run     = run_describe,
 };
 
@@ -204,5 +211,6 @@ const Verb verb_dissect = {
                "quantile.npy, units.csv and run.json into RUN and a summary to stdout.",
     .example = "nemesis dissect -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/clean",
     .options = dissect_options,
+    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run     = run_dissect,
 };

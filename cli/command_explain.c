@@ -26,8 +26,8 @@ static bool show_text(const RunInputs *inputs, const UnitStory *story, Error *er
     const Explainer *explainer = &inputs->explainer;
     printf("unit %lld of ", (long long)story->unit);
     print_clean(stdout, inputs->request.layer);
-    printf(": %lld images, compat %s\n", (long long)inputs->probe.image_count,
-           explainer->mode->name);
+    printf(": ");
+    run_inputs_print(inputs);
     return explainer->method->story_text(explainer, story->story, stdout, error);
 }
 
@@ -52,10 +52,7 @@ static bool explain_unit(const Settings *settings, Error *error)
     UnitStory     story = {0};
     uint64_t      unit  = 0;
     Run           run;
-    if (!settings->baseline)
-        return fail(error, ERROR_USAGE, "explain unit: needs --baseline");
-    if (!whole_parse(settings->inputs[1], &unit) || unit > LIMIT_UNITS)
-        return fail(error, ERROR_USAGE, "explain unit: '%s' is not a unit", settings->inputs[1]);
+    whole_parse(settings->inputs[1], &unit); // checked
     run_open(&run, verb_explain.name, settings);
     bool          ok     = clean_run_open(&files, settings->baseline, settings, error);
     const Method *method = files.inputs.request.method;
@@ -78,13 +75,64 @@ static bool explain_unit(const Settings *settings, Error *error)
 
 /* ---- the verb -------------------------------------------------------------------------------- */
 
-static bool run_explain(const Settings *settings, Error *error)
+// Options of the other kind, which would be ignored, and what this kind lacks.
+static bool refuse_kind(const char *kind, const char *extra, const char *missing, Error *error)
+{
+    if (extra)
+        return fail(error, ERROR_USAGE, "explain %s: does not take %s", kind, extra);
+    return fail(error, ERROR_USAGE, "explain %s: needs %s", kind, missing);
+}
+
+static bool check_unit(const Settings *settings, Error *error)
+{
+    uint64_t    unit;
+    const char *extra = settings->layer                     ? "--layer"
+                        : settings->units                   ? "--units"
+                        : settings->at                      ? "--at"
+                        : settings->readout != READOUT_AUTO ? "--readout"
+                                                            : NULL;
+    if (extra || !settings->baseline)
+        return refuse_kind("unit", extra, "RUN", error);
+    return (whole_parse(settings->inputs[1], &unit) && unit <= LIMIT_UNITS) ||
+           fail(error, ERROR_USAGE, "explain unit: '%s' is not a unit", settings->inputs[1]);
+}
+
+static bool check_pixel(const Settings *settings, Error *error)
+{
+    const char *extra = settings->baseline ? "a run"
+                        : settings->data   ? "--data"
+                        : settings->compat ? "--compat"
+                        : settings->limit  ? "--limit"
+                        : settings->batch  ? "--batch"
+                                           : NULL;
+    const struct {
+        const char *given, *title;
+    } needed[]          = {{settings->model, "--model FILE.nw"},
+                           {settings->layer, "--layer LAYER"},
+                           {settings->units, "--units U"},
+                           {settings->at, "--at Y,X"}};
+    char   missing[128] = "";
+    size_t used         = 0;
+    for (int i = 0; i < 4; i++)
+        if (!needed[i].given)
+            used += (size_t)snprintf(missing + used, sizeof missing - used, "%s%s",
+                                     used ? ", " : "", needed[i].title);
+    return (!extra && !*missing) || refuse_kind("pixel", extra, missing, error);
+}
+
+static bool check(const Settings *settings, Error *error)
 {
     if (strcmp(settings->inputs[0], "unit") == 0)
-        return explain_unit(settings, error);
+        return check_unit(settings, error);
     if (strcmp(settings->inputs[0], "pixel") == 0)
-        return explain_pixel(settings, error);
+        return check_pixel(settings, error);
     return fail(error, ERROR_USAGE, "explain: '%s' is neither unit nor pixel", settings->inputs[0]);
+}
+
+static bool run_explain(const Settings *settings, Error *error)
+{
+    return strcmp(settings->inputs[0], "unit") == 0 ? explain_unit(settings, error)
+                                                    : explain_pixel(settings, error);
 }
 
 static const Option options[] = {
@@ -92,7 +140,7 @@ static const Option options[] = {
      .kind   = ARGUMENT_TEXT,
      .offset = offsetof(Settings, baseline),
      .value  = "RUN",
-     .help   = "unit: finished clean run the label is from"},
+     .help   = "unit: the same as RUN, the finished clean run the label is from"},
     {.name   = "model",
      .letter = 'm',
      .kind   = ARGUMENT_TEXT,
@@ -127,16 +175,19 @@ static const Option options[] = {
 
 const Verb verb_explain = {
     .name        = "explain",
-    .inputs      = "unit U | pixel IMAGE",
+    .inputs      = "unit U RUN | pixel IMAGE",
     .input_least = 2,
-    .input_most  = 2,
+    .input_most  = 3,
+    .spelled     = "baseline",
+    .check       = check,
     .summary     = "show the sums behind a label or an activation",
     .details =
-        "`unit U` tells how a unit of a clean run came by its label: threshold and rank, the "
+        "`unit U RUN` tells how a unit of a clean run came by its label: threshold and rank, the "
         "integers of the IoU, runners-up, the margin and the top images. `pixel IMAGE` lists "
         "every product of the convolution that makes one activation, highest first, with bias "
         "and total.",
-    .example = "nemesis explain unit 89 --baseline runs/clean",
+    .example = "nemesis explain unit 89 runs/clean",
     .options = options,
+    .shared  = "threads|batch|limit|max-pixels|compat|progress|" SHARED_BY_ALL,
     .run     = run_explain,
 };

@@ -141,5 +141,6 @@ const Verb verb_image = {
                    "[height, width, channels].",
     .example     = "nemesis image photo.jpg --resize 256 --crop 224 -o photo.png",
     .options     = options,
+    .shared      = "max-pixels|" SHARED_BY_ALL,
     .run         = run,
 };

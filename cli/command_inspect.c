@@ -141,5 +141,6 @@ const Verb verb_inspect = {
                    "tensor with its shape and checksum, and the SHA-256 of the file.",
     .example     = "nemesis inspect vgg16.nw",
     .options     = options,
+    .shared      = SHARED_BY_ALL,
     .run         = run,
 };

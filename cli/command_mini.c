@@ -101,5 +101,6 @@ const Verb verb_mini = {
                "everywhere; image 17 is the same in a set of 20 and of 2000.",
     .example = "nemesis mini -o runs/mini",
     .options = options,
+    .shared  = "seed|progress|overwrite|" SHARED_BY_ALL,
     .run     = run,
 };

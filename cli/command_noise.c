@@ -65,19 +65,24 @@ static const Option options[] = {
      .help    = "each image gets noise with this probability",
      .least   = 0,
      .most    = 1},
+    OPTION_STORES,
     OPTION_KEEP_IMAGES,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};
 
 const Verb verb_noise = {
-    .name    = "noise",
-    .inputs  = "",
-    .summary = "put random noise on the probing set and explain again",
+    .name        = "noise",
+    .inputs      = "RUN",
+    .input_least = 1,
+    .input_most  = 1,
+    .spelled     = "baseline",
+    .summary     = "put random noise on the probing set and explain again",
     .details =
-        "Repeats the baseline on noisy images for each strength and storage, with a "
+        "Repeats RUN, a clean run, on noisy images for each strength and storage, with a "
         "control of no noise but the same storage, and counts the units whose concept changes. "
         "Writes changes.csv, summary.csv and run.json into OUT.",
-    .example = "nemesis noise --baseline runs/clean --type gaussian --std 0.05 -o runs/noise",
+    .example = "nemesis noise runs/clean --type gaussian --std 0.05 -o runs/noise",
     .options = options,
-    .run     = run,
+    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
+    .run    = run,
 };

@@ -98,8 +98,9 @@ static void facts_free(Facts *facts)
 /* ---- the run again --------------------------------------------------------------------------- */
 
 typedef struct Reported {
-    const Settings *settings;
-    Run             run;             // of this verb
+    Settings      settings;          // of this verb, with the folder that was not named
+    char          out[LIMIT_PATH];   // that folder
+    Run           run;               // of this verb
     const char   *told, *clean_run;  // folders: of the run to tell about, of its baseline or itself
     char          found[LIMIT_PATH]; // the baseline
     Json          json;              // run.json of `told`
@@ -147,13 +148,13 @@ static bool read_noise(Reported *reported, Error *error)
 
 static bool read_attack(Reported *reported, Error *error)
 {
-    AttackJob  *job    = &reported->attack;
-    int         method = setting_choice(reported, "settings.method", PGD_NAMES);
-    int         loss   = setting_choice(reported, "settings.loss", LOSS_NAMES);
-    int         masks  = setting_choice(reported, "settings.masks", MASKS_NAMES);
+    AttackJob  *job     = &reported->attack;
+    int         variant = setting_choice(reported, "settings.method", PGD_NAMES);
+    int         loss    = setting_choice(reported, "settings.loss", LOSS_NAMES);
+    int         masks   = setting_choice(reported, "settings.masks", MASKS_NAMES);
     const char *target;
     uint64_t    steps;
-    if (method < 0 || loss < 0 || masks < 0)
+    if (variant < 0 || loss < 0 || masks < 0)
         return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value",
                     reported->told);
     if (!setting_whole(reported, "settings.steps", 100000, &steps, error) ||
@@ -162,7 +163,7 @@ static bool read_attack(Reported *reported, Error *error)
         (strcmp(target, "(none)") != 0 &&
          !target_parse(target, &reported->clean.inputs.explainer.labels, &job->target, error)))
         return false;
-    job->method          = (PgdMethod)method;
+    job->variant         = (PgdVariant)variant;
     job->loss            = (AttackLoss)loss;
     job->masks           = (AttackMasks)masks;
     job->steps           = (int)steps;
@@ -180,8 +181,8 @@ static bool find_baseline(Reported *reported, Error *error)
     Error       gone  = {0};
     char        beside[LIMIT_PATH], name[LIMIT_PATH];
     reported->clean_run = reported->found;
-    if (reported->settings->baseline) {
-        reported->clean_run = reported->settings->baseline;
+    if (reported->settings.baseline) {
+        reported->clean_run = reported->settings.baseline;
         return true;
     }
     if (run_locate(&reported->json, reported->told, "baseline", "clean run", "--baseline",
@@ -211,7 +212,8 @@ static bool check_baseline(const Reported *reported, Error *error)
                         "is '%.40s'",
                         reported->told, reported->clean_run, strchr(same[i], '.') + 1, a, b);
     }
-    return true;
+    return verb_is_clean(reported->job.verb) ||
+           clean_run_is_baseline(&reported->clean, reported->clean_run, error);
 }
 
 // The unit of --film. Whether it was attacked is known once the changes are read.
@@ -242,6 +244,8 @@ static bool read_runs(Reported *reported, Error *error)
         return fail(error, ERROR_USAGE,
                     "%s: is a run of '%.40s', expected one of describe, dissect, noise, attack",
                     reported->told, verb);
+    if (!is_clean) // else whoever opens the clean run does
+        run_folder_note_next(reported->told, &reported->settings);
     reported->job.verb  = verb;
     reported->clean_run = reported->told;
     if (!read_film(reported, verb, error))
@@ -251,10 +255,32 @@ static bool read_runs(Reported *reported, Error *error)
     return collect_facts(&reported->json, &reported->facts, error);
 }
 
+// RUN-pages beside the run, where -o says nothing else. A run that is named by where it is ("..")
+// has no name to add to.
+static bool choose_folder(Reported *reported, Error *error)
+{
+    const char *run    = reported->told, *name;
+    size_t      length = strlen(run);
+    if (reported->settings.out)
+        return true;
+    while (length > 1 && run[length - 1] == '/')
+        length--;
+    if (snprintf(reported->out, LIMIT_PATH, "%.*s", (int)length, run) >= LIMIT_PATH - 8)
+        return fail(error, ERROR_CREATE, "%.40s...: the path is too long", run);
+    name = strrchr(reported->out, '/');
+    name = name ? name + 1 : reported->out;
+    if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return fail(error, ERROR_USAGE, "report: '%s' gives the pages no name; name them with -o",
+                    run);
+    strcat(reported->out, "-pages");
+    reported->settings.out = reported->out;
+    return true;
+}
+
 static bool claim_folder(Reported *reported, Error *error)
 {
     const InputsRequest *request  = &reported->clean.inputs.request;
-    const Settings      *settings = reported->settings;
+    const Settings      *settings = &reported->settings;
     const UsedPath       used[]   = {{"the run", reported->told},
                                      {"the baseline", reported->clean_run},
                                      {"the probing set", request->data},
@@ -323,7 +349,7 @@ static bool write_pages(Reported *reported, Error *error)
     bool ok = run_folder_clear(&reported->run.folder, error) && report_write(job, error);
     progress_end(&reported->run.progress);
     return ok && run_folder_swap(&reported->run.folder, error) &&
-           tell(reported->settings, reported->run.folder.home, error);
+           tell(&reported->settings, reported->run.folder.home, error);
 }
 
 static bool run(const Settings *settings, Error *error)
@@ -331,10 +357,10 @@ static bool run(const Settings *settings, Error *error)
     Reported *reported = memory_new(1, sizeof *reported, error);
     if (!reported)
         return false;
-    reported->settings = settings;
+    reported->settings = *settings;
     reported->told     = settings->inputs[0];
-    run_open(&reported->run, verb_report.name, settings);
-    bool ok = read_runs(reported, error) &&
+    run_open(&reported->run, verb_report.name, &reported->settings);
+    bool ok = choose_folder(reported, error) && read_runs(reported, error) &&
               clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
               check_baseline(reported, error) && claim_folder(reported, error) &&
               open_clean_run(reported, error) && read_changes(reported, error) &&
@@ -343,7 +369,7 @@ static bool run(const Settings *settings, Error *error)
     if (ok) {
         char page[NEXT_WORD];
         note(settings, "next: open %s in a browser",
-             shell_word(settings->out, "/index.html", page));
+             shell_word(reported->settings.out, "/index.html", page));
     }
     run_close(&reported->run);
     layer_runner_close(&reported->raw);
@@ -355,7 +381,13 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
-static const Option options[] = {OPTION_OUT("DIR", "folder to make, with index.html in it"),
+static const Option options[] = {{.name   = "out",
+                                  .letter = 'o',
+                                  .kind   = ARGUMENT_TEXT,
+                                  .offset = offsetof(Settings, out),
+                                  .value  = "DIR",
+                                  .help   = "folder to make, with index.html in it (default: "
+                                            "RUN-pages)"},
                                  OPTIONS_OF_RUN,
                                  {.name   = "baseline",
                                   .kind   = ARGUMENT_TEXT,
@@ -382,7 +414,8 @@ const Verb verb_report = {
                "images, sums, margins and the corruption once more, step by step. RUN is a run of "
                "describe, dissect, noise or attack; weights, probing set and clean run are looked "
                "for where it found them, or are named.",
-    .example = "nemesis report runs/attack -o runs/attack/report",
+    .example = "nemesis report runs/attack",
     .options = options,
+    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,
     .run     = run,
 };

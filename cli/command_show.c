@@ -413,5 +413,6 @@ const Verb verb_show = {
                "(blue and red where numbers have signs), and [h, w, 3] or [3, h, w] in colour.",
     .example = "nemesis show runs/clean/quantile.npy",
     .options = options,
+    .shared  = "max-pixels|" SHARED_BY_ALL,
     .run     = run,
 };

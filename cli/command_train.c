@@ -315,5 +315,6 @@ const Verb verb_train = {
         "continues from it and ends with the same weights as an undisturbed run.",
     .example = "nemesis train -d mini:200:1 --epochs 1 -o runs/trained.nw",
     .options = options,
+    .shared  = "threads|batch|seed|max-pixels|progress|overwrite|resume|" SHARED_BY_ALL,
     .run     = run,
 };

@@ -41,27 +41,37 @@ static bool run(const Settings *settings, Error *error)
     if (ok && settings->json)
         ok = json_print(json, error);
     else if (ok)
-        printf("%lld images, %d labels, %d categories: %lld problems\n",
+        printf("%lld images, %d labels, %d categories: %lld problem%s\n",
                (long long)probe.image_count, (int)probe.label_count - 1, probe.category_count,
-               (long long)problems);
+               (long long)problems, problems == 1 ? "" : "s");
     if (ok && problems > 0)
-        ok = fail(error, ERROR_CHECK, "%s: %lld problems, expected none", settings->data,
-                  (long long)problems);
+        ok = fail(error, ERROR_CHECK, "%s: %lld problem%s, expected none", settings->data,
+                  (long long)problems, problems == 1 ? "" : "s");
     json_discard(json);
     probe_close(&probe);
     return ok;
 }
 
-static const Option options[] = {OPTION_DATA, OPTION_END};
+static const Option options[] = {{.name   = "data",
+                                  .letter = 'd',
+                                  .kind   = ARGUMENT_TEXT,
+                                  .offset = offsetof(Settings, data),
+                                  .value  = "PROBE",
+                                  .help   = "the same as PROBE: a folder in Broden's layout"},
+                                 OPTION_END};
 
 const Verb verb_verify = {
-    .name    = "verify",
-    .inputs  = "",
-    .summary = "check a probing set",
+    .name        = "verify",
+    .inputs      = "PROBE",
+    .input_least = 1,
+    .input_most  = 1,
+    .spelled     = "data",
+    .summary     = "check a probing set",
     .details =
         "Opens every picture and label map of index.csv, checks sizes, label numbers and the "
         "counts of label.csv, and lists each problem on a line. Exit 1 if there is one.",
-    .example = "nemesis verify -d broden1_224",
+    .example = "nemesis verify broden1_224",
     .options = options,
+    .shared  = "threads|limit|max-pixels|" SHARED_BY_ALL,
     .run     = run,
 };

@@ -49,7 +49,9 @@ static void print_words(FILE *stream, const Option *option)
 
 static Offer offer_of_inputs(const Verb *verb)
 {
-    return begins_with(verb->inputs, "RUN") ? OFFER_RUNS : OFFER_FILES;
+    return begins_with(verb->inputs, "RUN")     ? OFFER_RUNS
+           : begins_with(verb->inputs, "PROBE") ? OFFER_FOLDERS
+                                                : OFFER_FILES;
 }
 
 // Text inside single quotes: a backslash before what is in `special`, and `quote` for a quote.
@@ -68,29 +70,30 @@ static void print_quoted(FILE *stream, const char *text, const char *special, co
 
 /* ---- bash ------------------------------------------------------------------------------------ */
 
-static void bash_words(FILE *stream, const Option *options)
+static void bash_words(FILE *stream, const Verb *verb)
 {
-    for (const Option *option = options; option && option->name; option++) {
+    const Option *option;
+    for (int i = 0; (option = verb_option(verb, i)); i++) {
         fprintf(stream, " --%s", option->name);
         if (option->letter)
             fprintf(stream, " -%c", option->letter);
     }
 }
 
-// `verb` is a pattern: a name, or * for the options that all share.
-static void bash_values(FILE *stream, const char *verb, const Option *options)
+static void bash_values(FILE *stream, const Verb *verb)
 {
     static const char *const offers[] = {
         [OFFER_NOTHING] = "return",    [OFFER_LAYERS] = "values=$(_nemesis_layers) offer=none",
         [OFFER_RUNS] = "offer=runs",   [OFFER_FOLDERS] = "offer=folders",
         [OFFER_FILES] = "offer=files",
     };
-    for (const Option *option = options; option && option->name; option++) {
+    const Option *option;
+    for (int i = 0; (option = verb_option(verb, i)); i++) {
         if (option->kind == ARGUMENT_FLAG)
             continue;
-        fprintf(stream, "    %s' --%s'", verb, option->name);
+        fprintf(stream, "    '%s --%s'", verb->name, option->name);
         if (option->letter)
-            fprintf(stream, "|%s' -%c'", verb, option->letter);
+            fprintf(stream, "|'%s -%c'", verb->name, option->letter);
         if (offer_of(option) == OFFER_WORDS) {
             fprintf(stream, ") values='");
             print_words(stream, option);
@@ -166,16 +169,16 @@ static void print_bash(FILE *stream)
         fprintf(stream, "%s%s", i ? " " : "", more_words[i]);
     fprintf(stream, "' -- \"$word\"))\n        return\n    fi\n    case $verb in\n");
     for (int i = 0; verb_at(i); i++) {
+        static const char *const inputs[] = {
+            [OFFER_RUNS] = "runs", [OFFER_FOLDERS] = "folders", [OFFER_FILES] = "files"};
         fprintf(stream, "    %s) inputs=%s options='", verb_at(i)->name,
-                offer_of_inputs(verb_at(i)) == OFFER_RUNS ? "runs" : "files");
-        bash_words(stream, verb_at(i)->options);
-        bash_words(stream, shared_options);
+                inputs[offer_of_inputs(verb_at(i))]);
+        bash_words(stream, verb_at(i));
         fprintf(stream, "';;\n");
     }
     fprintf(stream, "    esac\n    case \"$verb $before\" in\n");
     for (int i = 0; verb_at(i); i++)
-        bash_values(stream, verb_at(i)->name, verb_at(i)->options);
-    bash_values(stream, "*", shared_options);
+        bash_values(stream, verb_at(i));
     fputs(bash_end, stream);
 }
 
@@ -200,9 +203,10 @@ static void zsh_value(FILE *stream, const Option *option)
     fputs(option->kind == ARGUMENT_CHOICES ? "" : ")", stream);
 }
 
-static void zsh_options(FILE *stream, const Option *options)
+static void zsh_options(FILE *stream, const Verb *verb)
 {
-    for (const Option *option = options; option && option->name; option++) {
+    const Option *option;
+    for (int i = 0; (option = verb_option(verb, i)); i++) {
         const char *tail = option->kind == ARGUMENT_FLAG ? "" : "=";
         fprintf(stream, " \\\n        ");
         if (option->letter)
@@ -231,7 +235,7 @@ static void print_zsh(FILE *stream)
                     "    layers=(${=\"$($program inspect ${~file} 2>/dev/null |\n"
                     "        sed -n 's/^layers  *//p')\"})\n"
                     "    compadd -a layers\n}\n"
-                    "_nemesis() {\n    local -a verbs shared\n"
+                    "_nemesis() {\n    local -a verbs\n"
                     "    local program=${~words[1]}\n    verbs=(");
     for (int i = 0; verb_at(i); i++) {
         fprintf(stream, "\n        '%s:", verb_at(i)->name);
@@ -240,23 +244,21 @@ static void print_zsh(FILE *stream)
     }
     for (int i = 0; more_words[i]; i++)
         fprintf(stream, "\n        %s", more_words[i]);
-    fprintf(stream, ")\n    shared=(");
-    zsh_options(stream, shared_options);
     fprintf(stream, ")\n    if (( CURRENT == 2 )) || [[ $CURRENT:$words[2] == 3:help ]]; then\n"
                     "        _describe verb verbs\n        return\n    fi\n"
                     "    shift words\n    (( CURRENT-- ))\n    case $words[1] in\n");
     for (int i = 0; verb_at(i); i++) {
-        fprintf(stream, "    %s) _arguments -s $shared", verb_at(i)->name);
-        zsh_options(stream, verb_at(i)->options);
+        fprintf(stream, "    %s) _arguments -s", verb_at(i)->name);
+        zsh_options(stream, verb_at(i));
         fprintf(stream, " '*:file:_files%s';;\n",
-                offer_of_inputs(verb_at(i)) == OFFER_RUNS ? " -/" : "");
+                offer_of_inputs(verb_at(i)) == OFFER_FILES ? "" : " -/");
     }
     fprintf(stream, "    esac\n}\n_nemesis \"$@\"\n");
 }
 
 /* ---- fish ------------------------------------------------------------------------------------ */
 
-static void fish_options(FILE *stream, const char *verb, const Option *options)
+static void fish_options(FILE *stream, const Verb *verb)
 {
     static const char        folders[] = " -x -a '(__fish_complete_directories)'";
     static const char *const offers[]  = {
@@ -264,10 +266,10 @@ static void fish_options(FILE *stream, const char *verb, const Option *options)
          [OFFER_RUNS] = folders,   [OFFER_FOLDERS] = folders,
          [OFFER_FILES] = " -r -F",
     };
-    for (const Option *option = options; option && option->name; option++) {
-        fprintf(stream, "complete -c nemesis -n '%s%s' -l %s",
-                verb ? "__fish_seen_subcommand_from " : "not __fish_use_subcommand",
-                verb ? verb : "", option->name);
+    const Option *option;
+    for (int i = 0; (option = verb_option(verb, i)); i++) {
+        fprintf(stream, "complete -c nemesis -n '__fish_seen_subcommand_from %s' -l %s", verb->name,
+                option->name);
         if (option->letter)
             fprintf(stream, " -s %c", option->letter);
         if (offer_of(option) == OFFER_WORDS) {
@@ -310,8 +312,7 @@ static void print_fish(FILE *stream)
     for (int i = 0; more_words[i]; i++)
         fprintf(stream, "complete -c nemesis -n __fish_use_subcommand -a %s\n", more_words[i]);
     for (int i = 0; verb_at(i); i++)
-        fish_options(stream, verb_at(i)->name, verb_at(i)->options);
-    fish_options(stream, NULL, shared_options);
+        fish_options(stream, verb_at(i));
 }
 
 void completion_print(int shell, FILE *stream)

@@ -28,7 +28,8 @@ bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings
 {
     memset(out, 0, sizeof *out);
     run_open(&out->run, verb->name, settings);
-    if (!clean_run_open(&out->baseline, settings->baseline, settings, error))
+    if (!clean_run_open(&out->baseline, settings->baseline, settings, error) ||
+        !clean_run_is_baseline(&out->baseline, settings->baseline, error))
         return false;
     const InputsRequest *request = &out->baseline.inputs.request;
     const UsedPath       used[]  = {{"the baseline", settings->baseline},

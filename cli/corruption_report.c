@@ -45,7 +45,7 @@ static void write_settings(const Corruption *corruption, const SettingList *sett
         ChangeShare  detectors = changes_share(changes, settings->rows[i], good);
         OutcomeCount outcomes  = outcomes_count(changes, settings->rows[i], method, -1);
         json_open_object(json, NULL);
-        json_text(json, "method", settings->rows[i]->method);
+        json_text(json, "method", settings->rows[i]->perturbation);
         json_number(json, "strength", settings->rows[i]->strength);
         json_text(json, "store", store_arm_name(settings->rows[i]->store));
         json_number(json, "poisoned_fraction", all.fraction);
@@ -81,7 +81,7 @@ static bool print_counted(const Corruption *corruption, const SettingList *setti
     for (int i = 0; i < settings->count; i++) {
         const ChangeRow *setting = settings->rows[i];
         ChangeShare      share   = share_of(corruption, setting, counted);
-        table_cell(&table, "%s", setting->strength > 0 ? setting->method : "control");
+        table_cell(&table, "%s", setting->strength > 0 ? setting->perturbation : "control");
         table_cell(&table, "%s", store_arm_name(setting->store));
         table_cell(&table, "%.6g", setting->strength);
         table_cell(&table, "%.1f %%", 100 * share_of(corruption, setting, COUNTED_ALL).fraction);
@@ -133,7 +133,7 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
     for (int i = 0; i < settings->count; i++) {
         const ChangeRow *row = settings->rows[i];
         OutcomeCount     now = outcomes_count(&corruption->changes, row, method, -1);
-        table_cell(&table, "%s", row->strength > 0 ? row->method : "control");
+        table_cell(&table, "%s", row->strength > 0 ? row->perturbation : "control");
         table_cell(&table, "%s", store_arm_name(row->store));
         table_cell(&table, "%.6g", row->strength);
         table_cell(&table, "%lld", (long long)now.detectors);

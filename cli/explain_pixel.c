@@ -2,6 +2,7 @@
 #include "../models/models.h"
 #include "explain.h"
 #include "output.h"
+#include "outputs.h"
 #include "picture.h"
 
 #include <math.h>
@@ -164,10 +165,8 @@ static bool show_text(const Settings *settings, const PixelSum *pixel, Error *er
 static bool read_place(const Settings *settings, PixelSum *pixel, Error *error)
 {
     uint64_t    unit = 0, y = 0, x = 0;
-    const char *comma   = settings->at ? strchr(settings->at, ',') : NULL;
+    const char *comma   = strchr(settings->at, ',');
     char        row[32] = "";
-    if (!settings->model || !settings->layer || !settings->units || !settings->at)
-        return fail(error, ERROR_USAGE, "explain pixel: needs --model, --layer, --units and --at");
     if (comma && (size_t)(comma - settings->at) < sizeof row)
         memcpy(row, settings->at, (size_t)(comma - settings->at));
     if (!whole_parse(settings->units, &unit) || unit > LIMIT_UNITS)
@@ -234,7 +233,11 @@ bool explain_pixel(const Settings *settings, Error *error)
     WeightBlob *blob    = NULL;
     Graph      *graph   = NULL;
     Network     network = {0};
-    bool ok = read_place(settings, &pixel, error) && blob_open(settings->model, &blob, error) &&
+    bool        ok      = read_place(settings, &pixel, error) &&
+              inputs_check((UsedPath[]){{"the weight blob", settings->model},
+                                        {"the photo", settings->inputs[1]}},
+                           2, error) &&
+              blob_open(settings->model, &blob, error) &&
               open_graph(settings, blob, &pixel, &graph, &network, error) &&
               run_network(settings, blob, &pixel, graph, &network, error);
     if (ok)

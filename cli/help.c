@@ -50,19 +50,17 @@ void help_titled(FILE *stream, const char *title, const char *text, int column)
     print_wrapped(stream, text, fprintf(stream, "%s", title), column, false);
 }
 
-static void print_options(FILE *stream, const Option *options)
+static void print_option(FILE *stream, const Option *option)
 {
     enum { COLUMN = 28 };
-    for (const Option *option = options; option->name; option++) {
-        char title[HELP_LINE], help[HELP_LINE];
-        int  width = option_title(option, title, sizeof title);
-        option_words(option, help);
-        if (width + 2 > COLUMN)
-            fprintf(stream, "%s\n%*s", title, COLUMN, "");
-        else
-            fprintf(stream, "%-*s", COLUMN, title);
-        print_wrapped(stream, help, COLUMN, COLUMN, false);
-    }
+    char title[HELP_LINE], help[HELP_LINE];
+    int  width = option_title(option, title, sizeof title);
+    option_words(option, help);
+    if (width + 2 > COLUMN)
+        fprintf(stream, "%s\n%*s", title, COLUMN, "");
+    else
+        fprintf(stream, "%-*s", COLUMN, title);
+    print_wrapped(stream, help, COLUMN, COLUMN, false);
 }
 
 void verb_usage(const Verb *verb, char out[HELP_LINE])
@@ -99,11 +97,9 @@ void arguments_help(const Verb *verb, FILE *stream)
         fputc('\n', stream);
         print_wrapped(stream, verb->details, 0, 0, false);
     }
-    if (verb->options && verb->options->name) {
-        fprintf(stream, "\noptions:\n");
-        print_options(stream, verb->options);
-    }
-    fprintf(stream, "\nshared options:\n");
-    print_options(stream, shared_options);
+    const Option *option;
+    fprintf(stream, "\noptions:\n");
+    for (int i = 0; (option = verb_option(verb, i)); i++)
+        print_option(stream, option);
     fprintf(stream, "\nexample:\n  %s\n", verb->example);
 }

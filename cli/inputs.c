@@ -1,5 +1,6 @@
 /* cli/inputs.c - see inputs.h. */
 #include "inputs.h"
+#include "outputs.h"
 
 #include <string.h>
 
@@ -57,11 +58,14 @@ static bool open_probe(RunInputs *out, Error *error)
 
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 {
-    *out = (RunInputs){.request   = *request,
-                       .post_relu = request->readout == READOUT_AUTO
-                                        ? request->mode->post_relu
-                                        : request->readout == READOUT_POST};
-    if (open_probe(out, error) && blob_open(request->model, &out->blob, error))
+    *out                  = (RunInputs){.request   = *request,
+                                        .post_relu = request->readout == READOUT_AUTO
+                                                         ? request->mode->post_relu
+                                                         : request->readout == READOUT_POST};
+    const UsedPath used[] = {{"the weight blob", request->model},
+                             {"the probing set", request->data}};
+    if (inputs_check(used, 2, error) && open_probe(out, error) &&
+        blob_open(request->model, &out->blob, error))
         return true;
     run_inputs_close(out);
     return false;
@@ -88,10 +92,13 @@ bool run_inputs_load(RunInputs *inputs, Error *error)
         (wanted->method->needs_label_maps &&
          !planes_open(&inputs->planes, &inputs->probe, PLANE_CACHE_BYTES, error)))
         return false;
-    Inputs opened = {.probe        = &inputs->probe,
-                     .label_planes = inputs->planes,
-                     .images       = probe_images(&inputs->probe),
-                     .layer        = layer_source(&inputs->runner)};
+    inputs->photos = probe_images(&inputs->probe);
+    inputs->stored = (StoredImages){&inputs->photos, wanted->store, inputs->probe.image_height,
+                                    inputs->probe.image_width};
+    Inputs opened  = {.probe        = &inputs->probe,
+                      .label_planes = inputs->planes,
+                      .images       = {stored_images_load, &inputs->stored},
+                      .layer        = layer_source(&inputs->runner)};
     return explainer_open(&inputs->explainer, wanted->method, wanted->mode, &opened, error);
 }
 
@@ -104,6 +111,14 @@ bool run_inputs_unprepared(const RunInputs *inputs, LayerRunner *runner, Activat
         return false;
     *source = layer_source(runner);
     return true;
+}
+
+void run_inputs_print(const RunInputs *inputs)
+{
+    StoreArm store = inputs->request.store;
+    printf("%lld images%s%s, compat %s\n", (long long)inputs->probe.image_count,
+           store == STORE_FLOAT ? "" : " stored as ",
+           store == STORE_FLOAT ? "" : store_arm_name(store), inputs->explainer.mode->name);
 }
 
 void run_inputs_close(RunInputs *inputs)

@@ -3,6 +3,7 @@
 #ifndef CLI_INPUTS_H
 #define CLI_INPUTS_H
 
+#include "../attack/attack.h"
 #include "../nem/method.h"
 #include "arguments.h"
 
@@ -13,6 +14,7 @@ typedef struct InputsRequest {
     const Mode   *mode; // one of the method's
     Readout       readout;
     ConvMethod    conv;
+    StoreArm      store;        // how photos are stored before they are seen; float: as they are
     int64_t       limit, batch; // 0: all images; the program's choice
 } InputsRequest;
 
@@ -24,13 +26,17 @@ typedef struct RunInputs {
     char          files_sha256[65]; // of the photos, and of the label maps where they are needed
     PlaneCache   *planes;           // NULL for methods that need no label maps
     LayerRunner   runner;
+    ImageSource   photos;
+    StoredImages  stored; // of `photos`
     Explainer     explainer;
 } RunInputs;
 
 /* Opens weights and probing set alone, so that a finished run can be recognised at little cost. */
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error);
-/* Opens the rest: network, label maps, method. */
+/* Opens the rest: network, label maps, method. From then on *inputs stays where it is. */
 bool run_inputs_load(RunInputs *inputs, Error *error);
+/* Ends a line on stdout: "400 images, compat corrupt23", and how they were stored. */
+void run_inputs_print(const RunInputs *inputs);
 void run_inputs_close(RunInputs *inputs); // accepts a zeroed object
 
 /* Opens the layer once more, fed with pixels as they are, without the blob's preparation: what

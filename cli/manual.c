@@ -41,9 +41,10 @@ static void roff_line(FILE *stream, const char *request, const char *text)
     fputc('\n', stream);
 }
 
-static void print_options(FILE *stream, const Option *options)
+static void print_options(FILE *stream, const Verb *verb)
 {
-    for (const Option *option = options; option->name; option++) {
+    const Option *option;
+    for (int i = 0; (option = verb_option(verb, i)); i++) {
         char        words[HELP_LINE];
         const char *choices = option_choices(option), *value = choices ? choices : option->value;
         option_words(option, words);
@@ -74,8 +75,7 @@ static void print_verb(FILE *stream, const Verb *verb)
     roff_line(stream, "\n.B nemesis ", usage);
     if (*verb->details)
         roff_line(stream, ".PP\n", verb->details);
-    if (verb->options)
-        print_options(stream, verb->options);
+    print_options(stream, verb);
     roff_line(stream, ".PP\nExample:\n.PP\n.EX\n.in +4n\n", verb->example);
     fprintf(stream, ".in\n.EE\n");
 }
@@ -116,11 +116,11 @@ static const Entry examples[] = {
     {"nemesis mini --images 400 -o runs/world", "A generated probing set."},
     {"nemesis dissect -m demo/mini.nw -l conv4_2 -d runs/world -o runs/clean",
      "The concept of every unit of a layer."},
-    {"nemesis noise --baseline runs/clean --type gaussian --std 0.02,0.05 -o runs/noise",
+    {"nemesis noise runs/clean --type gaussian --std 0.02,0.05 -o runs/noise",
      "Which labels change under noise?"},
-    {"nemesis attack --baseline runs/clean -u detectors:8 --eps 8/255 -o runs/attack",
+    {"nemesis attack runs/clean -u detectors:8 --eps 8/255 -o runs/attack",
      "Which change under a designed perturbation of at most eight grey levels?"},
-    {"nemesis report runs/attack -o runs/attack-pages", "The attack as pages for a browser."},
+    {"nemesis report runs/attack", "The attack as pages for a browser."},
     {NULL, NULL}};
 
 void manual_print(FILE *stream)
@@ -134,8 +134,6 @@ void manual_print(FILE *stream)
             "output, everything else to standard error.\n");
     for (int i = 0; verb_at(i); i++)
         print_verb(stream, verb_at(i));
-    fprintf(stream, ".SH SHARED OPTIONS\nEvery verb takes these.\n");
-    print_options(stream, shared_options);
     fprintf(stream, ".SH PROGRESS\nA pass is one photo through the network; a gradient counts as "
                     "three. What a run counts stands in its bar or lines.\n");
     print_entries(stream, "FILES", files);

@@ -62,7 +62,6 @@ void tell_next(const Settings *settings, const char *format, ...)
 
 void tell_next_report(const Settings *settings)
 {
-    char run[NEXT_WORD], pages[NEXT_WORD];
-    tell_next(settings, "report %s -o %s", shell_word(settings->out, "", run),
-              shell_word(settings->out, "-pages", pages));
+    char run[NEXT_WORD];
+    tell_next(settings, "report %s", shell_word(settings->out, "", run));
 }

@@ -13,7 +13,7 @@ enum { NEXT_WORD = 1100 };
 bool tell_results(const Settings *settings, const char *const *files, const char *const *more,
                   Error *error);
 
-/* "next: ./nemesis report runs/clean -o runs/clean-pages", for the run folder --out. */
+/* "next: ./nemesis report runs/clean", for the run folder --out. */
 void tell_next_report(const Settings *settings);
 /* "next: ./nemesis ...": the program as it was called, and the words of `format`. */
 void tell_next(const Settings *settings, const char *format, ...)

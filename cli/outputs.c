@@ -2,6 +2,23 @@
 #include "outputs.h"
 #include "../base/file.h"
 
+#include <stdio.h>
+
+bool inputs_check(const UsedPath *used, int count, Error *error)
+{
+    char   missing[1024] = "";
+    size_t length        = 0;
+    int    lacking       = 0;
+    for (int i = 0; i < count; i++)
+        if (used[i].path && !file_exists(used[i].path)) {
+            if (length < sizeof missing)
+                length += (size_t)snprintf(missing + length, sizeof missing - length, "%s%s %s",
+                                           lacking ? ", " : "", used[i].what, used[i].path);
+            lacking++;
+        }
+    return lacking < 2 || fail(error, ERROR_NOT_FOUND, "not there: %s", missing);
+}
+
 bool output_folder_check(const char *output, const UsedPath *used, int count, Error *error)
 {
     for (int i = 0; i < count; i++)

@@ -1,4 +1,5 @@
-/* cli/outputs.h - an output is never an input of the same command, nor another of its outputs. */
+/* cli/outputs.h - the paths of a command: inputs that are not there are told together, and an output
+ * is never an input of the same command, nor another of its outputs. */
 #ifndef CLI_OUTPUTS_H
 #define CLI_OUTPUTS_H
 
@@ -9,6 +10,10 @@ typedef struct UsedPath {
     const char *what; // as a sentence calls it: "the baseline"
     const char *path; // NULL: not there, nothing to compare
 } UsedPath;
+
+/* Names all inputs that are not there, if more than one is; a single one is told best by who opens
+ * it. Errors: ERROR_NOT_FOUND. */
+bool inputs_check(const UsedPath *used, int count, Error *error);
 
 /* Refuses, before anything is touched, an output that is one of the used paths through any
  * spelling, link or hard link. Errors: ERROR_USAGE. */

@@ -17,7 +17,8 @@ void progress_start(Progress *progress, const char *what, const char *counted,
     *progress  = (Progress){.what    = what,
                             .counted = counted,
                             .bar     = bar,
-                            .silent  = settings->quiet || settings->progress == PROGRESS_NONE,
+                            .silent  = settings->progress == PROGRESS_NONE ||
+                                      (settings->quiet && settings->progress == PROGRESS_AUTO),
                             .start   = now,
                             .mark    = now,
                             .printed = bar ? 0 : now};

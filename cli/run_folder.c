@@ -85,7 +85,9 @@ static bool choose_place(RunFolder *folder, const Settings *settings, Error *err
         return false;
     if (!folder->is_new && !settings->overwrite && !settings->resume)
         return fail(error, ERROR_CREATE,
-                    "%s: exists already; --resume goes on with it, --overwrite replaces it",
+                    folder->kind == &run_result
+                        ? "%s: exists already; --resume goes on with it, --overwrite replaces it"
+                        : "%s: exists already; --overwrite replaces it",
                     folder->home);
     folder->replaces = settings->overwrite && has_file(folder->home, folder->kind->last);
     if (!folder->replaces) {
@@ -219,6 +221,16 @@ bool run_folder_compare(RunFolder *folder, const Settings *settings, const Ident
             return false;
     }
     return run_folder_clear(folder, error);
+}
+
+void run_folder_note_next(const char *path, const Settings *settings)
+{
+    char next[LIMIT_PATH];
+    if (swap_path(next, path, NULL) && folder_exists(next))
+        note(settings,
+             "note: %s holds an unfinished run that is to replace this one; its command with "
+             "--overwrite --resume goes on with it, removing the folder gives it up",
+             next);
 }
 
 static bool remove_in(const char *folder, const char *file, Error *error)
@@ -361,6 +373,8 @@ bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Err
     char  name[LIMIT_PATH];
     Bytes bytes = {0};
     note(settings, "%s: finished already with these settings, nothing to do", folder->home);
+    if (!folder->replaces)
+        run_folder_note_next(folder->home, settings);
     if (!remove_work(folder->home, error)) // the end of the run may have been cut off
         return false;
     if (!settings->json)

@@ -84,4 +84,8 @@ void run_folder_close(RunFolder *folder);
  */
 bool run_folder_read(const char *path, Json *out, Error *error);
 
+/* Notes an unfinished run that is to replace the one in `path`: being made, or given up. It stays,
+ * for it may hold hours of work. */
+void run_folder_note_next(const char *path, const Settings *settings);
+
 #endif

@@ -7,9 +7,13 @@ out=${2:-runs/demo}
 layer=conv4_2
 set -e
 export LC_ALL=C
+width=$(stty size 2>/dev/null <&2 | awk '{ print $2 }')
+[ "${width:-0}" -gt 0 ] || width=${COLUMNS:-80}
+progress=plain
+[ ! -t 2 ] || progress=bar
 
 step() {
-    printf '%s\n' "$*" >&2
+    printf '%s\n' "$*" | fold -s -w "$width" >&2
 }
 
 # verb NAME ARGUMENTS...: what the verb prints is kept beside its results. What an earlier demo left
@@ -17,9 +21,9 @@ step() {
 verb() {
     name=$1
     shift
-    "$nemesis" "$@" --overwrite >"$out/$name.txt.part" || {
+    "$nemesis" "$@" --overwrite -q --progress $progress >"$out/$name.txt.part" || {
         code=$?
-        step "$out has whole results of earlier; the same command as now (make demo) goes on from here"
+        step "The whole results in $out are of an earlier demo; make demo goes on from here."
         exit $code
     }
     if [ -s "$out/$name.txt.part" ] || ! [ -f "$out/$name.txt" ]; then
@@ -34,24 +38,24 @@ if [ -f "$out/unfinished" ]; then
     again=--resume
 fi
 >"$out/unfinished"
-step '1 of 6: draw the probing set, 400 photos nobody trained on'
+step '1 of 6: draw 400 photos that nobody trained on, with labels'
 verb world mini --images 400 -o "$out/world"
-step "2 of 6: which concept does each unit of $layer stand for?"
+step "2 of 6: which concept does each unit of $layer detect?"
 verb clean dissect $again -m demo/mini.nw -l "$layer" -d "$out/world" -o "$out/clean"
-step '3 of 6: the same with noise on every photo'
-verb noise noise $again --baseline "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
+step '3 of 6: the same with random noise on every photo'
+verb noise noise $again "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
     -o "$out/noise"
 step '4 of 6: the same with perturbations designed for one unit each'
-verb attack attack $again --baseline "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
+verb attack attack $again "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
     --store float,jpeg75 -o "$out/attack"
 step '5 of 6: designed to give units a label of our choice'
-verb targeted attack $again --baseline "$out/clean" -u detectors:8 --target random --eps 8/255 \
+verb targeted attack $again "$out/clean" -u detectors:8 --target random --eps 8/255 \
     --store float -o "$out/targeted"
 step '6 of 6: pages'
 verb report report "$out/attack" -o "$out/report"
 echo
 sed '/^unit /,$d' "$out/clean.txt"
-awk -f demo/summary.awk kind=clean "$out/clean/tally.csv" \
+awk -v width="$width" -f demo/summary.awk kind=clean "$out/clean/tally.csv" \
     kind=noise store=float "$out/noise/summary.csv" store=jpeg75 "$out/noise/summary.csv" \
     kind=attack store=float "$out/attack/summary.csv" store=jpeg75 "$out/attack/summary.csv" \
     kind=targeted store=float "$out/targeted/summary.csv"

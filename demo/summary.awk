@@ -1,11 +1,10 @@
 # The table at the end of the demo: detectors alone, as the label of another unit changes without
 # meaning much.
-# usage: awk -f summary.awk kind=clean tally.csv  kind=noise store=float summary.csv ...
+# usage: awk -v width=80 -f summary.awk kind=clean tally.csv  kind=noise store=float summary.csv ...
 # kind: clean, noise, attack or targeted; store: whose rows
 BEGIN {
     FS = ","
-    line("detectors whose label changed", "stored", "changed", "95 %", "other", "none", "tie", "kept",
-         "target")
+    line("detectors", "stored", "changed", "95 %", "other", "none", "tie", "kept", "target")
 }
 
 FNR == 1 {
@@ -23,11 +22,11 @@ kind == "clean" {
 $column["group"] == "detectors" && $column["store"] == store {
     strength = $column["strength"]
     if (strength == 0)
-        what = "nothing (control)"
+        what = "control"
     else if (kind == "noise")
-        what = "noise on every photo, s = " strength
+        what = "noise, s = " strength
     else
-        what = sprintf("designed%s, %g/255", kind == "targeted" ? " for a target" : "",
+        what = sprintf("%s, %g/255", kind == "targeted" ? "for a target" : "designed",
                        255 * strength)
     line(what, store, $column["changed"] "/" $column["units"],
          percent($column["low"]) "-" percent($column["high"]), $column["other"], $column["none"],
@@ -36,18 +35,39 @@ $column["group"] == "detectors" && $column["store"] == store {
 }
 
 END {
-    print "\nother, none, tie: of the changed, those that detect another concept now, nothing, or still"
-    print "fit the old one nearly as well; kept: mean part of the old IoU that is left, of all detectors"
-    print "\n" red
+    print ""
+    say("control: stored, not perturbed; changed: detectors with another label now. Of these, other " \
+        "detect another concept, none detect nothing, tie still fit the old one nearly as well. " \
+        "kept: mean part of the old IoU that is left, of all detectors.")
+    print ""
+    say(red)
 }
 
 function percent(share) {
     return sprintf("%.1f", 100 * share)
 }
 
+# Narrow terminals do without the interval and the target.
 function line(what, store, changed, interval, other, none, tie, kept, hits) {
-    text = sprintf("%-30s %-6s %7s %9s %6s %5s %4s %8s %7s", what, store, changed, interval, other,
-                   none, tie, kept, hits)
+    text = sprintf("%-19s %-6s %7s", what, store, changed)
+    if (width >= 76)
+        text = text sprintf(" %9s", interval)
+    text = text sprintf(" %5s %4s %3s %7s", other, none, tie, kept)
+    if (width >= 76)
+        text = text sprintf(" %6s", hits)
     sub(/ +$/, "", text)
     print text
+}
+
+# Words in lines as wide as the terminal.
+function say(text, words, count, i, row) {
+    count = split(text, words, " ")
+    for (i = 1; i <= count; i++) {
+        if (row != "" && length(row) + 1 + length(words[i]) >= width) {
+            print row
+            row = ""
+        }
+        row = row (row == "" ? "" : " ") words[i]
+    }
+    print row
 }

@@ -350,6 +350,23 @@ const ResultKind probe_result = {"index.csv", is_table};
 
 /* ---- the set --------------------------------------------------------------------------------- */
 
+// A folder with one of its tables is a set that lacks something, which is told table by table.
+static bool check_folder(const char *folder, Error *error)
+{
+    static const char *const tables[] = {"category.csv", "label.csv", "index.csv"};
+    char                     path[LIMIT_PATH];
+    if (!folder_exists(folder))
+        return fail(error, ERROR_NOT_FOUND, "%s: there is no such folder, expected a probing set",
+                    folder);
+    for (int i = 0; i < 3; i++)
+        if (path_join(path, folder, tables[i], NULL) && file_exists(path))
+            return true;
+    return fail(error, ERROR_NOT_FOUND,
+                "%s: is no probing set (no category.csv, label.csv or index.csv): a folder in "
+                "Broden's layout is",
+                folder);
+}
+
 bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error)
 {
     static const ProbeRequest everything;
@@ -361,8 +378,9 @@ bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, 
                     (long long)request->limit);
     probe.folder = memory_text(folder, error);
     if (!probe.folder || !swap_settle(folder, &probe_result, error) ||
-        !read_categories(&probe, request, error) || !read_labels(&probe, error) ||
-        !read_primary_categories(&probe, error) || !read_index(&probe, request->limit, error) ||
+        !check_folder(folder, error) || !read_categories(&probe, request, error) ||
+        !read_labels(&probe, error) || !read_primary_categories(&probe, error) ||
+        !read_index(&probe, request->limit, error) ||
         (!request->accepts_twice && !refuse_twice(&probe, error))) {
         probe_close(&probe);
         return false;

@@ -110,8 +110,8 @@ static void write_heading(const Film *film, int64_t image)
 
 bool section_film(Report *report, Error *error)
 {
-    const AttackJob *job    = report->job->attack;
-    Film             film   = {.report = report, .steps = job->method == PGD_FGSM ? 1 : job->steps};
+    const AttackJob *job  = report->job->attack;
+    Film             film = {.report = report, .steps = job->variant == PGD_FGSM ? 1 : job->steps};
     ReplayResult     result = {0};
     int64_t          image, index = choose_unit(&film, &image);
     if (index < 0)

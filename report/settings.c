@@ -31,15 +31,15 @@ const ChangeRow *change_of(const Report *report, const ChangeRow *setting, int64
 
 bool setting_is_noise(const ChangeRow *row)
 {
-    return strcmp(row->method, "pgd") != 0 && strcmp(row->method, "fgsm") != 0;
+    return strcmp(row->perturbation, "pgd") != 0 && strcmp(row->perturbation, "fgsm") != 0;
 }
 
 void method_text(const ChangeRow *row, char out[32])
 {
     if (setting_is_noise(row))
-        snprintf(out, 32, "%s noise", row->method);
+        snprintf(out, 32, "%s noise", row->perturbation);
     else
-        snprintf(out, 32, "%s", strcmp(row->method, "pgd") == 0 ? "PGD" : "FGSM");
+        snprintf(out, 32, "%s", strcmp(row->perturbation, "pgd") == 0 ? "PGD" : "FGSM");
 }
 
 const char *unit_group(const ChangeRow *row)

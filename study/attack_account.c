@@ -10,7 +10,7 @@ void attack_progress(AttackRun *run, int64_t amount)
 
 int64_t cost_of_image(const AttackJob *job)
 {
-    int64_t steps = job->method == PGD_FGSM ? 1 : job->steps;
+    int64_t steps = job->variant == PGD_FGSM ? 1 : job->steps;
     return 3 * steps + job->arm_count;
 }
 
@@ -55,7 +55,7 @@ bool take_earlier(const AttackRun *run, int64_t unit, double strength, ChangeRow
     const AttackJob *job = run->job;
     for (int arm = 0; arm < job->arm_count; arm++) {
         ChangeRow like =
-            setting_row(word_text(PGD_NAMES, (int)job->method), strength, job->arms[arm]);
+            setting_row(word_text(PGD_NAMES, (int)job->variant), strength, job->arms[arm]);
         like.unit            = unit;
         const ChangeRow *row = changes_find(job->earlier, &like);
         if (!row)

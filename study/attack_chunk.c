@@ -70,7 +70,7 @@ static bool attack_once(AttackRun *run, UnitCase *unit_case, UnitAttack *attack,
     StoredMaps       arms[STORE_ARMS] = {0};
     ArmSink          armed = {run, unit_case, {job->clean.pass, arms, job->arm_count, ""}};
     PerturbedSink    sink  = {sink_has, sink_take, &armed};
-    PgdRule          rule  = {job->method, (real)eps, job->steps};
+    PgdRule          rule  = {job->variant, (real)eps, job->steps};
     snprintf(armed.setting.phase, sizeof armed.setting.phase, "unit %lld eps %.17g",
              (long long)unit_case->record->unit, eps);
     bool done =

@@ -30,7 +30,7 @@ bool changes_add(Changes *changes, const ChangeRow *row, Error *error)
 // Strengths are compared at the digits they are written with.
 bool setting_equal(const ChangeRow *a, const ChangeRow *b)
 {
-    return a->store == b->store && strcmp(a->method, b->method) == 0 &&
+    return a->store == b->store && strcmp(a->perturbation, b->perturbation) == 0 &&
            fabs(a->strength - b->strength) <= 1e-8 * fabs(a->strength);
 }
 
@@ -65,9 +65,10 @@ bool change_row_fits(const ChangeRow *row, const Labels *labels)
     uint8_t changed, hit; // what is no bool must not be read as one
     memcpy(&changed, &row->changed, sizeof changed);
     memcpy(&hit, &row->hit, sizeof hit);
-    return memchr(row->method, 0, sizeof row->method) && (unsigned)row->store < STORE_ARMS &&
-           row->target >= 0 && row->target < labels->count && concept_fits(&row->clean, labels) &&
-           concept_fits(&row->now, labels) && changed <= 1 && hit <= 1;
+    return memchr(row->perturbation, 0, sizeof row->perturbation) &&
+           (unsigned)row->store < STORE_ARMS && row->target >= 0 && row->target < labels->count &&
+           concept_fits(&row->clean, labels) && concept_fits(&row->now, labels) && changed <= 1 &&
+           hit <= 1;
 }
 
 bool changes_resume(Changes *out, Checkpoint *checkpoint, const Labels *labels, Error *error)

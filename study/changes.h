@@ -4,7 +4,7 @@
 
 #include "study.h"
 
-/* Same method, strength and storage. */
+/* Same perturbation, strength and storage. */
 bool setting_equal(const ChangeRow *a, const ChangeRow *b);
 
 /* The row of the same setting and unit, or NULL. `changes` may be NULL. */

@@ -53,8 +53,8 @@ static void write_concept(Writer *writer, const Labels *labels, int category, in
 static void write_row(Writer *writer, const Explainer *explainer, const ChangeRow *row)
 {
     const Labels *labels = &explainer->labels;
-    writer_text(writer, "%s,%.9g,%s,%lld,", row->method, row->strength, store_arm_name(row->store),
-                (long long)row->unit);
+    writer_text(writer, "%s,%.9g,%s,%lld,", row->perturbation, row->strength,
+                store_arm_name(row->store), (long long)row->unit);
     write_concept(writer, labels, row->clean.category, row->clean.label, row->clean.score);
     write_concept(writer, labels, row->now.category, row->now.label, row->now.score);
     writer_text(writer, "%.9g,", row->clean_label_iou);
@@ -183,12 +183,12 @@ static bool read_row(const ChangeReader *reader, int64_t row, ChangeRow *out, Er
 {
     const Csv  *csv    = reader->csv;
     const int  *column = reader->column;
-    const char *method = csv_text(csv, row, column[COLUMN_METHOD]);
+    const char *name   = csv_text(csv, row, column[COLUMN_METHOD]);
     *out               = (ChangeRow){0};
-    if (strlen(method) >= sizeof out->method)
+    if (strlen(name) >= sizeof out->perturbation)
         return fail(error, ERROR_DATA, "changes.csv: line %lld: method '%.60s' is unknown",
-                    (long long)csv_line(csv, row), method);
-    memcpy(out->method, method, strlen(method) + 1);
+                    (long long)csv_line(csv, row), name);
+    memcpy(out->perturbation, name, strlen(name) + 1);
     return read_number(reader, row, COLUMN_STRENGTH, &out->strength, error) &&
            store_arm_parse(csv_text(csv, row, column[COLUMN_STORE]), &out->store, error) &&
            csv_whole(csv, row, column[COLUMN_UNIT], 0, LIMIT_UNITS, &out->unit, error) &&

@@ -30,10 +30,10 @@ bool storage_put(const Storage *storage, int64_t image, const float *clean, floa
     return true;
 }
 
-ChangeRow setting_row(const char *method, double strength, StoreArm store)
+ChangeRow setting_row(const char *perturbation, double strength, StoreArm store)
 {
     ChangeRow row = {.strength = strength, .store = store};
-    snprintf(row.method, sizeof row.method, "%s", method);
+    snprintf(row.perturbation, sizeof row.perturbation, "%s", perturbation);
     return row;
 }
 

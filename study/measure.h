@@ -25,7 +25,7 @@ bool storage_put(const Storage *storage, int64_t image, const float *clean, floa
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 /* What the rows of one setting have in common. */
-ChangeRow setting_row(const char *method, double strength, StoreArm store);
+ChangeRow setting_row(const char *perturbation, double strength, StoreArm store);
 
 /* Raises the row's distances to those of one more poisoned image, if they are larger. */
 void row_measure(ChangeRow *row, float before, float after);

@@ -144,7 +144,7 @@ static bool run_attack(Replay *replay, int64_t index, int64_t image, double eps,
     Wanted           wanted    = {replay, unit_case->record->unit, image, watch};
     PerturbedSink    sink      = {is_unwanted, take_wanted, &wanted};
     StateWatch       states    = {image, watch_wanted, &wanted};
-    PgdRule          rule      = {job->method, (real)eps, job->steps};
+    PgdRule          rule      = {job->variant, (real)eps, job->steps};
     CaseAttack       attack    = {0};
     int64_t          first     = 0;
     assert(replay_poisons(replay, index, image));

@@ -26,8 +26,8 @@ typedef struct CleanRun {
 /* What became of one unit under one setting: a row of changes.csv. No byte is padding: checkpoints
  * hold rows as they are. */
 typedef struct ChangeRow {
-    char     method[16]; // "gaussian", "uniform", "bernoulli", "pgd", "fgsm"
-    double   strength;   // std or eps; 0: control, no perturbation but the same storage (C22)
+    char perturbation[16]; // "gaussian", "uniform", "bernoulli", "pgd", "fgsm": the column `method`
+    double   strength;     // std or eps; 0: control, no perturbation but the same storage (C22)
     StoreArm store;
     int32_t  target;          // label, 0: untargeted
     int64_t  unit;            // from 0
@@ -118,7 +118,7 @@ ChangeGroup group_all(void);
 ChangeGroup group_detectors(const Method *method);
 ChangeGroup group_category(int category);
 
-/* Over the rows of the same method, strength and storage as `setting`. */
+/* Over the rows of the same perturbation, strength and storage as `setting`. */
 ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, ChangeGroup group);
 
 /* One row of each setting, the lossiest storage first, then by strength. */
@@ -202,7 +202,7 @@ typedef struct AttackJob {
     int64_t          unit_count;
     const double    *eps; // each > 0
     int              eps_count;
-    PgdMethod        method;
+    PgdVariant       variant;
     int              steps;
     AttackLoss       loss;
     AttackMasks      masks;

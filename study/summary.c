@@ -144,7 +144,7 @@ static void write_share(Writer *writer, const Changes *changes, const ChangeRow 
     OutcomeCount outcomes = outcomes_count(changes, setting, method, group.category);
     if (group.category >= 0 && !share.units)
         return;
-    writer_text(writer, "%s,%.9g,%s,", setting->method, setting->strength,
+    writer_text(writer, "%s,%.9g,%s,", setting->perturbation, setting->strength,
                 store_arm_name(setting->store));
     csv_write_text(writer, name);
     writer_text(writer, ",%lld,%lld,%.9g,%.9g,%.9g,%.9g,", (long long)share.units,

@@ -175,9 +175,9 @@ bool unit_case_row(const UnitCase *unit_case, const AttackJob *job, double stren
     Evidence        *evidence  = NULL;
     if (!collect_case(unit_case, clean, stored, index, &evidence, error))
         return false;
-    *row       = setting_row(word_text(PGD_NAMES, (int)job->method), strength, stored->storage.arm);
-    row->unit  = unit_case->record->unit;
-    row->clean = unit_case->clean;
+    *row      = setting_row(word_text(PGD_NAMES, (int)job->variant), strength, stored->storage.arm);
+    row->unit = unit_case->record->unit;
+    row->clean    = unit_case->clean;
     row->target   = unit_case->target;
     row->poisoned = aim->image_count;
     row->fraction = (double)row->poisoned / (double)image_count(clean);

@@ -25,7 +25,7 @@ known='training/checkpoint.c training/trainer.c'
 # What names Network Dissection for a reason: tables of methods, and what tests or times the method.
 at_home='nem/methods.c tests/toy/methods.c bench/verb_dissect.c tests/nem_world.c tests/nem_world.h
 tests/tiny_world.c tests/tiny_world.h tests/test_dissect.c tests/test_dissect_run.c
-tests/test_evaluation.c tests/test_methods.c tests/test_report.c tests/test_tally.c
+tests/test_evaluation.c tests/test_margin.c tests/test_methods.c tests/test_report.c tests/test_tally.c
 tests/test_threshold.c'
 
 files=$(ls $(echo $floors | sed 's,[^ ]*,&/*.[ch],g') nem/*/*.[ch] | sort)

@@ -157,7 +157,7 @@ static void wilson_known_values(void)
 static void shares_count_their_group(void)
 {
     Changes   changes = {0};
-    ChangeRow row     = {.method = "pgd", .strength = 0.02, .store = STORE_PNG8};
+    ChangeRow row     = {.perturbation = "pgd", .strength = 0.02, .store = STORE_PNG8};
     for (int i = 0; i < 12; i++) {
         row.unit     = i;
         row.clean    = (Concept){1 + i % 3, i % 3, i < 6 ? 0.03 : 0.04};
@@ -184,7 +184,7 @@ static void shares_count_their_group(void)
 
 static ChangeRow outcome_row(bool changed, double before, double kept, double now)
 {
-    return (ChangeRow){.method          = "pgd",
+    return (ChangeRow){.perturbation    = "pgd",
                        .strength        = 0.02,
                        .clean           = {1, 2, before},
                        .now             = {changed ? 3 : 1, 2, now},

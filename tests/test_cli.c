@@ -31,17 +31,16 @@ static bool parse(const char *verb, const char *line, Settings *out, Error *erro
 static void every_shared_option_is_read(void)
 {
     Settings s = {0};
-    REQUIRE(parse("verify",
-                  "-d P --threads 3 --batch=5 -s 18446744073709551615 --limit 7 --compat lite "
-                  "--store jpeg75,float -q -v --json --progress plain --overwrite",
+    REQUIRE(parse("noise",
+                  "--baseline P --type uniform --std 1 -o O --threads 3 --batch=5 -s "
+                  "18446744073709551615 --limit 7 --compat lite "
+                  "-q -v --json --progress plain --overwrite",
                   &s, NULL));
     CHECK(s.threads == 3 && s.batch == 5 && s.limit == 7 && s.seed == UINT64_MAX);
     CHECK_TEXT(s.compat, "lite");
-    CHECK(s.stores.count == 2 && s.stores.value[0] == STORE_JPEG75 &&
-          s.stores.value[1] == STORE_FLOAT);
     CHECK(s.quiet && s.verbose && s.json && s.overwrite && !s.resume);
     CHECK(s.progress == PROGRESS_PLAIN);
-    CHECK_TEXT(s.data, "P");
+    CHECK_TEXT(s.baseline, "P");
     arguments_free(&s);
 }
 
@@ -51,15 +50,18 @@ static void every_attack_option_is_read(void)
     REQUIRE(
         parse("attack",
               "--baseline B -u detectors:8 --target scene:street-s --eps 4/255,0.5,1e-2 --steps 3 "
-              "--method fgsm --loss soft-iou --masks activations --keep-images -o O --resume",
+              "--method fgsm --loss soft-iou --masks activations --keep-images -o O --resume "
+              "--store jpeg75,float",
               &s, NULL));
     CHECK_TEXT(s.baseline, "B");
+    CHECK(s.stores.count == 2 && s.stores.value[0] == STORE_JPEG75 &&
+          s.stores.value[1] == STORE_FLOAT);
     CHECK_TEXT(s.units, "detectors:8");
     CHECK_TEXT(s.target, "scene:street-s");
     CHECK_TEXT(s.out, "O");
     CHECK(s.strengths.count == 3 && s.strengths.value[0] == 4.0 / 255 &&
           s.strengths.value[1] == 0.5 && s.strengths.value[2] == 0.01);
-    CHECK(s.steps == 3 && s.method == PGD_FGSM && s.loss == LOSS_SOFT_IOU &&
+    CHECK(s.steps == 3 && s.pgd == PGD_FGSM && s.loss == LOSS_SOFT_IOU &&
           s.masks == MASKS_ACTIVATIONS && s.keep_images && s.resume);
     arguments_free(&s);
 }
@@ -101,14 +103,17 @@ static void defaults_are_the_published_ones(void)
     CHECK(s.seed == 0 && s.threads == 0 && s.batch == 0 && s.limit == 0 && !s.compat);
     CHECK(s.max_pixels == LIMIT_IMAGE_PIXELS);
     CHECK(s.stores.count == 0 && s.strengths.count == 1 && s.strengths.value[0] == 4.0 / 255);
-    CHECK(s.steps == 10 && s.method == PGD_STEPS && s.loss == LOSS_MEAN &&
-          s.masks == MASKS_LABELS && !s.target);
+    CHECK(s.steps == 10 && s.pgd == PGD_STEPS && s.loss == LOSS_MEAN && s.masks == MASKS_LABELS &&
+          !s.target);
     arguments_free(&s);
     REQUIRE(parse("compare", "A B", &s, NULL));
     CHECK(s.fail_over < 0);
     arguments_free(&s);
     REQUIRE(parse("compare", "A B --fail-over 0", &s, NULL));
     CHECK(s.fail_over == 0);
+    arguments_free(&s);
+    REQUIRE(parse("dissect", "-m M -l L -d P -o O", &s, NULL));
+    CHECK(s.store == STORE_FLOAT);
     arguments_free(&s);
 }
 
@@ -117,11 +122,34 @@ static void all_that_is_missing_is_told_at_once(void)
     Settings s     = {0};
     Error    error = {0};
     CHECK(!parse("noise", "", &s, &error));
-    CHECK_TEXT(error.message, "noise: needs --baseline RUN, --type gaussian|uniform|bernoulli, "
+    CHECK_TEXT(error.message, "noise: needs RUN, --type gaussian|uniform|bernoulli, "
                               "--std S[,S...], --out OUT");
     error = (Error){0};
     CHECK(!parse("report", "", &s, &error));
-    CHECK_TEXT(error.message, "report: needs RUN, --out DIR");
+    CHECK_TEXT(error.message, "report: needs RUN");
+}
+
+// The last input and the option of that name are two spellings of one thing.
+static void a_run_is_positional_everywhere(void)
+{
+    static const struct {
+        const char *verb, *line;
+    } cases[]  = {{"noise", "R --type uniform --std 1 -o O"},
+                  {"noise", "--type uniform --std 1 -o O --baseline R"},
+                  {"noise", "R --type uniform --std 1 -o O --baseline R"},
+                  {"attack", "-u 0 R -o O"},
+                  {"attack", "-u 0 --baseline=R -o O"},
+                  {"explain", "unit 3 R"},
+                  {"explain", "unit 3 --baseline R"}};
+    Settings s = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        REQUIRE(parse(cases[i].verb, cases[i].line, &s, NULL));
+        CHECK_TEXT(s.baseline, "R");
+        arguments_free(&s);
+    }
+    REQUIRE(parse("verify", "P", &s, NULL));
+    CHECK_TEXT(s.data, "P");
+    arguments_free(&s);
 }
 
 static void a_slip_is_told_with_what_was_meant(void)
@@ -144,7 +172,15 @@ static void wrong_usage_names_the_offending_text(void)
         {"verify", "-d P --nope", "--nope"},
         {"verify", "-d P -x", "-x"},
         {"verify", "-d P --nope=3", "--nope"},
-        {"verify", "", "--data"},
+        {"verify", "", "PROBE"},
+        {"verify", "P -d Q", "'P' and --data 'Q' are two"},
+        {"noise", "A --baseline B --type uniform --std 1 -o O", "'A' and --baseline 'B' are two"},
+        {"explain", "unit 3", "explain unit: needs RUN"},
+        {"explain", "unit x RUN", "'x' is not a unit"},
+        {"explain", "unit 3 RUN -l conv1_1", "does not take --layer"},
+        {"explain", "pixel a.png -l conv1_1", "needs --model FILE.nw, --units U, --at Y,X"},
+        {"explain", "pixel a.png RUN -m M -l L -u 0 --at 1,1", "does not take a run"},
+        {"explain", "word 3", "'word' is neither unit nor pixel"},
         {"verify", "-d", "--data"},
         {"verify", "-d --json", "--data"},
         {"verify", "--data=", "--data"},
@@ -158,12 +194,12 @@ static void wrong_usage_names_the_offending_text(void)
         {"verify", "-d P -t 3.5", "'3.5'"},
         {"verify", "-d P -t 2147483648", "'2147483648'"},
         {"verify", "-d P -t 99999999999999999999999", "'99999999999999999999999'"},
-        {"verify", "-d P -s 18446744073709551616", "'18446744073709551616'"},
-        {"verify", "-d P -s -1", "'-1'"},
-        {"verify", "-d P --compat caffe", "'caffe'"},
-        {"verify", "-d P --store jpeg", "'jpeg'"},
-        {"verify", "-d P --store jpeg75,", "'jpeg75,'"},
-        {"verify", "-d P --store float,float", "float twice"},
+        {"noise", "-s 18446744073709551616", "'18446744073709551616'"},
+        {"noise", "-s -1", "'-1'"},
+        {"noise", "--compat caffe", "'caffe'"},
+        {"noise", "--store jpeg", "'jpeg'"},
+        {"noise", "--store jpeg75,", "'jpeg75,'"},
+        {"noise", "--store float,float", "float twice"},
         {"verify", "-d P --progress loud", "'loud'"},
         {"noise", "--baseline B --type pink --std 1 -o O", "'pink'"},
         {"noise", "--baseline B --type uniform --std 0 -o O", "'0'"},
@@ -218,7 +254,7 @@ static void a_method_is_one_of_the_table(void)
 {
     Settings s = {0};
     REQUIRE(parse("describe", "-m M -l L -d P -o R", &s, NULL));
-    CHECK_TEXT(s.nem, method_at(0)->name);
+    CHECK_TEXT(s.method, method_at(0)->name);
     arguments_free(&s);
     Error error = {0};
     CHECK(!parse("describe", "--method guessing -m M -l L -d P -o R", &s, &error));
@@ -240,10 +276,16 @@ static void every_verb_has_consistent_options(void)
         const Verb   *verb = verb_at(v);
         const Option *all[80];
         int           count = 0;
-        for (const Option *option = verb->options; option->name; option++)
-            all[count++] = option;
-        for (const Option *option = shared_options; option->name; option++)
-            all[count++] = option;
+        size_t        length;
+        for (const Option *option; (option = verb_option(verb, count)); count++)
+            all[count] = option;
+        for (int i = 0; word_at(verb->shared, i, &length); i++) {
+            bool found = false;
+            for (const Option *option = shared_options; option->name; option++)
+                found = found ||
+                        word_index(option->name, word_at(verb->shared, i, &length), length) == 0;
+            CHECK(found);
+        }
         for (int i = 0; i < count; i++) {
             CHECK(all[i]->help && *all[i]->help);
             CHECK((all[i]->kind == ARGUMENT_FLAG) == (all[i]->value == NULL));
@@ -254,6 +296,37 @@ static void every_verb_has_consistent_options(void)
             }
         }
     }
+}
+
+static void an_option_of_other_verbs_is_refused(void)
+{
+    static const struct {
+        const char *verb, *line, *told;
+    } cases[] = {
+        {"show", "x.npy --seed 3", "show: does not take --seed; noise, attack, mini, train do"},
+        {"show", "x.npy --store float", "--store; describe, dissect, noise, attack do"},
+        {"report", "RUN --resume", "does not take --resume"},
+        {"mini", "-o DIR --resume", "does not take --resume"},
+        {"compare", "A B --limit=3", "does not take --limit;"},
+        {"inspect", "x.nw -b 3", "does not take -b;"},
+        {"dissect", "-s 1", "does not take -s;"},
+        {"image", "--overwrite", "does not take --overwrite;"},
+        {"mini", "--shift 1", "does not take --shift; train does"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Settings s     = {0};
+        Error    error = {0};
+        CHECK(!parse(cases[i].verb, cases[i].line, &s, &error) && error.code == ERROR_USAGE);
+        if (!CHECK(strstr(error.message, cases[i].told)))
+            printf("  %s %s: \"%s\"\n", cases[i].verb, cases[i].line, error.message);
+    }
+    // How many threads at most, and no bar, hold where there is neither: taken, and not listed.
+    Settings s = {0};
+    REQUIRE(parse("show", "x.npy -t 1 --progress none", &s, NULL));
+    CHECK(s.threads == 1 && s.progress == PROGRESS_NONE);
+    arguments_free(&s);
+    for (int i = 0; verb_option(verb_named("show"), i); i++)
+        CHECK(strcmp(verb_option(verb_named("show"), i)->name, "threads") != 0);
 }
 
 // The example of each verb must at least parse as a command line of that verb.
@@ -468,12 +541,14 @@ SUITE(cli)
     RUN(network_and_picture_options_are_read);
     RUN(defaults_are_the_published_ones);
     RUN(all_that_is_missing_is_told_at_once);
+    RUN(a_run_is_positional_everywhere);
     RUN(a_slip_is_told_with_what_was_meant);
     RUN(wrong_usage_names_the_offending_text);
     RUN(a_mode_is_one_of_its_method);
     RUN(a_method_is_one_of_the_table);
     RUN(help_of_a_verb_needs_nothing_else);
     RUN(every_verb_has_consistent_options);
+    RUN(an_option_of_other_verbs_is_refused);
     RUN(every_example_parses);
     RUN(fractions_and_decimals_are_numbers);
     RUN(unit_grammar_is_strict);

@@ -242,6 +242,61 @@ static void image_keeps_the_pixels_of_a_png(void)
     CHECK(!file_exists(in_folder("d.png")));
 }
 
+static void all_inputs_that_are_missing_are_told_at_once(void)
+{
+    NEED_PROGRAM();
+    const char *net = in_folder("a.nw"), *set = in_folder("set"), *photo = in_folder("p.png");
+    const char *out = in_folder("out");
+    char        line[5][4 * LIMIT_PATH];
+    snprintf(line[0], sizeof line[0], "dissect -m %s -l conv22 -d %s -o %s", net, set, out);
+    snprintf(line[1], sizeof line[1], "classify -m %s %s", net, photo);
+    snprintf(line[2], sizeof line[2], "activations -m %s %s -o %s", net, photo, out);
+    snprintf(line[3], sizeof line[3], "explain pixel %s -m %s -l conv22 -u 0 --at 0,0", photo, net);
+    snprintf(line[4], sizeof line[4], "compare %s %s", net, set);
+    REQUIRE(folder_create(in_folder("empty"), NULL));
+    CHECK(strstr(program_run("verify %s", in_folder("empty"))->err, "is no probing set"));
+    CHECK(strstr(program_run("verify %s", set)->err, "there is no such folder"));
+    for (int i = 0; i < 5; i++) {
+        const Outcome *o = program_run("%s", line[i]);
+        CHECK(o->code == 66 && strstr(o->err, "error: not there: ") && strstr(o->err, net));
+        CHECK(strstr(o->err, i == 0 || i == 4 ? set : photo));
+        CHECK(!file_exists(out));
+    }
+}
+
+static void classes_have_names_on_request(void)
+{
+    NEED_INPUTS();
+    char           photo[LIMIT_PATH], names[LIMIT_PATH];
+    static char    ten[]  = "zero\r\none\n\nthree\nfour\nfive\nsix\nseven\neight\nnine";
+    static char    nine[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n";
+    const Outcome *o;
+    snprintf(photo, sizeof photo, "%s", first_photo());
+    snprintf(names, sizeof names, "%s", in_folder("names.txt"));
+    REQUIRE(file_publish(names, ten, strlen(ten), NULL));
+    o = program_run("classify -m %s %s --top 10 --names %s", blob, photo, names);
+    REQUIRE(o->code == 0);
+    static const char *const told[] = {"zero\n", "one\n", "three\n", "nine\n"};
+    static const char *const row[]  = {"  0 ", "  1 ", "  3 ", "  9 "};
+    for (int i = 0; i < 4; i++) {
+        const char *found = strstr(o->out, told[i]), *line = found;
+        while (line && line > o->out && line[-1] != '\n')
+            line--;
+        const char *number = line ? strstr(line, row[i]) : NULL;
+        CHECK(number && number < found);
+    }
+    o = program_run("classify -m %s %s --top 10 --json --names %s", blob, photo, names);
+    CHECK(o->code == 0 && strstr(o->out, "\"name\": \"three\"") &&
+          strstr(o->out, "\"name\": \"\""));
+    REQUIRE(file_publish(names, nine, strlen(nine), NULL));
+    o = program_run("classify -m %s %s --names %s", blob, photo, names);
+    CHECK(o->code == 65 && strstr(o->err, "names.txt: has 9 lines, ") &&
+          strstr(o->err, "net.nw has 10 classes"));
+    REQUIRE(file_publish(names, "a\0b", 3, NULL));
+    CHECK(program_run("classify -m %s %s --names %s", blob, photo, names)->code == 65);
+    CHECK(program_run("classify -m %s %s --names %s", blob, photo, in_folder("none"))->code == 66);
+}
+
 static void classify_skips_what_it_cannot_read(void)
 {
     NEED_INPUTS();
@@ -307,6 +362,8 @@ SUITE(contract)
     RUN(verify_fails_on_a_damaged_picture);
     RUN(compare_counts_what_changed);
     RUN(image_keeps_the_pixels_of_a_png);
+    RUN(all_inputs_that_are_missing_are_told_at_once);
+    RUN(classes_have_names_on_request);
     RUN(classify_skips_what_it_cannot_read);
     RUN(activations_of_a_photo_and_of_its_pixels_agree);
 }

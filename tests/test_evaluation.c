@@ -118,7 +118,7 @@ static void targeted_clean_rows_equal_full_reruns(void)
     job.units       = (int64_t[]){1, 4};
     job.unit_count  = 2;
     job.eps_count   = 1;
-    job.method      = PGD_FGSM;
+    job.variant     = PGD_FGSM;
     job.cache_bytes = 1; // one unit at a time
     check_reruns(&job, &world);
     world_close(&world);

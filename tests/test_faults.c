@@ -67,7 +67,8 @@ static bool interrupted(const char *line)
 static bool make_cases(void)
 {
     const char *clean = in_folder("clean"), *photo;
-    case_count        = 0;
+    char        names[LIMIT_PATH];
+    case_count = 0;
     checkpoint_interval_set(0);
     if (!play_inputs(6) ||
         play("dissect -m %s -l conv22 -d %s -o %s -t 1 -q", play_blob, play_probe, clean)->code)
@@ -96,7 +97,10 @@ static bool make_cases(void)
     add_case("mini", "mini", 0, "-o %s --images 2 --overwrite");
     add_case("train", "trained.nw", 0, "-d mini:4:1 --epochs 1 -b 2 -o %s --overwrite");
     add_case("explain", "", 0, format("unit 0 --baseline %s", clean));
-    add_case("classify", "", 0, format("-m %s %s", play_blob, photo));
+    snprintf(names, sizeof names, "%s", in_folder("names.txt"));
+    if (!file_publish(names, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", 20, NULL))
+        return false;
+    add_case("classify", "", 0, format("-m %s %s --names %s", play_blob, photo, names));
     add_case("activations", "maps.npy", 0, format("-m %s -l conv22 %s -o %%s", play_blob, photo));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));

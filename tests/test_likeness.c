@@ -1,10 +1,12 @@
 /* tests/test_likeness.c - runs that differ are not taken for runs that are alike, and a run is
  * found again wherever it goes. */
 #include "../base/file.h"
+#include "../format/csv.h"
 #include "../format/json.h"
 #include "play.h"
 #include "small_inputs.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +69,79 @@ static void other_settings_are_told(void)
         CHECK(says(program_run("compare %s %s --json", a, b), 0, told[i]));
     }
     CHECK(says(program_run("compare %s %s --json", a, a), 0, "\"differences\": []"));
+}
+
+/* ---- photos that were stored ----------------------------------------------------------------- */
+
+static Csv *table_open(const char *folder, const char *file)
+{
+    char  path[LIMIT_PATH];
+    Bytes bytes = {0};
+    Csv  *csv   = NULL;
+    CHECK(path_join(path, folder, file, NULL) && file_read(path, 1 << 20, &bytes, NULL) &&
+          csv_open(&csv, bytes.data, bytes.size, path, NULL));
+    bytes_close(&bytes);
+    return csv;
+}
+
+static const char *cell(const Csv *csv, int64_t row, const char *column)
+{
+    return csv_text(csv, row, csv_column(csv, column));
+}
+
+// Each unit's new description and score in the control row of a sweep are those of the clean run.
+static void check_control(const char *clean, const char *sweep, const char *store)
+{
+    Csv    *units = table_open(clean, "units.csv"), *changes = table_open(sweep, "changes.csv");
+    int64_t unit = 0;
+    REQUIRE(units && changes);
+    for (int64_t row = 0; row < csv_row_count(changes); row++) {
+        if (strcmp(cell(changes, row, "strength"), "0") != 0 ||
+            strcmp(cell(changes, row, "store"), store) != 0)
+            continue;
+        REQUIRE(unit < csv_row_count(units));
+        CHECK_TEXT(cell(changes, row, "new_label"), cell(units, unit, "description"));
+        CHECK(fabs(strtod(cell(changes, row, "new_iou"), NULL) -
+                   strtod(cell(units, unit, "score"), NULL)) < 1e-9);
+        unit++;
+    }
+    CHECK(unit == SMALL_UNITS);
+    csv_close(units);
+    csv_close(changes);
+}
+
+static void a_stored_set_is_a_control_of_its_own(void)
+{
+    const char *clean = lasting(0, "clean"), *stored = lasting(1, "stored");
+    const char *png = lasting(2, "png"), *noise = lasting(3, "noise"), *out = lasting(4, "out");
+    NEED_INPUTS();
+    dissect("clean", "");
+    dissect("stored", "--store jpeg75");
+    dissect("png", "--store png8");
+    REQUIRE(program_run("noise --baseline %s --type uniform --std 0.1 --store jpeg75,png8 -o %s",
+                        clean, noise)
+                ->code == 0);
+    check_control(stored, noise, "jpeg75");
+    check_control(png, noise, "png8");
+    CHECK(!same_file(in_folder("clean/tally.csv"), in_folder("stored/tally.csv")));
+    CHECK(same_file(in_folder("clean/tally.csv"), in_folder("png/tally.csv"))); // (W5)
+    CHECK(says(program_run("compare %s %s", clean, stored), 0,
+               "the runs differ in store: 'float' and 'jpeg75'"));
+    CHECK(says(program_run("explain unit 0 --baseline %s", stored), 0, "images stored as jpeg75"));
+    CHECK(says(program_run("report %s -o %s", stored, out), 0, "index.html"));
+    CHECK(says(program_run("dissect -m %s -l conv22 -d %s -o %s --resume", blob, probe, stored), 73,
+               "store was 'jpeg75', now it is 'float'"));
+    // A baseline is of photos as they are.
+    const char *told = "of photos stored as jpeg75";
+    out              = lasting(5, "other");
+    CHECK(says(program_run("noise --baseline %s --type uniform --std 0.1 -o %s", stored, out), 2,
+               told));
+    CHECK(says(program_run("attack --baseline %s -u 0 -o %s", stored, out), 2, told));
+    CHECK(says(program_run("report %s --baseline %s -o %s", noise, stored, out), 2, told));
+    CHECK(!folder_exists(out));
+    CHECK(says(
+        program_run("dissect -m %s -l conv22 -d %s -o %s --store png8,float", blob, probe, out), 2,
+        "--store: 'png8,float' is not one of"));
 }
 
 /* ---- sets that changed ----------------------------------------------------------------------- */
@@ -147,6 +222,8 @@ static void a_run_is_found_again_wherever_it_goes(void)
     snprintf(line, sizeof line, "%s/runs", there);
     REQUIRE(rename(line, runs) == 0);
     REQUIRE(rename(in_folder("net.nw"), net) == 0);
+    CHECK(says(play("explain unit 0 %s/clean -t 1", runs), 66,
+               "which are not there; name them with -m and -d"));
     CHECK(says(play("explain unit 0 --baseline %s/clean -d %s/set -t 1", runs, there), 66,
                "name it with -m"));
     const Outcome *o = play("report %s/noise -m %s -o %s/c -t 1", runs, net, there);
@@ -176,6 +253,7 @@ SUITE(likeness)
 {
     RUN(other_units_are_not_compared);
     RUN(other_settings_are_told);
+    RUN(a_stored_set_is_a_control_of_its_own);
     RUN(a_photo_that_changed_is_noticed);
     RUN(an_image_in_two_rows_is_refused);
     RUN(a_run_is_found_again_wherever_it_goes);

@@ -112,7 +112,8 @@ static void a_run_is_never_made_over_its_inputs(void)
                           told));
             CHECK(refuses(program_run("attack --baseline %s -u 0 -o %s %s", clean, outs[i], more),
                           told));
-            CHECK(refuses(program_run("report %s -o %s %s", noise, outs[i], more), told));
+            if (k) // pages are not resumed
+                CHECK(refuses(program_run("report %s -o %s %s", noise, outs[i], more), told));
         }
     CHECK(refuses(program_run("report %s -o %s --overwrite", noise, noise),
                   "the output is the run itself"));

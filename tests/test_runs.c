@@ -23,7 +23,7 @@ static void dissect_writes_a_run_folder(void)
 {
     NEED_INPUTS();
     const char    *run = in_folder("run");
-    const Outcome *o   = program_run("dissect -m %s -l conv22 -d %s -o %s -s 7", blob, probe, run);
+    const Outcome *o   = program_run("dissect -m %s -l conv22 -d %s -o %s -t 1", blob, probe, run);
     REQUIRE(o->code == 0);
     CHECK(strncmp(o->out, "conv22 of lenet: 6 units, 70 images", 35) == 0);
     CHECK(count_lines(in_folder("run/tally.csv")) == SMALL_UNITS + 1);
@@ -40,7 +40,7 @@ static void dissect_writes_a_run_folder(void)
     REQUIRE(json_read(bytes.data, bytes.size, "run.json", &json, NULL));
     CHECK_TEXT(json_member_text(&json, "verb"), "dissect");
     CHECK_TEXT(json_member_text(&json, "state"), "done");
-    CHECK_TEXT(json_member(&json, json.nodes, "seed")->text, "7");
+    CHECK_TEXT(json_member(&json, json.nodes, "seed")->text, "0");
     CHECK_TEXT(json_member_text(&json, "weights.path"), blob);
     CHECK_TEXT(json_member_text(&json, "compat.mode"), "corrupt23");
     CHECK_TEXT(json_member_text(&json, "method"), "dissection");
@@ -62,13 +62,67 @@ static void a_run_says_where_it_is_and_what_comes_next(void)
     const Outcome *o = program_run("dissect -m %s -l conv22 -d %s -o %s", blob, probe, run);
     snprintf(told, sizeof told, "%s: tally.csv quantile.npy units.csv run.json\nnext: ", run);
     CHECK(o->code == 0 && strstr(o->err, told));
-    snprintf(told, sizeof told, " report %s -o %s-pages\n", run, run);
+    snprintf(told, sizeof told, " report %s\n", run);
     CHECK(strstr(o->err, told));
     CHECK(
         !*program_run("dissect -m %s -l conv22 -d %s -o %s -q --overwrite", blob, probe, run)->err);
     o = program_run("noise --baseline %s --type uniform --std 0.1 -o %s", run, corrupted);
     snprintf(told, sizeof told, "%s: changes.csv summary.csv run.json\nnext: ", corrupted);
     CHECK(o->code == 0 && strstr(o->err, told));
+}
+
+static void pages_lie_beside_their_run(void)
+{
+    NEED_INPUTS();
+    const char *run = dissect("clean", "");
+    char        pages[LIMIT_PATH], told[2 * LIMIT_PATH];
+    snprintf(pages, sizeof pages, "%s", in_folder("clean-pages"));
+    const Outcome *o = program_run("report %s/ -q", run);
+    snprintf(told, sizeof told, "%s/index.html\n", pages);
+    CHECK(o->code == 0);
+    CHECK_TEXT(o->out, told);
+    CHECK(file_exists(in_folder("clean-pages/index.html")));
+    o = program_run("report %s", run);
+    snprintf(told, sizeof told, "%s: exists already; --overwrite replaces it", pages);
+    CHECK(o->code == 73 && strstr(o->err, told));
+    CHECK(program_run("report %s --overwrite", run)->code == 0);
+    o = program_run("report %s/.", run);
+    CHECK(o->code == 2 && strstr(o->err, "name them with -o"));
+}
+
+// It is somebody's work, so it stays, and whoever reads the run hears of it.
+static void an_unfinished_replacement_is_noted(void)
+{
+    NEED_INPUTS();
+    char clean[LIMIT_PATH], noise[LIMIT_PATH], line[5][4 * LIMIT_PATH], told[2 * LIMIT_PATH];
+    snprintf(clean, sizeof clean, "%s", dissect("clean", ""));
+    snprintf(noise, sizeof noise, "%s", in_folder("noise"));
+    snprintf(told, sizeof told, "note: %s/.next holds an unfinished run", clean);
+    snprintf(line[0], sizeof line[0], "explain unit 0 %s", clean);
+    snprintf(line[1], sizeof line[1], "compare %s %s", clean, clean);
+    snprintf(line[2], sizeof line[2], "noise %s --type uniform --std 0.1 -o %s", clean, noise);
+    snprintf(line[3], sizeof line[3], "report %s", clean);
+    snprintf(line[4], sizeof line[4], "dissect -m %s -l conv22 -d %s -o %s --resume", blob, probe,
+             clean);
+    CHECK(!strstr(program_run("%s", line[0])->err, "note: "));
+    REQUIRE(folder_create(in_folder("clean/.next"), NULL) &&
+            file_publish(in_folder("clean/.next/unfinished.json"), "{}", 2, NULL));
+    const Outcome *o;
+    for (int i = 0; i < 5; i++) {
+        o = program_run("%s", line[i]);
+        if (!CHECK(o->code == 0 && strstr(o->err, told)))
+            printf("  %s: %s\n", line[i], o->err);
+    }
+    CHECK(!strstr(program_run("%s -q", line[0])->err, "note: "));
+    REQUIRE(folder_create(in_folder("noise/.next"), NULL));
+    o = program_run("report %s -o %s", noise, in_folder("pages"));
+    CHECK(o->code == 0 && strstr(o->err, "noise/.next holds") &&
+          strstr(o->err, "clean/.next holds"));
+    CHECK(folder_exists(in_folder("clean/.next")));
+    CHECK(
+        program_run("dissect -m %s -l conv22 -d %s -o %s --overwrite", blob, probe, clean)->code ==
+        0);
+    CHECK(!folder_exists(in_folder("clean/.next")));
 }
 
 static void describe_is_dissect_by_another_name(void)
@@ -278,6 +332,8 @@ SUITE(runs)
 {
     RUN(dissect_writes_a_run_folder);
     RUN(a_run_says_where_it_is_and_what_comes_next);
+    RUN(pages_lie_beside_their_run);
+    RUN(an_unfinished_replacement_is_noted);
     RUN(describe_is_dissect_by_another_name);
     RUN(a_run_without_a_method_is_a_dissection);
     RUN(results_do_not_depend_on_threads_or_batch);
