@@ -209,11 +209,16 @@ typedef struct RunJob {
     bool              stream;
 } RunJob;
 
-/* Tiles of this block, whole vectors; the last block may hold fewer than the others. */
+/* Tiles of this block; the last one may hold fewer than the others. */
 static int64_t tiles_of(const Grid *g, int64_t block)
 {
     int64_t left = g->tiles - block * g->block;
-    return columns_padded(kernels(), left < g->block ? left : g->block);
+    return left < g->block ? left : g->block;
+}
+
+static int64_t padded_tiles_of(const Grid *g, int64_t block)
+{
+    return columns_padded(kernels(), tiles_of(g, block));
 }
 
 static Scratch scratch_of(const RunJob *job, int64_t block, int thread)
@@ -328,22 +333,25 @@ static void store_channel(const RunJob *job, const Segment *segment, int segment
     }
 }
 
-static void multiply_rows(const RunJob *job, int64_t tiles, int64_t first_row, int64_t rows,
+static void multiply_rows(const RunJob *job, int64_t block, int64_t first_row, int64_t rows,
                           Scratch *scratch)
 {
     const Grid    *g      = &job->grid;
     const Kernels *table  = kernels();
     int64_t        height = table->tile_rows, c = g->source_channels;
-    int64_t        full   = (int64_t)table->tile_vectors * table->lanes;
+    int64_t        full = (int64_t)table->tile_vectors * table->lanes;
+    int64_t        used = tiles_of(g, block), tiles = columns_padded(table, used);
     int64_t        panels = panels_of(tiles, full);
     int64_t        all    = panels_of(g->target_channels, height);
     for (int64_t e = 0; e < POINTS; e++)
         for (int64_t row = 0; row < rows; row += height)
-            for (int64_t p = 0; p < panels; p++)
-                table->gemm_tile[panel_vectors(table, tiles, p)](
+            for (int64_t p = 0; p < panels; p++) {
+                int vectors = panel_vectors(table, tiles, p);
+                panel_tile(table, vectors, used - p * full)(
                     c, job->prepared + (e * all + (first_row + row) / height) * c * height,
-                    scratch->v + e * v_stride(g) + p * full * c,
+                    scratch->v + e * v_stride(g) + p * full * c, (int64_t)vectors * table->lanes,
                     scratch->m + e * m_stride(g) + row * g->block + p * full, g->block);
+            }
 }
 
 static void transform_channels(const RunJob *job, int64_t block, int64_t first, int64_t last,
@@ -351,11 +359,11 @@ static void transform_channels(const RunJob *job, int64_t block, int64_t first, 
 {
     const Grid    *g     = &job->grid;
     const Kernels *table = kernels();
-    int64_t        full = (int64_t)table->tile_vectors * table->lanes, tiles = tiles_of(g, block);
-    Segment        segment[MOST_TILES];
-    int            segments = cut_segments(g, block * g->block, segment);
-    uint64_t       inside[REACH_PLACES];
-    bool           all = false; // pixels of this part are seen
+    int64_t  full = (int64_t)table->tile_vectors * table->lanes, tiles = padded_tiles_of(g, block);
+    Segment  segment[MOST_TILES];
+    int      segments = cut_segments(g, block * g->block, segment);
+    uint64_t inside[REACH_PLACES];
+    bool     all = false; // pixels of this part are seen
     mark_inside(g, segment, segments, inside);
     memset(scratch->pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
     for (int64_t c = first; c < last; c++) {
@@ -424,14 +432,14 @@ static void multiply_block(const RunJob *job, int64_t block, int64_t first, int6
                            Scratch *scratch)
 {
     const Grid *g     = &job->grid;
-    int64_t     tiles = tiles_of(g, block);
+    int64_t     tiles = padded_tiles_of(g, block);
     Segment     segment[MOST_TILES];
     int         segments = cut_segments(g, block * g->block, segment);
     uint64_t    most[REACH_OUTPUTS];
     bool        is_partial = find_reach(job, segment, segments, scratch->seen, most);
     for (int64_t row = first; row < last; row += g->row_block) {
         int64_t rows = last - row < g->row_block ? last - row : g->row_block;
-        multiply_rows(job, tiles, row, rows, scratch);
+        multiply_rows(job, block, row, rows, scratch);
         for (int64_t k = 0; k < rows; k++) {
             kernels()->winograd_output(scratch->outputs, g->block, scratch->m + k * g->block,
                                        m_stride(g), tiles);

@@ -12,6 +12,11 @@ int panel_vectors(const Kernels *table, int64_t columns, int64_t index)
     return left >= full ? table->tile_vectors : (int)panels_of(left, table->lanes);
 }
 
+GemmTile *panel_tile(const Kernels *table, int vectors, int64_t used)
+{
+    return used <= table->few_columns ? table->gemm_few : table->gemm_tile[vectors];
+}
+
 int64_t columns_padded(const Kernels *table, int64_t columns)
 {
     return panels_of(columns, table->lanes) * table->lanes;
@@ -147,10 +152,11 @@ static void multiply_tile(const Gemm *g, int64_t row, const real *rows, const Co
         for (int64_t r = 0; r < table->tile_rows; r++)
             for (int64_t j = 0; j < panel->width; j += table->lanes)
                 __builtin_prefetch(to + r * g->n + j, 1, 2);
-        table->gemm_tile[panel->vectors](g->k, rows, panel->packed, to, g->n);
+        table->gemm_tile[panel->vectors](g->k, rows, panel->packed, panel->width, to, g->n);
         return;
     }
-    table->gemm_tile[panel->vectors](g->k, rows, panel->packed, result, panel->width);
+    panel_tile(table, panel->vectors, panel->valid)(g->k, rows, panel->packed, panel->width, result,
+                                                    panel->width);
     for (int64_t r = 0; r < table->tile_rows && row + r < g->m; r++)
         memcpy(to + r * g->n, result + r * panel->width, (size_t)panel->valid * sizeof(real));
 }

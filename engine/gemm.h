@@ -15,6 +15,9 @@ static inline int64_t panels_of(int64_t count, int64_t size)
  * narrow as it can be. */
 int panel_vectors(const Kernels *table, int64_t columns, int64_t index);
 
+/* The tile for a panel of so many column vectors, of which `used` columns are wanted. */
+GemmTile *panel_tile(const Kernels *table, int vectors, int64_t used);
+
 /* Rounds a count of columns up to whole vectors. */
 int64_t columns_padded(const Kernels *table, int64_t columns);
 
