@@ -173,8 +173,7 @@ enum {
     PACK_TASK    = 64, // channels of one panel, where tasks share what is packed
     WANTED_TASKS = 24, // enough for an even load on many cores
     SPLIT_ROWS   = 32, // of a task at least
-    SKEW         = 16, // reals between panels: keeps them out of one another's cache sets
-    PAGE         = 4096 / sizeof(real)
+    SKEW         = 16  // reals between panels: keeps them out of one another's cache sets
 };
 
 /* Rows of targets are split where columns alone make too few tasks; then panels are packed once, by
@@ -248,7 +247,8 @@ static void cut_panel(const DirectJob *job, int64_t index, real *packed, Panel *
     panel->packed  = packed;
     panel->columns = packed;
     panel->step    = panel->width;
-    if (g->is_plain && panel->segments == 1 && panel->used == panel->width && g->cols % PAGE) {
+    if (g->is_plain && panel->segments == 1 && panel->used == panel->width &&
+        !rows_collide(g->cols)) {
         panel->packed = NULL;
         panel->columns =
             job->from + panel->segment->image * g->source_channels * g->cols + panel->segment->j;

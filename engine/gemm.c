@@ -26,6 +26,10 @@ void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t de
                int64_t rows, int64_t first, int64_t depth, real *panel)
 {
     int64_t height = table->tile_rows;
+    if (depth_step == 1 && first + height <= rows) {
+        table->transpose(panel, height, a + first * row_step, row_step, height, depth);
+        return;
+    }
     for (int64_t r = 0; r < height; r++) {
         bool        inside = first + r < rows;
         const real *from   = inside ? a + (first + r) * row_step : NULL;
@@ -121,11 +125,13 @@ static void pack_one_row_panel(void *data, int64_t panel, int thread)
               job->rows + panel * table->tile_rows * g->k);
 }
 
-/* One panel of columns: its first, how many of its width belong to b. */
+/* One panel of columns: its first, how many of its width belong to b; packed, or read where it
+ * lies. */
 typedef struct ColumnPanel {
-    int     vectors;
-    int64_t first, width, valid;
-    real   *packed;
+    int         vectors;
+    int64_t     first, width, valid, step; // step: from row to row
+    real       *packed;
+    const real *columns;
 } ColumnPanel;
 
 static void pack_columns(const Gemm *g, const ColumnPanel *panel, int panels)
@@ -133,6 +139,8 @@ static void pack_columns(const Gemm *g, const ColumnPanel *panel, int panels)
     for (int64_t p = 0; p < g->k; p += DEPTHS) {
         int64_t depths = g->k - p < DEPTHS ? g->k - p : DEPTHS;
         for (const ColumnPanel *c = panel; c < panel + panels; c++) {
+            if (!c->packed)
+                continue;
             real *to = c->packed + p * c->width;
             if (c->valid < c->width)
                 memset(to, 0, (size_t)(depths * c->width) * sizeof(real));
@@ -152,10 +160,10 @@ static void multiply_tile(const Gemm *g, int64_t row, const real *rows, const Co
         for (int64_t r = 0; r < table->tile_rows; r++)
             for (int64_t j = 0; j < panel->width; j += table->lanes)
                 __builtin_prefetch(to + r * g->n + j, 1, 2);
-        table->gemm_tile[panel->vectors](g->k, rows, panel->packed, panel->width, to, g->n);
+        table->gemm_tile[panel->vectors](g->k, rows, panel->columns, panel->step, to, g->n);
         return;
     }
-    panel_tile(table, panel->vectors, panel->valid)(g->k, rows, panel->packed, panel->width, result,
+    panel_tile(table, panel->vectors, panel->valid)(g->k, rows, panel->columns, panel->step, result,
                                                     panel->width);
     for (int64_t r = 0; r < table->tile_rows && row + r < g->m; r++)
         memcpy(to + r * g->n, result + r * panel->width, (size_t)panel->valid * sizeof(real));
@@ -178,6 +186,13 @@ static void multiply_columns(void *data, int64_t task, int thread)
         c->width       = (int64_t)c->vectors * table->lanes;
         c->valid       = g->n - c->first < c->width ? g->n - c->first : c->width;
         c->packed      = packed + panels * g->k * full;
+        c->columns     = c->packed;
+        c->step        = c->width;
+        if (g->b_column == 1 && c->valid == c->width && !rows_collide(g->b_depth)) {
+            c->packed  = NULL;
+            c->columns = g->b + c->first;
+            c->step    = g->b_depth;
+        }
     }
     pack_columns(g, panel, panels);
     for (int64_t row = 0; row < g->m; row += table->tile_rows)
