@@ -167,7 +167,6 @@ typedef struct Segment {
 } Segment;
 
 enum {
-    GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache
     GROUP_PANELS = 16,
     CHANNELS     = 16, // packed for all panels of a group before the next ones
     PACK_TASK    = 64, // channels of one panel, where tasks share what is packed
@@ -198,8 +197,7 @@ static void plan_tasks(int64_t images, DirectJob *job)
     job->columns          = images * g->rows * g->cols;
     job->panels           = panels_of(job->columns, job->full);
     job->panel_size       = g->source_channels * taps_of(g) * job->full + SKEW;
-    int64_t fitting       = GROUP_BYTES / (int64_t)sizeof(real) / job->panel_size;
-    job->group            = fitting < 1 ? 1 : fitting > GROUP_PANELS ? GROUP_PANELS : fitting;
+    job->group            = panels_in_cache(job->panel_size, GROUP_PANELS);
     while (job->group > 1 && panels_of(job->panels, job->group) < WANTED_TASKS)
         job->group--;
     int64_t row_panels  = panels_of(g->target_channels, table->tile_rows);

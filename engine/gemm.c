@@ -1,6 +1,7 @@
 /* engine/gemm.c - see gemm.h. Letters: c[m,n] = a[m,k] b[k,n]. */
 #include "gemm.h"
 
+#include "../base/cores.h"
 #include "../base/parallel.h"
 
 #include <string.h>
@@ -10,6 +11,12 @@ int panel_vectors(const Kernels *table, int64_t columns, int64_t index)
     int64_t full = (int64_t)table->tile_vectors * table->lanes;
     int64_t left = columns - index * full;
     return left >= full ? table->tile_vectors : (int)panels_of(left, table->lanes);
+}
+
+int64_t panels_in_cache(int64_t panel, int64_t most)
+{
+    int64_t fitting = cores_caches().own * 3 / 8 / (int64_t)sizeof(real) / panel;
+    return fitting < 1 ? 1 : fitting > most ? most : fitting;
 }
 
 GemmTile *panel_tile(const Kernels *table, int vectors, int64_t used)
@@ -79,7 +86,6 @@ static void row_sums(void *data, int64_t chunk, int thread)
 /* ---- the general product --------------------------------------------------------------------- */
 
 enum {
-    GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache
     GROUP_PANELS = 8,
     DEPTHS       = 16, // packed for all panels of a group before the next ones
     WANTED_TASKS = 16
@@ -89,8 +95,7 @@ enum {
 static int64_t group_size(const Kernels *table, int64_t n, int64_t k)
 {
     int64_t full  = (int64_t)table->tile_vectors * table->lanes;
-    int64_t group = GROUP_BYTES / (int64_t)sizeof(real) / (k * full + 1);
-    group         = group < 1 ? 1 : group > GROUP_PANELS ? GROUP_PANELS : group;
+    int64_t group = panels_in_cache(k * full + 1, GROUP_PANELS);
     while (group > 1 && panels_of(panels_of(n, full), group) < WANTED_TASKS)
         group--;
     return group;
