@@ -4,14 +4,19 @@
  * for gradients to the few channels of an image. */
 #include "conv_method.h"
 
-ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
+static ConvMethod choose(ConvMethod wanted, const ConvShape *shape, bool pays)
 {
-    bool    possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
-    int64_t depth    = side == CONV_FORWARD ? shape->c : shape->k;
-    bool    pays     = depth >= 16 && sizeof(real) == sizeof(float) && !image_fits(shape, side);
+    bool possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
     if (!possible || wanted == CONV_DIRECT)
         return CONV_DIRECT;
-    return wanted == CONV_WINOGRAD || pays ? CONV_WINOGRAD : CONV_DIRECT;
+    return wanted == CONV_WINOGRAD || (pays && sizeof(real) == sizeof(float)) ? CONV_WINOGRAD
+                                                                              : CONV_DIRECT;
+}
+
+ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
+{
+    int64_t depth = side == CONV_FORWARD ? shape->c : shape->k;
+    return choose(wanted, shape, depth >= 16 && !image_fits(shape, side));
 }
 
 size_t conv_prepared_size(const ConvShape *shape, ConvSide side, ConvMethod method)
@@ -49,4 +54,24 @@ void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const re
         image_run(shape, prepared, from, to, finish, scratch);
     else
         direct_run(shape, side, prepared, from, to, finish, scratch);
+}
+
+ConvMethod conv_weight_choose(ConvMethod wanted, const ConvShape *shape)
+{
+    return choose(wanted, shape, shape->c >= 16 && shape->k >= 16);
+}
+
+size_t conv_weight_scratch_size(const ConvShape *shape, ConvMethod method, int threads)
+{
+    return method == CONV_WINOGRAD ? weight_winograd_scratch_size(shape, threads)
+                                   : weight_direct_scratch_size(shape, threads);
+}
+
+void conv_weight_run(const ConvShape *shape, ConvMethod method, const real *x, const real *gy,
+                     real *grad_w, real *scratch)
+{
+    if (method == CONV_WINOGRAD)
+        weight_winograd_run(shape, x, gy, grad_w, scratch);
+    else
+        weight_direct_run(shape, x, gy, grad_w, scratch);
 }

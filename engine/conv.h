@@ -43,9 +43,11 @@ size_t conv_scratch_size(const ConvShape *shape, ConvSide side, ConvMethod metho
 void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const real *prepared,
               const real *from, real *to, const ConvFinish *finish, real *scratch);
 
-/* grad_w [k,c,r,s] from x [n,c,h,w] and gy [n,k,oh,ow]. */
-size_t conv_weight_scratch_size(const ConvShape *shape, int threads);
-void   conv_weight_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
-                       real *scratch);
+/* grad_w [k,c,r,s] from x [n,c,h,w] and gy [n,k,oh,ow]. The method depends on kernel, stride and
+ * channels alone. */
+ConvMethod conv_weight_choose(ConvMethod wanted, const ConvShape *shape);
+size_t     conv_weight_scratch_size(const ConvShape *shape, ConvMethod method, int threads);
+void       conv_weight_run(const ConvShape *shape, ConvMethod method, const real *x, const real *gy,
+                           real *grad_w, real *scratch);
 
 #endif

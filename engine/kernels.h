@@ -106,6 +106,14 @@ typedef struct Kernels {
                             int64_t tiles);
     /* Zero for pixel p of line i where bit p of kept[i] is not set; NaN and infinity stay. */
     void (*winograd_keep)(real *lines, int64_t line_stride, const uint64_t *kept, int64_t tiles);
+
+    /* The same turned around, for weight gradients; a channel an element, n whole vectors.
+     * out[36][stride] from the pixels (i, j) of a tile of gy at gy + i*row_step + j*pixel_step;
+     * out[9][out_stride] kernels from in[36][stride] sums of products. */
+    void (*winograd_gradient)(real *out, int64_t stride, const real *gy, int64_t row_step,
+                              int64_t pixel_step, int64_t n);
+    void (*winograd_weights)(real *out, int64_t out_stride, const real *in, int64_t stride,
+                             int64_t n);
 } Kernels;
 
 /* The table for this machine (filled once). */

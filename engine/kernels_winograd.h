@@ -140,3 +140,75 @@ static void winograd_keep(real *lines, int64_t line_stride, const uint64_t *kept
             vec_store(at, vec_select(stays | beyond, value, zero));
         }
 }
+
+/* One dimension of A g: four values to six. */
+static inline __attribute__((always_inline)) void transform_gradient(const Vec g[4], Vec out[6])
+{
+    const real a = WINOGRAD_A, b = WINOGRAD_B;
+    Vec        even_a = vec_fma(g[2], vec_all(a * a), g[0]);
+    Vec        odd_a  = vec_fma(g[3], vec_all(a * a * a), g[1] * a);
+    Vec        even_b = vec_fma(g[2], vec_all(b * b), g[0]);
+    Vec        odd_b  = vec_fma(g[3], vec_all(b * b * b), g[1] * b);
+    out[0]            = g[0];
+    out[1]            = even_a + odd_a;
+    out[2]            = even_a - odd_a;
+    out[3]            = even_b + odd_b;
+    out[4]            = even_b - odd_b;
+    out[5]            = g[3];
+}
+
+static void winograd_gradient(real *restrict out, int64_t stride, const real *restrict gy,
+                              int64_t row_step, int64_t pixel_step, int64_t n)
+{
+    for (int64_t k = 0; k < n; k += LANES) {
+        Vec middle[6][4];
+        UNROLL for (int j = 0; j < 4; j++)
+        {
+            Vec column[4], result[6];
+            UNROLL for (int i = 0; i < 4; i++) column[i] =
+                vec_load(gy + i * row_step + j * pixel_step + k);
+            transform_gradient(column, result);
+            UNROLL for (int i = 0; i < 6; i++) middle[i][j] = result[i];
+        }
+        UNROLL for (int i = 0; i < 6; i++)
+        {
+            Vec result[6];
+            transform_gradient(middle[i], result);
+            UNROLL for (int j = 0; j < 6; j++) vec_store(out + (6 * i + j) * stride + k, result[j]);
+        }
+    }
+}
+
+/* One dimension of G^T m: six values to three. */
+static inline __attribute__((always_inline)) void transform_weights(const Vec m[6], Vec out[3])
+{
+    const real a = WINOGRAD_A, b = WINOGRAD_B, a2 = a * a, b2 = b * b;
+    const real at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
+    Vec        sum_a = (m[1] + m[2]) * at_a, difference_a = (m[1] - m[2]) * at_a;
+    Vec        sum_b = (m[3] + m[4]) * at_b, difference_b = (m[3] - m[4]) * at_b;
+    out[0] = vec_fma(m[0], vec_all(1 / (a2 * b2)), sum_a + sum_b);
+    out[1] = vec_fma(difference_a, vec_all(a), difference_b * b);
+    out[2] = vec_fma(sum_a, vec_all(a2), vec_fma(sum_b, vec_all(b2), m[5]));
+}
+
+static void winograd_weights(real *restrict out, int64_t out_stride, const real *restrict in,
+                             int64_t stride, int64_t n)
+{
+    for (int64_t k = 0; k < n; k += LANES) {
+        Vec middle[3][6];
+        UNROLL for (int j = 0; j < 6; j++)
+        {
+            Vec column[6], result[3];
+            UNROLL for (int i = 0; i < 6; i++) column[i] = vec_load(in + (6 * i + j) * stride + k);
+            transform_weights(column, result);
+            UNROLL for (int i = 0; i < 3; i++) middle[i][j] = result[i];
+        }
+        UNROLL for (int i = 0; i < 3; i++)
+        {
+            Vec result[3];
+            transform_weights(middle[i], result);
+            UNROLL for (int j = 0; j < 3; j++)
+                vec_store(out + (3 * i + j) * out_stride + k, result[j]);
+        }
+    }
+}

@@ -145,13 +145,13 @@ BOTH_SIDES(conv2d_input, CONV_INPUT_GRADIENT)
 static size_t conv2d_weight_scratch(const OpCall *call, int threads)
 {
     ConvShape shape = conv_shape_of(OP_CONV2D_WEIGHT, call->params, call->in_shape, call->shape);
-    return conv_weight_scratch_size(&shape, threads);
+    return conv_weight_scratch_size(&shape, call->method, threads);
 }
 
 static void conv2d_weight_forward(const OpCall *call)
 {
     ConvShape shape = conv_shape_of(OP_CONV2D_WEIGHT, call->params, call->in_shape, call->shape);
-    conv_weight_run(&shape, call->in[0], call->in[1], call->out, call->scratch);
+    conv_weight_run(&shape, call->method, call->in[0], call->in[1], call->out, call->scratch);
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */

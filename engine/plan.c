@@ -237,6 +237,9 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
         bool      even  = options->even_forward && side == CONV_FORWARD;
         call.method = conv_choose(even && options->conv == CONV_AUTO ? CONV_DIRECT : options->conv,
                                   &shape, side);
+    } else if (step->op == OP_CONV2D_WEIGHT) {
+        ConvShape shape = conv_shape_of(step->op, &core->params, call.in_shape, call.shape);
+        call.method     = conv_weight_choose(options->conv, &shape);
     }
     return call;
 }

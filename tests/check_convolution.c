@@ -169,11 +169,11 @@ static void weight_gradient_is_exact_on_integers(void)
         real     *x       = memory_new((size_t)x_count, sizeof(real), NULL);
         real     *gy      = memory_new((size_t)y_count, sizeof(real), NULL);
         real     *gw      = memory_new((size_t)w_count, sizeof(real), NULL);
-        real     *scratch =
-            memory_new(conv_weight_scratch_size(&s, parallel_threads()), sizeof(real), NULL);
+        real *scratch = memory_new(conv_weight_scratch_size(&s, CONV_DIRECT, parallel_threads()),
+                                   sizeof(real), NULL);
         fill(x, x_count, 1, true);
         fill(gy, y_count, 2, true);
-        conv_weight_run(&s, x, gy, gw, scratch);
+        conv_weight_run(&s, CONV_DIRECT, x, gy, gw, scratch);
         bool equal = true;
         for (int64_t at = 0; at < w_count; at++) {
             Sum sum = weight_at(&s, x, gy, at / (s.s * s.r * s.c), at / (s.s * s.r) % s.c,
