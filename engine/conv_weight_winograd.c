@@ -87,7 +87,7 @@ typedef struct WeightJob {
     Cut              cut;
     const real      *x, *gy;
     real            *grad_w, *results, *threads; // results: [group][x block][gy block][point]...
-    WeightReach      reach;
+    real            *reach;
 } WeightJob;
 
 /* A block of channels of x and of gy, and one thread's room for their tiles. */
@@ -225,7 +225,7 @@ static void finish_task(void *data, int64_t index, int thread)
             table->add(first + e * point, first + e * point, first + e * point + g * step,
                        cut->width);
     table->winograd_weights(taps, GY_CHANNELS, first, point, cut->width);
-    weight_reach_clear(&job->reach, c, k, count, taps, GY_CHANNELS);
+    weight_reach_clear(s, job->reach, c, k, count, taps, GY_CHANNELS);
     table->transpose(job->grad_w + (k * s->c + c) * 9, s->c * 9, taps, GY_CHANNELS, 9, count);
 }
 
@@ -240,8 +240,8 @@ void weight_winograd_run(const ConvShape *shape, const real *x, const real *gy, 
                        .results = scratch};
     int64_t   tasks = job.cut.groups * job.cut.x_blocks * job.cut.gy_blocks;
     job.threads     = scratch + tasks * job.cut.block;
-    real *reach     = job.threads + parallel_threads() * job.cut.thread;
-    job.reach       = weight_reach_open(shape, x, gy, reach);
+    job.reach       = job.threads + parallel_threads() * job.cut.thread;
+    weight_reach_find(shape, x, gy, job.reach);
     parallel_for(tasks, group_task, &job);
     parallel_for(shape->c * job.cut.gy_blocks, finish_task, &job);
 }

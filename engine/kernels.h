@@ -114,6 +114,7 @@ typedef struct Kernels {
                               int64_t pixel_step, int64_t n);
     void (*winograd_weights)(real *out, int64_t out_stride, const real *in, int64_t stride,
                              int64_t n);
+    void (*nonzero)(uint64_t *bits, const real *x, int64_t n); // bit i: whether x[i] is not zero
 } Kernels;
 
 /* The table for this machine (filled once). */

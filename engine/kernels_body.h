@@ -291,6 +291,7 @@ static void fill_table(Kernels *table, const char *isa)
         .winograd_output   = winograd_output,
         .winograd_keep     = winograd_keep,
         .winograd_gradient = winograd_gradient,
+        .nonzero           = nonzero,
         .winograd_weights  = winograd_weights,
     };
 }

@@ -212,3 +212,11 @@ static void winograd_weights(real *restrict out, int64_t out_stride, const real 
         }
     }
 }
+
+static void nonzero(uint64_t *bits, const real *x, int64_t n)
+{
+    for (int64_t at = 0; at < n; at += LANES) {
+        uint64_t found = vec_nonzero(vec_load_some(x + at, n - at));
+        bits[at / 64]  = (at % 64 ? bits[at / 64] : 0) | found << at % 64;
+    }
+}

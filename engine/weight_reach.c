@@ -5,120 +5,159 @@
 #include "../base/parallel.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { TAPS = 9, ALL_TAPS = (1 << TAPS) - 1, WORD_REALS = sizeof(uint64_t) / sizeof(real) };
+enum { TAPS = 9, ALL_TAPS = (1 << TAPS) - 1 };
 
-static int64_t words_of(int64_t width)
+/* Planes of x or of gy, and a bit for each pixel that is not zero: [channel][image][row][word]. */
+typedef struct Marks {
+    int64_t     channels, height, width, words;
+    const real *planes;
+    uint64_t   *rows;
+    uint8_t    *is_open; // [channel]: some tap is not known to be reached
+} Marks;
+
+typedef struct Reach {
+    const ConvShape *shape;
+    Marks            x, gy;
+    uint16_t        *taps; // [channel of x][channel of gy]: bit 3 r + s
+} Reach;
+
+static int64_t words_for(int64_t bytes)
 {
-    return panels_of(width, 64);
+    return panels_of(bytes, (int64_t)sizeof(uint64_t));
+}
+
+static int64_t marks_size(const ConvShape *s, const Marks *m)
+{
+    return m->channels * s->n * m->height * m->words;
+}
+
+static Reach reach_of(const ConvShape *s, const real *x, const real *gy, void *room)
+{
+    Reach r      = {.shape = s,
+                    .x     = {s->c, s->h, s->w, panels_of(s->w, 64), x, NULL, NULL},
+                    .gy    = {s->k, s->oh, s->ow, panels_of(s->ow, 64), gy, NULL, NULL}};
+    r.taps       = room;
+    r.x.rows     = (uint64_t *)room + words_for(s->c * s->k * (int64_t)sizeof *r.taps);
+    r.gy.rows    = r.x.rows + marks_size(s, &r.x);
+    r.x.is_open  = (void *)(r.gy.rows + marks_size(s, &r.gy));
+    r.gy.is_open = r.x.is_open + s->c;
+    return r;
 }
 
 size_t weight_reach_size(const ConvShape *s)
 {
-    return (size_t)(s->c * s->h * words_of(s->w) + s->k * s->oh * words_of(s->ow) + 1) * WORD_REALS;
+    Reach   r     = reach_of(s, NULL, NULL, NULL);
+    int64_t words = words_for(s->c * s->k * (int64_t)sizeof *r.taps) + marks_size(s, &r.x) +
+                    marks_size(s, &r.gy) + words_for(s->c + s->k);
+    return (size_t)words * sizeof(uint64_t) / sizeof(real);
 }
 
-static void mark_rows(const real *plane, int64_t rows, int64_t width, uint64_t *to)
+static void mark_images(const ConvShape *s, const Marks *m, int64_t channel, int64_t first,
+                        int64_t end)
 {
-    for (int64_t i = 0; i < rows; i++, plane += width)
-        for (int64_t first = 0; first < width; first += 64, to++) {
-            *to = 0;
-            for (int64_t j = first; j < width && j < first + 64; j++)
-                *to |= (uint64_t)(plane[j] != 0) << (j - first); // NaN is not zero
-        }
+    for (int64_t image = first; image < end; image++)
+        for (int64_t i = 0; i < m->height; i++)
+            kernels()->nonzero(
+                m->rows + ((channel * s->n + image) * m->height + i) * m->words,
+                m->planes + ((image * m->channels + channel) * m->height + i) * m->width, m->width);
 }
 
-typedef struct MarkJob {
-    const ConvShape *shape;
-    const real      *x, *gy;
-    uint64_t        *x_rows, *gy_rows;
-} MarkJob;
-
-static void mark_channel(void *data, int64_t channel, int thread)
-{
-    const MarkJob   *job = data;
-    const ConvShape *s   = job->shape;
-    int64_t          k   = channel - s->c;
-    (void)thread;
-    if (k < 0)
-        mark_rows(job->x + channel * s->h * s->w, s->h, s->w,
-                  job->x_rows + channel * s->h * words_of(s->w));
-    else
-        mark_rows(job->gy + k * s->oh * s->ow, s->oh, s->ow,
-                  job->gy_rows + k * s->oh * words_of(s->ow));
-}
-
-WeightReach weight_reach_open(const ConvShape *s, const real *x, const real *gy, real *room)
-{
-    uintptr_t at    = (uintptr_t)room;
-    uint64_t *words = (void *)(room + (at % sizeof(uint64_t) ? 1 : 0));
-    MarkJob   job   = {s, x, gy, words, words + s->c * s->h * words_of(s->w)};
-    parallel_for(s->c + s->k, mark_channel, &job);
-    return (WeightReach){s, x, gy, job.x_rows, job.gy_rows};
-}
-
-/* Pixels j of a row of x that stand at column j - shift of gy's word. */
+/* Pixel j + shift of a row as bit j, from 64 * word on. */
 static uint64_t shifted(const uint64_t *row, int64_t words, int64_t word, int shift)
 {
-    if (shift == 0)
-        return word < words ? row[word] : 0;
-    if (shift > 0) {
-        uint64_t low = word < words ? row[word] >> shift : 0;
-        return low | (word + 1 < words ? row[word + 1] << (64 - shift) : 0);
-    }
-    uint64_t high = word < words ? row[word] << -shift : 0;
-    return high | (word > 0 && word <= words ? row[word - 1] >> (64 + shift) : 0);
+    uint64_t own = word < words ? row[word] : 0;
+    if (shift > 0)
+        return own >> shift | (word + 1 < words ? row[word + 1] << (64 - shift) : 0);
+    if (shift < 0)
+        return own << -shift | (word > 0 && word <= words ? row[word - 1] >> (64 + shift) : 0);
+    return own;
 }
 
-/* Taps of the first image that are reached. */
-static unsigned taps_by_rows(const WeightReach *reach, int64_t c, int64_t k)
-{
-    const ConvShape *s       = reach->shape;
-    int64_t          x_words = words_of(s->w), gy_words = words_of(s->ow);
-    const uint64_t  *x     = reach->x_rows + c * s->h * x_words;
-    const uint64_t  *g     = reach->gy_rows + k * s->oh * gy_words;
-    unsigned         found = 0;
-    for (int64_t i = 0; i < s->oh && found != ALL_TAPS; i++)
-        for (int64_t word = 0; word < gy_words; word++)
-            for (int r = 0; r < 3; r++) {
-                int64_t y = i + r - s->pad;
-                for (int t = 0; t < 3 && y >= 0 && y < s->h; t++)
-                    if (shifted(x + y * x_words, x_words, word, t - s->pad) &
-                        g[i * gy_words + word])
-                        found |= 1u << (3 * r + t);
-            }
-    return found;
-}
-
-/* Whether some product of a tap in some image is not zero. */
-static bool is_tap_reached(const WeightReach *reach, int64_t c, int64_t k, int64_t r, int64_t t)
+/* The taps that one image shows to be reached, beside those that are known. */
+static unsigned find_taps(const Reach *reach, int64_t c, int64_t k, int64_t image, unsigned known)
 {
     const ConvShape *s = reach->shape;
-    for (int64_t image = 0; image < s->n; image++) {
-        const real *x  = reach->x + (image * s->c + c) * s->h * s->w;
-        const real *gy = reach->gy + (image * s->k + k) * s->oh * s->ow;
-        for (int64_t i = 0; i < s->oh; i++) {
-            int64_t y = i + r - s->pad;
-            for (int64_t j = 0; j < s->ow && y >= 0 && y < s->h; j++) {
-                int64_t at = j + t - s->pad;
-                if (at >= 0 && at < s->w && x[y * s->w + at] != 0 && gy[i * s->ow + j] != 0)
-                    return true;
+    const uint64_t  *x = reach->x.rows + (c * s->n + image) * s->h * reach->x.words;
+    const uint64_t  *g = reach->gy.rows + (k * s->n + image) * s->oh * reach->gy.words;
+    for (int64_t i = 0; i < s->oh && known != ALL_TAPS; i++)
+        for (int64_t word = 0; word < reach->gy.words; word++, g++)
+            for (int r = 0; r < 3 && *g; r++) {
+                int64_t y = i + r - s->pad;
+                for (int t = 0; t < 3 && y >= 0 && y < s->h; t++)
+                    if (shifted(x + y * reach->x.words, reach->x.words, word, t - s->pad) & *g)
+                        known |= 1u << (3 * r + t);
             }
-        }
-    }
-    return false;
+    return known;
 }
 
-void weight_reach_clear(const WeightReach *reach, int64_t c, int64_t k, int64_t count, real *taps,
-                        int64_t stride)
+static void mark_first(void *data, int64_t channel, int thread)
 {
-    for (int64_t i = 0; i < count; i++) {
-        unsigned found = taps_by_rows(reach, c, k + i);
-        for (int tap = 0; tap < TAPS && found != ALL_TAPS; tap++) {
+    const Reach *r = data;
+    int64_t      k = channel - r->shape->c;
+    (void)thread;
+    mark_images(r->shape, k < 0 ? &r->x : &r->gy, k < 0 ? channel : k, 0, 1);
+}
+
+static void find_first(void *data, int64_t c, int thread)
+{
+    const Reach *r = data;
+    (void)thread;
+    r->x.is_open[c] = false;
+    for (int64_t k = 0; k < r->shape->k; k++) {
+        unsigned taps                = find_taps(r, c, k, 0, 0);
+        r->taps[c * r->shape->k + k] = (uint16_t)taps;
+        r->x.is_open[c]              = r->x.is_open[c] || taps != ALL_TAPS;
+    }
+}
+
+static void mark_rest(void *data, int64_t channel, int thread)
+{
+    const Reach *r = data;
+    int64_t      k = channel - r->shape->c;
+    const Marks *m = k < 0 ? &r->x : &r->gy;
+    (void)thread;
+    if (m->is_open[k < 0 ? channel : k])
+        mark_images(r->shape, m, k < 0 ? channel : k, 1, r->shape->n);
+}
+
+static void find_rest(void *data, int64_t c, int thread)
+{
+    const Reach *r = data;
+    (void)thread;
+    for (int64_t k = 0; k < r->shape->k && r->x.is_open[c]; k++) {
+        uint16_t *taps = &r->taps[c * r->shape->k + k];
+        for (int64_t image = 1; image < r->shape->n && *taps != ALL_TAPS; image++)
+            *taps = (uint16_t)find_taps(r, c, k, image, *taps);
+    }
+}
+
+void weight_reach_find(const ConvShape *s, const real *x, const real *gy, real *room)
+{
+    Reach r       = reach_of(s, x, gy, room);
+    bool  is_open = false;
+    parallel_for(s->c + s->k, mark_first, &r);
+    parallel_for(s->c, find_first, &r);
+    memset(r.gy.is_open, 0, (size_t)s->k);
+    for (int64_t c = 0; c < s->c; c++)
+        for (int64_t k = 0; k < s->k && r.x.is_open[c]; k++)
+            if (r.taps[c * s->k + k] != ALL_TAPS)
+                r.gy.is_open[k] = is_open = true;
+    if (!is_open)
+        return;
+    parallel_for(s->c + s->k, mark_rest, &r);
+    parallel_for(s->c, find_rest, &r);
+}
+
+void weight_reach_clear(const ConvShape *s, const real *room, int64_t c, int64_t k, int64_t count,
+                        real *taps, int64_t stride)
+{
+    const uint16_t *reached = (const uint16_t *)(const void *)room + c * s->k + k;
+    for (int64_t i = 0; i < count; i++)
+        for (int tap = 0; tap < TAPS && reached[i] != ALL_TAPS; tap++) {
             real *value = &taps[tap * stride + i];
-            if (!(found >> tap & 1) && *value != 0 && isfinite((double)*value) &&
-                !is_tap_reached(reach, c, k + i, tap / 3, tap % 3))
+            if (!(reached[i] >> tap & 1) && isfinite((double)*value))
                 *value = 0;
         }
-    }
 }
