@@ -77,19 +77,25 @@ size_t winograd_prepared_size(const ConvShape *shape, ConvSide side)
     return transformed_size(&g) + (taps * sizeof(uint16_t) + sizeof(real) - 1) / sizeof(real);
 }
 
-static void transform_kernel(double kernel[3][3], double out[6][6])
+enum { TOGETHER = 8 }; // kernels side by side, so that the compiler's vectors fill
+
+static void transform_kernels(double kernel[3][3][TOGETHER], double out[6][6][TOGETHER])
 {
     const double a = (double)WINOGRAD_A, b = (double)WINOGRAD_B, a2 = a * a, b2 = b * b;
     const double na = 1 / (2 * a2 * (a2 - b2)), nb = 1 / (2 * b2 * (b2 - a2));
     const double g[6][3] = {{1 / (a2 * b2), 0, 0}, {na, na * a, na * a2},  {na, -na * a, na * a2},
                             {nb, nb * b, nb * b2}, {nb, -nb * b, nb * b2}, {0, 0, 1}};
-    double       half[6][3];
+    double       half[6][3][TOGETHER];
     for (int i = 0; i < 6; i++)
         for (int s = 0; s < 3; s++)
-            half[i][s] = g[i][0] * kernel[0][s] + g[i][1] * kernel[1][s] + g[i][2] * kernel[2][s];
+            for (int t = 0; t < TOGETHER; t++)
+                half[i][s][t] = g[i][0] * kernel[0][s][t] + g[i][1] * kernel[1][s][t] +
+                                g[i][2] * kernel[2][s][t];
     for (int i = 0; i < 6; i++)
         for (int j = 0; j < 6; j++)
-            out[i][j] = half[i][0] * g[j][0] + half[i][1] * g[j][1] + half[i][2] * g[j][2];
+            for (int t = 0; t < TOGETHER; t++)
+                out[i][j][t] =
+                    half[i][0][t] * g[j][0] + half[i][1][t] * g[j][1] + half[i][2][t] * g[j][2];
 }
 
 typedef struct PrepareJob {
@@ -98,43 +104,57 @@ typedef struct PrepareJob {
     Grid             grid;
     const real      *weights;
     real            *prepared;
+    uint16_t        *taps;
 } PrepareJob;
 
-static void prepare_channel(void *data, int64_t target, int thread)
+/* The kernel of the correlation, which for a gradient is flipped. */
+static void read_kernel(const PrepareJob *job, int64_t target, int64_t channel, double kernel[3][3])
 {
-    PrepareJob      *job   = data;
-    const ConvShape *shape = job->shape;
-    int64_t   rows = kernels()->tile_rows, panels = panels_of(job->grid.target_channels, rows);
-    int64_t   channels = job->grid.source_channels;
-    uint16_t *taps     = (void *)(job->prepared + transformed_size(&job->grid));
-    taps += target * reach_row_size(channels);
+    bool        forward = job->side == CONV_FORWARD;
+    int64_t     k = forward ? target : channel, c = forward ? channel : target;
+    const real *w = job->weights + (k * job->shape->c + c) * 9;
+    for (int i = 0; i < 9; i++)
+        kernel[i / 3][i % 3] = (double)w[forward ? i : 8 - i];
+}
+
+static void prepare_panel(void *data, int64_t panel, int thread)
+{
+    PrepareJob *job  = data;
+    int64_t     rows = kernels()->tile_rows, channels = job->grid.source_channels;
+    int64_t     panels = panels_of(job->grid.target_channels, rows);
     (void)thread;
-    for (int64_t channel = 0; channel < channels; channel++) {
-        int64_t k = job->side == CONV_FORWARD ? target : channel;
-        int64_t c = job->side == CONV_FORWARD ? channel : target;
-        double  kernel[3][3], out[6][6];
-        for (int r = 0; r < 3; r++)
-            for (int s = 0; s < 3; s++) {
-                real w = job->weights[((k * shape->c + c) * 3 + r) * 3 + s];
-                if (job->side == CONV_FORWARD)
-                    kernel[r][s] = (double)w;
-                else
-                    kernel[2 - r][2 - s] = (double)w;
-            }
-        reach_row_set(taps, channel, kernel);
-        transform_kernel(kernel, out);
-        for (int e = 0; e < POINTS; e++)
-            job->prepared[((e * panels + target / rows) * channels + channel) * rows +
-                          target % rows] = (real)out[e / 6][e % 6];
+    for (int64_t at = 0; at < rows * channels; at += TOGETHER) { // [channel][row], as in the panel
+        double kernel[3][3][TOGETHER] = {0}, out[6][6][TOGETHER];
+        int    count = rows * channels - at < TOGETHER ? (int)(rows * channels - at) : TOGETHER;
+        for (int t = 0; t < count; t++) {
+            int64_t target = panel * rows + (at + t) % rows, channel = (at + t) / rows;
+            double  own[3][3];
+            if (target >= job->grid.target_channels)
+                continue;
+            read_kernel(job, target, channel, own);
+            reach_row_set(job->taps + target * reach_row_size(channels), channel, own);
+            for (int i = 0; i < 9; i++)
+                kernel[i / 3][i % 3][t] = own[i / 3][i % 3];
+        }
+        transform_kernels(kernel, out);
+        for (int e = 0; e < POINTS; e++) {
+            real *to = job->prepared + (e * panels + panel) * channels * rows + at;
+            for (int t = 0; t < count; t++)
+                to[t] = (real)out[e / 6][e % 6][t];
+        }
     }
-    reach_row_end(taps, channels);
+    for (int64_t target = panel * rows; target < (panel + 1) * rows; target++)
+        if (target < job->grid.target_channels)
+            reach_row_end(job->taps + target * reach_row_size(channels), channels);
 }
 
 void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
 {
-    PrepareJob job = {shape, side, grid_of(shape, side), weights, prepared};
-    memset(prepared, 0, winograd_prepared_size(shape, side) * sizeof(real));
-    parallel_for(job.grid.target_channels, prepare_channel, &job);
+    PrepareJob job   = {shape, side, grid_of(shape, side), weights, prepared, NULL};
+    size_t     whole = transformed_size(&job.grid);
+    job.taps         = (void *)(prepared + whole);
+    memset(job.taps, 0, (winograd_prepared_size(shape, side) - whole) * sizeof(real));
+    parallel_for(panels_of(job.grid.target_channels, kernels()->tile_rows), prepare_panel, &job);
 }
 
 /* ---- run ------------------------------------------------------------------------------------- */
