@@ -4,19 +4,16 @@
  * for gradients to the few channels of an image. */
 #include "conv_method.h"
 
-static ConvMethod choose(ConvMethod wanted, const ConvShape *shape, bool pays)
-{
-    bool possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
-    if (!possible || wanted == CONV_DIRECT)
-        return CONV_DIRECT;
-    return wanted == CONV_WINOGRAD || (pays && sizeof(real) == sizeof(float)) ? CONV_WINOGRAD
-                                                                              : CONV_DIRECT;
-}
-
 ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
 {
-    int64_t depth = side == CONV_FORWARD ? shape->c : shape->k;
-    return choose(wanted, shape, depth >= 16 && !image_fits(shape, side));
+    bool    possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
+    int64_t depth    = side == CONV_INPUT_GRADIENT ? shape->k : shape->c;
+    if (side == CONV_WEIGHT_GRADIENT && shape->k < depth)
+        depth = shape->k;
+    bool pays = depth >= 16 && sizeof(real) == sizeof(float) && !image_fits(shape, side);
+    if (!possible || wanted == CONV_DIRECT)
+        return CONV_DIRECT;
+    return wanted == CONV_WINOGRAD || pays ? CONV_WINOGRAD : CONV_DIRECT;
 }
 
 size_t conv_prepared_size(const ConvShape *shape, ConvSide side, ConvMethod method)
@@ -54,11 +51,6 @@ void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const re
         image_run(shape, prepared, from, to, finish, scratch);
     else
         direct_run(shape, side, prepared, from, to, finish, scratch);
-}
-
-ConvMethod conv_weight_choose(ConvMethod wanted, const ConvShape *shape)
-{
-    return choose(wanted, shape, shape->c >= 16 && shape->k >= 16);
 }
 
 size_t conv_weight_scratch_size(const ConvShape *shape, ConvMethod method, int threads)

@@ -2,7 +2,8 @@
  * it.
  *
  *     conv.c              chooses by channels, kernel and stride
- *     conv_winograd.c     3x3 kernels of stride 1; conv_reach.c says where their sums are zero
+ *     conv_winograd.c     3x3 kernels of stride 1; conv_tiles.c cuts their tiles, conv_reach.c says
+ *                         where their sums are zero
  *     conv_image.c        input gradients to few channels: a direct product, then a sum over taps
  *     conv_direct.c       everything else
  *     conv_weight_winograd.c, conv_weight.c   the same two for weight gradients; weight_reach.c

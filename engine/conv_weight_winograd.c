@@ -132,13 +132,14 @@ static void turn_span(const WeightJob *job, const Task *task, const TileSpan *s)
 
 static void transform_gy(const WeightJob *job, const Task *task, const TileSpan *span, int spans)
 {
-    int64_t width = job->cut.width;
+    const Kernels *table = kernels();
+    int64_t        width = job->cut.width;
     for (const TileSpan *s = span; s < span + spans; s++) {
         turn_span(job, task, s);
         for (int64_t t = 0; t < s->count; t++)
-            kernels()->winograd_gradient(task->d + (s->tile + t) * width, job->cut.d,
-                                         task->turned + 4 * t * width, 4 * s->count * width, width,
-                                         width);
+            table->winograd_gradient(task->d + (s->tile + t) * width, job->cut.d,
+                                     task->turned + 4 * t * width, 4 * s->count * width, width,
+                                     width);
     }
 }
 

@@ -232,6 +232,7 @@ static void store_channel(const RunJob *job, const TileSpan *span, int spans, in
                           const Scratch *scratch)
 {
     const Grid       *g      = &job->grid;
+    const Kernels    *table  = kernels();
     const ConvFinish *finish = job->finish;
     real              bias[4];
     for (int i = 0; i < 4 && finish->bias; i++)
@@ -249,7 +250,7 @@ static void store_channel(const RunJob *job, const TileSpan *span, int spans, in
         rows.stride     = g->target_w;
         rows.x_stride   = LINE;
         rows.stream     = job->stream;
-        kernels()->finish(&rows);
+        table->finish(&rows);
     }
 }
 

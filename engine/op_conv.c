@@ -71,6 +71,14 @@ static bool infer_conv2d_weight(const Shape *in, const OpParams *params, Shape *
     return true;
 }
 
+bool conv_side_of(OpKind op, ConvSide *side)
+{
+    *side = op == OP_CONV2D         ? CONV_FORWARD
+            : op == OP_CONV2D_INPUT ? CONV_INPUT_GRADIENT
+                                    : CONV_WEIGHT_GRADIENT;
+    return op == OP_CONV2D || op == OP_CONV2D_INPUT || op == OP_CONV2D_WEIGHT;
+}
+
 ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shape out)
 {
     return op == OP_CONV2D         ? conv_shape(in[0], in[1], out, params)

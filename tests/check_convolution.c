@@ -204,7 +204,7 @@ static void weight_gradient_by_winograd_is_within_its_bound(void)
     double most = 0;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         ConvShape s = completed(shapes[i]);
-        if (conv_weight_choose(CONV_WINOGRAD, &s) != CONV_WINOGRAD)
+        if (conv_choose(CONV_WINOGRAD, &s, CONV_WEIGHT_GRADIENT) != CONV_WINOGRAD)
             continue;
         double error = worst_weight(&s, CONV_WINOGRAD, false);
         if (!CHECK(error <= 3e-5 * epsilon() / (double)FLT_EPSILON))

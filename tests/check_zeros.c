@@ -231,7 +231,7 @@ static void zeros_are_those_of_the_sum(void)
             ConvShape  s      = completed(shapes[i / 2]);
             ConvMethod method = i % 2 ? CONV_WINOGRAD : CONV_DIRECT;
             Holes      of_x = (Holes)(holes / HOLES), of_gy = (Holes)(holes % HOLES);
-            if (conv_weight_choose(method, &s) == method &&
+            if (conv_choose(method, &s, CONV_WEIGHT_GRADIENT) == method &&
                 !CHECK(weight_zeros_are_exact(&s, method, of_x, of_gy, &results)))
                 printf("  shape %d, weights, method %d, holes %d of x, %d of gy\n", i / 2,
                        (int)method, (int)of_x, (int)of_gy);
