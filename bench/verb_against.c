@@ -23,6 +23,8 @@ static const Case cases[] = {
     {.arch = "resnet50", .batch = 8, .input_gradient = true, .peers = "torch"},
     {.arch = "resnet50", .batch = 1, .peers = "torch onnxruntime"},
     {.arch = "resnet20", .batch = 128, .is_training = true, .peers = "torch"},
+    {.arch = "lenet", .batch = 128, .is_training = true, .peers = "torch"},
+    {.arch = "resnet18_cifar", .batch = 128, .is_training = true, .peers = "torch"},
     {.m = 256, .n = 256, .k = 256, .peers = "torch openblas"},
     {.m = 768, .n = 768, .k = 768, .peers = "torch openblas"},
     {.m = 64, .n = 3136, .k = 576, .peers = "torch openblas"},

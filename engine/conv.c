@@ -7,8 +7,10 @@
 ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
 {
     bool    possible = shape->r == 3 && shape->s == 3 && shape->stride == 1 && shape->pad <= 2;
-    int64_t depth    = side == CONV_FORWARD ? shape->c : shape->k;
-    bool    pays     = depth >= 16 && sizeof(real) == sizeof(float) && !image_fits(shape, side);
+    int64_t depth    = side == CONV_INPUT_GRADIENT ? shape->k : shape->c;
+    if (side == CONV_WEIGHT_GRADIENT && shape->k < depth)
+        depth = shape->k;
+    bool pays = depth >= 16 && sizeof(real) == sizeof(float) && !image_fits(shape, side);
     if (!possible || wanted == CONV_DIRECT)
         return CONV_DIRECT;
     return wanted == CONV_WINOGRAD || pays ? CONV_WINOGRAD : CONV_DIRECT;
@@ -49,4 +51,19 @@ void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const re
         image_run(shape, prepared, from, to, finish, scratch);
     else
         direct_run(shape, side, prepared, from, to, finish, scratch);
+}
+
+size_t conv_weight_scratch_size(const ConvShape *shape, ConvMethod method, int threads)
+{
+    return method == CONV_WINOGRAD ? weight_winograd_scratch_size(shape, threads)
+                                   : weight_direct_scratch_size(shape, threads);
+}
+
+void conv_weight_run(const ConvShape *shape, ConvMethod method, const real *x, const real *gy,
+                     real *grad_w, real *scratch)
+{
+    if (method == CONV_WINOGRAD)
+        weight_winograd_run(shape, x, gy, grad_w, scratch);
+    else
+        weight_direct_run(shape, x, gy, grad_w, scratch);
 }

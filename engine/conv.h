@@ -18,7 +18,8 @@ typedef struct ConvShape {
     int     stride, pad;
 } ConvShape;
 
-typedef enum ConvSide { CONV_FORWARD, CONV_INPUT_GRADIENT } ConvSide;
+/* The third has functions of its own below. */
+typedef enum ConvSide { CONV_FORWARD, CONV_INPUT_GRADIENT, CONV_WEIGHT_GRADIENT } ConvSide;
 
 /* What happens to a result before it is stored: out = gate(relu(conv + bias + add)). Null: skipped.
  * `add` and `gate` have the shape of the result, bias one value a channel. relu and gate exclude
@@ -28,8 +29,8 @@ typedef struct ConvFinish {
     bool        relu;
 } ConvFinish;
 
-/* AUTO becomes DIRECT or WINOGRAD. Depends on the layer's channels in, kernel and stride alone,
- * never on the batch or the number of units, so that one unit alone has the bits it has among all.
+/* AUTO becomes DIRECT or WINOGRAD. Depends on the layer's channels in (of a weight gradient: in and
+ * out), kernel and stride alone, never on the batch or the number of units, so that one unit alone has the bits it has among all.
  */
 ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side);
 
@@ -44,8 +45,8 @@ void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const re
               const real *from, real *to, const ConvFinish *finish, real *scratch);
 
 /* grad_w [k,c,r,s] from x [n,c,h,w] and gy [n,k,oh,ow]. */
-size_t conv_weight_scratch_size(const ConvShape *shape, int threads);
-void   conv_weight_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
-                       real *scratch);
+size_t conv_weight_scratch_size(const ConvShape *shape, ConvMethod method, int threads);
+void   conv_weight_run(const ConvShape *shape, ConvMethod method, const real *x, const real *gy,
+                       real *grad_w, real *scratch);
 
 #endif

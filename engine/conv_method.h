@@ -2,9 +2,12 @@
  * it.
  *
  *     conv.c              chooses by channels, kernel and stride
- *     conv_winograd.c     3x3 kernels of stride 1; conv_reach.c says where their sums are zero
+ *     conv_winograd.c     3x3 kernels of stride 1; conv_tiles.c cuts their tiles, conv_reach.c says
+ *                         where their sums are zero
  *     conv_image.c        input gradients to few channels: a direct product, then a sum over taps
  *     conv_direct.c       everything else
+ *     conv_weight_winograd.c, conv_weight.c   the same two for weight gradients; weight_reach.c
+ *                         says where the sums of the first are zero
  *
  * Each method has the four functions of conv.h: sizes in reals, FORWARD from [n,c,h,w] to
  * [n,k,oh,ow], INPUT_GRADIENT from [n,k,oh,ow] to [n,c,h,w]. Files call only those below them in
@@ -58,5 +61,13 @@ void   winograd_prepare(const ConvShape *shape, ConvSide side, const real *weigh
 size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads);
 void   winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
                     real *to, const ConvFinish *finish, real *scratch);
+
+/* The weight gradient, [k,c,r,s] from [n,c,h,w] and [n,k,oh,ow]. */
+size_t weight_direct_scratch_size(const ConvShape *shape, int threads);
+void   weight_direct_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
+                         real *scratch);
+size_t weight_winograd_scratch_size(const ConvShape *shape, int threads);
+void   weight_winograd_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
+                           real *scratch);
 
 #endif

@@ -47,3 +47,24 @@ void reach_row(uint64_t outputs[REACH_OUTPUTS], const uint16_t *row, int64_t cha
         if (row[c])
             reach_add(outputs, places + c * REACH_PLACES, row[c]);
 }
+
+/* Bits 0 to 15 at places 0, 4, 8, ... */
+static uint64_t to_every_fourth(uint64_t bits)
+{
+    bits &= 0xFFFF;
+    bits = (bits | bits << 24) & 0x000000FF000000FFu;
+    bits = (bits | bits << 12) & 0x000F000F000F000Fu;
+    bits = (bits | bits << 6) & 0x0303030303030303u;
+    return (bits | bits << 3) & 0x1111111111111111u;
+}
+
+void reach_pixels(const uint64_t outputs[REACH_OUTPUTS], uint64_t pixels[REACH_OUTPUTS])
+{
+    for (int i = 0; i < 4; i++)
+        for (int q = 0; q < 4; q++) {
+            uint64_t *row = &pixels[4 * i + q];
+            *row          = 0;
+            for (int j = 0; j < 4; j++)
+                *row |= to_every_fourth(outputs[4 * i + j] >> (16 * q)) << j;
+        }
+}

@@ -35,4 +35,7 @@ void reach_add(uint64_t outputs[REACH_OUTPUTS], const uint64_t places[REACH_PLAC
 void reach_row(uint64_t outputs[REACH_OUTPUTS], const uint16_t *row, int64_t channels,
                const uint64_t *places, const uint64_t most[REACH_OUTPUTS]);
 
+/* pixels[4 i + q], out: bit 4 t + j where output (i, j) of tile 16 q + t is in `outputs`. */
+void reach_pixels(const uint64_t outputs[REACH_OUTPUTS], uint64_t pixels[REACH_OUTPUTS]);
+
 #endif

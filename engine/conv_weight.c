@@ -8,7 +8,7 @@
  * Work is cut into groups of images times blocks of input channels, by the shape alone. A task
  * takes its images in chunks whose operands stay in its core's cache; pieces of at most 64 products
  * are summed apart, then added in order, and so are the groups. */
-#include "conv.h"
+#include "conv_method.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"
@@ -92,7 +92,7 @@ static int64_t block_size(const Cut *cut)
     return cut->height * cut->width;
 }
 
-size_t conv_weight_scratch_size(const ConvShape *shape, int threads)
+size_t weight_direct_scratch_size(const ConvShape *shape, int threads)
 {
     Cut cut = cut_of(shape);
     return (size_t)(cut.groups * cut.blocks * block_size(&cut) + cut.gy_shared) +
@@ -278,8 +278,8 @@ static void add_groups(void *data, int64_t strip, int thread)
     }
 }
 
-void conv_weight_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
-                     real *scratch)
+void weight_direct_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
+                       real *scratch)
 {
     WeightJob job   = {.shape   = shape,
                        .cut     = cut_of(shape),

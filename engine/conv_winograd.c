@@ -12,7 +12,7 @@
  * below by Toom-Cook, with M(x) = x (x^2 - a^2)(x^2 - b^2). */
 #include "conv_method.h"
 
-#include "conv_reach.h"
+#include "conv_tiles.h"
 #include "gemm.h"
 #include "../base/parallel.h"
 #include "winograd_points.h"
@@ -21,24 +21,16 @@
 #include <string.h>
 
 enum {
-    POINTS       = 36,
-    TILES        = 48, // of one task: v of 64 channels fills half a core's own cache, m the rest
-    MOST_TILES   = 64, // of the only block: a few more tiles would stream all weights a second time
-    ROWS         = 32, // output channels between two output transforms, at most
+    POINTS     = 36,
+    TILES      = 48, // of one task: v of 64 channels fills half a core's own cache, m the rest
+    MOST_TILES = WINOGRAD_MOST_TILES, // of the only block: a few more would stream all weights
+                                      // a second time
+    ROWS         = 32,                // output channels between two output transforms, at most
     WANTED_TASKS = 16,
-    CHANNELS     = 32, // transformed by one task when tiles are shared
-    SKEW         = 16  // reals between the 36 planes: keeps them out of one another's cache sets
+    CHANNELS     = 32,                  // transformed by one task when tiles are shared
+    LINE         = 4 * MOST_TILES + 32, // reals of a row of pixels, with room for whole vectors
+    SKEW         = 16 // reals between the 36 planes: keeps them out of one another's cache sets
 };
-
-/* The side of the triangle decides what is source and target: the input gradient is a correlation
- * of gy with flipped, transposed kernels and padding 2 - pad. */
-typedef struct Grid {
-    int64_t n, source_channels, source_h, source_w, target_channels, target_h, target_w;
-    int64_t pad, tile_rows, tile_cols, tiles;
-    int64_t block, blocks;         // tiles of a task, whole vectors; how many such
-    int64_t row_block, row_blocks; // rows multiplied between two output transforms; how many such
-    int64_t group; // blocks transformed before their rows are shared out; 0: not shared
-} Grid;
 
 static Grid grid_of(const ConvShape *shape, ConvSide side)
 {
@@ -86,19 +78,25 @@ size_t winograd_prepared_size(const ConvShape *shape, ConvSide side)
     return transformed_size(&g) + (taps * sizeof(uint16_t) + sizeof(real) - 1) / sizeof(real);
 }
 
-static void transform_kernel(double kernel[3][3], double out[6][6])
+enum { TOGETHER = 8 }; // kernels side by side, so that the compiler's vectors fill
+
+static void transform_kernels(double kernel[3][3][TOGETHER], double out[6][6][TOGETHER])
 {
     const double a = (double)WINOGRAD_A, b = (double)WINOGRAD_B, a2 = a * a, b2 = b * b;
     const double na = 1 / (2 * a2 * (a2 - b2)), nb = 1 / (2 * b2 * (b2 - a2));
     const double g[6][3] = {{1 / (a2 * b2), 0, 0}, {na, na * a, na * a2},  {na, -na * a, na * a2},
                             {nb, nb * b, nb * b2}, {nb, -nb * b, nb * b2}, {0, 0, 1}};
-    double       half[6][3];
+    double       half[6][3][TOGETHER];
     for (int i = 0; i < 6; i++)
         for (int s = 0; s < 3; s++)
-            half[i][s] = g[i][0] * kernel[0][s] + g[i][1] * kernel[1][s] + g[i][2] * kernel[2][s];
+            for (int t = 0; t < TOGETHER; t++)
+                half[i][s][t] = g[i][0] * kernel[0][s][t] + g[i][1] * kernel[1][s][t] +
+                                g[i][2] * kernel[2][s][t];
     for (int i = 0; i < 6; i++)
         for (int j = 0; j < 6; j++)
-            out[i][j] = half[i][0] * g[j][0] + half[i][1] * g[j][1] + half[i][2] * g[j][2];
+            for (int t = 0; t < TOGETHER; t++)
+                out[i][j][t] =
+                    half[i][0][t] * g[j][0] + half[i][1][t] * g[j][1] + half[i][2][t] * g[j][2];
 }
 
 typedef struct PrepareJob {
@@ -107,53 +105,67 @@ typedef struct PrepareJob {
     Grid             grid;
     const real      *weights;
     real            *prepared;
+    uint16_t        *taps;
 } PrepareJob;
 
-static void prepare_channel(void *data, int64_t target, int thread)
+/* The kernel of the correlation, which for a gradient is flipped. */
+static void read_kernel(const PrepareJob *job, int64_t target, int64_t channel, double kernel[3][3])
 {
-    PrepareJob      *job   = data;
-    const ConvShape *shape = job->shape;
-    int64_t   rows = kernels()->tile_rows, panels = panels_of(job->grid.target_channels, rows);
-    int64_t   channels = job->grid.source_channels;
-    uint16_t *taps     = (void *)(job->prepared + transformed_size(&job->grid));
-    taps += target * reach_row_size(channels);
+    bool        forward = job->side == CONV_FORWARD;
+    int64_t     k = forward ? target : channel, c = forward ? channel : target;
+    const real *w = job->weights + (k * job->shape->c + c) * 9;
+    for (int i = 0; i < 9; i++)
+        kernel[i / 3][i % 3] = (double)w[forward ? i : 8 - i];
+}
+
+static void prepare_panel(void *data, int64_t panel, int thread)
+{
+    PrepareJob *job  = data;
+    int64_t     rows = kernels()->tile_rows, channels = job->grid.source_channels;
+    int64_t     panels = panels_of(job->grid.target_channels, rows);
     (void)thread;
-    for (int64_t channel = 0; channel < channels; channel++) {
-        int64_t k = job->side == CONV_FORWARD ? target : channel;
-        int64_t c = job->side == CONV_FORWARD ? channel : target;
-        double  kernel[3][3], out[6][6];
-        for (int r = 0; r < 3; r++)
-            for (int s = 0; s < 3; s++) {
-                real w = job->weights[((k * shape->c + c) * 3 + r) * 3 + s];
-                if (job->side == CONV_FORWARD)
-                    kernel[r][s] = (double)w;
-                else
-                    kernel[2 - r][2 - s] = (double)w;
-            }
-        reach_row_set(taps, channel, kernel);
-        transform_kernel(kernel, out);
-        for (int e = 0; e < POINTS; e++)
-            job->prepared[((e * panels + target / rows) * channels + channel) * rows +
-                          target % rows] = (real)out[e / 6][e % 6];
+    for (int64_t at = 0; at < rows * channels; at += TOGETHER) { // [channel][row], as in the panel
+        double kernel[3][3][TOGETHER] = {0}, out[6][6][TOGETHER];
+        int    count = rows * channels - at < TOGETHER ? (int)(rows * channels - at) : TOGETHER;
+        for (int t = 0; t < count; t++) {
+            int64_t target = panel * rows + (at + t) % rows, channel = (at + t) / rows;
+            double  own[3][3];
+            if (target >= job->grid.target_channels)
+                continue;
+            read_kernel(job, target, channel, own);
+            reach_row_set(job->taps + target * reach_row_size(channels), channel, own);
+            for (int i = 0; i < 9; i++)
+                kernel[i / 3][i % 3][t] = own[i / 3][i % 3];
+        }
+        transform_kernels(kernel, out);
+        for (int e = 0; e < POINTS; e++) {
+            real *to = job->prepared + (e * panels + panel) * channels * rows + at;
+            for (int t = 0; t < count; t++)
+                to[t] = (real)out[e / 6][e % 6][t];
+        }
     }
-    reach_row_end(taps, channels);
+    for (int64_t target = panel * rows; target < (panel + 1) * rows; target++)
+        if (target < job->grid.target_channels)
+            reach_row_end(job->taps + target * reach_row_size(channels), channels);
 }
 
 void winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
 {
-    PrepareJob job = {shape, side, grid_of(shape, side), weights, prepared};
-    memset(prepared, 0, winograd_prepared_size(shape, side) * sizeof(real));
-    parallel_for(job.grid.target_channels, prepare_channel, &job);
+    PrepareJob job   = {shape, side, grid_of(shape, side), weights, prepared, NULL};
+    size_t     whole = transformed_size(&job.grid);
+    job.taps         = (void *)(prepared + whole);
+    memset(job.taps, 0, (winograd_prepared_size(shape, side) - whole) * sizeof(real));
+    parallel_for(panels_of(job.grid.target_channels, kernels()->tile_rows), prepare_panel, &job);
 }
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
 /* Transformed input v[point][panel][channel][tile], and seen[part][place] of its channels, is a
  * thread's own, or a block's where tasks share it. The rest is one thread's: products
- * m[point][row][tile], one channel's pixels, one padded image row, outputs of one channel. The
- * register tile writes whole panels of rows, so m has TILE_MOST_ROWS to spare. */
+ * m[point][row][tile], one channel's rows of pixels on their way in or out. The register tile
+ * writes whole panels of rows, so m has TILE_MOST_ROWS to spare. */
 typedef struct Scratch {
-    real     *v, *m, *pixels, *line, *outputs;
+    real     *v, *m, *lines, *ends;
     uint64_t *seen;
 } Scratch;
 
@@ -175,16 +187,9 @@ static int64_t tiles_size(const Grid *g)
     return POINTS * v_stride(g) + (g->source_channels * REACH_PLACES * words + 15) / 16 * 16;
 }
 
-static size_t line_size(const Grid *g)
-{
-    return (size_t)(4 * g->tile_cols + 2 + 4 * kernels()->lanes);
-}
-
 static size_t thread_scratch_size(const Grid *g)
 {
-    size_t tiles = (size_t)g->block;
-    size_t total = POINTS * (size_t)m_stride(g) + (POINTS + 16) * tiles + line_size(g);
-    return (total + 15) / 16 * 16;
+    return POINTS * (size_t)m_stride(g) + 6 * LINE + 2 * 6 * MOST_TILES;
 }
 
 size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads)
@@ -193,11 +198,6 @@ size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads)
     size_t owners = g.group ? (size_t)g.group : (size_t)threads;
     return owners * (size_t)tiles_size(&g) + thread_scratch_size(&g) * (size_t)threads;
 }
-
-/* Tiles of a block that lie in one tile row of one image. */
-typedef struct Segment {
-    int64_t image, row, col, count, tile;
-} Segment;
 
 typedef struct RunJob {
     Grid              grid;
@@ -224,108 +224,34 @@ static Scratch scratch_of(const RunJob *job, int64_t block, int thread)
     Scratch     scratch = {.v = job->tiles + owner * tiles_size(g),
                            .m = job->scratch + (size_t)thread * thread_scratch_size(g)};
     scratch.seen        = (void *)(scratch.v + POINTS * v_stride(g));
-    scratch.pixels      = scratch.m + POINTS * m_stride(g);
-    scratch.outputs     = scratch.pixels + POINTS * g->block;
-    scratch.line        = scratch.outputs + 16 * g->block;
+    scratch.lines       = scratch.m + POINTS * m_stride(g);
+    scratch.ends        = scratch.lines + 6 * LINE;
     return scratch;
 }
 
-static int cut_segments(const Grid *g, int64_t first, Segment *segment)
+static void store_channel(const RunJob *job, const TileSpan *span, int spans, int64_t channel,
+                          const Scratch *scratch)
 {
-    int count = 0;
-    for (int64_t at = first; at < first + g->block && at < g->tiles;) {
-        int64_t row = at / g->tile_cols, col = at % g->tile_cols, length = g->tile_cols - col;
-        if (length > first + g->block - at)
-            length = first + g->block - at;
-        segment[count++] =
-            (Segment){row / g->tile_rows, row % g->tile_rows, col, length, at - first};
-        at += length;
-    }
-    return count;
-}
+    const Grid       *g      = &job->grid;
+    const Kernels    *table  = kernels();
+    const ConvFinish *finish = job->finish;
+    real              bias[4];
+    for (int i = 0; i < 4 && finish->bias; i++)
+        bias[i] = finish->bias[channel];
+    for (const TileSpan *s = span; s < span + spans; s++) {
+        int64_t high = g->target_h - 4 * s->row, wide = g->target_w - 4 * s->col;
+        int64_t plane = s->image * g->target_channels + channel;
+        int64_t at    = (plane * g->target_h + 4 * s->row) * g->target_w + 4 * s->col;
 
-/* Tiles first..last-1 of a segment as a set of the block's, without those it does not have. */
-static uint64_t tiles_between(const Segment *segment, int64_t first, int64_t last)
-{
-    first = first < 0 ? 0 : first;
-    last  = last > segment->count ? segment->count : last;
-    if (first >= last)
-        return 0;
-    return ~(uint64_t)0 >> (64 - (last - first)) << (segment->tile + first);
-}
-
-/* inside[6 i + j]: the tiles whose pixel (i, j) lies in the image. */
-static void mark_inside(const Grid *g, const Segment *segment, int segments,
-                        uint64_t inside[REACH_PLACES])
-{
-    memset(inside, 0, REACH_PLACES * sizeof *inside);
-    for (int q = 0; q < segments; q++) {
-        const Segment *s = &segment[q];
-        int64_t        y = 4 * s->row - g->pad, x = 4 * s->col - g->pad;
-        for (int j = 0; j < 6; j++) {
-            uint64_t tiles =
-                tiles_between(s, panels_of(-x - j, 4), panels_of(g->source_w - x - j, 4));
-            for (int i = 0; i < 6; i++)
-                if (y + i >= 0 && y + i < g->source_h)
-                    inside[6 * i + j] |= tiles;
-        }
-    }
-}
-
-/* pixels[6 i + j][tile] = pixel (i, j) of the tile's input patch, zero outside the image. */
-static void gather_pixels(const RunJob *job, const Segment *segment, int segments, int64_t channel,
-                          Scratch *scratch)
-{
-    const Grid *g = &job->grid;
-    for (int q = 0; q < segments; q++) {
-        const Segment *s = &segment[q];
-        const real    *plane =
-            job->from + (s->image * g->source_channels + channel) * g->source_h * g->source_w;
-        int64_t x0 = 4 * s->col - g->pad, width = 4 * s->count + 2;
-        int64_t left  = x0 < 0 ? -x0 : 0,
-                right = g->source_w - x0 < width ? g->source_w - x0 : width;
-        for (int i = 0; i < 6; i++) {
-            int64_t     y    = 4 * s->row - g->pad + i;
-            real       *to   = scratch->pixels + 6 * i * g->block + s->tile;
-            const real *line = scratch->line;
-            if (y < 0 || y >= g->source_h || right <= left) {
-                for (int j = 0; j < 6; j++)
-                    memset(to + j * g->block, 0, (size_t)s->count * sizeof(real));
-                continue;
-            }
-            if (left == 0 && right == width) {
-                line = plane + y * g->source_w + x0;
-            } else {
-                memset(scratch->line, 0, (size_t)left * sizeof(real));
-                memcpy(scratch->line + left, plane + y * g->source_w + x0 + left,
-                       (size_t)(right - left) * sizeof(real));
-                memset(scratch->line + right, 0, (size_t)(width - right) * sizeof(real));
-            }
-            kernels()->spread(to, g->block, line, s->count);
-        }
-    }
-}
-
-static void store_channel(const RunJob *job, const Segment *segment, int segments, int64_t channel,
-                          Scratch *scratch)
-{
-    const Grid *g = &job->grid;
-    for (int q = 0; q < segments; q++) {
-        const Segment *s = &segment[q];
-        int64_t plane    = (s->image * g->target_channels + channel) * g->target_h * g->target_w;
-        int64_t left     = g->target_w - 4 * s->col;
-        int64_t count    = left < 4 * s->count ? left : 4 * s->count;
-        for (int i = 0; i < 4 && 4 * s->row + i < g->target_h; i++) {
-            int64_t at = plane + (4 * s->row + i) * g->target_w + 4 * s->col;
-            kernels()->collect(scratch->line, scratch->outputs + 4 * i * g->block + s->tile,
-                               g->block, s->count);
-            FinishRows rows = conv_finish_rows(job->finish, job->to, at, channel);
-            rows.x          = scratch->line;
-            rows.rows       = 1;
-            rows.n          = count;
-            rows.stream     = job->stream;
-            kernels()->finish(&rows);
-        }
+        FinishRows rows = conv_finish_rows(finish, job->to, at, channel);
+        rows.x          = scratch->lines + 4 * s->tile;
+        rows.bias       = finish->bias ? bias : NULL;
+        rows.rows       = high < 4 ? high : 4;
+        rows.n          = wide < 4 * s->count ? wide : 4 * s->count;
+        rows.stride     = g->target_w;
+        rows.x_stride   = LINE;
+        rows.stream     = job->stream;
+        table->finish(&rows);
     }
 }
 
@@ -354,29 +280,30 @@ static void transform_channels(const RunJob *job, int64_t block, int64_t first, 
 {
     const Grid    *g     = &job->grid;
     const Kernels *table = kernels();
-    int64_t        full  = (int64_t)table->tile_vectors * table->lanes,
-            tiles        = columns_padded(kernels(), tiles_of(g, block));
-    Segment  segment[MOST_TILES];
-    int      segments = cut_segments(g, block * g->block, segment);
-    uint64_t inside[REACH_PLACES];
-    bool     all = false; // pixels of this part are seen
-    mark_inside(g, segment, segments, inside);
-    memset(scratch->pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
+    int64_t        full  = (int64_t)table->tile_vectors * table->lanes;
+    int64_t        tiles = columns_padded(table, tiles_of(g, block));
+    int64_t        plane = g->source_h * g->source_w;
+    TileSpan       span[MOST_TILES];
+    int            spans = tiles_cut(g, block, span);
+    uint64_t       ends  = tiles_last(span, spans), seen[6 * MOST_TILES];
+    bool           all   = false;                       // pixels of this part are seen
+    memset(scratch->lines, 0, 6 * LINE * sizeof(real)); // tiles past the last one
+    memset(scratch->ends, 0, 2 * 6 * MOST_TILES * sizeof(real));
     for (int64_t c = first; c < last; c++) {
-        uint64_t *seen = scratch->seen + c / job->part * REACH_PLACES;
-        gather_pixels(job, segment, segments, c, scratch);
         if (c % job->part == 0) {
-            memset(seen, 0, REACH_PLACES * sizeof *seen);
+            memset(seen, 0, sizeof seen);
             all = false;
         }
-        if (!all) {
-            table->winograd_seen(seen, scratch->pixels, g->block, tiles);
-            all = reach_covers(seen, inside);
-        }
+        table->winograd_columns(scratch->lines, LINE, scratch->ends, job->from + c * plane,
+                                c + 1 < last ? plane : 0, span, spans, all ? NULL : seen);
+        all = all || tiles_all_seen(span, spans, seen);
+        if ((c + 1) % job->part == 0 || c + 1 == last)
+            tiles_places(span, spans, seen, scratch->seen + c / job->part * REACH_PLACES);
         for (int64_t p = 0; p * full < tiles; p++) {
             int64_t width = (int64_t)panel_vectors(table, tiles, p) * table->lanes;
             table->winograd_input(scratch->v + p * full * g->source_channels + c * width,
-                                  v_stride(g), scratch->pixels + p * full, g->block, width);
+                                  v_stride(g), scratch->lines + 4 * p * full, LINE,
+                                  scratch->ends + p * full, ends >> p * full, width);
         }
     }
 }
@@ -394,12 +321,12 @@ static void transform_task(void *data, int64_t task, int thread)
 }
 
 /* What any channel's pixels reach by any tap; false if that is everything. */
-static bool find_reach(const RunJob *job, const Segment *segment, int segments,
-                       const uint64_t *seen, uint64_t most[REACH_OUTPUTS])
+static bool find_reach(const RunJob *job, const TileSpan *span, int spans, const uint64_t *seen,
+                       uint64_t most[REACH_OUTPUTS])
 {
     const Grid *g = &job->grid;
     uint64_t    inside[REACH_PLACES], any[REACH_PLACES] = {0};
-    mark_inside(g, segment, segments, inside);
+    tiles_inside(g, span, spans, inside);
     for (int64_t part = 0; part * job->part < g->source_channels; part++)
         for (int e = 0; e < REACH_PLACES; e++)
             any[e] |= seen[part * REACH_PLACES + e];
@@ -420,8 +347,11 @@ static void clear_outputs(const RunJob *job, int64_t channel, int64_t tiles,
         reach_row(own, row, g->source_channels, scratch->seen, most);
         reached = own;
     }
-    if (is_partial || (reached == own && memcmp(own, most, sizeof own) != 0))
-        kernels()->winograd_keep(scratch->outputs, g->block, reached, tiles);
+    if (is_partial || (reached == own && memcmp(own, most, sizeof own) != 0)) {
+        uint64_t kept[REACH_OUTPUTS];
+        reach_pixels(reached, kept);
+        kernels()->winograd_keep(scratch->lines, LINE, kept, tiles);
+    }
 }
 
 static void multiply_block(const RunJob *job, int64_t block, int64_t first, int64_t last,
@@ -429,18 +359,18 @@ static void multiply_block(const RunJob *job, int64_t block, int64_t first, int6
 {
     const Grid *g     = &job->grid;
     int64_t     tiles = columns_padded(kernels(), tiles_of(g, block));
-    Segment     segment[MOST_TILES];
-    int         segments = cut_segments(g, block * g->block, segment);
+    TileSpan    span[MOST_TILES];
+    int         spans = tiles_cut(g, block, span);
     uint64_t    most[REACH_OUTPUTS];
-    bool        is_partial = find_reach(job, segment, segments, scratch->seen, most);
+    bool        is_partial = find_reach(job, span, spans, scratch->seen, most);
     for (int64_t row = first; row < last; row += g->row_block) {
         int64_t rows = last - row < g->row_block ? last - row : g->row_block;
         multiply_rows(job, block, row, rows, scratch);
         for (int64_t k = 0; k < rows; k++) {
-            kernels()->winograd_output(scratch->outputs, g->block, scratch->m + k * g->block,
-                                       m_stride(g), tiles);
+            kernels()->winograd_output(scratch->lines, LINE, scratch->m + k * g->block, m_stride(g),
+                                       tiles);
             clear_outputs(job, row + k, tiles, most, is_partial, scratch);
-            store_channel(job, segment, segments, row + k, scratch);
+            store_channel(job, span, spans, row + k, scratch);
         }
     }
     atomic_thread_fence(memory_order_seq_cst); // what was streamed

@@ -34,6 +34,16 @@ typedef struct TapSums {
 
 typedef void TapTile(const TapSums *sums);
 
+enum { WINOGRAD_MOST_TILES = 64, WINOGRAD_WORDS = 4 * WINOGRAD_MOST_TILES / 64 };
+
+/* Output tiles of 4x4 side by side in one image, and the 6 rows of 4 count + 2 pixels they read. */
+typedef struct TileSpan {
+    int64_t image, row, col; // of the first tile
+    int64_t tile, count;     // its number in the block; how many
+    int64_t left, inside;    // pixels of a row left of the image; in it
+    int64_t at[6];           // the first in it, from a channel's plane of image 0; -1: row outside
+} TileSpan;
+
 /* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu
  * and gate exclude each other. With `stream` rows go past the caches where they are aligned; the
  * caller fences before others read. */
@@ -88,20 +98,29 @@ typedef struct Kernels {
     void (*maxpool)(real *out, int32_t *index, const real *top, int rows, int cols, int32_t at,
                     int32_t width, int64_t n);
 
-    /* Winograd F(4x4,3x3), see conv_winograd.c. Tiles are vectors: element t belongs to tile t. */
-    void (*spread)(real *out, int64_t stride, const real *line,
-                   int64_t tiles); // out[j*stride+t] = line[4t+j], j < 6
-    void (*collect)(real *line, const real *in, int64_t stride,
-                    int64_t tiles); // line[4t+j] = in[j*stride+t], j < 4
-    void (*winograd_input)(real *out, int64_t stride, const real *in, int64_t in_stride,
-                           int64_t tiles);
-    void (*winograd_output)(real *out, int64_t out_stride, const real *in, int64_t stride,
+    /* Winograd F(4x4,3x3), see conv_winograd.c: columns of spans of tiles, row by row, to
+     * `lines`, pixel x of tile t at 4t + x, x < 4; the two pixels after the last tile t of a span, as
+     * they are, to ends[2i + j][t].
+     * Bit p of seen[span][i][p / 64] is set where pixel p inside the image is not zero; or NULL. */
+    void (*winograd_columns)(real *lines, int64_t stride, real *ends, const real *plane,
+                             int64_t ahead, const TileSpan *span, int64_t spans, uint64_t *seen);
+    /* out[36][stride], a tile an element; bit t of `last`: tile t ends a span. */
+    void (*winograd_input)(real *out, int64_t stride, const real *lines, int64_t line_stride,
+                           const real *ends, uint64_t last, int64_t tiles);
+    /* in[36][stride] products; lines[4][line_stride]: rows of pixels, pixel j of tile t at 4t+j. */
+    void (*winograd_output)(real *lines, int64_t line_stride, const real *in, int64_t stride,
                             int64_t tiles);
-    /* Sets bit t of seen[e], e < 36, where in[e*stride+t] is not zero. */
-    void (*winograd_seen)(uint64_t *seen, const real *in, int64_t stride, int64_t tiles);
-    /* Zero for out[e*stride+t], e < 16, where bit t of kept[e] is not set; NaN and infinity stay.
-     */
-    void (*winograd_keep)(real *out, int64_t stride, const uint64_t *kept, int64_t tiles);
+    /* Zero for pixel p of line i where bit p of kept[i] is not set; NaN and infinity stay. */
+    void (*winograd_keep)(real *lines, int64_t line_stride, const uint64_t *kept, int64_t tiles);
+
+    /* The same turned around, for weight gradients; a channel an element, n whole vectors.
+     * out[36][stride] from the pixels (i, j) of a tile of gy at gy + i*row_step + j*pixel_step;
+     * out[9][out_stride] kernels from in[36][stride] sums of products. */
+    void (*winograd_gradient)(real *out, int64_t stride, const real *gy, int64_t row_step,
+                              int64_t pixel_step, int64_t n);
+    void (*winograd_weights)(real *out, int64_t out_stride, const real *in, int64_t stride,
+                             int64_t n);
+    void (*nonzero)(uint64_t *bits, const real *x, int64_t n); // bit i: whether x[i] is not zero
 } Kernels;
 
 /* The table for this machine (filled once). */

@@ -315,8 +315,9 @@ static void fill_table(Kernels *table, const char *isa)
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
         .gate = gate, .exp = exponential, .sigmoid = sigmoid, .softplus = softplus, .axpy = axpy,
         .dot = dot, .sum = sum, .finish = finish, .pack = pack, .interleave = interleave,
-        .maxpool = maxpool, .spread = spread, .collect = collect, .winograd_input = winograd_input,
-        .winograd_output = winograd_output, .winograd_seen = winograd_seen,
-        .winograd_keep = winograd_keep,
+        .maxpool = maxpool, .winograd_columns = winograd_columns, .winograd_input = winograd_input,
+        .winograd_output = winograd_output, .winograd_keep = winograd_keep,
+        .winograd_gradient = winograd_gradient, .nonzero = nonzero,
+        .winograd_weights = winograd_weights,
     };
 }

@@ -61,6 +61,7 @@ bool infer_by_scalar(const Shape *in, const OpParams *params, Shape *out, Error 
 /* Cuts 0..count-1 into fixed chunks and runs them in parallel. */
 void op_chunks(const OpCall *call, int64_t count, void (*chunk)(const OpCall *, int64_t, int64_t));
 
+bool      conv_side_of(OpKind op, ConvSide *side); // false: no convolution
 ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shape out);
 
 extern const OpInfo op_info_input, op_info_index_input, op_info_parameter, op_info_constant,

@@ -88,48 +88,67 @@ static void plane_turn(ChannelRun *run, const ChannelTurn *turn, int64_t at, int
     }
 }
 
-static void run_planes(ChannelRun *run, int32_t first, int32_t end)
+/* Channels side by side go through a phase together, image by image: planes of one channel alone
+ * lie far apart, and memory is read at half the speed. */
+static void run_planes(ChannelRun *runs, int64_t count, int32_t first, int32_t end)
 {
-    const ChannelTurn *turn     = run->program->turn;
-    int64_t            channels = run->program->shape.dim[1];
-    for (int32_t i = first; i < end; i++)
-        if (turn[i].op == OP_SUM_TO)
-            run->total[turn[i].out.index] = 0;
-    for (int64_t image = run->first_image; first < end && image < run->end_image; image++)
-        for (int64_t done = 0; done < run->plane; done += CHANNEL_BLOCK) {
-            int64_t left = run->plane - done, n = left < CHANNEL_BLOCK ? left : CHANNEL_BLOCK;
-            int64_t at = (image * channels + run->channel) * run->plane + done;
-            for (int32_t i = first; i < end; i++)
-                plane_turn(run, &turn[i], at, n);
-        }
-    for (int32_t i = first; i < end; i++)
-        if (turn[i].op == OP_SUM_TO)
-            run->number[turn[i].out.index] = (real)run->total[turn[i].out.index];
+    const ChannelProgram *program  = runs->program;
+    const ChannelTurn    *turn     = program->turn;
+    int64_t               channels = program->shape.dim[1], plane = runs->plane;
+    for (ChannelRun *run = runs; run < runs + count; run++)
+        for (int32_t i = first; i < end; i++)
+            if (turn[i].op == OP_SUM_TO)
+                run->total[turn[i].out.index] = 0;
+    for (int64_t image = runs->first_image; first < end && image < runs->end_image; image++)
+        for (ChannelRun *run = runs; run < runs + count; run++)
+            for (int64_t done = 0; done < plane; done += CHANNEL_BLOCK) {
+                int64_t left = plane - done, n = left < CHANNEL_BLOCK ? left : CHANNEL_BLOCK;
+                int64_t at = (image * channels + run->channel) * plane + done;
+                for (int32_t i = first; i < end; i++)
+                    plane_turn(run, &turn[i], at, n);
+            }
+    for (ChannelRun *run = runs; run < runs + count; run++)
+        for (int32_t i = first; i < end; i++)
+            if (turn[i].op == OP_SUM_TO)
+                run->number[turn[i].out.index] = (real)run->total[turn[i].out.index];
 }
 
-static void run_program(ChannelRun *run)
+static void read_numbers(ChannelRun *run)
 {
-    const ChannelProgram *program = run->program;
-    int32_t               done    = 0;
-    for (int32_t i = 0; i < program->array_count; i++) {
-        const ChannelArray *array = &program->array[i];
+    for (int32_t i = 0; i < run->program->array_count; i++) {
+        const ChannelArray *array = &run->program->array[i];
         if (array->is_number && !array->is_written)
             run->number[array->number] = ((const real *)array->data)[run->channel];
     }
-    for (int32_t phase = 0; phase < program->phase_count; phase++) {
-        for (; done < program->number_end[phase]; done++)
-            number_turn(run, &program->turn[done]);
-        run_planes(run, done, program->plane_end[phase]);
-        done = program->plane_end[phase];
-    }
-    for (int32_t i = 0; i < program->array_count && run->first_image == 0; i++) {
-        const ChannelArray *array = &program->array[i];
+}
+
+static void write_numbers(const ChannelRun *run)
+{
+    for (int32_t i = 0; i < run->program->array_count && run->first_image == 0; i++) {
+        const ChannelArray *array = &run->program->array[i];
         if (array->is_number && array->is_written)
             ((real *)array->data)[run->channel] = run->number[array->number];
     }
 }
 
-enum { TASK_NUMBERS = 16384 };
+static void run_program(ChannelRun *runs, int64_t count)
+{
+    const ChannelProgram *program = runs->program;
+    int32_t               done    = 0;
+    for (ChannelRun *run = runs; run < runs + count; run++)
+        read_numbers(run);
+    for (int32_t phase = 0; phase < program->phase_count; phase++) {
+        for (; done < program->number_end[phase]; done++)
+            for (ChannelRun *run = runs; run < runs + count; run++)
+                number_turn(run, &program->turn[done]);
+        run_planes(runs, count, done, program->plane_end[phase]);
+        done = program->plane_end[phase];
+    }
+    for (ChannelRun *run = runs; run < runs + count; run++)
+        write_numbers(run);
+}
+
+enum { TASK_NUMBERS = 16384, MOST_TOGETHER = 16, THREAD_TASKS = 2 };
 
 /* Images of a task. Without sums they are independent as well: few channels, as of pixels, make
  * enough tasks. */
@@ -141,29 +160,46 @@ static int64_t images_of(const ChannelProgram *program)
     return plane < TASK_NUMBERS ? TASK_NUMBERS / plane : 1;
 }
 
+/* Channels of a task, which changes no result: as many as still leave each thread some tasks. */
+static int64_t channels_of(const ChannelProgram *program)
+{
+    int64_t all = program->shape.dim[1], together = all / (THREAD_TASKS * parallel_threads());
+    return together < 1 ? 1 : together > MOST_TOGETHER ? MOST_TOGETHER : together;
+}
+
+static int64_t tasks_for(int64_t count, int64_t size)
+{
+    return (count + size - 1) / size;
+}
+
 static void run_task(void *data, int64_t task, int thread)
 {
     const OpCall         *call     = data;
     const ChannelProgram *program  = call->program;
     int64_t               channels = program->shape.dim[1], images = images_of(program);
-    ChannelRun            run;
-    run.program     = program;
-    run.kernels     = kernels();
-    run.channel     = task % channels;
-    run.first_image = task / channels * images;
-    run.end_image   = run.first_image + images;
-    if (run.end_image > program->shape.dim[0])
-        run.end_image = program->shape.dim[0];
-    run.plane = program->shape.dim[2] * program->shape.dim[3];
-    run.slots = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
-    run_program(&run);
+    int64_t               together = channels_of(program), blocks = tasks_for(channels, together);
+    int64_t               first = task % blocks * together, left = channels - first;
+    ChannelRun            runs[MOST_TOGETHER];
+    left = left < together ? left : together;
+    for (ChannelRun *run = runs; run < runs + left; run++) {
+        run->program     = program;
+        run->kernels     = kernels();
+        run->channel     = first + (run - runs);
+        run->first_image = task / blocks * images;
+        run->end_image   = run->first_image + images;
+        if (run->end_image > program->shape.dim[0])
+            run->end_image = program->shape.dim[0];
+        run->plane = program->shape.dim[2] * program->shape.dim[3];
+        run->slots = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
+    }
+    run_program(runs, left);
 }
 
 static void channels_forward(const OpCall *call)
 {
     const ChannelProgram *program = call->program;
-    int64_t               images  = images_of(program);
-    parallel_for((program->shape.dim[0] + images - 1) / images * program->shape.dim[1], run_task,
+    int64_t               groups  = tasks_for(program->shape.dim[0], images_of(program));
+    parallel_for(groups * tasks_for(program->shape.dim[1], channels_of(program)), run_task,
                  (void *)(uintptr_t)call);
 }
 

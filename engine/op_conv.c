@@ -71,6 +71,14 @@ static bool infer_conv2d_weight(const Shape *in, const OpParams *params, Shape *
     return true;
 }
 
+bool conv_side_of(OpKind op, ConvSide *side)
+{
+    *side = op == OP_CONV2D         ? CONV_FORWARD
+            : op == OP_CONV2D_INPUT ? CONV_INPUT_GRADIENT
+                                    : CONV_WEIGHT_GRADIENT;
+    return op == OP_CONV2D || op == OP_CONV2D_INPUT || op == OP_CONV2D_WEIGHT;
+}
+
 ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shape out)
 {
     return op == OP_CONV2D         ? conv_shape(in[0], in[1], out, params)
@@ -145,13 +153,13 @@ BOTH_SIDES(conv2d_input, CONV_INPUT_GRADIENT)
 static size_t conv2d_weight_scratch(const OpCall *call, int threads)
 {
     ConvShape shape = conv_shape_of(OP_CONV2D_WEIGHT, call->params, call->in_shape, call->shape);
-    return conv_weight_scratch_size(&shape, threads);
+    return conv_weight_scratch_size(&shape, call->method, threads);
 }
 
 static void conv2d_weight_forward(const OpCall *call)
 {
     ConvShape shape = conv_shape_of(OP_CONV2D_WEIGHT, call->params, call->in_shape, call->shape);
-    conv_weight_run(&shape, call->in[0], call->in[1], call->out, call->scratch);
+    conv_weight_run(&shape, call->method, call->in[0], call->in[1], call->out, call->scratch);
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */

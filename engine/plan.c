@@ -231,9 +231,9 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
             program->array[i].data = plan->buffer[program->array[i].node];
         call.program = program;
     }
-    if (step->op == OP_CONV2D || step->op == OP_CONV2D_INPUT) {
+    ConvSide side = CONV_FORWARD;
+    if (conv_side_of(step->op, &side)) {
         ConvShape shape = conv_shape_of(step->op, &core->params, call.in_shape, call.shape);
-        ConvSide  side  = step->op == OP_CONV2D ? CONV_FORWARD : CONV_INPUT_GRADIENT;
         bool      even  = options->even_forward && side == CONV_FORWARD;
         call.method = conv_choose(even && options->conv == CONV_AUTO ? CONV_DIRECT : options->conv,
                                   &shape, side);

@@ -498,33 +498,6 @@ static void pooling_takes_the_first_maximum(void)
     guarded_close(&x);
 }
 
-static void spreading_and_collecting(void)
-{
-    Guarded x = {0}, y = {0};
-    REQUIRE(guarded_open(&x) && guarded_open(&y));
-    for (int isa = 0; isa < ISA_COUNT; isa++) {
-        const Kernels *k = kernels_for(isas[isa]);
-        for (int64_t tiles = 1; k && tiles <= 2 * k->lanes + 3; tiles++) {
-            real *line = at_end(&x, 4 * tiles + 2), *parts = at_end(&y, 6 * tiles);
-            fill(line, 4 * tiles + 2, 5);
-            k->spread(parts, tiles, line, tiles);
-            bool equal = true;
-            for (int j = 0; j < 6; j++)
-                for (int64_t t = 0; t < tiles; t++)
-                    equal = equal && parts[j * tiles + t] == line[4 * t + j];
-            real *back = at_end(&x, 4 * tiles);
-            memset(back, 0, (size_t)(4 * tiles) * sizeof(real));
-            k->collect(back, parts, tiles, tiles);
-            for (int64_t i = 0; i < 4 * tiles; i++)
-                equal = equal && back[i] == parts[i % 4 * tiles + i / 4];
-            if (!CHECK(equal))
-                printf("  %s, %lld tiles\n", k->isa, (long long)tiles);
-        }
-    }
-    guarded_close(&x);
-    guarded_close(&y);
-}
-
 SUITE(kernels)
 {
     RUN(pointwise_with_every_tail);
@@ -537,5 +510,4 @@ SUITE(kernels)
     RUN(finishing_rows);
     RUN(packing_and_interleaving);
     RUN(pooling_takes_the_first_maximum);
-    RUN(spreading_and_collecting);
 }

@@ -156,6 +156,52 @@ static bool zeros_are_exact(const Case *test)
     return true;
 }
 
+/* ---- one weight gradient --------------------------------------------------------------------- */
+
+/* Whether some product of the sum at `at` of [k][c][r][s] is not zero. */
+static bool is_weight_reached(const ConvShape *s, const real *x, const real *gy,
+                              const int64_t at[4])
+{
+    for (int64_t n = 0; n < s->n; n++)
+        for (int64_t i = 0; i < s->oh; i++)
+            for (int64_t j = 0; j < s->ow; j++) {
+                int64_t y = i * s->stride - s->pad + at[2], z = j * s->stride - s->pad + at[3];
+                if (y >= 0 && z >= 0 && y < s->h && z < s->w &&
+                    x[((n * s->c + at[1]) * s->h + y) * s->w + z] != 0 &&
+                    gy[((n * s->k + at[0]) * s->oh + i) * s->ow + j] != 0)
+                    return true;
+            }
+    return false;
+}
+
+/* Runs it and adds it to *digest; whether its zeros are those of the sum, +0. */
+static bool weight_zeros_are_exact(const ConvShape *s, ConvMethod method, Holes pixels,
+                                   Holes gradients, uint32_t *digest)
+{
+    const int64_t kernel[4] = {s->k, s->c, s->r, s->s};
+    int64_t       count     = count_of(kernel), at[4];
+    real         *x         = punched((int64_t[]){s->n, s->c, s->h, s->w}, pixels, "pixels");
+    real         *gy      = punched((int64_t[]){s->n, s->k, s->oh, s->ow}, gradients, "gradients");
+    size_t        size    = conv_weight_scratch_size(s, method, parallel_threads());
+    real         *scratch = memory_new(size, sizeof(real), NULL);
+    real         *grad_w = memory_new((size_t)count, sizeof(real), NULL), *next = grad_w;
+    bool          exact = true;
+    memset(scratch, 0xFF, size * sizeof(real));
+    conv_weight_run(s, method, x, gy, grad_w, scratch);
+    for (at[0] = 0; at[0] < kernel[0]; at[0]++)
+        for (at[1] = 0; at[1] < kernel[1]; at[1]++)
+            for (at[2] = 0; at[2] < kernel[2]; at[2]++)
+                for (at[3] = 0; at[3] < kernel[3]; at[3]++, next++)
+                    exact = exact &&
+                            ((*next == 0 && !signbit(*next)) || is_weight_reached(s, x, gy, at));
+    *digest = digest_crc32(*digest, grad_w, (size_t)count * sizeof(real));
+    memory_free(x);
+    memory_free(gy);
+    memory_free(scratch);
+    memory_free(grad_w);
+    return exact;
+}
+
 /* ---- claims ---------------------------------------------------------------------------------- */
 
 static uint32_t results; // of everything run so far, as a digest
@@ -180,6 +226,16 @@ static void zeros_are_those_of_the_sum(void)
                 }
                 case_close(&test);
             }
+    for (int i = 0; i < SHAPES * 2; i++)
+        for (int holes = 0; holes < HOLES * HOLES; holes++) {
+            ConvShape  s      = completed(shapes[i / 2]);
+            ConvMethod method = i % 2 ? CONV_WINOGRAD : CONV_DIRECT;
+            Holes      of_x = (Holes)(holes / HOLES), of_gy = (Holes)(holes % HOLES);
+            if (conv_choose(method, &s, CONV_WEIGHT_GRADIENT) == method &&
+                !CHECK(weight_zeros_are_exact(&s, method, of_x, of_gy, &results)))
+                printf("  shape %d, weights, method %d, holes %d of x, %d of gy\n", i / 2,
+                       (int)method, (int)of_x, (int)of_gy);
+        }
     printf("  digest of the results: %08x\n", (unsigned)results);
 }
 

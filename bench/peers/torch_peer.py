@@ -75,35 +75,55 @@ def product(folder, m, n, k):
 
 
 class Block(nn.Module):
-    """Of a ResNet for CIFAR, with option A."""
+    """Of a ResNet for CIFAR; a shortcut that changes its shape is option A's, or a convolution."""
 
-    def __init__(self, inputs, outputs, stride):
+    def __init__(self, inputs, outputs, stride, has_option_a):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.missing = outputs - inputs
+        self.shortcut = None
+        if self.missing and not has_option_a:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x):
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        if self.missing:
+        if self.shortcut:
+            x = self.shortcut(x)
+        elif self.missing:
             x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.missing // 2, self.missing // 2))
         return F.relu(y + x)
 
 
-def resnet20():
-    layers, inputs = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()], 16
-    for width in (16, 32, 64):
-        for i in range(3):
-            layers.append(Block(inputs, width, 2 if i == 0 and width > 16 else 1))
+def resnet(widths, blocks, has_option_a):
+    inputs = widths[0]
+    layers = [nn.Conv2d(3, inputs, 3, 1, 1, bias=False), nn.BatchNorm2d(inputs), nn.ReLU()]
+    for width in widths:
+        for i in range(blocks):
+            layers.append(Block(inputs, width, 2 if i == 0 and width > widths[0] else 1, has_option_a))
             inputs = width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
+
+
+def lenet():
+    layers, inputs = [], 3
+    for width in (32, 64):
+        for _ in range(2):
+            layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU()]
+            inputs = width
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 8 * 8, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+TRAINED = {'resnet20': lambda: resnet((16, 32, 64), 3, True), 'lenet': lenet,
+           'resnet18_cifar': lambda: resnet((64, 128, 256, 512), 2, False)}
 
 
 def training(folder, arch, upto, which, batch):
     torch.manual_seed(0)
-    net = resnet20().train()
+    net = TRAINED[arch]().train()
     rule = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
     images, labels = torch.rand(int(batch), 3, 32, 32), torch.randint(10, (int(batch),))
 
