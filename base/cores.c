@@ -6,6 +6,7 @@
 #include "cores.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,4 +113,52 @@ static int64_t affinity_cores(void)
 int64_t cores_available(void)
 {
     return within_quotas(affinity_cores());
+}
+
+/* ---- caches ---------------------------------------------------------------------------------- */
+
+static CacheSizes     caches    = {1 << 20, 32 << 20};
+static pthread_once_t is_looked = PTHREAD_ONCE_INIT;
+
+static bool cache_text(int index, const char *what, char text[FILE_TEXT])
+{
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, what);
+    return kernel_text(path, text);
+}
+
+/* Not by sysconf, which tells the sum of all last caches of a package. */
+static void look_at_caches(void)
+{
+    char    text[FILE_TEXT];
+    int64_t last = 2;
+    for (int index = 0; cache_text(index, "level", text); index++) {
+        int64_t level = strtoll(text, NULL, 10);
+        if (level < 2 || !cache_text(index, "type", text) ||
+            strncmp(text, "Instruction", 11) == 0 || !cache_text(index, "size", text))
+            continue;
+        char   *unit  = text;
+        int64_t bytes = strtoll(text, &unit, 10);
+        if (bytes < 64 || bytes > 1 << 20 || *unit != 'K') // the kernel writes KiB
+            continue;
+        bytes <<= 10;
+        if (level == 2)
+            caches.own = bytes;
+        if (level >= last) {
+            caches.shared = bytes;
+            last          = level;
+        }
+    }
+}
+
+CacheSizes cores_caches(void)
+{
+    pthread_once(&is_looked, look_at_caches);
+    return caches;
+}
+
+void cores_set_caches(CacheSizes sizes)
+{
+    pthread_once(&is_looked, look_at_caches);
+    caches = sizes;
 }

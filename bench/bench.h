@@ -52,6 +52,8 @@ typedef struct CoreTime {
 CoreTime core_time(int64_t process);
 /* Of the time the threads could run, the share that others had their cores; -1: not known. */
 double core_time_shared(CoreTime before, CoreTime after);
+#define SHARED_LEAST 0.1 // from here on a row says that cores were shared
+
 Timing timing_scaled(Timing timing, double factor);
 double clock_cpu_seconds(void); // of this process, all threads
 

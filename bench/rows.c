@@ -5,8 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const double shared_least = 0.1; // a row says from here on that cores were shared
-
 /* ---- progress -------------------------------------------------------------------------------- */
 
 static char doing[96];
@@ -116,9 +114,9 @@ static void print_text(const Options *options, const Row *row, double gflops, do
         for (int i = 0; i < ROW_FIGURES && row->figures[i].name; i++)
             printf("  %s %.3g", row->figures[i].name, row->figures[i].value);
     }
-    if (shared >= shared_least)
+    if (shared >= SHARED_LEAST)
         printf("  cores were shared: %.0f %% of the time", 100 * shared);
-    if (shared >= shared_least && gflops > 0) // of the time that was ours
+    if (shared >= SHARED_LEAST && gflops > 0) // of the time that was ours
         printf(" (of peak by processor time: %.0f %%)",
                100 * gflops / peak * row->ms.median * row->threads / row->ms.cpu);
     printf("\n");

@@ -48,10 +48,14 @@ static void case_name(const Case *one, char out[64])
 /* ---- turns --------------------------------------------------------------------------------------
  */
 
-/* Threads of other programs look for more work for a while before they sleep. */
-static void let_peer_rest(void)
+/* Before each turn, ours and theirs: threads of other programs look for more work for a while before
+ * they sleep. OpenBLAS's do so for 2^28 ticks of the processor's clock, which were seen to be 103 to
+ * 112 ms; ONNX Runtime's end with the run. */
+enum { REST_MS = 200 };
+
+static void let_both_rest(void)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = REST_MS * 1000000}, NULL);
 }
 
 /* The ms of one run, cpu ms of it; many in a row where they are short. */
@@ -67,14 +71,25 @@ static double our_turn(const Ours *ours, int repeats, double *cpu)
 
 typedef struct Turns {
     Timing ours, theirs;
-    double cpu_ratio; // of processor times; theirs with what their threads spin; 0: not known
+    double cpu_ratio; // of processor times of the turns alone; 0: not known
     double shared, their_shared, distance;
 } Turns;
+
+/* Adds what a process had and waited from `before` on. */
+static void add_core_time(CoreTime *sum, CoreTime before, int64_t process)
+{
+    CoreTime after = core_time(process);
+    if (sum->waited < 0 || before.waited < 0 || after.waited < 0)
+        sum->waited = -1;
+    else
+        *sum = (CoreTime){sum->had + after.had - before.had,
+                          sum->waited + after.waited - before.waited};
+}
 
 static bool take_turns(Turns *out, Ours *ours, Peer *peer, const Case *one, const char *folder,
                        int runs, Error *error)
 {
-    const double shortest = 20; // ms of a turn
+    const double shortest = 200; // ms of a turn: the first run finds caches cold
     double      *ms       = memory_new(4 * (size_t)runs, sizeof *ms, error), unused;
     if (!ms)
         return false;
@@ -82,21 +97,24 @@ static bool take_turns(Turns *out, Ours *ours, Peer *peer, const Case *one, cons
     int    repeats = warm < shortest ? (int)(shortest / (warm + 1e-4)) + 1 : 1;
     bool   ok      = peer_turn(peer, 1, &unused, error) &&
               ours_distance(ours, one, folder, &out->distance, error);
-    CoreTime before = core_time(0), their_before = core_time(peer->process);
+    CoreTime our_time = {0}, their_time = {0};
     for (int run = 0; ok && run < runs; run++) {
-        let_peer_rest();
-        ms[run] = our_turn(ours, repeats, &ms[runs + run]);
-        ok      = peer_turn(peer, repeats, &ms[2 * runs + run], error);
+        let_both_rest();
+        CoreTime before = core_time(0);
+        ms[run]         = our_turn(ours, repeats, &ms[runs + run]);
+        add_core_time(&our_time, before, 0);
+        let_both_rest();
+        before = core_time(peer->process);
+        ok     = peer_turn(peer, repeats, &ms[2 * runs + run], error);
+        add_core_time(&their_time, before, peer->process);
     }
     if (ok) {
-        CoreTime after = core_time(0), their_after = core_time(peer->process);
-        out->shared       = core_time_shared(before, after);
-        out->their_shared = core_time_shared(their_before, their_after);
-        out->cpu_ratio    = out->shared >= 0 && out->their_shared >= 0
-                                ? (their_after.had - their_before.had) / (after.had - before.had)
-                                : 0;
-        out->ours         = timing_of(ms, ms + runs, runs);
-        out->theirs       = timing_of(ms + 2 * runs, ms + 3 * runs, runs);
+        out->shared       = core_time_shared((CoreTime){0}, our_time);
+        out->their_shared = core_time_shared((CoreTime){0}, their_time);
+        out->cpu_ratio =
+            out->shared >= 0 && out->their_shared >= 0 ? their_time.had / our_time.had : 0;
+        out->ours   = timing_of(ms, ms + runs, runs);
+        out->theirs = timing_of(ms + 2 * runs, ms + 3 * runs, runs);
     }
     memory_free(ms);
     return ok;
@@ -137,6 +155,8 @@ static void print_turns(const Options *options, const char *name, const Ours *ou
         printf(" %7s %7s %7s", "?", "?", "?");
     if (turns->distance >= 0)
         printf("  %.1e", turns->distance);
+    if (turns->shared >= SHARED_LEAST || turns->their_shared >= SHARED_LEAST)
+        printf("  cores were shared");
     printf("\n");
     fflush(stdout);
 }
@@ -146,8 +166,10 @@ static void print_heading(const Options *options, const char *peer)
     peak_measure();
     if (options->json)
         return;
-    printf("in turns with %s; %d thread%s, isa %s, FMA peak %.0f GFLOP/s\n", peer,
-           parallel_threads(), parallel_threads() == 1 ? "" : "s", engine_isa(), peak_gflops());
+    printf("in turns with %s, a rest of %d ms before each turn; %d thread%s, isa %s, FMA peak %.0f "
+           "GFLOP/s\n",
+           peer, REST_MS, parallel_threads(), parallel_threads() == 1 ? "" : "s", engine_isa(),
+           peak_gflops());
     printf("ms of a run. ratios: their time over ours, of medians, of bests, of processor time;\n"
            "shared: of the time ours and theirs could run, what others had the cores;\n"
            "apart: relative distance of the two results\n");

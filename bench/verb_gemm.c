@@ -22,8 +22,8 @@ static void tile_thread(void *data, int64_t chunk, int thread)
     (void)thread;
     real *c = work->c + chunk * TILE_MOST_ROWS * TILE_MOST_COLS;
     for (int i = 0; i < TILE_REPEATS; i++)
-        work->table->gemm_tile[work->table->tile_vectors](TILE_DEPTH, work->a, work->b, c,
-                                                          work->width);
+        work->table->gemm_tile[work->table->tile_vectors](TILE_DEPTH, work->a, work->b, work->width,
+                                                          c, work->width);
 }
 
 static void tile_run(void *data)

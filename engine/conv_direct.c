@@ -24,6 +24,7 @@ typedef struct Geometry {
     int64_t source_channels, source_h, source_w, target_channels, target_h, target_w;
     int64_t rows, cols, first_y; // of the grid
     int     step, phases;
+    bool    is_plain;                      // the source is the column matrix of each image
     int     first_tap[CONV_MOST_SIDE + 1]; // of a phase; the last entry is the number of taps
     Tap     tap[CONV_MOST_SIDE * CONV_MOST_SIDE];
 } Geometry;
@@ -87,6 +88,7 @@ static void geometry_of(const ConvShape *shape, ConvSide side, int row_phase, Ge
         g->cols     = g->rows * g->cols;
         g->source_w = g->target_w = g->cols;
         g->rows = g->source_h = g->target_h = 1;
+        g->is_plain                         = true;
     }
 }
 
@@ -165,22 +167,24 @@ typedef struct Segment {
 } Segment;
 
 enum {
-    GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache
     GROUP_PANELS = 16,
     CHANNELS     = 16, // packed for all panels of a group before the next ones
+    PACK_TASK    = 64, // channels of one panel, where tasks share what is packed
     WANTED_TASKS = 24, // enough for an even load on many cores
-    SPLIT_ROWS   = 64, // a task that packs its own columns needs this many rows to pay
+    SPLIT_ROWS   = 32, // of a task at least
     SKEW         = 16  // reals between panels: keeps them out of one another's cache sets
 };
 
+/* Rows of targets are split where columns alone make too few tasks; then panels are packed once, by
+ * tasks of their own, and shared. */
 typedef struct DirectJob {
     const Kernels    *table;
     const Geometry   *g;
     const ConvFinish *finish;
     const real       *prepared, *from;
-    real             *to, *scratch;
+    real             *to, *packed, *threads; // packed: all panels, or a group of each thread
     int64_t           full, columns, panels, panel_size, group, row_splits, split_panels;
-    size_t            thread_scratch;
+    int64_t           packed_size, thread_scratch; // of `packed`, if shared; of each thread
     bool              stream;
 } DirectJob;
 
@@ -193,27 +197,31 @@ static void plan_tasks(int64_t images, DirectJob *job)
     job->columns          = images * g->rows * g->cols;
     job->panels           = panels_of(job->columns, job->full);
     job->panel_size       = g->source_channels * taps_of(g) * job->full + SKEW;
-    int64_t fitting       = GROUP_BYTES / (int64_t)sizeof(real) / job->panel_size;
-    job->group            = fitting < 1 ? 1 : fitting > GROUP_PANELS ? GROUP_PANELS : fitting;
+    job->group            = panels_in_cache(job->panel_size, GROUP_PANELS);
     while (job->group > 1 && panels_of(job->panels, job->group) < WANTED_TASKS)
         job->group--;
     int64_t row_panels  = panels_of(g->target_channels, table->tile_rows);
     int64_t most        = panels_of(g->target_channels, SPLIT_ROWS);
     int64_t wanted      = panels_of(WANTED_TASKS, panels_of(job->panels, job->group));
-    job->row_splits     = wanted < most ? wanted : most;
-    job->split_panels   = panels_of(row_panels, job->row_splits);
+    job->split_panels   = panels_of(row_panels, wanted < most ? wanted : most);
+    job->row_splits     = panels_of(row_panels, job->split_panels);
+    job->packed_size    = job->row_splits > 1 ? job->panels * job->panel_size : 0;
     int64_t tiles       = g->phases * TILE_MOST_ROWS * TILE_MOST_COLS; // results, interleaved rows
-    job->thread_scratch = (size_t)(job->group * job->panel_size + 2 * tiles);
+    job->thread_scratch = (job->packed_size ? 0 : job->group * job->panel_size) + 2 * tiles;
 }
 
+/* Columns of one tile: packed, or read where they lie. */
 typedef struct Panel {
-    Segment segment[TILE_MOST_COLS];
-    int     segments, vectors;
-    int64_t width, used;
-    real   *packed;
+    Segment     segment[TILE_MOST_COLS];
+    int         segments, vectors;
+    int64_t     width, used, step; // step: from row to row
+    real       *packed;
+    const real *columns;
 } Panel;
 
-static void cut_panel(const DirectJob *job, int64_t index, Panel *panel)
+/* `packed`: room for it. A panel inside one image of a plain source need not be packed, unless its
+ * rows are whole pages apart and so in the same few sets of a cache. */
+static void cut_panel(const DirectJob *job, int64_t index, real *packed, Panel *panel)
 {
     const Geometry *g     = job->g;
     int64_t         first = index * job->full;
@@ -233,6 +241,16 @@ static void cut_panel(const DirectJob *job, int64_t index, Panel *panel)
         s->to       = (s->image * g->target_channels * g->target_h + y) * g->target_w + x;
         s->stored   = length * g->phases < g->target_w - x ? length * g->phases : g->target_w - x;
         panel->used = at - first + length;
+    }
+    panel->packed  = packed;
+    panel->columns = packed;
+    panel->step    = panel->width;
+    if (g->is_plain && panel->segments == 1 && panel->used == panel->width &&
+        !rows_collide(g->cols)) {
+        panel->packed = NULL;
+        panel->columns =
+            job->from + panel->segment->image * g->source_channels * g->cols + panel->segment->j;
+        panel->step = g->cols;
     }
 }
 
@@ -275,16 +293,29 @@ static void pack_tap(const DirectJob *job, const Panel *panel, int phase, int t,
     }
 }
 
-static void pack_group(const DirectJob *job, const Panel *panel, int panels)
+static void pack_panels(const DirectJob *job, const Panel *panel, int panels, int64_t first,
+                        int64_t last)
 {
     const Geometry *g = job->g;
-    for (int64_t first = 0; first < g->source_channels; first += CHANNELS) {
-        int64_t left = g->source_channels - first, channels = left < CHANNELS ? left : CHANNELS;
+    for (int64_t channel = first; channel < last; channel += CHANNELS) {
+        int64_t channels = last - channel < CHANNELS ? last - channel : CHANNELS;
         for (int p = 0; p < panels; p++)
-            for (int phase = 0; phase < g->phases; phase++)
+            for (int phase = 0; phase < g->phases && panel[p].packed; phase++)
                 for (int t = g->first_tap[phase]; t < g->first_tap[phase + 1]; t++)
-                    pack_tap(job, &panel[p], phase, t, first, channels);
+                    pack_tap(job, &panel[p], phase, t, channel, channels);
     }
+}
+
+static void pack_task(void *data, int64_t task, int thread)
+{
+    const DirectJob *job    = data;
+    int64_t          chunks = panels_of(job->g->source_channels, PACK_TASK);
+    int64_t          index = task / chunks, first = task % chunks * PACK_TASK;
+    int64_t          left = job->g->source_channels - first;
+    Panel            panel;
+    (void)thread;
+    cut_panel(job, index, job->packed + index * job->panel_size, &panel);
+    pack_panels(job, &panel, 1, first, first + (left < PACK_TASK ? left : PACK_TASK));
 }
 
 void conv_interleave(const real *parts, int64_t stride, int phases, int64_t length, real *line)
@@ -355,25 +386,25 @@ static void direct_task(void *data, int64_t task, int thread)
     int64_t         first = task / job->row_splits * job->group, split = task % job->row_splits;
     int64_t         height = table->tile_rows, row_panels = panels_of(g->target_channels, height);
     int64_t         last   = (split + 1) * job->split_panels;
-    real           *packed = job->scratch + (size_t)thread * job->thread_scratch;
-    real           *result = packed + job->group * job->panel_size;
+    real           *result = job->threads + thread * job->thread_scratch;
     real           *lines  = result + g->phases * TILE_MOST_ROWS * TILE_MOST_COLS;
+    real           *packed = job->packed_size ? job->packed + first * job->panel_size
+                                              : lines + g->phases * TILE_MOST_ROWS * TILE_MOST_COLS;
     Panel           panel[GROUP_PANELS];
     int             panels = 0;
-    for (; panels < job->group && first + panels < job->panels; panels++) {
-        cut_panel(job, first + panels, &panel[panels]);
-        panel[panels].packed = packed + panels * job->panel_size;
-    }
-    pack_group(job, panel, panels);
+    for (; panels < job->group && first + panels < job->panels; panels++)
+        cut_panel(job, first + panels, packed + panels * job->panel_size, &panel[panels]);
+    if (!job->packed_size)
+        pack_panels(job, panel, panels, 0, g->source_channels);
     for (int64_t a = split * job->split_panels; a < last && a < row_panels; a++)
         for (int p = 0; p < panels; p++) {
             int64_t width = panel[p].width;
             fetch_tile(job, &panel[p], a * height);
             for (int b = 0; b < g->phases; b++)
-                table->gemm_tile[panel[p].vectors](
+                panel_tile(table, panel[p].vectors, panel[p].used)(
                     g->source_channels * (g->first_tap[b + 1] - g->first_tap[b]),
                     job->prepared + prepared_panel(g, b, a),
-                    panel[p].packed + g->source_channels * g->first_tap[b] * width,
+                    panel[p].columns + g->source_channels * g->first_tap[b] * width, panel[p].step,
                     result + b * height * width, width);
             store_tile(job, &panel[p], a * height, result, lines);
         }
@@ -388,9 +419,10 @@ size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads)
         geometry_of(shape, side, phase, &g);
         DirectJob job = {.g = &g};
         plan_tasks(shape->n, &job);
-        most = job.thread_scratch > most ? job.thread_scratch : most;
+        size_t size = (size_t)job.packed_size + (size_t)threads * (size_t)job.thread_scratch;
+        most        = size > most ? size : most;
     }
-    return most * (size_t)threads;
+    return most;
 }
 
 void direct_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
@@ -406,9 +438,12 @@ void direct_run(const ConvShape *shape, ConvSide side, const real *prepared, con
                          .prepared = prepared,
                          .from     = from,
                          .to       = to,
-                         .scratch  = scratch};
+                         .packed   = scratch};
         plan_tasks(shape->n, &job);
-        job.stream = conv_streams(shape->n * g.target_channels * g.target_h * g.target_w);
+        job.threads = scratch + job.packed_size;
+        job.stream  = conv_streams(shape->n * g.target_channels * g.target_h * g.target_w);
+        if (job.packed_size)
+            parallel_for(job.panels * panels_of(g.source_channels, PACK_TASK), pack_task, &job);
         parallel_for(panels_of(job.panels, job.group) * job.row_splits, direct_task, &job);
         prepared += prepared_of(&g);
     }

@@ -24,7 +24,7 @@ enum {
     POINTS       = 36,
     TILES        = 48, // of one task: v of 64 channels fills half a core's own cache, m the rest
     MOST_TILES   = 64, // of the only block: a few more tiles would stream all weights a second time
-    ROWS         = 32, // output channels between two output transforms
+    ROWS         = 32, // output channels between two output transforms, at most
     WANTED_TASKS = 16,
     CHANNELS     = 32, // transformed by one task when tiles are shared
     SKEW         = 16  // reals between the 36 planes: keeps them out of one another's cache sets
@@ -58,15 +58,16 @@ static Grid grid_of(const ConvShape *shape, ConvSide side)
     g.tiles      = g.n * g.tile_rows * g.tile_cols;
     int64_t full = (int64_t)table->tile_vectors * table->lanes;
     g.block      = g.tiles <= MOST_TILES ? MOST_TILES : TILES / full * full;
-    g.row_block  = ROWS / table->tile_rows * table->tile_rows;
+    int64_t rows = cores_caches().own / 4 / (int64_t)sizeof(real) / (POINTS * TILES); // of m
+    rows         = rows > ROWS ? ROWS : rows / table->tile_rows ? rows : table->tile_rows;
+    g.row_block  = rows / table->tile_rows * table->tile_rows;
     if (g.block > columns_padded(table, g.tiles))
         g.block = columns_padded(table, g.tiles);
-    g.blocks     = panels_of(g.tiles, g.block);
-    g.row_blocks = panels_of(g.target_channels, g.row_block);
-    if (g.blocks < WANTED_TASKS && g.row_blocks > 1)
-        g.group = panels_of(WANTED_TASKS, g.row_blocks);
-    if (g.group > g.blocks)
-        g.group = g.blocks;
+    g.blocks       = panels_of(g.tiles, g.block);
+    g.row_blocks   = panels_of(g.target_channels, g.row_block);
+    int64_t wanted = g.row_blocks > 1 ? panels_of(WANTED_TASKS, g.row_blocks) : 0;
+    if (g.blocks < WANTED_TASKS)
+        g.group = wanted < g.blocks ? wanted : g.blocks;
     return g;
 }
 
@@ -209,11 +210,11 @@ typedef struct RunJob {
     bool              stream;
 } RunJob;
 
-/* Tiles of this block, whole vectors; the last block may hold fewer than the others. */
+/* Tiles of this block; the last one may hold fewer than the others. */
 static int64_t tiles_of(const Grid *g, int64_t block)
 {
     int64_t left = g->tiles - block * g->block;
-    return columns_padded(kernels(), left < g->block ? left : g->block);
+    return left < g->block ? left : g->block;
 }
 
 static Scratch scratch_of(const RunJob *job, int64_t block, int thread)
@@ -328,22 +329,24 @@ static void store_channel(const RunJob *job, const Segment *segment, int segment
     }
 }
 
-static void multiply_rows(const RunJob *job, int64_t tiles, int64_t first_row, int64_t rows,
+static void multiply_rows(const RunJob *job, int64_t block, int64_t first_row, int64_t rows,
                           Scratch *scratch)
 {
     const Grid    *g      = &job->grid;
     const Kernels *table  = kernels();
     int64_t        height = table->tile_rows, c = g->source_channels;
-    int64_t        full   = (int64_t)table->tile_vectors * table->lanes;
-    int64_t        panels = panels_of(tiles, full);
+    int64_t        full = (int64_t)table->tile_vectors * table->lanes, used = tiles_of(g, block);
+    int64_t        panels = panels_of(used, full);
     int64_t        all    = panels_of(g->target_channels, height);
     for (int64_t e = 0; e < POINTS; e++)
         for (int64_t row = 0; row < rows; row += height)
-            for (int64_t p = 0; p < panels; p++)
-                table->gemm_tile[panel_vectors(table, tiles, p)](
+            for (int64_t p = 0; p < panels; p++) {
+                int vectors = panel_vectors(table, used, p);
+                panel_tile(table, vectors, used - p * full)(
                     c, job->prepared + (e * all + (first_row + row) / height) * c * height,
-                    scratch->v + e * v_stride(g) + p * full * c,
+                    scratch->v + e * v_stride(g) + p * full * c, (int64_t)vectors * table->lanes,
                     scratch->m + e * m_stride(g) + row * g->block + p * full, g->block);
+            }
 }
 
 static void transform_channels(const RunJob *job, int64_t block, int64_t first, int64_t last,
@@ -351,11 +354,12 @@ static void transform_channels(const RunJob *job, int64_t block, int64_t first, 
 {
     const Grid    *g     = &job->grid;
     const Kernels *table = kernels();
-    int64_t        full = (int64_t)table->tile_vectors * table->lanes, tiles = tiles_of(g, block);
-    Segment        segment[MOST_TILES];
-    int            segments = cut_segments(g, block * g->block, segment);
-    uint64_t       inside[REACH_PLACES];
-    bool           all = false; // pixels of this part are seen
+    int64_t        full  = (int64_t)table->tile_vectors * table->lanes,
+            tiles        = columns_padded(kernels(), tiles_of(g, block));
+    Segment  segment[MOST_TILES];
+    int      segments = cut_segments(g, block * g->block, segment);
+    uint64_t inside[REACH_PLACES];
+    bool     all = false; // pixels of this part are seen
     mark_inside(g, segment, segments, inside);
     memset(scratch->pixels, 0, (size_t)(POINTS * g->block) * sizeof(real));
     for (int64_t c = first; c < last; c++) {
@@ -424,14 +428,14 @@ static void multiply_block(const RunJob *job, int64_t block, int64_t first, int6
                            Scratch *scratch)
 {
     const Grid *g     = &job->grid;
-    int64_t     tiles = tiles_of(g, block);
+    int64_t     tiles = columns_padded(kernels(), tiles_of(g, block));
     Segment     segment[MOST_TILES];
     int         segments = cut_segments(g, block * g->block, segment);
     uint64_t    most[REACH_OUTPUTS];
     bool        is_partial = find_reach(job, segment, segments, scratch->seen, most);
     for (int64_t row = first; row < last; row += g->row_block) {
         int64_t rows = last - row < g->row_block ? last - row : g->row_block;
-        multiply_rows(job, tiles, row, rows, scratch);
+        multiply_rows(job, block, row, rows, scratch);
         for (int64_t k = 0; k < rows; k++) {
             kernels()->winograd_output(scratch->outputs, g->block, scratch->m + k * g->block,
                                        m_stride(g), tiles);

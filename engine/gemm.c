@@ -1,6 +1,7 @@
 /* engine/gemm.c - see gemm.h. Letters: c[m,n] = a[m,k] b[k,n]. */
 #include "gemm.h"
 
+#include "../base/cores.h"
 #include "../base/parallel.h"
 
 #include <string.h>
@@ -12,6 +13,17 @@ int panel_vectors(const Kernels *table, int64_t columns, int64_t index)
     return left >= full ? table->tile_vectors : (int)panels_of(left, table->lanes);
 }
 
+int64_t panels_in_cache(int64_t panel, int64_t most)
+{
+    int64_t fitting = cores_caches().own * 3 / 8 / (int64_t)sizeof(real) / panel;
+    return fitting < 1 ? 1 : fitting > most ? most : fitting;
+}
+
+GemmTile *panel_tile(const Kernels *table, int vectors, int64_t used)
+{
+    return used <= table->few_columns ? table->gemm_few : table->gemm_tile[vectors];
+}
+
 int64_t columns_padded(const Kernels *table, int64_t columns)
 {
     return panels_of(columns, table->lanes) * table->lanes;
@@ -21,6 +33,10 @@ void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t de
                int64_t rows, int64_t first, int64_t depth, real *panel)
 {
     int64_t height = table->tile_rows;
+    if (depth_step == 1 && first + height <= rows) {
+        table->transpose(panel, height, a + first * row_step, row_step, height, depth);
+        return;
+    }
     for (int64_t r = 0; r < height; r++) {
         bool        inside = first + r < rows;
         const real *from   = inside ? a + (first + r) * row_step : NULL;
@@ -70,7 +86,6 @@ static void row_sums(void *data, int64_t chunk, int thread)
 /* ---- the general product --------------------------------------------------------------------- */
 
 enum {
-    GROUP_BYTES  = 384 << 10, // packed columns of one task: about half of a core's own cache
     GROUP_PANELS = 8,
     DEPTHS       = 16, // packed for all panels of a group before the next ones
     WANTED_TASKS = 16
@@ -80,8 +95,7 @@ enum {
 static int64_t group_size(const Kernels *table, int64_t n, int64_t k)
 {
     int64_t full  = (int64_t)table->tile_vectors * table->lanes;
-    int64_t group = GROUP_BYTES / (int64_t)sizeof(real) / (k * full + 1);
-    group         = group < 1 ? 1 : group > GROUP_PANELS ? GROUP_PANELS : group;
+    int64_t group = panels_in_cache(k * full + 1, GROUP_PANELS);
     while (group > 1 && panels_of(panels_of(n, full), group) < WANTED_TASKS)
         group--;
     return group;
@@ -116,11 +130,13 @@ static void pack_one_row_panel(void *data, int64_t panel, int thread)
               job->rows + panel * table->tile_rows * g->k);
 }
 
-/* One panel of columns: its first, how many of its width belong to b. */
+/* One panel of columns: its first, how many of its width belong to b; packed, or read where it
+ * lies. */
 typedef struct ColumnPanel {
-    int     vectors;
-    int64_t first, width, valid;
-    real   *packed;
+    int         vectors;
+    int64_t     first, width, valid, step; // step: from row to row
+    real       *packed;
+    const real *columns;
 } ColumnPanel;
 
 static void pack_columns(const Gemm *g, const ColumnPanel *panel, int panels)
@@ -128,6 +144,8 @@ static void pack_columns(const Gemm *g, const ColumnPanel *panel, int panels)
     for (int64_t p = 0; p < g->k; p += DEPTHS) {
         int64_t depths = g->k - p < DEPTHS ? g->k - p : DEPTHS;
         for (const ColumnPanel *c = panel; c < panel + panels; c++) {
+            if (!c->packed)
+                continue;
             real *to = c->packed + p * c->width;
             if (c->valid < c->width)
                 memset(to, 0, (size_t)(depths * c->width) * sizeof(real));
@@ -147,10 +165,11 @@ static void multiply_tile(const Gemm *g, int64_t row, const real *rows, const Co
         for (int64_t r = 0; r < table->tile_rows; r++)
             for (int64_t j = 0; j < panel->width; j += table->lanes)
                 __builtin_prefetch(to + r * g->n + j, 1, 2);
-        table->gemm_tile[panel->vectors](g->k, rows, panel->packed, to, g->n);
+        table->gemm_tile[panel->vectors](g->k, rows, panel->columns, panel->step, to, g->n);
         return;
     }
-    table->gemm_tile[panel->vectors](g->k, rows, panel->packed, result, panel->width);
+    panel_tile(table, panel->vectors, panel->valid)(g->k, rows, panel->columns, panel->step, result,
+                                                    panel->width);
     for (int64_t r = 0; r < table->tile_rows && row + r < g->m; r++)
         memcpy(to + r * g->n, result + r * panel->width, (size_t)panel->valid * sizeof(real));
 }
@@ -172,6 +191,13 @@ static void multiply_columns(void *data, int64_t task, int thread)
         c->width       = (int64_t)c->vectors * table->lanes;
         c->valid       = g->n - c->first < c->width ? g->n - c->first : c->width;
         c->packed      = packed + panels * g->k * full;
+        c->columns     = c->packed;
+        c->step        = c->width;
+        if (g->b_column == 1 && c->valid == c->width && !rows_collide(g->b_depth)) {
+            c->packed  = NULL;
+            c->columns = g->b + c->first;
+            c->step    = g->b_depth;
+        }
     }
     pack_columns(g, panel, panels);
     for (int64_t row = 0; row < g->m; row += table->tile_rows)

@@ -15,6 +15,20 @@ static inline int64_t panels_of(int64_t count, int64_t size)
  * narrow as it can be. */
 int panel_vectors(const Kernels *table, int64_t columns, int64_t index);
 
+/* Column panels of a task, `panel` reals each, that fill three eighths of a core's own cache; the
+ * rest is for rows and results. */
+int64_t panels_in_cache(int64_t panel, int64_t most);
+
+/* Whether rows so many reals apart fall into the same few sets of a cache, being whole pages apart;
+ * columns are then packed before they are read again and again. */
+static inline bool rows_collide(int64_t step)
+{
+    return step % (int64_t)(4096 / sizeof(real)) == 0;
+}
+
+/* The tile for a panel of so many column vectors, of which `used` columns are wanted. */
+GemmTile *panel_tile(const Kernels *table, int vectors, int64_t used);
+
 /* Rounds a count of columns up to whole vectors. */
 int64_t columns_padded(const Kernels *table, int64_t columns);
 

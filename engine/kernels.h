@@ -10,9 +10,11 @@
 
 enum { TILE_MOST_ROWS = 16, TILE_MOST_COLS = 64, TILE_MOST_VECTORS = 3, TAP_MOST_ROWS = 16 };
 
-/* c[rows][cols] = sum over k of a[k][rows] * b[k][cols]; a panel of `tile_rows`, a panel of
- * v * lanes columns, both packed and zero padded; c dense with row stride `stride`. */
-typedef void GemmTile(int64_t k, const real *a, const real *b, real *c, int64_t stride);
+/* c[rows][cols] = sum over k of a[k][rows] * b[k][cols]; a: a packed panel of `tile_rows`; b: a
+ * panel of v * lanes columns with row stride `b_step`, packed and zero padded or where it lies; c
+ * with row stride `stride`. */
+typedef void GemmTile(int64_t k, const real *a, const real *b, int64_t b_step, real *c,
+                      int64_t stride);
 
 /* Pixels of one row of an image: where the first is, and how many. */
 typedef struct PixelRun {
@@ -48,6 +50,10 @@ typedef struct Kernels {
     int         tile_rows;                        // rows of the register tile
     int         tile_vectors;                     // column vectors of the full register tile
     GemmTile   *gemm_tile[TILE_MOST_VECTORS + 1]; // [v]: v column vectors; [0] unused
+    /* The first few_columns of a vector; the rest of it becomes zero in c. A tile of one vector
+     * would take twice as long; 0 and NULL where it would not. */
+    int       few_columns;
+    GemmTile *gemm_few;
 
     int      tap_rows;
     TapTile *tap_tile[TILE_MOST_VECTORS + 1]; // [v]: v vectors of channels; [0] unused

@@ -2,6 +2,7 @@
  * instruction set; the plan against itself without fusion, without reuse and with other threads. */
 #include "convolution_shapes.h"
 #include "test.h"
+#include "../base/cores.h"
 #include "../base/parallel.h"
 
 #include <float.h>
@@ -189,6 +190,58 @@ static void weight_gradient_is_exact_on_integers(void)
     }
 }
 
+/* What a side computes on a machine with these caches; the caller frees it. */
+static real *side_with_caches(const ConvShape *s, ConvSide side, CacheSizes caches, int64_t *count)
+{
+    bool       is_forward = side == CONV_FORWARD;
+    ConvMethod method     = conv_choose(CONV_AUTO, s, side);
+    int64_t    x_count = s->n * s->c * s->h * s->w, y_count = s->n * s->k * s->oh * s->ow;
+    int64_t    w_count = s->k * s->c * s->r * s->s, from_count = is_forward ? x_count : y_count;
+    *count = is_forward ? y_count : x_count;
+    cores_set_caches(caches);
+    size_t needed   = conv_scratch_size(s, side, method, parallel_threads());
+    real  *prepared = memory_new(conv_prepared_size(s, side, method), sizeof(real), NULL);
+    real  *scratch  = memory_new(needed, sizeof(real), NULL);
+    real  *w        = memory_new((size_t)w_count, sizeof(real), NULL);
+    real  *from     = memory_new((size_t)from_count, sizeof(real), NULL);
+    real  *to       = memory_new((size_t)*count, sizeof(real), NULL);
+    fill(w, w_count, 4, false);
+    fill(from, from_count, 5, false);
+    conv_prepare(s, side, method, w, prepared);
+    conv_run(s, side, method, prepared, from, to, &(ConvFinish){.relu = true}, scratch);
+    memory_free(prepared);
+    memory_free(scratch);
+    memory_free(w);
+    memory_free(from);
+    return to;
+}
+
+/* Few and many columns and rows; 32x32 planes are whole pages apart. */
+static void caches_change_no_bit(void)
+{
+    static const ConvShape cases[] = {
+        {2, 40, 33, 34, 72, 1, 1, 33, 34, 1, 0}, {1, 300, 7, 7, 136, 1, 1, 7, 7, 1, 0},
+        {1, 24, 32, 32, 40, 1, 1, 32, 32, 1, 0}, {3, 40, 15, 14, 72, 1, 1, 8, 7, 2, 0},
+        {2, 30, 21, 20, 70, 3, 3, 11, 10, 2, 1}, {2, 48, 30, 30, 80, 3, 3, 30, 30, 1, 1},
+        {1, 100, 7, 7, 100, 3, 3, 7, 7, 1, 1},   {2, 16, 12, 13, 9, 5, 5, 12, 13, 1, 2}};
+    static const CacheSizes machines[] = {
+        {64 << 10, 64 << 10}, {256 << 10, 8 << 20}, {1 << 20, 32 << 20}, {16 << 20, 1 << 30}};
+    CacheSizes own = cores_caches();
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        int64_t  count = 0;
+        ConvSide side  = i % 2 ? CONV_INPUT_GRADIENT : CONV_FORWARD;
+        real    *want  = side_with_caches(&cases[i / 2], side, machines[0], &count);
+        for (size_t m = 1; m < sizeof machines / sizeof *machines; m++) {
+            real *found = side_with_caches(&cases[i / 2], side, machines[m], &count);
+            if (!CHECK(memcmp(found, want, (size_t)count * sizeof(real)) == 0))
+                printf("  shape %zu, side %d, machine %zu\n", i / 2, (int)side, m);
+            memory_free(found);
+        }
+        memory_free(want);
+    }
+    cores_set_caches(own);
+}
+
 /* ---- plans ----------------------------------------------------------------------------------- */
 
 typedef struct Built {
@@ -342,6 +395,7 @@ SUITE(convolution)
     RUN(direct_is_within_its_bound);
     RUN(winograd_is_within_its_bound);
     RUN(weight_gradient_is_exact_on_integers);
+    RUN(caches_change_no_bit);
     RUN(plans_agree_bit_for_bit);
     RUN(channel_and_batch_change_no_bit);
     RUN(graphs_say_what_does_not_fit);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const char *const isas[] = {"portable", "avx2", "avx512", "neon"};
-enum { ISA_COUNT = 4, ROOM = 4096 };
+enum { ISA_COUNT = 4, ROOM = 8192 };
 
 /* ---- buffers that end (or start) at a page nobody may touch ---------------------------------- */
 
@@ -295,6 +295,32 @@ static void sums_are_one_tree_on_every_processor(void)
     guarded_close(&y);
 }
 
+/* A tile of `cols` columns that stores `stored`, the rest of them zero; packed columns, and columns
+ * that lie in longer rows. */
+static bool check_tile(const Kernels *table, GemmTile *tile, int64_t k, int64_t cols,
+                       int64_t stored, Guarded *x, Guarded *y, Guarded *z)
+{
+    int64_t rows = table->tile_rows;
+    for (int64_t step = cols; step <= cols + 7; step += 7) {
+        int64_t count = (k - 1) * step + cols;
+        real   *a = at_end(x, k * rows), *b = at_end(y, count), *c = at_end(z, rows * stored);
+        Random  random = random_stream(test_seed(), "tile");
+        for (int64_t i = 0; i < k * rows; i++)
+            a[i] = (real)((int)random_below(&random, 9) - 4);
+        for (int64_t i = 0; i < count; i++)
+            b[i] = (real)((int)random_below(&random, 9) - 4);
+        tile(k, a, b, step, c, stored);
+        for (int64_t i = 0; i < rows * stored; i++) {
+            double want = 0;
+            for (int64_t p = 0; p < k && i % stored < cols; p++)
+                want += (double)a[p * rows + i / stored] * (double)b[p * step + i % stored];
+            if (!CHECK((double)c[i] == want))
+                return false;
+        }
+    }
+    return true;
+}
+
 static void tiles_are_exact_on_integers(void)
 {
     Guarded x = {0}, y = {0}, z = {0};
@@ -302,24 +328,14 @@ static void tiles_are_exact_on_integers(void)
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const Kernels *table = kernels_for(isas[isa]);
         for (int v = 1; table && v <= table->tile_vectors; v++)
-            for (int64_t k = 1; k <= 85; k += 21) { // 64 products are one piece, 85 are two
-                int64_t rows = table->tile_rows, cols = (int64_t)v * table->lanes;
-                real   *a = at_end(&x, k * rows), *b = at_end(&y, k * cols),
-                     *c       = at_end(&z, rows * cols);
-                Random random = random_stream(test_seed(), "tile");
-                for (int64_t i = 0; i < k * rows; i++)
-                    a[i] = (real)((int)random_below(&random, 9) - 4);
-                for (int64_t i = 0; i < k * cols; i++)
-                    b[i] = (real)((int)random_below(&random, 9) - 4);
-                table->gemm_tile[v](k, a, b, c, cols);
-                for (int64_t i = 0; i < rows * cols; i++) {
-                    double want = 0;
-                    for (int64_t p = 0; p < k; p++)
-                        want += (double)a[p * rows + i / cols] * (double)b[p * cols + i % cols];
-                    if (!CHECK((double)c[i] == want))
-                        return;
-                }
-            }
+            for (int64_t k = 1; k <= 85; k += 21) // 64 products are one piece, 85 are two
+                if (!check_tile(table, table->gemm_tile[v], k, (int64_t)v * table->lanes,
+                                (int64_t)v * table->lanes, &x, &y, &z))
+                    return;
+        for (int64_t k = 1; table && table->gemm_few && k <= 85; k += 21)
+            if (!check_tile(table, table->gemm_few, k, table->few_columns, table->lanes, &x, &y,
+                            &z))
+                return;
     }
     guarded_close(&x);
     guarded_close(&y);
