@@ -219,7 +219,7 @@ static bool check_baseline(const Reported *reported, Error *error)
 // The unit of --film. Whether it was attacked is known once the changes are read.
 static bool read_film(Reported *reported, const char *verb, Error *error)
 {
-    const char *typed = reported->settings->film;
+    const char *typed = reported->settings.film;
     uint64_t    unit;
     if (!typed)
         return true;
