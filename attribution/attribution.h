@@ -116,6 +116,22 @@ typedef struct Map {
 bool map_build(Graph *graph, WeightBlob *blob, const MapRequest *request, Map *out, Error *error);
 void map_close(Map *map); // accepts a zeroed object
 
+/* Any network: what a map asks of it. */
+typedef struct MapNetwork {
+    /* Appends it on `points` [n, c, h, w]; *layer is what is explained. */
+    bool (*build)(void *self, Graph *graph, NodeId points, NodeId *layer, Error *error);
+    /* The pattern of a layer, by its node's name, as large as its weights; NULL on failure. */
+    const real *(*pattern)(void *self, const char *layer, Shape shape, Error *error);
+    /* The least and largest values of pixels as the network reads them, one a channel. */
+    bool (*bounds)(void *self, real *low, real *high, Error *error);
+    void *self;
+} MapNetwork;
+
+/* The same for any network, on an image node [1, c, h, w]; of the request only method, mode,
+ * relevance and points are read. */
+bool map_build_on(Graph *graph, const MapNetwork *network, const MapRequest *request, NodeId image,
+                  Map *out, Error *error);
+
 /* Says which class or unit is explained. */
 void map_choose(Plan *plan, const Map *map, int64_t unit);
 

@@ -25,8 +25,6 @@ typedef struct SweepMode {
     bool gate_at_zero; // a ReLU lets the signal through where z = 0
     bool uses_bias;    // biases take part in Z
     real stabiliser;   // of every rule; 0: each rule's own
-    bool is_signed;    // the stabiliser has the sign of Z; else that of a rule whose Z cannot be
-                       // negative is added as it is
 } SweepMode;
 
 /* ---- relevance ------------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@ bool    graph_check(const Graph *graph, Error *error); // false with the first b
 Shape   graph_shape(const Graph *graph, NodeId node);
 void    graph_name(Graph *graph, NodeId node, const char *name); // copied, at most 63 bytes
 NodeId  graph_find(const Graph *graph, const char *name); // latest node of that name or NODE_NONE
+const char *graph_name_of(const Graph *graph, NodeId node); // "" if it has none
 int32_t graph_node_count(const Graph *graph);
 
 /* Appends the nodes of d scalar / d wrt[i] and returns them in gradients[i] (a node of zeros where
