@@ -23,19 +23,19 @@
 /* ---- methods --------------------------------------------------------------------------------- */
 
 typedef enum MapKind {
-    MAP_SWEEP,     // one walk back, with rules
+    MAP_SWEEP,      // one walk back, with rules
     MAP_INTEGRATED, // the mean of gradients along a straight path
-    MAP_GRADCAM    // the last layer that has places, its channels weighed by their mean gradient
+    MAP_GRADCAM     // the last layer that has places, its channels weighed by their mean gradient
 } MapKind;
 
 typedef struct MapMethod {
-    const char      *name;     // "gradient-x-input"
-    const char      *summary;  // one line, no full stop
+    const char      *name;    // "gradient-x-input"
+    const char      *summary; // one line, no full stop
     MapKind          kind;
-    GradientRule     rule;      // of activations, where relevance is NULL
+    GradientRule     rule; // of activations, where relevance is NULL
     bool             times_input, needs_patterns;
     bool             is_flat_on_relu; // on a ReLU network its derivative is zero almost everywhere
-    const Composite *relevance; // its rules; NULL: a method of gradients
+    const Composite *relevance;       // its rules; NULL: a method of gradients
 } MapMethod;
 
 const MapMethod *map_method_at(int index);           // NULL past the last
@@ -68,8 +68,8 @@ typedef struct MapMode {
     bool        shared_bounds;   // one lower and one upper bound of pixels for all channels
     bool        path_of_probability, path_times_input;
     PathRule    path;
-    int         steps;           // of the path
-    bool        smooths_maps;    // SmoothGrad averages maps, else attributions with their signs
+    int         steps;        // of the path
+    bool        smooths_maps; // SmoothGrad averages maps, else attributions with their signs
     MapForm     form;
 } MapMode;
 
@@ -95,16 +95,16 @@ typedef struct MapRequest {
  * `integrated`) point j is baseline + factor[j] (image - baseline), else it is image + noise[j].
  * What is not there is NODE_NONE. */
 typedef struct Map {
-    NodeId image;    // [1, 3, h, w]
-    NodeId target;   // [1, units], an input: 1 at the class or unit, else 0 (map_choose)
-    NodeId baseline; // [1, 3, h, w], an input; begins as zeros
-    NodeId factor;   // [points, 1, 1, 1], an input
-    NodeId noise;    // [points, 3, h, w], an input
-    NodeId share;    // [points, 1, 1, 1], an input: the weight of each point in the sum
-    NodeId layer;    // what is explained, of each point: [points, classes], or [points, c, h, w]
-    NodeId each;     // attribution of each point, [points, c, h, w]
-    NodeId raw;      // attribution, [1, c, h, w]
-    NodeId map;      // [h, w], of the mode's form
+    NodeId       image;    // [1, 3, h, w]
+    NodeId       target;   // [1, units], an input: 1 at the class or unit, else 0 (map_choose)
+    NodeId       baseline; // [1, 3, h, w], an input; begins as zeros
+    NodeId       factor;   // [points, 1, 1, 1], an input
+    NodeId       noise;    // [points, 3, h, w], an input
+    NodeId       share;    // [points, 1, 1, 1], an input: the weight of each point in the sum
+    NodeId       layer; // what is explained, of each point: [points, classes], or [points, c, h, w]
+    NodeId       each;  // attribution of each point, [points, c, h, w]
+    NodeId       raw;   // attribution, [1, c, h, w]
+    NodeId       map;   // [h, w], of the mode's form
     int64_t      units, points;
     Account      account; // of relevance, a row a layer
     RuleWeights *weights; // owned

@@ -31,9 +31,8 @@ NodeId form_nodes(Graph *g, MapForm form, NodeId raw)
     map = op_sum_to(g, map, flat);
     if (form.scale == MAP_SCALE_NONE)
         return map;
-    NodeId whole = form.scale == MAP_SCALE_SUM
-                       ? op_sum_to(g, map, one)
-                       : op_offset(g, largest(g, map), (real)least_divisor);
+    NodeId whole = form.scale == MAP_SCALE_SUM ? op_sum_to(g, map, one)
+                                               : op_offset(g, largest(g, map), (real)least_divisor);
     return op_mul(g, map, op_broadcast_to(g, op_power(g, whole, -1), flat));
 }
 

@@ -44,13 +44,13 @@ void rule_softplus(void *self, Graph *g, NodeId node, NodeId arrived, const bool
 void rule_pattern(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
                   NodeId *handed)
 {
-    Walker      *walker = self;
-    const Walk  *walk   = walker->walk;
-    LinearLayer  layer  = linear_layer(g, node);
-    Shape        shape  = graph_shape(g, layer.w);
-    const real  *source = graph_params(g, layer.w).data;
-    const real  *values = walk->pattern(walk->pattern_self, walk_name(walker, g, node).text, shape,
-                                        &walker->error);
+    Walker     *walker = self;
+    const Walk *walk   = walker->walk;
+    LinearLayer layer  = linear_layer(g, node);
+    Shape       shape  = graph_shape(g, layer.w);
+    const real *source = graph_params(g, layer.w).data;
+    const real *values =
+        walk->pattern(walk->pattern_self, walk_name(walker, g, node).text, shape, &walker->error);
     (void)wanted;
     if (values)
         values = rule_weights_times(walk->weights, source, values, shape, &walker->error);

@@ -27,7 +27,7 @@ static void make_points(Making *making)
     Graph  *g     = making->graph;
     Map    *map   = making->map;
     int64_t count = making->request->points;
-    Shape   all   = graph_shape(g, map->image), each = shape_4d(count, 1, 1, 1);
+    Shape   all = graph_shape(g, map->image), each = shape_4d(count, 1, 1, 1);
     all.dim[0]     = count > 0 ? count : 1;
     map->points    = all.dim[0];
     making->points = map->image;
@@ -41,7 +41,8 @@ static void make_points(Making *making)
         map->factor     = op_input(g, each, "factor");
         NodeId start    = op_broadcast_to(g, map->baseline, all);
         NodeId distance = op_sub(g, image, start);
-        making->points  = op_add(g, start, op_mul(g, distance, op_broadcast_to(g, map->factor, all)));
+        making->points =
+            op_add(g, start, op_mul(g, distance, op_broadcast_to(g, map->factor, all)));
     } else {
         map->noise     = op_input(g, all, "noise");
         making->points = op_add(g, image, map->noise);
@@ -64,10 +65,10 @@ static bool make_network(Making *making, Error *error)
 // What arrives at the layer that is explained: (E1).
 static NodeId make_start(Making *making)
 {
-    Graph  *g     = making->graph;
-    Map    *map   = making->map;
-    Shape   shape = graph_shape(g, map->layer), one = shape;
-    bool    is_class = shape.rank == 2;
+    Graph *g     = making->graph;
+    Map   *map   = making->map;
+    Shape  shape = graph_shape(g, map->layer), one = shape;
+    bool   is_class = shape.rank == 2;
     for (int i = 0; i < one.rank; i++)
         one.dim[i] = i == 1 ? map->units : 1;
     NodeId chosen = op_broadcast_to(g, op_reshape(g, map->target, one), shape), start;
@@ -147,8 +148,8 @@ static NodeId resizer(Making *making, int64_t small, int64_t large, Error *error
 {
     real *data = rule_weights_own(making->map->weights, (size_t)(small * large), error);
     for (int64_t i = 0; data && i < large; i++) {
-        double  at = ((double)i + 0.5) * (double)small / (double)large - 0.5;
-        at         = at < 0 ? 0 : at > (double)(small - 1) ? (double)(small - 1) : at;
+        double at    = ((double)i + 0.5) * (double)small / (double)large - 0.5;
+        at           = at < 0 ? 0 : at > (double)(small - 1) ? (double)(small - 1) : at;
         int64_t left = (int64_t)at, right = left + 1 < small ? left + 1 : left;
         data[i * small + left] += (real)(1 - (at - (double)left));
         data[i * small + right] += (real)(at - (double)left);
@@ -169,17 +170,19 @@ static bool make_gradcam(Making *making, Error *error)
     Shape   a = graph_shape(g, maps), one = a, flat = a, image = graph_shape(g, map->image);
     int64_t count = a.dim[0], h = image.dim[2], w = image.dim[3];
     one.dim[2] = one.dim[3] = flat.dim[1] = 1;
-    NodeId mean = op_scale(g, op_sum_to(g, slope, one), 1 / (real)(a.dim[2] * a.dim[3]));
-    NodeId sum  = op_sum_to(g, op_mul(g, maps, op_broadcast_to(g, mean, a)), flat);
-    NodeId rows = resizer(making, a.dim[2], h, error), columns = resizer(making, a.dim[3], w, error);
+    NodeId mean    = op_scale(g, op_sum_to(g, slope, one), 1 / (real)(a.dim[2] * a.dim[3]));
+    NodeId sum     = op_sum_to(g, op_mul(g, maps, op_broadcast_to(g, mean, a)), flat);
+    NodeId rows    = resizer(making, a.dim[2], h, error),
+           columns = resizer(making, a.dim[3], w, error);
     if (rows == NODE_NONE || columns == NODE_NONE)
         return graph_check(g, error);
     NodeId wide = op_matmul(g, op_reshape(g, op_relu(g, sum), shape_2d(count * a.dim[2], a.dim[3])),
                             columns, false, true);
     Shape  tall = shape_3d(count, h, a.dim[2]);
     NodeId stack = op_broadcast_to(g, op_reshape(g, rows, shape_3d(1, h, a.dim[2])), tall);
-    NodeId cells = op_matmul(g, stack, op_reshape(g, wide, shape_3d(count, a.dim[2], w)), false, false);
-    map->each    = op_reshape(g, cells, shape_4d(count, 1, h, w));
+    NodeId cells =
+        op_matmul(g, stack, op_reshape(g, wide, shape_3d(count, a.dim[2], w)), false, false);
+    map->each = op_reshape(g, cells, shape_4d(count, 1, h, w));
     return graph_check(g, error);
 }
 

@@ -5,31 +5,29 @@
 
 /* Composites, (E19): which rule holds where. `lrp` is that of the first study of maps, the others
  * those of the study of gradient alignment, and two of theirs with the flat rule at the image. */
-static const Composite study   = {RULE_BOX, RULE_ZPLUS, RULE_ZPLUS, SUM_POSITIVE, SUM_POSITIVE};
-static const Composite epsilon = {RULE_NONE, RULE_EPSILON, RULE_EPSILON, SUM_PROPORTIONAL,
-                                  SUM_PROPORTIONAL};
-static const Composite gamma_rules     = {RULE_NONE, RULE_GAMMA, RULE_EPSILON, SUM_PROPORTIONAL,
-                                          SUM_PROPORTIONAL};
-static const Composite alpha2beta1     = {RULE_NONE, RULE_ALPHA2BETA1, RULE_EPSILON, SUM_PROPORTIONAL,
-                                          SUM_POSITIVE};
-static const Composite epsilon_plus    = {RULE_NONE, RULE_ALPHA1BETA0, RULE_EPSILON,
-                                          SUM_PROPORTIONAL, SUM_POSITIVE};
-static const Composite gamma_box       = {RULE_BOX, RULE_GAMMA, RULE_EPSILON, SUM_PROPORTIONAL,
-                                          SUM_PROPORTIONAL};
-static const Composite plus_box        = {RULE_BOX, RULE_ALPHA1BETA0, RULE_ALPHA1BETA0,
-                                          SUM_PROPORTIONAL, SUM_POSITIVE};
-static const Composite plus_flat       = {RULE_FLAT, RULE_ALPHA1BETA0, RULE_EPSILON,
-                                          SUM_PROPORTIONAL, SUM_POSITIVE};
-static const Composite alphabeta_flat  = {RULE_FLAT, RULE_ALPHA2BETA1, RULE_EPSILON,
-                                          SUM_PROPORTIONAL, SUM_POSITIVE};
+static const Composite study       = {RULE_BOX, RULE_ZPLUS, RULE_ZPLUS, SUM_POSITIVE, SUM_POSITIVE};
+static const Composite epsilon     = {RULE_NONE, RULE_EPSILON, RULE_EPSILON, SUM_PROPORTIONAL,
+                                      SUM_PROPORTIONAL};
+static const Composite gamma_rules = {RULE_NONE, RULE_GAMMA, RULE_EPSILON, SUM_PROPORTIONAL,
+                                      SUM_PROPORTIONAL};
+static const Composite alpha2beta1 = {RULE_NONE, RULE_ALPHA2BETA1, RULE_EPSILON, SUM_PROPORTIONAL,
+                                      SUM_POSITIVE};
+static const Composite epsilon_plus = {RULE_NONE, RULE_ALPHA1BETA0, RULE_EPSILON, SUM_PROPORTIONAL,
+                                       SUM_POSITIVE};
+static const Composite gamma_box    = {RULE_BOX, RULE_GAMMA, RULE_EPSILON, SUM_PROPORTIONAL,
+                                       SUM_PROPORTIONAL};
+static const Composite plus_box  = {RULE_BOX, RULE_ALPHA1BETA0, RULE_ALPHA1BETA0, SUM_PROPORTIONAL,
+                                    SUM_POSITIVE};
+static const Composite plus_flat = {RULE_FLAT, RULE_ALPHA1BETA0, RULE_EPSILON, SUM_PROPORTIONAL,
+                                    SUM_POSITIVE};
+static const Composite alphabeta_flat = {RULE_FLAT, RULE_ALPHA2BETA1, RULE_EPSILON,
+                                         SUM_PROPORTIONAL, SUM_POSITIVE};
 
 static const MapMethod methods[] = {
     {.name            = "gradient",
      .summary         = "the derivative of the logit in each pixel",
      .is_flat_on_relu = true},
-    {.name        = "gradient-x-input",
-     .summary     = "the derivative times the pixel",
-     .times_input = true},
+    {.name = "gradient-x-input", .summary = "the derivative times the pixel", .times_input = true},
     {.name    = "integrated",
      .summary = "the mean derivative along the straight path from a baseline",
      .kind    = MAP_INTEGRATED},

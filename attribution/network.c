@@ -88,8 +88,8 @@ static bool make_image(Graph *graph, WeightBlob *blob, const MapRequest *request
 
 bool map_build(Graph *graph, WeightBlob *blob, const MapRequest *request, Map *out, Error *error)
 {
-    NodeId      image = NODE_NONE;
-    BlobNetwork self  = {blob, request};
+    NodeId      image   = NODE_NONE;
+    BlobNetwork self    = {blob, request};
     MapNetwork  network = {.build = build, .pattern = pattern, .bounds = bounds, .self = &self};
     return check_patterns(request, blob, error) &&
            make_image(graph, blob, request, &image, error) &&

@@ -39,22 +39,16 @@ typedef struct Rule {
     .count = 2, .term = {{PART_POSITIVE, WEIGHT_NEGATIVE, 1}, {PART_NEGATIVE, WEIGHT_POSITIVE, 1}}
 
 static const Rule rules[RULE_COUNT] = {
-    [RULE_ZPLUS]       = {"z-plus", (real)1e-9, true, 1, {{1, POSITIVE_CONTRIBUTIONS}}},
-    [RULE_EPSILON]     = {"epsilon",
-                          (real)1e-8,
-                          false,
-                          1,
-                          {{1, 1, {{PART_X, WEIGHT_PLAIN, 1}}, true, WEIGHT_PLAIN}}},
-    [RULE_GAMMA]       = {"gamma",
-                          (real)1e-6,
-                          false,
-                          1,
-                          {{1, 1, {{PART_X, WEIGHT_GAMMA, 1}}, true, WEIGHT_GAMMA}}},
-    [RULE_ALPHA1BETA0] = {"alpha1beta0",
-                          (real)1e-8,
-                          true,
-                          1,
-                          {{1, POSITIVE_CONTRIBUTIONS, true, WEIGHT_POSITIVE}}},
+    [RULE_ZPLUS]   = {"z-plus", (real)1e-9, true, 1, {{1, POSITIVE_CONTRIBUTIONS}}},
+    [RULE_EPSILON] = {"epsilon",
+                      (real)1e-8,
+                      false,
+                      1,
+                      {{1, 1, {{PART_X, WEIGHT_PLAIN, 1}}, true, WEIGHT_PLAIN}}},
+    [RULE_GAMMA] =
+        {"gamma", (real)1e-6, false, 1, {{1, 1, {{PART_X, WEIGHT_GAMMA, 1}}, true, WEIGHT_GAMMA}}},
+    [RULE_ALPHA1BETA0] =
+        {"alpha1beta0", (real)1e-8, true, 1, {{1, POSITIVE_CONTRIBUTIONS, true, WEIGHT_POSITIVE}}},
     [RULE_ALPHA2BETA1] = {"alpha2beta1",
                           (real)1e-8,
                           false,
@@ -70,7 +64,7 @@ static const Rule rules[RULE_COUNT] = {
                             {{PART_X, WEIGHT_PLAIN, 1},
                              {PART_LOW, WEIGHT_POSITIVE, -1},
                              {PART_HIGH, WEIGHT_NEGATIVE, -1}}}}},
-    [RULE_FLAT] = {"flat", (real)1e-6, true, 1, {{1, 1, {{PART_ONE, WEIGHT_ONE, 1}}}}},
+    [RULE_FLAT]        = {"flat", (real)1e-6, true, 1, {{1, 1, {{PART_ONE, WEIGHT_ONE, 1}}}}},
 };
 
 /* ---- parts ----------------------------------------------------------------------------------- */
@@ -208,7 +202,7 @@ static NodeId branch_shares(Walker *walker, Graph *g, const LinearLayer *layer,
         NodeId x    = input_part(walker, g, layer, term.part);
         if (x == NODE_NONE)
             continue;
-        NodeId back = linear_backward(g, layer, s, weight_part(walker, g, layer->w, term.weight));
+        NodeId back  = linear_backward(g, layer, s, weight_part(walker, g, layer->w, term.weight));
         NodeId share = op_mul(g, x, back);
         sum          = add_up(g, sum, term.sign == 1 ? share : op_scale(g, share, term.sign));
     }
@@ -230,8 +224,8 @@ void rule_linear(void *self, Graph *g, NodeId node, NodeId arrived, const bool *
     Walker     *walker = self;
     LinearLayer layer  = linear_layer(g, node);
     const Rule *rule   = &rules[rule_of_layer(walker, &layer)];
-    real stabiliser    = walker->walk->mode.stabiliser > 0 ? walker->walk->mode.stabiliser
-                                                           : rule->stabiliser;
+    real        stabiliser =
+        walker->walk->mode.stabiliser > 0 ? walker->walk->mode.stabiliser : rule->stabiliser;
     NodeId biases = NODE_NONE, stabilised = NODE_NONE, dead = NODE_NONE;
     (void)wanted;
     for (int i = 0; i < rule->count; i++) {
@@ -240,11 +234,10 @@ void rule_linear(void *self, Graph *g, NodeId node, NodeId arrived, const bool *
         NodeId        z      = branch_sum(walker, g, &layer, branch, bias);
         if (z == NODE_NONE)
             continue;
-        NodeId   part = branch->factor == 1 ? arrived : op_scale(g, arrived, branch->factor);
+        NodeId   part     = branch->factor == 1 ? arrived : op_scale(g, arrived, branch->factor);
         Division division = relevance_divide(g, part, z, stabiliser, rule->is_positive);
         handed[0]  = add_up(g, handed[0], branch_shares(walker, g, &layer, branch, division.s));
-        biases     = add_up(g, biases,
-                            bias == NODE_NONE ? NODE_NONE : op_dot(g, division.s, bias));
+        biases     = add_up(g, biases, bias == NODE_NONE ? NODE_NONE : op_dot(g, division.s, bias));
         stabilised = add_up(g, stabilised, division.stabiliser);
         dead       = add_up(g, dead, division.dead);
     }

@@ -113,8 +113,8 @@ void rule_pass_to_both(void *self, Graph *g, NodeId node, NodeId arrived, const 
 static const struct {
     const char *name;
     real        stabiliser;
-} sum_rules[] = {[SUM_POSITIVE] = {"positive", (real)1e-6},
-                 [SUM_PROPORTIONAL] = {"proportional", (real)1e-8}};
+} sum_rules[] = {
+    [SUM_POSITIVE] = {"positive", (real)1e-6}, [SUM_PROPORTIONAL] = {"proportional", (real)1e-8}};
 
 static real sum_stabiliser(const Walker *walker, SumRule rule)
 {
@@ -128,8 +128,7 @@ static NodeId summand(Graph *g, NodeId x, SumRule rule)
 }
 
 /* (E17): each summand of a residual sum gets its share. */
-void rule_sum(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
-              NodeId *handed)
+void rule_sum(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted, NodeId *handed)
 {
     Walker *walker = self;
     SumRule rule   = walker->walk->relevance->sum;
@@ -152,14 +151,14 @@ void rule_mean(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wa
 {
     Walker *walker = self;
     SumRule rule   = walker->walk->relevance->mean;
-    NodeId  x      = graph_input(g, node, 0), part = summand(g, x, rule);
+    NodeId  x = graph_input(g, node, 0), part = summand(g, x, rule);
     Shape   large = graph_shape(g, x), small = graph_shape(g, node);
     real    parts = (real)(shape_elements(large) / shape_elements(small));
     NodeId  z     = part == x ? node : op_sum_to(g, part, small);
     (void)wanted;
-    Division division = relevance_divide(g, arrived, z, parts * sum_stabiliser(walker, rule),
-                                         rule == SUM_POSITIVE);
-    handed[0]         = op_mul(g, part, op_broadcast_to(g, division.s, large));
+    Division division =
+        relevance_divide(g, arrived, z, parts * sum_stabiliser(walker, rule), rule == SUM_POSITIVE);
+    handed[0] = op_mul(g, part, op_broadcast_to(g, division.s, large));
     account_add(walker, g, node, sum_rules[rule].name, arrived, NODE_NONE, division.stabiliser,
                 division.dead);
 }

@@ -79,7 +79,7 @@ typedef struct Account {
 typedef struct Walk {
     SweepMode        mode;
     GradientRule     gradient;
-    const Composite *relevance; // NULL: a walk of gradients
+    const Composite *relevance;  // NULL: a walk of gradients
     const NodeId    *low, *high; // of RULE_BOX: bounds of the image, [1, c, 1, 1]
     RuleWeights     *weights;
     /* Patterns: the array that stands in place of a layer's weights, by the layer's name; NULL:

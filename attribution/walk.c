@@ -45,7 +45,7 @@ static void mark(Walker *walker, const Graph *g)
             graph_is_per_channel(g, graph_input(g, node, 1)))
             walker->sum[layer] = node;
     }
-    bool *leads = walker->leads;
+    bool *leads         = walker->leads;
     leads[walker->from] = true;
     for (NodeId node = walker->from; node > walker->image; node--)
         for (int i = 0; i < graph_input_count(g, node) && leads[node] && hands_down(g, node); i++)
@@ -57,17 +57,17 @@ static void mark(Walker *walker, const Graph *g)
 WalkName walk_name(const Walker *walker, const Graph *graph, NodeId node)
 {
     WalkName    name;
-    OpKind      op   = graph_op(graph, node);
-    const char *kind = op == OP_ADD ? "sum" : op == OP_SUM_TO ? "mean" : op_name(op);
+    OpKind      op     = graph_op(graph, node);
+    const char *kind   = op == OP_ADD ? "sum" : op == OP_SUM_TO ? "mean" : op_name(op);
     int         number = 0;
     snprintf(name.text, sizeof name.text, "%s", graph_name_of(graph, node));
     if (name.text[0])
         return name;
     for (NodeId i = 0; i <= node; i++)
         number += walker->is_between[i] && graph_op(graph, i) == op &&
-                  (op != OP_ADD || (walker->is_between[graph_input(graph, i, 0)] &&
-                                    walker->is_between[graph_input(graph, i, 1)] &&
-                                    !is_concat(graph, i)));
+                  (op != OP_ADD ||
+                   (walker->is_between[graph_input(graph, i, 0)] &&
+                    walker->is_between[graph_input(graph, i, 1)] && !is_concat(graph, i)));
     snprintf(name.text, sizeof name.text, "%s %d", kind, number);
     return name;
 }
@@ -173,7 +173,7 @@ bool walk_back(Graph *graph, const Walk *walk, NodeId from, NodeId start, NodeId
                          .leads      = memory_new(nodes, sizeof(bool), error),
                          .sum        = memory_new(nodes, sizeof(NodeId), error)};
     SweepRules rules  = {.rule_for = rule_at, .self = &walker};
-    bool       ok = walker.is_between && walker.is_weighed && walker.leads && walker.sum;
+    bool       ok     = walker.is_between && walker.is_weighed && walker.leads && walker.sum;
     if (ok) {
         mark(&walker, graph);
         ok = check_rules(&walker, graph, error);

@@ -8,10 +8,10 @@
 typedef struct Walker {
     const Walk *walk;
     NodeId      image, from;
-    bool       *is_between;  // depends on the image and leads to where the walk starts
-    bool       *leads;       // leads to where the walk starts
-    bool       *is_weighed;  // a layer with weights lies between the image and this node
-    NodeId     *sum;         // of a layer with weights: the node that adds its bias, or NODE_NONE
+    bool       *is_between; // depends on the image and leads to where the walk starts
+    bool       *leads;      // leads to where the walk starts
+    bool       *is_weighed; // a layer with weights lies between the image and this node
+    NodeId     *sum;        // of a layer with weights: the node that adds its bias, or NODE_NONE
     int         account_room;
     Error       error; // of a rule, which has no other way to tell
 } Walker;

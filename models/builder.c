@@ -128,7 +128,7 @@ NodeId build_dense(Builder *builder, NodeId x, const char *base)
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId flat = in.rank == 2 ? x : op_reshape(graph, x, shape_2d(in.dim[0], columns));
-    NodeId  y      = op_matmul(graph, flat, weight, false, true);
+    NodeId y    = op_matmul(graph, flat, weight, false, true);
     graph_name(graph, y, base);
     return op_bias(graph, y, bias);
 }
