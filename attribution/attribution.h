@@ -139,6 +139,17 @@ void map_choose(Plan *plan, const Map *map, int64_t unit);
  * docs/results.md). */
 extern const PlanOptions map_plan_options;
 
+/* ---- pixels, as a network reads them --------------------------------------------------------- */
+
+/* The values of black and of white in each channel. Errors: ERROR_DATA, the blob says nothing of
+ * images. */
+bool pixel_bounds(const WeightBlob *blob, real low[3], real high[3], Error *error);
+
+/* Planes [3, cells] in 0..1 to the prepared tensor, and back, cut to 0..1. */
+void pixels_prepare(const Preparation *preparation, const float *planes, int64_t cells, real *out);
+void pixels_restore(const Preparation *preparation, const real *prepared, int64_t cells,
+                    float *out);
+
 /* ---- paths and forms, in numbers ------------------------------------------------------------- */
 
 /* Places on the path, 0 is the baseline and 1 the image, and their weights. `steps` as the mode

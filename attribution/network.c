@@ -4,6 +4,37 @@
 #include <stdio.h>
 #include <string.h>
 
+bool pixel_bounds(const WeightBlob *blob, real low[3], real high[3], Error *error)
+{
+    if (!blob_takes_images(blob, error))
+        return false;
+    const Preparation *p = blob_preparation(blob);
+    for (int c = 0; c < 3; c++) {
+        low[c]  = -p->mean[c] / p->std[c];
+        high[c] = (p->scale - p->mean[c]) / p->std[c];
+    }
+    return true;
+}
+
+void pixels_prepare(const Preparation *p, const float *planes, int64_t cells, real *out)
+{
+    for (int64_t i = 0; i < 3 * cells; i++) {
+        int64_t c = i / cells;
+        out[i] =
+            (real)(((double)planes[i] * (double)p->scale - (double)p->mean[c]) / (double)p->std[c]);
+    }
+}
+
+void pixels_restore(const Preparation *p, const real *prepared, int64_t cells, float *out)
+{
+    for (int64_t i = 0; i < 3 * cells; i++) {
+        int64_t c = i / cells;
+        double  value =
+            ((double)prepared[i] * (double)p->std[c] + (double)p->mean[c]) / (double)p->scale;
+        out[i] = (float)(value < 0 ? 0 : value > 1 ? 1 : value);
+    }
+}
+
 typedef struct BlobNetwork {
     WeightBlob       *blob;
     const MapRequest *request;
@@ -42,14 +73,7 @@ static const real *pattern(void *self, const char *layer, Shape shape, Error *er
 static bool bounds(void *self, real *low, real *high, Error *error)
 {
     const BlobNetwork *network = self;
-    if (!blob_takes_images(network->blob, error))
-        return false;
-    const Preparation *p = blob_preparation(network->blob);
-    for (int c = 0; c < 3; c++) {
-        low[c]  = -p->mean[c] / p->std[c];
-        high[c] = (p->scale - p->mean[c]) / p->std[c];
-    }
-    return true;
+    return pixel_bounds(network->blob, low, high, error);
 }
 
 // Patterns say of which weights they were made.
