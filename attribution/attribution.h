@@ -38,6 +38,12 @@ typedef struct MapMethod {
     const Composite *relevance;       // its rules; NULL: a method of gradients
 } MapMethod;
 
+/* The names, in the order of the table. */
+#define MAP_METHOD_NAMES                                                                           \
+    "gradient|gradient-x-input|integrated|guided|deconvnet|gradcam|lrp|lrp-epsilon|lrp-gamma|"     \
+    "lrp-alpha2beta1|lrp-epsilon-plus|lrp-gamma-box|lrp-plus-box|lrp-epsilon-plus-flat|"           \
+    "lrp-alpha2beta1-flat|pattern"
+
 const MapMethod *map_method_at(int index);           // NULL past the last
 const MapMethod *map_method_named(const char *name); // NULL if there is none
 

@@ -51,6 +51,11 @@ typedef struct Composite {
     SumRule       sum, mean;          // residual sums; average pools
 } Composite;
 
+/* Reads a composite of one's own: lines of a place and a rule, such as "first box", "conv gamma",
+ * "dense epsilon", "sum positive", "mean proportional"; "#" begins a comment. Places that are not
+ * named keep what *out holds. `name` is the file in messages. Errors: ERROR_DATA with the line. */
+bool composite_parse(Composite *out, const char *text, const char *name, Error *error);
+
 /* ---- weights that rules need ----------------------------------------------------------------- */
 
 /* Positive parts of weights and the like, made once for each array of weights. */

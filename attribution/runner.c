@@ -77,7 +77,13 @@ static bool open_arrays(MapRunner *runner, Error *error)
     runner->form      = memory_new((size_t)runner->cells, sizeof *runner->form, error);
     runner->form_copy = memory_new((size_t)runner->cells, sizeof *runner->form_copy, error);
     runner->account   = memory_new(rows, sizeof *runner->account, error);
-    return runner->raw && runner->copy && runner->form && runner->form_copy && runner->account;
+    size_t points     = (size_t)path_points(runner->job.mode.path, runner->job.mode.steps);
+    runner->factor    = memory_new(points, sizeof *runner->factor, error);
+    runner->share     = memory_new(points, sizeof *runner->share, error);
+    if (runner->factor && runner->share)
+        path_fill(runner->job.mode.path, runner->job.mode.steps, runner->factor, runner->share);
+    return runner->factor && runner->share && runner->raw && runner->copy && runner->form &&
+           runner->form_copy && runner->account;
 }
 
 bool map_runner_open(MapRunner *out, WeightBlob *blob, const MapJob *job, Error *error)
@@ -103,6 +109,8 @@ void map_runner_close(MapRunner *runner)
     memory_free(runner->form);
     memory_free(runner->form_copy);
     memory_free(runner->account);
+    memory_free(runner->factor);
+    memory_free(runner->share);
     *runner = (MapRunner){0};
 }
 
@@ -144,24 +152,21 @@ static double value_at(MapRunner *runner, int64_t unit, double factor)
 /* The mean gradient along the path, piece by piece, into `raw`; then what it says of f. */
 static void run_path(MapRunner *runner, const real *image, int64_t unit, double *raw)
 {
-    enum { MOST_POINTS = 10001 };
-    static _Thread_local double factor[MOST_POINTS], share[MOST_POINTS];
-    const MapMode              *mode   = &runner->job.mode;
-    const real                 *start  = plan_input(runner->plan, runner->map.baseline);
-    int64_t                     values = runner->channels * runner->cells;
-    int                         points = path_points(mode->path, mode->steps);
-    double                      whole  = 0;
-    path_fill(mode->path, mode->steps, factor, share);
+    const MapMode *mode   = &runner->job.mode;
+    const real    *start  = plan_input(runner->plan, runner->map.baseline);
+    int64_t        values = runner->channels * runner->cells;
+    int            points = path_points(mode->path, mode->steps);
+    double         whole  = 0;
     memset(raw, 0, (size_t)values * sizeof *raw);
     for (int64_t first = 0; first < points; first += runner->map.points) {
         real *factors = plan_input(runner->plan, runner->map.factor);
         for (int64_t i = 0; i < runner->map.points; i++)
-            factors[i] = (real)(first + i < points ? factor[first + i] : 0);
+            factors[i] = (real)(first + i < points ? runner->factor[first + i] : 0);
         plan_run(runner->plan);
         const real *each = plan_output(runner->plan, runner->map.each);
         for (int64_t i = 0; i < runner->map.points && first + i < points; i++)
             for (int64_t k = 0; k < values; k++)
-                raw[k] += share[first + i] * (double)each[i * values + k];
+                raw[k] += runner->share[first + i] * (double)each[i * values + k];
     }
     for (int64_t k = 0; k < values; k++) {
         double distance = (double)image[k] - (double)start[k];

@@ -38,8 +38,9 @@ typedef struct MapRunner {
     real         span[3];         // the box of pixels, as the network reads them
     double      *raw, *copy;      // attribution of the last image; of one noisy copy
     float       *form, *form_copy;
-    AccountSums *account; // a row for each of map.account
-    double       sum;     // of the attribution
+    double      *factor, *share; // of the points of a path
+    AccountSums *account;        // a row for each of map.account
+    double       sum;            // of the attribution
     bool         has_completeness;
     double       completeness_error; // see map_runner_run
 } MapRunner;

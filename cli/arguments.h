@@ -96,6 +96,13 @@ typedef struct Settings {
     double      rate, decay;
     bool        flip;
 
+    // maps
+    ChoiceList  maps; // of MAP_METHOD_NAMES and "all"
+    NumberList  betas;
+    const char *explained_class, *explained_unit, *smooth, *patterns, *rules;
+    const char *map_sign, *map_scale, *path; // NULL: the mode's
+    bool        raw;
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
