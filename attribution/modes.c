@@ -15,7 +15,7 @@ static const MapMode modes[] = {
      .smooths_maps        = true,
      .form                = {MAP_SIGN_ABS, MAP_SCALE_SUM}},
     {.name  = "aligned23",
-     .sweep = {.uses_bias = true},
+     .sweep = {.uses_bias = true, .norms_pass = true},
      .path  = PATH_CLOSED,
      .steps = 50,
      .form  = {MAP_SIGN_ABS, MAP_SCALE_MAX}},

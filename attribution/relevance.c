@@ -16,13 +16,15 @@ typedef struct Term {
     real       sign;
 } Term;
 
+typedef enum BiasUse { BIAS_NEVER, BIAS_OF_MODE, BIAS_ALWAYS } BiasUse;
+
 /* Terms that share one Z; `factor` of what arrived goes through them. */
 typedef struct Branch {
     real       factor;
     int        count;
     Term       term[MOST_TERMS];
-    bool       has_bias;
-    WeightPart bias; // which part of it, where the mode uses biases
+    BiasUse    use;  // whether the bias takes part
+    WeightPart bias; // which part of it
 } Branch;
 
 typedef struct Rule {
@@ -39,22 +41,28 @@ typedef struct Rule {
     .count = 2, .term = {{PART_POSITIVE, WEIGHT_NEGATIVE, 1}, {PART_NEGATIVE, WEIGHT_POSITIVE, 1}}
 
 static const Rule rules[RULE_COUNT] = {
-    [RULE_ZPLUS]   = {"z-plus", (real)1e-9, true, 1, {{1, POSITIVE_CONTRIBUTIONS}}},
-    [RULE_EPSILON] = {"epsilon",
-                      (real)1e-8,
-                      false,
-                      1,
-                      {{1, 1, {{PART_X, WEIGHT_PLAIN, 1}}, true, WEIGHT_PLAIN}}},
-    [RULE_GAMMA] =
-        {"gamma", (real)1e-6, false, 1, {{1, 1, {{PART_X, WEIGHT_GAMMA, 1}}, true, WEIGHT_GAMMA}}},
-    [RULE_ALPHA1BETA0] =
-        {"alpha1beta0", (real)1e-8, true, 1, {{1, POSITIVE_CONTRIBUTIONS, true, WEIGHT_POSITIVE}}},
+    [RULE_ZPLUS]       = {"z-plus", (real)1e-9, true, 1, {{1, POSITIVE_CONTRIBUTIONS}}},
+    [RULE_EPSILON]     = {"epsilon",
+                          (real)1e-8,
+                          false,
+                          1,
+                          {{1, 1, {{PART_X, WEIGHT_PLAIN, 1}}, BIAS_ALWAYS, WEIGHT_PLAIN}}},
+    [RULE_GAMMA]       = {"gamma",
+                          (real)1e-6,
+                          false,
+                          1,
+                          {{1, 1, {{PART_X, WEIGHT_GAMMA, 1}}, BIAS_ALWAYS, WEIGHT_GAMMA}}},
+    [RULE_ALPHA1BETA0] = {"alpha1beta0",
+                          (real)1e-8,
+                          true,
+                          1,
+                          {{1, POSITIVE_CONTRIBUTIONS, BIAS_OF_MODE, WEIGHT_POSITIVE}}},
     [RULE_ALPHA2BETA1] = {"alpha2beta1",
                           (real)1e-8,
                           false,
                           2,
-                          {{2, POSITIVE_CONTRIBUTIONS, true, WEIGHT_POSITIVE},
-                           {-1, NEGATIVE_CONTRIBUTIONS, true, WEIGHT_NEGATIVE}}},
+                          {{2, POSITIVE_CONTRIBUTIONS, BIAS_OF_MODE, WEIGHT_POSITIVE},
+                           {-1, NEGATIVE_CONTRIBUTIONS, BIAS_OF_MODE, WEIGHT_NEGATIVE}}},
     [RULE_BOX]         = {"box",
                           (real)1e-6,
                           true,
@@ -156,7 +164,9 @@ static NodeId bias_part(const Walker *walker, Graph *g, const LinearLayer *layer
                         const Branch *branch)
 {
     NodeId sum = walker->sum[layer->node];
-    if (sum == NODE_NONE || !branch->has_bias || !walker->walk->mode.uses_bias)
+    bool   uses =
+        branch->use == BIAS_ALWAYS || (branch->use == BIAS_OF_MODE && walker->walk->mode.uses_bias);
+    if (sum == NODE_NONE || !uses)
         return NODE_NONE;
     NodeId bias = graph_input(g, sum, 1);
     if (branch->bias == WEIGHT_PLAIN)

@@ -163,7 +163,27 @@ void rule_mean(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wa
                 division.dead);
 }
 
+/* (E18): a norm y = f x + t that is not folded, at its sum: f x gets its share, t the rest. So what
+ * arrives at x is a multiple of x, which the rules of proportional shares need. */
+void rule_norm(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
+               NodeId *handed)
+{
+    Walker  *walker   = self;
+    NodeId   shift    = graph_input(g, node, 1);
+    real     own      = sum_stabiliser(walker, SUM_PROPORTIONAL);
+    Division division = relevance_divide(g, arrived, node, own, false);
+    (void)wanted;
+    handed[0] = op_mul(g, graph_input(g, node, 0), division.s);
+    account_add(walker, g, node, sum_rules[SUM_PROPORTIONAL].name, arrived,
+                op_dot(g, division.s, shift), division.stabiliser, NODE_NONE);
+}
+
 /* ---- the account ----------------------------------------------------------------------------- */
+
+static NodeId size_of(Graph *g, NodeId x)
+{
+    return op_add(g, op_relu(g, x), op_relu(g, op_scale(g, x, -1)));
+}
 
 static NodeId number_or_zero(Graph *g, NodeId node)
 {
@@ -188,6 +208,7 @@ void account_add(Walker *walker, Graph *graph, NodeId node, const char *rule, No
     AccountRow *row = &account->rows[account->count++];
     *row            = (AccountRow){.rule       = rule,
                                    .relevance  = op_sum(graph, arrived),
+                                   .size       = op_sum(graph, size_of(graph, arrived)),
                                    .bias       = number_or_zero(graph, bias),
                                    .stabiliser = number_or_zero(graph, stabiliser),
                                    .dead       = number_or_zero(graph, dead)};

@@ -23,7 +23,8 @@ typedef enum GradientRule {
 /* What a mode decides about a walk. */
 typedef struct SweepMode {
     bool gate_at_zero; // a ReLU lets the signal through where z = 0
-    bool uses_bias;    // biases take part in Z
+    bool uses_bias;    // biases take part in Z of the alpha-beta rules, as in the others
+    bool norms_pass;   // relevance passes a norm that is not folded as it is
     real stabiliser;   // of every rule; 0: each rule's own
 } SweepMode;
 
@@ -72,6 +73,7 @@ typedef struct AccountRow {
     char        layer[64];
     const char *rule;
     NodeId      relevance, bias, stabiliser, dead;
+    NodeId      size; // the sum of the sizes of what arrived: how much of it cancels out
 } AccountRow;
 
 typedef struct Account {

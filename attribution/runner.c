@@ -28,7 +28,7 @@ static bool open_plan(MapRunner *runner, Error *error)
 {
     const Account *account = &runner->map.account;
     int            count   = 2;
-    NodeId        *outputs = memory_new(2 + 4 * (size_t)account->count, sizeof *outputs, error);
+    NodeId        *outputs = memory_new(2 + 5 * (size_t)account->count, sizeof *outputs, error);
     PlanOptions    options = map_plan_options;
     if (!outputs)
         return false;
@@ -40,6 +40,7 @@ static bool open_plan(MapRunner *runner, Error *error)
         outputs[count++] = account->rows[i].bias;
         outputs[count++] = account->rows[i].stabiliser;
         outputs[count++] = account->rows[i].dead;
+        outputs[count++] = account->rows[i].size;
     }
     bool ok = plan_create(&runner->plan, runner->graph, outputs, count, &options, error);
     memory_free(outputs);
@@ -206,6 +207,7 @@ static void add_account(MapRunner *runner, double share)
         sum->relevance += share * (double)*plan_output(runner->plan, row->relevance);
         sum->bias += share * (double)*plan_output(runner->plan, row->bias);
         sum->stabiliser += share * (double)*plan_output(runner->plan, row->stabiliser);
+        sum->size += share * (double)*plan_output(runner->plan, row->size);
         sum->dead += share * (double)*plan_output(runner->plan, row->dead);
     }
 }
@@ -264,7 +266,9 @@ void map_runner_run(MapRunner *runner, const real *image, int64_t unit, uint64_t
     }
     if (!runner->job.copies || !runner->job.mode.smooths_maps)
         map_form(runner->job.mode.form, runner->raw, runner->channels, runner->cells, runner->form);
-    runner->sum = 0;
-    for (int64_t k = 0; k < values; k++)
+    runner->sum = runner->size = 0;
+    for (int64_t k = 0; k < values; k++) {
         runner->sum += runner->raw[k];
+        runner->size += fabs(runner->raw[k]);
+    }
 }

@@ -25,7 +25,7 @@ typedef struct MapJob {
 } MapJob;
 
 typedef struct AccountSums {
-    double relevance, bias, stabiliser, dead;
+    double relevance, bias, stabiliser, dead, size;
 } AccountSums;
 
 typedef struct MapRunner {
@@ -40,7 +40,7 @@ typedef struct MapRunner {
     float       *form, *form_copy;
     double      *factor, *share; // of the points of a path
     AccountSums *account;        // a row for each of map.account
-    double       sum;            // of the attribution
+    double       sum, size;      // of the attribution; of the sizes of its values
     bool         has_completeness;
     double       completeness_error; // see map_runner_run
 } MapRunner;

@@ -29,6 +29,15 @@ static bool is_concat(const Graph *g, NodeId node)
            right.start == graph_shape(g, graph_input(g, a, 0)).dim[left.axis];
 }
 
+// A factor and a term a channel, as op_affine makes them.
+static bool is_norm(const Graph *g, NodeId node)
+{
+    NodeId scaled = graph_input(g, node, 0);
+    return graph_op(g, node) == OP_ADD && graph_op(g, scaled) == OP_MUL &&
+           graph_is_per_channel(g, graph_input(g, node, 1)) &&
+           graph_is_per_channel(g, graph_input(g, scaled, 1));
+}
+
 static void mark(Walker *walker, const Graph *g)
 {
     walker->is_between[walker->image] = true;
@@ -54,20 +63,29 @@ static void mark(Walker *walker, const Graph *g)
         walker->is_between[node] &= leads[node];
 }
 
+static bool is_residual_sum(const Walker *walker, const Graph *g, NodeId node)
+{
+    return walker->is_between[graph_input(g, node, 0)] &&
+           walker->is_between[graph_input(g, node, 1)] && !is_concat(g, node);
+}
+
 WalkName walk_name(const Walker *walker, const Graph *graph, NodeId node)
 {
     WalkName    name;
-    OpKind      op     = graph_op(graph, node);
-    const char *kind   = op == OP_ADD ? "sum" : op == OP_SUM_TO ? "mean" : op_name(op);
-    int         number = 0;
+    OpKind      op         = graph_op(graph, node);
+    bool        is_of_norm = is_norm(graph, node);
+    const char *kind       = is_of_norm        ? "norm"
+                             : op == OP_ADD    ? "sum"
+                             : op == OP_SUM_TO ? "mean"
+                                               : op_name(op);
+    int         number     = 0;
     snprintf(name.text, sizeof name.text, "%s", graph_name_of(graph, node));
     if (name.text[0])
         return name;
     for (NodeId i = 0; i <= node; i++)
         number += walker->is_between[i] && graph_op(graph, i) == op &&
-                  (op != OP_ADD ||
-                   (walker->is_between[graph_input(graph, i, 0)] &&
-                    walker->is_between[graph_input(graph, i, 1)] && !is_concat(graph, i)));
+                  is_norm(graph, i) == is_of_norm &&
+                  (op != OP_ADD || is_of_norm || is_residual_sum(walker, graph, i));
     snprintf(name.text, sizeof name.text, "%s %d", kind, number);
     return name;
 }
@@ -104,6 +122,9 @@ static bool relevance_rule(const Walker *walker, const Graph *g, NodeId node, Sw
         *rule = rule_pass;
         if (is_variable(walker, g, node, 0) && is_variable(walker, g, node, 1))
             *rule = is_concat(g, node) ? rule_pass_to_both : rule_sum;
+        else if (is_norm(g, node) && !walker->walk->mode.norms_pass &&
+                 walker->walk->relevance->sum == SUM_PROPORTIONAL)
+            *rule = rule_norm;
         return true;
     case OP_MUL:
         *rule = rule_pass;

@@ -32,6 +32,7 @@ SweepRule rule_relu, rule_softplus;     // of gradients
 SweepRule rule_pattern;                 // of layers with weights
 SweepRule rule_linear;                  // relevance of layers with weights
 SweepRule rule_sum, rule_mean;          // relevance of residual sums and average pools
+SweepRule rule_norm;                    // and of norms that are not folded
 SweepRule rule_pass, rule_pass_to_both; // relevance goes on as it is
 
 /* A layer with weights: y = w x, a convolution or a dense layer. */

@@ -243,7 +243,8 @@ static void write_account(Session *session, const Subject *subject, double beta)
     double           lost   = 0;
     for (int i = 0; i <= rows->count && rows->count; i++) {
         bool        is_end = i == rows->count;
-        AccountSums sums   = is_end ? (AccountSums){.relevance = runner->sum} : runner->account[i];
+        AccountSums sums   = is_end ? (AccountSums){.relevance = runner->sum, .size = runner->size}
+                                    : runner->account[i];
         csv_write_text(session->account, subject->name);
         writer_text(session->account, ",%s,", runner->job.method->name);
         csv_write_text(session->account, is_end ? "pixels" : rows->rows[i].layer);
@@ -251,6 +252,7 @@ static void write_account(Session *session, const Subject *subject, double beta)
         number_field(session->account, sums.bias);
         number_field(session->account, sums.stabiliser);
         number_field(session->account, sums.dead);
+        number_field(session->account, sums.size);
         writer_text(session->account, ",%s", is_end ? "" : rows->rows[i].rule);
         if (beta > 0)
             number_field(session->account, beta);
@@ -441,7 +443,8 @@ static bool open_tables(Session *session, Error *error)
     if (!path_join(path, session->run.folder.path, "conservation.csv", error) ||
         !writer_open(&session->account, path, error))
         return false;
-    writer_text(session->account, "image,method,layer,relevance,bias,stabiliser,dead,rule,beta\n");
+    writer_text(session->account,
+                "image,method,layer,relevance,bias,stabiliser,dead,size,rule,beta\n");
     return true;
 }
 
