@@ -212,6 +212,12 @@ bool whole_parse(const char *text, uint64_t *out);
         .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
         .value = CONV_NAMES, .initial = "auto", .help = "how convolutions are computed"            \
     }
+/* Of verbs whose results are as exact as they come. */
+#define OPTION_CONV_EXACT                                                                          \
+    {                                                                                              \
+        .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
+        .value = CONV_NAMES, .initial = "direct", .help = "how convolutions are computed"          \
+    }
 #define OPTION_KEEP_IMAGES                                                                         \
     {                                                                                              \
         .name = "keep-images", .kind = ARGUMENT_FLAG, .offset = offsetof(Settings, keep_images),   \

@@ -155,57 +155,63 @@ static bool check_output(const Session *session, Error *error)
 
 /* ---- identity -------------------------------------------------------------------------------- */
 
-// Of the bytes of a file, or of all inputs one after another.
-static bool files_digest(const char *const *paths, int count, char out[65], Error *error)
+static bool add_file(Sha256 *sha, const char *path, Error *error)
 {
-    Sha256 sha;
-    sha256_start(&sha);
-    for (int i = 0; i < count; i++) {
-        Bytes  bytes   = {0};
-        Error  problem = {0};
-        Sha256 own;
-        char   text[65];
-        // What cannot be read counts as empty: it will be refused or skipped.
-        if (!file_read(paths[i], LIMIT_ARRAY_FILE, &bytes, &problem) &&
-            problem.code != ERROR_NOT_FOUND && problem.code != ERROR_DATA)
-            return fail(error, problem.code, "%s", problem.message);
-        sha256_start(&own);
-        sha256_add(&own, bytes.data, bytes.size);
-        sha256_text(&own, text);
-        sha256_add(&sha, text, 64);
-        bytes_close(&bytes);
-    }
-    sha256_text(&sha, out);
+    Bytes bytes = {0};
+    if (!file_read(path, LIMIT_ARRAY_FILE, &bytes, error))
+        return false;
+    Sha256 own;
+    char   text[65];
+    sha256_start(&own);
+    sha256_add(&own, bytes.data, bytes.size);
+    sha256_text(&own, text);
+    sha256_add(sha, text, 64);
+    bytes_close(&bytes);
     return true;
 }
 
 static bool identify_file(Session *session, const char *name, const char *path, Error *error)
 {
-    char digest[65];
-    if (path && !files_digest(&path, 1, digest, error))
+    Sha256 sha;
+    char   digest[65];
+    sha256_start(&sha);
+    if (path && !add_file(&sha, path, error))
         return false;
+    sha256_text(&sha, digest);
     identity_text(&session->run.identity, name, path ? digest : NULL);
+    return true;
+}
+
+// All that is explained, file after file.
+static bool identify_inputs(Session *session, Error *error)
+{
+    const Subjects *subjects = &session->subjects;
+    Sha256          sha;
+    char            digest[65];
+    sha256_start(&sha);
+    for (int64_t i = 0; i < subjects->count; i++)
+        if (subjects->list[i].index <= 0 && !add_file(&sha, subjects->list[i].path, error))
+            return false;
+    sha256_text(&sha, digest);
+    identity_text(&session->run.identity, "inputs_sha256", digest);
     return true;
 }
 
 static bool identify(Session *session, Error *error)
 {
-    const Settings *settings = session->settings;
-    const MapMode  *mode     = &session->mode;
-    Identity       *identity = &session->run.identity;
-    char            digest[65], methods[512] = "";
-    const char     *baseline = settings->baseline;
+    const Settings *settings     = session->settings;
+    const MapMode  *mode         = &session->mode;
+    Identity       *identity     = &session->run.identity;
+    char            methods[512] = "";
+    const char     *baseline     = settings->baseline;
     for (int i = 0; i < session->method_count; i++) {
         size_t used = strlen(methods);
         snprintf(methods + used, sizeof methods - used, "%s%s", i ? "," : "",
                  session->methods[i]->name);
     }
-    if (!files_digest(settings->inputs, settings->input_count, digest, error))
-        return false;
     identity_text(identity, "version", NEMESIS_VERSION);
     identity_text(identity, "verb", session->run.verb);
     identity_text(identity, "weights_sha256", blob_sha256(session->blob));
-    identity_text(identity, "inputs_sha256", digest);
     identity_whole(identity, "limit", (uint64_t)settings->limit);
     identity_text(identity, "methods", methods);
     identity_text(identity, "class", settings->explained_class);
@@ -220,7 +226,8 @@ static bool identify(Session *session, Error *error)
     identity_text(identity, "conv", word_text(CONV_NAMES, settings->conv));
     identity_text(identity, "compat", mode->name);
     identity_whole(identity, "seed", settings->seed);
-    return identify_file(session, "patterns_sha256", settings->patterns, error) &&
+    return identify_inputs(session, error) &&
+           identify_file(session, "patterns_sha256", settings->patterns, error) &&
            identify_file(session, "rules_sha256", settings->rules, error) &&
            identify_file(session, "baseline_sha256",
                          baseline && strcmp(baseline, "zero") ? baseline : NULL, error);
@@ -528,8 +535,7 @@ static bool make_maps(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
     const char *class        = settings->explained_class ? settings->explained_class : "predicted";
-    bool ok                  = subjects_open(&session->subjects, settings, session->blob, error) &&
-              subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error) &&
+    bool ok = subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error) &&
               run_folder_begin(&session->run.folder, error) && open_tables(session, error) &&
               explain_all(session, error) && publish(&session->maps, error) &&
               publish(&session->account, error) && finish(session, error) && show(session, error);
@@ -545,7 +551,9 @@ static bool open_session(Session *session, Error *error)
            run_folder_claim(&session->run.folder, settings, &map_result, error) &&
            blob_open(settings->model, &session->blob, error) && read_rules(session, error) &&
            (!settings->patterns || blob_open(settings->patterns, &session->patterns, error)) &&
-           read_baseline(session, error) && identify(session, error) &&
+           read_baseline(session, error) &&
+           subjects_open(&session->subjects, settings, session->blob, error) &&
+           identify(session, error) &&
            run_folder_compare(&session->run.folder, settings, &session->run.identity, error);
 }
 
@@ -682,7 +690,7 @@ static const Option options[] = {
      .kind   = ARGUMENT_FLAG,
      .offset = offsetof(Settings, raw),
      .help   = "also the attribution of every channel, NAME-METHOD-raw.npy"},
-    OPTION_CONV,
+    OPTION_CONV_EXACT,
     OPTION_END};
 
 const Verb verb_attribute = {

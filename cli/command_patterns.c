@@ -269,7 +269,7 @@ static const Option options[] = {
      .help     = "a probing set, mini:COUNT:SEED, a folder of class folders, or a CIFAR picture",
      .required = true},
     OPTION_OUT("FILE.nw", "patterns"),
-    OPTION_CONV,
+    OPTION_CONV_EXACT,
     OPTION_END};
 
 const Verb verb_patterns = {
