@@ -612,11 +612,14 @@ static const char *path_word(int index)
 
 static const Option options[] = {
     OPTION_MODEL,
-    {.name     = "method",
-     .kind     = ARGUMENT_CHOICES,
-     .offset   = offsetof(Settings, maps),
-     .value    = MAP_METHOD_NAMES "|all",
-     .help     = "methods, a list",
+    {.name   = "method",
+     .kind   = ARGUMENT_CHOICES,
+     .offset = offsetof(Settings, maps),
+     .value  = MAP_METHOD_NAMES "|all",
+     .shown  = "NAME[,NAME...]|all",
+     .help   = "gradient, gradient-x-input, integrated, guided, deconvnet, gradcam, pattern, lrp, "
+               "and by their rules lrp-epsilon, lrp-gamma, lrp-alpha2beta1, lrp-epsilon-plus, "
+               "lrp-gamma-box, lrp-plus-box, lrp-epsilon-plus-flat, lrp-alpha2beta1-flat",
      .required = true},
     OPTION_OUT("DIR", "folder of the maps"),
     {.name   = "class",
@@ -705,7 +708,7 @@ const Verb verb_attribute = {
         "DIR gets the map NAME-METHOD.npy, pictures of it alone and over the photo, and a row in "
         "maps.csv; relevance propagation (lrp...) also says in conservation.csv where relevance "
         "went. Photos that cannot be read are reported and skipped (exit 3).",
-    .example = "nemesis attribute -m squeezenet.nw photo.jpg --method gradient,lrp -o runs/maps",
+    .example = "nemesis attribute -m vgg16.nw photo.jpg --method gradient,lrp -o runs/maps",
     .options = options,
     .run     = run,
 };

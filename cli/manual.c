@@ -45,7 +45,7 @@ static void print_options(FILE *stream, const Option *options)
 {
     for (const Option *option = options; option->name; option++) {
         char        words[HELP_LINE];
-        const char *choices = option_choices(option), *value = choices ? choices : option->value;
+        const char *value = option_shown(option);
         option_words(option, words);
         fprintf(stream, ".TP\n\\fB");
         if (option->letter)
