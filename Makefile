@@ -7,7 +7,7 @@ config ?= release
 V      ?= 0 # 1: whole commands instead of a word and a file
 CC     ?= cc
 BUILD  := build/$(config)
-FLOORS := base format engine image mini models probe nem nem/dissect attack study training report
+FLOORS := base format engine image mini models probe nem nem/dissect attribution attack study training report
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
@@ -68,8 +68,8 @@ CLI_SOURCES     := $(wildcard cli/*.c)
 TOY_SOURCES     := $(wildcard tests/toy/*.c)
 FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_builder.c
 TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES))
-ifeq ($(config),gradcheck) # rules in double: the engine and its checks alone
-  LIBRARY_SOURCES := $(filter base/% engine/%,$(LIBRARY_SOURCES))
+ifeq ($(config),gradcheck) # rules in double: the engine, what is built of its nodes, and checks
+  LIBRARY_SOURCES := $(filter base/% engine/% models/% attribution/%,$(LIBRARY_SOURCES))
   CLI_SOURCES     :=
   TEST_SOURCES    := tests/test.c $(wildcard tests/check_*.c)
 endif

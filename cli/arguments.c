@@ -26,6 +26,12 @@ const char *option_choices(const Option *option)
     return text;
 }
 
+const char *option_shown(const Option *option)
+{
+    const char *choices = option_choices(option);
+    return option->shown ? option->shown : choices ? choices : option->value;
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 static bool decimal_parse(const char *text, size_t length, double *out)
@@ -294,7 +300,8 @@ static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int 
     }
     const char *value = attached ? attached : following_value(cursor);
     if (!value)
-        return fail(error, ERROR_USAGE, "--%s: needs a value: %s", option->name, option->value);
+        return fail(error, ERROR_USAGE, "--%s: needs a value: %s", option->name,
+                    option_shown(option));
     if (!value_set(option, value, out, error))
         return false;
     if (option->kind != ARGUMENT_PAIR)
@@ -352,7 +359,7 @@ static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *
         if (!seen[i] && option->initial && !value_set(option, option->initial, out, error))
             return false;
         if (!seen[i] && option->required)
-            add_missing(missing, &used, "--", option->name, option->value);
+            add_missing(missing, &used, "--", option->name, option_shown(option));
     }
     if (out->help)
         return true;

@@ -99,6 +99,13 @@ typedef struct Settings {
     double      rate, decay;
     bool        flip;
 
+    // maps
+    ChoiceList  maps; // of MAP_METHOD_NAMES and "all"
+    NumberList  betas;
+    const char *explained_class, *explained_unit, *smooth, *patterns, *rules;
+    const char *map_sign, *map_scale, *path; // NULL: the mode's
+    bool        raw;
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
@@ -120,6 +127,7 @@ typedef struct Option {
     ArgumentKind kind;
     size_t       offset; // of the value in Settings
     const char  *value;  // shown in help; for choices also the grammar, words separated by |
+    const char  *shown;  // in help, in place of many words; NULL: the words, or `value`
     const char *(*word)(int index); // of ARGUMENT_NAME: NULL past the last
     const char *initial; // parsed when the option is absent; NULL: nothing, or `required`
     const char *help;
@@ -157,6 +165,8 @@ const Option *verb_option(const Verb *verb, int index);
 
 /* The words an option takes, separated by |, or NULL if it is no choice. Static storage. */
 const char *option_choices(const Option *option);
+/* What help shows for its value; NULL for a flag. */
+const char *option_shown(const Option *option);
 
 /* Reads `count` arguments (after the verb) into *out, which keeps pointing into them. --help skips
  * what is missing. Release with arguments_free. */
@@ -229,6 +239,12 @@ bool whole_parse(const char *text, uint64_t *out);
         .value = STORE_NAMES,                                                                      \
         .help  = "how perturbed images are kept before they are measured; a list gives one row "   \
                  "each (default: the compat mode's)"                                               \
+    }
+/* Of verbs whose results are as exact as they come. */
+#define OPTION_CONV_EXACT                                                                          \
+    {                                                                                              \
+        .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
+        .value = CONV_NAMES, .initial = "direct", .help = "how convolutions are computed"          \
     }
 #define OPTION_KEEP_IMAGES                                                                         \
     {                                                                                              \

@@ -4,6 +4,7 @@
 #include "../image/image.h"
 #include "commands.h"
 #include "output.h"
+#include "palette.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -295,30 +296,29 @@ static bool canvas_choose(Canvas *out, const Slice *slice, Error *error)
     return true;
 }
 
-static uint8_t level(float share)
-{
-    return (uint8_t)lrintf(255 * fminf(fmaxf(share, 0), 1));
-}
-
 // The colour of numbers divided by the reach; what is not finite counts as 0.
 static void paint(const Canvas *canvas, const float *values, uint8_t rgb[3])
 {
+    float share[3];
     for (int c = 0; c < 3; c++) {
         float value = values[canvas->channels == 3 ? c * canvas->channel_step : 0];
-        float share = isfinite(value) ? value / canvas->reach : 0;
-        switch (canvas->palette) {
-        case PALETTE_COLOURS:
-            rgb[c] = level(share);
-            break;
-        case PALETTE_CHANGES:
-            rgb[c] = level(0.5f + 0.5f * share);
-            break;
-        case PALETTE_HEAT:
-            rgb[c] = level(3 * share - (float)c);
-            break;
-        case PALETTE_SIGNS:
-            rgb[c] = level(c == 0 ? 1 + share : c == 2 ? 1 - share : 1 - fabsf(share));
-        }
+        share[c]    = isfinite(value) ? value / canvas->reach : 0;
+    }
+    switch (canvas->palette) {
+    case PALETTE_COLOURS:
+        for (int c = 0; c < 3; c++)
+            rgb[c] = palette_level(share[c]);
+        break;
+    case PALETTE_CHANGES:
+        for (int c = 0; c < 3; c++)
+            rgb[c] = palette_level(0.5f + 0.5f * share[c]);
+        break;
+    case PALETTE_HEAT:
+        palette_heat(share[0], rgb);
+        break;
+    case PALETTE_SIGNS:
+        palette_signs(share[0], rgb);
+        break;
     }
 }
 

@@ -152,7 +152,7 @@ static void write_method(const RunInputs *inputs, JsonWriter *json)
     json_close(json);
 }
 
-void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json)
+void run_document_start(const Run *run, JsonWriter *json)
 {
     json_open_object(json, NULL);
     json_text(json, "program", "nemesis");
@@ -163,11 +163,16 @@ void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json)
     json_whole(json, "exit", 0);
     json_natural(json, "seed", run->settings->seed);
     identity_write(json, &run->identity);
+}
+
+void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json)
+{
+    run_document_start(run, json);
     write_inputs(run, inputs, json);
     write_method(inputs, json);
 }
 
-static void write_machine(const Run *run, const RunInputs *inputs, JsonWriter *json)
+static void write_machine(const Run *run, int64_t batch, JsonWriter *json)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -176,7 +181,7 @@ static void write_machine(const Run *run, const RunInputs *inputs, JsonWriter *j
     json_open_object(json, "machine");
     json_text(json, "isa", engine_isa());
     json_whole(json, "threads", parallel_threads());
-    json_whole(json, "batch", inputs->runner.batch);
+    json_whole(json, "batch", batch);
     json_close(json);
     json_open_object(json, "time");
     json_text(json, "started", run->started_at);
@@ -188,7 +193,12 @@ static void write_machine(const Run *run, const RunInputs *inputs, JsonWriter *j
 
 bool run_document_finish(const Run *run, const RunInputs *inputs, JsonWriter *json, Error *error)
 {
-    write_machine(run, inputs, json);
+    return run_document_end(run, inputs->runner.batch, json, error);
+}
+
+bool run_document_end(const Run *run, int64_t batch, JsonWriter *json, Error *error)
+{
+    write_machine(run, batch, json);
     json_close(json);
     if (!json_finish(json, error) || !run_folder_finish(&run->folder, json, error))
         return false;

@@ -38,7 +38,10 @@ void run_path(const Run *run, const char *name, const char *path, JsonWriter *js
 
 /* Opens run.json: program, verb, command, state, settings, weights, data, layer, method, compat. */
 void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json);
+/* The same for a run without such inputs: program, verb, command, state, settings. */
+void run_document_start(const Run *run, JsonWriter *json);
 /* Closes it: machine, times, peak memory. Then writes it and with --json shows it. */
 bool run_document_finish(const Run *run, const RunInputs *inputs, JsonWriter *json, Error *error);
+bool run_document_end(const Run *run, int64_t batch, JsonWriter *json, Error *error);
 
 #endif

@@ -1,5 +1,6 @@
 /* cli/shared_options.c - the options that several verbs have; each verb names those it takes. */
 #include "arguments.h"
+#include "../attribution/attribution.h"
 #include "../nem/method.h"
 
 #include <string.h>
@@ -14,10 +15,20 @@ static bool has_mode(const Method *method, int count, const char *name)
     return false;
 }
 
-// The modes of all methods, each name once.
+static bool is_method_mode(const char *name)
+{
+    const Method *method;
+    for (int m = 0; (method = method_at(m)); m++)
+        if (has_mode(method, method->mode_count, name))
+            return true;
+    return false;
+}
+
+// The modes of all methods and of maps, each name once.
 static const char *mode_name_at(int index)
 {
-    const Method *method, *earlier;
+    const Method  *method, *earlier;
+    const MapMode *mode;
     for (int m = 0; (method = method_at(m)); m++)
         for (int i = 0; i < method->mode_count; i++) {
             const char *name  = method->modes[i].name;
@@ -27,6 +38,9 @@ static const char *mode_name_at(int index)
             if (!again && index-- == 0)
                 return name;
         }
+    for (int m = 0; (mode = map_mode_at(m)); m++)
+        if (!is_method_mode(mode->name) && index-- == 0)
+            return mode->name;
     return NULL;
 }
 

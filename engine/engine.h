@@ -29,13 +29,14 @@ typedef struct Graph Graph;
 typedef int32_t      NodeId; // index of a node
 enum { NODE_NONE = -1 };
 
-bool    graph_create(Graph **out, Error *error);
-void    graph_destroy(Graph *graph);                   // NULL allowed
-bool    graph_check(const Graph *graph, Error *error); // false with the first builder error
-Shape   graph_shape(const Graph *graph, NodeId node);
-void    graph_name(Graph *graph, NodeId node, const char *name); // copied, at most 63 bytes
-NodeId  graph_find(const Graph *graph, const char *name); // latest node of that name or NODE_NONE
-int32_t graph_node_count(const Graph *graph);
+bool   graph_create(Graph **out, Error *error);
+void   graph_destroy(Graph *graph);                   // NULL allowed
+bool   graph_check(const Graph *graph, Error *error); // false with the first builder error
+Shape  graph_shape(const Graph *graph, NodeId node);
+void   graph_name(Graph *graph, NodeId node, const char *name); // copied, at most 63 bytes
+NodeId graph_find(const Graph *graph, const char *name);    // latest node of that name or NODE_NONE
+const char *graph_name_of(const Graph *graph, NodeId node); // "" if it has none
+int32_t     graph_node_count(const Graph *graph);
 
 /* Appends the nodes of d scalar / d wrt[i] and returns them in gradients[i] (a node of zeros where
  * the scalar does not depend on wrt[i]). `scalar` must have one element. Other rules than the

@@ -43,6 +43,11 @@ void graph_name(Graph *graph, NodeId node, const char *name)
         snprintf(graph->nodes[node].name, NODE_NAME_BYTES, "%s", name);
 }
 
+const char *graph_name_of(const Graph *graph, NodeId node)
+{
+    return graph_node(graph, node)->name;
+}
+
 NodeId graph_find(const Graph *graph, const char *name)
 {
     for (NodeId node = graph->count - 1; node >= 0; node--)

@@ -107,6 +107,7 @@ NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int st
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId y = op_conv2d(builder->graph, x, weight, stride, pad);
+    graph_name(builder->graph, y, base);
     if (!builder_has(builder, base, "bias"))
         return y;
     NodeId bias = builder_parameter(builder, base, "bias", shape_1d(shape.dim[0]));
@@ -127,7 +128,9 @@ NodeId build_dense(Builder *builder, NodeId x, const char *base)
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId flat = in.rank == 2 ? x : op_reshape(graph, x, shape_2d(in.dim[0], columns));
-    return op_bias(graph, op_matmul(graph, flat, weight, false, true), bias);
+    NodeId y    = op_matmul(graph, flat, weight, false, true);
+    graph_name(graph, y, base);
+    return op_bias(graph, y, bias);
 }
 
 NodeId build_activation(Builder *builder, NodeId x)

@@ -40,7 +40,8 @@ NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparatio
  * SAME has the smaller half before (0 and 1 for 3x3 at stride 2 on even sizes). Then *pad becomes
  * 0. */
 NodeId build_padding(Builder *builder, NodeId x, int side, int stride, int *pad);
-/* Convolution `base`.weight, square of this side; adds `base`.bias where the blob has it. */
+/* Convolution `base`.weight, square of this side; adds `base`.bias where the blob has it. The node
+ * of the convolution alone is named `base`, as that of a dense layer's product is. */
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad);
 NodeId build_norm(Builder *builder, NodeId x, const char *base); // batch norm in inference mode
 /* A convolution and the batch norm that follows it. One convolution with folded weights, whether

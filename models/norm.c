@@ -144,6 +144,7 @@ static NodeId add_norm(Builder *builder, NodeId x, NodeId bare, const char *conv
     x = build_padding(builder, x, side, stride, &pad);
     NodeId y =
         op_conv2d(builder->graph, x, op_parameter(builder->graph, shape, weight), stride, pad);
+    graph_name(builder->graph, y, conv);
     return op_bias(builder->graph, y, op_parameter(builder->graph, shape_1d(shape.dim[0]), bias));
 }
 

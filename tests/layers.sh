@@ -9,13 +9,13 @@ floors='base
 engine format image
 mini models
 probe
-nem
+nem attribution
 attack training
 study
 report
 cli'
 # Headers that a folder keeps for its own files.
-private='attack/group_attack.h attack/linear_attack.h attack/soft_iou.h attack/unit_network.h
+private='attribution/form.h attribution/walk.h attack/group_attack.h attack/linear_attack.h attack/soft_iou.h attack/unit_network.h
 base/file_seam.h engine/about.h engine/conv.h engine/conv_method.h engine/cpu.h engine/gemm.h
 engine/graph.h engine/kernels.h engine/op.h engine/plan.h engine/simd.h nem/dissect/dissect_private.h nem/units.h
 report/page.h study/activation_aim.h study/attack_run.h study/changes.h study/measure.h

@@ -1,0 +1,169 @@
+/* attribution/attribution.h - explanation maps: how much each pixel counts for one decision.
+ *
+ * A map is made of ordinary nodes of a graph: the network, then a walk back through it with the
+ * rules of a method (engine/sweep.h). So the derivative of a map in its image is graph_gradient
+ * once more, and an attack on a map needs nothing else:
+ *
+ *     NodeId beta = op_scalar_input(graph, 10, "beta");              // softplus in place of ReLU
+ *     MapRequest request = {.method = map_method_named("gradient"),
+ *                           .mode   = map_mode_named("manipulated19"), .beta = &beta};
+ *     map_build(graph, blob, &request, &map, &error);
+ *     graph_gradient(graph, op_squared_distance(graph, map.map, wanted), &map.image, 1, &step);
+ *     plan_create(&plan, graph, (NodeId[]){map.map, step}, 2, &map_plan_options, &error);
+ *     map_choose(plan, &map, class);
+ *
+ * Images are prepared tensors [n, 3, h, w], as the network reads them. Formulas and their labels:
+ * docs/methods/explanation-maps.md. */
+#ifndef ATTRIBUTION_ATTRIBUTION_H
+#define ATTRIBUTION_ATTRIBUTION_H
+
+#include "../models/models.h"
+#include "rules.h"
+
+/* ---- methods --------------------------------------------------------------------------------- */
+
+typedef enum MapKind {
+    MAP_SWEEP,      // one walk back, with rules
+    MAP_INTEGRATED, // the mean of gradients along a straight path
+    MAP_GRADCAM     // the last layer that has places, its channels weighed by their mean gradient
+} MapKind;
+
+typedef struct MapMethod {
+    const char      *name;    // "gradient-x-input"
+    const char      *summary; // one line, no full stop
+    MapKind          kind;
+    GradientRule     rule; // of activations, where relevance is NULL
+    bool             times_input, needs_patterns;
+    bool             is_flat_on_relu; // on a ReLU network its derivative is zero almost everywhere
+    const Composite *relevance;       // its rules; NULL: a method of gradients
+} MapMethod;
+
+/* The names, in the order of the table. */
+#define MAP_METHOD_NAMES                                                                           \
+    "gradient|gradient-x-input|integrated|guided|deconvnet|gradcam|lrp|lrp-epsilon|lrp-gamma|"     \
+    "lrp-alpha2beta1|lrp-epsilon-plus|lrp-gamma-box|lrp-plus-box|lrp-epsilon-plus-flat|"           \
+    "lrp-alpha2beta1-flat|pattern"
+
+const MapMethod *map_method_at(int index);           // NULL past the last
+const MapMethod *map_method_named(const char *name); // NULL if there is none
+
+/* ---- modes ----------------------------------------------------------------------------------- */
+
+typedef enum PathRule { PATH_RIGHT, PATH_CLOSED, PATH_GAUSS } PathRule;
+#define PATH_NAMES "right|closed|gauss"
+
+typedef enum MapSign { MAP_SIGN_ABS, MAP_SIGN_CLIP, MAP_SIGN_NONE } MapSign;
+#define MAP_SIGN_NAMES "abs|clip|none"
+
+typedef enum MapScale { MAP_SCALE_SUM, MAP_SCALE_MAX, MAP_SCALE_NONE } MapScale;
+#define MAP_SCALE_NAMES "sum|max|none"
+
+/* From an attribution [c, h, w] to a map [h, w]: the sign of each value is dropped (abs), negative
+ * ones are (clip), or neither; channels are added up; the result is divided by its sum, by its
+ * largest value + 1e-8, or not. */
+typedef struct MapForm {
+    MapSign  sign;
+    MapScale scale;
+} MapForm;
+
+/* What published programs do differently, in one row each (docs/methods/explanation-maps.md). */
+typedef struct MapMode {
+    const char *name;
+    SweepMode   sweep;           // gate at zero, biases, stabilisers
+    bool        starts_at_value; // relevance and gradients begin with the logit, else with 1
+    bool        shared_bounds;   // one lower and one upper bound of pixels for all channels
+    bool        path_of_probability, path_times_input;
+    PathRule    path;
+    int         steps;        // of the path
+    bool        smooths_maps; // SmoothGrad averages maps, else attributions with their signs
+    MapForm     form;
+} MapMode;
+
+const MapMode *map_mode_at(int index);           // NULL past the last; the first is the default
+const MapMode *map_mode_named(const char *name); // NULL if there is none
+
+/* ---- a map as nodes -------------------------------------------------------------------------- */
+
+typedef struct MapRequest {
+    const MapMethod *method;
+    const MapMode   *mode;
+    const Composite *relevance;     // in place of the method's rules; NULL: the method's
+    const NodeId    *beta;          // a number (op_scalar_input): every ReLU becomes a softplus
+    const NodeId    *image;         // a node [1, 3, h, w] to read; NULL: a new input
+    const char      *layer;         // what is explained: NULL: the logits
+    WeightBlob      *patterns;      // of method `pattern`
+    int64_t          width, height; // of the image; 0: the blob's
+    int64_t          points;        // 0: one image. Else of a path or of noisy copies, in one run
+    bool             keep_norms;
+} MapRequest;
+
+/* The nodes of a map. With points the attribution is a weighted sum over them: of a path (method
+ * `integrated`) point j is baseline + factor[j] (image - baseline), else it is image + noise[j].
+ * What is not there is NODE_NONE. */
+typedef struct Map {
+    NodeId       image;    // [1, 3, h, w]
+    NodeId       target;   // [1, units], an input: 1 at the class or unit, else 0 (map_choose)
+    NodeId       baseline; // [1, 3, h, w], an input; begins as zeros
+    NodeId       factor;   // [points, 1, 1, 1], an input
+    NodeId       noise;    // [points, 3, h, w], an input
+    NodeId       share;    // [points, 1, 1, 1], an input: the weight of each point in the sum
+    NodeId       layer; // what is explained, of each point: [points, classes], or [points, c, h, w]
+    NodeId       each;  // attribution of each point, [points, c, h, w]
+    NodeId       raw;   // attribution, [1, c, h, w]
+    NodeId       map;   // [h, w], of the mode's form
+    int64_t      units, points;
+    Account      account; // of relevance, a row a layer
+    RuleWeights *weights; // owned
+} Map;
+
+/* Appends a map of a network to a graph. Close it after the plans that read it.
+ * Errors: ERROR_USAGE (no such layer; a layer without a rule; a method that needs patterns, or a
+ * preparation of images, and has none), ERROR_DATA (patterns of another network), ERROR_MEMORY. */
+bool map_build(Graph *graph, WeightBlob *blob, const MapRequest *request, Map *out, Error *error);
+void map_close(Map *map); // accepts a zeroed object
+
+/* Any network: what a map asks of it. */
+typedef struct MapNetwork {
+    /* Appends it on `points` [n, c, h, w]; *layer is what is explained. */
+    bool (*build)(void *self, Graph *graph, NodeId points, NodeId *layer, Error *error);
+    /* The pattern of a layer, by its node's name, as large as its weights; NULL on failure. */
+    const real *(*pattern)(void *self, const char *layer, Shape shape, Error *error);
+    /* The least and largest values of pixels as the network reads them, one a channel. */
+    bool (*bounds)(void *self, real *low, real *high, Error *error);
+    void *self;
+} MapNetwork;
+
+/* The same for any network, on an image node [1, c, h, w]; of the request only method, mode,
+ * relevance and points are read. */
+bool map_build_on(Graph *graph, const MapNetwork *network, const MapRequest *request, NodeId image,
+                  Map *out, Error *error);
+
+/* Says which class or unit is explained. */
+void map_choose(Plan *plan, const Map *map, int64_t unit);
+
+/* How maps are planned: convolutions direct, which are as exact as PyTorch's in float32; Winograd's
+ * are five times less (tests/parity/README.md, "Maps"). */
+extern const PlanOptions map_plan_options;
+
+/* ---- pixels, as a network reads them --------------------------------------------------------- */
+
+/* The values of black and of white in each channel. Errors: ERROR_DATA, the blob says nothing of
+ * images. */
+bool pixel_bounds(const WeightBlob *blob, real low[3], real high[3], Error *error);
+
+/* Planes [3, cells] in 0..1 to the prepared tensor, and back, cut to 0..1. */
+void pixels_prepare(const Preparation *preparation, const float *planes, int64_t cells, real *out);
+void pixels_restore(const Preparation *preparation, const real *prepared, int64_t cells,
+                    float *out);
+
+/* ---- paths and forms, in numbers ------------------------------------------------------------- */
+
+/* Places on the path, 0 is the baseline and 1 the image, and their weights. `steps` as the mode
+ * counts them: PATH_CLOSED has steps + 1 points. Both arrays have path_points() elements. */
+int  path_points(PathRule rule, int steps);
+void path_fill(PathRule rule, int steps, double *factor, double *share);
+
+/* The map of an attribution; what the node `map` computes, in double. raw [channels, cells]. */
+void map_form(MapForm form, const double *raw, int64_t channels, int64_t cells, float *map);
+
+#endif

@@ -1,0 +1,59 @@
+/* attribution/gradient_rules.c - rules of walks that follow the gradient, with other signals let
+ * through at activations or other weights in place of the layer's.
+ *
+ * Sources: Springenberg et al., ICLR 2015 workshop (guided back-propagation); Zeiler and Fergus,
+ * ECCV 2014 (deconvnet); Kindermans et al., ICLR 2018 (patterns). */
+#include "walk.h"
+
+/* x where z >= 0, else 0: the gate of engine.h is closed at zero. */
+static NodeId gate_from_zero(Graph *g, NodeId z, NodeId x)
+{
+    return op_sub(g, x, op_gate(g, op_scale(g, z, -1), x));
+}
+
+/* (E3, E6, E7). */
+void rule_relu(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
+               NodeId *handed)
+{
+    const Walker *walker = self;
+    NodeId        z      = graph_input(g, node, 0);
+    (void)wanted;
+    if (walker->walk->gradient != GRADIENT_PLAIN)
+        arrived = op_relu(g, arrived);
+    if (walker->walk->gradient == GRADIENT_DECONV)
+        handed[0] = arrived;
+    else if (walker->walk->mode.gate_at_zero)
+        handed[0] = gate_from_zero(g, z, arrived);
+    else
+        handed[0] = op_gate(g, node, arrived);
+}
+
+void rule_softplus(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
+                   NodeId *handed)
+{
+    const Walker *walker = self;
+    NodeId        z = graph_input(g, node, 0), beta = graph_input(g, node, 1);
+    (void)wanted;
+    if (walker->walk->gradient == GRADIENT_DECONV)
+        handed[0] = op_relu(g, arrived);
+    else
+        handed[0] = op_mul(g, op_softplus_by(g, arrived, beta), op_sigmoid_by(g, z, beta));
+}
+
+/* (E9): the transposed layer, with w A in place of w. */
+void rule_pattern(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
+                  NodeId *handed)
+{
+    Walker     *walker = self;
+    const Walk *walk   = walker->walk;
+    LinearLayer layer  = linear_layer(g, node);
+    Shape       shape  = graph_shape(g, layer.w);
+    const real *source = graph_params(g, layer.w).data;
+    const real *values =
+        walk->pattern(walk->pattern_self, walk_name(walker, g, node).text, shape, &walker->error);
+    (void)wanted;
+    if (values)
+        values = rule_weights_times(walk->weights, source, values, shape, &walker->error);
+    if (values)
+        handed[0] = linear_backward(g, &layer, arrived, op_parameter(g, shape, values));
+}

@@ -1,0 +1,289 @@
+/* cli/command_patterns.c - estimates the patterns of a network from images. */
+#include "../attribution/attribution.h"
+#include "../attribution/patterns.h"
+#include "../base/digest.h"
+#include "../probe/probe.h"
+#include "commands.h"
+#include "next.h"
+#include "output.h"
+#include "outputs.h"
+#include "picture.h"
+#include "progress.h"
+#include "signals.h"
+#include "training_data.h"
+#include "version.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SAVE_SHARE = 20 }; // a checkpoint takes at most one part in this many of the time
+
+typedef struct Session {
+    const Settings *settings;
+    WeightBlob     *blob;
+    TrainingSet     set;
+    int64_t         images; // of the set, at most --limit
+    PatternSums    *sums;
+    char            folder[LIMIT_PATH], name[LIMIT_PATH], checkpoint_path[LIMIT_PATH];
+    char            key[512];
+    Checkpoint      checkpoint;
+    double          due; // when the next checkpoint is to be written
+} Session;
+
+static void warn(void *self, const char *sentence)
+{
+    const Session *session = self;
+    note(session->settings, "warning: %s; the sums start over", sentence);
+}
+
+static bool begin(void *self, Error *error)
+{
+    (void)self, (void)error;
+    return true;
+}
+
+// Checkpoints lie beside the output.
+static bool name_checkpoint(Session *session, Error *error)
+{
+    const char *out = session->settings->out, *slash = strrchr(out, '/');
+    int         in = slash ? (int)(slash - out) : 0;
+    snprintf(session->folder, LIMIT_PATH, "%.*s", slash ? (in ? in : 1) : 1, slash ? out : ".");
+    if (snprintf(session->name, LIMIT_PATH, "%s.checkpoint", slash ? slash + 1 : out) >=
+            LIMIT_PATH ||
+        !path_join(session->checkpoint_path, session->folder, session->name, error))
+        return fail(error, ERROR_USAGE, "the name of the output has more than %d bytes",
+                    LIMIT_PATH - 1);
+    return true;
+}
+
+static bool check_outputs(const Session *session, Error *error)
+{
+    const Settings *settings = session->settings;
+    char            labels[LIMIT_PATH];
+    const UsedPath  used[] = {
+         {"the data", settings->data},
+         {"the labels of the data", training_data_labels(settings->data, labels)},
+         {"the weight blob", settings->model}};
+    if (!output_file_check(settings->out, used, 3, error) ||
+        !output_file_check(session->checkpoint_path, used, 3, error))
+        return false;
+    // One that was killed between its last two files has both.
+    if (file_exists(settings->out) && !settings->overwrite &&
+        !(settings->resume && file_exists(session->checkpoint_path)))
+        return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
+    return true;
+}
+
+// What the sums depend on.
+static void make_key(Session *session)
+{
+    Sha256 sha;
+    char   pixels[65];
+    sha256_start(&sha);
+    sha256_add(&sha, session->set.pixels,
+               3 * (size_t)(session->images * session->set.height * session->set.width));
+    sha256_text(&sha, pixels);
+    snprintf(session->key, sizeof session->key,
+             "patterns %s, weights %s, pixels %s, %lld images, conv %d, kernels %s",
+             NEMESIS_VERSION, blob_sha256(session->blob), pixels, (long long)session->images,
+             session->settings->conv, engine_isa());
+    session->checkpoint = (Checkpoint){.folder = session->folder,
+                                       .key    = session->key,
+                                       .resume = session->settings->resume,
+                                       .last   = clock_seconds(),
+                                       .begin  = begin,
+                                       .warn   = warn,
+                                       .self   = session};
+    session->due        = clock_seconds() + checkpoint_interval();
+}
+
+/* ---- images ---------------------------------------------------------------------------------- */
+
+static bool is_probing_set(const char *folder)
+{
+    char index[LIMIT_PATH];
+    return path_join(index, folder, "index.csv", NULL) && file_exists(index);
+}
+
+static bool load_photo(Session *session, const ProbeSet *probe, int64_t i, float *planes,
+                       Error *error)
+{
+    const Preparation *p      = blob_preparation(session->blob);
+    int64_t            values = 3 * p->height * p->width;
+    char               folder[LIMIT_PATH], path[LIMIT_PATH];
+    if (!path_join(folder, probe->folder, "images", error) ||
+        !path_join(path, folder, probe_image_path(probe, i), error) ||
+        !picture_planes(path, p, planes, error))
+        return false;
+    for (int64_t k = 0; k < values; k++)
+        session->set.pixels[i * values + k] = (uint8_t)lrintf(255 * planes[k]);
+    return true;
+}
+
+// The photos of a probing set, prepared as the blob says.
+static bool open_probing_set(Session *session, Error *error)
+{
+    const Preparation *p     = blob_preparation(session->blob);
+    ProbeSet           probe = {0};
+    float *planes = memory_new(3 * (size_t)(p->height * p->width), sizeof *planes, error);
+    bool   ok     = planes && probe_open(&probe, session->settings->data, NULL, error) &&
+              training_set_new(&session->set, probe.image_count, p->height, p->width, 1, error);
+    for (int64_t i = 0; ok && i < probe.image_count; i++)
+        ok = load_photo(session, &probe, i, planes, error);
+    probe_close(&probe);
+    memory_free(planes);
+    return ok;
+}
+
+static bool open_session(Session *session, Error *error)
+{
+    const Settings *settings = session->settings;
+    if (!name_checkpoint(session, error) || !check_outputs(session, error) ||
+        !blob_open(settings->model, &session->blob, error) ||
+        !blob_takes_images(session->blob, error))
+        return false;
+    const Preparation *p = blob_preparation(session->blob);
+    if (is_probing_set(settings->data)
+            ? !open_probing_set(session, error)
+            : !training_data_open(&session->set, settings->data, p->width, error))
+        return false;
+    session->images = settings->limit && settings->limit < session->set.count ? settings->limit
+                                                                              : session->set.count;
+    return session->images > 0
+               ? patterns_open(&session->sums, session->blob, session->set.height,
+                               session->set.width, (ConvMethod)settings->conv, error)
+               : fail(error, ERROR_DATA, "%s: has no images", settings->data);
+}
+
+static bool load(Session *session, Error *error)
+{
+    Snapshot            snapshot = {0};
+    bool                found    = false;
+    int64_t             count    = 0;
+    const SnapshotPart *parts    = patterns_state(session->sums, &count);
+    make_key(session);
+    if (!checkpoint_load(&session->checkpoint, session->name, "sums", &snapshot, &found, error))
+        return false;
+    bool ok = !found || snapshot_copy_all(&snapshot, 0, parts, count) ||
+              checkpoint_refuse(&session->checkpoint, session->name, error);
+    snapshot_close(&snapshot);
+    if (ok && found)
+        note(session->settings, "%lld of %lld images are done already",
+             (long long)patterns_images(session->sums), (long long)session->images);
+    return ok;
+}
+
+static bool save(Session *session, Error *error)
+{
+    int64_t             count = 0;
+    const SnapshotPart *parts = patterns_state(session->sums, &count);
+    double              start = clock_seconds(), took;
+    if (!checkpoint_save(&session->checkpoint, session->name, "sums", parts, count, error))
+        return false;
+    took = clock_seconds() - start;
+    double pause =
+        took * SAVE_SHARE > checkpoint_interval() ? took * SAVE_SHARE : checkpoint_interval();
+    session->due = clock_seconds() + pause;
+    return true;
+}
+
+static bool collect(Session *session, Error *error)
+{
+    const Preparation *p      = blob_preparation(session->blob);
+    int64_t            cells  = session->set.height * session->set.width;
+    float             *planes = memory_new(3 * (size_t)cells, sizeof *planes, error);
+    real              *image  = memory_new(3 * (size_t)cells, sizeof *image, error);
+    bool               ok     = planes && image;
+    Progress           progress;
+    progress_start(&progress, "patterns", "images", session->settings);
+    while (ok && patterns_images(session->sums) < session->images) {
+        int64_t        done   = patterns_images(session->sums);
+        const uint8_t *pixels = session->set.pixels + 3 * done * cells;
+        for (int64_t i = 0; i < 3 * cells; i++)
+            planes[i] = (float)pixels[i] / 255;
+        pixels_prepare(p, planes, cells, image);
+        patterns_add(session->sums, image);
+        progress_step(&progress, done + 1, session->images);
+        bool stops = *signals_cancel && done + 1 < session->images;
+        if (stops || clock_seconds() >= session->due)
+            ok = save(session, error);
+        if (ok && stops)
+            ok = fail(error, ERROR_AGAIN, "interrupted after %lld of %lld images" CHECKPOINT_HINT,
+                      (long long)done + 1, (long long)session->images);
+    }
+    progress_end(&progress);
+    memory_free(planes);
+    memory_free(image);
+    return ok;
+}
+
+static bool finish(Session *session, Error *error)
+{
+    const Settings *settings = session->settings;
+    char            about[1200];
+    snprintf(about, sizeof about, "source=nemesis patterns -d %.1000s\nimages=%lld\n",
+             settings->data, (long long)session->images);
+    if (!patterns_write(session->sums, settings->out, about, error) ||
+        !file_remove(session->checkpoint_path, error))
+        return false;
+    if (settings->json) {
+        JsonWriter json = {0};
+        json_open_object(&json, NULL);
+        json_text(&json, "path", settings->out);
+        json_whole(&json, "layers", patterns_layers(session->sums));
+        json_whole(&json, "images", session->images);
+        json_close(&json);
+        return json_print(&json, error);
+    }
+    print_clean(stdout, settings->out);
+    printf(": patterns of %d layers from %lld images\n", patterns_layers(session->sums),
+           (long long)session->images);
+    return output_flush(error);
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    Session *session = memory_new(1, sizeof *session, error);
+    if (!session)
+        return false;
+    session->settings = settings;
+    bool ok = open_session(session, error) && load(session, error) && collect(session, error) &&
+              finish(session, error);
+    patterns_close(session->sums);
+    training_set_free(&session->set);
+    blob_close(session->blob);
+    memory_free(session);
+    if (ok) {
+        char model[NEXT_WORD], patterns[NEXT_WORD];
+        tell_next(settings, "attribute -m %s PHOTO --method pattern --patterns %s -o DIR",
+                  shell_word(settings->model, "", model), shell_word(settings->out, "", patterns));
+    }
+    return ok;
+}
+
+static const Option options[] = {
+    OPTION_MODEL,
+    {.name     = "data",
+     .letter   = 'd',
+     .kind     = ARGUMENT_TEXT,
+     .offset   = offsetof(Settings, data),
+     .value    = "DATA",
+     .help     = "a probing set, mini:COUNT:SEED, a folder of class folders, or a CIFAR picture",
+     .required = true},
+    OPTION_OUT("FILE.nw", "patterns"),
+    OPTION_CONV_EXACT,
+    OPTION_END};
+
+const Verb verb_patterns = {
+    .name    = "patterns",
+    .inputs  = "",
+    .summary = "estimate the patterns that method pattern of `attribute` needs",
+    .details = "A pattern is what the input of a unit looks like where the unit is active: the "
+               "covariance of input and value, over all images and places. Sums are merged in "
+               "double, image by image. FILE.nw.checkpoint holds them; --resume goes on from there "
+               "and ends with the same file as an undisturbed run.",
+    .example = "nemesis patterns -m demo/mini.nw -d mini:50:1 -o runs/patterns.nw",
+    .options = options,
+    .shared  = "threads|limit|max-pixels|overwrite|resume|progress|" SHARED_BY_ALL,
+    .run     = run,
+};
