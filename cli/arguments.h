@@ -85,7 +85,7 @@ typedef struct Settings {
     const char *units, *target;
     NumberList  strengths;                  // std or eps, in pixel units 0..1
     int         noise, method, loss, masks; // NoiseType, PgdMethod, AttackLoss, AttackMasks
-    int64_t     steps;
+    int64_t     steps;                      // of an attack, or of a path
     double      fraction;
     bool        keep_images;
 
@@ -102,6 +102,9 @@ typedef struct Settings {
     const char *explained_class, *explained_unit, *smooth, *patterns, *rules;
     const char *map_sign, *map_scale, *path; // NULL: the mode's
     bool        raw;
+    const char *preset, *output_term, *beta_growth; // NULL: the table's
+    NumberList  factors;
+    int64_t     pairs; // 0: one input and its target
 
     // the rest
     int64_t     top, quality, resize, crop, images;

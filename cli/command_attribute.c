@@ -1,10 +1,10 @@
 /* cli/command_attribute.c - explanation maps of images. */
 #include "../attribution/runner.h"
-#include "../base/digest.h"
 #include "../base/file.h"
 #include "../format/csv.h"
 #include "commands.h"
 #include "map_files.h"
+#include "map_options.h"
 #include "next.h"
 #include "output.h"
 #include "outputs.h"
@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DEFAULT_POINTS = 4, ROWS_SHOWN = 24, MOST_COPIES = 65535, LAYER_BYTES = 64 };
+enum { DEFAULT_POINTS = 4, ROWS_SHOWN = 24, LAYER_BYTES = 64 };
 
 typedef struct Session {
     const Settings  *settings;
@@ -59,12 +59,8 @@ static void choose_methods(Session *session)
 static bool choose_mode(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
-    const MapMode  *mode     = settings->compat ? map_mode_named(settings->compat) : map_mode_at(0);
-    if (!mode)
-        return fail(error, ERROR_USAGE,
-                    "--compat %s: maps have the modes manipulated19, aligned23, clean",
-                    settings->compat);
-    session->mode = *mode;
+    if (!map_options_mode(settings, &session->mode, error))
+        return false;
     if (settings->map_sign)
         session->mode.form.sign =
             (MapSign)word_index(MAP_SIGN_NAMES, settings->map_sign, strlen(settings->map_sign));
@@ -76,26 +72,6 @@ static bool choose_mode(Session *session, Error *error)
             (PathRule)word_index(PATH_NAMES, settings->path, strlen(settings->path));
     if (settings->steps)
         session->mode.steps = (int)settings->steps;
-    return true;
-}
-
-// "10:0.05"
-static bool read_smooth(Session *session, Error *error)
-{
-    const char *text  = session->settings->smooth;
-    const char *colon = text ? strchr(text, ':') : NULL;
-    char        count[16];
-    uint64_t    copies = 0;
-    if (!text)
-        return true;
-    snprintf(count, sizeof count, "%.*s", colon && colon - text < 15 ? (int)(colon - text) : 0,
-             text);
-    if (!whole_parse(count, &copies) || copies < 1 || copies > MOST_COPIES ||
-        !number_parse(colon + 1, &session->level) || session->level <= 0 || session->level > 1)
-        return fail(error, ERROR_USAGE,
-                    "--smooth: '%s' is not N:LEVEL with 1 to %d copies and a level in 0..1", text,
-                    MOST_COPIES);
-    session->copies = (int64_t)copies;
     return true;
 }
 
@@ -155,34 +131,10 @@ static bool check_output(const Session *session, Error *error)
 
 /* ---- identity -------------------------------------------------------------------------------- */
 
-// Of the bytes of a file, or of all inputs one after another.
-static bool files_digest(const char *const *paths, int count, char out[65], Error *error)
-{
-    Sha256 sha;
-    sha256_start(&sha);
-    for (int i = 0; i < count; i++) {
-        Bytes  bytes   = {0};
-        Error  problem = {0};
-        Sha256 own;
-        char   text[65];
-        // What cannot be read counts as empty: it will be refused or skipped.
-        if (!file_read(paths[i], LIMIT_ARRAY_FILE, &bytes, &problem) &&
-            problem.code != ERROR_NOT_FOUND && problem.code != ERROR_DATA)
-            return fail(error, problem.code, "%s", problem.message);
-        sha256_start(&own);
-        sha256_add(&own, bytes.data, bytes.size);
-        sha256_text(&own, text);
-        sha256_add(&sha, text, 64);
-        bytes_close(&bytes);
-    }
-    sha256_text(&sha, out);
-    return true;
-}
-
 static bool identify_file(Session *session, const char *name, const char *path, Error *error)
 {
     char digest[65];
-    if (path && !files_digest(&path, 1, digest, error))
+    if (path && !map_options_digest(&path, 1, digest, error))
         return false;
     identity_text(&session->run.identity, name, path ? digest : NULL);
     return true;
@@ -200,7 +152,7 @@ static bool identify(Session *session, Error *error)
         snprintf(methods + used, sizeof methods - used, "%s%s", i ? "," : "",
                  session->methods[i]->name);
     }
-    if (!files_digest(settings->inputs, settings->input_count, digest, error))
+    if (!map_options_digest(settings->inputs, settings->input_count, digest, error))
         return false;
     identity_text(identity, "version", NEMESIS_VERSION);
     identity_text(identity, "verb", session->run.verb);
@@ -455,21 +407,6 @@ static bool publish(Writer **writer, Error *error)
     return !whole || writer_publish(whole, error);
 }
 
-static void mode_json(const MapMode *mode, JsonWriter *json)
-{
-    json_open_object(json, "compat");
-    json_text(json, "mode", mode->name);
-    json_flag(json, "gate_at_zero", mode->sweep.gate_at_zero);
-    json_flag(json, "uses_bias", mode->sweep.uses_bias);
-    json_number(json, "stabiliser", (double)mode->sweep.stabiliser);
-    json_flag(json, "starts_at_value", mode->starts_at_value);
-    json_flag(json, "shared_bounds", mode->shared_bounds);
-    json_flag(json, "path_of_probability", mode->path_of_probability);
-    json_flag(json, "path_times_input", mode->path_times_input);
-    json_flag(json, "smooths_maps", mode->smooths_maps);
-    json_close(json);
-}
-
 static bool finish(Session *session, Error *error)
 {
     Run       *run  = &session->run;
@@ -480,7 +417,7 @@ static bool finish(Session *session, Error *error)
     json_text(&json, "sha256", blob_sha256(session->blob));
     json_text(&json, "architecture", blob_architecture(session->blob));
     json_close(&json);
-    mode_json(&session->mode, &json);
+    map_options_mode_json(&session->mode, &json);
     json_open_object(&json, "counts");
     json_whole(&json, "images", session->subjects.count);
     json_whole(&json, "maps", session->done);
@@ -540,7 +477,8 @@ static bool open_session(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
     choose_methods(session);
-    return choose_mode(session, error) && read_smooth(session, error) &&
+    return choose_mode(session, error) &&
+           map_options_smooth(settings, &session->copies, &session->level, error) &&
            read_unit(session, error) && check_output(session, error) &&
            run_folder_claim(&session->run.folder, settings, &map_result, error) &&
            blob_open(settings->model, &session->blob, error) && read_rules(session, error) &&
