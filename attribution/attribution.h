@@ -141,8 +141,8 @@ bool map_build_on(Graph *graph, const MapNetwork *network, const MapRequest *req
 /* Says which class or unit is explained. */
 void map_choose(Plan *plan, const Map *map, int64_t unit);
 
-/* Convolutions of maps: as exact as they come where pooling decides (see the figures in
- * docs/results.md). */
+/* How maps are planned: convolutions direct, which are as exact as PyTorch's in float32; Winograd's
+ * are five times less (tests/parity/README.md, "Maps"). */
 extern const PlanOptions map_plan_options;
 
 /* ---- pixels, as a network reads them --------------------------------------------------------- */

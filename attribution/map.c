@@ -3,7 +3,7 @@
 #include "form.h"
 #include "walk.h"
 
-const PlanOptions map_plan_options = {.even_forward = true};
+const PlanOptions map_plan_options = {.conv = CONV_DIRECT, .even_forward = true};
 
 /* What is known while a map is made. */
 typedef struct Making {

@@ -1,6 +1,6 @@
 /* attribution/relevance.c - layer-wise relevance propagation: the rules of layers with weights.
  *
- * Every rule is a row: which parts of the input meet which parts of the weights (E11 to E16).
+ * Every rule is a row: which parts of the input meet which parts of the weights (E11).
  * Sources: Bach et al., PLOS ONE 2015 (epsilon, alpha-beta); Montavon et al., Pattern Recognition
  * 2017 (z+, bounds of pixels); Montavon et al., "Layer-wise relevance propagation: an overview",
  * 2019 (gamma, flat). */

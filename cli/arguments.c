@@ -149,6 +149,12 @@ const char *option_choices(const Option *option)
     return text;
 }
 
+const char *option_shown(const Option *option)
+{
+    const char *choices = option_choices(option);
+    return option->shown ? option->shown : choices ? choices : option->value;
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 static bool decimal_parse(const char *text, size_t length, double *out)
@@ -380,7 +386,8 @@ static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int 
     }
     const char *value = attached ? attached : following_value(cursor);
     if (!value)
-        return fail(error, ERROR_USAGE, "--%s: needs a value: %s", option->name, option->value);
+        return fail(error, ERROR_USAGE, "--%s: needs a value: %s", option->name,
+                    option_shown(option));
     if (!value_set(option, value, out, error))
         return false;
     if (option->kind != ARGUMENT_PAIR)
@@ -404,7 +411,7 @@ static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *
             return false;
         if (!seen[i] && option->required && used < sizeof missing)
             used += (size_t)snprintf(missing + used, sizeof missing - used, "%s--%s %s",
-                                     used ? ", " : "", option->name, option->value);
+                                     used ? ", " : "", option->name, option_shown(option));
     }
     if (out->help || !*missing)
         return true;

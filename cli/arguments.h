@@ -125,6 +125,7 @@ typedef struct Option {
     ArgumentKind kind;
     size_t       offset; // of the value in Settings
     const char  *value;  // shown in help; for choices also the grammar, words separated by |
+    const char  *shown;  // in help, in place of many words; NULL: the words, or `value`
     const char *(*word)(int index); // of ARGUMENT_NAME: NULL past the last
     const char *initial; // parsed when the option is absent; NULL: nothing, or `required`
     const char *help;
@@ -149,6 +150,8 @@ extern const Option shared_options[]; // ends with a NULL name
 
 /* The words an option takes, separated by |, or NULL if it is no choice. Static storage. */
 const char *option_choices(const Option *option);
+/* What help shows for its value; NULL for a flag. */
+const char *option_shown(const Option *option);
 
 /* Reads `count` arguments (after the verb) into *out, which keeps pointing into them. --help skips
  * what is missing. Release with arguments_free. */
@@ -214,6 +217,12 @@ bool whole_parse(const char *text, uint64_t *out);
     {                                                                                              \
         .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
         .value = CONV_NAMES, .initial = "auto", .help = "how convolutions are computed"            \
+    }
+/* Of verbs whose results are as exact as they come. */
+#define OPTION_CONV_EXACT                                                                          \
+    {                                                                                              \
+        .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
+        .value = CONV_NAMES, .initial = "direct", .help = "how convolutions are computed"          \
     }
 #define OPTION_KEEP_IMAGES                                                                         \
     {                                                                                              \

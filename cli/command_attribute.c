@@ -1,5 +1,6 @@
 /* cli/command_attribute.c - explanation maps of images. */
 #include "../attribution/runner.h"
+#include "../base/digest.h"
 #include "../base/file.h"
 #include "../format/csv.h"
 #include "commands.h"
@@ -131,33 +132,63 @@ static bool check_output(const Session *session, Error *error)
 
 /* ---- identity -------------------------------------------------------------------------------- */
 
+static bool add_file(Sha256 *sha, const char *path, Error *error)
+{
+    Bytes bytes = {0};
+    if (!file_read(path, LIMIT_ARRAY_FILE, &bytes, error))
+        return false;
+    Sha256 own;
+    char   text[65];
+    sha256_start(&own);
+    sha256_add(&own, bytes.data, bytes.size);
+    sha256_text(&own, text);
+    sha256_add(sha, text, 64);
+    bytes_close(&bytes);
+    return true;
+}
+
 static bool identify_file(Session *session, const char *name, const char *path, Error *error)
 {
-    char digest[65];
-    if (path && !map_options_digest(&path, 1, digest, error))
+    Sha256 sha;
+    char   digest[65];
+    sha256_start(&sha);
+    if (path && !add_file(&sha, path, error))
         return false;
+    sha256_text(&sha, digest);
     identity_text(&session->run.identity, name, path ? digest : NULL);
+    return true;
+}
+
+// All that is explained, file after file.
+static bool identify_inputs(Session *session, Error *error)
+{
+    const Subjects *subjects = &session->subjects;
+    Sha256          sha;
+    char            digest[65];
+    sha256_start(&sha);
+    for (int64_t i = 0; i < subjects->count; i++)
+        if (subjects->list[i].index <= 0 && !add_file(&sha, subjects->list[i].path, error))
+            return false;
+    sha256_text(&sha, digest);
+    identity_text(&session->run.identity, "inputs_sha256", digest);
     return true;
 }
 
 static bool identify(Session *session, Error *error)
 {
-    const Settings *settings = session->settings;
-    const MapMode  *mode     = &session->mode;
-    Identity       *identity = &session->run.identity;
-    char            digest[65], methods[512] = "";
-    const char     *baseline = settings->baseline;
+    const Settings *settings     = session->settings;
+    const MapMode  *mode         = &session->mode;
+    Identity       *identity     = &session->run.identity;
+    char            methods[512] = "";
+    const char     *baseline     = settings->baseline;
     for (int i = 0; i < session->method_count; i++) {
         size_t used = strlen(methods);
         snprintf(methods + used, sizeof methods - used, "%s%s", i ? "," : "",
                  session->methods[i]->name);
     }
-    if (!map_options_digest(settings->inputs, settings->input_count, digest, error))
-        return false;
     identity_text(identity, "version", NEMESIS_VERSION);
     identity_text(identity, "verb", session->run.verb);
     identity_text(identity, "weights_sha256", blob_sha256(session->blob));
-    identity_text(identity, "inputs_sha256", digest);
     identity_whole(identity, "limit", (uint64_t)settings->limit);
     identity_text(identity, "methods", methods);
     identity_text(identity, "class", settings->explained_class);
@@ -172,7 +203,8 @@ static bool identify(Session *session, Error *error)
     identity_text(identity, "conv", word_text(CONV_NAMES, settings->conv));
     identity_text(identity, "compat", mode->name);
     identity_whole(identity, "seed", settings->seed);
-    return identify_file(session, "patterns_sha256", settings->patterns, error) &&
+    return identify_inputs(session, error) &&
+           identify_file(session, "patterns_sha256", settings->patterns, error) &&
            identify_file(session, "rules_sha256", settings->rules, error) &&
            identify_file(session, "baseline_sha256",
                          baseline && strcmp(baseline, "zero") ? baseline : NULL, error);
@@ -465,8 +497,7 @@ static bool make_maps(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
     const char *class        = settings->explained_class ? settings->explained_class : "predicted";
-    bool ok                  = subjects_open(&session->subjects, settings, session->blob, error) &&
-              subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error) &&
+    bool ok = subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error) &&
               run_folder_begin(&session->run.folder, error) && open_tables(session, error) &&
               explain_all(session, error) && publish(&session->maps, error) &&
               publish(&session->account, error) && finish(session, error) && show(session, error);
@@ -483,7 +514,9 @@ static bool open_session(Session *session, Error *error)
            run_folder_claim(&session->run.folder, settings, &map_result, error) &&
            blob_open(settings->model, &session->blob, error) && read_rules(session, error) &&
            (!settings->patterns || blob_open(settings->patterns, &session->patterns, error)) &&
-           read_baseline(session, error) && identify(session, error) &&
+           read_baseline(session, error) &&
+           subjects_open(&session->subjects, settings, session->blob, error) &&
+           identify(session, error) &&
            run_folder_compare(&session->run.folder, settings, &session->run.identity, error);
 }
 
@@ -542,11 +575,14 @@ static const char *path_word(int index)
 
 static const Option options[] = {
     OPTION_MODEL,
-    {.name     = "method",
-     .kind     = ARGUMENT_CHOICES,
-     .offset   = offsetof(Settings, maps),
-     .value    = MAP_METHOD_NAMES "|all",
-     .help     = "methods, a list",
+    {.name   = "method",
+     .kind   = ARGUMENT_CHOICES,
+     .offset = offsetof(Settings, maps),
+     .value  = MAP_METHOD_NAMES "|all",
+     .shown  = "NAME[,NAME...]|all",
+     .help   = "gradient, gradient-x-input, integrated, guided, deconvnet, gradcam, pattern, lrp, "
+               "and by their rules lrp-epsilon, lrp-gamma, lrp-alpha2beta1, lrp-epsilon-plus, "
+               "lrp-gamma-box, lrp-plus-box, lrp-epsilon-plus-flat, lrp-alpha2beta1-flat",
      .required = true},
     OPTION_OUT("DIR", "folder of the maps"),
     {.name   = "class",
@@ -620,7 +656,7 @@ static const Option options[] = {
      .kind   = ARGUMENT_FLAG,
      .offset = offsetof(Settings, raw),
      .help   = "also the attribution of every channel, NAME-METHOD-raw.npy"},
-    OPTION_CONV,
+    OPTION_CONV_EXACT,
     OPTION_END};
 
 const Verb verb_attribute = {
@@ -635,7 +671,7 @@ const Verb verb_attribute = {
         "DIR gets the map NAME-METHOD.npy, pictures of it alone and over the photo, and a row in "
         "maps.csv; relevance propagation (lrp...) also says in conservation.csv where relevance "
         "went. Photos that cannot be read are reported and skipped (exit 3).",
-    .example = "nemesis attribute -m squeezenet.nw photo.jpg --method gradient,lrp -o runs/maps",
+    .example = "nemesis attribute -m vgg16.nw photo.jpg --method gradient,lrp -o runs/maps",
     .options = options,
     .run     = run,
 };

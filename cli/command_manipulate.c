@@ -159,12 +159,14 @@ static bool manipulate(Manipulation *manipulation, Error *error)
 static bool open_manipulation(Manipulation *manipulation, Error *error)
 {
     const Settings *settings = manipulation->settings;
-    return check_output(settings, error) &&
-           run_folder_claim(&manipulation->run.folder, settings, &manipulation_result, error) &&
-           blob_open(settings->model, &manipulation->blob, error) &&
-           (!settings->patterns || blob_open(settings->patterns, &manipulation->patterns, error)) &&
-           manipulation_rules(manipulation, error) && manipulation_images(manipulation, error) &&
-           manipulation_identify(manipulation, error) && run_resume(&manipulation->run, error);
+    if (!check_output(settings, error) ||
+        !run_folder_claim(&manipulation->run.folder, settings, &manipulation_result, error) ||
+        !blob_open(settings->model, &manipulation->blob, error) ||
+        (settings->patterns && !blob_open(settings->patterns, &manipulation->patterns, error)) ||
+        !manipulation_rules(manipulation, error) || !manipulation_images(manipulation, error))
+        return false;
+    manipulation_identify(manipulation);
+    return run_resume(&manipulation->run, error);
 }
 
 static void close_manipulation(Manipulation *manipulation)

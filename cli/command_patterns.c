@@ -64,7 +64,9 @@ static bool check_outputs(const Session *session, Error *error)
     if (!output_file_check(settings->out, used, 3, error) ||
         !output_file_check(session->checkpoint_path, used, 3, error))
         return false;
-    if (file_exists(settings->out) && !settings->overwrite)
+    // One that was killed between its last two files has both.
+    if (file_exists(settings->out) && !settings->overwrite &&
+        !(settings->resume && file_exists(session->checkpoint_path)))
         return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
     return true;
 }
@@ -222,7 +224,7 @@ static const Option options[] = {
      .help     = "a probing set, mini:COUNT:SEED, a folder of class folders, or a CIFAR picture",
      .required = true},
     OPTION_OUT("FILE.nw", "patterns"),
-    OPTION_CONV,
+    OPTION_CONV_EXACT,
     OPTION_END};
 
 const Verb verb_patterns = {

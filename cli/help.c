@@ -7,7 +7,7 @@
 static int option_title(const Option *option, char *out, size_t size)
 {
     char        letter[8] = "    ";
-    const char *choices = option_choices(option), *value = choices ? choices : option->value;
+    const char *value     = option_shown(option);
     if (option->letter)
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
     return snprintf(out, size, "  %s--%s%s%s", letter, option->name, value ? " " : "",
@@ -71,10 +71,10 @@ void verb_usage(const Verb *verb, char out[HELP_LINE])
     for (const Option *option = verb->options; option && option->name; option++) {
         if (option->required && option->letter)
             used += snprintf(out + used, (size_t)(HELP_LINE - used), " -%c %s", option->letter,
-                             option->value);
+                             option_shown(option));
         else if (option->required)
             used += snprintf(out + used, (size_t)(HELP_LINE - used), " --%s %s", option->name,
-                             option->value);
+                             option_shown(option));
     }
     snprintf(out + used, (size_t)(HELP_LINE - used), "%s%s [options]", *verb->inputs ? " " : "",
              verb->inputs);

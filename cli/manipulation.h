@@ -27,7 +27,7 @@ void manipulation_warn(const Manipulation *manipulation);
 /* The input and its target, or the pairs; gives the study its size and its images. */
 bool manipulation_images(Manipulation *manipulation, Error *error);
 /* Of all that is read. */
-bool manipulation_identify(Manipulation *manipulation, Error *error);
+void manipulation_identify(Manipulation *manipulation);
 
 /* Writes attacked.npy, attacked.png and the maps of a case: the study's `done`. */
 bool                    manipulation_files(void *self, const MapCase *result, Error *error);

@@ -3,7 +3,6 @@
 #include "../base/digest.h"
 #include "../format/npy.h"
 #include "manipulation.h"
-#include "map_options.h"
 #include "subjects.h"
 #include "version.h"
 
@@ -197,19 +196,17 @@ static void identify_lists(Manipulation *manipulation)
     identity_text(&manipulation->run.identity, "store", stores);
 }
 
-bool manipulation_identify(Manipulation *manipulation, Error *error)
+void manipulation_identify(Manipulation *manipulation)
 {
     const Settings *settings = manipulation->settings;
     Identity       *identity = &manipulation->run.identity;
-    char            digest[65];
-    if (settings->patterns && !map_options_digest(&settings->patterns, 1, digest, error))
-        return false;
     identity_text(identity, "version", NEMESIS_VERSION);
     identity_text(identity, "verb", manipulation->run.verb);
     identity_text(identity, "weights_sha256", blob_sha256(manipulation->blob));
     identify_arrays(manipulation);
     identify_lists(manipulation);
-    identity_text(identity, "patterns_sha256", settings->patterns ? digest : NULL);
+    identity_text(identity, "patterns_sha256",
+                  manipulation->patterns ? blob_sha256(manipulation->patterns) : NULL);
     identity_whole(identity, "pairs", (uint64_t)settings->pairs);
     identity_whole(identity, "limit", (uint64_t)settings->limit);
     identity_text(identity, "preset", settings->preset);
@@ -224,5 +221,4 @@ bool manipulation_identify(Manipulation *manipulation, Error *error)
     identity_text(identity, "conv", word_text(CONV_NAMES, settings->conv));
     identity_text(identity, "compat", manipulation->study.mode.name);
     identity_whole(identity, "seed", settings->seed);
-    return true;
 }

@@ -45,7 +45,7 @@ static void print_options(FILE *stream, const Option *options)
 {
     for (const Option *option = options; option->name; option++) {
         char        words[HELP_LINE];
-        const char *choices = option_choices(option), *value = choices ? choices : option->value;
+        const char *value = option_shown(option);
         option_words(option, words);
         fprintf(stream, ".TP\n\\fB");
         if (option->letter)
@@ -101,6 +101,8 @@ static const Entry files[] = {
      "Network Dissection: concepts and counts of every unit; its threshold"},
     {"changes.csv", "noise, attack: one row for each unit and setting"},
     {"summary.csv", "noise, attack: shares of units that changed, with 95 % intervals"},
+    {"maps.csv, NAME-METHOD.npy, .png", "attribute: a row, an array and pictures of every map"},
+    {"conservation.csv", "attribute: where the relevance of every layer went"},
     {"poisoned/", "noise, attack with --keep-images: the perturbed images as stored"},
     {"unfinished.json, *.checkpoint", "an unfinished run, which --resume goes on with"},
     {NULL, NULL}};

@@ -1,7 +1,5 @@
 /* cli/map_options.c - see map_options.h. */
 #include "map_options.h"
-#include "../base/digest.h"
-#include "../base/file.h"
 
 #include <string.h>
 
@@ -51,28 +49,5 @@ bool map_options_smooth(const Settings *settings, int64_t *copies, double *level
                     "--smooth: '%s' is not N:LEVEL with 1 to %d copies and a level in 0..1", text,
                     MOST_COPIES);
     *copies = (int64_t)whole;
-    return true;
-}
-
-bool map_options_digest(const char *const *paths, int count, char out[65], Error *error)
-{
-    Sha256 sha;
-    sha256_start(&sha);
-    for (int i = 0; i < count; i++) {
-        Bytes  bytes   = {0};
-        Error  problem = {0};
-        Sha256 own;
-        char   text[65];
-        // What cannot be read counts as empty: it will be refused or skipped.
-        if (!file_read(paths[i], LIMIT_ARRAY_FILE, &bytes, &problem) &&
-            problem.code != ERROR_NOT_FOUND && problem.code != ERROR_DATA)
-            return fail(error, problem.code, "%s", problem.message);
-        sha256_start(&own);
-        sha256_add(&own, bytes.data, bytes.size);
-        sha256_text(&own, text);
-        sha256_add(&sha, text, 64);
-        bytes_close(&bytes);
-    }
-    sha256_text(&sha, out);
     return true;
 }

@@ -13,8 +13,4 @@ void map_options_mode_json(const MapMode *mode, JsonWriter *json); // the object
 /* --smooth N:LEVEL, "10:0.05"; copies 0 where it was not given. Errors: ERROR_USAGE. */
 bool map_options_smooth(const Settings *settings, int64_t *copies, double *level, Error *error);
 
-/* SHA-256 over the digests of files, one after another. What cannot be read counts as empty: it
- * will be refused or skipped later. */
-bool map_options_digest(const char *const *paths, int count, char out[65], Error *error);
-
 #endif

@@ -27,8 +27,8 @@ typedef struct Case {
     const char *from; // what the output is before each run, "" for nothing or the last output
 } Case;
 
-static char lines[16][LINE];
-static Case cases[16];
+static char lines[18][LINE];
+static Case cases[18];
 static int  case_count;
 
 static void add_case(const char *verb, const char *out, int code, const char *line)
@@ -98,6 +98,12 @@ static bool make_cases(void)
     add_case("explain", "", 0, format("unit 0 --baseline %s", clean));
     add_case("classify", "", 0, format("-m %s %s", play_blob, photo));
     add_case("activations", "maps.npy", 0, format("-m %s -l conv22 %s -o %%s", play_blob, photo));
+    add_case("attribute", "maps", 0,
+             format("-m %s %s --method gradient,integrated,lrp --steps 2 --smooth 2:0.1 --raw "
+                    "-o %%s --overwrite",
+                    play_blob, photo));
+    add_case("patterns", "patterns.nw", 0,
+             format("-m %s -d %s --limit 2 -o %%s --overwrite", play_blob, play_probe));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));

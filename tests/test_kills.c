@@ -24,9 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IMAGES = 7, VERBS = 5 };
+// The verbs from BLOBS on write one file, and their checkpoint beside it.
+enum { IMAGES = 7, VERBS = 6, BLOBS = 4 };
 
-static const char *const names[VERBS] = {"dissect", "noise", "attack", "soft", "train"};
+static const char *const names[VERBS] = {"dissect", "noise", "attack", "soft", "train", "patterns"};
 
 static char    lines[VERBS][LINE / 2]; // without -o
 static int64_t changes[VERBS];         // what each changes on disk in an undisturbed run
@@ -87,6 +88,8 @@ static bool make_runs(void)
              "soft-iou --masks activations --target random -t 1 -b 2",
              clean);
     snprintf(lines[4], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
+    snprintf(lines[5], sizeof *lines, "patterns -m %s -d %s --limit 4 -t 1 -q", play_blob,
+             play_probe);
     if (play("%s -o %s -q", lines[0], clean)->code || !folder_create(in_folder("out"), NULL) ||
         !folder_create(in_folder("wanted"), NULL))
         return false;
@@ -135,11 +138,11 @@ static void dying_at_any_change_is_made_up_for(void)
                               .at           = k / 2 + 1,
                               .changes_only = true};
             play_remove(out_of(verb));
-            if (verb == VERBS - 1)
-                play_remove(in_folder("out/train.checkpoint"));
+            if (verb >= BLOBS)
+                play_remove(in_folder("out/%s.checkpoint", names[verb]));
             const Outcome *o = run(verb, &plan, "");
             bool           last =
-                verb == VERBS - 1 && k == 2 * changes[verb] - 1; // all that is left is the message
+                verb >= BLOBS && k == 2 * changes[verb] - 1; // all that is left is the message
             bad += o->code != 128 + SIGKILL || (!last && !goes_on(verb, &none, "dead at", k));
         }
         printf("  %-8s %lld of %lld ends\n", names[verb], (long long)tried,
@@ -246,7 +249,7 @@ static void dying_at_any_moment_is_made_up_for(void)
     int       bad = 0;
     REQUIRE(make_runs());
     for (; done < kills && bad < 5; runs++) {
-        int verb = (int)(runs % (VERBS - 2)); // dissect, noise, attack
+        int verb = (int)(runs % (BLOBS - 1)); // dissect, noise, attack
         play_remove(out_of(verb));
         bool killed = killed_at_random(verb, start(verb, &none, ""), &random);
         done += killed;
