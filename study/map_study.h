@@ -22,7 +22,7 @@ typedef struct MapPair {
     const float *target_map;   // [height, width], sum 1
 } MapPair;
 
-/* One row of measures.csv (interface: README of docs/methods, map-attacks.md). */
+/* One row of measures.csv (M7, M8). */
 typedef struct MapMeasure {
     int32_t    pair, method; // indices
     bool       is_softplus, is_control;
@@ -35,7 +35,7 @@ typedef struct MapMeasure {
     double     output_change;                         // distance of the probabilities
 } MapMeasure;
 
-/* One row of smoothing.csv: the attacked image, explained with softplus or SmoothGrad. */
+/* One row of smoothing.csv: the attacked image, explained with softplus or SmoothGrad (M9). */
 typedef struct MapSmoothing {
     int32_t    pair, method, copies; // copies 0: no SmoothGrad
     double     beta, level;          // beta 0: ReLU

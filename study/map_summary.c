@@ -1,5 +1,5 @@
 /* study/map_summary.c - summary.csv of a study of maps: quantiles over the pairs, and how sure the
- * median is. */
+ * median is (M10). */
 #include "map_study.h"
 #include "../format/csv.h"
 

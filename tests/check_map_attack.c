@@ -206,7 +206,7 @@ static MapAttackLoss run_steps(Play *play, int64_t count)
 
 static void steps_lower_the_loss_and_stay_in_the_box(void)
 {
-    static const char *const methods[] = {"gradient", "lrp", "integrated", "guided"};
+    static const char *const methods[] = {"gradient", "lrp", "integrated", "gradient-x-input"};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         Play          play;
         MapAttackRule rule = rule_of(10);
