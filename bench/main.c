@@ -11,7 +11,7 @@ static const char usage[] =
     "usage: bench [options]            the rows people come for; two minutes on idle cores\n"
     "       bench --all [options]      all rows of all verbs\n"
     "       bench --against torch|onnxruntime|openblas [options]   in turns with another\n"
-    "       bench gemm|conv|model|decode|dissect|attack|train [options]\n"
+    "       bench gemm|conv|model|decode|dissect|attack|manipulate|train [options]\n"
     "  --arch NAME                    network of conv, model, dissect, attack (vgg16);\n"
     "                                 of train (all three)\n"
     "  --upto LAYER                   its last layer (conv5_3 for model, conv3_3 for dissect,\n"
@@ -40,7 +40,7 @@ static const struct {
     {"gemm", bench_gemm, 7, 8},       {"conv", bench_conv, 7, 8},
     {"model", bench_model, 7, 8},     {"decode", bench_decode, 7, 8},
     {"dissect", bench_dissect, 7, 8}, {"attack", bench_attack, 3, 8},
-    {"train", bench_train, 5, 128},
+    {"train", bench_train, 5, 128},   {"manipulate", bench_manipulate, 5, 1},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

@@ -102,9 +102,8 @@ typedef struct Settings {
     const char *explained_class, *explained_unit, *smooth, *patterns, *rules;
     const char *map_sign, *map_scale, *path; // NULL: the mode's
     bool        raw;
-    const char *preset, *output_term, *beta_growth; // NULL: the table's
-    NumberList  factors;
-    int64_t     pairs; // 0: one input and its target
+    const char *preset, *factors, *output_term, *beta_growth; // NULL: the table's
+    int64_t     pairs;                                        // 0: one input and its target
 
     // the rest
     int64_t     top, quality, resize, crop, images;

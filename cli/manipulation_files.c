@@ -68,7 +68,7 @@ static bool name_files(CaseFiles *out, const Manipulation *manipulation, const M
     *out = (CaseFiles){.manipulation = manipulation};
     if (study->method_count > 1)
         snprintf(out->prefix, sizeof out->prefix, "%.60s-", study->methods[result->method]->name);
-    if (study->pairs == 1) {
+    if (!manipulation->order) {
         snprintf(out->folder, LIMIT_PATH, "%s", manipulation->run.folder.path);
         return true;
     }
@@ -114,9 +114,10 @@ static bool write_image(const CaseFiles *files, const real *image, Error *error)
 
 bool manipulation_files(void *self, const MapCase *result, Error *error)
 {
-    const Manipulation *manipulation = self;
-    CaseFiles           files;
-    return run_folder_begin(&manipulation->run.folder, error) &&
+    Manipulation *manipulation = self;
+    CaseFiles     files;
+    // From now on what is in the folder is of this run, and stays.
+    return run_folder_start(&manipulation->run.folder, &manipulation->run.identity, error) &&
            name_files(&files, manipulation, result, error) &&
            write_image(&files, result->attacked, error) &&
            write_map(&files, "map_before", result->before, error) &&

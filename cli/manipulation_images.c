@@ -212,7 +212,7 @@ void manipulation_identify(Manipulation *manipulation)
     identity_text(identity, "preset", settings->preset);
     identity_whole(identity, "steps", (uint64_t)settings->steps);
     identity_number(identity, "rate", settings->rate);
-    identity_numbers(identity, "factors", &settings->factors);
+    identity_text(identity, "factors", settings->factors);
     identity_text(identity, "output_term", settings->output_term);
     identity_numbers(identity, "beta", &settings->betas);
     identity_text(identity, "beta_growth", settings->beta_growth);

@@ -6,17 +6,28 @@
 
 #include <string.h>
 
-// "10:100"
+// Two numbers, "10:100" or "1e11,1e6".
+static bool read_two(const char *text, char between, double *a, double *b)
+{
+    const char *middle = strchr(text, between);
+    char        first[32];
+    snprintf(first, sizeof first, "%.*s", middle && middle - text < 31 ? (int)(middle - text) : 0,
+             text);
+    return number_parse(first, a) && number_parse(middle + 1, b);
+}
+
 static bool read_growth(const char *text, MapAttackRule *rule, Error *error)
 {
-    const char *colon = strchr(text, ':');
-    char        first[32];
-    snprintf(first, sizeof first, "%.*s", colon && colon - text < 31 ? (int)(colon - text) : 0,
-             text);
-    return (number_parse(first, &rule->beta_first) && number_parse(colon + 1, &rule->beta_last) &&
-            rule->beta_first > 0 && rule->beta_last > 0 && rule->beta_first <= 1e6 &&
-            rule->beta_last <= 1e6) ||
+    return (read_two(text, ':', &rule->beta_first, &rule->beta_last) && rule->beta_first > 0 &&
+            rule->beta_last > 0 && rule->beta_first <= 1e6 && rule->beta_last <= 1e6) ||
            fail(error, ERROR_USAGE, "--beta-growth: '%s' is not B0:B1 with betas above 0", text);
+}
+
+static bool read_factors(const char *text, MapAttackRule *rule, Error *error)
+{
+    return (read_two(text, ',', &rule->map_factor, &rule->output_factor) && rule->map_factor >= 0 &&
+            rule->output_factor >= 0 && rule->map_factor <= 1e15 && rule->output_factor <= 1e15) ||
+           fail(error, ERROR_USAGE, "--factors: '%s' is not F1,F2 with numbers of 0 to 1e15", text);
 }
 
 static bool change_rule(const Settings *settings, MapAttackRule *rule, Error *error)
@@ -25,10 +36,8 @@ static bool change_rule(const Settings *settings, MapAttackRule *rule, Error *er
         rule->steps = settings->steps;
     if (settings->rate > 0)
         rule->rate = settings->rate;
-    if (settings->factors.count) {
-        rule->map_factor    = settings->factors.value[0];
-        rule->output_factor = settings->factors.value[1];
-    }
+    if (settings->factors && !read_factors(settings->factors, rule, error))
+        return false;
     if (settings->output_term)
         rule->output_term = (OutputTerm)word_index(OUTPUT_TERM_NAMES, settings->output_term,
                                                    strlen(settings->output_term));
@@ -42,8 +51,6 @@ static bool check_options(const Manipulation *manipulation, Error *error)
     const Settings *settings = manipulation->settings;
     if (settings->betas.count > 1 || (settings->betas.count && settings->beta_growth))
         return fail(error, ERROR_USAGE, "--beta and --beta-growth: expected one of them, once");
-    if (settings->factors.count && settings->factors.count != 2)
-        return fail(error, ERROR_USAGE, "--factors: expected two numbers, of maps and of outputs");
     if (settings->maps.count > 1 && !settings->pairs)
         return fail(error, ERROR_USAGE, "--method: expected one method, or --pairs for several");
     if (settings->preset && strcmp(settings->preset, "table4") == 0 && !settings->smooth)
@@ -58,9 +65,6 @@ static bool add_method(Manipulation *manipulation, const MapMethod *method, Erro
     MapStudy       *study    = &manipulation->study;
     const char     *table    = settings->preset ? settings->preset : "table1";
     MapAttackRule  *rule     = &study->rules[study->method_count];
-    for (int i = 0; i < study->method_count; i++)
-        if (study->methods[i] == method)
-            return fail(error, ERROR_USAGE, "--method: %s is there twice", method->name);
     if (method->needs_patterns && !manipulation->patterns)
         return fail(error, ERROR_USAGE, "method %s needs patterns: see --patterns", method->name);
     if (!map_attack_preset(table, blob_architecture(manipulation->blob), method->name, rule))

@@ -1,6 +1,5 @@
 /* tests/test_manipulate.c - the verb manipulate: files and columns, storage and controls, pairs,
  * resuming, and sentences for bad input. */
-#include "../attack/map_target.h"
 #include "../base/file.h"
 #include "../format/csv.h"
 #include "../format/npy.h"
@@ -98,10 +97,16 @@ static void pairs_are_the_same_for_any_number_of_threads(void)
               ->code == 2);
 }
 
-static void a_run_that_was_stopped_ends_with_the_same_bytes(void)
+// Files of the first case stay while the second is made; how a killed run ends: test_kills.c.
+static void a_run_belongs_to_its_settings(void)
 {
-    REQUIRE(play_inputs(6));
     static const char rest[] = "--method gradient,lrp --steps 6 -t 1 -q";
+    REQUIRE(play_inputs(6));
+    REQUIRE(play("manipulate -m %s --pairs 1 -d %s %s --factors 1,1 -o %s", play_blob, play_probe,
+                 rest, in_folder("one"))
+                ->code == 0);
+    CHECK(file_exists(in_folder("one/pair-000/gradient-attacked.npy")) &&
+          file_exists(in_folder("one/pair-000/lrp-attacked.npy")));
     REQUIRE(play("manipulate -m %s --pairs 2 -d %s %s -o %s", play_blob, play_probe, rest,
                  in_folder("whole"))
                 ->code == 0);
@@ -181,7 +186,7 @@ SUITE(manipulate)
     RUN(one_image_leaves_its_files_and_rows);
     RUN(the_map_afterwards_is_that_of_attribute);
     RUN(pairs_are_the_same_for_any_number_of_threads);
-    RUN(a_run_that_was_stopped_ends_with_the_same_bytes);
+    RUN(a_run_belongs_to_its_settings);
     RUN(bad_input_is_one_sentence);
     RUN(a_relu_network_is_warned_of);
 }
