@@ -104,6 +104,33 @@ static void neither_batch_nor_threads_nor_neighbours_change_a_map(void)
     CHECK(!same_file(in_folder("a/pair-0000-lrp-raw.npy"), in_folder("a/pair-0001-lrp-raw.npy")));
 }
 
+static void copy(const char *from, const char *to)
+{
+    Bytes bytes = {0};
+    CHECK(file_read(from, LIMIT_IMAGE_FILE, &bytes, NULL) &&
+          file_publish(to, bytes.data, bytes.size, NULL));
+    bytes_close(&bytes);
+}
+
+static void a_label_is_the_place_of_the_folder(void)
+{
+    Bytes rows = {0};
+    REQUIRE(program_run("mini --images 1 -o %s -q", in_folder("world"))->code == 0);
+    for (int kind = 0; kind < 3; kind++) {
+        REQUIRE(folder_create(in_folder("set/kind%d", kind), NULL));
+        copy(in_folder("world/images/mini/000000.jpg"),
+             in_folder("set/kind%d/photo%d.png", kind, kind));
+    }
+    const Outcome *o = program_run("attribute -m %s %s %s --method gradient --class label -o %s -q",
+                                   network, in_folder("set/kind2/photo2.png"),
+                                   in_folder("set/kind0/photo0.png"), in_folder("labels"));
+    CHECK(o->code == 0);
+    REQUIRE(file_read(in_folder("labels/maps.csv"), LIMIT_TEXT_FILE, &rows, NULL));
+    CHECK(strstr((const char *)rows.data, "\nphoto2,gradient,2,"));
+    CHECK(strstr((const char *)rows.data, "\nphoto0,gradient,0,"));
+    bytes_close(&rows);
+}
+
 static void units_are_explained_as_classes_are(void)
 {
     const char    *one = images("unit.npy", 1, 0);
@@ -210,6 +237,7 @@ SUITE(attribute)
     RUN(names_of_methods_are_those_of_the_table);
     RUN(maps_come_as_arrays_pictures_and_rows);
     RUN(neither_batch_nor_threads_nor_neighbours_change_a_map);
+    RUN(a_label_is_the_place_of_the_folder);
     RUN(units_are_explained_as_classes_are);
     RUN(patterns_belong_to_their_network);
     RUN(rules_come_from_a_file);
