@@ -156,6 +156,14 @@ void pixels_prepare(const Preparation *preparation, const float *planes, int64_t
 void pixels_restore(const Preparation *preparation, const real *prepared, int64_t cells,
                     float *out);
 
+/* ---- noise ----------------------------------------------------------------------------------- */
+
+/* Four standard normal numbers of SmoothGrad (E8), those of places 4 block to 4 block + 3 of a copy
+ * of an image. Every number has its address: image (draw), copy, round (0, unless noise is drawn
+ * anew in each step of an attack), block; draws and blocks below 2^32. */
+void smoothing_noise(uint64_t seed, uint64_t draw, uint64_t copy, uint64_t round, uint64_t block,
+                     double z[4]);
+
 /* ---- paths and forms, in numbers ------------------------------------------------------------- */
 
 /* Places on the path, 0 is the baseline and 1 the image, and their weights. `steps` as the mode

@@ -214,17 +214,14 @@ static void add_account(MapRunner *runner, double share)
 
 /* ---- noisy copies ---------------------------------------------------------------------------- */
 
-/* The image with normal noise (E8): every number has its address, (image, copy, place). */
+/* The image with normal noise (E8). */
 static void add_noise(const MapRunner *runner, const real *image, uint64_t draw, int64_t copy,
                       real *out)
 {
-    int64_t  plane = runner->job.height * runner->job.width;
-    uint64_t key   = random_key(runner->job.seed, "smoothgrad");
+    int64_t plane = runner->job.height * runner->job.width;
     for (int64_t i = 0; i < 3 * plane; i += 4) {
-        double      z[4];
-        RandomBlock block = random_block(key, draw * 65536 + (uint64_t)copy, (uint64_t)i / 4);
-        random_gaussian(block.word[0], block.word[1], &z[0], &z[1]);
-        random_gaussian(block.word[2], block.word[3], &z[2], &z[3]);
+        double z[4];
+        smoothing_noise(runner->job.seed, draw, (uint64_t)copy, 0, (uint64_t)i / 4, z);
         for (int64_t k = i; k < i + 4 && k < 3 * plane; k++) {
             double deviation = runner->job.level * (double)runner->span[k / plane];
             out[k]           = (real)((double)image[k] + deviation * z[k - i]);

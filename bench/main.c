@@ -11,8 +11,10 @@ static const char usage[] =
     "usage: bench [options]            the rows people come for; two minutes on idle cores\n"
     "       bench --all [options]      all rows of all verbs\n"
     "       bench --against torch|onnxruntime|openblas [options]   in turns with another\n"
-    "       bench gemm|conv|model|decode|dissect|attack|train|attribute [options]\n"
-    "  --arch NAME                    network of conv, model, dissect, attack, attribute (vgg16);\n"
+    "       bench gemm|conv|model|decode|dissect|attack|train|attribute|manipulate\n"
+    "             [options]\n"
+    "  --arch NAME                    network of conv, model, dissect, attack, attribute,\n"
+    "                                 manipulate (vgg16);\n"
     "                                 of train (all three)\n"
     "  --upto LAYER                   its last layer (conv5_3 for model, conv3_3 for dissect,\n"
     "                                 attack; of other networks the logits; layer3 for those)\n"
@@ -37,10 +39,15 @@ static const struct {
     Verb       *run;
     int         runs, batch;
 } verbs[] = {
-    {"gemm", bench_gemm, 7, 8},       {"conv", bench_conv, 7, 8},
-    {"model", bench_model, 7, 8},     {"decode", bench_decode, 7, 8},
-    {"dissect", bench_dissect, 7, 8}, {"attack", bench_attack, 3, 8},
-    {"train", bench_train, 5, 128},   {"attribute", bench_attribute, 5, 1},
+    {"gemm", bench_gemm, 7, 8},
+    {"conv", bench_conv, 7, 8},
+    {"model", bench_model, 7, 8},
+    {"decode", bench_decode, 7, 8},
+    {"dissect", bench_dissect, 7, 8},
+    {"attack", bench_attack, 3, 8},
+    {"train", bench_train, 5, 128},
+    {"attribute", bench_attribute, 5, 1},
+    {"manipulate", bench_manipulate, 5, 1},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

@@ -88,7 +88,7 @@ typedef struct Settings {
     ChoiceList  stores;                  // StoreArm; empty: the mode's
     NumberList  strengths;               // std or eps, in pixel units 0..1
     int         noise, pgd, loss, masks; // NoiseType, PgdVariant, AttackLoss, AttackMasks
-    int64_t     steps;
+    int64_t     steps;                   // of an attack, or of a path
     double      fraction;
     bool        keep_images;
 
@@ -105,6 +105,8 @@ typedef struct Settings {
     const char *explained_class, *explained_unit, *smooth, *patterns, *rules;
     const char *map_sign, *map_scale, *path; // NULL: the mode's
     bool        raw;
+    const char *preset, *factors, *output_term, *beta_growth; // NULL: the table's
+    int64_t     pairs;                                        // 0: one input and its target
 
     // the rest
     int64_t     top, quality, resize, crop, images;

@@ -1,6 +1,7 @@
 /* cli/command_attribute.c - explanation maps of images. */
 #include "commands.h"
 #include "map_files.h"
+#include "map_options.h"
 #include "map_session.h"
 #include "next.h"
 #include "output.h"
@@ -118,21 +119,6 @@ static bool explain_all(MapSession *session, Error *error)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void mode_json(const MapMode *mode, JsonWriter *json)
-{
-    json_open_object(json, "compat");
-    json_text(json, "mode", mode->name);
-    json_flag(json, "gate_at_zero", mode->sweep.gate_at_zero);
-    json_flag(json, "uses_bias", mode->sweep.uses_bias);
-    json_number(json, "stabiliser", (double)mode->sweep.stabiliser);
-    json_flag(json, "starts_at_value", mode->starts_at_value);
-    json_flag(json, "shared_bounds", mode->shared_bounds);
-    json_flag(json, "path_of_probability", mode->path_of_probability);
-    json_flag(json, "path_times_input", mode->path_times_input);
-    json_flag(json, "smooths_maps", mode->smooths_maps);
-    json_close(json);
-}
-
 static bool finish(MapSession *session, Error *error)
 {
     Run       *run  = &session->run;
@@ -143,7 +129,7 @@ static bool finish(MapSession *session, Error *error)
     json_text(&json, "sha256", blob_sha256(session->blob));
     json_text(&json, "architecture", blob_architecture(session->blob));
     json_close(&json);
-    mode_json(&session->mode, &json);
+    map_options_mode_json(&session->mode, &json);
     json_open_object(&json, "counts");
     json_whole(&json, "images", session->subjects.count);
     json_whole(&json, "maps", session->done);

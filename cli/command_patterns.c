@@ -2,18 +2,15 @@
 #include "../attribution/attribution.h"
 #include "../attribution/patterns.h"
 #include "../base/digest.h"
-#include "../probe/probe.h"
 #include "commands.h"
+#include "data_images.h"
 #include "next.h"
 #include "output.h"
 #include "outputs.h"
-#include "picture.h"
 #include "progress.h"
 #include "signals.h"
-#include "training_data.h"
 #include "version.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { SAVE_SHARE = 20 }; // a checkpoint takes at most one part in this many of the time
@@ -97,44 +94,6 @@ static void make_key(Session *session)
     session->due        = clock_seconds() + checkpoint_interval();
 }
 
-/* ---- images ---------------------------------------------------------------------------------- */
-
-static bool is_probing_set(const char *folder)
-{
-    char index[LIMIT_PATH];
-    return path_join(index, folder, "index.csv", NULL) && file_exists(index);
-}
-
-static bool load_photo(Session *session, const ProbeSet *probe, int64_t i, float *planes,
-                       Error *error)
-{
-    const Preparation *p      = blob_preparation(session->blob);
-    int64_t            values = 3 * p->height * p->width;
-    char               folder[LIMIT_PATH], path[LIMIT_PATH];
-    if (!path_join(folder, probe->folder, "images", error) ||
-        !path_join(path, folder, probe_image_path(probe, i), error) ||
-        !picture_planes(path, p, planes, error))
-        return false;
-    for (int64_t k = 0; k < values; k++)
-        session->set.pixels[i * values + k] = (uint8_t)lrintf(255 * planes[k]);
-    return true;
-}
-
-// The photos of a probing set, prepared as the blob says.
-static bool open_probing_set(Session *session, Error *error)
-{
-    const Preparation *p     = blob_preparation(session->blob);
-    ProbeSet           probe = {0};
-    float *planes = memory_new(3 * (size_t)(p->height * p->width), sizeof *planes, error);
-    bool   ok     = planes && probe_open(&probe, session->settings->data, NULL, error) &&
-              training_set_new(&session->set, probe.image_count, p->height, p->width, 1, error);
-    for (int64_t i = 0; ok && i < probe.image_count; i++)
-        ok = load_photo(session, &probe, i, planes, error);
-    probe_close(&probe);
-    memory_free(planes);
-    return ok;
-}
-
 static bool open_session(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
@@ -142,10 +101,7 @@ static bool open_session(Session *session, Error *error)
         !blob_open(settings->model, &session->blob, error) ||
         !blob_takes_images(session->blob, error))
         return false;
-    const Preparation *p = blob_preparation(session->blob);
-    if (is_probing_set(settings->data)
-            ? !open_probing_set(session, error)
-            : !training_data_open(&session->set, settings->data, p->width, error))
+    if (!data_images_open(&session->set, settings->data, session->blob, error))
         return false;
     session->images = settings->limit && settings->limit < session->set.count ? settings->limit
                                                                               : session->set.count;
@@ -197,11 +153,8 @@ static bool collect(Session *session, Error *error)
     Progress           progress;
     progress_start(&progress, "patterns", "images", session->settings);
     while (ok && patterns_images(session->sums) < session->images) {
-        int64_t        done   = patterns_images(session->sums);
-        const uint8_t *pixels = session->set.pixels + 3 * done * cells;
-        for (int64_t i = 0; i < 3 * cells; i++)
-            planes[i] = (float)pixels[i] / 255;
-        pixels_prepare(p, planes, cells, image);
+        int64_t done = patterns_images(session->sums);
+        data_images_prepare(&session->set, done, p, planes, image);
         patterns_add(session->sums, image);
         progress_step(&progress, done + 1, session->images);
         bool stops = *signals_cancel && done + 1 < session->images;

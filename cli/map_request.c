@@ -2,13 +2,12 @@
 #include "../base/digest.h"
 #include "../format/csv.h"
 #include "map_files.h"
+#include "map_options.h"
 #include "map_session.h"
 #include "outputs.h"
 #include "version.h"
 
 #include <string.h>
-
-enum { MOST_COPIES = 65535 };
 
 /* ---- what was asked for ---------------------------------------------------------------------- */
 
@@ -29,12 +28,8 @@ static void choose_methods(MapSession *session)
 static bool choose_mode(MapSession *session, Error *error)
 {
     const Settings *settings = session->settings;
-    const MapMode  *mode     = settings->compat ? map_mode_named(settings->compat) : map_mode_at(0);
-    if (!mode)
-        return fail(error, ERROR_USAGE,
-                    "--compat %s: maps have the modes manipulated19, aligned23, clean",
-                    settings->compat);
-    session->mode = *mode;
+    if (!map_options_mode(settings, &session->mode, error))
+        return false;
     if (settings->map_sign)
         session->mode.form.sign =
             (MapSign)word_index(MAP_SIGN_NAMES, settings->map_sign, strlen(settings->map_sign));
@@ -46,26 +41,6 @@ static bool choose_mode(MapSession *session, Error *error)
             (PathRule)word_index(PATH_NAMES, settings->path, strlen(settings->path));
     if (settings->steps)
         session->mode.steps = (int)settings->steps;
-    return true;
-}
-
-// "10:0.05"
-static bool read_smooth(MapSession *session, Error *error)
-{
-    const char *text  = session->settings->smooth;
-    const char *colon = text ? strchr(text, ':') : NULL;
-    char        count[16];
-    uint64_t    copies = 0;
-    if (!text)
-        return true;
-    snprintf(count, sizeof count, "%.*s", colon && colon - text < 15 ? (int)(colon - text) : 0,
-             text);
-    if (!whole_parse(count, &copies) || copies < 1 || copies > MOST_COPIES ||
-        !number_parse(colon + 1, &session->level) || session->level <= 0 || session->level > 1)
-        return fail(error, ERROR_USAGE,
-                    "--smooth: '%s' is not N:LEVEL with 1 to %d copies and a level in 0..1", text,
-                    MOST_COPIES);
-    session->copies = (int64_t)copies;
     return true;
 }
 
@@ -207,7 +182,8 @@ bool map_session_open(MapSession *session, Error *error)
 {
     const Settings *settings = session->settings;
     choose_methods(session);
-    return choose_mode(session, error) && read_smooth(session, error) &&
+    return choose_mode(session, error) &&
+           map_options_smooth(session->settings, &session->copies, &session->level, error) &&
            read_unit(session, error) && check_output(session, error) &&
            run_folder_claim(&session->run.folder, settings, &map_result, error) &&
            blob_open(settings->model, &session->blob, error) && read_rules(session, error) &&

@@ -285,6 +285,12 @@ static bool is_page_part(const char *name)
 const ResultKind run_result  = {"run.json", is_run_part};
 const ResultKind page_result = {"index.html", is_page_part};
 
+static bool is_folder_in(const char *folder, const char *name)
+{
+    char path[LIMIT_PATH];
+    return path_join(path, folder, name, NULL) && folder_exists(path);
+}
+
 // run.json first: without it nothing that is left looks like a finished run.
 static bool remove_results(const RunFolder *folder, Error *error)
 {
@@ -293,7 +299,7 @@ static bool remove_results(const RunFolder *folder, Error *error)
     bool    ok    = remove_in(folder->path, folder->kind->last, error) &&
               folder_list(folder->path, &names, &count, error);
     for (int64_t i = 0; ok && i < count; i++)
-        ok = !folder->kind->is_part(names[i]) || is_stored(names[i]) ||
+        ok = !folder->kind->is_part(names[i]) || is_folder_in(folder->path, names[i]) ||
              remove_in(folder->path, names[i], error);
     names_free(names, count);
     return ok;

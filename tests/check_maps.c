@@ -1,18 +1,14 @@
 /* tests/check_maps.c - explanation maps of a small network against published numbers, and the
  * slopes of maps. In double (config=gradcheck) the numbers hold to 1e-8.
- *
- * The network: 2x6x6 -> convolution (3) -> activation -> max-pool -> convolution (4) -> activation
- * -> dense (3); weights are sines and cosines of their places, docs/methods/explanation-maps.md,
- * (E21). */
+ * The network is that of check_toy.h. */
 #include "../attribution/attribution.h"
 #include "check_difference.h"
+#include "check_toy.h"
 #include "test.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { SIDE = 6, CELLS = SIDE * SIDE, PIXELS = 2 * CELLS, CLASSES = 3, STEPS = 30 };
 
 /* ---- the network ----------------------------------------------------------------------------- */
 
@@ -25,65 +21,7 @@ typedef struct Toy {
     const MapMode *mode;
 } Toy;
 
-static real w1[54], b1[3], w2[108], b2[4], w3[108], b3[3], patterns[3][108], wanted[CELLS];
-
-static void fill_weights(void)
-{
-    for (int i = 0; i < 54; i++)
-        w1[i] = (real)(0.4 * sin(1.3 * i + 0.2));
-    for (int i = 0; i < 3; i++)
-        b1[i] = (real)(0.1 * cos(i));
-    for (int i = 0; i < 108; i++) {
-        w2[i] = (real)(0.3 * sin(0.9 * i + 0.5));
-        w3[i] = (real)(0.2 * cos(0.37 * i));
-        for (int layer = 0; layer < 3; layer++)
-            patterns[layer][i] = (real)(1 + 0.5 * sin(0.11 * i));
-    }
-    for (int i = 0; i < 4; i++)
-        b2[i] = (real)(0.05 * sin(2.0 * i));
-    for (int i = 0; i < CELLS; i++)
-        wanted[i] = (real)((i + 1) / 666.0);
-}
-
-static NodeId activation(const Toy *toy, NodeId x)
-{
-    return toy->beta == NODE_NONE ? op_relu(toy->graph, x)
-                                  : op_softplus_by(toy->graph, x, toy->beta);
-}
-
-static bool toy_network(void *self, Graph *g, NodeId points, NodeId *layer, Error *error)
-{
-    const Toy *toy = self;
-    int64_t    n   = graph_shape(g, points).dim[0];
-    NodeId     x   = op_conv2d(g, points, op_parameter(g, shape_4d(3, 2, 3, 3), w1), 1, 1);
-    graph_name(g, x, "1");
-    x = activation(toy, op_bias(g, x, op_parameter(g, shape_1d(3), b1)));
-    x = op_maxpool(g, x, 2, 2, 0);
-    x = op_conv2d(g, x, op_parameter(g, shape_4d(4, 3, 3, 3), w2), 1, 1);
-    graph_name(g, x, "2");
-    x = activation(toy, op_bias(g, x, op_parameter(g, shape_1d(4), b2)));
-    x = op_reshape(g, x, shape_2d(n, 36));
-    x = op_matmul(g, x, op_parameter(g, shape_2d(CLASSES, 36), w3), false, true);
-    graph_name(g, x, "3");
-    *layer = op_bias(g, x, op_parameter(g, shape_1d(CLASSES), b3));
-    return graph_check(g, error);
-}
-
-static const real *toy_pattern(void *self, const char *layer, Shape shape, Error *error)
-{
-    (void)self, (void)shape, (void)error;
-    return patterns[layer[0] - '1'];
-}
-
-static bool toy_bounds(void *self, real *low, real *high, Error *error)
-{
-    (void)self, (void)error;
-    for (int c = 0; c < 2; c++) {
-        low[c]  = -2;
-        high[c] = (real)2.5;
-    }
-    return true;
-}
+static real wanted[CELLS];
 
 static void toy_close(Toy *toy)
 {
@@ -111,18 +49,19 @@ static void fill_inputs(const Toy *toy, Plan *plan)
 static bool toy_open(Toy *toy, const char *method, const MapMode *mode, double beta, int64_t points)
 {
     Error error = {0};
-    fill_weights();
+    for (int i = 0; i < CELLS; i++)
+        wanted[i] = toy_wanted(i);
     *toy = (Toy){.beta = NODE_NONE};
     if (!CHECK(graph_create(&toy->graph, NULL)))
         return false;
     Graph *g = toy->graph;
     if (beta > 0)
         toy->beta = op_scalar_input(g, (real)beta, "beta");
-    MapNetwork network = {toy_network, toy_pattern, toy_bounds, toy};
+    MapNetwork network = toy_network(&toy->beta);
     MapRequest request = {.method = map_method_named(method), .mode = mode, .points = points};
     toy->image         = op_input(g, shape_4d(1, 2, SIDE, SIDE), "image");
     if (!CHECK(map_build_on(g, &network, &request, toy->image, &toy->map, &error)) ||
-        !CHECK(toy_network(toy, g, toy->image, &toy->logits, &error)))
+        !CHECK(network.build(network.self, g, toy->image, &toy->logits, &error)))
         return test_check_text(error.message, "", __FILE__, __LINE__);
     NodeId aimed = op_input(g, shape_2d(1, CLASSES), "probabilities");
     NodeId found = op_exp(g, op_log_softmax(g, toy->logits));
@@ -143,9 +82,7 @@ static bool toy_open(Toy *toy, const char *method, const MapMode *mode, double b
 // The image, moved by 0.02 cos(1.1 i) for the attack's point.
 static void run_at(Toy *toy, double moved)
 {
-    real *image = plan_input(toy->plan, toy->image);
-    for (int i = 0; i < PIXELS; i++)
-        image[i] = (real)(sin(0.7 * i + 0.3) + moved * cos(1.1 * i));
+    toy_image(moved, plan_input(toy->plan, toy->image));
     plan_run(toy->plan);
 }
 

@@ -304,8 +304,8 @@ static void an_option_of_other_verbs_is_refused(void)
         const char *verb, *line, *told;
     } cases[] = {
         {"show", "x.npy --seed 3",
-         "show: does not take --seed; noise, attack, mini, train, attribute do"},
-        {"show", "x.npy --store float", "--store; describe, dissect, noise, attack do"},
+         "show: does not take --seed; noise, attack, mini, train, attribute"},
+        {"show", "x.npy --store float", "--store; describe, dissect, noise, attack"},
         {"report", "RUN --resume", "does not take --resume"},
         {"mini", "-o DIR --resume", "does not take --resume"},
         {"compare", "A B --limit=3", "does not take --limit;"},

@@ -27,8 +27,8 @@ typedef struct Case {
     const char *from; // what the output is before each run, "" for nothing or the last output
 } Case;
 
-static char lines[18][LINE];
-static Case cases[18];
+static char lines[20][LINE];
+static Case cases[20];
 static int  case_count;
 
 static void add_case(const char *verb, const char *out, int code, const char *line)
@@ -108,6 +108,10 @@ static bool make_cases(void)
                     play_blob, photo));
     add_case("patterns", "patterns.nw", 0,
              format("-m %s -d %s --limit 2 -o %%s --overwrite", play_blob, play_probe));
+    add_case("manipulate", "moved", 0,
+             format("-m %s --pairs 2 -d %s --method gradient,lrp --steps 2 --store jpeg75,float "
+                    "--smooth 2:0.1 -o %%s --overwrite",
+                    play_blob, play_probe));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));

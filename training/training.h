@@ -9,6 +9,7 @@
 #ifndef TRAINING_TRAINING_H
 #define TRAINING_TRAINING_H
 
+#include "../engine/optimiser.h"
 #include "../models/models.h"
 
 /* ---- data ------------------------------------------------------------------------------------ */
@@ -23,28 +24,6 @@ typedef struct TrainingSet {
 bool training_set_new(TrainingSet *out, int64_t count, int64_t height, int64_t width,
                       int32_t classes, Error *error);
 void training_set_free(TrainingSet *set); // accepts a zeroed object
-
-/* ---- optimisers ------------------------------------------------------------------------------ */
-
-typedef enum OptimiserKind {
-    OPTIMISER_SGD, // v = momentum v + g; w -= rate v
-    OPTIMISER_ADAM // Kingma and Ba, ICLR 2015, algorithm 1, with beta1 = momentum
-} OptimiserKind;
-
-typedef struct Optimiser {
-    OptimiserKind kind;
-    double        rate;         // of the first step
-    double        momentum;     // 0.9
-    double        beta2;        // 0.999; Adam only
-    double        epsilon;      // 1e-8; Adam only
-    double        weight_decay; // added to the gradient: g + weight_decay w
-} Optimiser;
-
-/* One step on `count` weights, as PyTorch's optimisers take it, in float32 with double constants.
- * `step` counts from 1; `first` and `second` are the running moments (SGD leaves `second` alone,
- * NULL allowed). */
-void optimiser_step(const Optimiser *optimiser, double rate, int64_t step, int64_t count,
-                    const real *gradient, real *weight, real *first, real *second);
 
 /* ---- order and augmentation ------------------------------------------------------------------ */
 

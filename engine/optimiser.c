@@ -1,5 +1,5 @@
-/* training/optimiser.c - one step on one tensor. */
-#include "training.h"
+/* engine/optimiser.c - one step on one tensor. */
+#include "optimiser.h"
 
 #include <math.h>
 

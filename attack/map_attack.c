@@ -1,0 +1,217 @@
+/* attack/map_attack.c - see map_attack.h. */
+#include "map_attack.h"
+#include "../engine/optimiser.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double reference_beta = 1000;
+
+/* ---- beta ------------------------------------------------------------------------------------ */
+
+static bool grows(const MapAttackRule *rule)
+{
+    return rule->beta_first != rule->beta_last;
+}
+
+double map_attack_beta(const MapAttackRule *rule, int64_t step)
+{
+    double share = rule->steps ? (double)step / (double)rule->steps : 0;
+    return grows(rule) ? rule->beta_first * pow(rule->beta_last / rule->beta_first, share)
+                       : rule->beta_first;
+}
+
+double map_attack_reference_beta(const MapAttackRule *rule)
+{
+    return grows(rule) ? reference_beta : rule->beta_first;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static NodeId mean_square(Graph *g, NodeId a, NodeId b, double factor)
+{
+    double count = (double)shape_elements(graph_shape(g, a));
+    return op_scale(g, op_squared_distance(g, a, b), (real)(factor / count));
+}
+
+// (M4) and its gradient in the image.
+static void append_loss(MapAttack *attack)
+{
+    const MapAttackRule *rule = &attack->rule;
+    Graph               *g    = attack->nodes.graph;
+    const Map           *map  = attack->nodes.map;
+    attack->wanted            = op_input(g, graph_shape(g, map->map), "wanted map");
+    attack->outputs           = op_input(g, graph_shape(g, attack->nodes.logits), "clean outputs");
+    attack->found             = rule->output_term == OUTPUT_LOGITS
+                                    ? attack->nodes.logits
+                                    : op_exp(g, op_log_softmax(g, attack->nodes.logits));
+    attack->map_term          = mean_square(g, map->map, attack->wanted, rule->map_factor);
+    attack->output_term       = mean_square(g, attack->found, attack->outputs, rule->output_factor);
+    attack->loss              = op_add(g, attack->map_term, attack->output_term);
+    graph_gradient(g, attack->loss, &map->image, 1, &attack->gradient);
+}
+
+static bool open_state(MapAttackState *state, const MapAttackNodes *nodes, Error *error)
+{
+    const Graph *g = nodes->graph;
+    state->values  = shape_elements(graph_shape(g, nodes->map->image));
+    state->cells   = shape_elements(graph_shape(g, nodes->map->map));
+    state->classes = shape_elements(graph_shape(g, nodes->logits));
+    state->image   = memory_new((size_t)state->values, sizeof(real), error);
+    state->first   = memory_new((size_t)state->values, sizeof(real), error);
+    state->second  = memory_new((size_t)state->values, sizeof(real), error);
+    state->wanted  = memory_new((size_t)state->cells, sizeof(real), error);
+    state->outputs = memory_new((size_t)state->classes, sizeof(real), error);
+    return state->image && state->first && state->second && state->wanted && state->outputs;
+}
+
+// Points of a path, or copies for a mean.
+static bool fill_points(const MapAttack *attack, Error *error)
+{
+    const Map     *map    = attack->nodes.map;
+    const MapMode *mode   = attack->nodes.mode;
+    size_t         points = (size_t)map->points;
+    if (map->share == NODE_NONE)
+        return true;
+    double *factor = memory_new(points, sizeof *factor, error);
+    double *share  = memory_new(points, sizeof *share, error);
+    bool    ok     = factor && share;
+    if (ok && map->factor != NODE_NONE)
+        path_fill(mode->path, mode->steps, factor, share);
+    for (int64_t i = 0; ok && i < map->points; i++) {
+        if (map->factor != NODE_NONE)
+            plan_input(attack->plan, map->factor)[i] = (real)factor[i];
+        plan_input(attack->plan, map->share)[i] =
+            (real)(map->factor != NODE_NONE ? share[i] : 1 / (double)map->points);
+    }
+    memory_free(factor);
+    memory_free(share);
+    return ok;
+}
+
+bool map_attack_open(MapAttack *out, const MapAttackNodes *nodes, const MapAttackRule *rule,
+                     const PlanOptions *options, Error *error)
+{
+    MapAttack attack = {.nodes = *nodes, .rule = *rule};
+    append_loss(&attack);
+    int64_t      channels  = graph_shape(nodes->graph, nodes->map->image).dim[1];
+    const NodeId outputs[] = {attack.loss, attack.map_term, attack.output_term, attack.gradient,
+                              attack.found};
+    for (int64_t c = 0; c < channels && c < 3; c++)
+        attack.span[c] = nodes->high[c] - nodes->low[c];
+    if (!plan_create(&attack.plan, nodes->graph, outputs, 5, options, error) ||
+        !open_state(&attack.state, nodes, error) || !fill_points(&attack, error)) {
+        map_attack_close(&attack);
+        return false;
+    }
+    *out = attack;
+    return true;
+}
+
+void map_attack_close(MapAttack *attack)
+{
+    plan_destroy(attack->plan);
+    memory_free(attack->state.image);
+    memory_free(attack->state.first);
+    memory_free(attack->state.second);
+    memory_free(attack->state.wanted);
+    memory_free(attack->state.outputs);
+    *attack = (MapAttack){0};
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+// Noise of every copy: that of step 0, or of this step.
+static void fill_noise(MapAttack *attack, uint64_t draw)
+{
+    const Map *map = attack->nodes.map;
+    if (map->noise == NODE_NONE)
+        return;
+    real   *noise  = plan_input(attack->plan, map->noise);
+    int64_t values = attack->state.values,
+            plane  = values / graph_shape(attack->nodes.graph, map->image).dim[1];
+    uint64_t round = attack->rule.noise == NOISE_REDRAWN ? (uint64_t)attack->state.step : 0;
+    for (int64_t copy = 0; copy < map->points; copy++)
+        for (int64_t i = 0; i < values; i += 4) {
+            double z[4];
+            smoothing_noise(attack->rule.seed, draw, (uint64_t)copy, round, (uint64_t)i / 4, z);
+            for (int64_t k = i; k < i + 4 && k < values; k++)
+                noise[copy * values + k] =
+                    (real)(attack->rule.level * (double)attack->span[k / plane] * z[k - i]);
+        }
+}
+
+static void run_at(MapAttack *attack, double beta, uint64_t draw)
+{
+    const MapAttackState *state = &attack->state;
+    memcpy(plan_input(attack->plan, attack->nodes.map->image), state->image,
+           (size_t)state->values * sizeof(real));
+    memcpy(plan_input(attack->plan, attack->wanted), state->wanted,
+           (size_t)state->cells * sizeof(real));
+    memcpy(plan_input(attack->plan, attack->outputs), state->outputs,
+           (size_t)state->classes * sizeof(real));
+    if (attack->nodes.beta != NODE_NONE)
+        plan_set_scalar(attack->plan, attack->nodes.beta, (real)beta);
+    fill_noise(attack, draw);
+    plan_run(attack->plan);
+}
+
+void map_attack_begin(MapAttack *attack, const real *image, const float *wanted, int64_t unit,
+                      uint64_t draw)
+{
+    MapAttackState *state = &attack->state;
+    state->step           = 0;
+    memcpy(state->image, image, (size_t)state->values * sizeof *image);
+    memset(state->first, 0, (size_t)state->values * sizeof(real));
+    memset(state->second, 0, (size_t)state->values * sizeof(real));
+    for (int64_t i = 0; i < state->cells; i++)
+        state->wanted[i] = (real)wanted[i];
+    map_choose(attack->plan, attack->nodes.map, unit);
+    run_at(attack, map_attack_reference_beta(&attack->rule), draw);
+    memcpy(state->outputs, plan_output(attack->plan, attack->found),
+           (size_t)state->classes * sizeof(real));
+}
+
+MapAttackLoss map_attack_look(MapAttack *attack, uint64_t draw)
+{
+    MapAttackLoss loss = {.beta = map_attack_beta(&attack->rule, attack->state.step)};
+    run_at(attack, loss.beta, draw);
+    loss.loss        = (double)*plan_output(attack->plan, attack->loss);
+    loss.map_term    = (double)*plan_output(attack->plan, attack->map_term);
+    loss.output_term = (double)*plan_output(attack->plan, attack->output_term);
+    return loss;
+}
+
+const real *map_attack_gradient(const MapAttack *attack)
+{
+    return plan_output(attack->plan, attack->gradient);
+}
+
+/* ---- stepping -------------------------------------------------------------------------------- */
+
+static void cut_to_box(const MapAttack *attack)
+{
+    real   *image = attack->state.image;
+    int64_t plane =
+        attack->state.values / graph_shape(attack->nodes.graph, attack->nodes.map->image).dim[1];
+    for (int64_t i = 0; i < attack->state.values; i++) {
+        real low = attack->nodes.low[i / plane], high = attack->nodes.high[i / plane];
+        image[i] = image[i] < low ? low : image[i] > high ? high : image[i];
+    }
+}
+
+bool map_attack_step(MapAttack *attack, uint64_t draw, MapAttackLoss *loss, Error *error)
+{
+    static const Optimiser adam = {
+        .kind = OPTIMISER_ADAM, .momentum = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+    MapAttackState *state = &attack->state;
+    *loss                 = map_attack_look(attack, draw);
+    if (!isfinite(loss->loss))
+        return fail(error, ERROR_DATA, "the loss of step %lld is not finite",
+                    (long long)state->step);
+    state->step++;
+    optimiser_step(&adam, attack->rule.rate, state->step, state->values,
+                   map_attack_gradient(attack), state->image, state->first, state->second);
+    cut_to_box(attack);
+    return true;
+}

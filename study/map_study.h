@@ -1,0 +1,114 @@
+/* study/map_study.h - attacks on explanation maps, measured: of pairs of images, by several
+ * methods, on the ReLU network and the smoothed one, after every way to store the attacked image,
+ * and explained again with smoothing.
+ *
+ * Images are prepared tensors [3, height, width]. The work of one method on one pair is a case; a
+ * killed run goes on in the middle of it. Results are the same bytes for any number of threads. */
+#ifndef STUDY_MAP_STUDY_H
+#define STUDY_MAP_STUDY_H
+
+#include "../attack/attack.h"
+#include "../attack/map_attack.h"
+#include "../attribution/runner.h"
+#include "../attribution/similarity.h"
+#include "../probe/pass.h"
+
+enum { MAP_METHODS = 32 };
+
+/* What one pair is. Arrays are the giver's and stay until the next pair is asked for. */
+typedef struct MapPair {
+    const real  *image;        // whose map is changed
+    const real  *target_image; // whose map it shall have; NULL: target_map
+    const float *target_map;   // [height, width], sum 1
+} MapPair;
+
+/* One row of measures.csv (M7, M8). */
+typedef struct MapMeasure {
+    int32_t    pair, method; // indices
+    bool       is_softplus, is_control;
+    StoreArm   store;
+    double     beta;
+    Similarity target, original, image; // the map afterwards with each; image with stored image
+    double     linf;                    // of values in 0..1
+    int64_t    class_before, class_after;
+    double     probability_before, probability_after; // of class_before
+    double     output_change;                         // distance of the probabilities
+} MapMeasure;
+
+/* One row of smoothing.csv: the attacked image, explained with softplus or SmoothGrad (M9). */
+typedef struct MapSmoothing {
+    int32_t    pair, method, copies; // copies 0: no SmoothGrad
+    double     beta, level;          // beta 0: ReLU
+    Similarity target;               // with the map that the attack aimed at
+    Similarity original;             // with the map of the clean image, smoothed in the same way
+} MapSmoothing;
+
+/* One row of steps.csv. */
+typedef struct MapStep {
+    int32_t       pair, method, step, spare; // spare is 0, so that saved rows have no gap
+    MapAttackLoss loss;
+} MapStep;
+
+typedef struct MapResults {
+    int64_t       cases, measure_count, smoothing_count, step_count; // so far
+    MapMeasure   *measures;
+    MapSmoothing *smoothings;
+    MapStep      *steps;
+} MapResults;
+
+/* A case that is done. Maps are [height, width], of the ReLU network, or of softplus with a beta
+ * that was fixed. */
+typedef struct MapCase {
+    int          pair, method;
+    const real  *clean, *attacked;
+    const float *before, *target, *after;
+} MapCase;
+
+typedef struct MapStudy {
+    WeightBlob      *blob, *patterns; // patterns NULL: none
+    MapMode          mode;
+    const MapMethod *methods[MAP_METHODS];
+    MapAttackRule    rules[MAP_METHODS]; // of each method
+    int              method_count;
+    int64_t          pairs, height, width, batch;
+    int64_t          copies; // of SmoothGrad; 0: plain maps
+    double           level;
+    uint64_t         seed;
+    ConvMethod       conv;
+    StoreArm         arms[STORE_ARMS];
+    int              arm_count;
+    bool (*load)(void *self, int64_t pair, MapPair *out, Error *error);
+    bool (*done)(void *self, const MapCase *result, Error *error); // writes its files
+    void       *self;
+    const Pass *pass;
+} MapStudy;
+
+/* Runs every case. Errors: those of load and done, of networks and maps, ERROR_DATA (a loss that is
+ * not finite), ERROR_AGAIN (cancelled, after a checkpoint). */
+bool map_study_run(const MapStudy *study, MapResults *out, Error *error);
+void map_results_close(MapResults *results); // accepts a zeroed object
+
+/* Steps of all cases, for progress. */
+int64_t map_study_steps(const MapStudy *study);
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* measures.csv, smoothing.csv, steps.csv. */
+bool map_results_write(const MapStudy *study, const MapResults *results, const char *folder,
+                       Error *error);
+
+/* summary.csv: of every measure over the pairs. */
+bool map_summary_write(const MapStudy *study, const MapResults *results, const char *folder,
+                       Error *error);
+
+/* Columns of measures.csv that are numbers: name, and value in a row; NULL past the last. */
+const char *map_measure_name(int index);
+double      map_measure_value(const MapMeasure *row, int index);
+
+/* The middle of some numbers and what lies around it: the q-quantile by linear interpolation
+ * (values sorted), and a 95 % bootstrap interval of the median, from 2000 seeded draws. */
+double quantile_of(const double *sorted, int64_t count, double q);
+bool bootstrap_median(const double *sorted, int64_t count, uint64_t seed, double *low, double *high,
+                      Error *error);
+
+#endif
