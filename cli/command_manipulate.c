@@ -243,7 +243,8 @@ static const Option options[] = {
      .kind     = ARGUMENT_CHOICES,
      .offset   = offsetof(Settings, maps),
      .value    = MAP_METHOD_NAMES,
-     .help     = "method of the map; with --pairs a list",
+     .shown    = "NAME[,NAME...]",
+     .help     = "method of the map, one of those of `nemesis attribute`; with --pairs a list",
      .required = true},
     OPTION_OUT("RUN", "run folder to write"),
     {.name   = "preset",
@@ -323,10 +324,10 @@ const Verb verb_manipulate = {
         "attacked.png), "
         "its maps before and after and the target's (map_*.npy, .png), and tables: measures.csv "
         "(how alike maps and images are, on the ReLU network and with softplus, after each way of "
-        "--store, with the clean image as control), summary.csv, steps.csv, and smoothing.csv (the "
+        "--store (float unless said), with the clean image as control), summary.csv, steps.csv, "
+        "and smoothing.csv (the "
         "attacked image explained again with softplus and SmoothGrad).",
-    .example = "nemesis manipulate -m squeezenet.nw photo.jpg --target text:CAT --method gradient "
-               "-o runs/moved",
+    .example = "nemesis manipulate -m vgg16.nw a.jpg --target text:CAT --method lrp -o runs/cat",
     .options = options,
     .run     = run,
 };
