@@ -243,7 +243,8 @@ static const Option options[] = {
      .kind     = ARGUMENT_CHOICES,
      .offset   = offsetof(Settings, maps),
      .value    = MAP_METHOD_NAMES,
-     .help     = "method of the map; with --pairs a list",
+     .shown    = "NAME[,NAME...]",
+     .help     = "method of the map, one of those of `nemesis attribute`; with --pairs a list",
      .required = true},
     OPTION_OUT("RUN", "run folder to write"),
     {.name   = "preset",
@@ -321,13 +322,12 @@ const Verb verb_manipulate = {
         "INPUT is a photo, prepared as the weight blob says, or an .npy array [1, 3, h, w] that is "
         "the prepared input. It is changed a little in every pixel, until its map is that of the "
         "target, while the network's answer stays. RUN gets the image (attacked.npy, "
-        "attacked.png), "
-        "its maps before and after and the target's (map_*.npy, .png), and tables: measures.csv "
-        "(how alike maps and images are, on the ReLU network and with softplus, after each way of "
-        "--store, with the clean image as control), summary.csv, steps.csv, and smoothing.csv (the "
-        "attacked image explained again with softplus and SmoothGrad).",
-    .example = "nemesis manipulate -m squeezenet.nw photo.jpg --target text:CAT --method gradient "
-               "-o runs/moved",
+        "attacked.png), its maps before and after and the target's (map_*.npy, .png), and tables: "
+        "measures.csv (how alike maps and images are, on the ReLU network and with softplus, after "
+        "each way of --store (float unless said), with the clean image as control), summary.csv, "
+        "steps.csv, and smoothing.csv (the attacked image explained again with softplus and "
+        "SmoothGrad).",
+    .example = "nemesis manipulate -m vgg16.nw a.jpg --target b.jpg --method lrp -o runs/a",
     .options = options,
     .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run    = run,

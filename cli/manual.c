@@ -103,6 +103,9 @@ static const Entry files[] = {
     {"summary.csv", "noise, attack: shares of units that changed, with 95 % intervals"},
     {"maps.csv, NAME-METHOD.npy, .png", "attribute: a row, an array and pictures of every map"},
     {"conservation.csv", "attribute: where the relevance of every layer went"},
+    {"attacked.npy, .png, map_*.npy, .png", "manipulate: the attacked image and its maps"},
+    {"measures.csv, smoothing.csv, steps.csv",
+     "manipulate: how alike maps are, explained again, step by step"},
     {"poisoned/", "noise, attack with --keep-images: the perturbed images as stored"},
     {"unfinished.json, *.checkpoint", "an unfinished run, which --resume goes on with"},
     {NULL, NULL}};
