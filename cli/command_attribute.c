@@ -189,22 +189,25 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
+static const char *word_of(const char *words, int index)
+{
+    size_t length;
+    return word_at(words, index, &length) ? word_text(words, index) : NULL;
+}
+
 static const char *sign_word(int index)
 {
-    static const char *const words[] = {"abs", "clip", "none", NULL};
-    return words[index];
+    return word_of(MAP_SIGN_NAMES, index);
 }
 
 static const char *scale_word(int index)
 {
-    static const char *const words[] = {"sum", "max", "none", NULL};
-    return words[index];
+    return word_of(MAP_SCALE_NAMES, index);
 }
 
 static const char *path_word(int index)
 {
-    static const char *const words[] = {"right", "closed", "gauss", NULL};
-    return words[index];
+    return word_of(PATH_NAMES, index);
 }
 
 static const Option options[] = {
