@@ -264,5 +264,5 @@ void map_choose(Plan *plan, const Map *map, int64_t unit)
 {
     real *target = plan_input(plan, map->target);
     for (int64_t i = 0; i < map->units; i++)
-        target[i] = i == unit;
+        target[i] = (real)(i == unit);
 }

@@ -41,7 +41,8 @@ typedef struct Rule {
     .count = 2, .term = {{PART_POSITIVE, WEIGHT_NEGATIVE, 1}, {PART_NEGATIVE, WEIGHT_POSITIVE, 1}}
 
 static const Rule rules[RULE_COUNT] = {
-    [RULE_ZPLUS]       = {"z-plus", (real)1e-9, true, 1, {{1, POSITIVE_CONTRIBUTIONS}}},
+    [RULE_ZPLUS] =
+        {"z-plus", (real)1e-9, true, 1, {{1, POSITIVE_CONTRIBUTIONS, BIAS_NEVER, WEIGHT_PLAIN}}},
     [RULE_EPSILON]     = {"epsilon",
                           (real)1e-8,
                           false,
@@ -71,14 +72,21 @@ static const Rule rules[RULE_COUNT] = {
                             3,
                             {{PART_X, WEIGHT_PLAIN, 1},
                              {PART_LOW, WEIGHT_POSITIVE, -1},
-                             {PART_HIGH, WEIGHT_NEGATIVE, -1}}}}},
-    [RULE_FLAT]        = {"flat", (real)1e-6, true, 1, {{1, 1, {{PART_ONE, WEIGHT_ONE, 1}}}}},
+                             {PART_HIGH, WEIGHT_NEGATIVE, -1}},
+                            BIAS_NEVER,
+                            WEIGHT_PLAIN}}},
+    [RULE_FLAT]        = {"flat",
+                          (real)1e-6,
+                          true,
+                          1,
+                          {{1, 1, {{PART_ONE, WEIGHT_ONE, 1}}, BIAS_NEVER, WEIGHT_PLAIN}}},
 };
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
 /* A bound of the image [1, c, 1, 1] as it is at a node before the first layer: norms and zeros
  * around the image do to it what they do to a pixel. */
+// NOLINTNEXTLINE(misc-no-recursion): as deep as what lies before the first layer
 static NodeId bound_at(const Walker *walker, Graph *g, NodeId node, NodeId bound)
 {
     OpParams p = graph_params(g, node);

@@ -42,6 +42,7 @@ NodeId negative_part(Graph *graph, NodeId x)
     return op_scale(graph, op_relu(graph, op_scale(graph, x, -1)), -1);
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the last activation
 bool is_never_negative(const Graph *graph, NodeId node)
 {
     OpParams params = graph_params(graph, node);
@@ -153,12 +154,12 @@ void rule_mean(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wa
     SumRule rule   = walker->walk->relevance->mean;
     NodeId  x = graph_input(g, node, 0), part = summand(g, x, rule);
     Shape   large = graph_shape(g, x), small = graph_shape(g, node);
-    real    parts = (real)(shape_elements(large) / shape_elements(small));
+    int64_t parts = shape_elements(large) / shape_elements(small);
     NodeId  z     = part == x ? node : op_sum_to(g, part, small);
     (void)wanted;
-    Division division =
-        relevance_divide(g, arrived, z, parts * sum_stabiliser(walker, rule), rule == SUM_POSITIVE);
-    handed[0] = op_mul(g, part, op_broadcast_to(g, division.s, large));
+    Division division = relevance_divide(g, arrived, z, (real)parts * sum_stabiliser(walker, rule),
+                                         rule == SUM_POSITIVE);
+    handed[0]         = op_mul(g, part, op_broadcast_to(g, division.s, large));
     account_add(walker, g, node, sum_rules[rule].name, arrived, NODE_NONE, division.stabiliser,
                 division.dead);
 }

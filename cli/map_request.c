@@ -175,7 +175,7 @@ static bool identify(MapSession *session, Error *error)
            identify_file(session, "patterns_sha256", settings->patterns, error) &&
            identify_file(session, "rules_sha256", settings->rules, error) &&
            identify_file(session, "baseline_sha256",
-                         baseline && strcmp(baseline, "zero") ? baseline : NULL, error);
+                         baseline && strcmp(baseline, "zero") != 0 ? baseline : NULL, error);
 }
 
 bool map_session_open(MapSession *session, Error *error)

@@ -123,7 +123,10 @@ static void write_row(MapSession *session, const Subject *subject, double beta)
         table_cell(&session->table, "%s", settings->explained_unit);
     else
         table_cell(&session->table, "%lld", (long long)subject->class);
-    table_cell(&session->table, session->unit >= 0 ? "" : "%.4f", subject->probability);
+    if (session->unit >= 0)
+        table_cell(&session->table, "%s", "");
+    else
+        table_cell(&session->table, "%.4f", subject->probability);
     if (beta > 0)
         table_cell(&session->table, "%g", beta);
     else
