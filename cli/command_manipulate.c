@@ -6,7 +6,6 @@
 #include "output.h"
 #include "outputs.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { DEFAULT_POINTS = 4 };
@@ -24,27 +23,6 @@ static bool check_output(const Settings *settings, Error *error)
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-// The median of a column over the rows that are like this one, but for the pair.
-static double median_like(const MapResults *results, const MapMeasure *like, int column,
-                          double *values)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i < results->measure_count; i++) {
-        const MapMeasure *row = &results->measures[i];
-        if (row->method == like->method && row->is_softplus == like->is_softplus &&
-            row->store == like->store && row->is_control == like->is_control)
-            values[count++] = map_measure_value(row, column);
-    }
-    qsort(values, (size_t)count, sizeof *values, by_size);
-    return quantile_of(values, count, 0.5);
-}
 
 static bool show(const Manipulation *manipulation, const MapResults *results, Error *error)
 {
@@ -71,7 +49,7 @@ static bool show(const Manipulation *manipulation, const MapResults *results, Er
         for (int k = 0; k < NUMBERS; k++)
             for (int c = 0; map_measure_name(c); c++)
                 if (strcmp(map_measure_name(c), shown[k]) == 0)
-                    table_cell(&table, "%.3f", median_like(results, row, c, values));
+                    table_cell(&table, "%.3f", map_results_median(results, row, c, values));
     }
     memory_free(values);
     if (manipulation->settings->json)
