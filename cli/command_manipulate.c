@@ -6,7 +6,6 @@
 #include "output.h"
 #include "outputs.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { DEFAULT_POINTS = 4 };
@@ -25,41 +24,20 @@ static bool check_output(const Settings *settings, Error *error)
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-// The median of a column over the rows that are like this one, but for the pair.
-static double median_like(const MapResults *results, const MapMeasure *like, int column,
-                          double *values)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i < results->measure_count; i++) {
-        const MapMeasure *row = &results->measures[i];
-        if (row->method == like->method && row->is_softplus == like->is_softplus &&
-            row->store == like->store && row->is_control == like->is_control)
-            values[count++] = map_measure_value(row, column);
-    }
-    qsort(values, (size_t)count, sizeof *values, by_size);
-    return quantile_of(values, count, 0.5);
-}
-
 static bool show(const Manipulation *manipulation, const MapResults *results, Error *error)
 {
-    static const char *const heads[] = {"method", "network", "store", "image"};
+    static const char *const heads[] = {"method", "network", "store", "image", "target",
+                                        "ssim",   "own",     "photo", "class"};
     static const char *const shown[] = {"map_pcc_target", "map_ssim_target", "map_pcc_original",
-                                        "image_pcc",      "output_change",   "class_kept"};
-    const MapStudy          *study   = &manipulation->study;
-    Table                    table   = {.columns = 10, .alignment = "llllrrrrrr"};
-    double                  *values  = memory_new((size_t)study->pairs, sizeof *values, error);
+                                        "image_pcc", "class_kept"};
+    enum { WORDS = 4, NUMBERS = sizeof shown / sizeof *shown };
+    const MapStudy *study  = &manipulation->study;
+    Table           table  = {.columns = WORDS + NUMBERS, .alignment = "llllrrrrr"};
+    double         *values = memory_new((size_t)study->pairs, sizeof *values, error);
     if (!values)
         return false;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < WORDS + NUMBERS; i++)
         table_cell(&table, "%s", heads[i]);
-    for (int i = 0; i < 6; i++)
-        table_cell(&table, "%s", shown[i]);
     for (int64_t i = 0; i < results->measure_count; i++) {
         const MapMeasure *row = &results->measures[i];
         if (row->pair)
@@ -68,15 +46,21 @@ static bool show(const Manipulation *manipulation, const MapResults *results, Er
         table_cell(&table, "%s", row->is_softplus ? "softplus" : "relu");
         table_cell(&table, "%s", store_arm_name(row->store));
         table_cell(&table, "%s", row->is_control ? "clean" : "attacked");
-        for (int k = 0; k < 6; k++)
+        for (int k = 0; k < NUMBERS; k++)
             for (int c = 0; map_measure_name(c); c++)
                 if (strcmp(map_measure_name(c), shown[k]) == 0)
-                    table_cell(&table, "%.4g", median_like(results, row, c, values));
+                    table_cell(&table, "%.3f", map_results_median(results, row, c, values));
     }
     memory_free(values);
-    if (study->pairs > 1 && !manipulation->settings->json)
+    if (manipulation->settings->json)
+        return table_print(&table, NULL, error);
+    if (study->pairs > 1)
         printf("medians of %lld pairs\n", (long long)study->pairs);
-    return table_print(&table, manipulation->settings->json ? NULL : stdout, error);
+    if (!table_print(&table, stdout, error))
+        return false;
+    printf("target, ssim: correlation and SSIM of the map with the one aimed at; own: with\n"
+           "that of the clean photo; photo: of both photos; class: 1 where it stayed\n");
+    return true;
 }
 
 static void rules_json(const MapStudy *study, JsonWriter *json)

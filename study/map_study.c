@@ -80,6 +80,20 @@ static void list_rows(const StudyRun *run, int64_t counts[4], SnapshotPart parts
     parts[3] = (SnapshotPart){results->steps, (size_t)room.steps * sizeof *results->steps};
 }
 
+// Whether counts are those after some cases of this study.
+static bool counts_fit(const MapStudy *study, const int64_t counts[4])
+{
+    int64_t cases = 0, measures = 0, smoothings = 0, steps = 0;
+    for (int m = 0; m < study->method_count; m++)
+        for (int64_t pair = 0; pair < study->pairs && cases < counts[0]; pair++, cases++) {
+            measures += case_measures(study, m);
+            smoothings += case_smoothings();
+            steps += study->rules[m].steps + 1;
+        }
+    return counts[0] == cases && counts[1] == measures && counts[2] == smoothings &&
+           counts[3] == steps;
+}
+
 static bool load_rows(StudyRun *run, Error *error)
 {
     Checkpoint  *checkpoint = run->study->pass->checkpoint;
@@ -92,8 +106,10 @@ static bool load_rows(StudyRun *run, Error *error)
         return true;
     if (!checkpoint_load(checkpoint, cases_file, "cases", &snapshot, &found, error))
         return false;
-    bool ok = !found || snapshot_copy_all(&snapshot, 0, parts, ROW_PARTS) ||
-              checkpoint_refuse(checkpoint, cases_file, error);
+    bool ok =
+        !found ||
+        (snapshot_copy_all(&snapshot, 0, parts, ROW_PARTS) && counts_fit(run->study, counts)) ||
+        checkpoint_refuse(checkpoint, cases_file, error);
     snapshot_close(&snapshot);
     if (ok && found) {
         run->results->cases           = counts[0];
@@ -153,7 +169,10 @@ static bool load_attack(StudyRun *run, int64_t pair, MapStep *steps, Error *erro
         return true;
     if (!checkpoint_load(checkpoint, attack_file, phase, &snapshot, &found, error))
         return false;
-    bool ok = !found || snapshot_copy_all(&snapshot, 0, parts, ATTACK_PARTS) ||
+    const MapAttack *made = &run->machine->attack;
+    bool             ok   = !found ||
+              (snapshot_copy_all(&snapshot, 0, parts, ATTACK_PARTS) && made->state.step >= 0 &&
+               made->state.step <= made->rule.steps) ||
               checkpoint_refuse(checkpoint, attack_file, error);
     snapshot_close(&snapshot);
     return ok;

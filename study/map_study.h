@@ -105,10 +105,9 @@ bool map_summary_write(const MapStudy *study, const MapResults *results, const c
 const char *map_measure_name(int index);
 double      map_measure_value(const MapMeasure *row, int index);
 
-/* The middle of some numbers and what lies around it: the q-quantile by linear interpolation
- * (values sorted), and a 95 % bootstrap interval of the median, from 2000 seeded draws. */
-double quantile_of(const double *sorted, int64_t count, double q);
-bool bootstrap_median(const double *sorted, int64_t count, uint64_t seed, double *low, double *high,
-                      Error *error);
+/* The median of a column over the rows that are like this one but for the pair: same method,
+ * network, storage and control. `values` is room for a number a pair. */
+double map_results_median(const MapResults *results, const MapMeasure *like, int column,
+                          double *values);
 
 #endif

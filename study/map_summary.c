@@ -15,7 +15,8 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double quantile_of(const double *sorted, int64_t count, double q)
+/* By linear interpolation between sorted values. */
+static double quantile_of(const double *sorted, int64_t count, double q)
 {
     double  at    = q * (double)(count - 1);
     int64_t below = (int64_t)at, above = below + 1 < count ? below + 1 : below;
@@ -24,8 +25,8 @@ double quantile_of(const double *sorted, int64_t count, double q)
 
 /* Medians of samples drawn with replacement; the interval is from their 2.5 to their 97.5 % point.
  * Source: Efron, "Bootstrap methods: another look at the jackknife", 1979. */
-bool bootstrap_median(const double *sorted, int64_t count, uint64_t seed, double *low, double *high,
-                      Error *error)
+static bool bootstrap_median(const double *sorted, int64_t count, uint64_t seed, double *low,
+                             double *high, Error *error)
 {
     double *drawn   = memory_new((size_t)count, sizeof *drawn, error);
     double *medians = memory_new(DRAWS, sizeof *medians, error);
@@ -83,16 +84,30 @@ static bool is_alike(const MapMeasure *a, const MapMeasure *b)
            a->is_control == b->is_control;
 }
 
+// Sorted values of the rows like this one; returns how many.
+static int64_t collect(const MapResults *results, const MapMeasure *like, int column,
+                       double *values)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < results->measure_count; i++)
+        if (is_alike(&results->measures[i], like))
+            values[count++] = map_measure_value(&results->measures[i], column);
+    qsort(values, (size_t)count, sizeof *values, by_size);
+    return count;
+}
+
+double map_results_median(const MapResults *results, const MapMeasure *like, int column,
+                          double *values)
+{
+    return quantile_of(values, collect(results, like, column, values), 0.5);
+}
+
 static bool write_group(Writer *writer, const MapStudy *study, const MapResults *results,
                         const MapMeasure *group, int index, double *values, Error *error)
 {
     static const double quantiles[] = {0.1, 0.25, 0.5, 0.75, 0.9};
-    int64_t             count       = 0;
+    int64_t             count       = collect(results, group, index, values);
     double              low, high;
-    for (int64_t i = 0; i < results->measure_count; i++)
-        if (is_alike(&results->measures[i], group))
-            values[count++] = map_measure_value(&results->measures[i], index);
-    qsort(values, (size_t)count, sizeof *values, by_size);
     if (!bootstrap_median(values, count, study->seed, &low, &high, error))
         return false;
     writer_text(writer, "%s,%s,%s,%d,%s,%lld", study->methods[group->method]->name,
