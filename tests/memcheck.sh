@@ -27,5 +27,8 @@ verb attack --baseline "$out/clean" -u 0 --steps 3 --eps 4/255 --store jpeg75,fl
 verb attack --baseline "$out/clean" -u 0 --target random --steps 2 --eps 8/255 --store float -o "$out/targeted"
 verb compare "$out/clean" "$out/clean"
 verb report "$out/attack" -o "$out/report"
+verb patterns -m demo/mini.nw -d "$out/world" -o "$out/patterns.nw"
+verb attribute -m demo/mini.nw "$out/world/images/mini/000000.jpg" --method integrated,lrp,pattern --steps 2 \
+    --smooth 2:0.1 --raw --patterns "$out/patterns.nw" -o "$out/maps"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
