@@ -272,7 +272,8 @@ static bool choose_folder(Reported *reported, Error *error)
     if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return fail(error, ERROR_USAGE, "report: '%s' gives the pages no name; name them with -o",
                     run);
-    strcat(reported->out, "-pages");
+    length = strlen(reported->out);
+    snprintf(reported->out + length, LIMIT_PATH - length, "-pages");
     reported->settings.out = reported->out;
     return true;
 }

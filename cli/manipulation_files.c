@@ -10,17 +10,10 @@
 
 static const char pair_folder[] = "pair-";
 
-// attacked.npy, map_after.png and the like, also with METHOD- before it.
-static bool is_case_file(const char *name)
+// attacked.npy, map_after.png and the like.
+static bool is_plain_case_file(const char *name)
 {
     static const char *const files[] = {"attacked", "map_before", "map_target", "map_after"};
-    const MapMethod         *method;
-    for (int i = 0; (method = map_method_at(i)); i++) {
-        size_t length = strlen(method->name);
-        if (strncmp(name, method->name, length) == 0 && name[length] == '-' &&
-            is_case_file(name + length + 1))
-            return true;
-    }
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         size_t length = strlen(files[i]);
         if (strncmp(name, files[i], length) == 0 &&
@@ -28,6 +21,19 @@ static bool is_case_file(const char *name)
             return true;
     }
     return false;
+}
+
+// The same, also with METHOD- before it.
+static bool is_case_file(const char *name)
+{
+    const MapMethod *method;
+    for (int i = 0; (method = map_method_at(i)); i++) {
+        size_t length = strlen(method->name);
+        if (strncmp(name, method->name, length) == 0 && name[length] == '-' &&
+            is_plain_case_file(name + length + 1))
+            return true;
+    }
+    return is_plain_case_file(name);
 }
 
 static bool is_part(const char *name)

@@ -21,7 +21,8 @@ int64_t panels_in_cache(int64_t panel, int64_t most)
 
 GemmTile *panel_tile(const Kernels *table, int vectors, int64_t used)
 {
-    return used <= table->few_columns ? table->gemm_few : table->gemm_tile[vectors];
+    GemmTile *tile = used <= table->few_columns ? table->gemm_few : table->gemm_tile[vectors];
+    return tile;
 }
 
 int64_t columns_padded(const Kernels *table, int64_t columns)

@@ -4,6 +4,8 @@
 #include "channelwise.h"
 #include "../base/parallel.h"
 
+#include <string.h>
+
 /* One channel of some images on its way through a program. */
 typedef struct ChannelRun {
     const ChannelProgram *program;
@@ -181,6 +183,7 @@ static void run_task(void *data, int64_t task, int thread)
     int64_t               first = task % blocks * together, left = channels - first;
     ChannelRun            runs[MOST_TOGETHER];
     left = left < together ? left : together;
+    memset(runs, 0, (size_t)left * sizeof *runs);
     for (ChannelRun *run = runs; run < runs + left; run++) {
         run->program     = program;
         run->kernels     = kernels();

@@ -107,7 +107,7 @@ static void tiles_are_transformed_where_they_lie(void)
                     g.tiles     = g.n * g.tile_rows * g.tile_cols;
                     g.block     = w % 2 ? WINOGRAD_MOST_TILES : WINOGRAD_MOST_TILES - 16;
                     // On the heap, where a sanitizer sees a read past its end.
-                    real *image = malloc((size_t)(g.n * g.source_h * w) * sizeof *image);
+                    real *image = calloc((size_t)(g.n * g.source_h * w), sizeof *image);
                     REQUIRE(image);
                     fill(image, g.n * g.source_h * w);
                     for (int64_t i = 0; i < g.n * g.source_h * w; i++)

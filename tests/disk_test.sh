@@ -49,7 +49,7 @@ check "done"                   0  ""                       $dissect -o run
 check "a check passed"         0  ""                       verify -d probe
 cp -r probe damaged
 echo "no picture" >"$(find damaged/images -name '*.jpg' | sort | head -n 1)"
-check "a check failed"         1  "problems, expected none" verify -d damaged
+check "a check failed"         1  "expected none" verify -d damaged
 check "no verb"                2  "no verb given"
 check "an unknown verb"        2  "unknown verb 'nope'"    nope
 check "an unknown layer"       2  "nope"                   dissect -m net.nw -d probe -l nope -o x
