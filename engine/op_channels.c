@@ -4,17 +4,24 @@
 #include "channelwise.h"
 #include "../base/parallel.h"
 
-#include <string.h>
+enum { TASK_NUMBERS = 16384, MOST_TOGETHER = 16, THREAD_TASKS = 2 };
 
-/* One channel of some images on its way through a program. */
+/* The numbers of one channel on its way through a program. */
 typedef struct ChannelRun {
+    int64_t channel;
+    real    number[CHANNEL_NUMBERS];
+    double  total[CHANNEL_NUMBERS];
+} ChannelRun;
+
+/* A task: channels side by side, of some images. */
+typedef struct ChannelGroup {
     const ChannelProgram *program;
     const Kernels        *kernels;
-    int64_t               channel, first_image, end_image, plane;
+    int64_t               first_image, end_image, plane;
     real                 *slots;
-    real                  number[CHANNEL_NUMBERS];
-    double                total[CHANNEL_NUMBERS];
-} ChannelRun;
+    int64_t               count;
+    ChannelRun            run[MOST_TOGETHER];
+} ChannelGroup;
 
 static real number_at(const ChannelRun *run, Place place, real otherwise)
 {
@@ -49,39 +56,40 @@ static void number_turn(ChannelRun *run, const ChannelTurn *turn)
 }
 
 /* `at`: the block's first element in arrays of planes. */
-static real *block_at(const ChannelRun *run, Place place, int64_t at)
+static real *block_at(const ChannelGroup *group, Place place, int64_t at)
 {
-    return place.kind == PLACE_SLOT ? run->slots + (int64_t)place.index * CHANNEL_SLOT
-                                    : (real *)run->program->array[place.index].data + at;
+    return place.kind == PLACE_SLOT ? group->slots + (int64_t)place.index * CHANNEL_SLOT
+                                    : (real *)group->program->array[place.index].data + at;
 }
 
-static void plane_turn(ChannelRun *run, const ChannelTurn *turn, int64_t at, int64_t n)
+static void plane_turn(const ChannelGroup *group, ChannelRun *run, const ChannelTurn *turn,
+                       int64_t at, int64_t n)
 {
-    const Kernels *k = run->kernels;
+    const Kernels *k = group->kernels;
     if (turn->op == OP_SUM_TO) {
-        run->total[turn->out.index] += (double)k->sum(block_at(run, turn->a, at), n);
+        run->total[turn->out.index] += (double)k->sum(block_at(group, turn->a, at), n);
         return;
     }
-    real *out = block_at(run, turn->out, at);
+    real *out = block_at(group, turn->out, at);
     if (turn->op == OP_BROADCAST_TO) {
         real value = run->number[turn->a.index];
         for (int64_t i = 0; i < n; i++)
             out[i] = value;
         return;
     }
-    const real *a = block_at(run, turn->a, at);
+    const real *a = block_at(group, turn->a, at);
     switch (turn->op) {
     case OP_ADD:
-        k->add(out, a, block_at(run, turn->b, at), n);
+        k->add(out, a, block_at(group, turn->b, at), n);
         break;
     case OP_MUL:
-        k->mul(out, a, block_at(run, turn->b, at), n);
+        k->mul(out, a, block_at(group, turn->b, at), n);
         break;
     case OP_RELU:
         k->relu(out, a, n);
         break;
     case OP_GATE:
-        k->gate(out, a, block_at(run, turn->b, at), n);
+        k->gate(out, a, block_at(group, turn->b, at), n);
         break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, a, number_at(run, turn->b, turn->factor),
@@ -92,65 +100,65 @@ static void plane_turn(ChannelRun *run, const ChannelTurn *turn, int64_t at, int
 
 /* Channels side by side go through a phase together, image by image: planes of one channel alone
  * lie far apart, and memory is read at half the speed. */
-static void run_planes(ChannelRun *runs, int64_t count, int32_t first, int32_t end)
+static void run_planes(ChannelGroup *group, int32_t first, int32_t end)
 {
-    const ChannelProgram *program  = runs->program;
+    const ChannelProgram *program  = group->program;
     const ChannelTurn    *turn     = program->turn;
-    int64_t               channels = program->shape.dim[1], plane = runs->plane;
-    for (ChannelRun *run = runs; run < runs + count; run++)
+    int64_t               channels = program->shape.dim[1], plane = group->plane;
+    ChannelRun           *runs = group->run, *last = runs + group->count;
+    for (ChannelRun *run = runs; run < last; run++)
         for (int32_t i = first; i < end; i++)
             if (turn[i].op == OP_SUM_TO)
                 run->total[turn[i].out.index] = 0;
-    for (int64_t image = runs->first_image; first < end && image < runs->end_image; image++)
-        for (ChannelRun *run = runs; run < runs + count; run++)
+    for (int64_t image = group->first_image; first < end && image < group->end_image; image++)
+        for (ChannelRun *run = runs; run < last; run++)
             for (int64_t done = 0; done < plane; done += CHANNEL_BLOCK) {
                 int64_t left = plane - done, n = left < CHANNEL_BLOCK ? left : CHANNEL_BLOCK;
                 int64_t at = (image * channels + run->channel) * plane + done;
                 for (int32_t i = first; i < end; i++)
-                    plane_turn(run, &turn[i], at, n);
+                    plane_turn(group, run, &turn[i], at, n);
             }
-    for (ChannelRun *run = runs; run < runs + count; run++)
+    for (ChannelRun *run = runs; run < last; run++)
         for (int32_t i = first; i < end; i++)
             if (turn[i].op == OP_SUM_TO)
                 run->number[turn[i].out.index] = (real)run->total[turn[i].out.index];
 }
 
-static void read_numbers(ChannelRun *run)
+static void read_numbers(const ChannelProgram *program, ChannelRun *run)
 {
-    for (int32_t i = 0; i < run->program->array_count; i++) {
-        const ChannelArray *array = &run->program->array[i];
+    for (int32_t i = 0; i < program->array_count; i++) {
+        const ChannelArray *array = &program->array[i];
         if (array->is_number && !array->is_written)
             run->number[array->number] = ((const real *)array->data)[run->channel];
     }
 }
 
-static void write_numbers(const ChannelRun *run)
+static void write_numbers(const ChannelProgram *program, const ChannelRun *run)
 {
-    for (int32_t i = 0; i < run->program->array_count && run->first_image == 0; i++) {
-        const ChannelArray *array = &run->program->array[i];
+    for (int32_t i = 0; i < program->array_count; i++) {
+        const ChannelArray *array = &program->array[i];
         if (array->is_number && array->is_written)
             ((real *)array->data)[run->channel] = run->number[array->number];
     }
 }
 
-static void run_program(ChannelRun *runs, int64_t count)
+static void run_program(ChannelGroup *group)
 {
-    const ChannelProgram *program = runs->program;
-    int32_t               done    = 0;
-    for (ChannelRun *run = runs; run < runs + count; run++)
-        read_numbers(run);
+    const ChannelProgram *program = group->program;
+    ChannelRun           *runs = group->run, *last = runs + group->count;
+    int32_t               done = 0;
+    for (ChannelRun *run = runs; run < last; run++)
+        read_numbers(program, run);
     for (int32_t phase = 0; phase < program->phase_count; phase++) {
         for (; done < program->number_end[phase]; done++)
-            for (ChannelRun *run = runs; run < runs + count; run++)
+            for (ChannelRun *run = runs; run < last; run++)
                 number_turn(run, &program->turn[done]);
-        run_planes(runs, count, done, program->plane_end[phase]);
+        run_planes(group, done, program->plane_end[phase]);
         done = program->plane_end[phase];
     }
-    for (ChannelRun *run = runs; run < runs + count; run++)
-        write_numbers(run);
+    for (ChannelRun *run = runs; run < last && group->first_image == 0; run++)
+        write_numbers(program, run);
 }
-
-enum { TASK_NUMBERS = 16384, MOST_TOGETHER = 16, THREAD_TASKS = 2 };
 
 /* Images of a task. Without sums they are independent as well: few channels, as of pixels, make
  * enough tasks. */
@@ -181,21 +189,19 @@ static void run_task(void *data, int64_t task, int thread)
     int64_t               channels = program->shape.dim[1], images = images_of(program);
     int64_t               together = channels_of(program), blocks = tasks_for(channels, together);
     int64_t               first = task % blocks * together, left = channels - first;
-    ChannelRun            runs[MOST_TOGETHER];
-    left = left < together ? left : together;
-    memset(runs, 0, (size_t)left * sizeof *runs);
-    for (ChannelRun *run = runs; run < runs + left; run++) {
-        run->program     = program;
-        run->kernels     = kernels();
-        run->channel     = first + (run - runs);
-        run->first_image = task / blocks * images;
-        run->end_image   = run->first_image + images;
-        if (run->end_image > program->shape.dim[0])
-            run->end_image = program->shape.dim[0];
-        run->plane = program->shape.dim[2] * program->shape.dim[3];
-        run->slots = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
-    }
-    run_program(runs, left);
+    ChannelGroup          group;
+    group.program     = program;
+    group.kernels     = kernels();
+    group.first_image = task / blocks * images;
+    group.end_image   = group.first_image + images;
+    if (group.end_image > program->shape.dim[0])
+        group.end_image = program->shape.dim[0];
+    group.plane = program->shape.dim[2] * program->shape.dim[3];
+    group.slots = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
+    group.count = left < together ? left : together;
+    for (int64_t i = 0; i < group.count; i++)
+        group.run[i].channel = first + i;
+    run_program(&group);
 }
 
 static void channels_forward(const OpCall *call)
