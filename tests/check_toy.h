@@ -17,4 +17,19 @@ bool toy_bounds(void *self, real *low, real *high, Error *error);
 void toy_image(double moved, real *to);
 real toy_wanted(int64_t cell); // the map that is aimed at
 
+enum { TOY_GOLDEN = 12 };
+
+/* Numbers published for this network (E21). The map at the image: cells 0 and 17, and the sum of
+ * (i + 1) map[i]. The loss of an attack at the image moved by 0.02, its gradient's length, and the
+ * same sum of the gradient (0: not published). beta 0: ReLU. */
+typedef struct ToyGolden {
+    const char *method;
+    double      beta, first, later, weighed, loss, norm, slope;
+} ToyGolden;
+
+extern const ToyGolden toy_golden[TOY_GOLDEN];
+
+/* `digit`: half a unit of the last digit that was published; floats are good to 2e-5. */
+void toy_check_number(double found, double published, double digit);
+
 #endif
