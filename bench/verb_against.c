@@ -50,8 +50,8 @@ static void case_name(const Case *one, char out[64])
 /* ---- turns --------------------------------------------------------------------------------------
  */
 
-/* Before each turn, ours and theirs: threads of other programs look for more work for a while before
- * they sleep. OpenBLAS's do so for 2^28 ticks of the processor's clock, which were seen to be 103 to
+/* Before each turn, ours and theirs: threads of other programs look for more work for a while
+ * before they sleep. OpenBLAS's do so for 2^28 ticks of the processor's clock, seen to be 103 to
  * 112 ms; ONNX Runtime's end with the run. */
 enum { REST_MS = 200 };
 

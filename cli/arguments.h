@@ -4,8 +4,8 @@
  * An option writes its value into Settings at `offset`; the type there follows from its kind. On
  * top of its own a verb takes those of shared_options that it names. Forms: `--name value`,
  * `--name=value`, `-n value`, `-nvalue`; `--` ends the options. Numbers are read in the C locale.
- * Errors: ERROR_USAGE with the offending text, for unknown or repeated options, for those that other
- * verbs take, missing or bad values, missing or extra inputs.
+ * Errors: ERROR_USAGE with the offending text, for unknown or repeated options, for those that
+ * other verbs take, missing or bad values, missing or extra inputs.
  */
 #ifndef CLI_ARGUMENTS_H
 #define CLI_ARGUMENTS_H
@@ -235,18 +235,24 @@ bool whole_parse(const char *text, uint64_t *out);
         .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
         .value = CONV_NAMES, .initial = "auto", .help = "how convolutions are computed"            \
     }
-#define OPTION_STORES                                                                              \
+// `unless`: the arm where none is named.
+#define OPTION_STORES(unless)                                                                      \
     {                                                                                              \
         .name = "store", .kind = ARGUMENT_CHOICES, .offset = offsetof(Settings, stores),           \
         .value = STORE_NAMES,                                                                      \
         .help  = "how perturbed images are kept before they are measured; a list gives one row "   \
-                 "each (default: the compat mode's)"                                               \
+                 "each (default: " unless ")"                                                      \
     }
 /* Of verbs whose results are as exact as they come. */
 #define OPTION_CONV_EXACT                                                                          \
     {                                                                                              \
         .name = "conv", .kind = ARGUMENT_CHOICE, .offset = offsetof(Settings, conv),               \
         .value = CONV_NAMES, .initial = "direct", .help = "how convolutions are computed"          \
+    }
+#define OPTION_PATTERNS                                                                            \
+    {                                                                                              \
+        .name = "patterns", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, patterns),         \
+        .value = "FILE.nw", .help = "patterns of method pattern, as `nemesis patterns` makes them" \
     }
 #define OPTION_KEEP_IMAGES                                                                         \
     {                                                                                              \

@@ -19,16 +19,10 @@ typedef struct Inputs {
     bool   is_raw;
 } Inputs;
 
-static bool is_npy(const char *path)
-{
-    size_t length = strlen(path);
-    return length > 4 && strcmp(path + length - 4, ".npy") == 0;
-}
-
 static bool open_inputs(const Settings *settings, const WeightBlob *blob, Inputs *out, Error *error)
 {
     const Preparation *p = blob_preparation(blob);
-    if (settings->input_count == 1 && is_npy(settings->inputs[0])) {
+    if (settings->input_count == 1 && npy_is_name(settings->inputs[0])) {
         out->is_raw = true;
         if (!npy_read(settings->inputs[0], &out->values, &out->shape, error))
             return false;

@@ -165,7 +165,7 @@ static const Option options[] = {
      .value   = MASKS_NAMES,
      .initial = "labels",
      .help    = "where the concept is: as label maps say, or where units are active"},
-    OPTION_STORES,
+    OPTION_STORES("the compat mode's"),
     OPTION_KEEP_IMAGES,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};

@@ -247,11 +247,7 @@ static const Option options[] = {
      .value  = "N:LEVEL",
      .help   = "SmoothGrad: the mean over N copies with normal noise, its deviation a share of the "
                "range of pixels"},
-    {.name   = "patterns",
-     .kind   = ARGUMENT_TEXT,
-     .offset = offsetof(Settings, patterns),
-     .value  = "FILE.nw",
-     .help   = "patterns of method pattern, as `nemesis patterns` makes them"},
+    OPTION_PATTERNS,
     {.name   = "steps",
      .kind   = ARGUMENT_WHOLE,
      .offset = offsetof(Settings, steps),

@@ -47,7 +47,7 @@ static bool write_picture(Image *image, const Settings *settings, Error *error)
     bool        is_jpeg = ends_with(path, ".jpg") || ends_with(path, ".jpeg");
     uint8_t    *bytes   = NULL;
     size_t      size    = 0;
-    if (ends_with(path, ".npy"))
+    if (npy_is_name(path))
         return write_npy(image, path, error);
     if (is_jpeg && (image->channels == 2 || image->channels == 4) && !to_rgb(image, error))
         return false;
@@ -64,7 +64,7 @@ static bool run(const Settings *settings, Error *error)
     const char *path  = settings->inputs[0];
     Image       image = {0};
     if (!ends_with(settings->out, ".png") && !ends_with(settings->out, ".jpg") &&
-        !ends_with(settings->out, ".jpeg") && !ends_with(settings->out, ".npy"))
+        !ends_with(settings->out, ".jpeg") && !npy_is_name(settings->out))
         return fail(error, ERROR_USAGE, "--out: '%s' does not end in .png, .jpg or .npy",
                     settings->out);
     if (!output_file_check(settings->out, &(UsedPath){"the input", path}, 1, error) ||

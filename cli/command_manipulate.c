@@ -287,12 +287,8 @@ static const Option options[] = {
      .value   = NOISE_RULE_NAMES,
      .initial = "frozen",
      .help    = "its noise: the same in all steps, or drawn anew"},
-    {.name   = "patterns",
-     .kind   = ARGUMENT_TEXT,
-     .offset = offsetof(Settings, patterns),
-     .value  = "FILE.nw",
-     .help   = "patterns of method pattern, as `nemesis patterns` makes them"},
-    OPTION_STORES,
+    OPTION_PATTERNS,
+    OPTION_STORES("float"),
     OPTION_CONV,
     OPTION_END};
 
@@ -308,7 +304,7 @@ const Verb verb_manipulate = {
         "target, while the network's answer stays. RUN gets the image (attacked.npy, "
         "attacked.png), its maps before and after and the target's (map_*.npy, .png), and tables: "
         "measures.csv (how alike maps and images are, on the ReLU network and with softplus, after "
-        "each way of --store (float unless said), with the clean image as control), summary.csv, "
+        "each way of --store, with the clean image as control), summary.csv, "
         "steps.csv, and smoothing.csv (the attacked image explained again with softplus and "
         "SmoothGrad).",
     .example = "nemesis manipulate -m vgg16.nw a.jpg --target b.jpg --method lrp -o runs/a",

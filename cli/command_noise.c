@@ -65,7 +65,7 @@ static const Option options[] = {
      .help    = "each image gets noise with this probability",
      .least   = 0,
      .most    = 1},
-    OPTION_STORES,
+    OPTION_STORES("the compat mode's"),
     OPTION_KEEP_IMAGES,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};

@@ -57,7 +57,7 @@ static void write_settings(const Corruption *corruption, const SettingList *sett
     json_close(json);
 }
 
-// What a table counts: label changes of all units, those of detectors, or targets that were reached.
+// What a table counts: label changes of all units, those of detectors, or targets reached.
 typedef enum Counted { COUNTED_ALL, COUNTED_DETECTORS, COUNTED_HITS } Counted;
 
 static ChangeShare share_of(const Corruption *corruption, const ChangeRow *setting, Counted counted)

@@ -5,7 +5,8 @@
 
 #include "training_data.h"
 
-/* Errors: those of training_data_open and probe_open; ERROR_DATA for a photo that cannot be read. */
+/* Errors: those of training_data_open and probe_open; ERROR_DATA for a photo that cannot be read.
+ */
 bool data_images_open(TrainingSet *out, const char *data, WeightBlob *blob, Error *error);
 
 /* The prepared tensor [3, height, width] of an image. `planes` is room for as many floats. */

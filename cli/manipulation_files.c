@@ -1,4 +1,5 @@
-/* cli/manipulation_files.c - what a case of `manipulate` leaves: the attacked image and its maps. */
+/* cli/manipulation_files.c - what a case of `manipulate` leaves: the attacked image and its maps.
+ */
 #include "../base/file.h"
 #include "../format/npy.h"
 #include "manipulation.h"

@@ -27,11 +27,10 @@ static const char *word_of(const char *target)
 static bool read_map(Manipulation *manipulation, const char *path, bool *is_map, Error *error)
 {
     MapStudy *study  = &manipulation->study;
-    size_t    length = strlen(path);
     float    *values = NULL;
     Shape     shape;
     *is_map = false;
-    if (length < 4 || strcmp(path + length - 4, ".npy") != 0)
+    if (!npy_is_name(path))
         return true;
     if (!npy_read(path, &values, &shape, error))
         return false;

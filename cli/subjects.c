@@ -11,12 +11,6 @@
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
 
-static bool is_npy(const char *path)
-{
-    size_t length = strlen(path);
-    return length > 4 && strcmp(path + length - 4, ".npy") == 0;
-}
-
 static bool check_array(const char *path, const float *values, Shape shape, Error *error)
 {
     if (shape.rank != 4 || shape.dim[1] != 3)
@@ -130,7 +124,7 @@ static bool list_inputs(Subjects *subjects, const Settings *settings, Error *err
     bool    ok     = true;
     for (int i = 0; ok && i < settings->input_count && subjects->count < most; i++) {
         const char *path = settings->inputs[i];
-        if (is_npy(path)) {
+        if (npy_is_name(path)) {
             ok = list_array(subjects, path, most, error);
             continue;
         }

@@ -12,6 +12,12 @@ enum { NPY_PREFIX = 10, NPY_ALIGNMENT = 64 };
 
 static const uint8_t npy_magic[8] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
 
+bool npy_is_name(const char *path)
+{
+    size_t length = strlen(path);
+    return length >= 4 && strcmp(path + length - 4, ".npy") == 0;
+}
+
 bool npy_write(const char *path, const float *data, Shape shape, Error *error)
 {
     char    dims[112] = "";

@@ -8,6 +8,9 @@
 
 #include "../base/shape.h"
 
+/* Whether a path's name says that it is such a file. */
+bool npy_is_name(const char *path);
+
 /* Publishes data [shape] as a complete file. */
 bool npy_write(const char *path, const float *data, Shape shape, Error *error);
 
