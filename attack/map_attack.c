@@ -156,8 +156,7 @@ static void run_at(MapAttack *attack, double beta, uint64_t draw)
     plan_run(attack->plan);
 }
 
-void map_attack_begin(MapAttack *attack, const real *image, const float *wanted, int64_t unit,
-                      uint64_t draw)
+static void begin(MapAttack *attack, const real *image, const float *wanted, uint64_t draw)
 {
     MapAttackState *state = &attack->state;
     state->step           = 0;
@@ -166,10 +165,23 @@ void map_attack_begin(MapAttack *attack, const real *image, const float *wanted,
     memset(state->second, 0, (size_t)state->values * sizeof(real));
     for (int64_t i = 0; i < state->cells; i++)
         state->wanted[i] = (real)wanted[i];
-    map_choose(attack->plan, attack->nodes.map, unit);
     run_at(attack, map_attack_reference_beta(&attack->rule), draw);
     memcpy(state->outputs, plan_output(attack->plan, attack->found),
            (size_t)state->classes * sizeof(real));
+}
+
+void map_attack_begin(MapAttack *attack, const real *image, const float *wanted, int64_t unit,
+                      uint64_t draw)
+{
+    map_choose(attack->plan, attack->nodes.map, unit);
+    begin(attack, image, wanted, draw);
+}
+
+void map_attack_begin_each(MapAttack *attack, const real *images, const float *wanted,
+                           const int64_t *units, uint64_t draw)
+{
+    map_choose_each(attack->plan, attack->nodes.map, units);
+    begin(attack, images, wanted, draw);
 }
 
 MapAttackLoss map_attack_look(MapAttack *attack, uint64_t draw)
@@ -191,27 +203,42 @@ const real *map_attack_gradient(const MapAttack *attack)
 
 static void cut_to_box(const MapAttack *attack)
 {
-    real   *image = attack->state.image;
-    int64_t plane =
-        attack->state.values / graph_shape(attack->nodes.graph, attack->nodes.map->image).dim[1];
+    const MapAttackNodes *nodes = &attack->nodes;
+    Shape                 shape = graph_shape(nodes->graph, nodes->map->image);
+    real                 *image = attack->state.image;
+    int64_t               plane = shape.dim[2] * shape.dim[3];
     for (int64_t i = 0; i < attack->state.values; i++) {
-        real low = attack->nodes.low[i / plane], high = attack->nodes.high[i / plane];
-        image[i] = image[i] < low ? low : image[i] > high ? high : image[i];
+        int64_t channel = i / plane % shape.dim[1];
+        real    low     = attack->least ? attack->least[i] : nodes->low[channel];
+        real    high    = attack->most ? attack->most[i] : nodes->high[channel];
+        image[i]        = image[i] < low ? low : image[i] > high ? high : image[i];
     }
+}
+
+static void step_by_sign(double rate, const real *gradient, MapAttackState *state)
+{
+    for (int64_t i = 0; i < state->values; i++)
+        state->image[i] -= (real)rate * (real)((gradient[i] > 0) - (gradient[i] < 0));
 }
 
 bool map_attack_step(MapAttack *attack, uint64_t draw, MapAttackLoss *loss, Error *error)
 {
-    static const Optimiser adam = {
-        .kind = OPTIMISER_ADAM, .momentum = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-    MapAttackState *state = &attack->state;
-    *loss                 = map_attack_look(attack, draw);
+    const MapAttackRule *rule  = &attack->rule;
+    MapAttackState      *state = &attack->state;
+    const Optimiser      adam  = {.kind     = OPTIMISER_ADAM,
+                                  .momentum = 0.9,
+                                  .beta2    = 0.999,
+                                  .epsilon  = rule->epsilon > 0 ? rule->epsilon : 1e-8};
+    *loss                      = map_attack_look(attack, draw);
     if (!isfinite(loss->loss))
         return fail(error, ERROR_DATA, "the loss of step %lld is not finite",
                     (long long)state->step);
     state->step++;
-    optimiser_step(&adam, attack->rule.rate, state->step, state->values,
-                   map_attack_gradient(attack), state->image, state->first, state->second);
+    if (rule->is_signed)
+        step_by_sign(rule->rate, map_attack_gradient(attack), state);
+    else
+        optimiser_step(&adam, rule->rate, state->step, state->values, map_attack_gradient(attack),
+                       state->image, state->first, state->second);
     cut_to_box(attack);
     return true;
 }

@@ -27,7 +27,9 @@ typedef struct MapAttackRule {
     OutputTerm output_term;
     double     beta_first, beta_last; // of softplus; equal: fixed; both 0: the ReLU network
     NoiseRule  noise;
-    double     level; // deviation of the noise, a share of the box of pixels
+    double     level;     // deviation of the noise, a share of the box of pixels
+    double     epsilon;   // of Adam; 0: 1e-8
+    bool       is_signed; // steps of the rate against the sign of the gradient in place of Adam's
     uint64_t   seed;
 } MapAttackRule;
 
@@ -73,6 +75,8 @@ typedef struct MapAttack {
     NodeId         wanted, outputs, loss, map_term, output_term, gradient, found;
     MapAttackState state;
     real           span[3]; // high - low
+    /* [values], the box of each value, the caller's to set after opening; NULL: low and high. */
+    const real *least, *most;
 } MapAttack;
 
 /* Appends the loss and its gradient to the graph and plans them. Errors: ERROR_MEMORY. */
@@ -81,9 +85,14 @@ bool map_attack_open(MapAttack *out, const MapAttackNodes *nodes, const MapAttac
 void map_attack_close(MapAttack *attack); // accepts a zeroed object
 
 /* Begins: the image [values] whose map is to become `wanted` [cells], and which class or unit is
- * explained. `draw` numbers the image: its noise depends on it. Runs the network once. */
+ * explained. `draw` numbers the image: its noise depends on it. Runs the network once. Of several
+ * images (MapRequest) all that is [values], [cells] and [classes] holds one after another, and means
+ * of the loss are over all of them. */
 void map_attack_begin(MapAttack *attack, const real *image, const float *wanted, int64_t unit,
                       uint64_t draw);
+/* The same, with a class or unit for each image. */
+void map_attack_begin_each(MapAttack *attack, const real *images, const float *wanted,
+                           const int64_t *units, uint64_t draw);
 
 /* The loss at the image as it is, and its gradient [values], valid until the next run. */
 MapAttackLoss map_attack_look(MapAttack *attack, uint64_t draw);

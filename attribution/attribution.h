@@ -89,15 +89,17 @@ typedef struct MapRequest {
     const MapMode   *mode;
     const Composite *relevance;     // in place of the method's rules; NULL: the method's
     const NodeId    *beta;          // a number (op_scalar_input): every ReLU becomes a softplus
-    const NodeId    *image;         // a node [1, 3, h, w] to read; NULL: a new input
+    const NodeId    *image;         // a node [images, 3, h, w] to read; NULL: a new input
     const char      *layer;         // what is explained: NULL: the logits
     WeightBlob      *patterns;      // of method `pattern`
     int64_t          width, height; // of the image; 0: the blob's
     int64_t          points;        // 0: one image. Else of a path or of noisy copies, in one run
+    int64_t          images;        // explained side by side, without points; 0: a single one
     bool             keep_norms;
 } MapRequest;
 
-/* The nodes of a map. With points the attribution is a weighted sum over them: of a path (method
+/* The nodes of a map, of a single image; with several, image, target and raw have a row each and
+ * map is [images, h, w]. With points the attribution is a weighted sum over them: of a path (method
  * `integrated`) point j is baseline + factor[j] (image - baseline), else it is image + noise[j].
  * What is not there is NODE_NONE. */
 typedef struct Map {
@@ -111,7 +113,7 @@ typedef struct Map {
     NodeId       each;  // attribution of each point, [points, c, h, w]
     NodeId       raw;   // attribution, [1, c, h, w]
     NodeId       map;   // [h, w], of the mode's form
-    int64_t      units, points;
+    int64_t      units, points, images;
     Account      account; // of relevance, a row a layer
     RuleWeights *weights; // owned
 } Map;
@@ -134,12 +136,13 @@ typedef struct MapNetwork {
 } MapNetwork;
 
 /* The same for any network, on an image node [1, c, h, w]; of the request only method, mode,
- * relevance and points are read. */
+ * relevance, points and images are read. */
 bool map_build_on(Graph *graph, const MapNetwork *network, const MapRequest *request, NodeId image,
                   Map *out, Error *error);
 
-/* Says which class or unit is explained. */
+/* Says which class or unit is explained: the same of all images, or one each. */
 void map_choose(Plan *plan, const Map *map, int64_t unit);
+void map_choose_each(Plan *plan, const Map *map, const int64_t *units);
 
 /* How maps are planned: convolutions direct, which are as exact as PyTorch's in float32; Winograd's
  * are five times less (tests/parity/README.md, "Maps"). */

@@ -28,7 +28,8 @@ static void make_points(Making *making)
     Map    *map   = making->map;
     int64_t count = making->request->points;
     Shape   all = graph_shape(g, map->image), each = shape_4d(count, 1, 1, 1);
-    all.dim[0]     = count > 0 ? count : 1;
+    map->images    = all.dim[0];
+    all.dim[0]     = count > 0 ? count : map->images;
     map->points    = all.dim[0];
     making->points = map->image;
     if (is_path(making->request))
@@ -56,7 +57,7 @@ static bool make_network(Making *making, Error *error)
     if (!network->build(network->self, making->graph, making->points, &map->layer, error))
         return false;
     map->units  = graph_shape(making->graph, map->layer).dim[1];
-    map->target = op_input(making->graph, shape_2d(1, map->units), "target");
+    map->target = op_input(making->graph, shape_2d(map->images, map->units), "target");
     return graph_check(making->graph, error);
 }
 
@@ -70,7 +71,7 @@ static NodeId make_start(Making *making)
     Shape  shape = graph_shape(g, map->layer), one = shape;
     bool   is_class = shape.rank == 2;
     for (int i = 0; i < one.rank; i++)
-        one.dim[i] = i == 1 ? map->units : 1;
+        one.dim[i] = i == 0 ? map->images : i == 1 ? map->units : 1;
     NodeId chosen = op_broadcast_to(g, op_reshape(g, map->target, one), shape), start;
     if (is_path(making->request)) {
         if (!making->request->mode->path_of_probability || !is_class)
@@ -210,7 +211,9 @@ static void make_form(Making *making)
     NodeId form     = averages ? add_points(g, map, form_nodes(g, mode->form, map->each))
                                : form_nodes(g, mode->form, map->raw);
     Shape  shape    = graph_shape(g, form);
-    map->map        = op_reshape(g, form, shape_2d(shape.dim[2], shape.dim[3]));
+    map->map        = making->request->images
+                          ? op_reshape(g, form, shape_3d(map->images, shape.dim[2], shape.dim[3]))
+                          : op_reshape(g, form, shape_2d(shape.dim[2], shape.dim[3]));
 }
 
 static bool make_map(Making *making, Error *error)
@@ -260,9 +263,21 @@ void map_close(Map *map)
     *map = (Map){0};
 }
 
-void map_choose(Plan *plan, const Map *map, int64_t unit)
+static void choose(Plan *plan, const Map *map, int64_t image, int64_t unit)
 {
-    real *target = plan_input(plan, map->target);
+    real *target = plan_input(plan, map->target) + image * map->units;
     for (int64_t i = 0; i < map->units; i++)
         target[i] = (real)(i == unit);
+}
+
+void map_choose(Plan *plan, const Map *map, int64_t unit)
+{
+    for (int64_t image = 0; image < map->images; image++)
+        choose(plan, map, image, unit);
+}
+
+void map_choose_each(Plan *plan, const Map *map, const int64_t *units)
+{
+    for (int64_t image = 0; image < map->images; image++)
+        choose(plan, map, image, units[image]);
 }

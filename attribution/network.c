@@ -106,7 +106,8 @@ static bool make_image(Graph *graph, WeightBlob *blob, const MapRequest *request
     const Preparation *preparation = blob_preparation(blob);
     int64_t            width       = request->width ? request->width : preparation->width;
     int64_t            height      = request->height ? request->height : preparation->height;
-    *image                         = op_input(graph, shape_4d(1, 3, height, width), "image");
+    *image =
+        op_input(graph, shape_4d(request->images ? request->images : 1, 3, height, width), "image");
     return graph_check(graph, error);
 }
 

@@ -2,35 +2,115 @@
 #include "similarity.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-const SsimRule ssim_default = {.window = 7, .k1 = 0.01, .k2 = 0.03};
+const SsimRule ssim_default  = {.window = 7, .k1 = 0.01, .k2 = 0.03};
+const SsimRule ssim_gaussian = {
+    .window = 7, .sigma = 1.5, .pads = true, .k1 = 0.01, .k2 = 0.03, .divides_by_n = true};
 
 typedef struct Moments {
     double mean_a, mean_b, aa, bb, ab; // sums of squares and products about the means
+    double n;                          // the sum of weights
 } Moments;
 
-// Of a square of `side` cells, or of any row of cells: stride is what lies between two rows.
-static Moments moments_of(const float *a, const float *b, int64_t rows, int64_t columns,
-                          int64_t stride)
+/* ---- all cells ------------------------------------------------------------------------------- */
+
+static Moments moments_of(const float *a, const float *b, int64_t count)
+{
+    Moments m = {.n = (double)count};
+    for (int64_t i = 0; i < count; i++) {
+        m.mean_a += (double)a[i];
+        m.mean_b += (double)b[i];
+    }
+    m.mean_a /= m.n;
+    m.mean_b /= m.n;
+    for (int64_t i = 0; i < count; i++) {
+        double da = (double)a[i] - m.mean_a, db = (double)b[i] - m.mean_b;
+        m.aa += da * da;
+        m.bb += db * db;
+        m.ab += da * db;
+    }
+    return m;
+}
+
+double similarity_pcc(const float *a, const float *b, int64_t count)
+{
+    Moments m = moments_of(a, b, count);
+    return m.aa > 0 && m.bb > 0 ? m.ab / sqrt(m.aa * m.bb) : 0;
+}
+
+double similarity_distance(const float *a, const float *b, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double difference = (double)a[i] - (double)b[i];
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+double similarity_cosine(const float *a, const float *b, int64_t count)
+{
+    double aa = 0, bb = 0, ab = 0;
+    for (int64_t i = 0; i < count; i++) {
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+        ab += (double)a[i] * (double)b[i];
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+}
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+typedef struct Window {
+    const SsimRule *rule;
+    int64_t         height, width; // of the arrays
+    int64_t         side;
+    double          weight[SSIM_WINDOW]; // of rows and of columns
+    double          c1, c2;
+} Window;
+
+// Zero outside the array.
+static double value_at(const float *array, const Window *window, int64_t y, int64_t x)
+{
+    bool is_inside = y >= 0 && x >= 0 && y < window->height && x < window->width;
+    return is_inside ? (double)array[y * window->width + x] : 0;
+}
+
+// Of the window whose first cell is at row `top`, column `left`.
+static Moments window_moments(const Window *window, const float *a, const float *b, int64_t top,
+                              int64_t left)
 {
     Moments m = {0};
-    double  n = (double)(rows * columns);
-    for (int64_t y = 0; y < rows; y++)
-        for (int64_t x = 0; x < columns; x++) {
-            m.mean_a += (double)a[y * stride + x];
-            m.mean_b += (double)b[y * stride + x];
+    for (int64_t y = 0; y < window->side; y++)
+        for (int64_t x = 0; x < window->side; x++) {
+            double weight = window->weight[y] * window->weight[x];
+            m.n += weight;
+            m.mean_a += weight * value_at(a, window, top + y, left + x);
+            m.mean_b += weight * value_at(b, window, top + y, left + x);
         }
-    m.mean_a /= n;
-    m.mean_b /= n;
-    for (int64_t y = 0; y < rows; y++)
-        for (int64_t x = 0; x < columns; x++) {
-            double da = (double)a[y * stride + x] - m.mean_a,
-                   db = (double)b[y * stride + x] - m.mean_b;
-            m.aa += da * da;
-            m.bb += db * db;
-            m.ab += da * db;
+    m.mean_a /= m.n;
+    m.mean_b /= m.n;
+    for (int64_t y = 0; y < window->side; y++)
+        for (int64_t x = 0; x < window->side; x++) {
+            double weight = window->weight[y] * window->weight[x];
+            double da     = value_at(a, window, top + y, left + x) - m.mean_a,
+                   db     = value_at(b, window, top + y, left + x) - m.mean_b;
+            m.aa += weight * da * da;
+            m.bb += weight * db * db;
+            m.ab += weight * da * db;
         }
     return m;
+}
+
+// (M3), (R4) of one window.
+static double window_ssim(const Window *window, Moments m)
+{
+    double divisor = window->rule->divides_by_n || m.n < 2 ? m.n : m.n - 1;
+    double above   = (2 * m.mean_a * m.mean_b + window->c1) * (2 * m.ab / divisor + window->c2);
+    double below   = (m.mean_a * m.mean_a + m.mean_b * m.mean_b + window->c1) *
+                   (m.aa / divisor + m.bb / divisor + window->c2);
+    return below > 0 ? above / below : 1;
 }
 
 static double range_of(const float *a, const float *b, int64_t count)
@@ -43,48 +123,117 @@ static double range_of(const float *a, const float *b, int64_t count)
     return (double)most - (double)least;
 }
 
-// (M3) of one window.
-static double window_ssim(const SsimRule *rule, double range, const float *a, const float *b,
-                          int64_t side, int64_t stride)
+static Window window_of(const SsimRule *rule, double range, int64_t height, int64_t width)
 {
-    Moments m = moments_of(a, b, side, side, stride);
-    double  n = (double)(side * side), divisor = rule->divides_by_n || n < 2 ? n : n - 1;
-    double  c1 = rule->k1 * range * rule->k1 * range, c2 = rule->k2 * range * rule->k2 * range;
-    double  above = (2 * m.mean_a * m.mean_b + c1) * (2 * m.ab / divisor + c2);
-    double  below =
-        (m.mean_a * m.mean_a + m.mean_b * m.mean_b + c1) * (m.aa / divisor + m.bb / divisor + c2);
-    return below > 0 ? above / below : 1;
+    int64_t least = height < width ? height : width, side = rule->window;
+    if (side > least && !rule->pads)
+        side = least - (least % 2 == 0);
+    Window window = {.rule   = rule,
+                     .height = height,
+                     .width  = width,
+                     .side   = side,
+                     .c1     = rule->k1 * range * rule->k1 * range,
+                     .c2     = rule->k2 * range * rule->k2 * range};
+    for (int64_t i = 0; i < side; i++) {
+        double from = (double)i - (double)(side - 1) / 2;
+        window.weight[i] =
+            rule->sigma > 0 ? exp(-from * from / (2 * rule->sigma * rule->sigma)) : 1;
+    }
+    return window;
 }
 
-static double mean_ssim(const SsimRule *rule, const float *a, const float *b, int64_t channels,
-                        int64_t height, int64_t width)
+double similarity_ssim(const SsimRule *rule, const float *a, const float *b, int64_t channels,
+                       int64_t height, int64_t width)
 {
-    double  range = rule->range > 0 ? rule->range : range_of(a, b, channels * height * width);
-    double  sum   = 0;
-    int64_t least = height < width ? height : width, side = rule->window;
-    if (side > least)
-        side = least - (least % 2 == 0);
-    int64_t rows = height - side + 1, columns = width - side + 1;
+    int64_t cells = height * width;
+    double  range = rule->range > 0 ? rule->range : range_of(a, b, channels * cells), sum = 0;
+    Window  window  = window_of(rule, range, height, width);
+    int64_t edge    = rule->pads ? window.side / 2 : 0;
+    int64_t rows    = height - window.side + 1 + 2 * edge,
+            columns = width - window.side + 1 + 2 * edge;
     for (int64_t c = 0; c < channels; c++)
         for (int64_t y = 0; y < rows; y++)
-            for (int64_t x = 0; x < columns; x++) {
-                int64_t at = (c * height + y) * width + x;
-                sum += window_ssim(rule, range, a + at, b + at, side, width);
-            }
+            for (int64_t x = 0; x < columns; x++)
+                sum += window_ssim(&window, window_moments(&window, a + c * cells, b + c * cells,
+                                                           y - edge, x - edge));
     return sum / (double)(channels * rows * columns);
 }
 
 Similarity similarity(const SsimRule *rule, const float *a, const float *b, int64_t channels,
                       int64_t height, int64_t width)
 {
-    int64_t    count = channels * height * width;
-    Moments    m     = moments_of(a, b, 1, count, count);
-    Similarity out   = {.ssim = mean_ssim(rule, a, b, channels, height, width)};
+    int64_t count = channels * height * width;
+    return (Similarity){.mse  = similarity_distance(a, b, count) / (double)count,
+                        .pcc  = similarity_pcc(a, b, count),
+                        .ssim = similarity_ssim(rule, a, b, channels, height, width)};
+}
+
+/* ---- the largest cells ----------------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+// Marks the `top` largest cells in `bit` of the marks.
+static void mark_top(const float *map, int64_t count, int64_t top, float *sorted, uint8_t *marks,
+                     uint8_t bit)
+{
+    int64_t equal = top; // how many of those that are as large as the last one count
+    for (int64_t i = 0; i < count; i++)
+        sorted[i] = map[i];
+    qsort(sorted, (size_t)count, sizeof *sorted, by_size);
+    float last = sorted[top - 1];
+    for (int64_t i = 0; i < count; i++)
+        equal -= map[i] > last;
+    for (int64_t i = 0; i < count; i++)
+        if (map[i] > last || (map[i] == last && equal-- > 0))
+            marks[i] |= bit;
+}
+
+bool similarity_top(const float *a, const float *b, int64_t count, int64_t top, double *share,
+                    Error *error)
+{
+    float   *sorted = memory_new((size_t)count, sizeof *sorted, error);
+    uint8_t *marks  = memory_new((size_t)count, sizeof *marks, error);
+    bool     ok     = sorted && marks;
+    int64_t  both   = 0;
+    if (ok) {
+        top = top < count ? top : count;
+        mark_top(a, count, top, sorted, marks, 1);
+        mark_top(b, count, top, sorted, marks, 2);
+        for (int64_t i = 0; i < count; i++)
+            both += marks[i] == 3;
+        *share = (double)both / (double)top;
+    }
+    memory_free(sorted);
+    memory_free(marks);
+    return ok;
+}
+
+/* ---- gradients ------------------------------------------------------------------------------- */
+
+Alignment alignment_of(const real *a, const real *b, int64_t count)
+{
+    double    aa = 0, bb = 0, apart = 0;
+    Alignment out = {0};
     for (int64_t i = 0; i < count; i++) {
         double difference = (double)a[i] - (double)b[i];
-        out.mse += difference * difference / (double)count;
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+        out.distance += difference * difference;
     }
-    if (m.aa > 0 && m.bb > 0)
-        out.pcc = m.ab / sqrt(m.aa * m.bb);
+    out.size_a  = sqrt(aa);
+    out.size_b  = sqrt(bb);
+    double most = aa > bb ? aa : bb;
+    for (int64_t i = 0; i < count && most > 0; i++) {
+        double unit_a = out.size_a > 0 ? (double)a[i] / out.size_a : 0,
+               unit_b = out.size_b > 0 ? (double)b[i] / out.size_b : 0;
+        apart += (unit_a - unit_b) * (unit_a - unit_b);
+    }
+    bool one_is_zero = (aa > 0) != (bb > 0); // a cosine of 0
+    out.cosd         = one_is_zero ? 0.5 : apart / 4;
+    out.bound        = most > 0 ? out.distance / most : 0;
     return out;
 }
