@@ -176,60 +176,60 @@ static int by_size(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-// Marks the `top` largest cells in `bit` of the marks.
-static void mark_top(const float *map, int64_t count, int64_t top, float *sorted, uint8_t *marks,
-                     uint8_t bit)
+/* Which cells are the `top` largest: those above the last of them, and the first `equal` that are
+ * as large. */
+typedef struct Top {
+    float   last;
+    int64_t equal;
+} Top;
+
+static Top top_of(const float *map, int64_t count, int64_t top, float *sorted)
 {
-    int64_t equal = top; // how many of those that are as large as the last one count
+    Top found = {.equal = top};
     for (int64_t i = 0; i < count; i++)
         sorted[i] = map[i];
     qsort(sorted, (size_t)count, sizeof *sorted, by_size);
-    float last = sorted[top - 1];
+    found.last = sorted[top - 1];
     for (int64_t i = 0; i < count; i++)
-        equal -= map[i] > last;
-    for (int64_t i = 0; i < count; i++)
-        if (map[i] > last || (map[i] == last && equal-- > 0))
-            marks[i] |= bit;
+        found.equal -= map[i] > found.last;
+    return found;
 }
 
-bool similarity_top(const float *a, const float *b, int64_t count, int64_t top, double *share,
-                    Error *error)
+static bool takes(Top *top, float value)
 {
-    float   *sorted = memory_new((size_t)count, sizeof *sorted, error);
-    uint8_t *marks  = memory_new((size_t)count, sizeof *marks, error);
-    bool     ok     = sorted && marks;
-    int64_t  both   = 0;
-    if (ok) {
-        top = top < count ? top : count;
-        mark_top(a, count, top, sorted, marks, 1);
-        mark_top(b, count, top, sorted, marks, 2);
-        for (int64_t i = 0; i < count; i++)
-            both += marks[i] == 3;
-        *share = (double)both / (double)top;
+    return value > top->last || (value == top->last && top->equal-- > 0);
+}
+
+double similarity_top(const float *a, const float *b, int64_t count, int64_t top, float *room)
+{
+    top          = top < count ? top : count;
+    Top     of_a = top_of(a, count, top, room), of_b = top_of(b, count, top, room);
+    int64_t both = 0;
+    for (int64_t i = 0; i < count; i++) {
+        bool in_a = takes(&of_a, a[i]), in_b = takes(&of_b, b[i]);
+        both += in_a && in_b;
     }
-    memory_free(sorted);
-    memory_free(marks);
-    return ok;
+    return (double)both / (double)top;
 }
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-Alignment alignment_of(const real *a, const real *b, int64_t count)
+Alignment alignment_of(const double *a, const double *b, int64_t count)
 {
     double    aa = 0, bb = 0, apart = 0;
     Alignment out = {0};
     for (int64_t i = 0; i < count; i++) {
-        double difference = (double)a[i] - (double)b[i];
-        aa += (double)a[i] * (double)a[i];
-        bb += (double)b[i] * (double)b[i];
+        double difference = a[i] - b[i];
+        aa += a[i] * a[i];
+        bb += b[i] * b[i];
         out.distance += difference * difference;
     }
     out.size_a  = sqrt(aa);
     out.size_b  = sqrt(bb);
     double most = aa > bb ? aa : bb;
     for (int64_t i = 0; i < count && most > 0; i++) {
-        double unit_a = out.size_a > 0 ? (double)a[i] / out.size_a : 0,
-               unit_b = out.size_b > 0 ? (double)b[i] / out.size_b : 0;
+        double unit_a = out.size_a > 0 ? a[i] / out.size_a : 0,
+               unit_b = out.size_b > 0 ? b[i] / out.size_b : 0;
         apart += (unit_a - unit_b) * (unit_a - unit_b);
     }
     bool one_is_zero = (aa > 0) != (bb > 0); // a cosine of 0

@@ -47,9 +47,8 @@ double similarity_distance(const float *a, const float *b, int64_t count);
 double similarity_cosine(const float *a, const float *b, int64_t count);
 
 /* The share of the `top` largest cells of one map that are among those of the other, (R5). Of equal
- * cells the first counts as larger. Errors: ERROR_MEMORY. */
-bool similarity_top(const float *a, const float *b, int64_t count, int64_t top, double *share,
-                    Error *error);
+ * cells the first counts as larger. `room` is scratch of [count]. */
+double similarity_top(const float *a, const float *b, int64_t count, int64_t top, float *room);
 
 /* How far two gradients are from one direction, Cosd = (1 - cosine) / 2 in 0..1, computed as a
  * distance of unit vectors so that it is exact near 0; and what it can never exceed,
@@ -60,6 +59,6 @@ typedef struct Alignment {
     double size_a, size_b; // Euclidean
 } Alignment;
 
-Alignment alignment_of(const real *a, const real *b, int64_t count);
+Alignment alignment_of(const double *a, const double *b, int64_t count);
 
 #endif

@@ -108,6 +108,13 @@ typedef struct Settings {
     const char *preset, *factors, *output_term, *beta_growth; // NULL: the table's
     int64_t     pairs;                                        // 0: one input and its target
 
+    // robustness
+    ChoiceList  measures; // RobustMeasure; empty: all
+    int64_t     draws, aam_steps;
+    double      aam_eps;
+    int         aam_rule, aam_target;
+    const char *similarities, *given_maps; // NULL: maps are made here
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;

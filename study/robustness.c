@@ -1,0 +1,217 @@
+/* study/robustness.c - every task of a study on every group of images, and its checkpoints. */
+#include "robustness.h"
+#include "robust_parts.h"
+
+static const char rows_file[] = "robustness" PASS_FILE_ENDING;
+
+static const RobustKind *kind_of(const RobustTask *task)
+{
+    switch (task->measure) {
+    case ROBUST_RPS:
+        return &robust_noise;
+    case ROBUST_BOUND:
+        return task->method < 0 ? &robust_gradient : &robust_noise;
+    case ROBUST_AAM:
+        return &robust_attack;
+    case ROBUST_ACCURACY:
+        return &robust_accuracy;
+    default:
+        return &robust_masks;
+    }
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static bool open_results(RobustRun *run, RobustResults *results, Error *error)
+{
+    const RobustStudy *study = run->study;
+    results->images          = study->images;
+    results->shown           = study->images < ROBUST_SHOWN ? study->images : ROBUST_SHOWN;
+    results->row_count       = run->tasks.rows;
+    size_t rows = (size_t)results->row_count, images = (size_t)results->images,
+           shown = (size_t)results->shown, values = 0;
+    results->rows   = memory_new(rows, sizeof *results->rows, error);
+    results->photos = memory_new(shown * (size_t)run->values, sizeof *results->photos, error);
+    results->maps   = memory_new((size_t)study->method_count * shown * 3 * (size_t)run->cells,
+                                 sizeof *results->maps, error);
+    if (!size_mul(rows, images, &values))
+        return fail(error, ERROR_MEMORY, "the rows of %lld images are too many",
+                    (long long)study->images);
+    results->values = memory_new(values, sizeof *results->values, error);
+    return results->rows && results->photos && results->maps && results->values;
+}
+
+void robustness_close(RobustResults *results)
+{
+    memory_free(results->rows);
+    memory_free(results->values);
+    memory_free(results->maps);
+    memory_free(results->photos);
+    *results = (RobustResults){0};
+}
+
+int64_t robustness_passes(const RobustStudy *study)
+{
+    RobustTasks tasks;
+    return robust_tasks(study, &tasks, NULL, NULL) ? tasks.passes * study->images : 0;
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+typedef struct Place {
+    int64_t task, image; // what is done: tasks before, and of this task the images before
+} Place;
+
+enum { PARTS = 4 };
+
+static void list_parts(const RobustRun *run, Place *place, SnapshotPart parts[PARTS])
+{
+    const RobustResults *kept  = run->results;
+    size_t               shown = (size_t)kept->shown;
+    parts[0]                   = (SnapshotPart){place, sizeof *place};
+    parts[1]                   = (SnapshotPart){kept->values,
+                                                (size_t)(kept->row_count * kept->images) * sizeof *kept->values};
+    parts[2] = (SnapshotPart){kept->maps, (size_t)run->study->method_count * shown * 3 *
+                                              (size_t)run->cells * sizeof *kept->maps};
+    parts[3] = (SnapshotPart){kept->photos, shown * (size_t)run->values * sizeof *kept->photos};
+}
+
+static bool load(RobustRun *run, Place *place, Error *error)
+{
+    Checkpoint  *checkpoint = run->study->pass->checkpoint;
+    Snapshot     snapshot   = {0};
+    SnapshotPart parts[PARTS];
+    bool         found = false;
+    list_parts(run, place, parts);
+    if (!checkpoint)
+        return true;
+    if (!checkpoint_load(checkpoint, rows_file, "rows", &snapshot, &found, error))
+        return false;
+    bool ok = !found ||
+              (snapshot_copy_all(&snapshot, 0, parts, PARTS) && place->task >= 0 &&
+               place->task <= run->tasks.count && place->image >= 0 &&
+               place->image < run->study->images) ||
+              checkpoint_refuse(checkpoint, rows_file, error);
+    snapshot_close(&snapshot);
+    return ok;
+}
+
+static bool save(RobustRun *run, Place *place, Error *error)
+{
+    SnapshotPart parts[PARTS];
+    list_parts(run, place, parts);
+    return checkpoint_save(run->study->pass->checkpoint, rows_file, "rows", parts, PARTS, error);
+}
+
+// The values of a group that was not finished are not kept.
+static void forget_group(RobustRun *run)
+{
+    for (int64_t r = 0; r < run->task->row_count; r++)
+        for (int64_t i = 0; i < run->group.count; i++)
+            robust_row(run, r)[i] = 0;
+}
+
+static bool stop(RobustRun *run, Place *place, Error *error)
+{
+    const Pass *pass = run->study->pass;
+    if (pass->checkpoint && !save(run, place, error))
+        return false;
+    return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld passes%s",
+                (long long)run->passed, (long long)(run->tasks.passes * run->study->images),
+                pass->checkpoint ? CHECKPOINT_HINT : "");
+}
+
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+static bool run_groups(RobustRun *run, const RobustKind *kind, void *machine, Place *place,
+                       Error *error)
+{
+    const RobustStudy *study = run->study;
+    while (place->image < study->images) {
+        int64_t before = run->passed;
+        if (!robust_group_load(run, place->image, error))
+            return false;
+        if (!kind->measure(machine, run, error)) {
+            forget_group(run);
+            return run->is_cancelled && stop(run, place, error);
+        }
+        run->passed = before + run->group.count * run->task->passes;
+        place->image += run->group.count;
+        bool is_last = place->image == study->images && place->task + 1 == run->tasks.count;
+        if (place->image == study->images)
+            break;
+        if (!is_last && pass_saves(study->pass, false) && !save(run, place, error))
+            return false;
+    }
+    return true;
+}
+
+static bool run_task(RobustRun *run, Place *place, Error *error)
+{
+    Error             cause   = {0};
+    const RobustKind *kind    = kind_of(run->task);
+    void             *machine = NULL;
+    if (!kind->open(&machine, run, &cause))
+        return fail(error, cause.code, "%s%s%s", run->task->method < 0 ? "" : "method ",
+                    run->task->method < 0 ? "" : run->study->names[run->task->method],
+                    cause.message);
+    bool ok = run_groups(run, kind, machine, place, error);
+    kind->close(machine);
+    if (!ok)
+        return false;
+    *place = (Place){place->task + 1, 0};
+    return place->task == run->tasks.count || !pass_saves(run->study->pass, false) ||
+           save(run, place, error);
+}
+
+static void measure_radius(RobustRun *run)
+{
+    static const double cifar[] = {0.2023, 0.1994, 0.2010};
+    const Preparation  *p       = blob_preparation(run->study->blob);
+    for (int c = 0; c < 3; c++)
+        run->radius[c] =
+            (double)p->scale / (run->study->mode->cifar_deviation ? cifar[c] : (double)p->std[c]);
+}
+
+static bool find_classes(RobustRun *run, Error *error)
+{
+    const RobustStudy *study   = run->study;
+    NetworkRequest     request = {
+            .batch = 1, .unit = -1, .raw_input = true, .height = study->height, .width = study->width};
+    LayerRunner runner;
+    if (!layer_runner_open(&runner, study->blob, &request, error))
+        return false;
+    run->classes = runner.units;
+    layer_runner_close(&runner);
+    return true;
+}
+
+bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error)
+{
+    RobustResults results = {0};
+    Place         place   = {0};
+    RobustRun     run     = {.study   = study,
+                             .results = &results,
+                             .cells   = study->height * study->width,
+                             .values  = 3 * study->height * study->width,
+                             .room    = study->mode->group};
+    measure_radius(&run);
+    bool ok = robust_tasks(study, &run.tasks, NULL, error) && find_classes(&run, error) &&
+              open_results(&run, &results, error) && robust_group_open(&run, error) &&
+              robust_tasks(study, &run.tasks, results.rows, error) && load(&run, &place, error);
+    for (int64_t t = 0; ok && t < place.task; t++)
+        run.passed += run.tasks.task[t].passes * study->images;
+    while (ok && place.task < run.tasks.count) {
+        run.task = &run.tasks.task[place.task];
+        if (place.image)
+            run.passed += run.task->passes * place.image;
+        ok = run_task(&run, &place, error);
+    }
+    robust_group_close(&run);
+    if (!ok) {
+        robustness_close(&results);
+        return false;
+    }
+    *out = results;
+    return true;
+}
