@@ -10,9 +10,13 @@
 
 static bool is_part(const char *relative)
 {
-    static const char *const names[] = {"robustness.csv",  "values.npy",
-                                        "maps.npy",        "photos.npy",
-                                        "unfinished.json", "robustness" PASS_FILE_ENDING};
+    static const char *const names[] = {"robustness.csv",
+                                        "values.npy",
+                                        "maps.npy",
+                                        "photos.npy",
+                                        "attacked.npy",
+                                        "unfinished.json",
+                                        "robustness" PASS_FILE_ENDING};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(relative, names[i]) == 0)
             return true;
@@ -140,8 +144,8 @@ static bool measure(Robustness *robustness, Error *error)
 
 static bool run(const Settings *settings, Error *error)
 {
-    static const char *const files[]    = {"robustness.csv", "values.npy", "maps.npy",
-                                           "photos.npy",     "run.json",   NULL};
+    static const char *const files[]    = {"robustness.csv", "values.npy", "maps.npy", "photos.npy",
+                                           "attacked.npy",   "run.json",   NULL};
     Robustness              *robustness = memory_new(1, sizeof *robustness, error);
     if (!robustness)
         return false;

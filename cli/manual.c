@@ -106,8 +106,9 @@ static const Entry files[] = {
     {"attacked.npy, .png, map_*.npy, .png", "manipulate: the attacked image and its maps"},
     {"measures.csv, smoothing.csv, steps.csv",
      "manipulate: how alike maps are, explained again, step by step"},
-    {"robustness.csv, values.npy, maps.npy, photos.npy",
-     "robustness: every measure with its interval; of single images; maps and photos of the first"},
+    {"robustness.csv, values.npy, maps.npy, photos.npy, attacked.npy",
+     "robustness: every measure with its interval; of single images; maps and "
+     "photos of the first"},
     {"poisoned/", "noise, attack with --keep-images: the perturbed images as stored"},
     {"unfinished.json, *.checkpoint", "an unfinished run, which --resume goes on with"},
     {NULL, NULL}};

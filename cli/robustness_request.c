@@ -155,6 +155,11 @@ static bool open_images(Robustness *robustness, Error *error)
     study->load   = load_image;
     study->given_map = given_map;
     study->self      = robustness;
+    int64_t most     = study->images < study->mode->group ? study->images : study->mode->group;
+    study->batch     = settings->batch ? settings->batch : DEFAULT_BATCH;
+    study->batch     = study->batch < most ? study->batch : most;
+    // The engine adds up the numbers of a single image in another order.
+    study->batch = study->batch < 2 ? 2 : study->batch;
     return study->images > 0 || fail(error, ERROR_DATA, "%s: has no images", settings->data);
 }
 
@@ -227,7 +232,6 @@ static void take_numbers(Robustness *robustness)
     study->aam_steps     = settings->aam_steps;
     study->aam_is_signed = settings->aam_rule == 1;
     study->aam_target    = (AamTarget)settings->aam_target;
-    study->batch         = settings->batch ? settings->batch : DEFAULT_BATCH;
     study->seed          = settings->seed;
     study->conv          = (ConvMethod)settings->conv;
     study->pass          = &robustness->run.pass;

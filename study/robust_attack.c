@@ -272,6 +272,17 @@ static void measure_outputs(RobustRun *run, int64_t row)
     }
 }
 
+static void show_images(RobustRun *run)
+{
+    RobustResults     *kept  = run->results;
+    const RobustGroup *group = &run->group;
+    for (int64_t i = 0; i < group->count && group->first + i < kept->shown; i++) {
+        int64_t place = run->task->method * kept->shown + group->first + i;
+        for (int64_t k = 0; k < run->values; k++)
+            kept->attacked[place * run->values + k] = (float)group->moved[i * run->values + k];
+    }
+}
+
 static bool measure(void *made, RobustRun *run, Error *error)
 {
     AttackMachine     *machine = made;
@@ -287,6 +298,7 @@ static bool measure(void *made, RobustRun *run, Error *error)
     robust_maps(run, &machine->batch, group->moved, group->maps, group->others);
     robust_show(run, 0, group->clean);
     robust_show(run, 2, group->maps);
+    show_images(run);
     if (study->measures[ROBUST_AAM]) {
         if (!robust_alike(run, row, group->maps, group->clean, false, 1, error))
             return false;

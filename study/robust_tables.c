@@ -62,11 +62,15 @@ bool robustness_write(const RobustStudy *study, const RobustResults *results, co
                       Error *error)
 {
     char  path[LIMIT_PATH];
-    Shape maps   = shape_4d(study->method_count, results->shown, 3, study->height * study->width);
-    Shape photos = shape_4d(results->shown, 3, study->height, study->width);
+    Shape maps     = shape_4d(study->method_count, results->shown, 3, study->height * study->width);
+    Shape photos   = shape_4d(results->shown, 3, study->height, study->width);
+    Shape attacked = photos;
+    attacked.dim[0] *= study->method_count;
     return write_rows(results, folder, error) && write_values(results, folder, error) &&
            path_join(path, folder, "maps.npy", error) &&
            npy_write(path, results->maps, maps, error) &&
            path_join(path, folder, "photos.npy", error) &&
-           npy_write(path, results->photos, photos, error);
+           npy_write(path, results->photos, photos, error) &&
+           path_join(path, folder, "attacked.npy", error) &&
+           npy_write(path, results->attacked, attacked, error);
 }

@@ -30,15 +30,18 @@ static bool open_results(RobustRun *run, RobustResults *results, Error *error)
     results->row_count       = run->tasks.rows;
     size_t rows = (size_t)results->row_count, images = (size_t)results->images,
            shown = (size_t)results->shown, values = 0;
-    results->rows   = memory_new(rows, sizeof *results->rows, error);
-    results->photos = memory_new(shown * (size_t)run->values, sizeof *results->photos, error);
-    results->maps   = memory_new((size_t)study->method_count * shown * 3 * (size_t)run->cells,
-                                 sizeof *results->maps, error);
+    results->rows     = memory_new(rows, sizeof *results->rows, error);
+    results->photos   = memory_new(shown * (size_t)run->values, sizeof *results->photos, error);
+    results->maps     = memory_new((size_t)study->method_count * shown * 3 * (size_t)run->cells,
+                                   sizeof *results->maps, error);
+    results->attacked = memory_new((size_t)study->method_count * shown * (size_t)run->values,
+                                   sizeof *results->attacked, error);
     if (!size_mul(rows, images, &values))
         return fail(error, ERROR_MEMORY, "the rows of %lld images are too many",
                     (long long)study->images);
     results->values = memory_new(values, sizeof *results->values, error);
-    return results->rows && results->photos && results->maps && results->values;
+    return results->rows && results->photos && results->maps && results->attacked &&
+           results->values;
 }
 
 void robustness_close(RobustResults *results)
@@ -47,6 +50,7 @@ void robustness_close(RobustResults *results)
     memory_free(results->values);
     memory_free(results->maps);
     memory_free(results->photos);
+    memory_free(results->attacked);
     *results = (RobustResults){0};
 }
 
@@ -62,7 +66,7 @@ typedef struct Place {
     int64_t task, image; // what is done: tasks before, and of this task the images before
 } Place;
 
-enum { PARTS = 4 };
+enum { PARTS = 5 };
 
 static void list_parts(const RobustRun *run, Place *place, SnapshotPart parts[PARTS])
 {
@@ -74,6 +78,8 @@ static void list_parts(const RobustRun *run, Place *place, SnapshotPart parts[PA
     parts[2] = (SnapshotPart){kept->maps, (size_t)run->study->method_count * shown * 3 *
                                               (size_t)run->cells * sizeof *kept->maps};
     parts[3] = (SnapshotPart){kept->photos, shown * (size_t)run->values * sizeof *kept->photos};
+    parts[4] = (SnapshotPart){kept->attacked, (size_t)run->study->method_count * shown *
+                                                  (size_t)run->values * sizeof *kept->attacked};
 }
 
 static bool load(RobustRun *run, Place *place, Error *error)

@@ -99,7 +99,8 @@ typedef struct RobustStudy {
     AamTarget        aam_target;
     Alike            alike[ROBUST_LIST];
     int              alike_count;
-    int64_t          images, height, width, batch; // batch: images of one run of the network
+    int64_t          images, height, width;
+    int64_t          batch; // images of one run of the network, at least 2
     uint64_t         seed;
     ConvMethod       conv;
     bool (*load)(void *self, int64_t image, RobustImage *out, Error *error);
@@ -124,9 +125,10 @@ typedef struct RobustRow {
 typedef struct RobustResults {
     int64_t    row_count, images, shown; // shown: the first images, whose maps are kept
     RobustRow *rows;
-    double    *values; // [row_count, images]
-    float     *maps;   // [method_count, shown, 3, cells]: as it is, moved at random, attacked
-    float     *photos; // [shown, 3, cells]
+    double    *values;   // [row_count, images]
+    float     *maps;     // [method_count, shown, 3, cells]: as it is, moved at random, attacked
+    float     *photos;   // [shown, 3, cells]
+    float     *attacked; // [method_count, shown, 3, cells], prepared; zeros without an attack
 } RobustResults;
 
 /* Errors: those of load and of maps, ERROR_DATA (an attack's loss that is not finite, a label the
@@ -148,8 +150,8 @@ RobustSummary robust_summary(const RobustRow *row, const double *values, int64_t
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* robustness.csv; values.npy [rows, images]; maps.npy [methods, shown, 3, cells] and photos.npy
- * [shown, 3, height, width]. */
+/* robustness.csv; values.npy [rows, images]; maps.npy [methods, shown, 3, cells], photos.npy [shown,
+ * 3, height, width] and attacked.npy [methods shown, 3, height, width]. */
 bool robustness_write(const RobustStudy *study, const RobustResults *results, const char *folder,
                       Error *error);
 

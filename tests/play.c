@@ -42,6 +42,33 @@ const char *play_photo(int64_t image)
     return path;
 }
 
+static bool copy_photo(int image, const char *class)
+{
+    char        path[LIMIT_PATH];
+    Bytes       bytes = {0};
+    const char *photo = play_photo(image);
+    if (!photo || !file_read(photo, 1 << 20, &bytes, NULL))
+        return false;
+    snprintf(path, sizeof path, "%.4000s/%d%s", class, image, strrchr(photo, '.'));
+    bool ok = file_publish(path, bytes.data, bytes.size, NULL);
+    bytes_close(&bytes);
+    return ok;
+}
+
+const char *play_classes(int images)
+{
+    static char folder[LIMIT_PATH];
+    char class[2][LIMIT_PATH];
+    snprintf(folder, sizeof folder, "%s", in_folder("classes"));
+    snprintf(class[0], sizeof class[0], "%.4000s/a", folder);
+    snprintf(class[1], sizeof class[1], "%.4000s/b", folder);
+    bool ok = folder_create(folder, NULL) && folder_create(class[0], NULL) &&
+              folder_create(class[1], NULL);
+    for (int i = 0; ok && i < images; i++)
+        ok = copy_photo(i, class[i >= (images + 1) / 2]);
+    return ok ? folder : NULL;
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 static int run_words(const char *line)

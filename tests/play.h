@@ -15,6 +15,8 @@ extern const char *play_blob, *play_probe;
 
 bool        play_inputs(int images);
 const char *play_photo(int64_t image);
+/* A new folder of two class folders with the first photos of the set; NULL if it cannot be made. */
+const char *play_classes(int images);
 
 /* Runs the words of a formatted line through nemesis_run. Static storage, two slots. Say -t 1: then
  * the process may fork. */

@@ -66,14 +66,17 @@ static bool interrupted(const char *line)
 
 static bool make_cases(void)
 {
-    const char *clean = in_folder("clean"), *photo;
+    const char *clean = in_folder("clean"), *photo, *classes;
     char        names[LIMIT_PATH];
     case_count = 0;
     checkpoint_interval_set(0);
     if (!play_inputs(6) ||
         play("dissect -m %s -l conv22 -d %s -o %s -t 1 -q", play_blob, play_probe, clean)->code)
         return false;
-    photo = play_photo(0);
+    photo   = play_photo(0);
+    classes = play_classes(3);
+    if (!classes)
+        return false;
     add_case("dissect", "dissect", 0,
              format("-m %s -l conv22 -d %s -o %%s --overwrite", play_blob, play_probe));
     add_case("noise", "noise", 0,
@@ -112,6 +115,10 @@ static bool make_cases(void)
              format("-m %s --pairs 2 -d %s --method gradient,lrp --steps 2 --store jpeg75,float "
                     "--smooth 2:0.1 -o %%s --overwrite",
                     play_blob, play_probe));
+    add_case("robustness", "robust", 0,
+             format("-m %s -d %s --method gradient --draws 1 --eps 4/255 --aam-steps 2 "
+                    "--similarities cosine,topk:5 -o %%s --overwrite",
+                    play_blob, classes));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));

@@ -25,10 +25,10 @@
 #include <unistd.h>
 
 // The verbs from BLOBS on write one file, and their checkpoint beside it.
-enum { IMAGES = 7, VERBS = 7, BLOBS = 5 };
+enum { IMAGES = 7, VERBS = 8, BLOBS = 5 };
 
-static const char *const names[VERBS] = {"dissect",    "noise", "attack",  "soft",
-                                         "manipulate", "train", "patterns"};
+static const char *const names[VERBS] = {"dissect",    "noise", "attack",   "soft",
+                                         "manipulate", "train", "patterns", "robustness"};
 
 static char    lines[VERBS][LINE / 2]; // without -o
 static int64_t changes[VERBS];         // what each changes on disk in an undisturbed run
@@ -71,8 +71,9 @@ static bool is_as_wanted(int verb)
 
 static bool make_runs(void)
 {
-    const char *clean = in_folder("clean");
-    if (!play_inputs(IMAGES))
+    const char *clean   = in_folder("clean");
+    const char *classes = play_inputs(IMAGES) ? play_classes(3) : NULL;
+    if (!classes)
         return false;
     snprintf(lines[0], sizeof *lines, "dissect -m %s -l conv22 -d %s -t 1 -b 2", play_blob,
              play_probe);
@@ -95,6 +96,10 @@ static bool make_runs(void)
     snprintf(lines[5], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
     snprintf(lines[6], sizeof *lines, "patterns -m %s -d %s --limit 4 -t 1 -q", play_blob,
              play_probe);
+    snprintf(lines[7], sizeof *lines,
+             "robustness -m %s -d %s --method gradient,lrp --measures rps,aam,insertion,accuracy "
+             "--draws 2 --eps 4/255 --aam-steps 2 --similarities cosine,ssim -t 1 -b 2 -q",
+             play_blob, classes);
     if (play("%s -o %s -q", lines[0], clean)->code || !folder_create(in_folder("out"), NULL) ||
         !folder_create(in_folder("wanted"), NULL))
         return false;

@@ -1,0 +1,113 @@
+/* tests/check_similarity.c - similarities of maps against the published code's values, and the bound
+ * that holds between any two gradients. */
+#include "../attribution/similarity.h"
+#include "test.h"
+
+#include <math.h>
+
+enum { SIDE = 8, CELLS = SIDE * SIDE };
+
+// Two maps [8, 8], each over its largest value + 1e-8.
+static void golden_maps(float *a, float *b)
+{
+    double x[CELLS], y[CELLS], most_x = 0, most_y = 0;
+    for (int i = 0; i < CELLS; i++) {
+        x[i]   = fabs(sin(i));
+        y[i]   = fabs(sin(i) + 0.3 * cos(2 * i));
+        most_x = fmax(most_x, x[i]);
+        most_y = fmax(most_y, y[i]);
+    }
+    for (int i = 0; i < CELLS; i++) {
+        a[i] = (float)(x[i] / (most_x + 1e-8));
+        b[i] = (float)(y[i] / (most_y + 1e-8));
+    }
+}
+
+static double range_of(const float *map)
+{
+    float low = map[0], high = map[0];
+    for (int i = 0; i < CELLS; i++) {
+        low  = fminf(low, map[i]);
+        high = fmaxf(high, map[i]);
+    }
+    return (double)high - (double)low;
+}
+
+// Values of the published code, run in double. Maps here are float: about 1e-7 of each cell.
+static void similarities_are_those_of_the_published_code(void)
+{
+    float    a[CELLS], b[CELLS];
+    SsimRule rule = ssim_gaussian;
+    golden_maps(a, b);
+    CHECK_CLOSE(similarity_distance(a, b, CELLS), 3.2580087122, 4e-7);
+    CHECK_CLOSE(similarity_pcc(a, b, CELLS), 0.7949552242, 1e-7);
+    CHECK_CLOSE(similarity_pcc(a, b, CELLS) * (CELLS - 1) / CELLS, 0.7825340488, 1e-7);
+    CHECK_CLOSE(similarity_cosine(a, b, CELLS), 0.9593765003, 1e-7);
+    rule.range = range_of(a);
+    CHECK_CLOSE(similarity_ssim(&rule, a, b, 1, SIDE, SIDE), 0.8437393719, 1e-7);
+    rule.range = range_of(b);
+    CHECK_CLOSE(similarity_ssim(&rule, b, a, 1, SIDE, SIDE), 0.8437360782, 1e-7);
+}
+
+static void a_map_is_exactly_like_itself(void)
+{
+    float a[CELLS], b[CELLS], room[CELLS];
+    golden_maps(a, b);
+    CHECK(similarity_distance(a, a, CELLS) == 0);
+    CHECK(similarity_cosine(a, a, CELLS) == 1 && similarity_pcc(a, a, CELLS) == 1);
+    CHECK(similarity_ssim(&ssim_gaussian, a, a, 1, SIDE, SIDE) == 1);
+    CHECK(similarity_top(a, a, CELLS, 6, room) == 1);
+}
+
+static void largest_cells_are_counted_once(void)
+{
+    const float a[8] = {5, 4, 3, 3, 3, 1, 0, 0}, b[8] = {0, 4, 3, 3, 5, 5, 0, 9};
+    float       room[8];
+    CHECK(similarity_top(a, b, 8, 1, room) == 0);      // 0 and 7
+    CHECK(similarity_top(a, b, 8, 2, room) == 0);      // 0 1 and 7 4
+    CHECK(similarity_top(a, b, 8, 3, room) == 0);      // 0 1 2 and 7 4 5
+    CHECK(similarity_top(a, b, 8, 4, room) == 0.25);   // 0 1 2 3 and 7 4 5 1
+    CHECK(similarity_top(a, b, 8, 5, room) == 3. / 5); // 0 1 2 3 4 and 7 4 5 1 2
+    CHECK(similarity_top(a, b, 8, 8, room) == 1);
+    CHECK(similarity_top(a, b, 8, 100, room) == 1);
+}
+
+static void a_distance_of_directions_stays_below_its_bound(void)
+{
+    enum { COUNT = 24, TRIES = 400 };
+    Random random   = random_stream(test_seed(), "alignment");
+    double tightest = 0;
+    for (int i = 0; i < TRIES; i++) {
+        double a[COUNT], b[COUNT], apart = pow(10, 1 - i % 9);
+        for (int k = 0; k < COUNT; k++) {
+            a[k] = (double)random_unit(random_word(&random)) - 0.5;
+            b[k] = a[k] + apart * ((double)random_unit(random_word(&random)) - 0.5);
+        }
+        Alignment found = alignment_of(a, b, COUNT);
+        CHECK(found.cosd >= 0 && found.cosd <= 1 && found.cosd <= found.bound);
+        tightest = fmax(tightest, found.cosd / found.bound);
+        for (int k = 0; k < COUNT; k++)
+            b[k] *= 10; // another size, the same direction
+        CHECK_CLOSE(alignment_of(a, b, COUNT).cosd, found.cosd, 1e-14);
+    }
+    CHECK(tightest > 0.05); // the bound says something
+}
+
+// Where 1 - cosine has no digits left in double, the distance of unit vectors still has.
+static void small_angles_are_exact(void)
+{
+    const double angle = 1e-9;
+    const double a[2] = {3, 0}, b[2] = {cos(angle), sin(angle)}, zero[2] = {0, 0};
+    CHECK_CLOSE(alignment_of(a, b, 2).cosd / (angle * angle / 4), 1, 1e-6);
+    CHECK(alignment_of(a, zero, 2).cosd == 0.5 && alignment_of(a, zero, 2).bound == 1);
+    CHECK(alignment_of(zero, zero, 2).cosd == 0 && alignment_of(zero, zero, 2).bound == 0);
+}
+
+SUITE(similarity)
+{
+    RUN(similarities_are_those_of_the_published_code);
+    RUN(a_map_is_exactly_like_itself);
+    RUN(largest_cells_are_counted_once);
+    RUN(a_distance_of_directions_stays_below_its_bound);
+    RUN(small_angles_are_exact);
+}
