@@ -177,13 +177,13 @@ static bool make_gradcam(Making *making, Error *error)
            columns = resizer(making, a.dim[3], w, error);
     if (rows == NODE_NONE || columns == NODE_NONE)
         return graph_check(g, error);
-    NodeId wide = op_matmul(g, op_reshape(g, op_relu(g, sum), shape_2d(count * a.dim[2], a.dim[3])),
-                            columns, false, true);
-    Shape  tall = shape_3d(count, h, a.dim[2]);
-    NodeId stack = op_broadcast_to(g, op_reshape(g, rows, shape_3d(1, h, a.dim[2])), tall);
-    NodeId cells =
-        op_matmul(g, stack, op_reshape(g, wide, shape_3d(count, a.dim[2], w)), false, false);
-    map->each = op_reshape(g, cells, shape_4d(count, 1, h, w));
+    // A product an image, so that no image's bits depend on how many there are.
+    Shape  tall = shape_3d(count, h, a.dim[2]), broad = shape_3d(count, w, a.dim[3]);
+    NodeId small = op_reshape(g, op_relu(g, sum), shape_3d(count, a.dim[2], a.dim[3]));
+    rows         = op_broadcast_to(g, op_reshape(g, rows, shape_3d(1, h, a.dim[2])), tall);
+    columns      = op_broadcast_to(g, op_reshape(g, columns, shape_3d(1, w, a.dim[3])), broad);
+    NodeId cells = op_matmul(g, rows, op_matmul(g, small, columns, false, true), false, false);
+    map->each    = op_reshape(g, cells, shape_4d(count, 1, h, w));
     return graph_check(g, error);
 }
 
