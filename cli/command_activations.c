@@ -132,16 +132,10 @@ static bool write_one(WeightBlob *blob, const NetworkRequest *request, const Inp
     return ok;
 }
 
-static bool softplus_beta(const char *text, real *beta, Error *error)
+static bool read_activation(const char *text, real *beta, Error *error)
 {
-    double value = 0;
-    if (!text)
-        return true;
-    if (strncmp(text, "softplus:", 9) != 0 || !number_parse(text + 9, &value) || value <= 0)
-        return fail(error, ERROR_USAGE, "--activation: '%s' is not softplus:BETA with BETA > 0",
-                    text);
-    *beta = (real)value;
-    return true;
+    return !text || (activation_parse(text, beta) && *beta > 0) ||
+           fail(error, ERROR_USAGE, "--activation: '%s' is not softplus:BETA with BETA > 0", text);
 }
 
 // No output is a photo, an array or the weights that are read, nor the other output.
@@ -172,7 +166,7 @@ static bool run(const Settings *settings, Error *error)
                                      .post_relu = settings->readout == READOUT_POST,
                                      .conv      = (ConvMethod)settings->conv};
     bool           wants_gradient = settings->gradient.text != NULL;
-    bool           ok = softplus_beta(settings->activation, &request.softplus_beta, error) &&
+    bool           ok = read_activation(settings->activation, &request.softplus_beta, error) &&
               inputs_check((UsedPath[]){{"the weight blob", settings->model},
                                         {"the input", settings->inputs[0]}},
                            2, error) &&

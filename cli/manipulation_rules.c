@@ -70,6 +70,12 @@ static bool add_method(Manipulation *manipulation, const MapMethod *method, Erro
     if (!map_attack_preset(table, blob_architecture(manipulation->blob), method->name, rule))
         return fail(error, ERROR_USAGE, "--preset %s has no row for method %s", table,
                     method->name);
+    // A network that was trained with softplus is attacked as it is.
+    real own = 0;
+    if (!network_activation(manipulation->blob, &own, error))
+        return false;
+    if (own > 0)
+        rule->beta_first = rule->beta_last = (double)own;
     rule->noise                           = (NoiseRule)settings->noise;
     rule->level                           = study->level;
     rule->seed                            = settings->seed;

@@ -140,7 +140,7 @@ NodeId build_activation(Builder *builder, NodeId x)
     const NetworkRequest *request = builder->request;
     if (request->softplus)
         return op_softplus_by(builder->graph, x, *request->softplus);
-    return request->softplus_beta > 0 ? op_softplus(builder->graph, x, request->softplus_beta)
+    return builder->softplus_beta > 0 ? op_softplus(builder->graph, x, builder->softplus_beta)
                                       : op_relu(builder->graph, x);
 }
 

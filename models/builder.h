@@ -17,6 +17,7 @@ typedef struct Builder {
     const NetworkRequest *request;
     const char *const    *wanted;                       // names of layers, or NULL
     int                   wanted_count;                 // 1 for an index
+    real                  softplus_beta;                // 0: ReLU
     int                   wanted_index;                 // in the order of listed layers, or -1
     int                   listed;                       // layers listed so far
     int                   found;                        // of the wanted layers

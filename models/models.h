@@ -48,7 +48,7 @@ typedef struct NetworkRequest {
     int                layer_count; // of them, up to NETWORK_LAYERS; 0: `layer` alone
     bool               post_relu;   // read convolutions after their ReLU
     int64_t            unit;        // -1: all units, else only this one (op_channel) of one layer
-    real               softplus_beta; // 0: ReLU
+    real               softplus_beta; // 0: the network's own activation (network_activation)
     const NodeId      *softplus; // beta as a scalar node of the graph (op_scalar_input), so that
                                  // it may change from run to run; NULL: softplus_beta is built in
     bool          raw_input;     // the input is the prepared tensor, not pixels
@@ -65,6 +65,7 @@ enum { NETWORK_LAYERS = 32 };
 typedef struct Network {
     NodeId pixels; // [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input); an input,
                    // or what the request gave
+    NodeId prepared; // what its first layer reads: the pixels, prepared
     NodeId layer;  // [batch, units, lh, lw] or [batch, classes]; of several the first
     NodeId layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
     int    layer_count;            // 1 for a single one
@@ -75,6 +76,13 @@ typedef struct Network {
  * one graph are held once by a plan. */
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
+
+/* The activation that a blob's text names, `activation=softplus:3` for a network that was trained so;
+ * ReLU where it names none. *beta 0: ReLU. Errors: ERROR_DATA (another text). */
+bool network_activation(const WeightBlob *blob, real *beta, Error *error);
+
+/* "relu" or "softplus:BETA" with 0 < BETA <= 1000000; false for any other text. */
+bool activation_parse(const char *text, real *beta);
 
 /* Name of the i-th layer that can be probed with this blob, or NULL past the last; valid until the
  * next call in this thread. Blocks of a stage (`layer3.5`) can be asked for too but are not listed.

@@ -2,6 +2,7 @@
 #include "builder.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -36,6 +37,33 @@ static const struct {
     {"lenet", lenet_build, 0},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
+
+bool activation_parse(const char *text, real *beta)
+{
+    char  *end   = NULL;
+    double value = 0;
+    if (strcmp(text, "relu") == 0) {
+        *beta = 0;
+        return true;
+    }
+    if (strncmp(text, "softplus:", 9) != 0)
+        return false;
+    value = strtod(text + 9, &end);
+    if (end == text + 9 || *end || !(value > 0 && value <= 1e6))
+        return false;
+    *beta = (real)value;
+    return true;
+}
+
+bool network_activation(const WeightBlob *blob, real *beta, Error *error)
+{
+    const char *text = blob_about(blob, "activation");
+    *beta            = 0;
+    return !text || activation_parse(text, beta) ||
+           fail(error, ERROR_DATA,
+                "%s: 'about' has activation=%.64s, expected relu or softplus:BETA",
+                blob_path(blob), text);
+}
 
 static bool run_family(Builder *builder, NodeId x, Error *error)
 {
@@ -141,11 +169,15 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
     const char *const *names  = request->layer_count ? request->layers : &single;
     Builder            builder;
     builder_start(&builder, graph, blob, request);
+    if (request->softplus_beta > 0)
+        builder.softplus_beta = request->softplus_beta;
+    else if (!network_activation(blob, &builder.softplus_beta, error))
+        return false;
     builder.wanted       = names;
     builder.wanted_count = request->layer_count ? request->layer_count : 1;
     if (!run_family(&builder, prepared, error) || !check_found(&builder, error))
         return false;
-    Network network = {.pixels = pixels, .layer_count = builder.wanted_count};
+    Network network = {.pixels = pixels, .prepared = prepared, .layer_count = builder.wanted_count};
     memcpy(network.layers, builder.layers, sizeof network.layers);
     if (request->unit >= 0) {
         network.layers[0] = op_channel(graph, builder.layers[0], request->unit);
