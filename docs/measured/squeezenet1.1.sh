@@ -1,0 +1,25 @@
+#!/bin/sh
+# Attacks on the maps of SqueezeNet 1.1 (ImageNet, published weights): disjoint pairs of 52 photos by
+# lot, the published settings. usage: sh docs/measured/squeezenet1.1.sh [NAME...]
+# Every NAME takes less than 45 minutes of two cores.
+network=squeezenet1.1
+names=$*
+. docs/measured/runs.sh
+prepare squeezenet1.1_imagenet broden_mini
+for photo in "$data"/imagenet/*.JPEG; do    # a folder of class folders
+    class=$work/photos/$(basename "$photo" .JPEG)
+    mkdir -p "$class"
+    cp "$photo" "$class"
+done
+pairs="-d $work/photos --patterns $work/patterns.nw --pairs"
+
+for method in gradient lrp gradient-x-input guided pattern; do
+    measure $method $pairs 20 --method $method
+    measure $method-beta $pairs 20 --method $method --preset table5
+done
+# beta while the gradient's map is attacked; growing is the run `gradient`.
+for beta in 10 100 1000; do
+    measure gradient-fixed$beta $pairs 5 --method gradient --beta $beta
+done
+measure gradient-smoothgrad $pairs 8 --method gradient --preset table4 --smooth 10:0.05 --steps 500
+measure integrated $pairs 6 --method integrated
