@@ -93,7 +93,10 @@ static bool explain(MapSession *session, const MapMethod *method, double beta, i
                       .width       = subject->width,
                       .image       = session->image,
                       .preparation = blob_preparation(session->blob)};
-    if (!map_files_write(&files, error))
+    MapFiles photo = files;
+    photo.name     = subject->name;
+    if (!map_files_write(&files, error) ||
+        (session->done < session->subjects.count && !map_photo_write(&photo, error)))
         return false;
     map_tables_add(session, subject, beta);
     progress_step(&session->run.progress, ++session->done, session->total);
@@ -180,7 +183,9 @@ static bool run(const Settings *settings, Error *error)
     if (ok)
         ok = session.run.folder.is_done ? run_folder_show_done(&session.run.folder, settings, error)
                                         : make_maps(&session, error);
-    ok      = ok && tell_results(settings, files, NULL, error);
+    ok = ok && tell_results(settings, files, NULL, error);
+    if (ok)
+        tell_next_report(settings);
     skipped = session.subjects.skipped;
     close_session(&session);
     if (ok && skipped)

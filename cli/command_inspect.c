@@ -3,29 +3,11 @@
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
+#include "run.h"
 
 static const char *type_name(BlobType type)
 {
     return type == BLOB_F32 ? "f32" : type == BLOB_F16 ? "f16" : "u8";
-}
-
-static void write_preparation(JsonWriter *json, const Preparation *preparation)
-{
-    json_open_object(json, "preparation");
-    json_whole(json, "width", preparation->width);
-    json_whole(json, "height", preparation->height);
-    json_whole(json, "resize_short", preparation->resize_short);
-    json_text(json, "geometry", crop_geometry_name(preparation->geometry));
-    json_number(json, "scale", (double)preparation->scale);
-    json_open_array(json, "mean");
-    for (int c = 0; c < 3; c++)
-        json_number(json, NULL, (double)preparation->mean[c]);
-    json_close(json);
-    json_open_array(json, "std");
-    for (int c = 0; c < 3; c++)
-        json_number(json, NULL, (double)preparation->std[c]);
-    json_close(json);
-    json_close(json);
 }
 
 static void write_json(WeightBlob *blob, JsonWriter *json)
@@ -36,7 +18,7 @@ static void write_json(WeightBlob *blob, JsonWriter *json)
     json_text(json, "architecture", blob_architecture(blob));
     json_text(json, "sha256", blob_sha256(blob));
     if (preparation)
-        write_preparation(json, preparation);
+        run_preparation(preparation, json);
     json_open_array(json, "layers");
     const char *layer;
     for (int i = 0; (layer = network_layer_name(blob, i)); i++)

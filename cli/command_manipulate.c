@@ -100,6 +100,7 @@ static bool finish(Manipulation *manipulation, const MapResults *results, Error 
     json_text(&json, "sha256", blob_sha256(manipulation->blob));
     json_text(&json, "architecture", blob_architecture(manipulation->blob));
     json_close(&json);
+    run_preparation(blob_preparation(manipulation->blob), &json);
     map_options_mode_json(&study->mode, &json);
     rules_json(study, &json);
     if (manipulation->order) {
@@ -185,6 +186,8 @@ static bool run(const Settings *settings, Error *error)
                  ? run_folder_show_done(&manipulation->run.folder, settings, error)
                  : manipulate(manipulation, error);
     ok = ok && tell_results(settings, files, settings->pairs ? pairs : images, error);
+    if (ok)
+        tell_next_report(settings);
     close_manipulation(manipulation);
     return ok;
 }
@@ -301,8 +304,8 @@ const Verb verb_manipulate = {
     .details =
         "INPUT is a photo, prepared as the weight blob says, or an .npy array [1, 3, h, w] that is "
         "the prepared input. It is changed a little in every pixel, until its map is that of the "
-        "target, while the network's answer stays. RUN gets the image (attacked.npy, "
-        "attacked.png), its maps before and after and the target's (map_*.npy, .png), and tables: "
+        "target, while the network's answer stays. RUN gets the image (original and attacked, "
+        ".npy and .png), its maps before and after and the target's (map_*.npy, .png), and tables: "
         "measures.csv (how alike maps and images are, on the ReLU network and with softplus, after "
         "each way of --store, with the clean image as control), summary.csv, "
         "steps.csv, and smoothing.csv (the attacked image explained again with softplus and "

@@ -4,96 +4,11 @@
 #include "commands.h"
 #include "next.h"
 #include "output.h"
+#include "map_pages.h"
 #include "outputs.h"
+#include "report_facts.h"
 
 #include <string.h>
-
-/* ---- facts: run.json as lines ---------------------------------------------------------------- */
-
-enum { FACTS = 160 };
-
-typedef struct Facts {
-    ReportFact list[FACTS];
-    char      *owned[FACTS]; // texts made of arrays
-    int        count;
-} Facts;
-
-static const char *node_text(const JsonNode *node)
-{
-    switch (node->kind) {
-    case JSON_TRUE:
-        return "yes";
-    case JSON_FALSE:
-        return "no";
-    case JSON_NULL:
-        return "none";
-    default:
-        return node->text ? node->text : "";
-    }
-}
-
-// The items of a flat array with blanks between them; NULL for an array of objects.
-static bool join_items(const Json *json, const JsonNode *array, char **out, Error *error)
-{
-    size_t length = 1;
-    *out          = NULL;
-    for (int i = array->first; i >= 0; i = json->nodes[i].next) {
-        if (json->nodes[i].kind == JSON_ARRAY || json->nodes[i].kind == JSON_OBJECT)
-            return true;
-        length += strlen(node_text(&json->nodes[i])) + 1;
-    }
-    char *text = memory_new(length, 1, error);
-    if (!text)
-        return false;
-    size_t used = 0;
-    for (int i = array->first; i >= 0; i = json->nodes[i].next) {
-        const char *item = node_text(&json->nodes[i]);
-        if (used)
-            text[used++] = ' ';
-        memcpy(text + used, item, strlen(item));
-        used += strlen(item);
-    }
-    *out = text;
-    return true;
-}
-
-static bool add_fact(const Json *json, const JsonNode *node, const char *group, Facts *facts,
-                     Error *error)
-{
-    ReportFact *fact = &facts->list[facts->count];
-    if (facts->count == FACTS || node->kind == JSON_OBJECT)
-        return true;
-    *fact = (ReportFact){group, node->key, node_text(node)};
-    if (node->kind == JSON_ARRAY) {
-        if (!join_items(json, node, &facts->owned[facts->count], error))
-            return false;
-        if (!facts->owned[facts->count])
-            return true;
-        fact->value = facts->owned[facts->count];
-    }
-    facts->count++;
-    return true;
-}
-
-// What stands at the top first, then object by object.
-static bool collect_facts(const Json *json, Facts *facts, Error *error)
-{
-    for (int i = json->nodes[0].first; i >= 0; i = json->nodes[i].next)
-        if (!add_fact(json, &json->nodes[i], "", facts, error))
-            return false;
-    for (int i = json->nodes[0].first; i >= 0; i = json->nodes[i].next)
-        for (int k = json->nodes[i].kind == JSON_OBJECT ? json->nodes[i].first : -1; k >= 0;
-             k     = json->nodes[k].next)
-            if (!add_fact(json, &json->nodes[k], json->nodes[i].key, facts, error))
-                return false;
-    return true;
-}
-
-static void facts_free(Facts *facts)
-{
-    for (int i = 0; i < facts->count; i++)
-        memory_free(facts->owned[i]);
-}
 
 /* ---- the run again --------------------------------------------------------------------------- */
 
@@ -239,10 +154,11 @@ static bool read_runs(Reported *reported, Error *error)
     if (!run_folder_read(reported->told, &reported->json, error) ||
         !run_need(&reported->json, reported->told, "verb", &verb, error))
         return false;
-    bool is_clean = verb_is_clean(verb);
-    if (!is_clean && strcmp(verb, "noise") != 0 && strcmp(verb, "attack") != 0)
+    bool is_clean = verb_is_clean(verb), has_maps = verb_has_maps(verb);
+    if (!is_clean && !has_maps && strcmp(verb, "noise") != 0 && strcmp(verb, "attack") != 0)
         return fail(error, ERROR_USAGE,
-                    "%s: is a run of '%.40s', expected one of describe, dissect, noise, attack",
+                    "%s: is a run of '%.40s', expected one of describe, dissect, noise, attack, "
+                    "attribute, manipulate",
                     reported->told, verb);
     if (!is_clean) // else whoever opens the clean run does
         run_folder_note_next(reported->told, &reported->settings);
@@ -250,9 +166,9 @@ static bool read_runs(Reported *reported, Error *error)
     reported->clean_run = reported->told;
     if (!read_film(reported, verb, error))
         return false;
-    if (!is_clean && !find_baseline(reported, error))
+    if (!is_clean && !has_maps && !find_baseline(reported, error))
         return false;
-    return collect_facts(&reported->json, &reported->facts, error);
+    return facts_collect(&reported->json, &reported->facts, error);
 }
 
 // RUN-pages beside the run, where -o says nothing else. A run that is named by where it is ("..")
@@ -341,13 +257,15 @@ static bool tell(const Settings *settings, const char *folder, Error *error)
 
 static bool write_pages(Reported *reported, Error *error)
 {
-    const JsonNode *seed = json_member(&reported->json, &reported->json.nodes[0], "seed");
-    ReportJob      *job  = &reported->job;
-    job->seed            = seed ? node_text(seed) : "";
-    job->facts           = reported->facts.list;
-    job->fact_count      = reported->facts.count;
-    job->folder          = reported->run.folder.path;
-    bool ok = run_folder_clear(&reported->run.folder, error) && report_write(job, error);
+    ReportJob *job  = &reported->job;
+    job->seed       = fact_text(&reported->json, "seed");
+    job->facts      = reported->facts.list;
+    job->fact_count = reported->facts.count;
+    job->folder     = reported->run.folder.path;
+    bool ok         = run_folder_clear(&reported->run.folder, error) &&
+              (verb_has_maps(job->verb) ? map_pages_write(&reported->json, reported->told,
+                                                          &reported->facts, job->folder, error)
+                                        : report_write(job, error));
     progress_end(&reported->run.progress);
     return ok && run_folder_swap(&reported->run.folder, error) &&
            tell(&reported->settings, reported->run.folder.home, error);
@@ -362,9 +280,12 @@ static bool run(const Settings *settings, Error *error)
     reported->told     = settings->inputs[0];
     run_open(&reported->run, verb_report.name, &reported->settings);
     bool ok = choose_folder(reported, error) && read_runs(reported, error) &&
-              clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
-              check_baseline(reported, error) && claim_folder(reported, error) &&
-              open_clean_run(reported, error) && read_changes(reported, error) &&
+              (verb_has_maps(reported->job.verb) ||
+               (clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
+                check_baseline(reported, error))) &&
+              claim_folder(reported, error) &&
+              (verb_has_maps(reported->job.verb) ||
+               (open_clean_run(reported, error) && read_changes(reported, error))) &&
               write_pages(reported, error);
     ok = ok && output_flush(error);
     if (ok) {
@@ -414,7 +335,8 @@ const Verb verb_report = {
                "category, the share of labels that changed, and for the most telling units their "
                "images, sums, margins and the corruption once more, step by step. RUN is a run of "
                "describe, dissect, noise or attack; weights, probing set and clean run are looked "
-               "for where it found them, or are named.",
+               "for where it found them, or are named. Of a run of attribute or manipulate the "
+               "page has photos, maps and what was measured, from the files of the run alone.",
     .example = "nemesis report runs/attack",
     .options = options,
     .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,

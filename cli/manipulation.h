@@ -29,7 +29,7 @@ bool manipulation_images(Manipulation *manipulation, Error *error);
 /* Of all that is read. */
 void manipulation_identify(Manipulation *manipulation);
 
-/* Writes attacked.npy, attacked.png and the maps of a case: the study's `done`. */
+/* Writes original and attacked, each .npy and .png, and the maps of a case: the study's `done`. */
 bool                    manipulation_files(void *self, const MapCase *result, Error *error);
 extern const ResultKind manipulation_result;
 

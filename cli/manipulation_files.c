@@ -1,5 +1,5 @@
-/* cli/manipulation_files.c - what a case of `manipulate` leaves: the attacked image and its maps.
- */
+/* cli/manipulation_files.c - what a case of `manipulate` leaves: the image before and after, and
+ * its maps. */
 #include "../base/file.h"
 #include "../format/npy.h"
 #include "manipulation.h"
@@ -14,7 +14,8 @@ static const char pair_folder[] = "pair-";
 // attacked.npy, map_after.png and the like.
 static bool is_plain_case_file(const char *name)
 {
-    static const char *const files[] = {"attacked", "map_before", "map_target", "map_after"};
+    static const char *const files[] = {"original", "attacked", "map_before", "map_target",
+                                        "map_after"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         size_t length = strlen(files[i]);
         if (strncmp(name, files[i], length) == 0 &&
@@ -98,14 +99,13 @@ static bool write_map(const CaseFiles *files, const char *name, const float *map
 }
 
 // The array as it is, and the picture as the arm png8 stores it.
-static bool write_image(const CaseFiles *files, const real *image, Error *error)
+static bool write_image(const CaseFiles *files, const char *name, const real *image, Error *error)
 {
     const MapStudy *study = &files->manipulation->study;
     int64_t         h = study->height, w = study->width;
-    char            name[96], path[LIMIT_PATH], array[LIMIT_PATH];
+    char            path[LIMIT_PATH], array[LIMIT_PATH];
     float          *values = memory_new(3 * (size_t)(h * w), sizeof *values, error);
-    snprintf(name, sizeof name, "%sattacked", files->prefix);
-    bool ok = values && path_join(path, files->folder, name, error);
+    bool            ok     = values && path_join(path, files->folder, name, error);
     if (ok && snprintf(array, sizeof array, "%s.npy", path) >= LIMIT_PATH)
         ok = fail(error, ERROR_CREATE, "%s: the path is longer than %d bytes", path, LIMIT_PATH);
     for (int64_t i = 0; ok && i < 3 * h * w; i++)
@@ -123,10 +123,13 @@ bool manipulation_files(void *self, const MapCase *result, Error *error)
 {
     Manipulation *manipulation = self;
     CaseFiles     files;
+    char          attacked[96];
     // From now on what is in the folder is of this run, and stays.
     return run_folder_start(&manipulation->run.folder, &manipulation->run.identity, error) &&
            name_files(&files, manipulation, result, error) &&
-           write_image(&files, result->attacked, error) &&
+           snprintf(attacked, sizeof attacked, "%sattacked", files.prefix) > 0 &&
+           write_image(&files, "original", result->clean, error) &&
+           write_image(&files, attacked, result->attacked, error) &&
            write_map(&files, "map_before", result->before, error) &&
            write_map(&files, "map_target", result->target, error) &&
            write_map(&files, "map_after", result->after, error);

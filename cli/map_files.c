@@ -1,5 +1,6 @@
 /* cli/map_files.c - see map_files.h. */
 #include "map_files.h"
+#include "../attack/attack.h"
 #include "../attribution/attribution.h"
 #include "../base/file.h"
 #include "../format/npy.h"
@@ -9,6 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char photo_ending[] = "-photo.png";
 
 enum { PICTURE_SIDE = 256 }; // small pictures grow towards it by whole pixels
 
@@ -20,12 +23,13 @@ static bool ends_with(const char *name, size_t length, const char *ending)
     return length > own && memcmp(name + length - own, ending, own) == 0;
 }
 
-// NAME-METHOD.npy and the like, also with -betaB behind the method.
+// NAME-photo.png; NAME-METHOD.npy and the like, also with -betaB behind the method.
 static bool is_map_part(const char *name)
 {
     static const char *const endings[] = {"-raw.npy", ".npy", "-overlay.png", ".png"};
     size_t                   length    = strlen(name);
-    if (strcmp(name, "maps.csv") == 0 || strcmp(name, "conservation.csv") == 0)
+    if (strcmp(name, "maps.csv") == 0 || strcmp(name, "conservation.csv") == 0 ||
+        ends_with(name, length, photo_ending))
         return true;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (ends_with(name, length, endings[i])) {
@@ -180,4 +184,20 @@ bool map_files_write(const MapFiles *files, Error *error)
         painting.has_signs |= files->map[i] < 0;
     return write_arrays(files, error) && reach_of(files->map, cells, &painting.reach, error) &&
            write_picture(&painting, ".png", error) && write_overlay(&painting, error);
+}
+
+bool map_photo_write(const MapFiles *files, Error *error)
+{
+    char    path[LIMIT_PATH];
+    int64_t cells = files->height * files->width;
+    if (!files->preparation)
+        return true;
+    float *planes = memory_new(3 * (size_t)cells, sizeof *planes, error);
+    bool   ok     = planes && file_name(path, files, "-photo", error);
+    if (ok) {
+        pixels_restore(files->preparation, files->image, cells, planes);
+        ok = store_image(STORE_PNG8, files->height, files->width, planes, path, error);
+    }
+    memory_free(planes);
+    return ok;
 }

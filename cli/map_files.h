@@ -22,4 +22,8 @@ typedef struct MapFiles {
  * the others: in heat colours, or where it has negative values in blue and red. */
 bool map_files_write(const MapFiles *files, Error *error);
 
+/* name-photo.png: the prepared image as the network sees it. Nothing where there is no
+ * preparation. */
+bool map_photo_write(const MapFiles *files, Error *error);
+
 #endif

@@ -113,6 +113,25 @@ void run_path(const Run *run, const char *name, const char *path, JsonWriter *js
         json_text(json, key, between);
 }
 
+void run_preparation(const Preparation *preparation, JsonWriter *json)
+{
+    json_open_object(json, "preparation");
+    json_whole(json, "width", preparation->width);
+    json_whole(json, "height", preparation->height);
+    json_whole(json, "resize_short", preparation->resize_short);
+    json_text(json, "geometry", crop_geometry_name(preparation->geometry));
+    json_number(json, "scale", (double)preparation->scale);
+    json_open_array(json, "mean");
+    for (int c = 0; c < 3; c++)
+        json_number(json, NULL, (double)preparation->mean[c]);
+    json_close(json);
+    json_open_array(json, "std");
+    for (int c = 0; c < 3; c++)
+        json_number(json, NULL, (double)preparation->std[c]);
+    json_close(json);
+    json_close(json);
+}
+
 static void write_inputs(const Run *run, const RunInputs *inputs, JsonWriter *json)
 {
     const ProbeSet *probe = &inputs->probe;

@@ -36,6 +36,9 @@ bool run_resume(Run *run, Error *error);
 /* A path as it was typed, and as NAME_from_run from the run's folder, so that both may move. */
 void run_path(const Run *run, const char *name, const char *path, JsonWriter *json);
 
+/* How photos become the network's input. */
+void run_preparation(const Preparation *preparation, JsonWriter *json);
+
 /* Opens run.json: program, verb, command, state, settings, weights, data, layer, method, compat. */
 void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json);
 /* The same for a run without such inputs: program, verb, command, state, settings. */

@@ -101,9 +101,22 @@ bool map_results_write(const MapStudy *study, const MapResults *results, const c
 bool map_summary_write(const MapStudy *study, const MapResults *results, const char *folder,
                        Error *error);
 
+/* Reads these tables back: rows, and into the study the methods they name and how many pairs there
+ * are; a zeroed study and a zeroed result are filled. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
+bool map_results_read(const char *folder, MapStudy *study, MapResults *out, Error *error);
+
 /* Columns of measures.csv that are numbers: name, and value in a row; NULL past the last. */
 const char *map_measure_name(int index);
 double      map_measure_value(const MapMeasure *row, int index);
+
+/* Rows of the same method, network, storage and control. */
+bool map_measures_are_alike(const MapMeasure *a, const MapMeasure *b);
+/* A column of the rows like this one, sorted; returns how many. `values` is room for a number a
+ * pair. */
+int64_t map_results_sorted(const MapResults *results, const MapMeasure *like, int column,
+                           double *values);
+/* By linear interpolation between sorted values; q in 0..1. */
+double sorted_quantile(const double *sorted, int64_t count, double q);
 
 /* The median of a column over the rows that are like this one but for the pair: same method,
  * network, storage and control. `values` is room for a number a pair. */

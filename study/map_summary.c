@@ -15,8 +15,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* By linear interpolation between sorted values. */
-static double quantile_of(const double *sorted, int64_t count, double q)
+double sorted_quantile(const double *sorted, int64_t count, double q)
 {
     double  at    = q * (double)(count - 1);
     int64_t below = (int64_t)at, above = below + 1 < count ? below + 1 : below;
@@ -36,12 +35,12 @@ static bool bootstrap_median(const double *sorted, int64_t count, uint64_t seed,
         for (int64_t k = 0; k < count; k++)
             drawn[k] = sorted[random_below(&random, (uint32_t)count)];
         qsort(drawn, (size_t)count, sizeof *drawn, by_size);
-        medians[i] = quantile_of(drawn, count, 0.5);
+        medians[i] = sorted_quantile(drawn, count, 0.5);
     }
     if (ok) {
         qsort(medians, DRAWS, sizeof *medians, by_size);
-        *low  = quantile_of(medians, DRAWS, 0.025);
-        *high = quantile_of(medians, DRAWS, 0.975);
+        *low  = sorted_quantile(medians, DRAWS, 0.025);
+        *high = sorted_quantile(medians, DRAWS, 0.975);
     }
     memory_free(drawn);
     memory_free(medians);
@@ -77,20 +76,18 @@ double map_measure_value(const MapMeasure *row, int index)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-// The same method, network, storage and control.
-static bool is_alike(const MapMeasure *a, const MapMeasure *b)
+bool map_measures_are_alike(const MapMeasure *a, const MapMeasure *b)
 {
     return a->method == b->method && a->is_softplus == b->is_softplus && a->store == b->store &&
            a->is_control == b->is_control;
 }
 
-// Sorted values of the rows like this one; returns how many.
-static int64_t collect(const MapResults *results, const MapMeasure *like, int column,
-                       double *values)
+int64_t map_results_sorted(const MapResults *results, const MapMeasure *like, int column,
+                           double *values)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < results->measure_count; i++)
-        if (is_alike(&results->measures[i], like))
+        if (map_measures_are_alike(&results->measures[i], like))
             values[count++] = map_measure_value(&results->measures[i], column);
     qsort(values, (size_t)count, sizeof *values, by_size);
     return count;
@@ -99,14 +96,14 @@ static int64_t collect(const MapResults *results, const MapMeasure *like, int co
 double map_results_median(const MapResults *results, const MapMeasure *like, int column,
                           double *values)
 {
-    return quantile_of(values, collect(results, like, column, values), 0.5);
+    return sorted_quantile(values, map_results_sorted(results, like, column, values), 0.5);
 }
 
 static bool write_group(Writer *writer, const MapStudy *study, const MapResults *results,
                         const MapMeasure *group, int index, double *values, Error *error)
 {
     static const double quantiles[] = {0.1, 0.25, 0.5, 0.75, 0.9};
-    int64_t             count       = collect(results, group, index, values);
+    int64_t             count       = map_results_sorted(results, group, index, values);
     double              low, high;
     if (!bootstrap_median(values, count, study->seed, &low, &high, error))
         return false;
@@ -114,7 +111,7 @@ static bool write_group(Writer *writer, const MapStudy *study, const MapResults 
                 group->is_softplus ? "softplus" : "relu", store_arm_name(group->store),
                 group->is_control, map_measure_name(index), (long long)count);
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
-        writer_text(writer, ",%.9g", quantile_of(values, count, quantiles[i]));
+        writer_text(writer, ",%.9g", sorted_quantile(values, count, quantiles[i]));
     writer_text(writer, ",%.9g,%.9g", low, high);
     double mean = 0;
     for (int64_t i = 0; i < count; i++)
@@ -137,7 +134,7 @@ bool map_summary_write(const MapStudy *study, const MapResults *results, const c
     for (int64_t i = 0; ok && i < results->measure_count; i++) {
         bool is_first = true;
         for (int64_t k = 0; k < i && is_first; k++)
-            is_first = !is_alike(&results->measures[k], &results->measures[i]);
+            is_first = !map_measures_are_alike(&results->measures[k], &results->measures[i]);
         for (int m = 0; ok && is_first && map_measure_name(m); m++)
             ok = write_group(writer, study, results, &results->measures[i], m, values, error);
     }

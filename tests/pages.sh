@@ -1,6 +1,6 @@
 #!/bin/sh
-# Screenshots of reports: of the demo, where it was run, and of short runs on real photos, where the
-# data is. usage: pages.sh NEMESIS OUT
+# Screenshots of reports: of the demo, where it was run, of maps of drawn photos, and of short runs
+# on real photos, where the data is. usage: pages.sh NEMESIS OUT
 nemesis=$1
 out=$2
 data=${NEMESIS_DATA:-../shared/data}
@@ -13,6 +13,18 @@ set --
 if [ -f runs/demo/report/index.html ]; then
     set -- "$@" runs/demo/report
 fi
+"$nemesis" mini -q --images 12 -o "$out/world" >/dev/null
+photo=$out/world/images/mini/000009.jpg
+"$nemesis" attribute -q -m demo/mini.nw "$photo" "$out/world/images/mini/000005.jpg" --method all \
+    --beta 2,10 -o "$out/maps" >/dev/null
+"$nemesis" manipulate -q -m demo/mini.nw "$photo" --target text:CAT --method lrp --steps 100 \
+    --rate 0.005 --store float,png8,jpeg75 -o "$out/word" >/dev/null
+"$nemesis" manipulate -q -m demo/mini.nw --pairs 6 -d "$out/world" --method gradient,lrp \
+    --steps 40 --rate 0.01 --store float,jpeg75 -o "$out/pairs" >/dev/null
+for run in maps word pairs; do
+    "$nemesis" report -q "$out/$run" -o "$out/$run-report"
+    set -- "$@" "$out/$run-report"
+done
 if [ -d "$weights" ] && [ -d "$probe" ]; then
     python3 weights/convert.py "$weights" --arch vgg16 -o "$out/vgg16.nw" 2>/dev/null
     "$nemesis" dissect -q -m "$out/vgg16.nw" -l conv3_3 -d "$probe" --limit 96 -o "$out/clean"
@@ -25,5 +37,4 @@ if [ -d "$weights" ] && [ -d "$probe" ]; then
         set -- "$@" "$out/$run-report"
     done
 fi
-[ $# -gt 0 ] || { echo "skipped pages: there is no report to look at"; exit 0; }
 python3 tests/screenshots.py "$out" "$@"

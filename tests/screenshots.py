@@ -4,9 +4,10 @@
 usage: screenshots.py OUT FOLDER...        each FOLDER holds an index.html
 
 A page passes if the console stays silent, every picture decodes, nothing is wider than the screen,
-a click on a heading sorts the table, and the folder stays under 30 MB. Pictures and a PDF go to
-OUT/<n>-*. The browser is spoken to through a pipe, in the DevTools protocol: a window cannot be
-narrower than 500 pixels, an emulated screen can. Skipped where there is no Chromium."""
+a click on a heading sorts a sortable table (a page without one has no script), and the folder stays
+under 30 MB. Pictures and a PDF go to OUT/<n>-*. The browser is spoken to through a pipe, in the
+DevTools protocol: a window cannot be narrower than 500 pixels, an emulated screen can. Skipped
+where there is no Chromium."""
 import base64
 import fcntl
 import json
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-WIDTHS = (390, 1200, 1600)
+WIDTHS = (390, 1024, 1600)
 MOST_BYTES = 30 << 20
 MOST_HEIGHT = 15000  # pixels of a picture; Chromium's limit is 16384
 
@@ -33,6 +34,7 @@ PROBLEMS = """Promise.all(Array.from(document.images, i => {
 
 SORTED = """(() => {
     const table = document.querySelector('table.sortable');
+    if (!table) return document.scripts.length === 0;
     const units = () => Array.from(table.tBodies[0].rows, r => Number(r.cells[0].dataset.value));
     const button = table.querySelector('th[data-sort=number] button');
     const is = sign => units().every((u, i, a) => !i || sign * (u - a[i - 1]) > 0);

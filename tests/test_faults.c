@@ -119,6 +119,15 @@ static bool make_cases(void)
              format("-m %s -d %s --method gradient --draws 1 --eps 4/255 --aam-steps 2 "
                     "--similarities cosine,topk:5 -o %%s --overwrite",
                     play_blob, classes));
+    if (play("manipulate -m %s --pairs 2 -d %s --method gradient,lrp --steps 2 -t 1 -q -o %s",
+             play_blob, play_probe, in_folder("pairs"))
+            ->code ||
+        play("attribute -m %s %s --method gradient,lrp -t 1 -q -o %s", play_blob, photo,
+             in_folder("explained"))
+            ->code)
+        return false;
+    add_case("report", "moved-report", 0, format("%s -o %%s --overwrite", in_folder("pairs")));
+    add_case("report", "maps-report", 0, format("%s -o %%s --overwrite", in_folder("explained")));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));

@@ -247,9 +247,47 @@ static void hostile_labels_stay_names(void)
     }
 }
 
+// The name of a photo is that of its maps, and stands on their page.
+static void hostile_names_of_photos_stay_names(void)
+{
+    static const char *const photos[] = {"=1<script>alert(1)", "\"'\\&<img", "\x1b[31m\xff\xfe",
+                                         "\342\200\256cba\xe2\x80\xa8", "'-<b>"};
+    enum { PHOTOS = sizeof photos / sizeof *photos };
+    char  words[PHOTOS * LIMIT_PATH] = "";
+    Bytes bytes                      = {0};
+    int   found                      = 0;
+    NEED_INPUTS();
+    REQUIRE(file_read(first_photo(), LIMIT_IMAGE_FILE, &bytes, NULL));
+    for (int i = 0; i < PHOTOS; i++) {
+        const char *path = in_folder("%s.png", photos[i]);
+        REQUIRE(file_publish(path, bytes.data, bytes.size, NULL));
+        size_t used = strlen(words);
+        snprintf(words + used, sizeof words - used, " %s", path);
+    }
+    bytes_close(&bytes);
+    const Outcome *o = program_run("attribute -m %s%s --method gradient,lrp -o %s", blob, words,
+                                   in_folder("maps"));
+    CHECK(o->code == 0 && is_clean_text(o->out) && is_clean_text(o->err));
+    CHECK(bad_cells(0, in_folder("maps"), "maps.csv", &found) == 0);
+    CHECK(bad_cells(0, in_folder("maps"), "conservation.csv", &found) == 0);
+    o = program_run("report %s -o %s", in_folder("maps"), in_folder("page"));
+    if (!CHECK(o->code == 0 && is_clean_text(o->err)))
+        printf("  %s", o->err);
+    CHECK(is_harmless_page(in_folder("page")));
+    o = program_run("manipulate -m %s %s --target text:<script> --method lrp --steps 1 -o %s", blob,
+                    first_photo(), in_folder("none"));
+    CHECK(o->code == 2 && is_clean_text(o->err));
+    o = program_run("manipulate -m %s %s --target text:I --method lrp --steps 1 -o %s", blob,
+                    in_folder("%s.png", photos[0]), in_folder("moved"));
+    CHECK(o->code == 0);
+    CHECK(program_run("report %s -o %s", in_folder("moved"), in_folder("moved/page"))->code == 0);
+    CHECK(is_harmless_page(in_folder("moved/page")));
+}
+
 SUITE(hostile)
 {
     RUN(guarded_text_comes_back);
     RUN(names_that_must_not_be_shown_are_not);
     RUN(hostile_labels_stay_names);
+    RUN(hostile_names_of_photos_stay_names);
 }
