@@ -1,7 +1,9 @@
 /* cli/command_report.c - a run as a folder of pages. */
 #include "../report/report.h"
+#include "../report/robust_report.h"
 #include "clean_run.h"
 #include "commands.h"
+#include "compare_robustness.h"
 #include "next.h"
 #include "output.h"
 #include "outputs.h"
@@ -353,6 +355,65 @@ static bool write_pages(Reported *reported, Error *error)
            tell(&reported->settings, reported->run.folder.home, error);
 }
 
+/* ---- runs of robustness ---------------------------------------------------------------------- */
+
+// Both runs are at hand: their weights' names and their folders.
+static bool write_robustness(Reported *reported, const RobustReportRun *runs, int count,
+                             Error *error)
+{
+    RobustReportJob job = {.runs       = {&runs[0], count > 1 ? &runs[1] : NULL},
+                           .facts      = reported->facts.list,
+                           .fact_count = reported->facts.count,
+                           .folder     = reported->run.folder.path};
+    return run_folder_clear(&reported->run.folder, error) && robust_report_write(&job, error) &&
+           run_folder_swap(&reported->run.folder, error) &&
+           tell(&reported->settings, reported->run.folder.home, error);
+}
+
+static bool report_robustness(Reported *reported, Error *error)
+{
+    const Settings *settings = &reported->settings;
+    RobustReportRun runs[2]  = {{0}, {0}};
+    Json            other    = {0};
+    int             count    = settings->input_count;
+    const UsedPath  used[]   = {{"the run", settings->inputs[0]},
+                                {"the second run", count > 1 ? settings->inputs[1] : NULL}};
+    bool            ok       = output_folder_check(settings->out, used, 2, error) &&
+              run_folder_claim(&reported->run.folder, settings, &page_result, error) &&
+              run_folder_read(settings->inputs[0], &reported->json, error) &&
+              collect_facts(&reported->json, &reported->facts, error) &&
+              robust_report_read(&runs[0], settings->inputs[0], error) &&
+              (count == 1 || (run_folder_read(settings->inputs[1], &other, error) &&
+                              robust_report_read(&runs[1], settings->inputs[1], error)));
+    for (int i = 0; ok && i < count; i++) {
+        const char *network =
+            json_member_text(i ? &other : &reported->json, "weights.architecture");
+        runs[i].network = network ? network : "a network";
+    }
+    ok = ok && write_robustness(reported, runs, count, error);
+    robust_report_close(&runs[0]);
+    robust_report_close(&runs[1]);
+    json_free(&other);
+    return ok;
+}
+
+static bool report_units(Reported *reported, const Settings *settings, Error *error)
+{
+    return read_runs(reported, error) &&
+           clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
+           check_baseline(reported, error) && claim_folder(reported, error) &&
+           open_clean_run(reported, error) && read_changes(reported, error) &&
+           write_pages(reported, error);
+}
+
+static bool check_kinds(const Settings *settings, Error *error)
+{
+    if (settings->input_count == 1)
+        return true;
+    return (is_robustness_run(settings->inputs[0]) && is_robustness_run(settings->inputs[1])) ||
+           fail(error, ERROR_USAGE, "two runs have one page if both are of robustness");
+}
+
 static bool run(const Settings *settings, Error *error)
 {
     Reported *reported = memory_new(1, sizeof *reported, error);
@@ -361,11 +422,9 @@ static bool run(const Settings *settings, Error *error)
     reported->settings = *settings;
     reported->told     = settings->inputs[0];
     run_open(&reported->run, verb_report.name, &reported->settings);
-    bool ok = choose_folder(reported, error) && read_runs(reported, error) &&
-              clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
-              check_baseline(reported, error) && claim_folder(reported, error) &&
-              open_clean_run(reported, error) && read_changes(reported, error) &&
-              write_pages(reported, error);
+    bool ok = check_kinds(settings, error) && choose_folder(reported, error) &&
+              (is_robustness_run(reported->told) ? report_robustness(reported, error)
+                                                 : report_units(reported, settings, error));
     ok = ok && output_flush(error);
     if (ok) {
         char page[NEXT_WORD];
@@ -406,15 +465,16 @@ static const Option options[] = {{.name   = "out",
 
 const Verb verb_report = {
     .name        = "report",
-    .inputs      = "RUN",
+    .inputs      = "RUN [RUN_B]",
     .input_least = 1,
-    .input_most  = 1,
+    .input_most  = 2,
     .summary     = "turn a run into pages that open from disk",
     .details = "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
                "category, the share of labels that changed, and for the most telling units their "
                "images, sums, margins and the corruption once more, step by step. RUN is a run of "
                "describe, dissect, noise or attack; weights, probing set and clean run are looked "
-               "for where it found them, or are named.",
+               "for where it found them, or are named. Of a run of robustness the page has maps, "
+               "curves and rows; with RUN_B, of the same images, both side by side.",
     .example = "nemesis report runs/attack",
     .options = options,
     .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,

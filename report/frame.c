@@ -1,15 +1,14 @@
 /* report/frame.c - what stands around the sections of a page. */
 #include "page.h"
 
-void page_begin(Report *report)
+void page_begin(Writer *page, const char *verb, const char *subject)
 {
-    Writer *page = report->page;
     writer_text(page,
                 "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                 "<meta name=\"color-scheme\" content=\"light dark\">\n<title>nemesis: %s of ",
-                report->job->verb);
-    html_text(page, report->job->layer, HTML_NAME_LENGTH);
+                verb);
+    html_text(page, subject, HTML_NAME_LENGTH);
     writer_text(page, "</title>\n<link rel=\"icon\" href=\"data:,\">\n"
                       "<link rel=\"stylesheet\" href=\"style.css\">\n</head>\n<body>\n");
 }
@@ -43,13 +42,12 @@ static const char *const script_lines[] = {
     "});",
 };
 
-void page_end(Report *report)
+void page_end(Writer *page, const char *origin, bool has_sortable_tables)
 {
-    Writer *page = report->page;
-    writer_text(page,
-                "</main>\n<footer><p>Made by nemesis from the files of the run; the pictures were "
-                "computed again for this page.</p></footer>\n<script>\n");
-    for (size_t i = 0; i < sizeof script_lines / sizeof *script_lines; i++)
+    writer_text(page, "</main>\n<footer><p>%s</p></footer>\n", origin);
+    if (has_sortable_tables)
+        writer_text(page, "<script>\n");
+    for (size_t i = 0; has_sortable_tables && i < sizeof script_lines / sizeof *script_lines; i++)
         writer_text(page, "%s\n", script_lines[i]);
-    writer_text(page, "</script>\n</body>\n</html>\n");
+    writer_text(page, "%s</body>\n</html>\n", has_sortable_tables ? "</script>\n" : "");
 }

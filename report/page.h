@@ -85,10 +85,11 @@ void strength_text(const ChangeRow *row, char out[32]);
 
 /* ---- parts of the page ----------------------------------------------------------------------- */
 
-extern const char *const style_lines[]; // of style.css; ends with NULL
+bool style_write(const char *folder, Error *error); // style.css
 
-void page_begin(Report *report); // up to <body>
-void page_end(Report *report);
+void page_begin(Writer *page, const char *verb, const char *subject); // up to <body>
+/* `origin` says in the footer where the page is from. */
+void page_end(Writer *page, const char *origin, bool has_sortable_tables);
 
 /* What a changed unit is said to detect under a setting, from the perturbed picture `file` on,
  * which shows `image` and to which the unit answers with `map`. Nothing where it has not changed.
@@ -101,6 +102,6 @@ bool section_reading(Report *report, Error *error); // what the words mean
 bool section_details(Report *report, Error *error); // units[] in pictures
 bool section_film(Report *report, Error *error);    // an attack, step by step
 bool section_units(Report *report, Error *error);   // every unit in a table
-void section_facts(Report *report);
+void section_facts(Writer *page, const ReportFact *facts, int count);
 
 #endif

@@ -155,26 +155,18 @@ static void report_close(Report *report)
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-static bool write_style(const ReportJob *job, Error *error)
-{
-    char    path[LIMIT_PATH];
-    Writer *style = NULL;
-    if (!path_join(path, job->folder, "style.css", error) || !writer_open(&style, path, error))
-        return false;
-    for (int i = 0; style_lines[i]; i++)
-        writer_text(style, "%s\n", style_lines[i]);
-    return writer_publish(style, error);
-}
-
 static bool write_page(Report *report, Error *error)
 {
-    page_begin(report);
+    page_begin(report->page, report->job->verb, report->job->layer);
     if (!section_overview(report, error) || !section_reading(report, error) ||
         (report->job->attack && !section_film(report, error)) || !section_details(report, error) ||
         !section_units(report, error))
         return false;
-    section_facts(report);
-    page_end(report);
+    section_facts(report->page, report->job->facts, report->job->fact_count);
+    page_end(report->page,
+             "Made by nemesis from the files of the run; the pictures were computed again for this "
+             "page.",
+             true);
     return true;
 }
 
@@ -183,7 +175,7 @@ bool report_write(const ReportJob *job, Error *error)
     Report report = {.job = job, .explainer = job->clean.explainer};
     char   path[LIMIT_PATH];
     bool   done = path_join(path, job->folder, "index.html", error) && file_remove(path, error) &&
-                report_open(&report, error) && write_style(job, error) &&
+                report_open(&report, error) && style_write(job->folder, error) &&
                 writer_open(&report.page, path, error) && write_page(&report, error);
     if (done) {
         Writer *page = report.page;

@@ -390,16 +390,14 @@ bool section_units(Report *report, Error *error)
 
 /* ---- constants ------------------------------------------------------------------------------- */
 
-void section_facts(Report *report)
+void section_facts(Writer *page, const ReportFact *facts, int count)
 {
-    const ReportJob *job   = report->job;
-    Writer          *page  = report->page;
-    const char      *group = NULL;
+    const char *group = NULL;
     writer_text(page,
                 "<section id=\"constants\">\n<h2>Constants</h2>\n<p>Everything run.json says about "
                 "this run.</p>\n<div class=\"facts\">\n");
-    for (int i = 0; i < job->fact_count; i++) {
-        const ReportFact *fact = &job->facts[i];
+    for (int i = 0; i < count; i++) {
+        const ReportFact *fact = &facts[i];
         if (!group || strcmp(group, fact->group) != 0) {
             writer_text(page, "%s<div><h3>", group ? "</dl></div>\n" : "");
             html_text(page, *fact->group ? fact->group : "run", HTML_NAME_LENGTH);

@@ -2,7 +2,7 @@
  * Categories have six colours; no colour is the only sign of anything. */
 #include "page.h"
 
-const char *const style_lines[] = {
+static const char *const style_lines[] = {
     ":root{color-scheme:light dark;--paper:#fbfaf6;--card:#fff;--ink:#1d1c1a;--soft:#5c5953;"
     "--line:#dcd8ce;--accent:#a8321e;--quiet:#f1eee6;",
     "--c0:#0b66a8;--c1:#b9500f;--c2:#00785f;--c3:#7d4fa8;--c4:#a17400;--c5:#5a6670}",
@@ -120,6 +120,23 @@ const char *const style_lines[] = {
     "fill-opacity:.42}",
     "i.key{display:inline-block;width:.85em;height:.85em;margin:0 .3em 0 0;vertical-align:-.08em;"
     "border:1px solid #000}i.key.mask{background:#ffe14d}i.key.label{background:#4fdcff}",
+    ".case{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:18px 20px;"
+    "max-width:980px;margin-bottom:1.6em}",
+    ".shot.pixels img{image-rendering:pixelated}",
+    ".findings{margin:0 0 1.2em;padding-left:1.1em;max-width:46em;font-size:1.05rem}",
+    ".line{fill:none;stroke-width:2;stroke:var(--accent)}.spot{fill:var(--accent)}.band{"
+    "fill:var(--accent);fill-opacity:.16}",
+    ".line.s1{stroke:var(--c0);stroke-dasharray:7 3}.spot.s1,.band.s1{fill:var(--c0)}",
+    ".line.s2{stroke:var(--c2);stroke-dasharray:2 3}.spot.s2,.band.s2{fill:var(--c2)}",
+    ".box line,.box rect,.box circle{stroke:var(--accent);stroke-width:1.4;fill:none}.box rect{"
+    "fill:var(--accent);fill-opacity:.22}.box .median{stroke-width:2.6}",
+    ".box.control line,.box.control rect,.box.control circle{stroke:var(--soft)}.box.control rect{"
+    "fill:none}",
+    ".pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,250px),1fr));"
+    "gap:20px 20px;margin:0 0 1.6em}",
+    ".tall.wide :is(th,td):first-child{padding-left:12px}.tall.wide th:first-child{"
+    "background:var(--card)}",
+    ".pairs .whole{grid-row:span 2}.pairs .two{display:grid;grid-template-columns:1fr 1fr;gap:4px}",
     ".story{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:10px 44px;"
     "margin-top:1.2em}",
     ".story p{margin-bottom:.55em}",
@@ -146,7 +163,9 @@ const char *const style_lines[] = {
     "padding-right:16px}header{padding-top:32px}",
     ".film{grid-template-columns:none;grid-auto-flow:column;grid-auto-columns:150px;"
     "overflow-x:auto}.reading{grid-template-columns:minmax(0,1fr);padding:14px}",
-    ".shots{grid-template-columns:repeat(2,minmax(0,1fr))}.shots figure:first-child{"
+    ".case{gap:10px;grid-template-columns:repeat(2,minmax(0,1fr));grid-template-rows:"
+    "repeat(3,auto);grid-auto-flow:column}.shots{grid-template-columns:repeat(2,minmax(0,1fr))}."
+    "shots figure:first-child{"
     "grid-column:1/-1}.story{grid-template-columns:minmax(0,1fr)}.tiles{"
     "grid-template-columns:1fr 1fr}.lead{font-size:1.1rem}}",
     "@media(max-width:600px){.hint{display:block;margin-bottom:.4em}.sortable :is(th,td){"
@@ -163,3 +182,14 @@ const char *const style_lines[] = {
     "break-inside:avoid}.hint{display:none}}",
     NULL,
 };
+
+bool style_write(const char *folder, Error *error)
+{
+    char    path[LIMIT_PATH];
+    Writer *style = NULL;
+    if (!path_join(path, folder, "style.css", error) || !writer_open(&style, path, error))
+        return false;
+    for (int i = 0; style_lines[i]; i++)
+        writer_text(style, "%s\n", style_lines[i]);
+    return writer_publish(style, error);
+}

@@ -276,6 +276,34 @@ static void two_trainings_are_paired_image_by_image(void)
     CHECK(o->code == 2 && strstr(o->err, "other images"));
 }
 
+static bool page_has(const char *folder, const char *text)
+{
+    Bytes page  = {0};
+    bool  found = file_read(in_folder("%s/index.html", folder), 1 << 22, &page, NULL) &&
+                 strstr((const char *)page.data, text);
+    bytes_close(&page);
+    return found;
+}
+
+static void pages_show_one_run_or_two(void)
+{
+    REQUIRE(open_play());
+    REQUIRE(measure("a", "--method gradient,lrp --aam-steps 2 --seed 1")->code == 0);
+    REQUIRE(measure("b", "--method gradient --measures rps --seed 2")->code == 0);
+    const char *a = in_folder("a"), *b = in_folder("b"), *units = in_folder("units");
+    REQUIRE(play("report %s -q", a)->code == 0);
+    CHECK(page_has("a-pages", "adv-insertion") && page_has("a-pages", "map-0-1-3-2.png"));
+    CHECK(file_exists(in_folder("a-pages/map-0-1-3-2.png")) && !page_has("a-pages", "<script"));
+    REQUIRE(play("report %s %s -o %s -q", a, b, in_folder("two"))->code == 0);
+    CHECK(page_has("two", "B - A") && page_has("two", "map-1-0-0-1.png"));
+    CHECK(page_has("two", "not made")); // the second run attacked nothing
+    REQUIRE(play("dissect -m %s -l conv22 -d %s -o %s -q", play_blob, play_probe, units)->code ==
+            0);
+    const Outcome *o = play("report %s %s -o %s -q", a, units, in_folder("mixed"));
+    CHECK(o->code == 2 && strstr(o->err, "if both are of robustness"));
+    CHECK(!folder_exists(in_folder("mixed")));
+}
+
 /* ---- maps of other programs ------------------------------------------------------------------ */
 
 static bool write_maps(const char *method, int images)
@@ -346,6 +374,7 @@ SUITE(robustness)
     RUN(distances_of_directions_stay_below_their_limit);
     RUN(the_bytes_are_the_same_however_it_is_run);
     RUN(two_trainings_are_paired_image_by_image);
+    RUN(pages_show_one_run_or_two);
     RUN(maps_of_other_programs_are_scored);
     RUN(what_cannot_be_is_said);
 }
