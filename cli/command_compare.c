@@ -2,6 +2,8 @@
 #include "../format/csv.h"
 #include "clean_run.h"
 #include "commands.h"
+#include "compare_robustness.h"
+#include "differences.h"
 #include "output.h"
 #include "outputs.h"
 
@@ -25,18 +27,10 @@ static bool is_changed(const Comparison *comparison, int64_t i)
 
 /* ---- what is compared ------------------------------------------------------------------------ */
 
-enum { DIFFERENCES = 64 };
-
-// A setting that the two runs do not share.
-typedef struct Difference {
-    const char *name, *a, *b;
-} Difference;
-
 typedef struct Runs {
     Json          json[2]; // run.json; empty for a folder that has none
     const Method *method[2];
-    Difference    differences[DIFFERENCES];
-    int           difference_count;
+    Differences   differences;
 } Runs;
 
 static bool refuse_verb(const Json *json, const char *folder, Error *error)
@@ -66,24 +60,11 @@ static bool open_run(const Settings *settings, int index, Json *json, const Meth
             run_method(json, folder, method, error));
 }
 
-static const char *setting_text(const Json *json, const char *name)
-{
-    const JsonNode *settings = json_member(json, json->nodes, "settings");
-    const JsonNode *node     = settings ? json_member(json, settings, name) : NULL;
-    return node && node->kind == JSON_TEXT ? node->text : NULL;
-}
-
 // Runs of earlier versions do not name it: they saw photos as they are.
 static const char *store_text(const Json *json)
 {
     const char *store = setting_text(json, "store");
     return store ? store : store_arm_name(STORE_FLOAT);
-}
-
-static void add_difference(Runs *runs, const char *name, const char *a, const char *b)
-{
-    if (a && b && strcmp(a, b) != 0 && runs->difference_count < DIFFERENCES)
-        runs->differences[runs->difference_count++] = (Difference){name, a, b};
 }
 
 // Units of other weights or layers are other units; what else differs is told.
@@ -100,17 +81,11 @@ static bool find_differences(const Settings *settings, Runs *runs, Error *error)
                         "%s and %s cannot be compared unit by unit: %s is '%.40s' and '%.40s'",
                         settings->inputs[0], settings->inputs[1], refused[i], one, other);
     }
-    const JsonNode *list = json_member(a, a->nodes, "settings");
-    for (int i = list ? list->first : -1; i >= 0; i = a->nodes[i].next)
-        if (strcmp(a->nodes[i].key, "verb") != 0 && strcmp(a->nodes[i].key, "store") != 0)
-            add_difference(runs, a->nodes[i].key, a->nodes[i].text,
-                           setting_text(b, a->nodes[i].key));
-    add_difference(runs, "store", store_text(a), store_text(b));
-    add_difference(runs, "files_sha256", json_member_text(a, "data.files_sha256"),
-                   json_member_text(b, "data.files_sha256"));
-    for (int i = 0; i < runs->difference_count; i++)
-        note(settings, "note: the runs differ in %s: '%.40s' and '%.40s'",
-             runs->differences[i].name, runs->differences[i].a, runs->differences[i].b);
+    differences_find(&runs->differences, a, b, (const char *const[]){"verb", "store", NULL});
+    differences_add(&runs->differences, "store", store_text(a), store_text(b));
+    differences_add(&runs->differences, "files_sha256", json_member_text(a, "data.files_sha256"),
+                    json_member_text(b, "data.files_sha256"));
+    differences_tell(&runs->differences, settings);
     return true;
 }
 
@@ -214,20 +189,12 @@ static bool print_json(const Settings *settings, const Runs *runs, const Compari
     json_number(&json, "high", c->high);
     json_whole(&json, "detectors", c->detectors);
     json_whole(&json, "detectors_changed", c->detectors_changed);
-    json_open_array(&json, "differences");
-    for (int i = 0; i < runs->difference_count; i++) {
-        json_open_object(&json, NULL);
-        json_text(&json, "setting", runs->differences[i].name);
-        json_text(&json, "a", runs->differences[i].a);
-        json_text(&json, "b", runs->differences[i].b);
-        json_close(&json);
-    }
-    json_close(&json);
+    differences_json(&runs->differences, &json);
     json_close(&json);
     return json_print(&json, error);
 }
 
-static bool run(const Settings *settings, Error *error)
+static bool compare_units(const Settings *settings, Error *error)
 {
     RunRecord  a = {0}, b = {0};
     Runs       runs       = {0};
@@ -254,12 +221,23 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
+static bool run(const Settings *settings, Error *error)
+{
+    bool a = is_robustness_run(settings->inputs[0]), b = is_robustness_run(settings->inputs[1]);
+    if (a != b)
+        return fail(error, ERROR_USAGE, "%s is a run of robustness and %s is none; expected two",
+                    settings->inputs[b], settings->inputs[a]);
+    return a ? compare_robustness(settings, error) : compare_units(settings, error);
+}
+
 static const Option options[] = {{.name   = "out",
                                   .letter = 'o',
                                   .kind   = ARGUMENT_TEXT,
                                   .offset = offsetof(Settings, out),
                                   .value  = "FILE.csv",
-                                  .help   = "every unit, before and after"},
+                                  .help =
+                                      "every unit, before and after; or every row of two runs of "
+                                      "robustness"},
                                  {.name   = "fail-over",
                                   .kind   = ARGUMENT_NUMBER,
                                   .offset = offsetof(Settings, fail_over),
@@ -273,11 +251,13 @@ const Verb verb_compare = {
     .inputs      = "RUN_A RUN_B",
     .input_least = 2,
     .input_most  = 2,
-    .summary     = "compare two clean runs unit by unit",
+    .summary     = "compare two clean runs unit by unit, or two runs of robustness",
     .details     = "Joins two runs of the same layer by unit and counts the units that are "
                    "described otherwise, with a Wilson 95 % interval. Runs of other weights, "
                    "another layer or another method are refused; any other setting that differs is "
-                   "named.",
+                   "named. Of two runs of robustness on the same images, as of two trainings, it "
+                   "pairs what was measured of each image: the mean of the differences B - A with "
+                   "its 95 % interval over images, and the sign test's p.",
     .example     = "nemesis compare runs/clean runs/other --fail-over 5",
     .options     = options,
     .shared      = SHARED_BY_ALL,

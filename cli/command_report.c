@@ -1,241 +1,82 @@
 /* cli/command_report.c - a run as a folder of pages. */
-#include "../report/report.h"
-#include "clean_run.h"
 #include "commands.h"
+#include "clean_run.h"
 #include "next.h"
 #include "output.h"
-#include "map_pages.h"
 #include "outputs.h"
-#include "report_facts.h"
+#include "pages_run.h"
 
 #include <string.h>
 
-/* ---- the run again --------------------------------------------------------------------------- */
+typedef bool Pages(PagesRun *pages, Error *error);
 
-typedef struct Reported {
-    Settings      settings;          // of this verb, with the folder that was not named
-    char          out[LIMIT_PATH];   // that folder
-    Run           run;               // of this verb
-    const char   *told, *clean_run;  // folders: of the run to tell about, of its baseline or itself
-    char          found[LIMIT_PATH]; // the baseline
-    Json          json;              // run.json of `told`
-    CleanRunFiles clean;
-    Changes       changes;
-    LayerRunner   raw;
-    BlobLayer     layer;
-    Noise         noise;
-    AttackJob     attack;
-    int64_t       film; // unit; where --film names one
-    Facts         facts;
-    ReportJob     job;
-} Reported;
+static const struct {
+    const Verb *verb;
+    Pages      *write;
+    int         most; // runs on one page
+} kinds[] = {{&verb_describe, pages_of_units, 1},       {&verb_dissect, pages_of_units, 1},
+             {&verb_noise, pages_of_units, 1},          {&verb_attack, pages_of_units, 1},
+             {&verb_attribute, pages_of_maps, 1},       {&verb_manipulate, pages_of_maps, 1},
+             {&verb_robustness, pages_of_robustness, 2}};
 
-static int setting_choice(const Reported *reported, const char *path, const char *choices)
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+// Which pages a run has; -1 where it has none.
+static int find_kind(const PagesRun *pages, Error *error)
 {
-    const char *text = json_member_text(&reported->json, path);
-    return text ? word_index(choices, text, strlen(text)) : -1;
+    char names[120] = "";
+    int  kind = 0, length = 0;
+    while (kind < KINDS && strcmp(kinds[kind].verb->name, pages->verb) != 0)
+        kind++;
+    if (kind < KINDS)
+        return kind;
+    for (int i = 0; i < KINDS; i++)
+        length += snprintf(names + length, sizeof names - (size_t)length, "%s%s", i ? ", " : "",
+                           kinds[i].verb->name);
+    fail(error, ERROR_USAGE, "%s: is a run of '%.40s', expected one of %s", pages->told,
+         pages->verb, names);
+    return -1;
 }
 
-static bool setting_whole(const Reported *reported, const char *path, uint64_t most, uint64_t *out,
-                          Error *error)
+static bool check_asked(const PagesRun *pages, int kind, Error *error)
 {
-    const char *text;
-    return run_need(&reported->json, reported->told, path, &text, error) &&
-           ((whole_parse(text, out) && *out <= most) ||
-            fail(error, ERROR_DATA, "%s/run.json: %s is '%.40s', expected a whole number",
-                 reported->told, path, text));
-}
-
-static bool read_noise(Reported *reported, Error *error)
-{
-    Noise      *noise = &reported->noise;
-    const char *type, *fraction;
-    if (!run_need(&reported->json, reported->told, "settings.type", &type, error) ||
-        !run_need(&reported->json, reported->told, "settings.fraction", &fraction, error) ||
-        !noise_type_parse(type, &noise->type, error) ||
-        !setting_whole(reported, "settings.seed", UINT64_MAX, &noise->seed, error))
-        return false;
-    reported->job.noise = noise;
-    return number_parse(fraction, &noise->fraction) ||
-           fail(error, ERROR_DATA, "%s/run.json: fraction is '%.40s', expected a number",
-                reported->told, fraction);
-}
-
-static bool read_attack(Reported *reported, Error *error)
-{
-    AttackJob  *job     = &reported->attack;
-    int         variant = setting_choice(reported, "settings.method", PGD_NAMES);
-    int         loss    = setting_choice(reported, "settings.loss", LOSS_NAMES);
-    int         masks   = setting_choice(reported, "settings.masks", MASKS_NAMES);
-    const char *target;
-    uint64_t    steps;
-    if (variant < 0 || loss < 0 || masks < 0)
-        return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value",
-                    reported->told);
-    if (!setting_whole(reported, "settings.steps", 100000, &steps, error) ||
-        !setting_whole(reported, "settings.seed", UINT64_MAX, &job->seed, error) ||
-        !run_need(&reported->json, reported->told, "settings.target", &target, error) ||
-        (strcmp(target, "(none)") != 0 &&
-         !target_parse(target, &reported->clean.inputs.explainer.labels, &job->target, error)))
-        return false;
-    job->variant         = (PgdVariant)variant;
-    job->loss            = (AttackLoss)loss;
-    job->masks           = (AttackMasks)masks;
-    job->steps           = (int)steps;
-    job->clean           = reported->job.clean;
-    job->builder         = unit_builder(&reported->layer);
-    reported->job.attack = job;
-    return job->masks == MASKS_LABELS || !reported->clean.inputs.request.mode->raw_masks ||
-           run_inputs_unprepared(&reported->clean.inputs, &reported->raw, &job->unprepared, error);
-}
-
-// Where --baseline says, where the run says, or by that name beside the run.
-static bool find_baseline(Reported *reported, Error *error)
-{
-    const char *typed = json_member_text(&reported->json, "baseline"), *slash;
-    Error       gone  = {0};
-    char        beside[LIMIT_PATH], name[LIMIT_PATH];
-    reported->clean_run = reported->found;
-    if (reported->settings.baseline) {
-        reported->clean_run = reported->settings.baseline;
-        return true;
-    }
-    if (run_locate(&reported->json, reported->told, "baseline", "clean run", "--baseline",
-                   reported->found, &gone))
-        return true;
-    slash = typed ? strrchr(typed, '/') : NULL;
-    if (typed && path_join(beside, reported->told, "..", NULL) &&
-        path_join(name, beside, slash ? slash + 1 : typed, NULL) && file_exists(name)) {
-        memcpy(reported->found, name, sizeof name);
-        return true;
-    }
-    return fail(error, gone.code, "%s", gone.message);
-}
-
-// What decides the results of both must be the same, or the rows are not of this clean run.
-static bool check_baseline(const Reported *reported, Error *error)
-{
-    static const char *const same[] = {
-        "settings.weights_sha256", "settings.index_sha256", "settings.layer", "settings.compat",
-        "settings.readout",        "settings.categories",   "settings.limit", "data.files_sha256"};
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        const char *a = json_member_text(&reported->json, same[i]);
-        const char *b = json_member_text(&reported->clean.json, same[i]);
-        if (a && b && strcmp(a, b) != 0)
-            return fail(error, ERROR_USAGE,
-                        "%s was made from another clean run than %s: its %s is '%.40s', there it "
-                        "is '%.40s'",
-                        reported->told, reported->clean_run, strchr(same[i], '.') + 1, a, b);
-    }
-    return verb_is_clean(reported->job.verb) ||
-           clean_run_is_baseline(&reported->clean, reported->clean_run, error);
-}
-
-// The unit of --film. Whether it was attacked is known once the changes are read.
-static bool read_film(Reported *reported, const char *verb, Error *error)
-{
-    const char *typed = reported->settings.film;
-    uint64_t    unit;
-    if (!typed)
-        return true;
-    if (strcmp(verb, "attack") != 0)
-        return fail(error, ERROR_USAGE, "--film: %s is a run of '%.40s', only an attack has a film",
-                    reported->told, verb);
-    if (!whole_parse(typed, &unit) || unit > LIMIT_UNITS)
-        return fail(error, ERROR_USAGE, "--film: '%.40s' is not a unit", typed);
-    reported->film          = (int64_t)unit;
-    reported->job.film_unit = &reported->film;
-    return true;
-}
-
-static bool read_runs(Reported *reported, Error *error)
-{
-    const char *verb;
-    if (!run_folder_read(reported->told, &reported->json, error) ||
-        !run_need(&reported->json, reported->told, "verb", &verb, error))
-        return false;
-    bool is_clean = verb_is_clean(verb), has_maps = verb_has_maps(verb);
-    if (!is_clean && !has_maps && strcmp(verb, "noise") != 0 && strcmp(verb, "attack") != 0)
-        return fail(error, ERROR_USAGE,
-                    "%s: is a run of '%.40s', expected one of describe, dissect, noise, attack, "
-                    "attribute, manipulate",
-                    reported->told, verb);
-    if (!is_clean) // else whoever opens the clean run does
-        run_folder_note_next(reported->told, &reported->settings);
-    reported->job.verb  = verb;
-    reported->clean_run = reported->told;
-    if (!read_film(reported, verb, error))
-        return false;
-    if (!is_clean && !has_maps && !find_baseline(reported, error))
-        return false;
-    return facts_collect(&reported->json, &reported->facts, error);
+    const Settings *settings = &pages->settings;
+    if (settings->input_count > kinds[kind].most)
+        return fail(error, ERROR_USAGE, "two runs have one page if both are of robustness");
+    return !settings->film || kinds[kind].verb == &verb_attack ||
+           fail(error, ERROR_USAGE, "--film: %s is a run of '%.40s', only an attack has a film",
+                pages->told, pages->verb);
 }
 
 // RUN-pages beside the run, where -o says nothing else. A run that is named by where it is ("..")
 // has no name to add to.
-static bool choose_folder(Reported *reported, Error *error)
+static bool choose_folder(PagesRun *pages, Error *error)
 {
-    const char *run    = reported->told, *name;
+    const char *run    = pages->told, *name;
     size_t      length = strlen(run);
-    if (reported->settings.out)
+    if (pages->settings.out)
         return true;
     while (length > 1 && run[length - 1] == '/')
         length--;
-    if (snprintf(reported->out, LIMIT_PATH, "%.*s", (int)length, run) >= LIMIT_PATH - 8)
+    if (snprintf(pages->out, LIMIT_PATH, "%.*s", (int)length, run) >= LIMIT_PATH - 8)
         return fail(error, ERROR_CREATE, "%.40s...: the path is too long", run);
-    name = strrchr(reported->out, '/');
-    name = name ? name + 1 : reported->out;
+    name = strrchr(pages->out, '/');
+    name = name ? name + 1 : pages->out;
     if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return fail(error, ERROR_USAGE, "report: '%s' gives the pages no name; name them with -o",
                     run);
-    length = strlen(reported->out);
-    snprintf(reported->out + length, LIMIT_PATH - length, "-pages");
-    reported->settings.out = reported->out;
+    length = strlen(pages->out);
+    snprintf(pages->out + length, LIMIT_PATH - length, "-pages");
+    pages->settings.out = pages->out;
     return true;
 }
 
-static bool claim_folder(Reported *reported, Error *error)
+bool pages_begin(PagesRun *pages, const UsedPath *used, int count, Error *error)
 {
-    const InputsRequest *request  = &reported->clean.inputs.request;
-    const Settings      *settings = &reported->settings;
-    const UsedPath       used[]   = {{"the run", reported->told},
-                                     {"the baseline", reported->clean_run},
-                                     {"the probing set", request->data},
-                                     {"the weight blob", request->model}};
-    return output_folder_check(settings->out, used, 4, error) &&
-           run_folder_claim(&reported->run.folder, settings, &page_result, error);
-}
-
-static bool open_clean_run(Reported *reported, Error *error)
-{
-    RunInputs *inputs = &reported->clean.inputs;
-    ReportJob *job    = &reported->job;
-    if (!clean_run_load(&reported->clean, reported->clean_run, &reported->run.pass, error))
-        return false;
-    reported->layer =
-        (BlobLayer){inputs->blob, inputs->request.layer, inputs->post_relu, inputs->request.conv};
-    job->network = blob_architecture(inputs->blob);
-    job->layer   = inputs->request.layer;
-    job->clean   = reported->clean.clean;
-    return true;
-}
-
-static bool read_changes(Reported *reported, Error *error)
-{
-    const char *verb = reported->job.verb;
-    if (verb_is_clean(verb))
-        return true;
-    if (!changes_read(&reported->changes, reported->told, &reported->clean.inputs.explainer,
-                      error) ||
-        !(strcmp(verb, "noise") == 0 ? read_noise(reported, error) : read_attack(reported, error)))
-        return false;
-    for (int64_t i = 0; i < reported->changes.count; i++)
-        if (reported->changes.rows[i].unit >= reported->clean.record.unit_count)
-            return fail(error, ERROR_DATA, "%s/changes.csv: unit %lld does not exist",
-                        reported->told, (long long)reported->changes.rows[i].unit);
-    if (reported->changes.count)
-        reported->job.changes = &reported->changes;
-    return true;
+    RunFolder *folder = &pages->run.folder;
+    return output_folder_check(pages->settings.out, used, count, error) &&
+           run_folder_claim(folder, &pages->settings, &page_result, error) &&
+           run_folder_clear(folder, error);
 }
 
 static bool tell(const Settings *settings, const char *folder, Error *error)
@@ -255,51 +96,45 @@ static bool tell(const Settings *settings, const char *folder, Error *error)
     return json_print(&json, error);
 }
 
-static bool write_pages(Reported *reported, Error *error)
+static bool read_run(PagesRun *pages, int *kind, Error *error)
 {
-    ReportJob *job  = &reported->job;
-    job->seed       = fact_text(&reported->json, "seed");
-    job->facts      = reported->facts.list;
-    job->fact_count = reported->facts.count;
-    job->folder     = reported->run.folder.path;
-    bool ok         = run_folder_clear(&reported->run.folder, error) &&
-              (verb_has_maps(job->verb) ? map_pages_write(&reported->json, reported->told,
-                                                          &reported->facts, job->folder, error)
-                                        : report_write(job, error));
-    progress_end(&reported->run.progress);
-    return ok && run_folder_swap(&reported->run.folder, error) &&
-           tell(&reported->settings, reported->run.folder.home, error);
+    if (!run_folder_read(pages->told, &pages->json, error) ||
+        !run_need(&pages->json, pages->told, "verb", &pages->verb, error) ||
+        (*kind = find_kind(pages, error)) < 0 || !check_asked(pages, *kind, error))
+        return false;
+    if (!verb_is_clean(pages->verb)) // else whoever opens the clean run does
+        run_folder_note_next(pages->told, &pages->settings);
+    return facts_collect(&pages->json, &pages->facts, error);
+}
+
+static bool write_pages(PagesRun *pages, int kind, Error *error)
+{
+    bool ok = kinds[kind].write(pages, error);
+    progress_end(&pages->run.progress);
+    return ok && run_folder_swap(&pages->run.folder, error) &&
+           tell(&pages->settings, pages->run.folder.home, error) && output_flush(error);
 }
 
 static bool run(const Settings *settings, Error *error)
 {
-    Reported *reported = memory_new(1, sizeof *reported, error);
-    if (!reported)
+    PagesRun *pages = memory_new(1, sizeof *pages, error);
+    int       kind  = 0;
+    if (!pages)
         return false;
-    reported->settings = *settings;
-    reported->told     = settings->inputs[0];
-    run_open(&reported->run, verb_report.name, &reported->settings);
-    bool ok = choose_folder(reported, error) && read_runs(reported, error) &&
-              (verb_has_maps(reported->job.verb) ||
-               (clean_run_open(&reported->clean, reported->clean_run, settings, error) &&
-                check_baseline(reported, error))) &&
-              claim_folder(reported, error) &&
-              (verb_has_maps(reported->job.verb) ||
-               (open_clean_run(reported, error) && read_changes(reported, error))) &&
-              write_pages(reported, error);
-    ok = ok && output_flush(error);
+    pages->settings = *settings;
+    pages->told     = settings->inputs[0];
+    run_open(&pages->run, verb_report.name, &pages->settings);
+    bool ok = choose_folder(pages, error) && read_run(pages, &kind, error) &&
+              write_pages(pages, kind, error);
     if (ok) {
         char page[NEXT_WORD];
         note(settings, "next: open %s in a browser",
-             shell_word(reported->settings.out, "/index.html", page));
+             shell_word(pages->settings.out, "/index.html", page));
     }
-    run_close(&reported->run);
-    layer_runner_close(&reported->raw);
-    changes_close(&reported->changes);
-    clean_run_close(&reported->clean);
-    json_free(&reported->json);
-    facts_free(&reported->facts);
-    memory_free(reported);
+    run_close(&pages->run);
+    json_free(&pages->json);
+    facts_free(&pages->facts);
+    memory_free(pages);
     return ok;
 }
 
@@ -327,16 +162,18 @@ static const Option options[] = {{.name   = "out",
 
 const Verb verb_report = {
     .name        = "report",
-    .inputs      = "RUN",
+    .inputs      = "RUN [RUN_B]",
     .input_least = 1,
-    .input_most  = 1,
+    .input_most  = 2,
     .summary     = "turn a run into pages that open from disk",
     .details = "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
                "category, the share of labels that changed, and for the most telling units their "
                "images, sums, margins and the corruption once more, step by step. RUN is a run of "
                "describe, dissect, noise or attack; weights, probing set and clean run are looked "
                "for where it found them, or are named. Of a run of attribute or manipulate the "
-               "page has photos, maps and what was measured, from the files of the run alone.",
+               "page has photos, maps and what was measured, of a run of robustness maps, curves "
+               "and rows, from the files of the run alone; with RUN_B, of the same images, both "
+               "runs of robustness side by side.",
     .example = "nemesis report runs/attack",
     .options = options,
     .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,

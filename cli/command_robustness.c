@@ -27,15 +27,6 @@ const ResultKind robustness_result = {"run.json", is_part};
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-// Of a curve people read its mean; robustness.csv has all of it.
-static bool is_shown(const RobustRow *row)
-{
-    size_t length = strlen(row->measure), ending = strlen("insertion");
-    bool   is_curve = strcmp(row->measure, "deletion") == 0 ||
-                    (length >= ending && strcmp(row->measure + length - ending, "insertion") == 0);
-    return !is_curve || strcmp(row->setting, "mean") == 0;
-}
-
 static bool show(const Robustness *robustness, const RobustResults *results, Error *error)
 {
     static const char *const heads[] = {"method", "measure", "setting", "similarity",
@@ -45,7 +36,7 @@ static bool show(const Robustness *robustness, const RobustResults *results, Err
         table_cell(&table, "%s", heads[i]);
     for (int64_t r = 0; r < results->row_count; r++) {
         const RobustRow *row = &results->rows[r];
-        if (!is_shown(row))
+        if (!robust_row_is_main(row->measure, row->setting))
             continue;
         RobustSummary sum =
             robust_summary(row, results->values + r * results->images, results->images);
@@ -265,8 +256,7 @@ const Verb verb_robustness = {
         "`nemesis compare` pairs two runs. insertion, deletion and accuracy need of a map method "
         "only its maps, so they can score those of other programs (--maps); all others explain "
         "moved images, which only this program can.",
-    .example = "nemesis robustness -m demo/mini.nw -d mini:20:7 --method gradient "
-               "--measures rps,insertion -o runs/robust",
+    .example = "nemesis robustness -m demo/mini.nw -d mini:4:7 --method lrp -o runs/robust",
     .options = options,
     .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run    = run,

@@ -1,16 +1,12 @@
-/* cli/map_pages.c - see map_pages.h. */
-#include "map_pages.h"
+/* cli/map_pages.c - the pages of runs of `attribute` and `manipulate`, from their files alone. */
 #include "../report/map_report.h"
 #include "clean_run.h"
 #include "commands.h"
+#include "outputs.h"
+#include "pages_run.h"
 
 #include <math.h>
 #include <string.h>
-
-bool verb_has_maps(const char *verb)
-{
-    return strcmp(verb, verb_attribute.name) == 0 || strcmp(verb, verb_manipulate.name) == 0;
-}
 
 static bool number_of(const JsonNode *node, double *out)
 {
@@ -31,21 +27,23 @@ static bool read_levels(const Json *json, const char *told, float levels[3], Err
     return ok || fail(error, ERROR_DATA, "%s/run.json: has no preparation of images", told);
 }
 
-bool map_pages_write(const Json *json, const char *told, const Facts *facts, const char *folder,
-                     Error *error)
+bool pages_of_maps(PagesRun *pages, Error *error)
 {
-    MapReportJob job   = {.seed       = fact_text(json, "seed"),
-                          .run        = told,
-                          .facts      = facts->list,
-                          .fact_count = facts->count,
-                          .folder     = folder};
-    const char  *pairs = json_member_text(json, "settings.pairs");
-    if (!run_need(json, told, "verb", &job.verb, error) ||
-        !run_need(json, told, "weights.architecture", &job.network, error) ||
-        !run_need(json, told, "compat.mode", &job.mode, error))
+    const Json    *json   = &pages->json;
+    const UsedPath used[] = {{"the run", pages->told}};
+    const char    *paired = json_member_text(json, "settings.pairs");
+    MapReportJob   job    = {.verb       = pages->verb,
+                             .seed       = fact_text(json, "seed"),
+                             .run        = pages->told,
+                             .has_pairs  = paired && strcmp(paired, "0") != 0,
+                             .facts      = pages->facts.list,
+                             .fact_count = pages->facts.count};
+    if (!run_need(json, pages->told, "weights.architecture", &job.network, error) ||
+        !run_need(json, pages->told, "compat.mode", &job.mode, error) ||
+        (strcmp(job.verb, verb_attribute.name) != 0 &&
+         !read_levels(json, pages->told, job.levels, error)) ||
+        !pages_begin(pages, used, 1, error))
         return false;
-    job.has_pairs = pairs && strcmp(pairs, "0") != 0;
-    return (strcmp(job.verb, verb_attribute.name) == 0 ||
-            read_levels(json, told, job.levels, error)) &&
-           map_report_write(&job, error);
+    job.folder = pages->run.folder.path;
+    return map_report_write(&job, error);
 }

@@ -5,8 +5,17 @@
 #include "study.h"
 
 #include <math.h>
+#include <string.h>
 
 #define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal
+
+bool robust_row_is_main(const char *measure, const char *setting)
+{
+    size_t length = strlen(measure), ending = strlen("insertion");
+    bool   is_curve = strcmp(measure, "deletion") == 0 ||
+                    (length >= ending && strcmp(measure + length - ending, "insertion") == 0);
+    return !is_curve || strcmp(setting, "mean") == 0;
+}
 
 RobustSummary robust_summary(const RobustRow *row, const double *values, int64_t count)
 {

@@ -146,6 +146,9 @@ typedef struct RobustSummary {
     int64_t count;
 } RobustSummary;
 
+/* Whether a row is one that tables for people show: of a curve of insertion or deletion its mean. */
+bool robust_row_is_main(const char *measure, const char *setting);
+
 RobustSummary robust_summary(const RobustRow *row, const double *values, int64_t count);
 
 /* ---- files ----------------------------------------------------------------------------------- */

@@ -128,6 +128,16 @@ static bool make_cases(void)
         return false;
     add_case("report", "moved-report", 0, format("%s -o %%s --overwrite", in_folder("pairs")));
     add_case("report", "maps-report", 0, format("%s -o %%s --overwrite", in_folder("explained")));
+    if (play(
+            "robustness -m %s -d %s --method gradient --measures rps,insertion --draws 1 --eps 0.1 "
+            "-o %s -t 1 -q",
+            play_blob, classes, in_folder("measured"))
+            ->code)
+        return false;
+    add_case("report", "robust-pages", 0,
+             format("%s %s -o %%s --overwrite", in_folder("measured"), in_folder("measured")));
+    add_case("compare", "pairs.csv", 0,
+             format("%s %s -o %%s", in_folder("measured"), in_folder("measured")));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));

@@ -30,7 +30,8 @@ static void axes_take_in_their_numbers(void)
             CHECK(count >= 2 && count <= AXIS_TICKS);
             for (int k = 1; k < count; k++)
                 CHECK(ticks[k] > ticks[k - 1]);
-            CHECK(axis.low == ticks[0] && fabs(axis.high - ticks[count - 1]) <= 1e-9 * fabs(axis.high));
+            CHECK(axis.low == ticks[0] &&
+                  fabs(axis.high - ticks[count - 1]) <= 1e-9 * fabs(axis.high));
             CHECK(axis_place(&axis, axis.low) == 0);
             CHECK_CLOSE(axis_place(&axis, axis.high), 1, 1e-12);
             CHECK(is_log || (axis.low <= ends[i][0] && axis.high >= ends[i][1]));

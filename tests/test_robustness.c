@@ -229,6 +229,81 @@ static void the_bytes_are_the_same_however_it_is_run(void)
     CHECK(!same_results("one", "other"));
 }
 
+/* ---- two runs -------------------------------------------------------------------------------- */
+
+static double choose(int n, int k)
+{
+    return k == 0 ? 1 : choose(n, k - 1) * (n - k + 1) / k;
+}
+
+static void two_trainings_are_paired_image_by_image(void)
+{
+    static const char *const more = "--measures rps,insertion --method gradient";
+    const char              *other;
+    RobustRecord             a = {0}, b = {0};
+    RobustPair              *pairs = NULL;
+    int64_t                  count = 0;
+    REQUIRE(open_play() && make_blob(in_folder("other.nw"), 2));
+    REQUIRE(measure("a", more)->code == 0);
+    other = in_folder("other.nw");
+    REQUIRE(play(SHORT "-o %s %s", other, classes, in_folder("b"), more)->code == 0);
+    REQUIRE(robust_record_read(&a, in_folder("a"), NULL) &&
+            robust_record_read(&b, in_folder("b"), NULL) &&
+            robust_compare(&a, &b, &pairs, &count, NULL));
+    CHECK(count == a.row_count);
+    for (int64_t i = 0; i < count; i++) {
+        const RobustPair *pair = &pairs[i];
+        int               n    = (int)(pair->above + pair->below);
+        int               most = (int)(pair->above > pair->below ? pair->above : pair->below);
+        double            p    = 0;
+        for (int k = most; k <= n; k++)
+            p += 2 * choose(n, k) / pow(2, n);
+        CHECK(pair->row_a == i && pair->row_b == i && n <= IMAGES);
+        CHECK_CLOSE(pair->p, fmin(p, 1), 1e-12);
+        CHECK_CLOSE(pair->difference, pair->value_b - pair->value_a, 1e-6);
+        CHECK(pair->low <= pair->difference && pair->difference <= pair->high);
+    }
+    memory_free(pairs);
+    robust_record_close(&a);
+    robust_record_close(&b);
+    const char *one = in_folder("a"), *two = in_folder("b"), *csv = in_folder("pairs.csv");
+    REQUIRE(play("compare %s %s -o %s", one, two, csv)->code == 0);
+    CHECK(count_lines(csv) == 1 + count);
+    CHECK(play("compare %s %s", one, two)->code == 0);
+    CHECK(play("compare %s %s --fail-over 5", one, two)->code == 2);
+    REQUIRE(measure("few", "--measures rps --method gradient --limit 3")->code == 0);
+    const Outcome *o = play("compare %s %s", one, in_folder("few"));
+    CHECK(o->code == 2 && strstr(o->err, "other images"));
+}
+
+static bool page_has(const char *folder, const char *text)
+{
+    Bytes page  = {0};
+    bool  found = file_read(in_folder("%s/index.html", folder), 1 << 22, &page, NULL) &&
+                 strstr((const char *)page.data, text);
+    bytes_close(&page);
+    return found;
+}
+
+static void pages_show_one_run_or_two(void)
+{
+    REQUIRE(open_play());
+    REQUIRE(measure("a", "--method gradient,lrp --aam-steps 2 --seed 1")->code == 0);
+    REQUIRE(measure("b", "--method gradient --measures rps --seed 2")->code == 0);
+    const char *a = in_folder("a"), *b = in_folder("b"), *units = in_folder("units");
+    REQUIRE(play("report %s -q", a)->code == 0);
+    CHECK(page_has("a-pages", "adv-insertion") && page_has("a-pages", "map-0-1-3-2.png"));
+    CHECK(file_exists(in_folder("a-pages/map-0-1-3-2.png")) && !page_has("a-pages", "<script"));
+    REQUIRE(play("report %s %s -o %s -q", a, b, in_folder("two"))->code == 0);
+    CHECK(page_has("two", "B - A") && page_has("two", "map-1-0-0-1.png"));
+    CHECK(page_has("two", "not made")); // the second run attacked nothing
+    REQUIRE(play("dissect -m %s -l conv22 -d %s -o %s -q", play_blob, play_probe, units)->code ==
+            0);
+    const Outcome *o = play("report %s %s -o %s -q", a, units, in_folder("mixed"));
+    CHECK(o->code == 2 && strstr(o->err, "if both are of robustness"));
+    CHECK(!folder_exists(in_folder("mixed")));
+}
+
 /* ---- maps of other programs ------------------------------------------------------------------ */
 
 static bool write_maps(const char *method, int images)
@@ -298,6 +373,8 @@ SUITE(robustness)
     RUN(nothing_inserted_is_the_mean_colour);
     RUN(distances_of_directions_stay_below_their_limit);
     RUN(the_bytes_are_the_same_however_it_is_run);
+    RUN(two_trainings_are_paired_image_by_image);
+    RUN(pages_show_one_run_or_two);
     RUN(maps_of_other_programs_are_scored);
     RUN(what_cannot_be_is_said);
 }

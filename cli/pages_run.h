@@ -1,0 +1,30 @@
+/* cli/pages_run.h - one run of `report`: the run that it tells of, and the folder of its pages. Runs
+ * of units, of maps and of robustness are read and shown in a source each. */
+#ifndef CLI_PAGES_RUN_H
+#define CLI_PAGES_RUN_H
+
+#include "outputs.h"
+#include "report_facts.h"
+#include "run.h"
+
+typedef struct PagesRun {
+    Settings    settings;        // of this verb, with the folder that was not named
+    char        out[LIMIT_PATH]; // that folder
+    Run         run;             // of this verb; its folder is claimed by who makes the pages
+    const char *told, *verb;     // the run's folder, and the verb that made it
+    Json        json;            // its run.json
+    Facts       facts;           // the same as lines of a page
+} PagesRun;
+
+/* Each claims the folder once it has read what must not be overwritten, and writes index.html with
+ * its pictures there. Errors: those of the run's files, weights and probing set; ERROR_CREATE,
+ * ERROR_IO; ERROR_AGAIN (cancelled). */
+bool pages_of_units(PagesRun *pages, Error *error);      // describe, dissect, noise, attack
+bool pages_of_maps(PagesRun *pages, Error *error);       // attribute, manipulate
+bool pages_of_robustness(PagesRun *pages, Error *error); // robustness, one run or two
+
+/* Claims and clears the folder of the pages. Errors: ERROR_USAGE (it is one of the `used` paths),
+ * those of run_folder_claim. */
+bool pages_begin(PagesRun *pages, const UsedPath *used, int count, Error *error);
+
+#endif
