@@ -66,7 +66,7 @@ typedef struct Network {
     NodeId pixels; // [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input); an input,
                    // or what the request gave
     NodeId prepared; // what its first layer reads: the pixels, prepared
-    NodeId layer;  // [batch, units, lh, lw] or [batch, classes]; of several the first
+    NodeId layer;    // [batch, units, lh, lw] or [batch, classes]; of several the first
     NodeId layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
     int    layer_count;            // 1 for a single one
 } Network;

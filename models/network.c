@@ -61,8 +61,8 @@ bool network_activation(const WeightBlob *blob, real *beta, Error *error)
     *beta            = 0;
     return !text || activation_parse(text, beta) ||
            fail(error, ERROR_DATA,
-                "%s: 'about' has activation=%.64s, expected relu or softplus:BETA",
-                blob_path(blob), text);
+                "%s: 'about' has activation=%.64s, expected relu or softplus:BETA", blob_path(blob),
+                text);
 }
 
 static bool run_family(Builder *builder, NodeId x, Error *error)
