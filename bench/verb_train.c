@@ -93,7 +93,7 @@ static void lenet(BlobBuilder *builder)
 static bool save_drawn(const char *arch, const TrainingSet *set, const char *path, Error *error)
 {
     if (strcmp(arch, "resnet20") == 0)
-        return training_begin(path, arch, set, 0, error);
+        return training_begin(path, arch, "relu", set, SIDE, 0, error);
     BlobBuilder *builder = blob_builder_new(arch, SIDE, SIDE);
     blob_builder_about(builder, "mean", "0.5,0.5,0.5");
     blob_builder_about(builder, "std", "0.25,0.25,0.25");
@@ -155,7 +155,7 @@ void train_step(void *data)
 
 double train_flops(const TrainWork *work)
 {
-    const Plan *plan  = work->trainer->plan;
+    const Plan *plan  = work->trainer->whole.plan;
     double      flops = 0;
     for (int32_t step = 0; step < plan_step_count(plan); step++)
         flops += plan_step_report(plan, step).flops;
@@ -215,7 +215,7 @@ static void profile(const TrainWork *work, int runs)
 {
     Kind        kinds[MOST_KINDS] = {0};
     int         count             = 0;
-    const Plan *plan              = work->trainer->plan;
+    const Plan *plan              = work->trainer->whole.plan;
     for (int run = 0; run < runs; run++)
         for (int32_t step = 0; step < plan_step_count(plan); step++) {
             StepReport report = plan_step_report(plan, step);
@@ -246,7 +246,7 @@ static bool bench_network(const Options *options, const char *arch, Error *error
         snprintf(row.name, sizeof row.name, "%s step b%lld", arch, (long long)options->batch);
         row.figures[0] = (Figure){"ms_per_step", row.ms.median};
         row.figures[1] = (Figure){"cpu_ms_per_step", row.ms.cpu};
-        row.figures[2] = (Figure){"plan_mb", (double)plan_bytes(work.trainer->plan) / 1e6};
+        row.figures[2] = (Figure){"plan_mb", (double)plan_bytes(work.trainer->whole.plan) / 1e6};
         row.ms         = timing_scaled(row.ms, 1 / images);
         row.flops      = train_flops(&work) / images;
         row_print(options, &row);

@@ -10,7 +10,6 @@
 #include <string.h>
 
 _Static_assert(CONV_AUTO == 0 && CONV_DIRECT == 1 && CONV_WINOGRAD == 2, CONV_NAMES);
-_Static_assert(OPTIMISER_SGD == 0 && OPTIMISER_ADAM == 1, OPTIMISER_NAMES);
 
 const char *option_choices(const Option *option)
 {

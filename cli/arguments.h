@@ -59,8 +59,7 @@ typedef enum ProgressMode {
 typedef enum Readout { READOUT_AUTO, READOUT_PRE, READOUT_POST } Readout;
 #define READOUT_NAMES "auto|pre|post"
 
-#define CONV_NAMES      "auto|direct|winograd" // ConvMethod; checked in arguments.c
-#define OPTIMISER_NAMES "sgd|adam"             // OptimiserKind; likewise
+#define CONV_NAMES "auto|direct|winograd" // ConvMethod; checked in arguments.c
 
 /* Everything a command line can say. Lists are empty and texts NULL where nothing was said. */
 typedef struct Settings {
@@ -80,7 +79,7 @@ typedef struct Settings {
     const char   *method;        // name of a neuron explanation method
     int           readout, conv; // Readout, ConvMethod
     int           store;         // StoreArm of the photos of a clean run
-    const char   *activation;    // softplus:BETA
+    const char   *activation;    // relu or softplus:BETA
     NumberAndText gradient;      // class and file
 
     // corruption
@@ -93,11 +92,12 @@ typedef struct Settings {
     bool        keep_images;
 
     // training
-    const char *arch, *test;
-    int64_t     epochs, shift;
-    int         optimiser; // OptimiserKind
-    double      rate, decay;
-    bool        flip;
+    const char *arch, *test, *schedule, *log;
+    int64_t     epochs, shift, random_crop, attack_steps;
+    int    optimiser, objective, perturb; // OptimiserKind, row of OBJECTIVE_NAMES, Perturbation
+    int    detach, second_order;          // 1: no; 1: difference
+    double rate, decay, clip, lambda_l2, lambda_cos, lambda_hessian, perturb_eps, attack_eps;
+    bool   flip, nesterov, drop_last;
 
     // maps
     ChoiceList  maps; // of MAP_METHOD_NAMES and "all"

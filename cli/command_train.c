@@ -7,8 +7,12 @@
 #include "outputs.h"
 #include "progress.h"
 #include "signals.h"
+#include "train_options.h"
 #include "training_data.h"
+#include "training_log.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct Session {
@@ -17,24 +21,9 @@ typedef struct Session {
     char            checkpoint[LIMIT_PATH];
     WeightBlob     *start; // what the trainer begins with
     Trainer        *trainer;
+    TrainingLog     log;
     JsonWriter      json;
 } Session;
-
-static TrainSettings train_settings(const Settings *settings)
-{
-    return (TrainSettings){.optimiser = {.kind         = (OptimiserKind)settings->optimiser,
-                                         .rate         = settings->rate,
-                                         .momentum     = 0.9,
-                                         .beta2        = 0.999,
-                                         .epsilon      = 1e-8,
-                                         .weight_decay = settings->decay},
-                           .batch     = settings->batch ? settings->batch : 32,
-                           .epochs    = settings->epochs,
-                           .seed      = settings->seed,
-                           .flip      = settings->flip,
-                           .shift     = (int)settings->shift,
-                           .conv      = (ConvMethod)settings->conv};
-}
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
@@ -42,7 +31,7 @@ static TrainSettings train_settings(const Settings *settings)
 static bool open_data(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
-    int64_t         side     = strcmp(settings->arch, "mini") == 0 ? 64 : 32;
+    int64_t         side     = training_side(settings->arch);
     WeightBlob     *start    = NULL;
     if (settings->model) {
         if (!blob_open(settings->model, &start, error))
@@ -53,17 +42,23 @@ static bool open_data(Session *session, Error *error)
         if (!takes_images)
             return false;
     }
-    return training_data_open(&session->set, settings->data, side, error) &&
+    // What is cropped is kept as much larger as photos usually are.
+    int64_t crop = settings->random_crop;
+    return training_data_open(&session->set, settings->data, crop ? crop * 8 / 7 : side, error) &&
            (!settings->test || training_data_open(&session->test, settings->test, side, error));
 }
 
 // From the checkpoint with --resume, else from the given or from drawn weights.
 static bool open_trainer(Session *session, Error *error)
 {
-    const Settings *settings = session->settings;
-    const char     *start    = settings->model ? settings->model : session->checkpoint;
-    TrainSettings   training = train_settings(settings);
-    Error           damage   = {0};
+    const Settings *settings   = session->settings;
+    const char     *start      = settings->model ? settings->model : session->checkpoint;
+    const char     *activation = settings->activation ? settings->activation : "relu";
+    TrainSettings   training;
+    real            own    = 0;
+    Error           damage = {0};
+    if (!train_settings(settings, 0, &training, error))
+        return false;
     if (settings->resume && file_exists(session->checkpoint))
         blob_open(session->checkpoint, &session->start, &damage);
     if (damage.code && damage.code != ERROR_DATA)
@@ -71,48 +66,96 @@ static bool open_trainer(Session *session, Error *error)
     if (damage.code)
         note(settings, "warning: %s; the training starts over", damage.message);
     if (!session->start && !settings->model &&
-        !training_begin(session->checkpoint, settings->arch, &session->set, settings->seed, error))
+        !training_begin(session->checkpoint, settings->arch, activation, &session->set,
+                        training.crop ? training.crop : session->set.width, settings->seed, error))
         return false;
     return (session->start || blob_open(start, &session->start, error)) &&
-           trainer_open(&session->trainer, session->start, &session->set, &training, error);
+           network_activation(session->start, &own, error) &&
+           train_settings(settings, own, &training, error) &&
+           trainer_open(&session->trainer, session->start, &session->set, &training, error) &&
+           training_log_open(&session->log, settings->log, trainer_done(session->trainer), error);
 }
 
 /* ---- epochs ---------------------------------------------------------------------------------- */
 
-static void report_epoch(Session *session, int64_t epoch, double loss, double accuracy)
+// Sums over the images of an epoch.
+typedef struct Epoch {
+    int64_t      images, correct;
+    TrainerTerms sums;
+} Epoch;
+
+static void add_step(Epoch *epoch, const TrainerTerms *terms, int64_t correct)
 {
-    note(session->settings, "epoch %lld of %lld: loss %.4f, accuracy %.1f %%", (long long)epoch,
-         (long long)session->settings->epochs, loss, 100 * accuracy);
+    double images = (double)terms->images;
+    epoch->images += terms->images;
+    epoch->correct += correct;
+    epoch->sums.loss += images * terms->loss;
+    epoch->sums.ce += images * terms->ce;
+    epoch->sums.l2 += images * terms->l2;
+    epoch->sums.cosd += images * terms->cosd;
+    epoch->sums.hessian += images * terms->hessian;
+    epoch->sums.other += images * terms->other;
+}
+
+static void report_epoch(Session *session, const Epoch *epoch, int64_t number)
+{
+    const TrainerTerms *sums = &epoch->sums;
+    const struct {
+        const char *name;
+        double      sum;
+    } terms[]     = {{"ce", sums->ce},
+                     {"l2", sums->l2},
+                     {"cosd", sums->cosd},
+                     {"hessian", sums->hessian},
+                     {"other", sums->other}};
+    double images = (double)epoch->images, accuracy = (double)epoch->correct / images;
+    char   text[256] = "";
     json_open_object(&session->json, NULL);
-    json_whole(&session->json, "epoch", epoch);
-    json_number(&session->json, "loss", loss);
+    json_whole(&session->json, "epoch", number);
+    json_number(&session->json, "loss", sums->loss / images);
     json_number(&session->json, "accuracy", accuracy);
+    // Of an objective with terms, each of them.
+    for (size_t i = 0; session->settings->objective && i < sizeof terms / sizeof *terms; i++) {
+        size_t used = strlen(text);
+        if (isnan(terms[i].sum))
+            continue;
+        snprintf(text + used, sizeof text - used, ", %s %.4g", terms[i].name,
+                 terms[i].sum / images);
+        json_number(&session->json, terms[i].name, terms[i].sum / images);
+    }
     json_close(&session->json);
+    note(session->settings, "epoch %lld of %lld: loss %.4f, accuracy %.1f %%%s", (long long)number,
+         (long long)session->settings->epochs, sums->loss / images, 100 * accuracy, text);
+}
+
+static bool save_state(Session *session, Error *error)
+{
+    return training_log_publish(&session->log, error) &&
+           trainer_save(session->trainer, session->checkpoint, true, NULL, error);
 }
 
 static bool run_epochs(Session *session, Error *error)
 {
     Trainer *trainer = session->trainer;
     Progress progress;
-    int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer),
-            correct = 0;
-    double  loss    = 0;
-    int64_t steps = 0, images = session->settings->batch ? session->settings->batch : 32;
-    double  kept = clock_seconds();
+    Epoch    epoch     = {0};
+    int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer);
+    double   kept = clock_seconds();
     progress_start(&progress, "train", "steps", session->settings);
     while (trainer_done(trainer) < total) {
-        double  step_loss    = 0;
-        int64_t step_correct = 0;
-        if (!trainer_step(trainer, &step_loss, &step_correct, error))
+        double  loss    = 0;
+        int64_t correct = 0, number = trainer_done(trainer) / per_epoch + 1;
+        if (!trainer_step(trainer, &loss, &correct, error))
             return false;
-        loss += step_loss;
-        correct += step_correct;
-        steps++;
+        TrainerTerms terms = trainer_terms(trainer);
+        add_step(&epoch, &terms, correct);
+        if (!training_log_add(&session->log, trainer_done(trainer), number, &terms, error))
+            return false;
         progress_step(&progress, trainer_done(trainer), total);
         bool is_epoch = trainer_done(trainer) % per_epoch == 0;
         if (is_epoch || *signals_cancel || clock_seconds() - kept >= checkpoint_interval()) {
             progress_end(&progress);
-            if (!trainer_save(trainer, session->checkpoint, true, NULL, error))
+            if (!save_state(session, error))
                 return false;
             kept = clock_seconds();
         }
@@ -120,10 +163,8 @@ static bool run_epochs(Session *session, Error *error)
             return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld steps" CHECKPOINT_HINT,
                         (long long)trainer_done(trainer), (long long)total);
         if (is_epoch) {
-            report_epoch(session, trainer_done(trainer) / per_epoch, loss / (double)steps,
-                         (double)correct / (double)(steps * images));
-            loss    = 0;
-            correct = steps = 0;
+            report_epoch(session, &epoch, number);
+            epoch = (Epoch){0};
         }
     }
     progress_end(&progress);
@@ -142,30 +183,15 @@ static bool score(const Session *session, TrainingScore *out, Error *error)
     return ok;
 }
 
-// What the weights come from, as the command that makes them again.
-static void recipe_text(const Settings *settings, char out[LIMIT_PATH])
-{
-    snprintf(out, LIMIT_PATH,
-             "source=nemesis train -d %.1000s %s %.1000s --optimiser %s --rate %.9g --decay %.9g "
-             "--batch %lld --epochs %lld --shift %lld%s%s%s --seed %llu\n",
-             settings->data, settings->model ? "--model" : "--arch",
-             settings->model ? settings->model : settings->arch,
-             word_text(OPTIMISER_NAMES, settings->optimiser), settings->rate, settings->decay,
-             (long long)(settings->batch ? settings->batch : 32), (long long)settings->epochs,
-             (long long)settings->shift, settings->flip ? " --flip" : "",
-             settings->conv ? " --conv " : "",
-             settings->conv ? word_text(CONV_NAMES, settings->conv) : "",
-             (unsigned long long)settings->seed);
-}
-
 static bool finish(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
     JsonWriter     *json     = &session->json;
     TrainingScore   held_out = {0};
-    char            recipe[LIMIT_PATH];
-    recipe_text(settings, recipe);
-    if (!trainer_save(session->trainer, settings->out, false, recipe, error) ||
+    char            recipe[TRAIN_NOTE];
+    train_note(settings, recipe);
+    if (!training_log_publish(&session->log, error) ||
+        !trainer_save(session->trainer, settings->out, false, recipe, error) ||
         (settings->test && !score(session, &held_out, error)) ||
         !file_remove(session->checkpoint, error))
         return false;
@@ -201,8 +227,12 @@ static bool check_outputs(const Session *session, Error *error)
          {"the held-out data", settings->test},
          {"the labels of the held-out data", training_data_labels(settings->test, test_labels)},
          {"the weights to begin with", settings->model}};
+    const UsedPath results[] = {{"the trained weights", settings->out},
+                                {"the checkpoint", session->checkpoint}};
     return output_file_check(settings->out, used, 5, error) &&
-           output_file_check(session->checkpoint, used, 5, error);
+           output_file_check(session->checkpoint, used, 5, error) &&
+           (!settings->log || (output_file_check(settings->log, used, 5, error) &&
+                               output_file_check(settings->log, results, 2, error)));
 }
 
 static bool run(const Settings *settings, Error *error)
@@ -217,12 +247,15 @@ static bool run(const Settings *settings, Error *error)
     if (file_exists(settings->out) && !settings->overwrite &&
         !(settings->resume && file_exists(session.checkpoint)))
         return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
+    if (settings->log && file_exists(settings->log) && !settings->overwrite && !settings->resume)
+        return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->log);
     json_open_object(&session.json, NULL);
     json_text(&session.json, "path", settings->out);
     json_open_array(&session.json, "epochs");
     bool ok = open_data(&session, error) && open_trainer(&session, error) &&
               run_epochs(&session, error) && finish(&session, error);
     trainer_close(session.trainer);
+    training_log_close(&session.log);
     blob_close(session.start);
     training_set_free(&session.set);
     training_set_free(&session.test);
@@ -235,86 +268,15 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
-static const Option options[] = {
-    {.name     = "data",
-     .letter   = 'd',
-     .kind     = ARGUMENT_TEXT,
-     .offset   = offsetof(Settings, data),
-     .value    = "DATA",
-     .help     = "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture",
-     .required = true},
-    {.name   = "test",
-     .kind   = ARGUMENT_TEXT,
-     .offset = offsetof(Settings, test),
-     .value  = "DATA",
-     .help   = "held-out data: scored at the end"},
-    {.name    = "arch",
-     .kind    = ARGUMENT_TEXT,
-     .offset  = offsetof(Settings, arch),
-     .value   = "NAME",
-     .initial = "mini",
-     .help    = "network with drawn weights: mini, resnet20 and deeper"},
-    {.name   = "model",
-     .letter = 'm',
-     .kind   = ARGUMENT_TEXT,
-     .offset = offsetof(Settings, model),
-     .value  = "FILE.nw",
-     .help   = "weights to begin with instead"},
-    OPTION_OUT("FILE.nw", "trained weights"),
-    {.name    = "epochs",
-     .kind    = ARGUMENT_WHOLE,
-     .offset  = offsetof(Settings, epochs),
-     .value   = "N",
-     .initial = "10",
-     .help    = "passes over the data",
-     .least   = 1,
-     .most    = 100000},
-    {.name    = "optimiser",
-     .kind    = ARGUMENT_CHOICE,
-     .offset  = offsetof(Settings, optimiser),
-     .value   = OPTIMISER_NAMES,
-     .initial = "sgd",
-     .help    = "SGD with momentum 0.9, or Adam"},
-    {.name    = "rate",
-     .kind    = ARGUMENT_NUMBER,
-     .offset  = offsetof(Settings, rate),
-     .value   = "R",
-     .initial = "0.02",
-     .help    = "step size at the start; falls to 0 in a straight line",
-     .least   = 0,
-     .most    = 100},
-    {.name    = "decay",
-     .kind    = ARGUMENT_NUMBER,
-     .offset  = offsetof(Settings, decay),
-     .value   = "D",
-     .initial = "0.0005",
-     .help    = "weight decay",
-     .least   = 0,
-     .most    = 1},
-    {.name   = "flip",
-     .kind   = ARGUMENT_FLAG,
-     .offset = offsetof(Settings, flip),
-     .help   = "mirror half of the images"},
-    {.name    = "shift",
-     .kind    = ARGUMENT_WHOLE,
-     .offset  = offsetof(Settings, shift),
-     .value   = "N",
-     .initial = "0",
-     .help    = "move images by up to N pixels",
-     .least   = 0,
-     .most    = 31},
-    OPTION_CONV,
-    OPTION_END};
-
 const Verb verb_train = {
     .name    = "train",
     .inputs  = "",
     .summary = "train a network",
-    .details =
-        "Minimises cross-entropy. FILE.nw.checkpoint holds the state every ten seconds; --resume "
-        "continues from it and ends with the same weights as an undisturbed run.",
+    .details = "Minimises cross-entropy, or an objective that keeps attributions in place. "
+               "FILE.nw.checkpoint holds the state every ten seconds; --resume "
+               "continues from it and ends with the same weights as an undisturbed run.",
     .example = "nemesis train -d mini:200:1 --epochs 1 -o runs/trained.nw",
-    .options = options,
+    .options = train_options,
     .shared  = "threads|batch|seed|max-pixels|progress|overwrite|resume|" SHARED_BY_ALL,
     .run     = run,
 };

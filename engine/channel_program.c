@@ -100,6 +100,9 @@ typedef ChannelWriter Writer;
 static int32_t array_of(Writer *w, Value *value, bool is_written)
 {
     ChannelProgram *program = w->program;
+    w->is_full              = w->is_full || program->array_count == CHANNEL_VALUES;
+    if (w->is_full)
+        return 0;
     bool is_vector = shape_elements(graph_shape(w->graph, value->node)) == program->shape.dim[1];
     program->array[program->array_count] = (ChannelArray){.node       = value->node,
                                                           .is_number  = is_vector,
@@ -120,6 +123,18 @@ static bool is_same(const Writer *w, const Value *a, const Value *b)
 
 static int32_t add_member(Writer *w, const Step *step, bool is_stored);
 
+/* One more value. What is computed again may lead to more than a group was thought to need: a writer
+ * without room says that it is full, and what it has written is not used. */
+static int32_t add_value(Writer *w, const Value *value)
+{
+    if (w->count == CHANNEL_VALUES) {
+        w->is_full = true;
+        return 0;
+    }
+    w->value[w->count] = *value;
+    return w->count++;
+}
+
 /* The value of a node, begun if it is new: computed again here, or an array that is read. */
 // NOLINTNEXTLINE(misc-no-recursion): as deep as clones are
 static int32_t value_of(Writer *w, NodeId node)
@@ -127,15 +142,16 @@ static int32_t value_of(Writer *w, NodeId node)
     for (int32_t i = 0; i < w->count; i++)
         if (w->value[i].node == node)
             return w->value[i].same >= 0 ? w->value[i].same : i;
+    if (w->is_full)
+        return 0;
     if (channel_clone_values(w->graph, w->steps, node, w->program->shape) > 1)
         return add_member(w, &w->steps[node], false);
     Value value     = {.node = node, .input = {-1, -1}, .same = -1, .number = -1};
     value.is_number = shape_elements(graph_shape(w->graph, node)) == w->program->shape.dim[1];
     if (value.is_number)
         value.number = w->program->number_count++;
-    value.array        = array_of(w, &value, false);
-    w->value[w->count] = value;
-    return w->count++;
+    value.array = array_of(w, &value, false);
+    return add_value(w, &value);
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): as deep as clones are
@@ -162,7 +178,7 @@ static int32_t add_member(Writer *w, const Step *step, bool is_stored)
         if (is_same(w, &w->value[i], &value))
             value.same = i;
     if (value.same >= 0) {
-        w->value[w->count++] = value;
+        add_value(w, &value);
         return value.same;
     }
     if (node->op == OP_SUM_TO) {
@@ -176,9 +192,8 @@ static int32_t add_member(Writer *w, const Step *step, bool is_stored)
         value.number = w->program->number_count++;
     if (is_stored)
         value.array = array_of(w, &value, true);
-    w->is_full         = w->is_full || value.phase + 1 >= CHANNEL_PHASES;
-    w->value[w->count] = value;
-    return w->count++;
+    w->is_full = w->is_full || value.phase + 1 >= CHANNEL_PHASES;
+    return add_value(w, &value);
 }
 
 static void add_turn(Writer *w, ChannelTurn turn)
@@ -398,7 +413,7 @@ bool channel_write(ChannelWriter *w, const Graph *graph, const Step *steps, cons
     w->steps   = steps;
     w->program = program;
     for (NodeId id = 0; id < graph->count; id++)
-        if (steps[id].group == group)
+        if (steps[id].group == group && !w->is_full)
             add_member(w, &steps[id], stored[id]);
     return write_program(w);
 }

@@ -9,8 +9,15 @@ static void sgd_step(const Optimiser *o, double rate, int64_t count, const real 
     for (int64_t i = 0; i < count; i++) {
         real slope  = gradient[i] + (real)o->weight_decay * weight[i];
         velocity[i] = (real)o->momentum * velocity[i] + slope;
-        weight[i] -= (real)rate * velocity[i];
+        weight[i] -=
+            (real)rate * (o->nesterov ? slope + (real)o->momentum * velocity[i] : velocity[i]);
     }
+}
+
+static void decay(double share, int64_t count, real *weight)
+{
+    for (int64_t i = 0; i < count; i++)
+        weight[i] *= (real)(1 - share);
 }
 
 /* Both moments start at zero; dividing by 1 - beta^step takes that bias away. */
@@ -32,6 +39,12 @@ void optimiser_step(const Optimiser *optimiser, double rate, int64_t step, int64
 {
     if (optimiser->kind == OPTIMISER_SGD)
         sgd_step(optimiser, rate, count, gradient, weight, first);
-    else
+    if (optimiser->kind == OPTIMISER_ADAM)
         adam_step(optimiser, rate, step, count, gradient, weight, first, second);
+    if (optimiser->kind == OPTIMISER_ADAMW) {
+        Optimiser plain    = *optimiser;
+        plain.weight_decay = 0;
+        decay(rate * optimiser->weight_decay, count, weight);
+        adam_step(&plain, rate, step, count, gradient, weight, first, second);
+    }
 }

@@ -6,17 +6,21 @@
 #include "../base/base.h"
 
 typedef enum OptimiserKind {
-    OPTIMISER_SGD, // v = momentum v + g; w -= rate v
-    OPTIMISER_ADAM // Kingma and Ba, ICLR 2015, algorithm 1, with beta1 = momentum
+    OPTIMISER_SGD,  // v = momentum v + g; w -= rate v
+    OPTIMISER_ADAM, // Kingma and Ba, ICLR 2015, algorithm 1, with beta1 = momentum
+    OPTIMISER_ADAMW // the same with decay apart: Loshchilov and Hutter, ICLR 2019, algorithm 2
 } OptimiserKind;
+#define OPTIMISER_NAMES "sgd|adam|adamw"
 
 typedef struct Optimiser {
     OptimiserKind kind;
     double        rate;         // of the first step
     double        momentum;     // 0.9
-    double        beta2;        // 0.999; Adam only
-    double        epsilon;      // 1e-8; Adam only
-    double        weight_decay; // added to the gradient: g + weight_decay w
+    double        beta2;        // 0.999; Adam and AdamW only
+    double        epsilon;      // 1e-8; likewise
+    double        weight_decay; // added to the gradient: g + weight_decay w; AdamW: taken from the
+                                // weights, w -= rate weight_decay w
+    bool nesterov; // SGD only: w -= rate (g + momentum v) (Sutskever et al., ICML 2013)
 } Optimiser;
 
 /* One step on `count` weights, as PyTorch's optimisers take it, in float32 with double constants.

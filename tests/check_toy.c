@@ -23,26 +23,48 @@ static void fill_weights(void)
         b2[i] = (real)(0.05 * sin(2.0 * i));
 }
 
+static const struct {
+    const real *data;
+    Shape       shape;
+} weights[TOY_WEIGHTS] = {
+    {w1, {4, {3, 2, 3, 3}}}, {b1, {1, {3}}},           {w2, {4, {4, 3, 3, 3}}},
+    {b2, {1, {4}}},          {w3, {2, {CLASSES, 36}}}, {b3, {1, {CLASSES}}},
+};
+
+const real *toy_weight(int i, Shape *shape)
+{
+    fill_weights();
+    *shape = weights[i].shape;
+    return weights[i].data;
+}
+
 static NodeId activation(Graph *g, NodeId beta, NodeId x)
 {
     return beta == NODE_NONE ? op_relu(g, x) : op_softplus_by(g, x, beta);
 }
 
+NodeId toy_logits(Graph *g, NodeId x, const NodeId weight[TOY_WEIGHTS], NodeId beta)
+{
+    int64_t n = graph_shape(g, x).dim[0];
+    x         = op_conv2d(g, x, weight[0], 1, 1);
+    graph_name(g, x, "1");
+    x = activation(g, beta, op_bias(g, x, weight[1]));
+    x = op_maxpool(g, x, 2, 2, 0);
+    x = op_conv2d(g, x, weight[2], 1, 1);
+    graph_name(g, x, "2");
+    x = activation(g, beta, op_bias(g, x, weight[3]));
+    x = op_reshape(g, x, shape_2d(n, 36));
+    x = op_matmul(g, x, weight[4], false, true);
+    graph_name(g, x, "3");
+    return op_bias(g, x, weight[5]);
+}
+
 static bool build(void *self, Graph *g, NodeId points, NodeId *layer, Error *error)
 {
-    NodeId  beta = *(const NodeId *)self;
-    int64_t n    = graph_shape(g, points).dim[0];
-    NodeId  x    = op_conv2d(g, points, op_parameter(g, shape_4d(3, 2, 3, 3), w1), 1, 1);
-    graph_name(g, x, "1");
-    x = activation(g, beta, op_bias(g, x, op_parameter(g, shape_1d(3), b1)));
-    x = op_maxpool(g, x, 2, 2, 0);
-    x = op_conv2d(g, x, op_parameter(g, shape_4d(4, 3, 3, 3), w2), 1, 1);
-    graph_name(g, x, "2");
-    x = activation(g, beta, op_bias(g, x, op_parameter(g, shape_1d(4), b2)));
-    x = op_reshape(g, x, shape_2d(n, 36));
-    x = op_matmul(g, x, op_parameter(g, shape_2d(CLASSES, 36), w3), false, true);
-    graph_name(g, x, "3");
-    *layer = op_bias(g, x, op_parameter(g, shape_1d(CLASSES), b3));
+    NodeId leaves[TOY_WEIGHTS];
+    for (int i = 0; i < TOY_WEIGHTS; i++)
+        leaves[i] = op_parameter(g, weights[i].shape, weights[i].data);
+    *layer = toy_logits(g, points, leaves, *(const NodeId *)self);
     return graph_check(g, error);
 }
 

@@ -11,6 +11,11 @@ enum { SIDE = 6, CELLS = SIDE * SIDE, PIXELS = 2 * CELLS, CLASSES = 3, STEPS = 3
 /* `beta`: a number of the graph that the network's softplus has; what it points to is NODE_NONE:
  * ReLU. */
 MapNetwork toy_network(const NodeId *beta);
+/* The network on images [n, 2, 6, 6] with given weights; `beta` NODE_NONE: ReLU. Weights: a kernel
+ * and a bias of each of the three layers, in their order. */
+enum { TOY_WEIGHTS = 6 };
+NodeId      toy_logits(Graph *graph, NodeId images, const NodeId weight[TOY_WEIGHTS], NodeId beta);
+const real *toy_weight(int i, Shape *shape);
 /* Lowest and highest pixels, the same of both channels. */
 bool toy_bounds(void *self, real *low, real *high, Error *error);
 /* The image, moved by `moved` cos(1.1 i). */

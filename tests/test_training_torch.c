@@ -155,7 +155,7 @@ static void resnet20_learns_as_in_pytorch(void)
     REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
     CHECK(set.count == 1000 && set.classes == 10);
     int per_epoch = (int)(set.count / settings.batch), steps = EPOCHS * per_epoch;
-    REQUIRE(training_begin(in_folder("drawn.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(training_begin(in_folder("drawn.nw"), "resnet20", "relu", &set, 32, 1, NULL));
     REQUIRE(shut_blocks(in_folder("drawn.nw"), in_folder("start.nw")));
     REQUIRE(write_inputs(&set, settings.seed));
     REQUIRE(
@@ -182,7 +182,7 @@ static void a_step_equals_pytorch(void)
     if (!has_torch())
         SKIP("no PyTorch");
     REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
-    REQUIRE(training_begin(in_folder("start.nw"), "resnet20", &set, 1, NULL));
+    REQUIRE(training_begin(in_folder("start.nw"), "resnet20", "relu", &set, 32, 1, NULL));
     REQUIRE(write_inputs(&set, settings.seed));
     REQUIRE(train(in_folder("start.nw"), in_folder("one.nw"), &set, &settings, 1, true, &curve));
     snprintf(what, sizeof what, "step %s", test_folder());

@@ -3,27 +3,43 @@
 #include "trainer.h"
 
 #include "../base/file.h"
+#include "../base/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_BYTES = 1 << 16, NAME_BYTES = 96 };
+enum { TEXT_BYTES = 1 << 16, NAME_BYTES = 96, SETTINGS_BYTES = 1024 };
 
 static const char *const moment_names[2]    = {"state.first", "state.second"};
 static const char *const statistic_names[2] = {"running_mean", "running_var"};
 
 // Everything that decides the bits; a checkpoint of other settings is another training.
-static void describe(const Trainer *trainer, char out[512])
+static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
 {
-    const TrainSettings *s = &trainer->settings;
-    const Optimiser     *o = &s->optimiser;
-    snprintf(out, 512,
-             "%s rate %.17g momentum %.17g beta2 %.17g epsilon %.17g decay %.17g batch %lld epochs "
-             "%lld seed %llu flip %d shift %d images %lld",
-             o->kind == OPTIMISER_SGD ? "sgd" : "adam", o->rate, o->momentum, o->beta2, o->epsilon,
-             o->weight_decay, (long long)s->batch, (long long)s->epochs,
-             (unsigned long long)s->seed, s->flip, s->shift, (long long)trainer->set->count);
+    const TrainSettings     *s                              = &trainer->settings;
+    const Optimiser         *o                              = &s->optimiser;
+    const ObjectiveSettings *objective                      = &s->objective;
+    char                     milestones[SETTINGS_BYTES / 4] = "";
+    for (int i = 0; i < s->schedule.count; i++) {
+        size_t used = strlen(milestones);
+        snprintf(milestones + used, sizeof milestones - used, " %lld",
+                 (long long)s->schedule.milestones[i]);
+    }
+    snprintf(
+        out, SETTINGS_BYTES,
+        "%s rate %.17g momentum %.17g nesterov %d beta2 %.17g epsilon %.17g decay %.17g batch "
+        "%lld last %d epochs %lld seed %llu flip %d shift %d crop %lld images %lld schedule "
+        "%d%s clip %.17g softplus %.17g objective %s l2 %.17g cos %.17g hessian %.17g attached "
+        "%d difference %d perturbation %s %.17g attack %.17g %lld",
+        word_text(OPTIMISER_NAMES, (int)o->kind), o->rate, o->momentum, o->nesterov, o->beta2,
+        o->epsilon, o->weight_decay, (long long)s->batch, !s->drop_last, (long long)s->epochs,
+        (unsigned long long)s->seed, s->flip, s->shift, (long long)s->crop,
+        (long long)trainer->set->count, (int)s->schedule.kind, milestones, s->clip,
+        (double)s->softplus_beta, word_text(OBJECTIVE_NAMES, objective->row), objective->lambda_l2,
+        objective->lambda_cos, objective->lambda_hessian, objective->is_attached,
+        objective->by_difference, word_text(PERTURBATION_NAMES, (int)objective->perturbation),
+        objective->perturb_eps, objective->attack_eps, (long long)objective->attack_steps);
 }
 
 // True if `text` has a line with the key of `line` (up to =), both ended by newlines.
@@ -54,8 +70,8 @@ static void join_lines(char *out, const char *lines)
 static bool restore_moments(Trainer *trainer, WeightBlob *blob, Error *error)
 {
     for (int moment = 0; moment < 2; moment++)
-        for (int i = 0; i < trainer->list.weight_count; i++) {
-            const TrainableWeight *weight = &trainer->list.weights[i];
+        for (int i = 0; i < trainer->whole.list.weight_count; i++) {
+            const TrainableWeight *weight = &trainer->whole.list.weights[i];
             const real            *data   = NULL;
             char                   name[96];
             snprintf(name, sizeof name, "%s.%s", moment_names[moment], weight->name);
@@ -72,7 +88,7 @@ bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
     const BlobTensor *about = blob_lookup(blob, "about");
     const char       *step  = blob_about(blob, "training_step"),
                *found       = blob_about(blob, "training_settings");
-    char settings[512];
+    char settings[SETTINGS_BYTES];
     trainer->about = memory_new(about->bytes + 1, 1, error);
     if (!trainer->about)
         return false;
@@ -134,28 +150,30 @@ static void add_tensor(TensorList *list, const char *base, const char *part, Sha
 
 static void list_tensors(const Trainer *trainer, bool with_state, TensorList *out)
 {
-    for (int i = 0; i < trainer->list.weight_count; i++) {
-        const TrainableWeight *weight = &trainer->list.weights[i];
-        add_tensor(out, weight->name, "", weight->shape, plan_input(trainer->plan, weight->node));
+    for (int i = 0; i < trainer->whole.list.weight_count; i++) {
+        const TrainableWeight *weight = &trainer->whole.list.weights[i];
+        add_tensor(out, weight->name, "", weight->shape,
+                   plan_input(trainer->whole.plan, weight->node));
         for (int moment = 0; with_state && moment < 2; moment++)
             add_tensor(out, moment_names[moment], weight->name, weight->shape,
                        trainer->moments[moment][i]);
     }
-    for (int i = 0; i < trainer->list.norm_count; i++)
+    for (int i = 0; i < trainer->norm_count; i++)
         for (int part = 0; part < 2; part++)
-            add_tensor(out, trainer->list.norms[i].name, statistic_names[part],
-                       shape_1d(trainer->list.norms[i].channels), trainer->statistics[part][i]);
+            add_tensor(out, trainer->whole.list.norms[i].name, statistic_names[part],
+                       shape_1d(trainer->whole.list.norms[i].channels),
+                       trainer->statistics[part][i]);
 }
 
 bool trainer_save(const Trainer *trainer, const char *path, bool with_state, const char *note,
                   Error *error)
 {
-    char       settings[512];
+    char       settings[SETTINGS_BYTES];
     uint8_t   *bytes = NULL;
     size_t     size  = 0;
     TensorList list  = {0};
     char      *about = memory_new(TEXT_BYTES, 1, error);
-    bool       ok    = about && list_open(&list, &trainer->list, error);
+    bool       ok    = about && list_open(&list, &trainer->whole.list, error);
     if (ok) {
         describe(trainer, settings);
         if (with_state)

@@ -1,7 +1,11 @@
 /* training/initial.c - the weights a training begins with.
  *
- * Drawn weights: normal, variance 2 / fan-in (He et al., ICCV 2015, section 2.2), from the seed and
- * the tensor's name. The network `mini` is a VGG of 3x3 kernels: 16 16, 32 32, 64 64, 96 96 units,
+ * A row an architecture: its family, the side and the preparation of its pixels, and how weights
+ * are drawn, from the seed and the tensor's name:
+ *     DRAW_HE       normal, variance 2 / fan-in (He et al., ICCV 2015, section 2.2); biases 0
+ *     DRAW_OUTPUTS  the same by fan-out, dense layers as below: torchvision's ResNet and VGG
+ *     DRAW_DEFAULT  uniform within 1 / sqrt(fan-in), biases too: what PyTorch's layers begin with
+ * Norms are 1 and 0. The network `mini` is a VGG of 3x3 kernels: 16 16, 32 32, 64 64, 96 96 units,
  * a pooling after each pair and one more, one dense layer. Its unit 0 is wired by hand, so that its
  * right label is known:
  *     first convolution    relu(4 (r - g - b) - 1.2), which is above 0 for red pixels only
@@ -13,16 +17,18 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FRESH = 256 };
+enum { MOST_FRESH = 1024 };
+
+typedef enum Draw { DRAW_HE, DRAW_OUTPUTS, DRAW_DEFAULT } Draw;
 
 typedef struct Fresh {
     BlobTensor tensors[MOST_FRESH];
     char       names[MOST_FRESH][64];
     int        count;
     uint64_t   seed;
+    Draw       draw;
     Error     *error;
     bool       ok;
 } Fresh;
@@ -44,21 +50,53 @@ static real *add(Fresh *fresh, const char *base, const char *part, Shape shape, 
     return data;
 }
 
-static real *add_drawn(Fresh *fresh, const char *base, Shape shape)
+// Fills a tensor from the seed and its name: normal, or uniform in -1..1; times `scale`.
+static void draw(const Fresh *fresh, real *data, size_t count, bool uniform, double scale)
 {
-    size_t count = (size_t)shape_elements(shape);
-    double scale = sqrt(2.0 * (double)shape.dim[0] / (double)count);
-    real  *data  = add(fresh, base, "weight", shape, 0);
-    if (!data)
-        return NULL;
     uint64_t key = random_key(fresh->seed, fresh->names[fresh->count - 1]);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; data && i < count; i++) {
         RandomBlock block = random_block(key, 0, i);
-        double      a, b;
-        random_gaussian(block.word[0], block.word[1], &a, &b);
+        double      a     = 2 * random_unit_open(block.word[0]) - 1, b;
+        if (!uniform)
+            random_gaussian(block.word[0], block.word[1], &a, &b);
         data[i] = (real)(scale * a);
     }
+}
+
+static real *add_drawn(Fresh *fresh, const char *base, Shape shape)
+{
+    size_t count   = (size_t)shape_elements(shape);
+    double inputs  = (double)count / (double)shape.dim[0];
+    double outputs = (double)count / (double)shape.dim[1];
+    bool  uniform = fresh->draw == DRAW_DEFAULT || (fresh->draw == DRAW_OUTPUTS && shape.rank == 2);
+    real *data    = add(fresh, base, "weight", shape, 0);
+    if (uniform)
+        draw(fresh, data, count, true, sqrt(1 / inputs));
+    else
+        draw(fresh, data, count, false, sqrt(2 / (fresh->draw == DRAW_HE ? inputs : outputs)));
     return data;
+}
+
+// The bias of a layer whose kernel has this shape.
+static real *add_bias(Fresh *fresh, const char *base, Shape shape)
+{
+    double inputs = (double)shape_elements(shape) / (double)shape.dim[0];
+    real  *data   = add(fresh, base, "bias", shape_1d(shape.dim[0]), 0);
+    if (fresh->draw == DRAW_DEFAULT)
+        draw(fresh, data, (size_t)shape.dim[0], true, sqrt(1 / inputs));
+    return data;
+}
+
+static void add_dense(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs)
+{
+    add_drawn(fresh, base, shape_2d(outputs, inputs));
+    add_bias(fresh, base, shape_2d(outputs, inputs));
+}
+
+static void add_conv(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs)
+{
+    add_drawn(fresh, base, shape_4d(outputs, inputs, 3, 3));
+    add_bias(fresh, base, shape_4d(outputs, inputs, 3, 3));
 }
 
 /* ---- mini ------------------------------------------------------------------------------------ */
@@ -74,101 +112,265 @@ static void wire_red(real *weight, real *bias, Shape shape)
     *bias = (real)-3.2; // prepared pixels are 4 x - 2, so r - g - b is 2 too much
 }
 
-static void add_mini(Fresh *fresh, int32_t classes)
+static void add_mini(Fresh *fresh, int depth, int64_t side, int32_t classes)
 {
     static const int widths[8] = {16, 16, 32, 32, 64, 64, 96, 96};
-    int64_t          inputs    = 3;
+    (void)depth;
+    int64_t inputs = 3;
     for (int conv = 0; conv < 8; conv++) {
         char  base[32];
         Shape shape = shape_4d(widths[conv], inputs, 3, 3);
         snprintf(base, sizeof base, "features.%d", conv / 2 * 5 + conv % 2 * 2);
         real *weight = add_drawn(fresh, base, shape);
-        real *bias   = add(fresh, base, "bias", shape_1d(widths[conv]), 0);
+        real *bias   = add_bias(fresh, base, shape);
         if (weight && bias)
             wire_red(weight, bias, shape);
         inputs = widths[conv];
     }
-    add_drawn(fresh, "classifier",
-              shape_2d(classes, inputs * 4)); // 2 x 2 cells are left of 64 x 64
-    add(fresh, "classifier", "bias", shape_1d(classes), 0);
+    add_dense(fresh, "classifier", classes, inputs * (side / 32) * (side / 32));
 }
 
-/* ---- ResNets for CIFAR ----------------------------------------------------------------------- */
+/* ---- LeNet of the gradient-alignment study ---------------------------------------------------- */
 
-static void add_conv_norm(Fresh *fresh, const char *prefix, int number, int64_t outputs,
-                          int64_t inputs)
+static void add_lenet(Fresh *fresh, int depth, int64_t side, int32_t classes)
+{
+    (void)depth;
+    add_conv(fresh, "conv11", 32, 3);
+    add_conv(fresh, "conv12", 32, 32);
+    add_conv(fresh, "conv21", 64, 32);
+    add_conv(fresh, "conv22", 64, 64);
+    add_dense(fresh, "fc1", 256, 64 * (side / 4) * (side / 4));
+    add_dense(fresh, "fc2", classes, 256);
+}
+
+/* ---- convolutions with norms ------------------------------------------------------------------ */
+
+static void add_norm(Fresh *fresh, const char *base, int64_t channels)
+{
+    add(fresh, base, "weight", shape_1d(channels), 1);
+    add(fresh, base, "bias", shape_1d(channels), 0);
+    add(fresh, base, "running_mean", shape_1d(channels), 0);
+    add(fresh, base, "running_var", shape_1d(channels), 1);
+}
+
+typedef struct Kernel {
+    int64_t outputs, inputs, side;
+} Kernel;
+
+static void add_conv_norm(Fresh *fresh, const char *prefix, const char *conv, const char *norm,
+                          Kernel kernel)
 {
     char base[48];
-    snprintf(base, sizeof base, "%sconv%d", prefix, number);
-    add_drawn(fresh, base, shape_4d(outputs, inputs, 3, 3));
-    snprintf(base, sizeof base, "%sbn%d", prefix, number);
-    add(fresh, base, "weight", shape_1d(outputs), 1);
-    add(fresh, base, "bias", shape_1d(outputs), 0);
-    add(fresh, base, "running_mean", shape_1d(outputs), 0);
-    add(fresh, base, "running_var", shape_1d(outputs), 1);
+    snprintf(base, sizeof base, "%s%s", prefix, conv);
+    add_drawn(fresh, base, shape_4d(kernel.outputs, kernel.inputs, kernel.side, kernel.side));
+    snprintf(base, sizeof base, "%s%s", prefix, norm);
+    add_norm(fresh, base, kernel.outputs);
 }
 
-static void add_resnet(Fresh *fresh, int depth, int32_t classes)
+/* ---- VGG with one dense layer ----------------------------------------------------------------- */
+
+static void add_vgg_layers(Fresh *fresh, int depth, int64_t side, int32_t classes, bool has_norms)
+{
+    static const int widths[5] = {64, 128, 256, 512, 512};
+    int              early = depth > 11 ? 2 : 1, late = depth > 16 ? 4 : depth > 13 ? 3 : 2;
+    const int        convs[5] = {early, early, late, late, late};
+    int64_t          inputs   = 3;
+    int              place    = 0;
+    for (int stage = 0; stage < 5; stage++, place++) {
+        for (int i = 0; i < convs[stage]; i++, place += has_norms ? 3 : 2) {
+            char conv[32], norm[32];
+            snprintf(conv, sizeof conv, "features.%d", place);
+            snprintf(norm, sizeof norm, "features.%d", place + 1);
+            add_conv(fresh, conv, widths[stage], inputs);
+            if (has_norms)
+                add_norm(fresh, norm, widths[stage]);
+            inputs = widths[stage];
+        }
+    }
+    add_dense(fresh, "classifier", classes, inputs * (side / 32) * (side / 32));
+}
+
+static void add_vgg(Fresh *fresh, int depth, int64_t side, int32_t classes)
+{
+    add_vgg_layers(fresh, depth, side, classes, false);
+}
+
+static void add_vgg_bn(Fresh *fresh, int depth, int64_t side, int32_t classes)
+{
+    add_vgg_layers(fresh, depth, side, classes, true);
+}
+
+/* ---- ResNets ---------------------------------------------------------------------------------- */
+
+static void add_small_resnet(Fresh *fresh, int depth, int64_t side, int32_t classes)
 {
     int64_t inputs = 16;
-    add_conv_norm(fresh, "", 1, 16, 3);
+    (void)side;
+    add_conv_norm(fresh, "", "conv1", "bn1", (Kernel){16, 3, 3});
     for (int stage = 1; stage <= 3; stage++)
         for (int block = 0; block < (depth - 2) / 6; block++) {
             char    prefix[32];
             int64_t width = 8 << stage;
             snprintf(prefix, sizeof prefix, "layer%d.%d.", stage, block);
-            add_conv_norm(fresh, prefix, 1, width, inputs);
-            add_conv_norm(fresh, prefix, 2, width, width);
+            add_conv_norm(fresh, prefix, "conv1", "bn1", (Kernel){width, inputs, 3});
+            add_conv_norm(fresh, prefix, "conv2", "bn2", (Kernel){width, width, 3});
             inputs = width;
         }
-    add_drawn(fresh, "linear", shape_2d(classes, inputs));
-    add(fresh, "linear", "bias", shape_1d(classes), 0);
+    add_dense(fresh, "linear", classes, inputs);
 }
 
-/* ---- the blob -------------------------------------------------------------------------------- */
-
-static bool add_network(Fresh *fresh, const char *architecture, const TrainingSet *set,
-                        Error *error)
+static void add_block(Fresh *fresh, const char *prefix, int64_t width, int64_t inputs, bool is_deep)
 {
-    char *end       = NULL;
-    bool  is_resnet = strncmp(architecture, "resnet", 6) == 0;
-    long  depth     = is_resnet ? strtol(architecture + 6, &end, 10) : 0;
-    if (strcmp(architecture, "mini") == 0) {
-        if (set->width != 64 || set->height != 64)
-            return fail(error, ERROR_USAGE, "mini takes images of 64 x 64, found %lld x %lld",
-                        (long long)set->width, (long long)set->height);
-        add_mini(fresh, set->classes);
-    } else if (is_resnet && !*end && (depth == 20 || depth == 32 || depth == 44 || depth == 56)) {
-        add_resnet(fresh, (int)depth, set->classes);
-    } else {
-        return fail(error, ERROR_USAGE,
-                    "cannot begin a '%s', expected mini, resnet20, resnet32, resnet44 or "
-                    "resnet56",
-                    architecture);
+    int64_t outputs = is_deep ? 4 * width : width;
+    add_conv_norm(fresh, prefix, "conv1", "bn1", (Kernel){width, inputs, is_deep ? 1 : 3});
+    add_conv_norm(fresh, prefix, "conv2", "bn2", (Kernel){width, width, 3});
+    if (is_deep)
+        add_conv_norm(fresh, prefix, "conv3", "bn3", (Kernel){outputs, width, 1});
+    if (inputs != outputs)
+        add_conv_norm(fresh, prefix, "downsample.0", "downsample.1", (Kernel){outputs, inputs, 1});
+}
+
+static void add_stages(Fresh *fresh, int depth, int32_t classes)
+{
+    int blocks[4] = {depth > 18 ? 3 : 2, depth > 18 ? 4 : 2, depth > 18 ? 6 : 2,
+                     depth > 18 ? 3 : 2};
+    int64_t inputs = 64, growth = depth >= 50 ? 4 : 1;
+    if (depth > 50)
+        blocks[2] = depth == 101 ? 23 : 36;
+    if (depth == 152)
+        blocks[1] = 8;
+    for (int stage = 0; stage < 4; stage++)
+        for (int i = 0; i < blocks[stage]; i++) {
+            char prefix[32];
+            snprintf(prefix, sizeof prefix, "layer%d.%d.", stage + 1, i);
+            add_block(fresh, prefix, 64 << stage, inputs, depth >= 50);
+            inputs = (64 << stage) * growth;
+        }
+    add_dense(fresh, "fc", classes, inputs);
+}
+
+static void add_resnet(Fresh *fresh, int depth, int64_t side, int32_t classes)
+{
+    (void)side;
+    add_conv_norm(fresh, "", "conv1", "bn1", (Kernel){64, 3, 7});
+    add_stages(fresh, depth, classes);
+}
+
+static void add_resnet_cifar(Fresh *fresh, int depth, int64_t side, int32_t classes)
+{
+    (void)side;
+    add_conv_norm(fresh, "", "conv1", "bn1", (Kernel){64, 3, 3});
+    add_stages(fresh, depth, classes);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+// Means and deviations of pixels: of the middle of the range, of CIFAR-10's, of ImageNet's photos.
+static const char middle[]   = "mean=0.5,0.5,0.5\nstd=0.25,0.25,0.25\n",
+                  cifar10[]  = "mean=0.4914,0.4822,0.4465\nstd=0.2023,0.1994,0.2010\n",
+                  imagenet[] = "mean=0.485,0.456,0.406\nstd=0.229,0.224,0.225\n";
+
+typedef struct Row {
+    const char *name;
+    void (*add)(Fresh *fresh, int depth, int64_t side, int32_t classes);
+    int         depth;
+    Draw        draw;
+    int64_t     side;
+    const char *preparation;
+    bool        has_norms;
+} Row;
+
+static const Row rows[] = {
+    {"mini", add_mini, 9, DRAW_HE, 64, middle, false},
+    {"lenet", add_lenet, 0, DRAW_DEFAULT, 32, cifar10, false},
+    {"resnet18_cifar", add_resnet_cifar, 18, DRAW_DEFAULT, 32, cifar10, true},
+    {"vgg11", add_vgg, 11, DRAW_OUTPUTS, 32, cifar10, false},
+    {"vgg13", add_vgg, 13, DRAW_OUTPUTS, 32, cifar10, false},
+    {"vgg16", add_vgg, 16, DRAW_OUTPUTS, 32, cifar10, false},
+    {"vgg19", add_vgg, 19, DRAW_OUTPUTS, 32, cifar10, false},
+    {"vgg11_bn", add_vgg_bn, 11, DRAW_OUTPUTS, 32, cifar10, true},
+    {"vgg13_bn", add_vgg_bn, 13, DRAW_OUTPUTS, 32, cifar10, true},
+    {"vgg16_bn", add_vgg_bn, 16, DRAW_OUTPUTS, 32, cifar10, true},
+    {"vgg19_bn", add_vgg_bn, 19, DRAW_OUTPUTS, 32, cifar10, true},
+    {"resnet20", add_small_resnet, 20, DRAW_HE, 32, middle, true},
+    {"resnet32", add_small_resnet, 32, DRAW_HE, 32, middle, true},
+    {"resnet44", add_small_resnet, 44, DRAW_HE, 32, middle, true},
+    {"resnet56", add_small_resnet, 56, DRAW_HE, 32, middle, true},
+    {"resnet18", add_resnet, 18, DRAW_OUTPUTS, 224, imagenet, true},
+    {"resnet34", add_resnet, 34, DRAW_OUTPUTS, 224, imagenet, true},
+    {"resnet50", add_resnet, 50, DRAW_OUTPUTS, 224, imagenet, true},
+    {"resnet101", add_resnet, 101, DRAW_OUTPUTS, 224, imagenet, true},
+    {"resnet152", add_resnet, 152, DRAW_OUTPUTS, 224, imagenet, true},
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static const Row *row_named(const char *name)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+int64_t training_side(const char *architecture)
+{
+    const Row *row = row_named(architecture);
+    return row ? row->side : 0;
+}
+
+static bool unknown(const char *name, Error *error)
+{
+    char list[512] = "";
+    for (int i = 0; i < ROWS; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", rows[i].name);
     }
-    return fresh->ok;
+    return fail(error, ERROR_USAGE, "cannot begin a '%s', expected one of %s", name, list);
 }
 
-bool training_begin(const char *path, const char *architecture, const TrainingSet *set,
-                    uint64_t seed, Error *error)
+// Whether pixels of this side suit it: `mini` is drawn for one, others need what they halve.
+static bool check_side(const Row *row, int64_t side, Error *error)
 {
-    char     about[512];
-    uint8_t *bytes = NULL;
-    size_t   size  = 0;
-    Fresh   *fresh = memory_new(1, sizeof *fresh, error);
+    int64_t least = row->add == add_lenet ? 4 : row->add == add_small_resnet ? 1 : 32;
+    if (row->add == add_mini && side != row->side)
+        return fail(error, ERROR_USAGE, "mini takes images of 64 x 64, found %lld x %lld",
+                    (long long)side, (long long)side);
+    if (row->add == add_resnet_cifar)
+        least = 8;
+    return side >= least ||
+           fail(error, ERROR_USAGE, "%s takes images of at least %lld pixels, found %lld",
+                row->name, (long long)least, (long long)side);
+}
+
+bool training_begin(const char *path, const char *architecture, const char *activation,
+                    const TrainingSet *set, int64_t side, uint64_t seed, Error *error)
+{
+    const Row *row = row_named(architecture);
+    char       about[512];
+    uint8_t   *bytes = NULL;
+    size_t     size  = 0;
+    real       beta  = 0;
+    if (!row)
+        return unknown(architecture, error);
+    if (!check_side(row, side, error))
+        return false;
+    if (!activation_parse(activation, &beta))
+        return fail(error, ERROR_USAGE, "activation '%s' is not relu or softplus:BETA", activation);
+    Fresh *fresh = memory_new(1, sizeof *fresh, error);
     if (!fresh)
         return false;
-    fresh->seed  = seed;
-    fresh->error = error;
-    fresh->ok    = true;
-    bool is_mini = strcmp(architecture, "mini") == 0;
+    *fresh = (Fresh){.seed = seed, .draw = row->draw, .error = error, .ok = true};
     snprintf(about, sizeof about,
-             "architecture=%s\nwidth=%lld\nheight=%lld\nscale=1\nmean=0.5,0.5,0.5\n"
-             "std=0.25,0.25,0.25\nresize_short=0\nbn=%s\nfixed_units=%d\n",
-             architecture, (long long)set->width, (long long)set->height,
-             is_mini ? "none" : "unfolded", is_mini);
-    bool ok = add_network(fresh, architecture, set, error) &&
-              blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
+             "architecture=%s\nwidth=%lld\nheight=%lld\nscale=1\n%sresize_short=0\nbn=%s\n"
+             "fixed_units=%d\n",
+             architecture, (long long)side, (long long)side, row->preparation,
+             row->has_norms ? "unfolded" : "none", row->add == add_mini);
+    if (beta > 0) {
+        size_t used = strlen(about);
+        snprintf(about + used, sizeof about - used, "activation=%s\n", activation);
+    }
+    row->add(fresh, row->depth, side, set->classes);
+    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
               file_publish(path, bytes, size, error);
     for (int i = 0; i < fresh->count; i++)
         memory_free((void *)(uintptr_t)fresh->tensors[i].data);

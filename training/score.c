@@ -1,6 +1,8 @@
 /* training/score.c - how good the weights are in the end. */
 #include "trainer.h"
 
+#include <string.h>
+
 int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
                          const int32_t *labels)
 {
@@ -15,35 +17,65 @@ int64_t training_correct(const real *logits, int64_t count, int32_t classes, con
     return correct;
 }
 
-bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error)
+enum { BATCH = 32 };
+
+typedef struct Score {
+    Graph  *graph;
+    Plan   *plan;
+    Network network;
+    NodeId  target, loss; // the sum over the rows whose target is not zero
+    int64_t classes;
+} Score;
+
+static bool score_open(Score *score, WeightBlob *blob, const TrainingSet *set, Error *error)
 {
-    enum { BATCH = 32 };
-    LayerRunner    runner  = {0};
     NetworkRequest request = {
         .batch = BATCH, .unit = -1, .width = set->width, .height = set->height};
-    int64_t size = 3 * set->height * set->width, correct = 0;
-    double  loss = 0;
-    if (!layer_runner_open(&runner, blob, &request, error))
+    if (!graph_create(&score->graph, error) ||
+        !network_build(score->graph, blob, &request, &score->network, error))
         return false;
-    real *pixels = memory_new((size_t)(BATCH * size), sizeof(real), error);
-    real *logits = memory_new((size_t)(BATCH * runner.units), sizeof(real), error);
-    bool  ok     = pixels && logits;
-    if (ok && (runner.units < set->classes || runner.height * runner.width != 1))
-        ok = fail(error, ERROR_USAGE, "%s: gives %lld classes, the set has %d", blob_path(blob),
-                  (long long)runner.units, (int)set->classes);
+    Shape logits = graph_shape(score->graph, score->network.layer);
+    if (logits.rank != 2 || logits.dim[1] < set->classes)
+        return fail(error, ERROR_USAGE, "%s: gives %s, expected logits of at least %d classes",
+                    blob_path(blob), SHAPE_TEXT(logits), (int)set->classes);
+    score->classes = logits.dim[1];
+    score->target  = op_input(score->graph, logits, "target");
+    score->loss    = cross_entropy_sum(score->graph, score->network.layer, score->target);
+    return plan_create(&score->plan, score->graph, (NodeId[]){score->network.layer, score->loss}, 2,
+                       NULL, error);
+}
+
+// Adds up loss and right answers of `count` images.
+static void score_batch(Score *score, const TrainingSet *set, int64_t first, int64_t count,
+                        double *loss, int64_t *correct)
+{
+    real   *pixels = plan_input(score->plan, score->network.pixels);
+    real   *target = plan_input(score->plan, score->target);
+    int64_t size   = 3 * set->height * set->width;
+    memset(target, 0, (size_t)(BATCH * score->classes) * sizeof *target);
+    for (int64_t i = 0; i < count; i++) {
+        training_image(set, first + i, NULL, 0, pixels + i * size);
+        target[i * score->classes + set->labels[first + i]] = 1;
+    }
+    plan_run(score->plan);
+    *loss += (double)*plan_output(score->plan, score->loss);
+    *correct += training_correct(plan_output(score->plan, score->network.layer), count,
+                                 (int32_t)score->classes, NULL, set->labels + first);
+}
+
+bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error)
+{
+    Score   score   = {0};
+    int64_t correct = 0;
+    double  loss    = 0;
+    bool    ok      = score_open(&score, blob, set, error);
     for (int64_t first = 0; ok && first < set->count; first += BATCH) {
-        int64_t count = set->count - first < BATCH ? set->count - first : BATCH;
-        for (int64_t i = 0; i < count; i++)
-            training_image(set, first + i, 0, 0, false, 0, pixels + i * size);
-        layer_runner_run(&runner, pixels, count, logits);
-        loss += cross_entropy_sum(logits, count, runner.units, set->labels + first);
-        correct +=
-            training_correct(logits, count, (int32_t)runner.units, NULL, set->labels + first);
+        int64_t left = set->count - first;
+        score_batch(&score, set, first, left < BATCH ? left : BATCH, &loss, &correct);
     }
     if (ok)
         *out = (TrainingScore){loss / (double)set->count, (double)correct / (double)set->count};
-    memory_free(pixels);
-    memory_free(logits);
-    layer_runner_close(&runner);
+    plan_destroy(score.plan);
+    graph_destroy(score.graph);
     return ok;
 }

@@ -1,0 +1,114 @@
+/* training/step_graph.c - the graph of one batch: loss, gradients, statistics. */
+#include "trainer.h"
+
+typedef struct Pass {
+    StepGraph     *step;
+    WeightBlob    *blob;
+    NetworkRequest request;
+} Pass;
+
+// Another pass with the same weights, on pixels that are prepared already.
+static bool run_pass(void *self, NodeId input, NodeId *logits, Error *error)
+{
+    Pass          *pass    = self;
+    NetworkRequest request = pass->request;
+    Network        network;
+    request.raw_input = true;
+    request.pixels    = &input;
+    if (!network_build(pass->step->graph, pass->blob, &request, &network, error))
+        return false;
+    *logits = network.layer;
+    return true;
+}
+
+static void fill_ranges(StepGraph *step, const Preparation *p)
+{
+    for (int c = 0; c < 3; c++) {
+        step->unit[c] = p->scale / p->std[c];
+        step->low[c]  = -p->mean[c] / p->std[c];
+        step->high[c] = (p->scale - p->mean[c]) / p->std[c];
+    }
+}
+
+// Outputs: loss, terms, logits, gradients, statistics of the batch.
+static bool make_plan(StepGraph *step, ConvMethod conv, Error *error)
+{
+    const Trainables *list = &step->list;
+    const NodeId terms[] = {step->terms.loss, step->terms.logits,  step->terms.ce,   step->terms.l2,
+                            step->terms.cosd, step->terms.hessian, step->terms.other};
+    enum { TERMS = sizeof terms / sizeof *terms };
+    size_t  weights = (size_t)list->weight_count, norms = (size_t)list->norm_count;
+    int     count   = 0;
+    NodeId *wrt     = memory_new(weights, sizeof *wrt, error);
+    NodeId *outputs = memory_new(TERMS + weights + 2 * norms, sizeof *outputs, error);
+    step->gradients = memory_new(weights, sizeof *step->gradients, error);
+    bool ok         = wrt && outputs && step->gradients;
+    if (ok) {
+        for (int i = 0; i < list->weight_count; i++)
+            wrt[i] = list->weights[i].node;
+        objective_gradient(step->graph, &step->terms, wrt, list->weight_count, step->gradients);
+        for (int i = 0; i < TERMS; i++)
+            if (terms[i] != NODE_NONE)
+                outputs[count++] = terms[i];
+        for (int i = 0; i < list->weight_count; i++)
+            outputs[count++] = step->gradients[i];
+        int last = step->terms.counted_first + step->terms.counted;
+        for (int i = 0; i < list->norm_count; i++)
+            if (list->norms[i].forward >= step->terms.counted_first &&
+                list->norms[i].forward < last) {
+                outputs[count++] = list->norms[i].mean;
+                outputs[count++] = list->norms[i].variance;
+            }
+        ok = plan_create(&step->plan, step->graph, outputs, count, &(PlanOptions){.conv = conv},
+                         error);
+    }
+    memory_free(wrt);
+    memory_free(outputs);
+    return ok;
+}
+
+bool step_graph_open(StepGraph *out, WeightBlob *blob, const TrainingSet *set,
+                     const TrainSettings *settings, int64_t batch, Error *error)
+{
+    Pass pass = {.step    = out,
+                 .blob    = blob,
+                 .request = {.batch         = batch,
+                             .unit          = -1,
+                             .softplus_beta = settings->softplus_beta,
+                             .width         = settings->crop ? settings->crop : set->width,
+                             .height        = settings->crop ? settings->crop : set->height,
+                             .trainables    = &out->list}};
+    *out      = (StepGraph){.batch = batch, .noise = NODE_NONE};
+    if (!graph_create(&out->graph, error) ||
+        !network_build(out->graph, blob, &pass.request, &out->network, error))
+        return false;
+    Shape logits = graph_shape(out->graph, out->network.layer);
+    if (logits.rank != 2 || logits.dim[1] < set->classes)
+        return fail(error, ERROR_USAGE, "%s: gives %s, expected logits of at least %d classes",
+                    blob_path(blob), SHAPE_TEXT(logits), (int)set->classes);
+    out->target = op_input(out->graph, logits, "target");
+    if (objective_noise(&settings->objective) != DRAWN_NONE)
+        out->noise = op_input(out->graph, graph_shape(out->graph, out->network.prepared), "noise");
+    fill_ranges(out, blob_preparation(blob));
+    ObjectiveBatch on = {.graph    = out->graph,
+                         .settings = &settings->objective,
+                         .pass     = run_pass,
+                         .self     = &pass,
+                         .input    = out->network.prepared,
+                         .logits   = out->network.layer,
+                         .target   = out->target,
+                         .noise    = out->noise,
+                         .unit     = out->unit,
+                         .low      = out->low,
+                         .high     = out->high};
+    return objective_build(&on, &out->terms, error) && make_plan(out, settings->conv, error);
+}
+
+void step_graph_close(StepGraph *step)
+{
+    memory_free(step->gradients);
+    trainables_close(&step->list);
+    plan_destroy(step->plan);
+    graph_destroy(step->graph);
+    *step = (StepGraph){0};
+}
