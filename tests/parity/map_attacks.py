@@ -8,8 +8,8 @@ pair of images and method: the loss (M4), its gradient at the photo with beta 10
 image with beta 100, and the map distance after some steps of Adam with growing beta, in float64, and
 how far PyTorch in float32 is from all of that. Maps of gradients are PyTorch's own double backward;
 `guided`, `pattern` and `lrp`, which it does not have, are walks through SqueezeNet written again
-here. Without --all: one pair, SqueezeNet's photos 64 pixels wide, 4 points of paths; with it 224 pixels,
-30 points for ResNet-20, and more pairs. Needs PyTorch, torchvision and NumPy."""
+here. Without --all: one pair each, SqueezeNet's photos 64 pixels wide; with it four pairs and two, of
+224 pixels. Needs PyTorch, torchvision and NumPy."""
 
 import copy
 import glob
@@ -26,6 +26,7 @@ import maps
 import parity
 
 STEPS = {'resnet20': 50, 'squeezenet1.1': 10}    # more of SqueezeNet tell nothing: README.md
+POINTS = 4                                          # of a path; 30 cost more and compare the same
 BETAS, REFERENCE_BETA = (10.0, 100.0), 1000.0
 MAP_FACTOR, OUTPUT_FACTOR = 1e11, 1e6
 RATES = {'lrp': 2e-4, 'pattern': 2e-3}    # table 1; all others 1e-3
@@ -295,7 +296,6 @@ def cifar_photos(program, data, folder, count):
 def write_network(program, data, folder, name, weights, is_all):
     is_small = name == 'resnet20'
     pairs = (4 if is_small else 2) if is_all else 1
-    points = 30 if is_all and is_small else 4
     patterns = {}
     run(sys.executable, os.path.join(HERE, '../../weights/convert.py'), os.path.join(data, 'weights', weights),
         '-o', os.path.join(folder, name + '.nw'))
@@ -317,7 +317,7 @@ def write_network(program, data, folder, name, weights, is_all):
     wide = copy.deepcopy(net).double()
     for pair in range(pairs):
         for method in methods:
-            single, double = (Case(n, method, STEPS[name], points if method == 'integrated' else 0, patterns) for n in (net, wide))
+            single, double = (Case(n, method, STEPS[name], POINTS if method == 'integrated' else 0, patterns) for n in (net, wide))
             write_case(folder, f'{name}-{method}-{pair}', name, single, double, photos[2 * pair],
                        photos[2 * pair + 1], RATES.get(method, 1e-3))
 
