@@ -292,7 +292,7 @@ static const Option options[] = {
      .help    = "its noise: the same in all steps, or drawn anew"},
     OPTION_PATTERNS,
     OPTION_STORES("float"),
-    OPTION_CONV,
+    OPTION_CONV_EXACT,
     OPTION_END};
 
 const Verb verb_manipulate = {

@@ -4,10 +4,8 @@
  * nothing to compare with. A case is one pair of images and one method.
  *
  * In double the gradients and the map term after all steps are PyTorch's in float64, which is the
- * proof that both do the same. In float rounding has a say: Adam divides a gradient by its own size,
- * so in its first steps pixels without a clear slope go where rounding sends them, and a pool may
- * decide a near tie otherwise; on SqueezeNet two attacks in float32 are percents apart after 50
- * steps. So there, by the median of all cases:
+ * proof that both do the same. In float an attack goes where rounding sends it: a difference grows by
+ * half in each step (tests/parity/README.md). So there, by the median of all cases:
  * - the gradient of the loss, at the photo and at PyTorch's attacked image, is at most 1.5 times as
  *   far from float64 as PyTorch's in float32;
  * - the map term after all steps is within 1e-3 of float64's, or at most 1.5 times as far from it as

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Attacks on the maps of SqueezeNet 1.1 (ImageNet, published weights): disjoint pairs of 52 photos by
-# lot, the published settings. usage: sh docs/measured/squeezenet1.1.sh [NAME...]
-# Every NAME takes less than 45 minutes of two cores.
+# lot, the published settings; SmoothGrad a third of its steps.
+# usage: sh docs/measured/squeezenet1.1.sh [NAME...]
+# Every NAME is meant to take less than 45 minutes of two idle cores.
 network=squeezenet1.1
 names=$*
 . docs/measured/runs.sh
@@ -22,4 +23,4 @@ for beta in 10 100 1000; do
     measure gradient-fixed$beta $pairs 5 --method gradient --beta $beta
 done
 measure gradient-smoothgrad $pairs 8 --method gradient --preset table4 --smooth 10:0.05 --steps 500
-measure integrated $pairs 6 --method integrated
+measure integrated $pairs 4 --method integrated

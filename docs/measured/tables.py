@@ -69,16 +69,19 @@ def sign_test(less, more):
 
 
 def print_attacks(net, runs, title):
-    print(f'| {title} | pairs | target: clean | attacked | SSIM | own | photo | class kept | 8 bit | JPEG 75 (clean) |')
+    runs = [run for run in runs if net.rows(run[1], 'measures')]
+    if not runs:
+        return
+    print(f'| {title} | pairs | clean | attacked | SSIM | own | photo | class kept | 8 bit | JPEG 75 |')
     print('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
     for name, run, network in runs:
-        pcc = net.measured(run, 'map_pcc_target', network)
-        if pcc:
-            part = lambda column, **more: net.measured(run, column, network, **more)
-            print(f'| {name} | {len(pcc)} | {middle(part("map_pcc_target", control=1))} | {middle(pcc)} '
-                  f'| {median(part("map_ssim_target"))} | {median(part("map_pcc_original"))} | {median(part("image_pcc"), 4)} '
-                  f'| {net.kept(run, network)} | {median(part("map_pcc_target", store="png8"))} '
-                  f'| {median(part("map_pcc_target", store="jpeg75"))} ({median(part("map_pcc_target", store="jpeg75", control=1))}) |')
+        part = lambda column, **more: net.measured(run, column, network, **more)
+        pcc, saved = part('map_pcc_target'), lambda **more: median(part('map_pcc_target', **more))
+        print(f'| {name} | {len(pcc)} | {middle(part("map_pcc_target", control=1))} | {middle(pcc)} '
+              f'| {median(part("map_ssim_target"))} | {median(part("map_pcc_original"))} '
+              f'| {median(part("image_pcc"), 4)} | {net.kept(run, network)} '
+              f'| {saved(store="png8")}, {saved(store="png8", control=1)} '
+              f'| {saved(store="jpeg75")}, {saved(store="jpeg75", control=1)} |')
     print()
 
 
@@ -93,27 +96,38 @@ def print_again(net, column, views, title):
 
 
 def directions(net):
-    """(what is claimed, by method, the smaller values, the larger ones)"""
+    """(what is claimed, of which method, the smaller values, the larger ones)"""
+    target, own, saved = 'map_pcc_target', 'map_pcc_original', {'store': 'jpeg75'}
     for m in METHODS:
-        map_ = lambda column, control=0, run=m, network='relu': net.measured(run, column, network, control=control)
-        yield 'E2: attacked maps are closer to the target than clean ones (PCC)', m, map_('map_pcc_target', 1), map_('map_pcc_target')
-        photo = map_('image_pcc')
-        yield 'E3: photos keep a PCC above 0.99', m, dict.fromkeys(photo, 0.99), photo
-        again = lambda column, beta='', smooth='': net.smoothed(m, column, beta, smooth)
-        yield 'E7: beta 1 instead of 100 moves attacked maps away from the target (PCC)', m, again('map_pcc_target', '1'), again('map_pcc_target', '100')
-        yield 'E7: and back to the map of the clean photo', m, again('map_pcc_original', '100'), again('map_pcc_original', '1')
-        yield 'E8: noise of 10 % instead of 0.1 % does the first', m, again('map_pcc_target', '', '10:0.1'), again('map_pcc_target', '', '10:0.001')
-        yield 'E8: and the second', m, again('map_pcc_original', '', '10:0.001'), again('map_pcc_original', '', '10:0.1')
-        smooth = map_('map_pcc_target', 0, m + '-beta', 'softplus')
-        yield 'E9, E10: maps with beta 0.8, attacked directly, come less close (PCC)', m, smooth, map_('map_pcc_target')
-        yield 'E10: lower SSIM', m, map_('map_ssim_target', 0, m + '-beta', 'softplus'), map_('map_ssim_target')
-        yield 'E10: higher map MSE', m, map_('map_mse_target'), map_('map_mse_target', 0, m + '-beta', 'softplus')
-        yield 'E9: SmoothGrad maps, attacked directly, come less close (PCC)', m, map_('map_pcc_target', 0, m + '-smoothgrad'), map_('map_pcc_target')
-        yield 'storage: JPEG 75 takes attacked maps away from the target (PCC)', m, net.measured(m, 'map_pcc_target', store='jpeg75'), map_('map_pcc_target')
-        yield 'storage: after JPEG 75 they are still closer than clean ones', m, net.measured(m, 'map_pcc_target', store='jpeg75', control=1), net.measured(m, 'map_pcc_target', store='jpeg75')
+        beta, smooth = m + '-beta', m + '-smoothgrad'
+        attacked, photo = net.measured(m, target), net.measured(m, 'image_pcc')
+        yield ('attacked maps are closer to the target than clean ones', m,
+               net.measured(m, target, control=1), attacked)
+        yield 'photos keep a correlation above 0.99', m, dict.fromkeys(photo, 0.99), photo
+        yield ('beta 1 takes attacked maps further from the target than beta 100', m,
+               net.smoothed(m, target, '1'), net.smoothed(m, target, '100'))
+        yield ('and brings them closer to the map of the clean picture', m,
+               net.smoothed(m, own, '100'), net.smoothed(m, own, '1'))
+        yield ('noise of 10 % takes them further from the target than 0.1 %', m,
+               net.smoothed(m, target, '', '10:0.1'), net.smoothed(m, target, '', '10:0.001'))
+        yield ('and brings them closer to the map of the clean picture, too', m,
+               net.smoothed(m, own, '', '10:0.001'), net.smoothed(m, own, '', '10:0.1'))
+        yield ('attacked directly, maps of beta 0.8 come less close than plain ones', m,
+               net.measured(beta, target, 'softplus'), attacked)
+        yield ('the same by SSIM', m, net.measured(beta, 'map_ssim_target', 'softplus'),
+               net.measured(m, 'map_ssim_target'))
+        yield ('the same by mean squared difference', m, net.measured(m, 'map_mse_target'),
+               net.measured(beta, 'map_mse_target', 'softplus'))
+        yield ('attacked directly, SmoothGrad maps come less close than plain ones', m,
+               net.measured(smooth, target), attacked)
+        yield ('JPEG 75 takes attacked maps away from the target', m,
+               net.measured(m, target, **saved), attacked)
+        yield ('and leaves them closer to it than clean ones', m,
+               net.measured(m, target, control=1, **saved), net.measured(m, target, **saved))
     for beta in (10, 100, 1000):
-        yield f'E5: growing beta ends with a lower map MSE than beta {beta}', 'gradient', \
-            net.measured('gradient', 'map_mse_target'), net.measured(f'gradient-fixed{beta}', 'map_mse_target')
+        yield (f'a growing beta ends with a lower mean squared difference than beta {beta}', 'gradient',
+               net.measured('gradient', 'map_mse_target'),
+               net.measured(f'gradient-fixed{beta}', 'map_mse_target'))
 
 
 def print_directions(net):
@@ -128,14 +142,20 @@ def print_directions(net):
     print()
 
 
+PLAIN = METHODS + ('lrp-epsilon', 'lrp-gamma', 'lrp-alpha2beta1', 'lrp-epsilon-plus')
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit('usage: tables.py NETWORK')
     net = Network(sys.argv[1])
-    print_attacks(net, [(f'`{m}`', m, 'relu') for m in METHODS + ('lrp-epsilon', 'lrp-gamma', 'lrp-alpha2beta1', 'lrp-epsilon-plus')], 'ReLU maps')
+    print_attacks(net, [(f'`{m}`', m, 'relu') for m in PLAIN], 'ReLU maps')
     print_attacks(net, [(f'`{m}`, beta 0.8', m + '-beta', 'softplus') for m in METHODS] +
                   [(f'`{m}`, SmoothGrad', m + '-smoothgrad', 'relu') for m in METHODS], 'smoothed maps')
-    print_attacks(net, [(f'beta {b}', f'gradient-fixed{b}', 'relu') for b in (10, 100, 1000)], 'ReLU maps, fixed beta')
+    print_attacks(net, [(f'beta {b}', f'gradient-fixed{b}', 'relu') for b in (10, 100, 1000)],
+                  'ReLU maps, fixed beta')
+    if not any(net.rows(m, 'smoothing') for m in METHODS):
+        return
     betas = [('plain', '', '')] + [(f'beta {b}', f'{b}', '') for b in (100, 10, 3, 1)]
     levels = [(f'noise {100 * l:g} %', '', f'10:{l:g}') for l in (0.001, 0.01, 0.1)]
     print_again(net, 'map_pcc_target', betas + levels, 'PCC with the target')
