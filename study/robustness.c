@@ -56,7 +56,7 @@ void robustness_close(RobustResults *results)
 
 int64_t robustness_passes(const RobustStudy *study)
 {
-    RobustTasks tasks;
+    RobustTasks tasks = {0};
     return robust_tasks(study, &tasks, NULL, NULL) ? tasks.passes * study->images : 0;
 }
 
