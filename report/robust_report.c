@@ -23,6 +23,11 @@ static bool has_two(const RobustPage *page)
     return page->job->runs[1] != NULL;
 }
 
+static int run_count(const RobustPage *page)
+{
+    return has_two(page) ? 2 : 1;
+}
+
 // The first methods of the rows are those of the maps; "none" has none.
 static void list_methods(RobustPage *page)
 {
@@ -118,7 +123,7 @@ static void map_heads(RobustPage *page)
         writer_text(page->page,
                     "<tr><th></th><th colspan=\"3\">A</th><th colspan=\"3\">B</th></tr>\n");
     writer_text(page->page, "<tr><th>photo</th>");
-    for (int i = 0; i <= has_two(page); i++)
+    for (int i = 0; i < run_count(page); i++)
         writer_text(page->page, "<th>its map</th><th>moved at random</th><th>attacked</th>");
     writer_text(page->page, "</tr></thead>\n<tbody>\n");
 }
@@ -192,7 +197,7 @@ static void show_lines(RobustPage *page, const char *method)
         Line  lines[2];
         Curve curves[2];
         int   count = 0;
-        for (int i = 0; i <= has_two(page); i++) {
+        for (int i = 0; i < run_count(page); i++) {
             const RobustRecord *record = &page->job->runs[i]->record;
             if (!find_line(record, method, measures[k], &lines[count]))
                 continue;
@@ -314,7 +319,7 @@ static void write_head(RobustPage *page)
                 "<header>\n<p class=\"source\">nemesis robustness</p>\n<h1>How far maps "
                 "move</h1>\n<p class=\"lead\">Each image is explained for its label, "
                 "moved a little, and explained again.</p>\n");
-    for (int i = 0; i < 2 && has_two(page); i++) {
+    for (int i = 0; has_two(page) && i < 2; i++) {
         writer_text(page->page, "<p>%c: ", 'A' + i);
         html_name(page->page, job->runs[i]->name);
         writer_text(page->page, ", ");

@@ -165,7 +165,8 @@ static void draw_frame(const RobustRun *run, float *frame)
             side = height < width ? height : width, border = (5 * side + 16) / 32;
     for (int64_t i = 0; i < run->room * run->cells; i++) {
         int64_t y = i % run->cells / width, x = i % width;
-        frame[i] = y < border || x < border || y >= height - border || x >= width - border;
+        bool    is_in = y >= border && x >= border && y < height - border && x < width - border;
+        frame[i]      = is_in ? 0 : 1;
     }
 }
 

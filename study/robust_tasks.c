@@ -146,8 +146,8 @@ static void add_method(Listing *listing, int method)
 
 bool robust_tasks(const RobustStudy *study, RobustTasks *out, RobustRow *rows, Error *error)
 {
-    Listing listing = {study, out, rows};
     *out            = (RobustTasks){0};
+    Listing listing = {study, out, rows};
     if (study->measures[ROBUST_ACCURACY]) {
         add_task(&listing, ROBUST_ACCURACY, -1, 0, 1);
         add_task(&listing, ROBUST_ACCURACY, -1, study->aam_eps, 2 * ROBUST_PGD_STEPS);

@@ -54,12 +54,6 @@ void robustness_close(RobustResults *results)
     *results = (RobustResults){0};
 }
 
-int64_t robustness_passes(const RobustStudy *study)
-{
-    RobustTasks tasks;
-    return robust_tasks(study, &tasks, NULL, NULL) ? tasks.passes * study->images : 0;
-}
-
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 
 typedef struct Place {

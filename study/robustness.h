@@ -136,9 +136,6 @@ typedef struct RobustResults {
 bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error);
 void robustness_close(RobustResults *results); // accepts a zeroed object
 
-/* Passes through the network, about, for progress. */
-int64_t robustness_passes(const RobustStudy *study);
-
 /* The mean of a row and its 95 % interval over images (R15): normal, or Wilson's for shares. It does
  * not cover what another training or another seed would give. */
 typedef struct RobustSummary {

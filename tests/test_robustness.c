@@ -233,7 +233,10 @@ static void the_bytes_are_the_same_however_it_is_run(void)
 
 static double choose(int n, int k)
 {
-    return k == 0 ? 1 : choose(n, k - 1) * (n - k + 1) / k;
+    double ways = 1;
+    for (int i = 1; i <= k; i++)
+        ways *= (double)(n - i + 1) / i;
+    return ways;
 }
 
 static void two_trainings_are_paired_image_by_image(void)
