@@ -28,6 +28,8 @@ typedef struct Reported {
     int64_t       film; // unit; where --film names one
     Facts         facts;
     ReportJob     job;
+    Json          maps_json; // run.json of a second run, of maps
+    MapReportJob  maps;      // of that run, or of `told`
 } Reported;
 
 static int setting_choice(const Reported *reported, const char *path, const char *choices)
@@ -131,6 +133,24 @@ static bool check_baseline(const Reported *reported, Error *error)
            clean_run_is_baseline(&reported->clean, reported->clean_run, error);
 }
 
+// A second run must be one of `manipulate`, beside a run of units.
+static bool read_second(Reported *reported, Error *error)
+{
+    const Settings *settings = &reported->settings;
+    const char     *verb;
+    if (settings->input_count < 2)
+        return true;
+    if (!run_folder_read(settings->inputs[1], &reported->maps_json, error) ||
+        !run_need(&reported->maps_json, settings->inputs[1], "verb", &verb, error))
+        return false;
+    if (verb_has_maps(reported->job.verb) || strcmp(verb, verb_manipulate.name) != 0)
+        return fail(error, ERROR_USAGE,
+                    "%s: is a run of '%.40s'; beside a run of units, one of manipulate may be "
+                    "named",
+                    settings->inputs[1], verb);
+    return true;
+}
+
 // The unit of --film. Whether it was attacked is known once the changes are read.
 static bool read_film(Reported *reported, const char *verb, Error *error)
 {
@@ -164,7 +184,7 @@ static bool read_runs(Reported *reported, Error *error)
         run_folder_note_next(reported->told, &reported->settings);
     reported->job.verb  = verb;
     reported->clean_run = reported->told;
-    if (!read_film(reported, verb, error))
+    if (!read_film(reported, verb, error) || !read_second(reported, error))
         return false;
     if (!is_clean && !has_maps && !find_baseline(reported, error))
         return false;
@@ -198,11 +218,13 @@ static bool claim_folder(Reported *reported, Error *error)
 {
     const InputsRequest *request  = &reported->clean.inputs.request;
     const Settings      *settings = &reported->settings;
-    const UsedPath       used[]   = {{"the run", reported->told},
-                                     {"the baseline", reported->clean_run},
-                                     {"the probing set", request->data},
-                                     {"the weight blob", request->model}};
-    return output_folder_check(settings->out, used, 4, error) &&
+    const UsedPath       used[]   = {
+                {"the run", reported->told},
+                {"the second run", settings->input_count > 1 ? settings->inputs[1] : NULL},
+                {"the baseline", reported->clean_run},
+                {"the probing set", request->data},
+                {"the weight blob", request->model}};
+    return output_folder_check(settings->out, used, 5, error) &&
            run_folder_claim(&reported->run.folder, settings, &page_result, error);
 }
 
@@ -255,6 +277,27 @@ static bool tell(const Settings *settings, const char *folder, Error *error)
     return json_print(&json, error);
 }
 
+// Runs of maps have a page of their own; one beside another run is a section of its page.
+static bool write_folder(Reported *reported, Error *error)
+{
+    const Settings *settings = &reported->settings;
+    ReportJob      *job      = &reported->job;
+    MapReportJob   *maps     = &reported->maps;
+    if (verb_has_maps(job->verb)) {
+        if (!map_pages_job(&reported->json, reported->told, job->folder, maps, error))
+            return false;
+        maps->facts      = job->facts;
+        maps->fact_count = job->fact_count;
+        return map_report_write(maps, error);
+    }
+    if (settings->input_count > 1) {
+        if (!map_pages_job(&reported->maps_json, settings->inputs[1], job->folder, maps, error))
+            return false;
+        job->maps = maps;
+    }
+    return report_write(job, error);
+}
+
 static bool write_pages(Reported *reported, Error *error)
 {
     ReportJob *job  = &reported->job;
@@ -262,10 +305,7 @@ static bool write_pages(Reported *reported, Error *error)
     job->facts      = reported->facts.list;
     job->fact_count = reported->facts.count;
     job->folder     = reported->run.folder.path;
-    bool ok         = run_folder_clear(&reported->run.folder, error) &&
-              (verb_has_maps(job->verb) ? map_pages_write(&reported->json, reported->told,
-                                                          &reported->facts, job->folder, error)
-                                        : report_write(job, error));
+    bool ok = run_folder_clear(&reported->run.folder, error) && write_folder(reported, error);
     progress_end(&reported->run.progress);
     return ok && run_folder_swap(&reported->run.folder, error) &&
            tell(&reported->settings, reported->run.folder.home, error);
@@ -298,6 +338,7 @@ static bool run(const Settings *settings, Error *error)
     changes_close(&reported->changes);
     clean_run_close(&reported->clean);
     json_free(&reported->json);
+    json_free(&reported->maps_json);
     facts_free(&reported->facts);
     memory_free(reported);
     return ok;
@@ -327,16 +368,18 @@ static const Option options[] = {{.name   = "out",
 
 const Verb verb_report = {
     .name        = "report",
-    .inputs      = "RUN",
+    .inputs      = "RUN [MAPS]",
     .input_least = 1,
-    .input_most  = 1,
+    .input_most  = 2,
     .summary     = "turn a run into pages that open from disk",
-    .details = "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
-               "category, the share of labels that changed, and for the most telling units their "
-               "images, sums, margins and the corruption once more, step by step. RUN is a run of "
-               "describe, dissect, noise or attack; weights, probing set and clean run are looked "
-               "for where it found them, or are named. Of a run of attribute or manipulate the "
-               "page has photos, maps and what was measured, from the files of the run alone.",
+    .details =
+        "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
+        "category, the share of labels that changed, and for the most telling units their "
+        "images, sums, margins and the corruption once more, step by step. RUN is a run of "
+        "describe, dissect, noise or attack; weights, probing set and clean run are looked "
+        "for where it found them, or are named. Of a run of attribute or manipulate the "
+        "page has photos, maps and what was measured, from the files of the run alone. MAPS is "
+        "a run of manipulate that becomes a section of the page of a run of units.",
     .example = "nemesis report runs/attack",
     .options = options,
     .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,

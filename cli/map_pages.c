@@ -1,6 +1,5 @@
 /* cli/map_pages.c - see map_pages.h. */
 #include "map_pages.h"
-#include "../report/map_report.h"
 #include "clean_run.h"
 #include "commands.h"
 
@@ -31,21 +30,17 @@ static bool read_levels(const Json *json, const char *told, float levels[3], Err
     return ok || fail(error, ERROR_DATA, "%s/run.json: has no preparation of images", told);
 }
 
-bool map_pages_write(const Json *json, const char *told, const Facts *facts, const char *folder,
-                     Error *error)
+bool map_pages_job(const Json *json, const char *told, const char *folder, MapReportJob *out,
+                   Error *error)
 {
-    MapReportJob job   = {.seed       = fact_text(json, "seed"),
-                          .run        = told,
-                          .facts      = facts->list,
-                          .fact_count = facts->count,
-                          .folder     = folder};
-    const char  *pairs = json_member_text(json, "settings.pairs");
-    if (!run_need(json, told, "verb", &job.verb, error) ||
-        !run_need(json, told, "weights.architecture", &job.network, error) ||
-        !run_need(json, told, "compat.mode", &job.mode, error))
-        return false;
-    job.has_pairs = pairs && strcmp(pairs, "0") != 0;
-    return (strcmp(job.verb, verb_attribute.name) == 0 ||
-            read_levels(json, told, job.levels, error)) &&
-           map_report_write(&job, error);
+    const char *pairs = json_member_text(json, "settings.pairs");
+    *out              = (MapReportJob){.seed      = fact_text(json, "seed"),
+                                       .run       = told,
+                                       .has_pairs = pairs && strcmp(pairs, "0") != 0,
+                                       .folder    = folder};
+    return run_need(json, told, "verb", &out->verb, error) &&
+           run_need(json, told, "weights.architecture", &out->network, error) &&
+           run_need(json, told, "compat.mode", &out->mode, error) &&
+           (strcmp(out->verb, verb_attribute.name) == 0 ||
+            read_levels(json, told, out->levels, error));
 }

@@ -2,13 +2,15 @@
 #ifndef CLI_MAP_PAGES_H
 #define CLI_MAP_PAGES_H
 
+#include "../report/map_report.h"
 #include "report_facts.h"
 
 /* Whether runs of a verb have such pages. */
 bool verb_has_maps(const char *verb);
 
-/* Writes the pages of the run in folder `told`, whose run.json and facts are at hand. */
-bool map_pages_write(const Json *json, const char *told, const Facts *facts, const char *folder,
-                     Error *error);
+/* What is to be written into `folder` of the run in folder `told`, whose run.json is at hand; all
+ * texts are theirs. Errors: ERROR_DATA. */
+bool map_pages_job(const Json *json, const char *told, const char *folder, MapReportJob *out,
+                   Error *error);
 
 #endif
