@@ -62,28 +62,35 @@ static bool open_runner(MapSession *session, const MapMethod *method, const Subj
     return true;
 }
 
-static bool explain(MapSession *session, const MapMethod *method, double beta, int64_t index,
-                    Error *error)
+// Names the files of a map: IMAGE-METHOD, and its beta where there are several.
+static bool name_map(const MapSession *session, const Subject *subject, double beta,
+                     char out[LIMIT_PATH], Error *error)
+{
+    char ending[40] = "";
+    if (session->settings->betas.count > 1)
+        snprintf(ending, sizeof ending, "-beta%.9g", beta);
+    return snprintf(out, LIMIT_PATH, "%s-%s%s", subject->name, session->runner.job.method->name,
+                    ending) < LIMIT_PATH ||
+           fail(error, ERROR_CREATE, "the name of a map has more than %d bytes", LIMIT_PATH - 1);
+}
+
+// Runs the method that is open, and writes arrays and pictures.
+static bool make_map(MapSession *session, double beta, int64_t index, Error *error)
 {
     const Settings *settings = session->settings;
     const Subject  *subject  = &session->subjects.list[index];
     MapRunner      *runner   = &session->runner;
-    char            name[LIMIT_PATH], ending[40] = "";
-    if (!open_runner(session, method, subject, error) ||
-        !subject_load(&session->subjects, index, session->image, error))
+    char            name[LIMIT_PATH];
+    if (!subject_load(&session->subjects, index, session->image, error) ||
+        !name_map(session, subject, beta, name, error))
         return false;
     if (beta > 0)
         map_runner_beta(runner, beta);
-    if (settings->betas.count > 1)
-        snprintf(ending, sizeof ending, "-beta%.9g", beta);
-    if (snprintf(name, sizeof name, "%s-%s%s", subject->name, method->name, ending) >= LIMIT_PATH)
-        return fail(error, ERROR_CREATE, "the name of a map has more than %d bytes",
-                    LIMIT_PATH - 1);
     map_runner_run(runner, session->image, session->unit >= 0 ? session->unit : subject->class,
                    (uint64_t)index);
     if (!isfinite(runner->sum))
         return fail(error, ERROR_DATA, "%s: the map of method %s is not finite", subject->name,
-                    method->name);
+                    runner->job.method->name);
     MapFiles files = {.folder      = session->run.folder.path,
                       .name        = name,
                       .map         = runner->form,
@@ -95,13 +102,23 @@ static bool explain(MapSession *session, const MapMethod *method, double beta, i
                       .preparation = blob_preparation(session->blob)};
     MapFiles photo = files;
     photo.name     = subject->name;
-    if (!map_files_write(&files, error) ||
-        (session->done < session->subjects.count && !map_photo_write(&photo, error)))
+    return map_files_write(&files, error) &&
+           (session->done >= session->subjects.count || map_photo_write(&photo, error)) &&
+           map_saved_add(session, error);
+}
+
+static bool explain(MapSession *session, const MapMethod *method, double beta, int64_t index,
+                    Error *error)
+{
+    const Subject *subject = &session->subjects.list[index];
+    if (!open_runner(session, method, subject, error) ||
+        !(session->done < session->saved_count ? map_saved_take(session, error)
+                                               : make_map(session, beta, index, error)))
         return false;
     map_tables_add(session, subject, beta);
     progress_step(&session->run.progress, ++session->done, session->total);
     return !*signals_cancel ||
-           fail(error, ERROR_AGAIN, "interrupted after %lld of %lld maps; --overwrite starts over",
+           fail(error, ERROR_AGAIN, "interrupted after %lld of %lld maps" CHECKPOINT_HINT,
                 (long long)session->done, (long long)session->total);
 }
 
@@ -109,8 +126,8 @@ static bool explain_all(MapSession *session, Error *error)
 {
     const NumberList *betas  = &session->settings->betas;
     int               passes = betas->count ? betas->count : 1;
-    bool              ok     = true;
     session->total           = (int64_t)session->method_count * passes * session->subjects.count;
+    bool ok                  = map_saved_open(session, error);
     for (int m = 0; ok && m < session->method_count; m++)
         for (int b = 0; ok && b < passes; b++)
             for (int64_t i = 0; ok && i < session->subjects.count; i++)
@@ -147,14 +164,16 @@ static bool finish(MapSession *session, Error *error)
     json_discard(&json);
     return ok;
 }
+
 static bool make_maps(MapSession *session, Error *error)
 {
     const Settings *settings = session->settings;
     const char *class        = settings->explained_class ? settings->explained_class : "predicted";
     bool ok = subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error) &&
-              run_folder_begin(&session->run.folder, error) && map_tables_open(session, error) &&
-              explain_all(session, error) && map_tables_publish(session, error) &&
-              finish(session, error) && map_tables_show(session, error);
+              run_folder_start(&session->run.folder, &session->run.identity, error) &&
+              map_tables_open(session, error) && explain_all(session, error) &&
+              map_tables_publish(session, error) && finish(session, error) &&
+              map_tables_show(session, error);
     return ok;
 }
 
@@ -165,6 +184,8 @@ static void close_session(MapSession *session)
     writer_discard(session->account);
     map_runner_close(&session->runner);
     subjects_close(&session->subjects);
+    memory_free(session->records);
+    memory_free(session->sums);
     memory_free(session->baseline);
     memory_free(session->image);
     blob_close(session->patterns);

@@ -13,11 +13,14 @@ typedef bool Pages(PagesRun *pages, Error *error);
 static const struct {
     const Verb *verb;
     Pages      *write;
-    int         most; // runs on one page
-} kinds[] = {{&verb_describe, pages_of_units, 1},       {&verb_dissect, pages_of_units, 1},
-             {&verb_noise, pages_of_units, 1},          {&verb_attack, pages_of_units, 1},
-             {&verb_attribute, pages_of_maps, 1},       {&verb_manipulate, pages_of_maps, 1},
-             {&verb_robustness, pages_of_robustness, 2}};
+    const Verb *second; // whose runs may be shown beside; NULL: none
+} kinds[] = {{&verb_describe, pages_of_units, &verb_manipulate},
+             {&verb_dissect, pages_of_units, &verb_manipulate},
+             {&verb_noise, pages_of_units, &verb_manipulate},
+             {&verb_attack, pages_of_units, &verb_manipulate},
+             {&verb_attribute, pages_of_maps, NULL},
+             {&verb_manipulate, pages_of_maps, NULL},
+             {&verb_robustness, pages_of_robustness, &verb_robustness}};
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -38,12 +41,28 @@ static int find_kind(const PagesRun *pages, Error *error)
     return -1;
 }
 
-static bool check_asked(const PagesRun *pages, int kind, Error *error)
+static bool read_second(PagesRun *pages, const Verb *expected, Error *error)
 {
-    const Settings *settings = &pages->settings;
-    if (settings->input_count > kinds[kind].most)
-        return fail(error, ERROR_USAGE, "two runs have one page if both are of robustness");
-    return !settings->film || kinds[kind].verb == &verb_attack ||
+    const char *verb;
+    if (pages->settings.input_count < 2)
+        return true;
+    pages->second = pages->settings.inputs[1];
+    if (!run_folder_read(pages->second, &pages->second_json, error) ||
+        !run_need(&pages->second_json, pages->second, "verb", &verb, error))
+        return false;
+    if (!expected)
+        return fail(error, ERROR_USAGE, "%s: nothing is shown beside a run of '%.40s'",
+                    pages->second, pages->verb);
+    return strcmp(verb, expected->name) == 0 ||
+           fail(error, ERROR_USAGE,
+                "%s: is a run of '%.40s'; beside a run of %s, one of %s may be "
+                "named",
+                pages->second, verb, pages->verb, expected->name);
+}
+
+static bool check_film(const PagesRun *pages, Error *error)
+{
+    return !pages->settings.film || strcmp(pages->verb, verb_attack.name) == 0 ||
            fail(error, ERROR_USAGE, "--film: %s is a run of '%.40s', only an attack has a film",
                 pages->told, pages->verb);
 }
@@ -73,8 +92,10 @@ static bool choose_folder(PagesRun *pages, Error *error)
 
 bool pages_begin(PagesRun *pages, const UsedPath *used, int count, Error *error)
 {
-    RunFolder *folder = &pages->run.folder;
-    return output_folder_check(pages->settings.out, used, count, error) &&
+    const UsedPath runs[] = {{"the run", pages->told}, {"the second run", pages->second}};
+    RunFolder     *folder = &pages->run.folder;
+    return output_folder_check(pages->settings.out, runs, 2, error) &&
+           output_folder_check(pages->settings.out, used, count, error) &&
            run_folder_claim(folder, &pages->settings, &page_result, error) &&
            run_folder_clear(folder, error);
 }
@@ -100,7 +121,8 @@ static bool read_run(PagesRun *pages, int *kind, Error *error)
 {
     if (!run_folder_read(pages->told, &pages->json, error) ||
         !run_need(&pages->json, pages->told, "verb", &pages->verb, error) ||
-        (*kind = find_kind(pages, error)) < 0 || !check_asked(pages, *kind, error))
+        (*kind = find_kind(pages, error)) < 0 || !check_film(pages, error) ||
+        !read_second(pages, kinds[*kind].second, error))
         return false;
     if (!verb_is_clean(pages->verb)) // else whoever opens the clean run does
         run_folder_note_next(pages->told, &pages->settings);
@@ -133,6 +155,7 @@ static bool run(const Settings *settings, Error *error)
     }
     run_close(&pages->run);
     json_free(&pages->json);
+    json_free(&pages->second_json);
     facts_free(&pages->facts);
     memory_free(pages);
     return ok;
@@ -172,8 +195,9 @@ const Verb verb_report = {
                "describe, dissect, noise or attack; weights, probing set and clean run are looked "
                "for where it found them, or are named. Of a run of attribute or manipulate the "
                "page has photos, maps and what was measured, of a run of robustness maps, curves "
-               "and rows, from the files of the run alone; with RUN_B, of the same images, both "
-               "runs of robustness side by side.",
+               "and rows, from the files of the run alone. RUN_B is shown beside it: a run of "
+               "manipulate as a section of the page of a run of units, a run of robustness, of the "
+               "same images, side by side with another.",
     .example = "nemesis report runs/attack",
     .options = options,
     .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,

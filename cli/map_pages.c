@@ -1,5 +1,4 @@
 /* cli/map_pages.c - the pages of runs of `attribute` and `manipulate`, from their files alone. */
-#include "../report/map_report.h"
 #include "clean_run.h"
 #include "commands.h"
 #include "outputs.h"
@@ -27,23 +26,27 @@ static bool read_levels(const Json *json, const char *told, float levels[3], Err
     return ok || fail(error, ERROR_DATA, "%s/run.json: has no preparation of images", told);
 }
 
+bool map_pages_job(const Json *json, const char *told, MapReportJob *out, Error *error)
+{
+    const char *pairs = json_member_text(json, "settings.pairs");
+    *out              = (MapReportJob){.seed      = fact_text(json, "seed"),
+                                       .run       = told,
+                                       .has_pairs = pairs && strcmp(pairs, "0") != 0};
+    return run_need(json, told, "verb", &out->verb, error) &&
+           run_need(json, told, "weights.architecture", &out->network, error) &&
+           run_need(json, told, "compat.mode", &out->mode, error) &&
+           (strcmp(out->verb, verb_attribute.name) == 0 ||
+            read_levels(json, told, out->levels, error));
+}
+
 bool pages_of_maps(PagesRun *pages, Error *error)
 {
-    const Json    *json   = &pages->json;
-    const UsedPath used[] = {{"the run", pages->told}};
-    const char    *paired = json_member_text(json, "settings.pairs");
-    MapReportJob   job    = {.verb       = pages->verb,
-                             .seed       = fact_text(json, "seed"),
-                             .run        = pages->told,
-                             .has_pairs  = paired && strcmp(paired, "0") != 0,
-                             .facts      = pages->facts.list,
-                             .fact_count = pages->facts.count};
-    if (!run_need(json, pages->told, "weights.architecture", &job.network, error) ||
-        !run_need(json, pages->told, "compat.mode", &job.mode, error) ||
-        (strcmp(job.verb, verb_attribute.name) != 0 &&
-         !read_levels(json, pages->told, job.levels, error)) ||
-        !pages_begin(pages, used, 1, error))
+    MapReportJob job;
+    if (!map_pages_job(&pages->json, pages->told, &job, error) ||
+        !pages_begin(pages, NULL, 0, error))
         return false;
-    job.folder = pages->run.folder.path;
+    job.facts      = pages->facts.list;
+    job.fact_count = pages->facts.count;
+    job.folder     = pages->run.folder.path;
     return map_report_write(&job, error);
 }

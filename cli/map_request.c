@@ -190,6 +190,5 @@ bool map_session_open(MapSession *session, Error *error)
            (!settings->patterns || blob_open(settings->patterns, &session->patterns, error)) &&
            read_baseline(session, error) &&
            subjects_open(&session->subjects, settings, session->blob, error) &&
-           identify(session, error) &&
-           run_folder_compare(&session->run.folder, settings, &session->run.identity, error);
+           identify(session, error) && run_resume(&session->run, error);
 }

@@ -10,6 +10,12 @@
 
 enum { MAP_LAYER_BYTES = 64 };
 
+/* What the tables say of one map that is done. */
+typedef struct MapRecord {
+    double  sum, size, completeness_error;
+    int64_t has_completeness, rows; // of the account: as many sums
+} MapRecord;
+
 typedef struct MapSession {
     const Settings  *settings;
     Run              run;
@@ -29,12 +35,24 @@ typedef struct MapSession {
     Writer          *maps, *account;
     Table            table;
     int64_t          done, total;
+    MapRecord       *records;     // [total], of maps that are done
+    AccountSums     *sums;        // theirs, one behind the other
+    int64_t          saved_count; // maps that a checkpoint has
+    int64_t          sum_count, sum_room;
     double           worst_completeness, worst_conservation;
 } MapSession;
 
 /* Reads what was asked for, claims the folder, opens weights, patterns, baseline and inputs, and
  * compares with the run that is there. Errors: ERROR_USAGE, and those of the files. */
 bool map_session_open(MapSession *session, Error *error);
+
+/* What is known of maps that are done goes into a checkpoint now and then: opened once `total` is
+ * known; taken for map number `done` into the runner of its method, in place of running it, while
+ * done < saved_count; added after a map was made and its files written. Errors: ERROR_MEMORY,
+ * ERROR_IO; ERROR_DATA (the checkpoint contradicts the run). */
+bool map_saved_open(MapSession *session, Error *error);
+bool map_saved_take(MapSession *session, Error *error);
+bool map_saved_add(MapSession *session, Error *error);
 
 /* maps.csv, and conservation.csv where relevance is propagated; a row of each, and of the table
  * for people; what they add up to. Both appear whole. */

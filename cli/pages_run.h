@@ -3,6 +3,7 @@
 #ifndef CLI_PAGES_RUN_H
 #define CLI_PAGES_RUN_H
 
+#include "../report/map_report.h"
 #include "outputs.h"
 #include "report_facts.h"
 #include "run.h"
@@ -14,6 +15,8 @@ typedef struct PagesRun {
     const char *told, *verb;     // the run's folder, and the verb that made it
     Json        json;            // its run.json
     Facts       facts;           // the same as lines of a page
+    const char *second;          // folder of a run that is shown beside it; NULL: none
+    Json        second_json;
 } PagesRun;
 
 /* Each claims the folder once it has read what must not be overwritten, and writes index.html with
@@ -23,7 +26,11 @@ bool pages_of_units(PagesRun *pages, Error *error);      // describe, dissect, n
 bool pages_of_maps(PagesRun *pages, Error *error);       // attribute, manipulate
 bool pages_of_robustness(PagesRun *pages, Error *error); // robustness, one run or two
 
-/* Claims and clears the folder of the pages. Errors: ERROR_USAGE (it is one of the `used` paths),
+/* What is to be shown of a run of maps, except where the pages are written; texts are those of
+ * `json`. Errors: ERROR_DATA. */
+bool map_pages_job(const Json *json, const char *told, MapReportJob *out, Error *error);
+
+/* Claims and clears the folder of the pages. Errors: ERROR_USAGE (it is one of the runs or of the `used` paths),
  * those of run_folder_claim. */
 bool pages_begin(PagesRun *pages, const UsedPath *used, int count, Error *error);
 

@@ -3,7 +3,7 @@
 #define CLI_REPORT_FACTS_H
 
 #include "../format/json.h"
-#include "../report/report.h"
+#include "../report/map_report.h"
 
 enum { FACTS = 160 };
 

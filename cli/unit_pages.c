@@ -20,6 +20,7 @@ typedef struct UnitPages {
     AttackJob     attack;
     int64_t       film; // unit; where --film names one
     ReportJob     job;
+    MapReportJob  maps; // of a second run
 } UnitPages;
 
 static int setting_choice(const UnitPages *units, const char *path, const char *choices)
@@ -176,6 +177,19 @@ static bool find_clean_run(UnitPages *units, Error *error)
            check_baseline(units, error);
 }
 
+// A run of maps beside it is a section of the page.
+static bool add_maps(UnitPages *units, Error *error)
+{
+    PagesRun *pages = units->pages;
+    if (!pages->second)
+        return true;
+    if (!map_pages_job(&pages->second_json, pages->second, &units->maps, error))
+        return false;
+    units->maps.folder = pages->run.folder.path;
+    units->job.maps    = &units->maps;
+    return true;
+}
+
 static bool write_pages(UnitPages *units, Error *error)
 {
     PagesRun  *pages = units->pages;
@@ -185,7 +199,7 @@ static bool write_pages(UnitPages *units, Error *error)
     job->facts       = pages->facts.list;
     job->fact_count  = pages->facts.count;
     job->folder      = pages->run.folder.path;
-    return report_write(job, error);
+    return add_maps(units, error) && report_write(job, error);
 }
 
 bool pages_of_units(PagesRun *pages, Error *error)
@@ -195,11 +209,10 @@ bool pages_of_units(PagesRun *pages, Error *error)
         return false;
     units->pages          = pages;
     bool           ok     = read_film(units, error) && find_clean_run(units, error);
-    const UsedPath used[] = {{"the run", pages->told},
-                             {"the baseline", units->clean_run},
+    const UsedPath used[] = {{"the baseline", units->clean_run},
                              {"the probing set", units->clean.inputs.request.data},
                              {"the weight blob", units->clean.inputs.request.model}};
-    ok = ok && pages_begin(pages, used, 4, error) && open_clean_run(units, error) &&
+    ok = ok && pages_begin(pages, used, 3, error) && open_clean_run(units, error) &&
          read_changes(units, error) && write_pages(units, error);
     layer_runner_close(&units->raw);
     changes_close(&units->changes);

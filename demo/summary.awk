@@ -1,7 +1,7 @@
 # The table at the end of the demo: detectors alone, as the label of another unit changes without
 # meaning much.
 # usage: awk -v width=80 -f summary.awk kind=clean tally.csv  kind=noise store=float summary.csv ...
-# kind: clean, noise, attack or targeted; store: whose rows
+# kind: clean, noise, attack, targeted or word; store: whose rows; word: what a map became
 BEGIN {
     FS = ","
     line("detectors", "stored", "changed", "95 %", "other", "none", "tie", "kept", "target")
@@ -16,6 +16,13 @@ FNR == 1 {
 kind == "clean" {
     if ($column["unit0"] == 0)
         red = sprintf("unit 0, wired by hand to see red: %s %s, IoU %.4f", $2, $3, $4)
+    next
+}
+
+kind == "word" {
+    pcc[$column["control"]] = sprintf("%.2f", $column["map_pcc_target"])
+    if ($column["control"] == 0)
+        kept = $column["class_before"] == $column["class_after"] ? "stays" : "changes"
     next
 }
 
@@ -41,6 +48,9 @@ END {
         "kept: mean part of the old IoU that is left, of all detectors.")
     print ""
     say(red)
+    if (word != "")
+        say("one photo, its map of relevance moved: correlation with the word " word " " pcc[1] \
+            " before, " pcc[0] " after; the photo's class " kept)
 }
 
 function percent(share) {

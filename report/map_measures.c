@@ -1,4 +1,4 @@
-/* report/map_measures.c - the table of what was measured of attacked photos, beside the clean ones. */
+/* report/map_measures.c - what was measured of attacked photos beside the clean ones, as a table. */
 #include "map_page.h"
 
 #include <string.h>

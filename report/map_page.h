@@ -25,8 +25,8 @@ typedef struct MapPage {
 
 /* Copies RUN/name, a picture, as pictures/NNNN.png, and shows it. */
 bool map_picture(MapPage *page, const char *name, const char *description, Error *error);
-/* The attacked image of a case, with all that belongs to it. */
-bool section_cases(MapPage *page, Error *error);
+/* Attacked images of each method, with all that belongs to them. */
+bool show_cases(MapPage *page, Error *error);
 
 /* ---- manipulate ------------------------------------------------------------------------------ */
 

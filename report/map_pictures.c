@@ -261,15 +261,13 @@ static bool show_method(MapPage *page, int method, Error *error)
     return true;
 }
 
-bool section_cases(MapPage *page, Error *error)
+bool show_cases(MapPage *page, Error *error)
 {
-    writer_text(page->page, "<section id=\"pictures\">\n<h2>Photos and their maps</h2>\n"
-                            "<p class=\"note\">Maps are black at 0; white is what 99 of 100 of "
-                            "their values do not exceed. PCC is Pearson's correlation. A click "
-                            "opens a picture alone.</p>\n");
+    writer_text(page->page, "<p class=\"note\">Maps are black at 0; white is what 99 of 100 of "
+                            "their values do not exceed. PCC is Pearson\xe2\x80\x99s "
+                            "correlation. A click opens a picture alone.</p>\n");
     for (int m = 0; m < page->study.method_count; m++)
         if (!show_method(page, m, error))
             return false;
-    writer_text(page->page, "</section>\n");
     return true;
 }

@@ -44,6 +44,21 @@ static void write_finding(MapPage *page, int method)
         writer_text(out, "; the class %s.</li>\n", kept ? "stays" : "<b>changes</b>");
 }
 
+static void write_findings(MapPage *page, const char *paragraph)
+{
+    bool pairs = page->job->has_pairs;
+    writer_text(page->page,
+                "<p class=\"%s\">A map says which pixels counted for the network\xe2\x80\x99s "
+                "decision. Here %s changed a little in every pixel, so that the answer stays and "
+                "the map becomes %s.%s</p>\n<ul class=\"findings\">\n",
+                paragraph, pairs ? "photos were" : "a photo was",
+                pairs ? "that of another photo" : "one that was chosen",
+                pairs ? " Medians of the pairs:" : "");
+    for (int m = 0; m < page->study.method_count; m++)
+        write_finding(page, m);
+    writer_text(page->page, "</ul>\n");
+}
+
 static void write_source(MapPage *page)
 {
     const MapReportJob *job = page->job;
@@ -116,8 +131,10 @@ static bool open_manipulation(MapPage *page, Error *error)
 static bool manipulation_page(MapPage *page, Error *error)
 {
     header_of_manipulation(page);
-    if (!section_cases(page, error))
+    writer_text(page->page, "<section id=\"pictures\">\n<h2>Photos and their maps</h2>\n");
+    if (!show_cases(page, error))
         return false;
+    writer_text(page->page, "</section>\n");
     section_measures(page);
     if (page->job->has_pairs)
         section_boxes(page);
@@ -143,6 +160,26 @@ static bool make_folder(const MapReportJob *job, Error *error)
     return path_join(path, job->folder, "pictures", error) && folder_create(path, error);
 }
 
+static void map_page_close(MapPage *page)
+{
+    map_results_close(&page->results);
+    memory_free(page->values);
+}
+
+bool map_report_section(const MapReportJob *job, Writer *page, Error *error)
+{
+    MapPage maps = {.job = job, .page = page};
+    bool    ok   = open_manipulation(&maps, error) && make_folder(job, error);
+    if (ok) {
+        writer_text(page, "<section id=\"maps\">\n<h2>A map that was moved</h2>\n");
+        write_findings(&maps, "what");
+        ok = show_cases(&maps, error);
+        writer_text(page, "</section>\n");
+    }
+    map_page_close(&maps);
+    return ok;
+}
+
 bool map_report_write(const MapReportJob *job, Error *error)
 {
     MapPage page = {.job = job};
@@ -157,7 +194,6 @@ bool map_report_write(const MapReportJob *job, Error *error)
         done          = writer_publish(whole, error);
     }
     writer_discard(page.page);
-    map_results_close(&page.results);
-    memory_free(page.values);
+    map_page_close(&page);
     return done;
 }

@@ -7,7 +7,12 @@
 #ifndef REPORT_MAP_REPORT_H
 #define REPORT_MAP_REPORT_H
 
-#include "report.h"
+#include "../base/file.h"
+
+/* One line of the page's list of settings and constants, in the order of run.json. */
+typedef struct ReportFact {
+    const char *group, *name, *value; // group "" for what stands at the top
+} ReportFact;
 
 typedef struct MapReportJob {
     const char       *verb;    // "manipulate" or "attribute"
@@ -24,5 +29,9 @@ typedef struct MapReportJob {
 /* Writes the page with its pictures into job->folder. Errors: ERROR_NOT_FOUND and ERROR_DATA (a
  * file of the run is not there, or not what its verb writes), ERROR_CREATE, ERROR_IO. */
 bool map_report_write(const MapReportJob *job, Error *error);
+
+/* A run of `manipulate` as a section of another page in job->folder: what came of it and its
+ * photos with their maps. Errors: as above. */
+bool map_report_section(const MapReportJob *job, Writer *page, Error *error);
 
 #endif

@@ -160,6 +160,7 @@ static bool write_page(Report *report, Error *error)
     page_begin(report->page, report->job->verb, report->job->layer);
     if (!section_overview(report, error) || !section_reading(report, error) ||
         (report->job->attack && !section_film(report, error)) || !section_details(report, error) ||
+        (report->job->maps && !map_report_section(report->job->maps, report->page, error)) ||
         !section_units(report, error))
         return false;
     section_facts(report->page, report->job->facts, report->job->fact_count);

@@ -149,6 +149,29 @@ static void a_designed_perturbation_takes_labels_away(void)
     csv_close(changes);
 }
 
+// The photo of the demo's page, with a third of its steps.
+static void the_map_of_a_photo_becomes_a_word(void)
+{
+    Csv    *measures = NULL;
+    double  before = 0, after = 0;
+    int64_t first = -1, last = -2;
+    if (!program_exists())
+        SKIP("there is no ./nemesis");
+    REQUIRE(program_run("mini --images 10 -o %s -q", in_folder("world"))->code == 0);
+    REQUIRE(program_run("manipulate -m %s %s --target text:CAT --method lrp-epsilon-plus --steps "
+                        "60 --rate 0.002 -o %s -q",
+                        network, in_folder("world/images/mini/000009.jpg"), in_folder("word"))
+                ->code == 0);
+    REQUIRE(open_table(in_folder("word/measures.csv"), &measures));
+    int pcc = csv_column(measures, "map_pcc_target");
+    CHECK(csv_number(measures, 0, pcc, &after, NULL) &&
+          csv_number(measures, 1, pcc, &before, NULL) && before < 0.1 && after > 0.4);
+    CHECK(csv_whole(measures, 0, csv_column(measures, "class_before"), 0, 33, &first, NULL) &&
+          csv_whole(measures, 0, csv_column(measures, "class_after"), 0, 33, &last, NULL) &&
+          first == last);
+    csv_close(measures);
+}
+
 SUITE(demo)
 {
     RUN(the_network_is_small_and_says_how_it_was_made);
@@ -156,4 +179,5 @@ SUITE(demo)
     RUN(the_wired_unit_answers_to_red);
     RUN(the_dissection_finds_detectors_and_the_wired_unit);
     RUN(a_designed_perturbation_takes_labels_away);
+    RUN(the_map_of_a_photo_becomes_a_word);
 }

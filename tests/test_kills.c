@@ -25,10 +25,11 @@
 #include <unistd.h>
 
 // The verbs from BLOBS on write one file, and their checkpoint beside it.
-enum { IMAGES = 7, VERBS = 8, BLOBS = 5 };
+enum { IMAGES = 7, VERBS = 9, BLOBS = 7 };
 
-static const char *const names[VERBS] = {"dissect",    "noise", "attack",   "soft",
-                                         "manipulate", "train", "patterns", "robustness"};
+static const char *const names[VERBS] = {"dissect",    "noise",      "attack",
+                                         "soft",       "manipulate", "attribute",
+                                         "robustness", "train",      "patterns"};
 
 static char    lines[VERBS][LINE / 2]; // without -o
 static int64_t changes[VERBS];         // what each changes on disk in an undisturbed run
@@ -93,13 +94,16 @@ static bool make_runs(void)
              "manipulate -m %s --pairs 2 -d %s --method gradient,lrp --steps 2 --smooth 2:0.1 -t 1 "
              "-q",
              play_blob, play_probe);
-    snprintf(lines[5], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
-    snprintf(lines[6], sizeof *lines, "patterns -m %s -d %s --limit 4 -t 1 -q", play_blob,
-             play_probe);
-    snprintf(lines[7], sizeof *lines,
+    snprintf(lines[5], sizeof *lines,
+             "attribute -m %s %s --method gradient,integrated,lrp --steps 2 --beta 1,10 -t 1 -q",
+             play_blob, play_photo(1));
+    snprintf(lines[6], sizeof *lines,
              "robustness -m %s -d %s --method gradient,lrp --measures rps,aam,insertion,accuracy "
              "--draws 2 --eps 4/255 --aam-steps 2 --similarities cosine,ssim -t 1 -b 2 -q",
              play_blob, classes);
+    snprintf(lines[7], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
+    snprintf(lines[8], sizeof *lines, "patterns -m %s -d %s --limit 4 -t 1 -q", play_blob,
+             play_probe);
     if (play("%s -o %s -q", lines[0], clean)->code || !folder_create(in_folder("out"), NULL) ||
         !folder_create(in_folder("wanted"), NULL))
         return false;
@@ -259,7 +263,7 @@ static void dying_at_any_moment_is_made_up_for(void)
     int       bad = 0;
     REQUIRE(make_runs());
     for (; done < kills && bad < 5; runs++) {
-        int verb = (int)(runs % (BLOBS - 1)); // dissect, noise, attack
+        int verb = (int)(runs % BLOBS);
         play_remove(out_of(verb));
         bool killed = killed_at_random(verb, start(verb, &none, ""), &random);
         done += killed;
@@ -330,6 +334,24 @@ static void what_is_kept_is_not_done_again(void)
     REQUIRE(write_bytes(photo, "no picture", 10));
     CHECK(goes_on(0, &count, "without its first photo", 0));
     CHECK(play_operations() < all);
+}
+
+// A map whose file somebody replaced after it was done stays as it is.
+static void maps_that_are_done_are_not_made_again(void)
+{
+    enum { ATTRIBUTE = 5 };
+    FaultPlan none  = {0};
+    Bytes     bytes = {0};
+    REQUIRE(make_runs() && interrupt(ATTRIBUTE));
+    const char *map = in_folder("out/attribute/1-gradient-beta1.npy");
+    REQUIRE(file_exists(map) && write_bytes(map, "mine", 4));
+    CHECK(run(ATTRIBUTE, &none, "--resume")->code == 0);
+    CHECK(file_read(map, LIMIT_TEXT_FILE, &bytes, NULL) && bytes.size == 4);
+    bytes_close(&bytes);
+    static const char *const tables[] = {"maps.csv", "conservation.csv", "1-lrp-beta10.npy"};
+    for (int i = 0; i < 3; i++)
+        CHECK(same_file(in_folder("out/attribute/%s", tables[i]),
+                        in_folder("wanted/attribute/%s", tables[i])));
 }
 
 static void a_damaged_checkpoint_is_told_and_done_without(void)
@@ -581,6 +603,7 @@ SUITE(kills)
     RUN(dying_at_any_moment_is_made_up_for);
     RUN(a_signal_ends_a_batch_and_keeps_it);
     RUN(what_is_kept_is_not_done_again);
+    RUN(maps_that_are_done_are_not_made_again);
     RUN(a_damaged_checkpoint_is_told_and_done_without);
     RUN(a_checkpoint_that_contradicts_itself_is_refused);
     RUN(a_checkpoint_that_lacks_a_part_or_label_is_refused);

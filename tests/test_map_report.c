@@ -123,6 +123,31 @@ static void pairs_have_box_plots(void)
     bytes_close(&bytes);
 }
 
+// Runs of units have no room for other runs than those of manipulate, and those no room for others.
+static void a_moved_map_joins_the_page_of_units(void)
+{
+    Bytes bytes = {0};
+    REQUIRE(play_inputs(4));
+    REQUIRE(play("manipulate -m %s %s --target text:I --method lrp --steps 2 -t 1 -q -o %s",
+                 play_blob, play_photo(0), in_folder("moved"))
+                    ->code == 0 &&
+            play("dissect -m %s -l conv22 -d %s -t 1 -q -o %s", play_blob, play_probe,
+                 in_folder("clean"))
+                    ->code == 0);
+    REQUIRE(play("report %s %s -t 1 -q -o %s", in_folder("clean"), in_folder("moved"),
+                 in_folder("page"))
+                ->code == 0);
+    const char *page = read_page(in_folder("page"), &bytes);
+    REQUIRE(page);
+    CHECK(!page_problem(page) && strstr(page, "href=\"#maps\"") && strstr(page, "id=\"maps\"") &&
+          strstr(page, "src=\"pictures/0005.png\""));
+    bytes_close(&bytes);
+    CHECK(play("report %s %s -t 1 -q -o %s", in_folder("moved"), in_folder("moved"), in_folder("x"))
+              ->code == 2);
+    CHECK(play("report %s %s -t 1 -q -o %s", in_folder("clean"), in_folder("clean"), in_folder("x"))
+              ->code == 2);
+}
+
 static void tables_are_read_as_they_were_written(void)
 {
     MapStudy   study   = {0};
@@ -223,6 +248,7 @@ SUITE(map_report)
     RUN(quantiles_lie_between_sorted_values);
     RUN(one_photo_has_a_page);
     RUN(pairs_have_box_plots);
+    RUN(a_moved_map_joins_the_page_of_units);
     RUN(tables_are_read_as_they_were_written);
     RUN(maps_have_a_page);
     RUN(damaged_runs_are_refused);

@@ -303,7 +303,7 @@ static void pages_show_one_run_or_two(void)
     REQUIRE(play("dissect -m %s -l conv22 -d %s -o %s -q", play_blob, play_probe, units)->code ==
             0);
     const Outcome *o = play("report %s %s -o %s -q", a, units, in_folder("mixed"));
-    CHECK(o->code == 2 && strstr(o->err, "if both are of robustness"));
+    CHECK(o->code == 2 && strstr(o->err, "one of robustness may be named"));
     CHECK(!folder_exists(in_folder("mixed")));
 }
 

@@ -9,8 +9,13 @@ byhand.py change BEFORE.npy AFTER.npy OUT.npy  AFTER - BEFORE
 byhand.py overlap MAPS.npy UNIT THRESHOLD LABELS.npy LABEL OUT.npy
     One unit of MAPS [1, units, h, w] against one label of a label map [H, W, 3], where a pixel's
     number is red + 256 green. The unit's map is enlarged to H x W and cut at the threshold. OUT is
-    a picture: pixels of the unit's mask alone red, of the label alone blue, of both yellow."""
+    a picture: pixels of the unit's mask alone red, of the label alone blue, of both yellow.
+byhand.py saliency PICTURE [BETA]
+    A network of one unit and its map. PICTURE is 16 numbers, 4 x 4, as 0,0,1,0/0,1,1,0/...; the unit
+    adds up the column to the right of each 3 x 3 place less the column to the left; behind a ReLU,
+    or softplus with BETA, the four activations are added up to a score."""
 import ast
+import math
 import struct
 import sys
 from array import array
@@ -83,8 +88,29 @@ def overlap(maps, unit, threshold, labels, label, out):
     save(out, (to_height, to_width, 3), [channel for pair in pairs for channel in paint[pair]])
 
 
+def saliency(picture, beta=None):
+    x = [[float(number) for number in row.split(",")] for row in picture.split("/")]
+    z = [[sum(x[r + i][c + 2] - x[r + i][c] for i in range(3)) for c in range(2)] for r in range(2)]
+    if beta:
+        b = float(beta)
+        act, slope = lambda t: math.log1p(math.exp(b * t)) / b, lambda t: 1 / (1 + math.exp(-b * t))
+    else:
+        act, slope = lambda t: max(t, 0), lambda t: float(t > 0)
+    gradient = [[0.0] * 4 for _ in range(4)]
+    for r in range(2):
+        for c in range(2):
+            for i in range(3):
+                gradient[r + i][c + 2] += slope(z[r][c])
+                gradient[r + i][c] -= slope(z[r][c])
+    print("unit     ", *(f"{t:5.2f}" for row in z for t in row))
+    print("score    ", f"{sum(act(t) for row in z for t in row):5.2f}")
+    for r in range(4):
+        print("gradient " if r == 0 else "         ", *(f"{g:5.2f}" for g in gradient[r]))
+
+
 if __name__ == "__main__":
-    command = {"input": make_input, "steepest": steepest, "apart": apart, "change": change, "overlap": overlap}
+    command = {"input": make_input, "steepest": steepest, "apart": apart, "change": change, "overlap": overlap,
+               "saliency": saliency}
     if len(sys.argv) < 2 or sys.argv[1] not in command:
         sys.exit(__doc__)
     command[sys.argv[1]](*sys.argv[2:])
