@@ -74,6 +74,15 @@ static bool name_map(const MapSession *session, const Subject *subject, double b
            fail(error, ERROR_CREATE, "the name of a map has more than %d bytes", LIMIT_PATH - 1);
 }
 
+// From now on what is in the folder is of this run, and stays. Nothing is touched before the first
+// map is there.
+static bool begin_results(MapSession *session, Error *error)
+{
+    return session->maps ||
+           (run_folder_start(&session->run.folder, &session->run.identity, error) &&
+            map_tables_open(session, error));
+}
+
 // Runs the method that is open, and writes arrays and pictures.
 static bool make_map(MapSession *session, double beta, int64_t index, Error *error)
 {
@@ -102,7 +111,7 @@ static bool make_map(MapSession *session, double beta, int64_t index, Error *err
                       .preparation = blob_preparation(session->blob)};
     MapFiles photo = files;
     photo.name     = subject->name;
-    return map_files_write(&files, error) &&
+    return begin_results(session, error) && map_files_write(&files, error) &&
            (session->done >= session->subjects.count || map_photo_write(&photo, error)) &&
            map_saved_add(session, error);
 }
@@ -113,7 +122,8 @@ static bool explain(MapSession *session, const MapMethod *method, double beta, i
     const Subject *subject = &session->subjects.list[index];
     if (!open_runner(session, method, subject, error) ||
         !(session->done < session->saved_count ? map_saved_take(session, error)
-                                               : make_map(session, beta, index, error)))
+                                               : make_map(session, beta, index, error)) ||
+        !begin_results(session, error))
         return false;
     map_tables_add(session, subject, beta);
     progress_step(&session->run.progress, ++session->done, session->total);
@@ -134,7 +144,7 @@ static bool explain_all(MapSession *session, Error *error)
                 ok = explain(session, session->methods[m], betas->count ? betas->value[b] : 0, i,
                              error);
     progress_end(&session->run.progress);
-    return ok;
+    return ok && begin_results(session, error);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -170,10 +180,8 @@ static bool make_maps(MapSession *session, Error *error)
     const Settings *settings = session->settings;
     const char *class        = settings->explained_class ? settings->explained_class : "predicted";
     bool ok = subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error) &&
-              run_folder_start(&session->run.folder, &session->run.identity, error) &&
-              map_tables_open(session, error) && explain_all(session, error) &&
-              map_tables_publish(session, error) && finish(session, error) &&
-              map_tables_show(session, error);
+              explain_all(session, error) && map_tables_publish(session, error) &&
+              finish(session, error) && map_tables_show(session, error);
     return ok;
 }
 

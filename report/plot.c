@@ -24,14 +24,13 @@ void axis_add(Axis *axis, double value)
 static int log_ticks(Axis *axis, double out[AXIS_TICKS])
 {
     axis->low = fmax(axis->low, axis->high * 1e-8);
-    int low = (int)floor(log10(axis->low)), high = (int)ceil(log10(axis->high)), count = 0;
-    high     = high > low ? high : low + 1;
-    int step = (high - low + 4) / 5;
-    high     = low + (high - low + step - 1) / step * step;
-    for (int at = low; at <= high; at += step)
-        out[count++] = pow(10, at);
-    axis->low  = out[0];
-    axis->high = out[count - 1];
+    int low = (int)floor(log10(axis->low)), high = (int)ceil(log10(axis->high));
+    int step  = (high - low + 4) / 5 > 1 ? (high - low + 4) / 5 : 1;
+    int count = 1 + (high > low ? (high - low + step - 1) / step : 1);
+    for (int i = 0; i < count; i++)
+        out[i] = pow(10, low + i * step);
+    axis->low  = pow(10, low);
+    axis->high = pow(10, low + (count - 1) * step);
     return count;
 }
 
@@ -39,16 +38,17 @@ static int linear_ticks(Axis *axis, double out[AXIS_TICKS])
 {
     static const double steps[] = {0.1, 0.2, 0.5, 1, 2};
     double              decade  = pow(10, floor(log10(axis->high - axis->low))), step, low, high;
-    int                 count = 0, wanted = 0;
+    int                 wanted  = 0;
     do {
         step = decade * steps[wanted++];
         low  = floor(axis->low / step);
         high = ceil(axis->high / step);
     } while (high - low > AXIS_TICKS - 2 && wanted < (int)(sizeof steps / sizeof *steps));
-    for (double at = low; at <= high && count < AXIS_TICKS; at++)
-        out[count++] = at * step;
+    int count = high - low < AXIS_TICKS - 1 ? (int)(high - low) + 1 : AXIS_TICKS;
+    for (int i = 0; i < count; i++)
+        out[i] = (low + i) * step;
     axis->low  = low * step;
-    axis->high = high * step;
+    axis->high = out[count - 1];
     return count;
 }
 
