@@ -2,11 +2,10 @@
 #include "../format/csv.h"
 #include "../format/npy.h"
 #include "robustness.h"
+#include "study.h"
 
 #include <math.h>
 #include <string.h>
-
-#define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

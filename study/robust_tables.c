@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal
-
 bool robust_row_is_main(const char *measure, const char *setting)
 {
     size_t length = strlen(measure), ending = strlen("insertion");

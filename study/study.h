@@ -130,6 +130,8 @@ typedef struct SettingList {
 bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
 void setting_list_close(SettingList *list); // accepts a zeroed object
 
+#define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal: of 95 % intervals
+
 /* Wilson's 95 % interval for a share of which `hits` out of `count` were seen (C24): how well such
  * a sample stands for the units it was drawn from. 0 to 1 for a count of 0. */
 void wilson_interval(int64_t hits, int64_t count, double *low, double *high);

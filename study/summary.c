@@ -11,8 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal
-
 void wilson_interval(int64_t hits, int64_t count, double *low, double *high)
 {
     if (count == 0) {
