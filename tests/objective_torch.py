@@ -1,0 +1,148 @@
+"""Objectives of a training in PyTorch: the other half of test_objective_torch.c.
+
+    objective_torch.py step   FOLDER NETWORK OBJECTIVE BATCH BETA L2 COS HESSIAN EPS
+    objective_torch.py losses FOLDER NETWORK OBJECTIVE BATCH BETA L2 COS HESSIAN EPS STEPS RATE
+
+FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes), order (int64) and noise (float32,
+[steps, batch, 3, 32, 32]). NETWORK is lenet or resnet18_cifar, with softplus of BETA. `step` takes one
+step in float64 and prints the loss, its terms (0: none), and the relative distance of all
+velocities together, and the largest of running statistics, in FOLDER/one.nw from it. `losses` prints the losses of STEPS steps
+of SGD in float32, rate falling to 0 in a straight line."""
+
+import os
+import sys
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from training_torch import distance, read_blob
+
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+
+
+def lenet(w, x, act):
+    for name in ('conv11', 'conv12', 'pool', 'conv21', 'conv22', 'pool'):
+        x = (F.max_pool2d(x, 2) if name == 'pool' else
+             act(F.conv2d(x, w[name + '.weight'], w[name + '.bias'], padding=1)))
+    x = act(F.linear(x.flatten(1), w['fc1.weight'], w['fc1.bias']))
+    return F.linear(x, w['fc2.weight'], w['fc2.bias'])
+
+
+def resnet18_cifar(w, x, act):
+    def norm(x, base):
+        return F.batch_norm(x, w[base + '.running_mean'], w[base + '.running_var'],
+                            w[base + '.weight'], w[base + '.bias'], True, 0.1, 1e-5)
+
+    x = act(norm(F.conv2d(x, w['conv1.weight'], padding=1), 'bn1'))
+    for stage in range(1, 5):
+        for block in range(2):
+            base, stride = f'layer{stage}.{block}', 2 if stage > 1 and block == 0 else 1
+            y = F.conv2d(x, w[base + '.conv1.weight'], stride=stride, padding=1)
+            y = act(norm(y, base + '.bn1'))
+            y = norm(F.conv2d(y, w[base + '.conv2.weight'], padding=1), base + '.bn2')
+            if base + '.downsample.0.weight' in w:
+                x = norm(F.conv2d(x, w[base + '.downsample.0.weight'], stride=stride),
+                         base + '.downsample.1')
+            x = act(x + y)
+    return F.linear(x.mean((2, 3)), w['fc.weight'], w['fc.bias'])
+
+
+NETWORKS = {'lenet': lenet, 'resnet18_cifar': resnet18_cifar}
+
+
+class Training:
+    def __init__(self, folder, network, objective, batch, factors, dtype):
+        def numbers(name, kind):
+            return torch.tensor(np.fromfile(os.path.join(folder, name), kind))
+
+        self.pixels = numbers('images', np.uint8).reshape(-1, 3, 32, 32)
+        self.labels = numbers('labels', np.uint8).long()
+        self.order = numbers('order', np.int64).reshape(-1, len(self.labels))
+        self.noise = numbers('noise', np.float32).reshape(-1, batch, 3, 32, 32)
+        self.objective, self.batch, self.dtype = objective, batch, dtype
+        self.beta, self.l2, self.cos, self.hessian, self.eps = factors
+        self.network = NETWORKS[network]
+        start = read_blob(os.path.join(folder, 'start.nw'))
+        self.weights = {name: tensor.to(dtype) for name, tensor in start.items()}
+        self.learned = {name: tensor.requires_grad_() for name, tensor in self.weights.items()
+                        if 'running' not in name}
+
+    def forward(self, x):
+        return self.network(self.weights, x, lambda z: F.softplus(z, self.beta, 1e9))
+
+    def label_gradient(self, x, logits, labels):
+        score = logits.gather(1, labels[:, None]).sum()
+        return torch.autograd.grad(score, x, create_graph=True)[0]
+
+    def loss(self, number):
+        """The loss of a step and its terms: cross-entropy, l2, cosd, hessian."""
+        epoch, place = divmod(number, len(self.labels) // self.batch)
+        chosen = self.order[epoch, place * self.batch:(place + 1) * self.batch]
+        labels = self.labels[chosen]
+        mean, std = (torch.tensor(c, dtype=self.dtype)[None, :, None, None] for c in (MEAN, STD))
+        x = ((self.pixels[chosen].to(self.dtype) / 255 - mean) / std).requires_grad_()
+        logits = self.forward(x)
+        entropy = F.cross_entropy(logits, labels)
+        zero = torch.zeros((), dtype=self.dtype)
+        if self.objective == 'ce':
+            return entropy, (entropy, zero, zero, zero)
+        noise = self.noise[number].to(self.dtype)
+        gradient = self.label_gradient(x, logits, labels)
+        if self.objective == 'hessian':
+            product = torch.autograd.grad((noise * gradient).sum(), x, create_graph=True)[0]
+            term = product.flatten(1).square().sum(1).mean()
+            return entropy + self.hessian * term, (entropy, zero, zero, term)
+        gradient = gradient.detach()
+        moved = (x.detach() + noise * self.eps / std).requires_grad_()
+        other = self.label_gradient(moved, self.forward(moved), labels)
+        cosine = F.cosine_similarity(gradient.flatten(1), other.flatten(1))
+        l2 = (gradient - other).flatten(1).square().sum(1).mean()
+        cosd = (1 - cosine.mean()) / 2
+        return entropy + self.l2 * l2 + self.cos * cosd, (entropy, l2, cosd, zero)
+
+
+def together(found, wanted):
+    """The distance of all tensors over their length."""
+    apart = sum(float((found[name] - wanted[name]).square().sum()) for name in wanted)
+    return (apart / sum(float(tensor.square().sum()) for tensor in wanted.values())) ** 0.5
+
+
+def compare_step(training, folder):
+    loss, terms = training.loss(0)
+    loss.backward()
+    gradients = {name: tensor.grad for name, tensor in training.learned.items()}
+    ours = {name: tensor.double() for name, tensor in
+            read_blob(os.path.join(folder, 'one.nw')).items()}
+    velocities = {name[len('state.first.'):]: tensor for name, tensor in ours.items()
+                  if name.startswith('state.first.')}
+    statistics = {name: tensor for name, tensor in training.weights.items() if 'running' in name}
+    print(*('%.12g' % float(number) for number in (loss, *terms)), together(velocities, gradients),
+          distance(ours, statistics) if statistics else 0)
+
+
+def train(training, steps, rate):
+    optimiser = torch.optim.SGD(training.learned.values(), rate, 0.9)
+    for number in range(steps):
+        loss, _ = training.loss(number)
+        optimiser.param_groups[0]['lr'] = rate * (1 - number / steps)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        print('%.9f' % loss.item())
+
+
+def main():
+    what, folder, network, objective, batch = sys.argv[1:6]
+    factors = [float(word) for word in sys.argv[6:11]]
+    torch.manual_seed(0)
+    dtype = torch.float64 if what == 'step' else torch.float32
+    training = Training(folder, network, objective, int(batch), factors, dtype)
+    if what == 'step':
+        compare_step(training, folder)
+    else:
+        train(training, int(sys.argv[11]), float(sys.argv[12]))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,178 @@
+/* tests/test_objective_torch.c - objectives of a training beside PyTorch's double backward: the same
+ * weights, images, order and noise. tests/objective_torch.py is the other side. */
+#include "program.h"
+#include "test.h"
+
+#include "../base/file.h"
+#include "../base/words.h"
+#include "../cli/training_data.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIXELS = 3 * 32 * 32, STEPS = 50 };
+
+static bool is_ready(void)
+{
+    return test_data("cifar10/cifar10_batch_0.png") &&
+           system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") == 0;
+}
+
+// Factors so large that each term is seen in the gradients of drawn weights.
+static TrainSettings settings_of(int row, int64_t batch)
+{
+    return (TrainSettings){.optimiser = {.kind = OPTIMISER_SGD, .momentum = 0.9},
+                           .batch     = batch,
+                           .epochs    = 1,
+                           .seed      = 7,
+                           .objective = {.row            = row,
+                                         .lambda_l2      = 10,
+                                         .lambda_cos     = 1,
+                                         .lambda_hessian = 10,
+                                         .perturb_eps    = 4.0 / 255}};
+}
+
+static bool write_inputs(const TrainingSet *set, const TrainSettings *settings, int steps)
+{
+    size_t   count = (size_t)set->count, draws = (size_t)(steps * settings->batch);
+    int64_t *order  = memory_new(count, sizeof *order, NULL);
+    uint8_t *labels = memory_new(count, 1, NULL);
+    real    *noise  = memory_new(draws * PIXELS, sizeof *noise, NULL);
+    bool     ok     = order && labels && noise;
+    if (ok)
+        training_order(settings->seed, 0, set->count, order);
+    for (size_t i = 0; ok && i < count; i++)
+        labels[i] = (uint8_t)set->labels[i];
+    for (size_t i = 0; ok && i < draws; i++)
+        training_noise(settings->seed, (int64_t)i / settings->batch, (int64_t)i % settings->batch,
+                       objective_noise(&settings->objective), PIXELS, noise + i * PIXELS);
+    ok = ok && file_publish(in_folder("images"), set->pixels, count * PIXELS, NULL) &&
+         file_publish(in_folder("labels"), labels, count, NULL) &&
+         file_publish(in_folder("order"), order, count * sizeof *order, NULL) &&
+         file_publish(in_folder("noise"), noise, draws * PIXELS * sizeof *noise, NULL);
+    memory_free(order);
+    memory_free(labels);
+    memory_free(noise);
+    return ok;
+}
+
+static bool train(const TrainingSet *set, const TrainSettings *settings, int steps,
+                  TrainerTerms *terms)
+{
+    WeightBlob *blob    = NULL;
+    Trainer    *trainer = NULL;
+    int64_t     correct = 0;
+    double      loss    = 0;
+    bool        ok      = blob_open(in_folder("start.nw"), &blob, NULL) &&
+              trainer_open(&trainer, blob, set, settings, NULL);
+    for (int i = 0; ok && i < steps; i++) {
+        ok = trainer_step(trainer, &loss, &correct, NULL);
+        if (ok)
+            terms[i] = trainer_terms(trainer);
+    }
+    ok = ok && trainer_save(trainer, in_folder("one.nw"), true, NULL, NULL);
+    trainer_close(trainer);
+    blob_close(blob);
+    return ok;
+}
+
+static FILE *torch_open(const char *what, const char *network, const TrainSettings *s,
+                        const char *more)
+{
+    const ObjectiveSettings *o = &s->objective;
+    char                     command[2 * LIMIT_PATH];
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 tests/objective_torch.py %s %s %s %s %lld 3 %.17g %.17g %.17g %.17g "
+             "%s",
+             what, test_folder(), network, word_text(OBJECTIVE_NAMES, o->row), (long long)s->batch,
+             o->lambda_l2, o->lambda_cos, o->lambda_hessian, o->perturb_eps, more);
+    return popen(command, "r");
+}
+
+static double relative(double found, double wanted)
+{
+    return fabs(found - wanted) / fmax(fabs(wanted), 1e-30);
+}
+
+static void check_step(const char *network, int row, int64_t batch)
+{
+    TrainingSet   set      = {0};
+    TrainSettings settings = settings_of(row, batch);
+    TrainerTerms  ours;
+    double        loss, ce, l2, cosd, hessian, gradient, statistic;
+    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
+    if (row > 0 && strcmp(network, "lenet") != 0)
+        settings.objective.lambda_l2 = settings.objective.lambda_hessian = 1e-3; // g is large
+    REQUIRE(training_begin(in_folder("start.nw"), network, "softplus:3", &set, 32, 1, NULL));
+    REQUIRE(write_inputs(&set, &settings, 1));
+    REQUIRE(train(&set, &settings, 1, &ours));
+    FILE *pipe = torch_open("step", network, &settings, "");
+    REQUIRE(pipe);
+    int read = fscanf(pipe, "%lf %lf %lf %lf %lf %lf %lf", &loss, &ce, &l2, &cosd, &hessian,
+                      &gradient, &statistic);
+    REQUIRE(pclose(pipe) == 0 && read == 7);
+    printf("  %s, %s: loss %.9g (PyTorch %.9g), l2 %.6g (%.6g), cosd %.6g (%.6g), hessian %.6g "
+           "(%.6g); gradients %.2g apart, statistics %.2g\n",
+           network, word_text(OBJECTIVE_NAMES, row), ours.loss, loss, ours.l2, l2, ours.cosd, cosd,
+           ours.hessian, hessian, gradient, statistic);
+    CHECK_CLOSE(relative(ours.loss, loss), 0, 1e-4);
+    CHECK_CLOSE(relative(ours.ce, ce), 0, 1e-4);
+    if (row == 1)
+        CHECK(relative(ours.l2, l2) < 1e-4 && relative(ours.cosd, cosd) < 1e-4);
+    if (row == 2)
+        CHECK_CLOSE(relative(ours.hessian, hessian), 0, 1e-4);
+    CHECK_CLOSE(gradient, 0, 1e-4);
+    CHECK_CLOSE(statistic, 0, 1e-5);
+    training_set_free(&set);
+}
+
+static void a_step_of_lenet_equals_pytorch(void)
+{
+    if (!is_ready())
+        SKIP("no CIFAR-10 images or no PyTorch");
+    for (int row = 0; row < 3; row++)
+        check_step("lenet", row, 16);
+}
+
+static void a_step_of_resnet18_equals_pytorch(void)
+{
+    if (!is_ready())
+        SKIP("no CIFAR-10 images or no PyTorch");
+    for (int row = 0; row < 3; row++)
+        check_step("resnet18_cifar", row, 4);
+}
+
+static void lenet_is_aligned_as_in_pytorch(void)
+{
+    enum { BATCH = 20 };
+    TrainingSet   set      = {0};
+    TrainSettings settings = settings_of(1, BATCH);
+    TrainerTerms  ours[STEPS];
+    double        worst = 0;
+    int           read  = 0;
+    if (!is_ready())
+        SKIP("no CIFAR-10 images or no PyTorch");
+    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
+    settings.optimiser.rate      = 0.02;
+    settings.objective.lambda_l2 = 0.01;
+    REQUIRE(training_begin(in_folder("start.nw"), "lenet", "softplus:3", &set, 32, 1, NULL));
+    REQUIRE(write_inputs(&set, &settings, STEPS));
+    REQUIRE(train(&set, &settings, STEPS, ours));
+    FILE *pipe = torch_open("losses", "lenet", &settings, "50 0.02");
+    for (double loss; pipe && read < STEPS && fscanf(pipe, "%lf", &loss) == 1; read++)
+        worst = fmax(worst, fabs(loss - ours[read].loss));
+    REQUIRE(pipe && pclose(pipe) == 0 && read == STEPS);
+    printf("  loss %.5f to %.5f; largest difference of %d losses %.2g\n", ours[0].loss,
+           ours[STEPS - 1].loss, STEPS, worst);
+    CHECK_CLOSE(worst, 0, 1e-4);
+    training_set_free(&set);
+}
+
+SUITE(objective_torch)
+{
+    RUN(a_step_of_lenet_equals_pytorch);
+    RUN(a_step_of_resnet18_equals_pytorch);
+    RUN(lenet_is_aligned_as_in_pytorch);
+}
