@@ -112,6 +112,8 @@ static bool make_cases(void)
              format("-m %s --pairs 2 -d %s --method gradient,lrp --steps 2 --store jpeg75,float "
                     "--smooth 2:0.1 -o %%s --overwrite",
                     play_blob, play_probe));
+    add_case("curvature", "bent", 0,
+             format("-m %s %s --steps 1 --beta 5,2 -o %%s --overwrite", play_blob, photo));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));

@@ -25,10 +25,10 @@
 #include <unistd.h>
 
 // The verbs from BLOBS on write one file, and their checkpoint beside it.
-enum { IMAGES = 7, VERBS = 7, BLOBS = 5 };
+enum { IMAGES = 7, VERBS = 8, BLOBS = 6 };
 
-static const char *const names[VERBS] = {"dissect",    "noise", "attack",  "soft",
-                                         "manipulate", "train", "patterns"};
+static const char *const names[VERBS] = {"dissect",    "noise",     "attack", "soft",
+                                         "manipulate", "curvature", "train",  "patterns"};
 
 static char    lines[VERBS][LINE / 2]; // without -o
 static int64_t changes[VERBS];         // what each changes on disk in an undisturbed run
@@ -92,8 +92,10 @@ static bool make_runs(void)
              "manipulate -m %s --pairs 2 -d %s --method gradient,lrp --steps 2 --smooth 2:0.1 -t 1 "
              "-q",
              play_blob, play_probe);
-    snprintf(lines[5], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
-    snprintf(lines[6], sizeof *lines, "patterns -m %s -d %s --limit 4 -t 1 -q", play_blob,
+    snprintf(lines[5], sizeof *lines, "curvature -m %s %s --steps 2 --beta 5,2 -t 1 -q", play_blob,
+             play_photo(0));
+    snprintf(lines[6], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
+    snprintf(lines[7], sizeof *lines, "patterns -m %s -d %s --limit 4 -t 1 -q", play_blob,
              play_probe);
     if (play("%s -o %s -q", lines[0], clean)->code || !folder_create(in_folder("out"), NULL) ||
         !folder_create(in_folder("wanted"), NULL))
