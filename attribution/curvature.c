@@ -102,7 +102,7 @@ void curvature_choose(Curvature *curvature, int64_t class, double beta)
     int64_t classes = shape_elements(graph_shape(curvature->nodes.graph, curvature->target));
     real   *target  = plan_input(curvature->plan, curvature->target);
     for (int64_t k = 0; k < classes; k++)
-        target[k] = k == class;
+        target[k] = (real)(k == class);
     plan_set_scalar(curvature->plan, curvature->nodes.beta, (real)beta);
 }
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-const double curvature_turn = 0.05, curvature_reach = 0.01, curvature_allowance = 0.02;
+const double curvature_turn = 0.01, curvature_reach = 0.01, curvature_allowance = 0.02;
 
 bool curvature_path_open(CurvaturePath *out, Curvature *curvature, const real *end, int64_t steps,
                          Error *error)

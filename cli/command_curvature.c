@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DEFAULT_STEPS = 16 };
+enum { DEFAULT_STEPS = 32 };
 
 typedef struct CurvatureRun {
     const Settings *settings;
@@ -317,7 +317,7 @@ static const Option options[] = {
      .kind   = ARGUMENT_WHOLE,
      .offset = offsetof(Settings, steps),
      .value  = "N",
-     .help   = "points of the path after the first (default: 16)",
+     .help   = "points of the path after the first (default: 32)",
      .least  = 1,
      .most   = 100000},
     OPTION_CONV_EXACT,

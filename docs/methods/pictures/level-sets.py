@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Draws pictures/level-sets.png: why softplus makes maps that are harder to move (K6).
+"""Draws level-sets.png: why softplus makes maps that are harder to move (K6).
 
 f(x) = V' phi(W' x) on -1..1 x -1..1, with 50 hidden units and weights uniform in -1..1. Above, lines
 of equal f: with ReLU, and with softplus of beta 1. Below, how sharply these lines bend with beta 10
 and with beta 1, in one scale of colours: blue turns one way, red the other, white is straight. What
 power iteration gives instead is compared with this formula in tests/check_curvature.c.
 
-usage: python3 docs/walkthrough/levelsets.py [OUT.png]
+usage: python3 docs/methods/pictures/level-sets.py [OUT.png]
 """
 import math
 import os
@@ -85,7 +85,7 @@ def write_png(path, rows):
 
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
-    path = sys.argv[1] if len(sys.argv) > 1 else os.path.join(here, "pictures", "level-sets.png")
+    path = sys.argv[1] if len(sys.argv) > 1 else os.path.join(here, "level-sets.png")
     above = beside(lines(0), lines(1))
     below = beside(bends(10), bends(1))
     write_png(path, above + [[(200, 200, 200)] * len(above[0])] * GAP + below)
