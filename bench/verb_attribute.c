@@ -1,15 +1,19 @@
 /* bench/verb_attribute.c - explanation maps, one image at a time, of the network with softplus: a
  * map, and a step of an attack on it (the map and the gradient of its distance to another map), in
- * milliseconds and in forward passes (processor time) of the same network and convolutions. */
+ * milliseconds and in forward passes (processor time) of the same network and convolutions. And
+ * what two ways to smooth a map cost: softplus, and the mean over noisy copies. */
 #include "bench.h"
 
-#include "../attribution/attribution.h"
+#include "../attribution/runner.h"
 #include "../base/parallel.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS = 4 }; // points of a path; its figures are for one point
+enum {
+    STEPS  = 4, // points of a path; its figures are for one point
+    COPIES = 10 // of SmoothGrad
+};
 
 typedef struct Maps {
     const Options *options;
@@ -94,6 +98,51 @@ static bool bench_map(const Maps *maps, const MapMethod *method, bool with_step,
     return ok;
 }
 
+typedef struct Smoothed {
+    MapRunner   runner;
+    const real *image;
+} Smoothed;
+
+static void run_smoothed(void *data)
+{
+    Smoothed *smoothed = data;
+    map_runner_run(&smoothed->runner, smoothed->image, 0, 0);
+}
+
+// One gradient map as `nemesis attribute` makes it: of softplus, or with ReLU over noisy copies.
+static bool bench_smoothed(const Maps *maps, int64_t copies, Timing *ms, Error *error)
+{
+    const Preparation *p        = blob_preparation(maps->blob);
+    size_t             values   = 3 * (size_t)(p->height * p->width);
+    Smoothed           smoothed = {0};
+    MapJob             job      = {.mode     = *map_mode_at(0),
+                                   .method   = map_method_named("gradient"),
+                                   .softplus = copies == 0,
+                                   .height   = p->height,
+                                   .width    = p->width,
+                                   .batch    = 1,
+                                   .conv     = maps->options->conv,
+                                   .copies   = copies,
+                                   .level    = 0.05};
+    Row   row   = new_row(maps, copies ? "SmoothGrad of 10" : "softplus gradient", "map");
+    real *image = memory_new(values, sizeof *image, error);
+    bool  ok    = image && map_runner_open(&smoothed.runner, maps->blob, &job, error);
+    if (ok) {
+        material_fill(image, values, "pixels", 0, 1);
+        smoothed.image = image;
+        ok             = row_time(&row, maps->options->runs, run_smoothed, &smoothed, error);
+    }
+    if (ok && copies)
+        row.figures[0] = (Figure){"softplus_maps", row.ms.cpu / ms->cpu};
+    if (ok) {
+        *ms = row.ms;
+        row_print(maps->options, &row);
+    }
+    map_runner_close(&smoothed.runner);
+    memory_free(image);
+    return ok;
+}
+
 bool bench_attribute(const Options *options, Error *error)
 {
     Maps             maps = {.options = options};
@@ -103,6 +152,10 @@ bool bench_attribute(const Options *options, Error *error)
         row_header(options, "attribute");
         ok = bench_forward(&maps, error);
     }
+    Timing softplus = {0};
+    if (ok && row_wanted(options, "SmoothGrad"))
+        ok = bench_smoothed(&maps, 0, &softplus, error) &&
+             bench_smoothed(&maps, COPIES, &softplus, error);
     for (int m = 0; ok && (method = map_method_at(m)); m++)
         for (int step = 0; ok && step < 2; step++)
             ok = method->needs_patterns || !row_wanted(options, method->name) ||

@@ -102,6 +102,7 @@ typedef struct Settings {
     // maps
     ChoiceList  maps; // of MAP_METHOD_NAMES and "all"
     NumberList  betas;
+    const char *towards; // an image; NULL: none
     const char *explained_class, *explained_unit, *smooth, *patterns, *rules;
     const char *map_sign, *map_scale, *path; // NULL: the mode's
     bool        raw;

@@ -138,6 +138,8 @@ static bool make_cases(void)
              format("%s %s -o %%s --overwrite", in_folder("measured"), in_folder("measured")));
     add_case("compare", "pairs.csv", 0,
              format("%s %s -o %%s", in_folder("measured"), in_folder("measured")));
+    add_case("curvature", "bent", 0,
+             format("-m %s %s --steps 1 --beta 5,2 -o %%s --overwrite", play_blob, photo));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));
