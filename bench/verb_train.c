@@ -118,7 +118,7 @@ static bool fill_set(TrainingSet *set, int64_t count, Error *error)
     return true;
 }
 
-bool train_open(TrainWork *work, const char *arch, int64_t batch, Error *error)
+bool train_open(TrainWork *work, const char *arch, bool is_aligned, int64_t batch, Error *error)
 {
     // A rate at which random labels do no harm: what is measured does not depend on it.
     TrainSettings settings = {
@@ -133,13 +133,19 @@ bool train_open(TrainWork *work, const char *arch, int64_t batch, Error *error)
     bool ok = path_join(path, folder, "drawn.nw", error) &&
               fill_set(&work->set, BATCHES * batch, error) &&
               save_drawn(arch, &work->set, path, error) && blob_open(path, &work->blob, error) &&
-              trainer_open(&work->trainer, work->blob, &work->set, &settings, error);
+              (is_aligned ? alignment_open(work, batch, error)
+                          : trainer_open(&work->trainer, work->blob, &work->set, &settings, error));
+    if (ok && !is_aligned)
+        work->plan = work->trainer->plan;
     folder_discard(folder);
     return ok;
 }
 
 void train_close(TrainWork *work)
 {
+    if (!work->trainer)
+        plan_destroy(work->plan);
+    graph_destroy(work->graph);
     trainer_close(work->trainer);
     blob_close(work->blob);
     training_set_free(&work->set);
@@ -150,12 +156,15 @@ void train_step(void *data)
     TrainWork *work    = data;
     double     loss    = 0;
     int64_t    correct = 0;
-    trainer_step(work->trainer, &loss, &correct, &work->error);
+    if (work->trainer)
+        trainer_step(work->trainer, &loss, &correct, &work->error);
+    else
+        plan_run(work->plan);
 }
 
 double train_flops(const TrainWork *work)
 {
-    const Plan *plan  = work->trainer->plan;
+    const Plan *plan  = work->plan;
     double      flops = 0;
     for (int32_t step = 0; step < plan_step_count(plan); step++)
         flops += plan_step_report(plan, step).flops;
@@ -215,7 +224,7 @@ static void profile(const TrainWork *work, int runs)
 {
     Kind        kinds[MOST_KINDS] = {0};
     int         count             = 0;
-    const Plan *plan              = work->trainer->plan;
+    const Plan *plan              = work->plan;
     for (int run = 0; run < runs; run++)
         for (int32_t step = 0; step < plan_step_count(plan); step++) {
             StepReport report = plan_step_report(plan, step);
@@ -238,15 +247,16 @@ static bool bench_network(const Options *options, const char *arch, Error *error
     TrainWork work   = {0};
     Row       row    = {.verb = "train", .threads = parallel_threads()};
     double    images = (double)options->batch;
-    bool      ok     = train_open(&work, arch, options->batch, error) &&
+    bool      ok     = train_open(&work, arch, options->is_aligned, options->batch, error) &&
               row_time(&row, options->runs, train_step, &work, error);
     if (ok && work.error.code)
         ok = fail(error, work.error.code, "%s", work.error.message);
     if (ok) {
-        snprintf(row.name, sizeof row.name, "%s step b%lld", arch, (long long)options->batch);
+        snprintf(row.name, sizeof row.name, "%s %sstep b%lld", arch,
+                 options->is_aligned ? "l2-cosd " : "", (long long)options->batch);
         row.figures[0] = (Figure){"ms_per_step", row.ms.median};
         row.figures[1] = (Figure){"cpu_ms_per_step", row.ms.cpu};
-        row.figures[2] = (Figure){"plan_mb", (double)plan_bytes(work.trainer->plan) / 1e6};
+        row.figures[2] = (Figure){"plan_mb", (double)plan_bytes(work.plan) / 1e6};
         row.ms         = timing_scaled(row.ms, 1 / images);
         row.flops      = train_flops(&work) / images;
         row_print(options, &row);
