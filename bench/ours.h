@@ -8,7 +8,7 @@
 
 typedef struct Case {
     const char *arch, *upto; // NULL: a product
-    bool        input_gradient, is_training;
+    bool        input_gradient, is_training, is_aligned;
     int64_t     batch, m, n, k;
     const char *peers; // who can do this
 } Case;

@@ -61,7 +61,9 @@ bool peer_open(Peer *peer, const PeerWork *work, Error *error)
     snprintf(threads, sizeof threads, "%d", parallel_threads());
     for (int i = 0; i < 4; i++)
         snprintf(numbers[i], sizeof numbers[i], "%lld", (long long)values[i]);
-    const char *pass      = work->input_gradient ? "input-gradient" : "forward";
+    const char *pass      = work->is_aligned       ? "l2-cosd"
+                            : work->input_gradient ? "input-gradient"
+                                                   : "forward";
     const char *network[] = {"sh",       script,       work->name,
                              threads,    work->folder, work->is_training ? "train" : "model",
                              work->arch, work->upto,   pass,

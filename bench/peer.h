@@ -9,7 +9,7 @@
 typedef struct PeerWork {
     const char *name, *folder;
     const char *arch, *upto; // arch NULL: the product [m, k] x [k, n]
-    bool        is_training, input_gradient;
+    bool        is_training, input_gradient, is_aligned;
     int64_t     batch, m, n, k;
 } PeerWork;
 

@@ -25,6 +25,13 @@ static const Case cases[] = {
     {.arch = "resnet20", .batch = 128, .is_training = true, .peers = "torch"},
     {.arch = "lenet", .batch = 128, .is_training = true, .peers = "torch"},
     {.arch = "resnet18_cifar", .batch = 128, .is_training = true, .peers = "torch"},
+    {.arch = "resnet20", .batch = 128, .is_training = true, .is_aligned = true, .peers = "torch"},
+    {.arch = "lenet", .batch = 128, .is_training = true, .is_aligned = true, .peers = "torch"},
+    {.arch        = "resnet18_cifar",
+     .batch       = 128,
+     .is_training = true,
+     .is_aligned  = true,
+     .peers       = "torch"},
     {.m = 256, .n = 256, .k = 256, .peers = "torch openblas"},
     {.m = 768, .n = 768, .k = 768, .peers = "torch openblas"},
     {.m = 64, .n = 3136, .k = 576, .peers = "torch openblas"},
@@ -41,7 +48,8 @@ static void case_name(const Case *one, char out[64])
                  one->is_training ? ""
                  : one->upto      ? one->upto
                                   : "logits",
-                 one->is_training      ? "step"
+                 one->is_aligned       ? "l2-cosd step"
+                 : one->is_training    ? "step"
                  : one->input_gradient ? "input-gradient"
                                        : "forward",
                  (long long)one->batch);
@@ -197,6 +205,7 @@ static bool measure_case(const Options *options, const Case *one, bool *is_first
                      .arch           = one->arch,
                      .upto           = one->upto ? one->upto : "logits",
                      .is_training    = one->is_training,
+                     .is_aligned     = one->is_aligned,
                      .input_gradient = one->input_gradient,
                      .batch          = one->batch,
                      .m              = one->m,

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ALIGNED = 1 }; // row of OBJECTIVE_NAMES
 enum { SIDE = 32, CLASSES = 10, BATCHES = 2, MOST_STEPS = 1000000 };
 
 /* ---- drawn weights --------------------------------------------------------------------------- */
@@ -118,7 +119,7 @@ static bool fill_set(TrainingSet *set, int64_t count, Error *error)
     return true;
 }
 
-bool train_open(TrainWork *work, const char *arch, int64_t batch, Error *error)
+bool train_open(TrainWork *work, const char *arch, bool is_aligned, int64_t batch, Error *error)
 {
     // A rate at which random labels do no harm: what is measured does not depend on it.
     TrainSettings settings = {
@@ -127,6 +128,11 @@ bool train_open(TrainWork *work, const char *arch, int64_t batch, Error *error)
         .epochs    = MOST_STEPS / BATCHES,
         .flip      = true,
         .shift     = 4};
+    if (is_aligned) {
+        settings.softplus_beta = 3;
+        settings.objective     = (ObjectiveSettings){
+                .row = ALIGNED, .lambda_l2 = 0.01, .lambda_cos = 1, .perturb_eps = 4.0 / 255};
+    }
     char folder[LIMIT_PATH], path[LIMIT_PATH];
     if (!folder_temporary(folder, error))
         return false;
@@ -238,12 +244,13 @@ static bool bench_network(const Options *options, const char *arch, Error *error
     TrainWork work   = {0};
     Row       row    = {.verb = "train", .threads = parallel_threads()};
     double    images = (double)options->batch;
-    bool      ok     = train_open(&work, arch, options->batch, error) &&
+    bool      ok     = train_open(&work, arch, options->is_aligned, options->batch, error) &&
               row_time(&row, options->runs, train_step, &work, error);
     if (ok && work.error.code)
         ok = fail(error, work.error.code, "%s", work.error.message);
     if (ok) {
-        snprintf(row.name, sizeof row.name, "%s step b%lld", arch, (long long)options->batch);
+        snprintf(row.name, sizeof row.name, "%s %sstep b%lld", arch,
+                 options->is_aligned ? "l2-cosd " : "", (long long)options->batch);
         row.figures[0] = (Figure){"ms_per_step", row.ms.median};
         row.figures[1] = (Figure){"cpu_ms_per_step", row.ms.cpu};
         row.figures[2] = (Figure){"plan_mb", (double)plan_bytes(work.trainer->whole.plan) / 1e6};

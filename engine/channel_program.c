@@ -15,6 +15,11 @@ static bool is_channel_vector(Shape small, Shape large)
     return small.rank == 4 && small.dim[1] == large.dim[1] && shape_elements(small) == large.dim[1];
 }
 
+NodeId channel_input(const Graph *graph, const Step *step, int i)
+{
+    return i > 0 && op_constant_beta(graph, step->core) != 0 ? NODE_NONE : step->in[i];
+}
+
 /* The planes a node works on, of rank 0 where it does not work channel by channel. */
 Shape channel_planes(const Graph *graph, NodeId id)
 {
@@ -27,6 +32,10 @@ Shape channel_planes(const Graph *graph, NodeId id)
     case OP_RELU:
     case OP_GATE:
         return is_planes(node->shape) ? node->shape : shape_scalar();
+    case OP_SIGMOID:
+    case OP_SOFTPLUS:
+        return is_planes(node->shape) && op_constant_beta(graph, id) != 0 ? node->shape
+                                                                          : shape_scalar();
     case OP_BROADCAST_TO:
         return is_planes(node->shape) && is_channel_vector(inner, node->shape) ? node->shape
                                                                                : shape_scalar();
@@ -38,7 +47,7 @@ Shape channel_planes(const Graph *graph, NodeId id)
 }
 
 /* What a later group computes again instead of reading it: a number spread over planes, or planes
- * times and plus numbers, if that leads to planes in few steps. Returns how many values it takes;
+ * times and plus numbers and a sigmoid of these, if that leads to planes in few steps. Returns how many values it takes;
  * 0: it must be read. */
 // NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
 static int32_t clone_size(const Graph *graph, const Step *steps, NodeId id, Shape planes, int depth)
@@ -48,19 +57,20 @@ static int32_t clone_size(const Graph *graph, const Step *steps, NodeId id, Shap
         return 0;
     if (step->op == OP_BROADCAST_TO)
         return 2;
-    if (step->op != OP_ADD && step->op != OP_MUL && step->op != OP_SCALE_OFFSET)
+    if (step->op != OP_ADD && step->op != OP_MUL && step->op != OP_SCALE_OFFSET &&
+        step->op != OP_SIGMOID)
         return 0;
     int32_t size = 1, read = 0;
     for (int i = 0; i < 2; i++) {
-        int32_t inner =
-            step->in[i] == NODE_NONE ? 0 : clone_size(graph, steps, step->in[i], planes, depth - 1);
-        read += step->in[i] != NODE_NONE && inner == 0;
+        NodeId  in    = channel_input(graph, step, i);
+        int32_t inner = in == NODE_NONE ? 0 : clone_size(graph, steps, in, planes, depth - 1);
+        read += in != NODE_NONE && inner == 0;
         size += inner ? inner : 1;
     }
     return read <= 1 ? size : 0;
 }
 
-enum { CLONE_DEPTH = 3 };
+enum { CLONE_DEPTH = 5 };
 
 int32_t channel_clone_values(const Graph *graph, const Step *steps, NodeId id, Shape planes)
 {
@@ -117,6 +127,7 @@ static bool is_same(const Writer *w, const Value *a, const Value *b)
     const OpParams *q = &graph_node(w->graph, b->node)->params;
     return a->is_member && a->same < 0 && a->op == b->op && a->input[0] == b->input[0] &&
            a->input[1] == b->input[1] && p->value == q->value && p->term == q->term &&
+           op_constant_beta(w->graph, a->node) == op_constant_beta(w->graph, b->node) &&
            shape_elements(graph_shape(w->graph, a->node)) ==
                shape_elements(graph_shape(w->graph, b->node));
 }
@@ -168,6 +179,8 @@ static int32_t add_member(Writer *w, const Step *step, bool is_stored)
                          .number    = -1,
                          .array     = -1};
     for (int i = 0; i < op_info(node->op)->arity; i++) {
+        if (channel_input(w->graph, step, i) == NODE_NONE)
+            continue;
         value.input[i]     = value_of(w, step->in[i]);
         const Value *input = &w->value[value.input[i]];
         // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): value_of has written it
@@ -294,7 +307,8 @@ static void write_plane(Writer *w, Value *value, int32_t phase)
         turn.a    = read_plane(w, inputs[0]);
         inputs[1] = -1;
     } else {
-        turn.a = read_plane(w, inputs[0]);
+        turn.factor = op_constant_beta(w->graph, value->node);
+        turn.a      = read_plane(w, inputs[0]);
         if (inputs[1] >= 0)
             turn.b = inputs[1] == inputs[0] ? turn.a : read_plane(w, inputs[1]);
     }
@@ -359,10 +373,11 @@ static void mark_phase(Writer *w, int32_t phase)
 static void write_number(Writer *w, const Value *value)
 {
     const OpParams *params = &graph_node(w->graph, value->node)->params;
+    real            beta   = op_constant_beta(w->graph, value->node);
     ChannelTurn     turn   = {.op     = value->op,
                               .out    = number_place(value),
                               .a      = number_place(&w->value[value->input[0]]),
-                              .factor = params->value,
+                              .factor = beta != 0 ? beta : params->value,
                               .term   = params->term};
     if (value->input[1] >= 0)
         turn.b = number_place(&w->value[value->input[1]]);

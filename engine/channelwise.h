@@ -12,8 +12,8 @@
 #include "sweep.h"
 
 enum {
-    CHANNEL_VALUES  = 128, // nodes of a program and what they read
-    CHANNEL_CLONE   = 8,   // at most, of what is computed again
+    CHANNEL_VALUES  = 192, // nodes of a program and what they read
+    CHANNEL_CLONE   = 12,  // at most, of what is computed again
     CHANNEL_TURNS   = 384,
     CHANNEL_PHASES  = 8,
     CHANNEL_NUMBERS = CHANNEL_VALUES,
@@ -34,7 +34,8 @@ typedef struct Place {
  *     OP_SCALE_OFFSET   a * b + c; where b or c is not a place, a * factor + term
  *     OP_SUM_TO         number: the sum of a over the planes
  *     OP_BROADCAST_TO   plane: the number a
- *     others            as the op: a and b, or a alone; OP_POWER's exponent is the factor */
+ *     others            as the op: a and b, or a alone; OP_POWER's exponent and the beta of OP_SIGMOID
+ *                       and OP_SOFTPLUS are the factor */
 typedef struct ChannelTurn {
     OpKind op;
     Place  out, a, b, c;

@@ -90,7 +90,7 @@ static int32_t find_groups(const Graph *graph, const bool *needed, Step *steps, 
             groups[own].on_planes += planes.rank != 0;
             groups[own].values++;
             for (int i = 0; i < OP_ARITY; i++) {
-                NodeId in = steps[id].in[i];
+                NodeId in = channel_input(graph, &steps[id], i);
                 if (in == NODE_NONE || steps[in].group == own)
                     continue;
                 readers[in] = own;

@@ -74,4 +74,7 @@ extern const OpInfo op_info_input, op_info_index_input, op_info_parameter, op_in
 /* x to the power p. */
 real op_power_of(real x, real p);
 
+/* Of a sigmoid or softplus with a constant beta: beta. Of any other node: 0. */
+real op_constant_beta(const Graph *graph, NodeId node);
+
 #endif

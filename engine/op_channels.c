@@ -49,6 +49,12 @@ static void number_turn(ChannelRun *run, const ChannelTurn *turn)
     case OP_POWER:
         *out = op_power_of(a, turn->factor);
         break;
+    case OP_SIGMOID:
+        k->sigmoid(out, &a, turn->factor, 1);
+        break;
+    case OP_SOFTPLUS:
+        k->softplus(out, &a, turn->factor, 1);
+        break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, &a, b, turn->term, 1);
         break;
@@ -90,6 +96,12 @@ static void plane_turn(const ChannelGroup *group, ChannelRun *run, const Channel
         break;
     case OP_GATE:
         k->gate(out, a, block_at(group, turn->b, at), n);
+        break;
+    case OP_SIGMOID:
+        k->sigmoid(out, a, turn->factor, n);
+        break;
+    case OP_SOFTPLUS:
+        k->softplus(out, a, turn->factor, n);
         break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, a, number_at(run, turn->b, turn->factor),

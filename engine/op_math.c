@@ -96,9 +96,15 @@ static void mul_forward(const OpCall *call)
 
 static void mul_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted, NodeId *grad_in)
 {
-    for (int i = 0; i < 2; i++)
-        if (wanted[i])
-            grad_in[i] = op_mul(graph, grad, graph_input(graph, out, 1 - i));
+    NodeId a = graph_input(graph, out, 0), b = graph_input(graph, out, 1);
+    if (a == b) { // a square
+        grad_in[0] = op_mul(graph, op_scale(graph, grad, 2), a);
+        return;
+    }
+    if (wanted[0])
+        grad_in[0] = op_mul(graph, grad, b);
+    if (wanted[1])
+        grad_in[1] = op_mul(graph, grad, a);
 }
 
 const OpInfo op_info_mul = {.name     = "mul",
@@ -113,8 +119,13 @@ NodeId op_add(Graph *graph, NodeId a, NodeId b)
     return graph_append(graph, OP_ADD, (NodeId[]){a, b}, &(OpParams){0});
 }
 
+/* A number that is spread is multiplied before. */
 NodeId op_scale(Graph *graph, NodeId x, real factor)
 {
+    if (graph->error.code == ERROR_NONE && x >= 0 && x < graph->count &&
+        graph_op(graph, x) == OP_BROADCAST_TO)
+        return op_broadcast_to(graph, op_scale(graph, graph_input(graph, x, 0), factor),
+                               graph_shape(graph, x));
     return graph_append(graph, OP_SCALE_OFFSET, &x, &(OpParams){.value = factor});
 }
 
@@ -244,6 +255,14 @@ static real scalar_of(const OpCall *call)
     return *(const real *)call->in[1];
 }
 
+real op_constant_beta(const Graph *graph, NodeId node)
+{
+    const Node *n        = graph_node(graph, node);
+    bool        has_beta = n->op == OP_SIGMOID || n->op == OP_SOFTPLUS;
+    const Node *beta     = has_beta ? graph_node(graph, n->input[1]) : NULL;
+    return beta && beta->op == OP_CONSTANT ? beta->params.value : 0;
+}
+
 static void sigmoid_chunk(const OpCall *call, int64_t first, int64_t n)
 {
     kernels()->sigmoid((real *)call->out + first, (const real *)call->in[0] + first,
@@ -260,7 +279,7 @@ static void sigmoid_backward(Graph *graph, NodeId out, NodeId grad, const bool *
                              NodeId *grad_in)
 {
     NodeId x = graph_input(graph, out, 0), beta = graph_input(graph, out, 1);
-    NodeId other = op_offset(graph, op_scale(graph, out, -1), 1);
+    NodeId other = graph_append(graph, OP_SCALE_OFFSET, &out, &(OpParams){.value = -1, .term = 1});
     NodeId slope = op_mul(graph, out, other);
     if (wanted[0])
         grad_in[0] = op_mul(graph, grad, op_scale_by(graph, slope, beta));

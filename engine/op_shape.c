@@ -181,8 +181,70 @@ NodeId op_broadcast_to(Graph *graph, NodeId x, Shape shape)
     return graph_append(graph, OP_BROADCAST_TO, &x, &(OpParams){.shape = shape});
 }
 
+static bool is_spread(const Graph *graph, NodeId x, Shape small)
+{
+    const Node *node = graph_node(graph, x);
+    return node->op == OP_BROADCAST_TO &&
+           shape_equal(graph_node(graph, node->input[0])->shape, small);
+}
+
+/* Numbers spread over planes, among what x is a sum of. */
+// NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
+static bool has_spread(const Graph *graph, NodeId x, Shape small, int depth)
+{
+    const Node *node      = graph_node(graph, x);
+    bool        by_number = node->op == OP_MUL && (is_spread(graph, node->input[0], small) ||
+                                            is_spread(graph, node->input[1], small));
+    if (depth == 0 || by_number || is_spread(graph, x, small))
+        return depth > 0;
+    return (node->op == OP_ADD || (node->op == OP_SCALE_OFFSET && node->params.term == 0)) &&
+           (has_spread(graph, node->input[0], small, depth - 1) ||
+            (node->op == OP_ADD && has_spread(graph, node->input[1], small, depth - 1)));
+}
+
+static NodeId plain_sum(Graph *graph, NodeId x, Shape small)
+{
+    for (NodeId node = x + 1; node < graph->count; node++)
+        if (graph_node(graph, node)->op == OP_SUM_TO && graph_node(graph, node)->input[0] == x &&
+            shape_equal(graph_node(graph, node)->shape, small))
+            return node;
+    return graph_append(graph, OP_SUM_TO, &x, &(OpParams){.shape = small});
+}
+
+/* The sum of a * y + b, with numbers a and b a channel, is a * sum(y) + count * b. */
+// NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
+static NodeId sum_of_terms(Graph *graph, NodeId x, Shape small, int depth)
+{
+    if (x == NODE_NONE || !has_spread(graph, x, small, depth))
+        return x == NODE_NONE ? x : plain_sum(graph, x, small);
+    Node node  = *graph_node(graph, x);
+    real count = (real)(shape_elements(node.shape) / shape_elements(small));
+    if (is_spread(graph, x, small))
+        return op_scale(graph, node.input[0], count);
+    if (node.op == OP_SCALE_OFFSET && node.params.term == 0)
+        return op_scale(graph, sum_of_terms(graph, node.input[0], small, depth - 1),
+                        node.params.value);
+    for (int i = 0; i < 2 && node.op == OP_MUL; i++)
+        if (is_spread(graph, node.input[i], small))
+            return op_mul(graph, sum_of_terms(graph, node.input[1 - i], small, depth - 1),
+                          graph_node(graph, node.input[i])->input[0]);
+    if (node.op == OP_ADD) {
+        NodeId a = sum_of_terms(graph, node.input[0], small, depth - 1);
+        return op_add(graph, a, sum_of_terms(graph, node.input[1], small, depth - 1));
+    }
+    return plain_sum(graph, x, small);
+}
+
+/* To one number a channel, planes that are sums of planes times numbers are not summed themselves:
+ * the gradient of a batch norm's mean is then arithmetic on sums that its factor and its term need
+ * anyway, which saves a way through all planes, and so at every order. */
 NodeId op_sum_to(Graph *graph, NodeId x, Shape shape)
 {
+    enum { TERMS_DEPTH = 8 };
+    if (graph->error.code == ERROR_NONE && x >= 0 && x < graph->count && shape.rank == 4 &&
+        shape_elements(shape) == shape.dim[1] && repeats(shape, graph_shape(graph, x)) &&
+        has_spread(graph, x, shape, TERMS_DEPTH))
+        return sum_of_terms(graph, x, shape, TERMS_DEPTH);
     return graph_append(graph, OP_SUM_TO, &x, &(OpParams){.shape = shape});
 }
 

@@ -39,6 +39,10 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
 /* The planes [n, c, h, w] a node works on channel by channel; of rank 0 where it does not. */
 Shape channel_planes(const Graph *graph, NodeId id);
 
+/* Planes or numbers a step reads as part of a program: an input, or NODE_NONE for what its turn has
+ * in it (a constant beta). */
+NodeId channel_input(const Graph *graph, const Step *step, int i);
+
 /* How many values it takes a program on `planes` to read a node outside: 1, it is an array; more,
  * it is computed again. */
 int32_t channel_clone_values(const Graph *graph, const Step *steps, NodeId id, Shape planes);

@@ -77,8 +77,9 @@ def product(folder, m, n, k):
 class Block(nn.Module):
     """Of a ResNet for CIFAR; a shortcut that changes its shape is option A's, or a convolution."""
 
-    def __init__(self, inputs, outputs, stride, has_option_a):
+    def __init__(self, inputs, outputs, stride, has_option_a, activation):
         super().__init__()
+        self.activation = activation
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
@@ -89,41 +90,43 @@ class Block(nn.Module):
             self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        y = self.bn2(self.conv2(self.activation(self.bn1(self.conv1(x)))))
         if self.shortcut:
             x = self.shortcut(x)
         elif self.missing:
             x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.missing // 2, self.missing // 2))
-        return F.relu(y + x)
+        return self.activation(y + x)
 
 
-def resnet(widths, blocks, has_option_a):
+def resnet(widths, blocks, has_option_a, activation):
     inputs = widths[0]
-    layers = [nn.Conv2d(3, inputs, 3, 1, 1, bias=False), nn.BatchNorm2d(inputs), nn.ReLU()]
+    layers = [nn.Conv2d(3, inputs, 3, 1, 1, bias=False), nn.BatchNorm2d(inputs), activation]
     for width in widths:
         for i in range(blocks):
-            layers.append(Block(inputs, width, 2 if i == 0 and width > widths[0] else 1, has_option_a))
+            layers.append(Block(inputs, width, 2 if i == 0 and width > widths[0] else 1,
+                                has_option_a, activation))
             inputs = width
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
 
 
-def lenet():
+def lenet(activation):
     layers, inputs = [], 3
     for width in (32, 64):
         for _ in range(2):
-            layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU()]
+            layers += [nn.Conv2d(inputs, width, 3, 1, 1), activation]
             inputs = width
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 8 * 8, 256), nn.ReLU(), nn.Linear(256, 10))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 8 * 8, 256), activation, nn.Linear(256, 10))
 
 
-TRAINED = {'resnet20': lambda: resnet((16, 32, 64), 3, True), 'lenet': lenet,
-           'resnet18_cifar': lambda: resnet((64, 128, 256, 512), 2, False)}
+TRAINED = {'resnet20': lambda activation: resnet((16, 32, 64), 3, True, activation), 'lenet': lenet,
+           'resnet18_cifar': lambda activation: resnet((64, 128, 256, 512), 2, False, activation)}
 
 
 def training(folder, arch, upto, which, batch):
     torch.manual_seed(0)
-    net = TRAINED[arch]().train()
+    is_aligned = which == 'l2-cosd'
+    net = TRAINED[arch](nn.Softplus(3) if is_aligned else nn.ReLU()).train()
     rule = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
     images, labels = torch.rand(int(batch), 3, 32, 32), torch.randint(10, (int(batch),))
 
@@ -134,7 +137,21 @@ def training(folder, arch, upto, which, batch):
         rule.step()
         return loss.detach()
 
-    return step
+    def aligned_step():
+        rule.zero_grad(set_to_none=True)
+        clean = images.detach().requires_grad_(True)
+        logits = net(clean)
+        source, = torch.autograd.grad(logits.gather(1, labels[:, None]).sum(), clean, retain_graph=True)
+        moved = (images + (torch.rand_like(images) * 2 - 1) * 4 / 255).requires_grad_(True)
+        map_, = torch.autograd.grad(net(moved).gather(1, labels[:, None]).sum(), moved, create_graph=True)
+        cosine = F.cosine_similarity(source.flatten(1), map_.flatten(1))
+        l2 = (source - map_).square().sum() / len(images)
+        loss = F.cross_entropy(logits, labels) + 0.01 * l2 + (1 - cosine.mean()) / 2
+        loss.backward()
+        rule.step()
+        return loss.detach()
+
+    return aligned_step if is_aligned else step
 
 
 def main():
