@@ -1,13 +1,11 @@
 """Objectives of a training in PyTorch: the other half of test_objective_torch.c.
 
     objective_torch.py step   FOLDER NETWORK OBJECTIVE BATCH BETA L2 COS HESSIAN EPS
-    objective_torch.py losses FOLDER NETWORK OBJECTIVE BATCH BETA L2 COS HESSIAN EPS STEPS RATE
 
 FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes), order (int64) and noise (float32,
 [steps, batch, 3, 32, 32]). NETWORK is lenet or resnet18_cifar, with softplus of BETA. `step` takes one
 step in float64 and prints the loss, its terms (0: none), and the relative distance of all
-velocities together, and the largest of running statistics, in FOLDER/one.nw from it. `losses` prints the losses of STEPS steps
-of SGD in float32, rate falling to 0 in a straight line."""
+velocities together, and the largest of running statistics, in FOLDER/one.nw from it."""
 
 import os
 import sys
@@ -121,27 +119,10 @@ def compare_step(training, folder):
           distance(ours, statistics) if statistics else 0)
 
 
-def train(training, steps, rate):
-    optimiser = torch.optim.SGD(training.learned.values(), rate, 0.9)
-    for number in range(steps):
-        loss, _ = training.loss(number)
-        optimiser.param_groups[0]['lr'] = rate * (1 - number / steps)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        print('%.9f' % loss.item())
-
-
 def main():
-    what, folder, network, objective, batch = sys.argv[1:6]
+    folder, network, objective, batch = sys.argv[2:6]
     factors = [float(word) for word in sys.argv[6:11]]
-    torch.manual_seed(0)
-    dtype = torch.float64 if what == 'step' else torch.float32
-    training = Training(folder, network, objective, int(batch), factors, dtype)
-    if what == 'step':
-        compare_step(training, folder)
-    else:
-        train(training, int(sys.argv[11]), float(sys.argv[12]))
+    compare_step(Training(folder, network, objective, int(batch), factors, torch.float64), folder)
 
 
 if __name__ == '__main__':
