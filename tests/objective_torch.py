@@ -27,10 +27,23 @@ def lenet(w, x, act):
     return F.linear(x, w['fc2.weight'], w['fc2.bias'])
 
 
+def batch_norm(w, x, base):
+    """By single operations: F.batch_norm takes the statistics of a batch as constants in the derivative
+    of its second derivative (seen with PyTorch 1.13), which is 0.7 away from differences of the loss
+    for a convolution before it. `hessian` needs that derivative."""
+    mean = x.mean((0, 2, 3))
+    variance = (x - mean[:, None, None]).square().mean((0, 2, 3))
+    factor = w[base + '.weight'] / (variance + 1e-5).sqrt()
+    with torch.no_grad():
+        count = x.numel() / x.shape[1]
+        w[base + '.running_mean'].lerp_(mean, 0.1)
+        w[base + '.running_var'].lerp_(variance * count / (count - 1), 0.1)
+    return (x - mean[:, None, None]) * factor[:, None, None] + w[base + '.bias'][:, None, None]
+
+
 def resnet18_cifar(w, x, act):
     def norm(x, base):
-        return F.batch_norm(x, w[base + '.running_mean'], w[base + '.running_var'],
-                            w[base + '.weight'], w[base + '.bias'], True, 0.1, 1e-5)
+        return batch_norm(w, x, base)
 
     x = act(norm(F.conv2d(x, w['conv1.weight'], padding=1), 'bn1'))
     for stage in range(1, 5):
