@@ -1,11 +1,15 @@
 /* tests/check_objective_layers.c - objectives of a training through batch norms and through pools: a
- * gradient is the slope of the loss, and what parts differences from exact derivatives. */
+ * gradient is the slope of the loss, what parts differences from exact derivatives, and a training
+ * beside PyTorch's (tests/objective_torch.py). */
+#include "../base/file.h"
+#include "../engine/optimiser.h"
 #include "../training/objective.h"
 #include "check_difference.h"
 #include "test.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WEIGHTS = 12, CLASSES = 4, STAGES = 2 };
@@ -253,8 +257,102 @@ static void changing_maxima_part_differences(void)
         }
 }
 
+/* ---- PyTorch --------------------------------------------------------------------------------- */
+
+static bool keep(const char *name, const double *numbers, size_t count)
+{
+    char path[LIMIT_PATH];
+    snprintf(path, sizeof path, "%s/%s", test_folder(), name);
+    return file_publish(path, numbers, count * sizeof *numbers, NULL);
+}
+
+static size_t copy(double *to, const real *from, Shape shape)
+{
+    for (int64_t i = 0; i < shape_elements(shape); i++)
+        to[i] = (double)from[i];
+    return (size_t)shape_elements(shape);
+}
+
+enum { ALIGNED_STEPS = 50, ALIGNED_SIDE = 16, ALIGNED_WIDTH = 8, ALIGNED_BATCH = 4 };
+enum { ALIGNED_SIZE = ALIGNED_BATCH * 3 * ALIGNED_SIDE * ALIGNED_SIDE, ALIGNED_MOST = 1 << 16 };
+
+static bool write_start(const Net *net, const double *noise)
+{
+    static double numbers[ALIGNED_MOST];
+    Shape         shape = graph_shape(net->graph, net->input);
+    size_t        count = copy(numbers, plan_input(net->plan, net->input), shape);
+    bool          ok    = keep("images", numbers, count) &&
+              keep("noise", noise, (size_t)ALIGNED_STEPS * ALIGNED_SIZE);
+    count = 0;
+    for (int i = 0; i < net->count; i++)
+        count += copy(numbers + count, plan_input(net->plan, net->weight[i]),
+                      graph_shape(net->graph, net->weight[i]));
+    return ok && keep("weights", numbers, count);
+}
+
+/* Steps of SGD, with the noise of each step. */
+static void descend(Net *net, const double *noise, double rate, double *losses)
+{
+    static real velocity[ALIGNED_MOST];
+    Optimiser   sgd = {.kind = OPTIMISER_SGD, .momentum = 0.9};
+    memset(velocity, 0, sizeof velocity);
+    for (int step = 0; step < ALIGNED_STEPS; step++) {
+        real *moment = velocity, *z = plan_input(net->plan, net->noise);
+        for (int i = 0; i < ALIGNED_SIZE; i++)
+            z[i] = (real)noise[step * ALIGNED_SIZE + i];
+        plan_run(net->plan);
+        losses[step] = (double)*plan_output(net->plan, net->terms.loss);
+        for (int i = 0; i < net->count; i++) {
+            int64_t count = shape_elements(graph_shape(net->graph, net->weight[i]));
+            optimiser_step(&sgd, rate * (1 - (double)step / ALIGNED_STEPS), step + 1, count,
+                           plan_output(net->plan, net->gradient[i]),
+                           plan_input(net->plan, net->weight[i]), moment, NULL);
+            moment += count;
+        }
+    }
+}
+
+/* Rounding chooses other maxima, and from there on trainings part: a bound makes sense in double, and
+ * in float beside the distance of PyTorch's own float32 from its float64. */
+static void lenet_is_aligned_as_in_pytorch(void)
+{
+    static double     noise[ALIGNED_STEPS * ALIGNED_SIZE];
+    ObjectiveSettings s = {.row = 1, .lambda_l2 = 0.01, .lambda_cos = 1, .perturb_eps = 0.06};
+    Net               net;
+    Random            random = random_stream(12, "noise of steps");
+    double            losses[ALIGNED_STEPS], exact, plain, far = 0, own = 0;
+    char              command[2 * LIMIT_PATH];
+    int               read = 0;
+    if (system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") != 0)
+        SKIP("no PyTorch");
+    for (int i = 0; i < ALIGNED_STEPS * ALIGNED_SIZE; i++)
+        noise[i] = (double)drawn(&random);
+    if (open_net(&net, POOL_MAX, &s, ALIGNED_BATCH, ALIGNED_SIDE, ALIGNED_WIDTH) &&
+        CHECK(write_start(&net, noise))) {
+        descend(&net, noise, 0.02, losses);
+        snprintf(command, sizeof command,
+                 "/usr/bin/python3 tests/objective_torch.py losses %s %d %d %d 3 0.01 1 0 0.06 %d "
+                 "0.02",
+                 test_folder(), ALIGNED_SIDE, ALIGNED_WIDTH, ALIGNED_BATCH, ALIGNED_STEPS);
+        FILE *pipe = popen(command, "r");
+        while (pipe && read < ALIGNED_STEPS && fscanf(pipe, "%lf %lf", &exact, &plain) == 2) {
+            far = fmax(far, fabs(losses[read++] - exact));
+            own = fmax(own, fabs(plain - exact));
+        }
+        CHECK(pipe && pclose(pipe) == 0 && read == ALIGNED_STEPS);
+        printf("  loss %.6g to %.6g; from PyTorch's float64 %.2g, its float32 %.2g\n", losses[0],
+               losses[ALIGNED_STEPS - 1], far, own);
+        if (check_slopes_are_exact())
+            CHECK_CLOSE(far, 0, 1e-8);
+        else
+            CHECK(far <= 1.5 * own);
+    }
+    close_net(&net);
+}
+
 SUITE(objective_layers)
 {
     RUN(slopes_through_norms);
     RUN(changing_maxima_part_differences);
+    RUN(lenet_is_aligned_as_in_pytorch);
 }

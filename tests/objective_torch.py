@@ -1,11 +1,14 @@
 """Objectives of a training in PyTorch: the other half of test_objective_torch.c.
 
     objective_torch.py step   FOLDER NETWORK OBJECTIVE BATCH BETA L2 COS HESSIAN EPS
+    objective_torch.py losses FOLDER SIDE WIDTH BATCH BETA L2 COS HESSIAN EPS STEPS RATE
 
 FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes), order (int64) and noise (float32,
 [steps, batch, 3, 32, 32]). NETWORK is lenet or resnet18_cifar, with softplus of BETA. `step` takes one
 step in float64 and prints the loss, its terms (0: none), and the relative distance of all
-velocities together, and the largest of running statistics, in FOLDER/one.nw from it."""
+velocities together, and the largest of running statistics, in FOLDER/one.nw from it. `losses` prints the loss of each of STEPS
+steps of SGD with l2-cosd, in float64 and in float32, the rate falling to 0 in a straight line; for it
+FOLDER holds weights, images and noise in float64, as tests/check_objective_layers.c writes them."""
 
 import os
 import sys
@@ -86,31 +89,62 @@ class Training:
         score = logits.gather(1, labels[:, None]).sum()
         return torch.autograd.grad(score, x, create_graph=True)[0]
 
-    def loss(self, number):
-        """The loss of a step and its terms: cross-entropy, l2, cosd, hessian."""
+    def batch_of(self, number):
+        """Prepared images, labels, noise and one over the deviation of pixels."""
         epoch, place = divmod(number, len(self.labels) // self.batch)
         chosen = self.order[epoch, place * self.batch:(place + 1) * self.batch]
-        labels = self.labels[chosen]
         mean, std = (torch.tensor(c, dtype=self.dtype)[None, :, None, None] for c in (MEAN, STD))
-        x = ((self.pixels[chosen].to(self.dtype) / 255 - mean) / std).requires_grad_()
+        x = (self.pixels[chosen].to(self.dtype) / 255 - mean) / std
+        return x, self.labels[chosen], self.noise[number].to(self.dtype), 1 / std
+
+    def loss(self, number):
+        """The loss of a step and its terms: cross-entropy, l2, cosd, hessian."""
+        x, labels, noise, unit = self.batch_of(number)
+        x.requires_grad_()
         logits = self.forward(x)
         entropy = F.cross_entropy(logits, labels)
         zero = torch.zeros((), dtype=self.dtype)
         if self.objective == 'ce':
             return entropy, (entropy, zero, zero, zero)
-        noise = self.noise[number].to(self.dtype)
         gradient = self.label_gradient(x, logits, labels)
         if self.objective == 'hessian':
             product = torch.autograd.grad((noise * gradient).sum(), x, create_graph=True)[0]
             term = product.flatten(1).square().sum(1).mean()
             return entropy + self.hessian * term, (entropy, zero, zero, term)
         gradient = gradient.detach()
-        moved = (x.detach() + noise * self.eps / std).requires_grad_()
+        moved = (x.detach() + noise * self.eps * unit).requires_grad_()
         other = self.label_gradient(moved, self.forward(moved), labels)
         cosine = F.cosine_similarity(gradient.flatten(1), other.flatten(1))
         l2 = (gradient - other).flatten(1).square().sum(1).mean()
         cosd = (1 - cosine.mean()) / 2
         return entropy + self.l2 * l2 + self.cos * cosd, (entropy, l2, cosd, zero)
+
+
+class Drawn(Training):
+    """A LeNet of four times `width` channels, one batch; FOLDER holds weights, images and noise."""
+
+    def __init__(self, folder, side, width, batch, steps, factors, dtype):
+        def numbers(name, *shape):
+            return torch.tensor(np.fromfile(os.path.join(folder, name))).reshape(shape).to(dtype)
+
+        self.objective, self.dtype, self.network = 'l2-cosd', dtype, lenet
+        self.beta, self.l2, self.cos, self.hessian, self.eps = factors
+        self.images = numbers('images', batch, 3, side, side)
+        self.noise = numbers('noise', steps, batch, 3, side, side)
+        self.labels = torch.arange(batch) % 4
+        shapes = {'conv11': (width, 3, 3, 3), 'conv12': (width, width, 3, 3),
+                  'conv21': (2 * width, width, 3, 3), 'conv22': (2 * width, 2 * width, 3, 3),
+                  'fc1': (8 * width, side * side * width // 8), 'fc2': (4, 8 * width)}
+        rest, self.learned = numbers('weights', -1), {}
+        for name, shape in shapes.items():
+            for part, dims in ('.weight', shape), ('.bias', shape[:1]):
+                count = int(np.prod(dims))
+                self.learned[name + part] = rest[:count].reshape(dims).clone().requires_grad_()
+                rest = rest[count:]
+        self.weights = self.learned
+
+    def batch_of(self, number):
+        return self.images.clone(), self.labels, self.noise[number], 1
 
 
 def together(found, wanted):
@@ -132,10 +166,30 @@ def compare_step(training, folder):
           distance(ours, statistics) if statistics else 0)
 
 
+def losses(training, steps, rate):
+    optimiser = torch.optim.SGD(training.learned.values(), rate, 0.9)
+    for number in range(steps):
+        loss, _ = training.loss(number)
+        optimiser.param_groups[0]['lr'] = rate * (1 - number / steps)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        yield loss.item()
+
+
 def main():
-    folder, network, objective, batch = sys.argv[2:6]
+    what, folder = sys.argv[1:3]
     factors = [float(word) for word in sys.argv[6:11]]
-    compare_step(Training(folder, network, objective, int(batch), factors, torch.float64), folder)
+    if what == 'step':
+        network, objective, batch = sys.argv[3:6]
+        return compare_step(Training(folder, network, objective, int(batch), factors,
+                                     torch.float64), folder)
+    sizes = [int(word) for word in sys.argv[3:6]]
+    steps, rate = int(sys.argv[11]), float(sys.argv[12])
+    exact, plain = (Drawn(folder, *sizes, steps, factors, dtype)
+                    for dtype in (torch.float64, torch.float32))
+    for pair in zip(losses(exact, steps, rate), losses(plain, steps, rate)):
+        print('%.12g %.12g' % pair)
 
 
 if __name__ == '__main__':
