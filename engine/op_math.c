@@ -123,9 +123,11 @@ NodeId op_add(Graph *graph, NodeId a, NodeId b)
 NodeId op_scale(Graph *graph, NodeId x, real factor)
 {
     if (graph->error.code == ERROR_NONE && x >= 0 && x < graph->count &&
-        graph_op(graph, x) == OP_BROADCAST_TO)
-        return op_broadcast_to(graph, op_scale(graph, graph_input(graph, x, 0), factor),
-                               graph_shape(graph, x));
+        graph_op(graph, x) == OP_BROADCAST_TO) {
+        NodeId number = graph_input(graph, x, 0);
+        NodeId scaled = graph_append(graph, OP_SCALE_OFFSET, &number, &(OpParams){.value = factor});
+        return op_broadcast_to(graph, scaled, graph_shape(graph, x));
+    }
     return graph_append(graph, OP_SCALE_OFFSET, &x, &(OpParams){.value = factor});
 }
 

@@ -217,10 +217,10 @@ static NodeId sum_of_terms(Graph *graph, NodeId x, Shape small, int depth)
 {
     if (x == NODE_NONE || !has_spread(graph, x, small, depth))
         return x == NODE_NONE ? x : plain_sum(graph, x, small);
-    Node node  = *graph_node(graph, x);
-    real count = (real)(shape_elements(node.shape) / shape_elements(small));
+    Node    node  = *graph_node(graph, x);
+    int64_t count = shape_elements(node.shape) / shape_elements(small);
     if (is_spread(graph, x, small))
-        return op_scale(graph, node.input[0], count);
+        return op_scale(graph, node.input[0], (real)count);
     if (node.op == OP_SCALE_OFFSET && node.params.term == 0)
         return op_scale(graph, sum_of_terms(graph, node.input[0], small, depth - 1),
                         node.params.value);

@@ -38,8 +38,8 @@ static void load_row(void *data, int64_t row, int thread)
     RowLoader         *loader = task->loader;
     const ImageSource *source = loader->source;
     real              *planes = task->planes + (size_t)row * loader->image_size;
-    float             *room   = loader->loaded + (size_t)thread * loader->image_size;
-    float             *loaded = REAL_IS_FLOAT ? (float *)(void *)planes : room;
+    float             *loaded = REAL_IS_FLOAT ? (float *)(void *)planes
+                                              : loader->loaded + (size_t)thread * loader->image_size;
     Error              error  = {0};
     if (!source->load(source->self, task->images[row], loaded, &error))
         loop_errors_add(&loader->errors, row, thread, &error);

@@ -32,7 +32,8 @@ static void beta_of(Writer *writer, double beta)
         writer_text(writer, ",");
 }
 
-static bool open(Writer **out, const char *folder, const char *name, const char *head, Error *error)
+static bool open_table(Writer **out, const char *folder, const char *name, const char *head,
+                       Error *error)
 {
     char path[LIMIT_PATH];
     if (!path_join(path, folder, name, error) || !writer_open(out, path, error))
@@ -65,12 +66,13 @@ static bool write_measures(const MapStudy *study, const MapResults *results, con
                            Error *error)
 {
     Writer *writer = NULL;
-    if (!open(&writer, folder, "measures.csv",
-              "pair,method,network,beta,smooth,store,map_mse_target,map_ssim_target,map_pcc_target,"
-              "map_mse_original,map_ssim_original,map_pcc_original,image_mse,image_ssim,image_pcc,"
-              "linf,class_before,class_after,probability_before,probability_after,output_change,"
-              "control",
-              error))
+    if (!open_table(
+            &writer, folder, "measures.csv",
+            "pair,method,network,beta,smooth,store,map_mse_target,map_ssim_target,map_pcc_target,"
+            "map_mse_original,map_ssim_original,map_pcc_original,image_mse,image_ssim,image_pcc,"
+            "linf,class_before,class_after,probability_before,probability_after,output_change,"
+            "control",
+            error))
         return false;
     for (int64_t i = 0; i < results->measure_count; i++)
         write_measure(writer, study, &results->measures[i]);
@@ -83,10 +85,10 @@ static bool write_smoothings(const MapStudy *study, const MapResults *results, c
                              Error *error)
 {
     Writer *writer = NULL;
-    if (!open(&writer, folder, "smoothing.csv",
-              "pair,method,beta,smooth,map_pcc_target,map_pcc_original,map_ssim_target,"
-              "map_ssim_original",
-              error))
+    if (!open_table(&writer, folder, "smoothing.csv",
+                    "pair,method,beta,smooth,map_pcc_target,map_pcc_original,map_ssim_target,"
+                    "map_ssim_original",
+                    error))
         return false;
     for (int64_t i = 0; i < results->smoothing_count; i++) {
         const MapSmoothing *row = &results->smoothings[i];
@@ -106,8 +108,8 @@ static bool write_steps(const MapStudy *study, const MapResults *results, const 
                         Error *error)
 {
     Writer *writer = NULL;
-    if (!open(&writer, folder, "steps.csv", "pair,method,step,loss,map_term,output_term,beta",
-              error))
+    if (!open_table(&writer, folder, "steps.csv", "pair,method,step,loss,map_term,output_term,beta",
+                    error))
         return false;
     for (int64_t i = 0; i < results->step_count; i++) {
         const MapStep *row = &results->steps[i];

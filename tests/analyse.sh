@@ -4,7 +4,7 @@ export LC_ALL=C
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0
-folders=$(ls -d engine image models mini nem attack attribution training report cli tests bench 2>/dev/null)
+folders=$(find . -mindepth 2 -name "*.c" -not -path "*/.*" -not -path "./build/*" | cut -d/ -f2 | sort -u)
 
 # count NAME: prints the findings in $log and counts the tool as passed if there are none.
 count() {
