@@ -214,7 +214,7 @@ static void distances_of_directions_stay_below_their_limit(void)
 
 static void the_bytes_are_the_same_however_it_is_run(void)
 {
-    const char *more = "--method gradient,integrated,lrp,gradcam --aam-steps 3";
+    const char *more = "--method gradient,integrated,lrp,gradcam --aam-steps 2 --limit 5";
     char        line[160];
     REQUIRE(open_play());
     REQUIRE(measure("one", more)->code == 0);
