@@ -7,12 +7,12 @@
 #include "output.h"
 #include "outputs.h"
 #include "picture.h"
-
-#include <string.h>
+#include "subjects.h"
 
 enum { DEFAULT_BATCH = 8 };
 
-/* The inputs of the network: photos prepared to planes in 0..1, or a tensor taken as it is. */
+/* The inputs of the network: planes in 0..1, which its graph prepares, so that a gradient is in
+ * RGB (Subject has prepared images); or a tensor taken as it is. */
 typedef struct Inputs {
     float *values; // [count, 3, height, width]
     Shape  shape;
@@ -24,12 +24,7 @@ static bool open_inputs(const Settings *settings, const WeightBlob *blob, Inputs
     const Preparation *p = blob_preparation(blob);
     if (settings->input_count == 1 && npy_is_name(settings->inputs[0])) {
         out->is_raw = true;
-        if (!npy_read(settings->inputs[0], &out->values, &out->shape, error))
-            return false;
-        if (out->shape.rank != 4 || out->shape.dim[1] != 3)
-            return fail(error, ERROR_DATA, "%s: is %s, expected [n, 3, h, w]", settings->inputs[0],
-                        SHAPE_TEXT(out->shape));
-        return true;
+        return subjects_array_read(settings->inputs[0], &out->values, &out->shape, error);
     }
     if (!blob_takes_images(blob, error))
         return false;

@@ -23,6 +23,19 @@ static bool check_array(const char *path, const float *values, Shape shape, Erro
     return true;
 }
 
+bool subjects_array_read(const char *path, float **out, Shape *shape, Error *error)
+{
+    float *values = NULL;
+    if (!npy_read(path, &values, shape, error))
+        return false;
+    if (!check_array(path, values, *shape, error)) {
+        memory_free(values);
+        return false;
+    }
+    *out = values;
+    return true;
+}
+
 // Keeps the array that was read last.
 static bool load_array(Subjects *subjects, const char *path, Error *error)
 {
@@ -30,12 +43,8 @@ static bool load_array(Subjects *subjects, const char *path, Error *error)
     Shape  shape;
     if (subjects->loaded == path)
         return true;
-    if (!npy_read(path, &values, &shape, error))
+    if (!subjects_array_read(path, &values, &shape, error))
         return false;
-    if (!check_array(path, values, shape, error)) {
-        memory_free(values);
-        return false;
-    }
     memory_free(subjects->values);
     subjects->values = values;
     subjects->shape  = shape;

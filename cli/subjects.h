@@ -38,6 +38,10 @@ bool subjects_choose(Subjects *subjects, const char *class, ConvMethod conv, Err
 /* The prepared tensor [3, height, width]. */
 bool subject_load(Subjects *subjects, int64_t subject, real *out, Error *error);
 
+/* An array of prepared images [n, 3, h, w]. *out is released with memory_free. Errors: ERROR_DATA
+ * (another shape, a number that is not finite). */
+bool subjects_array_read(const char *path, float **out, Shape *shape, Error *error);
+
 /* One prepared image [3, height, width] of a file, for other uses. *out is released with
  * memory_free. */
 bool subject_read(const char *path, WeightBlob *blob, real **out, int64_t *height, int64_t *width,

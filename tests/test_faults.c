@@ -27,12 +27,15 @@ typedef struct Case {
     const char *from; // what the output is before each run, "" for nothing or the last output
 } Case;
 
-static char lines[20][LINE];
-static Case cases[20];
+enum { MOST_CASES = 32 };
+
+static char lines[MOST_CASES][LINE];
+static Case cases[MOST_CASES];
 static int  case_count;
 
 static void add_case(const char *verb, const char *out, int code, const char *line)
 {
+    REQUIRE(case_count < MOST_CASES);
     snprintf(lines[case_count], sizeof lines[0], "%s %s -t 1 -q", verb, line);
     cases[case_count] = (Case){verb, lines[case_count], out, code, ""};
     case_count++;

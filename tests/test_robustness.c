@@ -212,11 +212,9 @@ static void distances_of_directions_stay_below_their_limit(void)
     robust_record_close(&record);
 }
 
-static void the_bytes_are_the_same_however_it_is_run(void)
+static void compare_ways_to_run(const char *more)
 {
-    const char *more = "--method gradient,integrated,lrp,gradcam --aam-steps 3";
-    char        line[160];
-    REQUIRE(open_play());
+    char line[160];
     REQUIRE(measure("one", more)->code == 0);
     snprintf(line, sizeof line, "%s -b 4 -t 3", more);
     REQUIRE(measure("two", line)->code == 0);
@@ -227,6 +225,13 @@ static void the_bytes_are_the_same_however_it_is_run(void)
     snprintf(line, sizeof line, "%s --seed 1", more);
     REQUIRE(measure("other", line)->code == 0);
     CHECK(!same_results("one", "other"));
+}
+
+static void the_bytes_are_the_same_however_it_is_run(void)
+{
+    REQUIRE(open_play());
+    compare_ways_to_run("--method gradient,lrp,gradcam --aam-steps 2 --limit 5 --overwrite");
+    compare_ways_to_run("--method integrated --measures rps --limit 5 --overwrite");
 }
 
 /* ---- two runs -------------------------------------------------------------------------------- */

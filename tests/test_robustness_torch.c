@@ -36,7 +36,8 @@ static void attacks_and_rows_equal_pytorch(void)
         SKIP("no PyTorch");
     REQUIRE(make_run());
     snprintf(command, sizeof command,
-             "/usr/bin/python3 tests/robustness_torch.py '%s' '%s' 0.01568627450980392 %d " LABELS,
+             "OMP_NUM_THREADS=1 /usr/bin/python3 tests/robustness_torch.py '%s' '%s' "
+             "0.01568627450980392 %d " LABELS,
              in_folder("net.nw"), in_folder("run"), STEPS);
     FILE *pipe = popen(command, "r");
     REQUIRE(pipe);
