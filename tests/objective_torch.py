@@ -1,10 +1,10 @@
 """Objectives of a training in PyTorch: the other half of test_objective_torch.c and of
 check_objective_layers.c.
 
-    objective_torch.py steps  FOLDER NETWORK BATCH BETA L2 COS HESSIAN EPS
+    objective_torch.py steps  FOLDER NETWORK OBJECTIVES BATCH BETA L2 COS HESSIAN EPS
     objective_torch.py losses FOLDER SIDE WIDTH BATCH BETA L2 COS HESSIAN EPS STEPS RATE
 
-`steps` takes one step of ce, of l2-cosd and of hessian in float64 and prints a line each: the loss, its
+`steps` takes one step of each objective of a list in float64 and prints a line each: the loss, its
 terms (0: none), and the relative distance of all velocities together, and the largest of running
 statistics, in FOLDER/end-OBJECTIVE.nw from it. NETWORK is lenet or resnet18_cifar, with softplus of
 BETA. FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes), order (int64) and
@@ -184,8 +184,9 @@ def losses(training, steps, rate):
 def main():
     what, folder = sys.argv[1:3]
     if what == 'steps':
-        network, batch, *factors = sys.argv[3], int(sys.argv[4]), *map(float, sys.argv[5:])
-        for objective in ('ce', 'l2-cosd', 'hessian'):
+        network, objectives, batch, *factors = sys.argv[3:]
+        batch, factors = int(batch), [float(word) for word in factors]
+        for objective in objectives.split(','):
             compare_step(Training(folder, network, objective, batch, factors, torch.float64), folder)
         return
     sizes, factors = [int(word) for word in sys.argv[3:6]], [float(word) for word in sys.argv[6:11]]
