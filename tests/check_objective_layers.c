@@ -312,8 +312,8 @@ static void descend(Net *net, const double *noise, double rate, double *losses)
     }
 }
 
-/* Rounding chooses other maxima, and from there on trainings part: a bound makes sense in double, and
- * in float beside the distance of PyTorch's own float32 from its float64. */
+/* Rounding parts trainings soon, so a bound makes sense in double, and in float beside the distance of
+ * PyTorch's own float32 from its float64. */
 static void lenet_is_aligned_as_in_pytorch(void)
 {
     static double     noise[ALIGNED_STEPS * ALIGNED_SIZE];

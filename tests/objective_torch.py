@@ -35,9 +35,8 @@ def lenet(w, x, act):
 
 
 def batch_norm(w, x, base):
-    """By single operations: F.batch_norm takes the statistics of a batch as constants in the derivative
-    of its second derivative (seen with PyTorch 1.13), which is 0.7 away from differences of the loss
-    for a convolution before it. `hessian` needs that derivative."""
+    """By single operations: the derivative of the second derivative of F.batch_norm (of PyTorch 1.13),
+    which `hessian` needs, is not the slope of its loss: 0.7 away for a convolution before it."""
     mean = x.mean((0, 2, 3))
     variance = (x - mean[:, None, None]).square().mean((0, 2, 3))
     factor = w[base + '.weight'] / (variance + 1e-5).sqrt()
