@@ -1,14 +1,18 @@
-"""Objectives of a training in PyTorch: the other half of test_objective_torch.c.
+"""Objectives of a training in PyTorch: the other half of test_objective_torch.c and of
+check_objective_layers.c.
 
-    objective_torch.py step   FOLDER NETWORK OBJECTIVE BATCH BETA L2 COS HESSIAN EPS
+    objective_torch.py steps  FOLDER NETWORK OBJECTIVES BATCH BETA L2 COS HESSIAN EPS
     objective_torch.py losses FOLDER SIDE WIDTH BATCH BETA L2 COS HESSIAN EPS STEPS RATE
 
-FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes), order (int64) and noise (float32,
-[steps, batch, 3, 32, 32]). NETWORK is lenet or resnet18_cifar, with softplus of BETA. `step` takes one
-step in float64 and prints the loss, its terms (0: none), and the relative distance of all
-velocities together, and the largest of running statistics, in FOLDER/one.nw from it. `losses` prints the loss of each of STEPS
-steps of SGD with l2-cosd, in float64 and in float32, the rate falling to 0 in a straight line; for it
-FOLDER holds weights, images and noise in float64, as tests/check_objective_layers.c writes them."""
+`steps` takes one step of each objective of a list in float64 and prints a line each: the loss, its
+terms (0: none), and the relative distance of all velocities together, and the largest of running
+statistics, in FOLDER/end-OBJECTIVE.nw from it. NETWORK is lenet or resnet18_cifar, with softplus of
+BETA. FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes), order (int64) and
+noise-OBJECTIVE (float32, [batch, 3, 32, 32]).
+
+`losses` prints the loss of each of STEPS steps of SGD with l2-cosd, in float64 and in float32, the
+rate falling to 0 in a straight line. FOLDER holds weights, images and noise in float64, as
+tests/check_objective_layers.c writes them."""
 
 import os
 import sys
@@ -31,9 +35,8 @@ def lenet(w, x, act):
 
 
 def batch_norm(w, x, base):
-    """By single operations: F.batch_norm takes the statistics of a batch as constants in the derivative
-    of its second derivative (seen with PyTorch 1.13), which is 0.7 away from differences of the loss
-    for a convolution before it. `hessian` needs that derivative."""
+    """By single operations: the derivative of the second derivative of F.batch_norm (of PyTorch 1.13),
+    which `hessian` needs, is not the slope of its loss: 0.7 away for a convolution before it."""
     mean = x.mean((0, 2, 3))
     variance = (x - mean[:, None, None]).square().mean((0, 2, 3))
     factor = w[base + '.weight'] / (variance + 1e-5).sqrt()
@@ -73,7 +76,7 @@ class Training:
         self.pixels = numbers('images', np.uint8).reshape(-1, 3, 32, 32)
         self.labels = numbers('labels', np.uint8).long()
         self.order = numbers('order', np.int64).reshape(-1, len(self.labels))
-        self.noise = numbers('noise', np.float32).reshape(-1, batch, 3, 32, 32)
+        self.noise = numbers('noise-' + objective, np.float32).reshape(-1, batch, 3, 32, 32)
         self.objective, self.batch, self.dtype = objective, batch, dtype
         self.beta, self.l2, self.cos, self.hessian, self.eps = factors
         self.network = NETWORKS[network]
@@ -158,12 +161,12 @@ def compare_step(training, folder):
     loss.backward()
     gradients = {name: tensor.grad for name, tensor in training.learned.items()}
     ours = {name: tensor.double() for name, tensor in
-            read_blob(os.path.join(folder, 'one.nw')).items()}
+            read_blob(os.path.join(folder, f'end-{training.objective}.nw')).items()}
     velocities = {name[len('state.first.'):]: tensor for name, tensor in ours.items()
                   if name.startswith('state.first.')}
     statistics = {name: tensor for name, tensor in training.weights.items() if 'running' in name}
     print(*('%.12g' % float(number) for number in (loss, *terms)), together(velocities, gradients),
-          distance(ours, statistics) if statistics else 0)
+          distance(ours, statistics) if statistics else 0, flush=True)
 
 
 def losses(training, steps, rate):
@@ -179,12 +182,13 @@ def losses(training, steps, rate):
 
 def main():
     what, folder = sys.argv[1:3]
-    factors = [float(word) for word in sys.argv[6:11]]
-    if what == 'step':
-        network, objective, batch = sys.argv[3:6]
-        return compare_step(Training(folder, network, objective, int(batch), factors,
-                                     torch.float64), folder)
-    sizes = [int(word) for word in sys.argv[3:6]]
+    if what == 'steps':
+        network, objectives, batch, *factors = sys.argv[3:]
+        batch, factors = int(batch), [float(word) for word in factors]
+        for objective in objectives.split(','):
+            compare_step(Training(folder, network, objective, batch, factors, torch.float64), folder)
+        return
+    sizes, factors = [int(word) for word in sys.argv[3:6]], [float(word) for word in sys.argv[6:11]]
     steps, rate = int(sys.argv[11]), float(sys.argv[12])
     exact, plain = (Drawn(folder, *sizes, steps, factors, dtype)
                     for dtype in (torch.float64, torch.float32))
