@@ -312,7 +312,7 @@ static void cosd_is_below_its_bound(void)
     Random random = random_stream(test_seed(), "pairs of vectors");
     double most   = 0;
     for (int pair = 0; pair < PAIRS; pair++) {
-        double dot = 0, aa = 0, bb = 0, dd = 0, near = random_unit(random_word(&random));
+        double dot = 0, aa = 0, bb = 0, dd = 0, near = (double)random_unit(random_word(&random));
         for (int i = 0; i < SIZE; i++) {
             double a = 2 * (double)random_unit(random_word(&random)) - 1;
             double b = a + near * (4 * (double)random_unit(random_word(&random)) - 2);

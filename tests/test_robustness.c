@@ -42,9 +42,9 @@ static double value_of(const RobustRecord *record, const char *wanted)
             CHECK(csv_number(record->csv, r, csv_column(record->csv, "value"), &value, NULL)))
             return value;
     }
-    CHECK(!"such a row");
     printf("  no row '%s'\n", wanted);
-    return NAN;
+    CHECK(false);
+    return (double)NAN;
 }
 
 static float *array_of(const char *run, const char *name, Shape wanted)

@@ -13,7 +13,7 @@
 
 static TrainSettings plain_settings(int64_t batch, int64_t epochs)
 {
-    return (TrainSettings){.optimiser = {OPTIMISER_SGD, 0.02, 0.9, 0.999, 1e-8, 5e-4},
+    return (TrainSettings){.optimiser = {OPTIMISER_SGD, 0.02, 0.9, 0.999, 1e-8, 5e-4, false},
                            .batch     = batch,
                            .epochs    = epochs,
                            .seed      = 7};

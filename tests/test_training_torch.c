@@ -26,7 +26,7 @@ static bool has_torch(void)
 
 static TrainSettings settings_of(int64_t batch, double rate)
 {
-    return (TrainSettings){.optimiser = {OPTIMISER_SGD, rate, 0.9, 0.999, 1e-8, 1e-4},
+    return (TrainSettings){.optimiser = {OPTIMISER_SGD, rate, 0.9, 0.999, 1e-8, 1e-4, false},
                            .batch     = batch,
                            .epochs    = EPOCHS,
                            .seed      = 7};
