@@ -30,6 +30,5 @@ verb report "$out/attack" -o "$out/report"
 verb patterns -m demo/mini.nw -d "$out/world" -o "$out/patterns.nw"
 verb attribute -m demo/mini.nw "$out/world/images/mini/000000.jpg" --method integrated,lrp,pattern --steps 2 \
     --smooth 2:0.1 --raw --patterns "$out/patterns.nw" -o "$out/maps"
-verb curvature -m demo/mini.nw "$out/world/images/mini/000000.jpg" --steps 1 -o "$out/curvature"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
