@@ -131,11 +131,8 @@ static double value_of(const MapRunner *runner, int64_t unit, int64_t point)
     const real *values =
         plan_output(runner->plan, runner->map.layer) + point * shape.dim[1] * cells;
     double sum = 0;
-    if (runner->job.mode.path_of_probability && shape.rank == 2) {
-        for (int64_t k = 0; k < shape.dim[1]; k++)
-            sum += exp((double)values[k] - (double)values[unit]);
-        return 1 / sum;
-    }
+    if (runner->job.mode.path_of_probability && shape.rank == 2)
+        return logits_probability(values, shape.dim[1], unit);
     for (int64_t i = 0; i < cells; i++)
         sum += (double)values[unit * cells + i];
     return sum;

@@ -4,6 +4,7 @@
 
 #include "../base/file.h"
 #include "../base/parallel.h"
+#include "../base/words.h"
 #include "../engine/plan.h"
 #include "../tests/blob_builder.h"
 #include "../training/trainer.h"
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNED = 1 }; // row of OBJECTIVE_NAMES
 enum { SIDE = 32, CLASSES = 10, BATCHES = 2, MOST_STEPS = 1000000 };
 
 /* ---- drawn weights --------------------------------------------------------------------------- */
@@ -130,8 +130,11 @@ bool train_open(TrainWork *work, const char *arch, bool is_aligned, int64_t batc
         .shift     = 4};
     if (is_aligned) {
         settings.softplus_beta = 3;
-        settings.objective     = (ObjectiveSettings){
-                .row = ALIGNED, .lambda_l2 = 0.01, .lambda_cos = 1, .perturb_eps = 4.0 / 255};
+        settings.objective =
+            (ObjectiveSettings){.row = word_index(OBJECTIVE_NAMES, "l2-cosd", strlen("l2-cosd")),
+                                .lambda_l2   = 0.01,
+                                .lambda_cos  = 1,
+                                .perturb_eps = 4.0 / 255};
     }
     char folder[LIMIT_PATH], path[LIMIT_PATH];
     if (!folder_temporary(folder, error))

@@ -206,10 +206,10 @@ bool whole_parse(const char *text, uint64_t *out);
         .offset = offsetof(Settings, layer), .value = "LAYER",                                     \
         .help = "layer by the network's own name: conv3_3, layer3", .required = true               \
     }
-#define OPTION_DATA                                                                                \
+#define OPTION_DATA(what, text)                                                                    \
     {                                                                                              \
         .name = "data", .letter = 'd', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, data),  \
-        .value = "PROBE", .help = "probing set, a folder in Broden's layout", .required = true     \
+        .value = (what), .help = (text), .required = true                                          \
     }
 /* Of verbs that open a finished run again. */
 #define OPTIONS_OF_RUN                                                                             \

@@ -154,11 +154,7 @@ static bool finish(MapSession *session, Error *error)
     Run       *run  = &session->run;
     JsonWriter json = {0};
     run_document_start(run, &json);
-    json_open_object(&json, "weights");
-    run_path(run, "path", blob_path(session->blob), &json);
-    json_text(&json, "sha256", blob_sha256(session->blob));
-    json_text(&json, "architecture", blob_architecture(session->blob));
-    json_close(&json);
+    run_weights(run, session->blob, &json);
     map_options_mode_json(&session->mode, &json);
     json_open_object(&json, "counts");
     json_whole(&json, "images", session->subjects.count);

@@ -28,14 +28,6 @@ static void best_classes(const real *logits, int64_t count, int64_t wanted, int6
     }
 }
 
-static double probability(const real *logits, int64_t count, int64_t of)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += exp((double)logits[i] - (double)logits[of]);
-    return 1 / sum;
-}
-
 /* ---- names of classes ------------------------------------------------------------------------ */
 
 // A file with a name on each line, class 0 first; empty without --names.
@@ -103,7 +95,7 @@ static void add_answer(const Settings *settings, const char *path, const real *l
     json_text(&answer->json, "image", path);
     json_open_array(&answer->json, "top");
     for (int64_t k = 0; k < shown; k++) {
-        double share = probability(logits, classes, best[k]);
+        double share = logits_probability(logits, classes, best[k]);
         json_open_object(&answer->json, NULL);
         json_whole(&answer->json, "class", best[k]);
         if (answer->names.count)

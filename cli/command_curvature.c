@@ -189,11 +189,7 @@ static bool finish(CurvatureRun *self, Error *error)
     const Subject *subject = &self->subjects.list[0];
     JsonWriter     json    = {0};
     run_document_start(run, &json);
-    json_open_object(&json, "weights");
-    run_path(run, "path", blob_path(self->blob), &json);
-    json_text(&json, "sha256", blob_sha256(self->blob));
-    json_text(&json, "architecture", blob_architecture(self->blob));
-    json_close(&json);
+    run_weights(run, self->blob, &json);
     map_options_mode_json(&self->mode, &json);
     json_whole(&json, "class", subject->class);
     json_number(&json, "probability", subject->probability);

@@ -166,7 +166,7 @@ static bool run_dissect(const Settings *settings, Error *error)
 #define CLEAN_RUN_OPTIONS                                                                          \
     OPTION_MODEL,                                                                                  \
     OPTION_LAYER,                                                                                  \
-    OPTION_DATA,                                                                                   \
+    OPTION_DATA("PROBE", "probing set, a folder in Broden's layout"),                                                                                   \
     OPTION_OUT("RUN", "run folder to make"),                                                       \
     OPTION_READOUT("read convolutions before or after their ReLU; auto: as the compat mode does"), \
     {.name = "categories", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, categories),        \

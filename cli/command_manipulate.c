@@ -95,11 +95,7 @@ static bool finish(Manipulation *manipulation, const MapResults *results, Error 
     const MapStudy *study = &manipulation->study;
     JsonWriter      json  = {0};
     run_document_start(run, &json);
-    json_open_object(&json, "weights");
-    run_path(run, "path", blob_path(manipulation->blob), &json);
-    json_text(&json, "sha256", blob_sha256(manipulation->blob));
-    json_text(&json, "architecture", blob_architecture(manipulation->blob));
-    json_close(&json);
+    run_weights(run, manipulation->blob, &json);
     run_preparation(blob_preparation(manipulation->blob), &json);
     map_options_mode_json(&study->mode, &json);
     rules_json(study, &json);

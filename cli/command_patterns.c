@@ -216,16 +216,9 @@ static bool run(const Settings *settings, Error *error)
 
 static const Option options[] = {
     OPTION_MODEL,
-    {.name     = "data",
-     .letter   = 'd',
-     .kind     = ARGUMENT_TEXT,
-     .offset   = offsetof(Settings, data),
-     .value    = "DATA",
-     .help     = "a probing set, mini:COUNT:SEED, a folder of class folders, or a CIFAR picture",
-     .required = true},
-    OPTION_OUT("FILE.nw", "patterns"),
-    OPTION_CONV_EXACT,
-    OPTION_END};
+    OPTION_DATA("DATA",
+                "a probing set, mini:COUNT:SEED, a folder of class folders, or a CIFAR picture"),
+    OPTION_OUT("FILE.nw", "patterns"), OPTION_CONV_EXACT, OPTION_END};
 
 const Verb verb_patterns = {
     .name    = "patterns",

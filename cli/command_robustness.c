@@ -88,11 +88,7 @@ static bool finish(Robustness *robustness, const RobustResults *results, Error *
     const RobustStudy *study = &robustness->study;
     JsonWriter         json  = {0};
     run_document_start(run, &json);
-    json_open_object(&json, "weights");
-    run_path(run, "path", blob_path(robustness->blob), &json);
-    json_text(&json, "sha256", blob_sha256(robustness->blob));
-    json_text(&json, "architecture", blob_architecture(robustness->blob));
-    json_close(&json);
+    run_weights(run, robustness->blob, &json);
     json_open_object(&json, "data");
     run_path(run, "path", robustness->settings->data, &json);
     json_whole(&json, "images", study->images);
@@ -155,14 +151,8 @@ static bool run(const Settings *settings, Error *error)
 
 static const Option options[] = {
     OPTION_MODEL,
-    {.name     = "data",
-     .letter   = 'd',
-     .kind     = ARGUMENT_TEXT,
-     .offset   = offsetof(Settings, data),
-     .value    = "DATA",
-     .help     = "images with labels: a folder of class folders, a CIFAR picture, or "
-                 "mini:COUNT:SEED",
-     .required = true},
+    OPTION_DATA("DATA", "images with labels: a folder of class folders, a CIFAR picture, or "
+                        "mini:COUNT:SEED"),
     {.name   = "method",
      .kind   = ARGUMENT_CHOICES,
      .offset = offsetof(Settings, maps),

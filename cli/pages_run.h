@@ -1,5 +1,5 @@
-/* cli/pages_run.h - one run of `report`: the run that it tells of, and the folder of its pages. Runs
- * of units, of maps and of robustness are read and shown in a source each. */
+/* cli/pages_run.h - one run of `report`: the run that it tells of, and the folder of its pages.
+ * Runs of units, of maps and of robustness are read and shown in a source each. */
 #ifndef CLI_PAGES_RUN_H
 #define CLI_PAGES_RUN_H
 
@@ -30,8 +30,8 @@ bool pages_of_robustness(PagesRun *pages, Error *error); // robustness, one run 
  * `json`. Errors: ERROR_DATA. */
 bool map_pages_job(const Json *json, const char *told, MapReportJob *out, Error *error);
 
-/* Claims and clears the folder of the pages. Errors: ERROR_USAGE (it is one of the runs or of the `used` paths),
- * those of run_folder_claim. */
+/* Claims and clears the folder of the pages. Errors: ERROR_USAGE (it is one of the runs or of the
+ * `used` paths), those of run_folder_claim. */
 bool pages_begin(PagesRun *pages, const UsedPath *used, int count, Error *error);
 
 #endif

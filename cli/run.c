@@ -113,6 +113,15 @@ void run_path(const Run *run, const char *name, const char *path, JsonWriter *js
         json_text(json, key, between);
 }
 
+void run_weights(const Run *run, const WeightBlob *blob, JsonWriter *json)
+{
+    json_open_object(json, "weights");
+    run_path(run, "path", blob_path(blob), json);
+    json_text(json, "sha256", blob_sha256(blob));
+    json_text(json, "architecture", blob_architecture(blob));
+    json_close(json);
+}
+
 void run_preparation(const Preparation *preparation, JsonWriter *json)
 {
     json_open_object(json, "preparation");
@@ -135,11 +144,7 @@ void run_preparation(const Preparation *preparation, JsonWriter *json)
 static void write_inputs(const Run *run, const RunInputs *inputs, JsonWriter *json)
 {
     const ProbeSet *probe = &inputs->probe;
-    json_open_object(json, "weights");
-    run_path(run, "path", blob_path(inputs->blob), json);
-    json_text(json, "sha256", blob_sha256(inputs->blob));
-    json_text(json, "architecture", blob_architecture(inputs->blob));
-    json_close(json);
+    run_weights(run, inputs->blob, json);
     json_open_object(json, "data");
     run_path(run, "path", inputs->request.data, json);
     json_text(json, "index_sha256", probe->index_sha256);

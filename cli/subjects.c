@@ -255,9 +255,7 @@ static bool choose_class(Subject *subject, const char *class, const real *logits
         if (!label_of(subject->path, &subject->class, error))
             return false;
     } else if (strcmp(class, "predicted") == 0) {
-        for (int64_t k = 1; k < classes; k++)
-            if (logits[k] > logits[subject->class])
-                subject->class = k;
+        subject->class = logits_predicted(logits, classes);
     } else if (whole_parse(class, &number) && number < (uint64_t)classes) {
         subject->class = (int64_t)number;
     } else {
@@ -268,10 +266,7 @@ static bool choose_class(Subject *subject, const char *class, const real *logits
     if (subject->class >= classes)
         return fail(error, ERROR_USAGE, "%s: has label %lld, the network has %lld classes",
                     subject->path, (long long)subject->class, (long long)classes);
-    double sum = 0;
-    for (int64_t k = 0; k < classes; k++)
-        sum += exp((double)logits[k] - (double)logits[subject->class]);
-    subject->probability = 1 / sum;
+    subject->probability = logits_probability(logits, classes, subject->class);
     return true;
 }
 

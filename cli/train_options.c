@@ -190,13 +190,7 @@ void train_note(const Settings *s, char out[TRAIN_NOTE])
     }
 
 const Option train_options[] = {
-    {.name     = "data",
-     .letter   = 'd',
-     .kind     = ARGUMENT_TEXT,
-     .offset   = offsetof(Settings, data),
-     .value    = "DATA",
-     .help     = "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture",
-     .required = true},
+    OPTION_DATA("DATA", "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture"),
     TEXT("test", test, "DATA", NULL, "held-out data: scored at the end"),
     TEXT("arch", arch, "NAME", "mini",
          "network with drawn weights: mini, lenet, resnet18_cifar, vgg16_bn, resnet20 and others"),

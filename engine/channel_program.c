@@ -47,8 +47,8 @@ Shape channel_planes(const Graph *graph, NodeId id)
 }
 
 /* What a later group computes again instead of reading it: a number spread over planes, or planes
- * times and plus numbers and a sigmoid of these, if that leads to planes in few steps. Returns how many values it takes;
- * 0: it must be read. */
+ * times and plus numbers and a sigmoid of these, if that leads to planes in few steps. Returns how
+ * many values it takes; 0: it must be read. */
 // NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
 static int32_t clone_size(const Graph *graph, const Step *steps, NodeId id, Shape planes, int depth)
 {

@@ -34,8 +34,8 @@ typedef struct Place {
  *     OP_SCALE_OFFSET   a * b + c; where b or c is not a place, a * factor + term
  *     OP_SUM_TO         number: the sum of a over the planes
  *     OP_BROADCAST_TO   plane: the number a
- *     others            as the op: a and b, or a alone; OP_POWER's exponent and the beta of OP_SIGMOID
- *                       and OP_SOFTPLUS are the factor */
+ *     others            as the op: a and b, or a alone; OP_POWER's exponent and the beta of
+ *                       OP_SIGMOID and OP_SOFTPLUS are the factor */
 typedef struct ChannelTurn {
     OpKind op;
     Place  out, a, b, c;

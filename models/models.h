@@ -77,6 +77,11 @@ typedef struct Network {
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
 
+/* What the logits of one image say: the class of the largest, the first of equal ones, and the
+ * soft-max probability of a class, in 0..1. */
+int64_t logits_predicted(const real *logits, int64_t classes);
+double  logits_probability(const real *logits, int64_t classes, int64_t class);
+
 /* The activation that a blob's text names, `activation=softplus:3` for a network that was trained so;
  * ReLU where it names none. *beta 0: ReLU. Errors: ERROR_DATA (another text). */
 bool network_activation(const WeightBlob *blob, real *beta, Error *error);

@@ -67,19 +67,10 @@ void case_room_close(CaseRoom *room)
 
 /* ---- before the attack ----------------------------------------------------------------------- */
 
-static int64_t largest(const real *values, int64_t count)
-{
-    int64_t best = 0;
-    for (int64_t k = 1; k < count; k++)
-        if (values[k] > values[best])
-            best = k;
-    return best;
-}
-
 static int64_t predict(MapMachine *machine, CaseRoom *room, const real *image)
 {
     map_machine_outputs(machine, false, image, room->logits[0]);
-    return largest(room->logits[0], room->classes);
+    return logits_predicted(room->logits[0], room->classes);
 }
 
 static MapView view_of(const MapStudy *study, double beta)
@@ -110,21 +101,12 @@ void case_begin(CaseFacts *facts, CaseRoom *room, MapMachine *machine)
 
 /* ---- what became of the map ------------------------------------------------------------------ */
 
-// The probability of a class; with `other` also the distance of all probabilities.
-static double probability(const real *logits, int64_t count, int64_t class)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < count; k++)
-        sum += exp((double)logits[k] - (double)logits[class]);
-    return 1 / sum;
-}
-
 static double outputs_distance(const CaseRoom *room)
 {
     double sum = 0;
     for (int64_t k = 0; k < room->classes; k++) {
-        double apart = probability(room->logits[0], room->classes, k) -
-                       probability(room->logits[1], room->classes, k);
+        double apart = logits_probability(room->logits[0], room->classes, k) -
+                       logits_probability(room->logits[1], room->classes, k);
         sum += apart * apart;
     }
     return sqrt(sum);
@@ -167,10 +149,10 @@ static bool measure(const CaseFacts *facts, CaseRoom *room, MapMachine *machine,
         similarity(&ssim_default, room->clean, room->planes, CHANNELS, study->height, study->width);
     row->linf =
         (double)planes_distance(room->clean, room->planes, (size_t)(CHANNELS * room->cells));
-    row->class_before       = largest(room->logits[0], room->classes);
-    row->class_after        = largest(room->logits[1], room->classes);
-    row->probability_before = probability(room->logits[0], room->classes, row->class_before);
-    row->probability_after  = probability(room->logits[1], room->classes, row->class_before);
+    row->class_before       = logits_predicted(room->logits[0], room->classes);
+    row->class_after        = logits_predicted(room->logits[1], room->classes);
+    row->probability_before = logits_probability(room->logits[0], room->classes, row->class_before);
+    row->probability_after  = logits_probability(room->logits[1], room->classes, row->class_before);
     row->output_change      = outputs_distance(room);
     return true;
 }

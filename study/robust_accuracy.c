@@ -93,8 +93,9 @@ static bool measure(void *made, RobustRun *run, Error *error)
             return robust_passed(run, 0);
         layer_runner_run(&machine->runner, machine->planes, count, machine->logits);
         for (int64_t i = 0; i < count; i++)
-            robust_row(run, 0)[first + i] = robust_is_right(machine->logits + i * run->classes,
-                                                            run->classes, group->labels[first + i]);
+            robust_row(run, 0)[first + i] =
+                logits_predicted(machine->logits + i * run->classes, run->classes) ==
+                group->labels[first + i];
         if (!robust_passed(run, count * run->task->passes))
             return false;
     }

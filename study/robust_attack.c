@@ -269,7 +269,7 @@ static void measure_outputs(RobustRun *run, int64_t row)
         for (int64_t k = 0; k < run->classes; k++)
             sum += pow((double)now[k] - (double)clean[k], 2);
         robust_row(run, row)[i]     = sum;
-        robust_row(run, row + 1)[i] = robust_is_right(now, run->classes, group->labels[i]);
+        robust_row(run, row + 1)[i] = logits_predicted(now, run->classes) == group->labels[i];
     }
 }
 

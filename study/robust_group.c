@@ -152,21 +152,3 @@ void robust_show(RobustRun *run, int which, const float *maps)
                (size_t)run->cells * sizeof *maps);
     }
 }
-
-/* ---- outputs --------------------------------------------------------------------------------- */
-
-double robust_probability(const real *logits, int64_t classes, int64_t label)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < classes; k++)
-        sum += exp((double)logits[k] - (double)logits[label]);
-    return 1 / sum;
-}
-
-bool robust_is_right(const real *logits, int64_t classes, int64_t label)
-{
-    int64_t best = 0;
-    for (int64_t k = 1; k < classes; k++)
-        best = logits[k] > logits[best] ? k : best;
-    return best == label;
-}

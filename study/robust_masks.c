@@ -101,7 +101,7 @@ bool robust_masks_run(RobustMasks *masks, RobustRun *run, const float *maps, boo
                              group->others + first * run->classes);
         }
         for (int64_t i = 0; i < group->count; i++) {
-            double found = robust_probability(group->others + i * run->classes, run->classes,
+            double found = logits_probability(group->others + i * run->classes, run->classes,
                                               group->labels[i]);
             robust_row(run, row + ratio)[i] = found;
             robust_row(run, row + ROBUST_RATIOS)[i] += found / ROBUST_RATIOS;

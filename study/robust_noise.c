@@ -47,42 +47,38 @@ static void move(RobustRun *run, int64_t draw, bool is_normal, real *noise)
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
-typedef struct NoiseMachine {
-    MapBatch batch;
-} NoiseMachine;
-
 static void noise_close(void *made)
 {
-    NoiseMachine *machine = made;
-    if (machine)
-        map_batch_close(&machine->batch);
-    memory_free(machine);
+    MapBatch *batch = made;
+    if (batch)
+        map_batch_close(batch);
+    memory_free(batch);
 }
 
 static bool noise_open(void **out, RobustRun *run, Error *error)
 {
-    NoiseMachine *machine = memory_new(1, sizeof *machine, error);
-    if (machine && !robust_batch_open(&machine->batch, run, run->study->methods[run->task->method],
-                                      false, error)) {
-        noise_close(machine);
+    MapBatch        *batch  = memory_new(1, sizeof *batch, error);
+    const MapMethod *method = run->study->methods[run->task->method];
+    if (batch && !robust_batch_open(batch, run, method, false, error)) {
+        noise_close(batch);
         return false;
     }
-    *out = machine;
-    return machine != NULL;
+    *out = batch;
+    return batch != NULL;
 }
 
 static bool noise_measure(void *made, RobustRun *run, Error *error)
 {
-    NoiseMachine      *machine = made;
-    const RobustStudy *study   = run->study;
-    RobustGroup       *group   = &run->group;
-    bool               is_rps  = run->task->measure == ROBUST_RPS;
-    int64_t            draws   = run->task->eps > 0 ? study->draws : 1; // without noise all are one
-    robust_maps(run, &machine->batch, group->images, group->clean, NULL);
+    MapBatch          *batch  = made;
+    const RobustStudy *study  = run->study;
+    RobustGroup       *group  = &run->group;
+    bool               is_rps = run->task->measure == ROBUST_RPS;
+    int64_t            draws  = run->task->eps > 0 ? study->draws : 1; // without noise all are one
+    robust_maps(run, batch, group->images, group->clean, NULL);
     for (int64_t draw = 0; draw < draws; draw++) {
         bool is_summed = is_rps && study->mode->forgets_clean && draw > 0;
         move(run, draw, !is_rps, NULL);
-        robust_maps(run, &machine->batch, group->moved, group->maps, NULL);
+        robust_maps(run, batch, group->moved, group->maps, NULL);
         if (!robust_alike(run, 0, group->maps, group->clean, is_summed, 1 / (double)draws, error))
             return false;
         if (draw == 0 && run->task->is_strongest) {
@@ -196,8 +192,8 @@ static bool gradient_measure(void *made, RobustRun *run, Error *error)
             map_batch_run(plain, group->moved + first * run->values, group->labels + first, count);
             for (int64_t i = 0; i < count; i++)
                 add_bound(machine, run, first + i, plain->raw + i * run->values,
-                          robust_is_right(plain->logits + i * run->classes, run->classes,
-                                          group->labels[first + i]));
+                          logits_predicted(plain->logits + i * run->classes, run->classes) ==
+                              group->labels[first + i]);
         }
         if (!robust_passed(run, group->count * run->task->passes / run->study->draws))
             return false;

@@ -98,7 +98,4 @@ void                       robust_masks_close(RobustMasks *masks); // NULL allow
 bool robust_masks_run(RobustMasks *masks, RobustRun *run, const float *maps, bool deletes,
                       int64_t row, Error *error);
 
-double robust_probability(const real *logits, int64_t classes, int64_t label);
-bool   robust_is_right(const real *logits, int64_t classes, int64_t label);
-
 #endif

@@ -7,13 +7,9 @@ int64_t training_correct(const real *logits, int64_t count, int32_t classes, con
                          const int32_t *labels)
 {
     int64_t correct = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int32_t best = 0;
-        for (int32_t k = 1; k < classes; k++)
-            if (logits[i * classes + k] > logits[i * classes + best])
-                best = k;
-        correct += best == labels[images ? images[i] : i];
-    }
+    for (int64_t i = 0; i < count; i++)
+        correct +=
+            logits_predicted(logits + i * classes, classes) == labels[images ? images[i] : i];
     return correct;
 }
 
