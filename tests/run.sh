@@ -8,6 +8,8 @@ log=$(mktemp) && python_log=$(mktemp) || exit 1
 trap 'rm -f "$log" "$python_log"' EXIT
 trap 'kill $beside 2>/dev/null; exit 130' INT TERM
 status=0
+# Memory that is given back is taken again a moment later, by thousands of small networks.
+export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000
 
 python_suites() {
     # Debian's python3-minimal lacks modules of the standard library.

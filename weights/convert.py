@@ -5,7 +5,8 @@
 
 Reads .pth/.pth.tar/.th (zip and legacy; nothing in them is run), .safetensors, .npz, a folder of
 .npy, .caffemodel, TensorFlow.js weight groups and ONNX initialisers with Python's standard library
-alone. The architecture is detected from names and shapes. Exit codes are those of nemesis."""
+alone. The architecture is detected from names and shapes. `--dtype f16` also takes a weight blob, as
+`nemesis train` writes it, and halves it. Exit codes are those of nemesis."""
 
 import argparse
 import hashlib
@@ -20,6 +21,7 @@ from architectures import all_architectures
 from checks import check_graph, epsilons, resolver
 from contents import Contents, flatten_channels_first, swap_first_channels
 from matching import detect, is_statistic, listed, plural
+from narrow import is_blob, narrow
 from output import EXIT_IO, Failed, check_output, is_stream, write_output
 from preparation import LARGEST_SIDE, Preparation, numbers
 from readers.arrays import read_folder, read_npz
@@ -227,6 +229,9 @@ def leftover_notes(candidate, others):
 def convert(chosen):
     if chosen.output:
         check_output(chosen.output, chosen.input)
+    if chosen.dtype == 'f16' and chosen.output and is_blob(chosen.input):
+        write_output(chosen.output, narrow(chosen.input))
+        return
     checkpoint = read_input(chosen.input)
     if chosen.list:
         print_tensors(checkpoint, chosen.key)

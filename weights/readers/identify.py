@@ -12,7 +12,7 @@ NO_CHECKPOINTS = (                                     # (first bytes, what it i
      '`git lfs pull` in its repository fetches that'),
     (b'\x89HDF\r\n', 'is an HDF5 file, as Keras writes them',
      '`tensorflowjs_converter --input_format keras` makes a folder of it that converts'),
-    (b'\x89NWB\r\n', 'is a weight blob already', '`nemesis inspect` shows what is in it'),
+    (b'\x89NWB\r\n', 'is a weight blob already', '--dtype f16 halves it, `nemesis inspect` shows it'),
     (b'\x93NUMPY', 'is a single array', 'give the folder or the .npz with all arrays'),
     (b'\x1f\x8b', 'is packed with gzip', UNPACK), (b'BZh', 'is packed with bzip2', UNPACK),
     (b'\xfd7zXZ', 'is packed with xz', UNPACK), (b'7z\xbc\xaf', 'is a 7z archive', UNPACK),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The tables of docs/results.md on attacked maps, from the CSV files of this folder.
 
-    python3 docs/measured/tables.py NETWORK
+    python3 docs/measured/attacked/tables.py NETWORK
 
 Medians over pairs with a 95 % bootstrap interval (2000 samples), and for each direction that the study
 of Dombrowski et al. claims a sign test over the pairs, two-sided: it holds, or does not, where p is

@@ -1,31 +1,11 @@
-# docs/measured/runs.sh - what the scripts of this folder share; they are run at the root of the
-# project and need the published weights and photos in $NEMESIS_DATA (default ../shared/data).
+# docs/measured/attacked/runs.sh - what the scripts that attack maps share.
 #
 #   measure NAME ARGUMENTS...   one run of `manipulate`; its tables become FOLDER/NAME-measures.csv
 #                               and FOLDER/NAME-smoothing.csv. What is there is not run again, and
 #                               an interrupted run goes on where it was.
 # Set before: network, names (the words of the command line; none: all). Work is kept in $WORK.
-nemesis=${NEMESIS:-./nemesis}
-data=${NEMESIS_DATA:-../shared/data}
-work=${WORK:-runs/measured}/$network
-folder=docs/measured/$network
-set -e
-export LC_ALL=C
-mkdir -p "$work" "$folder"
-
-# Five digits say what is known, in half the room.
-shorten() {
-    awk -F, -v OFS=, 'NR > 1 { for (i = 1; i <= NF; i++) if ($i ~ /^-?[0-9.]+(e[-+]?[0-9]+)?$/) $i = sprintf("%.5g", $i) } { print }' "$1" >"$2.part"
-    mv "$2.part" "$2"
-}
-
-is_wanted() {
-    [ -z "$names" ] && return 0
-    for wanted in $names; do
-        [ "$wanted" = "$1" ] && return 0
-    done
-    return 1
-}
+study=attacked
+. docs/measured/common.sh
 
 measure() {
     name=$1
