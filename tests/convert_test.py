@@ -73,6 +73,18 @@ def test_half_output():
     assert check_lenet(out, kind='f16')['dtype'] == 'f16'
 
 
+def test_a_blob_in_half_the_room():
+    write('a.pth', pth())
+    halved = open(converts('a.pth', '--dtype', 'f16'), 'rb').read()
+    blob = write('whole.nw', open(converts('a.pth'), 'rb').read())
+    assert open(converts('whole.nw', '--dtype', 'f16'), 'rb').read() == halved
+    code, _, errors = run(write('cut.nw', open(blob, 'rb').read()[:3000]), '-o', path_of('b.nw'),
+                          '--dtype', 'f16')
+    assert code == EXIT_DATA and 'cut short' in errors, errors
+    code, _, errors = run(blob, '-o', path_of('b.nw'))
+    assert code == EXIT_DATA and '--dtype f16 halves it' in errors, errors
+
+
 def test_counters_are_dropped():
     entries = pth_entries(LENET)
     counter = (b'ctorch._utils\n_rebuild_tensor_v2\n((' + text('storage') + b'ctorch\nLongStorage\n'
