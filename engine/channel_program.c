@@ -87,8 +87,6 @@ typedef struct Value {
     int32_t input[2]; // values; -1: none
     int32_t same;     // an earlier value that is the same; -1: none
     bool    is_member, is_number, is_stored;
-    int32_t squares;       // of a sum of x: the number that is that of x^2; -1: not taken
-    int32_t sum, term;     // of a sum of (x + c)^2: the values that are the sum of x and c; or -1
     int32_t phase;         // the first in which it can be used (number) or computed (plane)
     int32_t number, array; // -1: none
     // In the phase at hand:
@@ -159,38 +157,12 @@ static int32_t value_of(Writer *w, NodeId node)
         return 0;
     if (channel_clone_values(w->graph, w->steps, node, w->program->shape) > 1)
         return add_member(w, &w->steps[node], false);
-    Value value     = {
-            .node = node, .input = {-1, -1}, .same = -1, .squares = -1, .sum = -1, .number = -1};
+    Value value     = {.node = node, .input = {-1, -1}, .same = -1, .number = -1};
     value.is_number = shape_elements(graph_shape(w->graph, node)) == w->program->shape.dim[1];
     if (value.is_number)
         value.number = w->program->number_count++;
     value.array = array_of(w, &value, false);
     return add_value(w, &value);
-}
-
-/* A sum of (x + c)^2 that would go through x once more, because c is known only behind a sum of x:
- * a variance. It is computed from the sums of x and x^2, taken in one turn. */
-static void take_squares(Writer *w, Value *value)
-{
-    const Value *square = &w->value[value->input[0]], *centred = NULL;
-    if (square->op == OP_MUL && square->input[0] == square->input[1])
-        centred = &w->value[square->input[0]];
-    if (!centred || centred->op != OP_ADD || centred->is_number)
-        return;
-    int     plane = w->value[centred->input[0]].is_number ? 1 : 0;
-    int32_t x = centred->input[plane], term = centred->input[1 - plane];
-    for (int32_t i = 0; i < w->count && w->value[term].is_number; i++) {
-        Value *sum = &w->value[i];
-        if (sum->op != OP_SUM_TO || sum->same >= 0 || sum->sum >= 0 || sum->input[0] != x ||
-            w->value[term].phase < sum->phase)
-            continue;
-        if (sum->squares < 0)
-            sum->squares = w->program->number_count++;
-        value->sum   = i;
-        value->term  = term;
-        value->phase = w->value[term].phase;
-        return;
-    }
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): as deep as clones are
@@ -204,8 +176,6 @@ static int32_t add_member(Writer *w, const Step *step, bool is_stored)
                          .is_number = true,
                          .is_stored = is_stored,
                          .same      = -1,
-                         .squares   = -1,
-                         .sum       = -1,
                          .number    = -1,
                          .array     = -1};
     for (int i = 0; i < op_info(node->op)->arity; i++) {
@@ -228,7 +198,6 @@ static int32_t add_member(Writer *w, const Step *step, bool is_stored)
         value.is_number      = true;
         w->program->has_sums = true;
         value.phase++;
-        take_squares(w, &value);
     }
     if (node->op == OP_BROADCAST_TO)
         value.number = w->value[value.input[0]].number;
@@ -329,8 +298,6 @@ static void write_plane(Writer *w, Value *value, int32_t phase)
     if (value->op == OP_SUM_TO) {
         turn.a   = read_plane(w, inputs[0]);
         turn.out = number_place(value);
-        if (value->squares >= 0)
-            turn.b = (Place){PLACE_NUMBER, value->squares};
     } else if (value->is_number) {
         turn.op   = OP_BROADCAST_TO;
         turn.a    = number_place(value);
@@ -363,7 +330,7 @@ static void mark_phase(Writer *w, int32_t phase)
     for (int32_t i = 0; i < w->count; i++) {
         Value *value  = &w->value[i];
         bool   is_sum = value->op == OP_SUM_TO && value->is_member && value->same < 0 &&
-                      value->sum < 0 && value->phase == phase + 1;
+                      value->phase == phase + 1;
         bool is_result =
             value->is_stored && value->phase == phase && (!value->is_number || is_spread(w, value));
         value->is_wanted = is_sum || is_result;
@@ -414,11 +381,6 @@ static void write_number(Writer *w, const Value *value)
                               .term   = params->term};
     if (value->input[1] >= 0)
         turn.b = number_place(&w->value[value->input[1]]);
-    if (value->sum >= 0) {
-        turn.a = number_place(&w->value[value->sum]);
-        turn.b = (Place){PLACE_NUMBER, w->value[value->sum].squares};
-        turn.c = number_place(&w->value[value->term]);
-    }
     add_turn(w, turn);
 }
 
@@ -429,7 +391,7 @@ static void write_phase(Writer *w, int32_t phase)
     for (int32_t i = 0; i < w->count; i++) {
         const Value *value = &w->value[i];
         if (value->is_member && value->same < 0 && value->is_number && value->phase == phase &&
-            (value->op != OP_SUM_TO || value->sum >= 0) && value->op != OP_BROADCAST_TO)
+            value->op != OP_SUM_TO && value->op != OP_BROADCAST_TO)
             write_number(w, value);
     }
     program->number_end[phase] = program->turn_count;

@@ -32,8 +32,7 @@ typedef struct Place {
 
 /* One operation on a number or on a block of a plane:
  *     OP_SCALE_OFFSET   a * b + c; where b or c is not a place, a * factor + term
- *     OP_SUM_TO         number: the sum of a over the planes, and as b that of its squares;
- *                       of numbers: the sum of (x + c)^2, where a and b are these sums of x
+ *     OP_SUM_TO         number: the sum of a over the planes
  *     OP_BROADCAST_TO   plane: the number a
  *     others            as the op: a and b, or a alone; OP_POWER's exponent and the beta of
  *                       OP_SIGMOID and OP_SOFTPLUS are the factor */

@@ -86,9 +86,6 @@ typedef struct Kernels {
     void (*axpy)(real *y, real factor, const real *x, int64_t n); // y += factor * x
     real (*dot)(const real *a, const real *b, int64_t n);         // one tree of 64 partial sums
     real (*sum)(const real *x, int64_t n);
-    /* Adds the sums of x and of its squares, which are taken around the mean of these n, so that
-     * the squares of what varies little around a large mean keep their digits. */
-    void (*moments)(double *sum, double *squares, const real *x, int64_t n);
 
     /* Epilogue of a convolution; out may equal add or gate. */
     void (*finish)(const FinishRows *rows);

@@ -198,26 +198,6 @@ static real sum(const real *x, int64_t n)
     return sums_total(s);
 }
 
-static void moments(double *sum_x, double *squares, const real *x, int64_t n)
-{
-    real    total = sum(x, n), mean = total / (real)n, rest[PARTIAL_SUMS];
-    int64_t whole = n / PARTIAL_SUMS * PARTIAL_SUMS;
-    Vec     s[SUM_VECTORS], centre = vec_all(mean);
-    UNROLL for (int v = 0; v < SUM_VECTORS; v++) s[v] = (Vec){0};
-    for (int64_t i = 0; i < whole; i += PARTIAL_SUMS)
-        UNROLL for (int v = 0; v < SUM_VECTORS; v++)
-        {
-            Vec distance = vec_load(x + i + v * LANES) - centre;
-            s[v]         = vec_fma(distance, distance, s[v]);
-        }
-    for (int64_t i = 0; i < PARTIAL_SUMS && whole < n; i++)
-        rest[i] = whole + i < n ? x[whole + i] - mean : 0;
-    UNROLL for (int v = 0; v < SUM_VECTORS && whole < n; v++) s[v] =
-        vec_fma(vec_load(rest + v * LANES), vec_load(rest + v * LANES), s[v]);
-    *sum_x += (double)total;
-    *squares += (double)sums_total(s) + (double)total * (double)total / (double)n;
-}
-
 /* ---- exponentials ---------------------------------------------------------------------------- */
 
 #if defined SIMD_AVX2 || defined SIMD_AVX512 || defined SIMD_NEON
@@ -355,7 +335,7 @@ static void fill_table(Kernels *table, const char *isa)
         .tap_rows = TAP_ROWS, .tap_tile = {NULL, tap_tile1, tap_tile2, tap_tile3},
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
         .gate = gate, .exp = exponential, .sigmoid = sigmoid, .softplus = softplus, .axpy = axpy,
-        .dot = dot, .sum = sum, .moments = moments, .finish = finish, .pack = pack, .interleave = interleave,
+        .dot = dot, .sum = sum, .finish = finish, .pack = pack, .interleave = interleave,
         .maxpool = maxpool, .winograd_columns = winograd_columns, .winograd_input = winograd_input,
         .winograd_output = winograd_output, .winograd_keep = winograd_keep,
         .winograd_gradient = winograd_gradient, .nonzero = nonzero,

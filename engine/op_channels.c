@@ -53,19 +53,8 @@ static real number_at(const ChannelRun *run, Place place, real otherwise)
     return place.kind == PLACE_NUMBER ? run->number[place.index] : otherwise;
 }
 
-/* The sum of (x + c)^2 from those of x and x^2, in double: a variance around a mean that was not
- * known when the planes were read. */
-static real sum_of_squares(const ChannelRun *run, const ChannelTurn *turn, double count)
+static void number_turn(const Kernels *k, const ChannelRun *run, const ChannelTurn *turn)
 {
-    double sum = run->total[turn->a.index], squares = run->total[turn->b.index];
-    double term  = (double)run->number[turn->c.index];
-    double value = squares + term * (2 * sum + count * term);
-    return (real)(value < 0 ? 0 : value);
-}
-
-static void number_turn(const ChannelJob *job, const ChannelRun *run, const ChannelTurn *turn)
-{
-    const Kernels *k   = job->kernels;
     real          *out = &run->number[turn->out.index], a = number_at(run, turn->a, 0),
          b = number_at(run, turn->b, turn->factor);
     switch (turn->op) {
@@ -90,9 +79,6 @@ static void number_turn(const ChannelJob *job, const ChannelRun *run, const Chan
     case OP_SOFTPLUS:
         k->softplus(out, &a, turn->factor, 1);
         break;
-    case OP_SUM_TO:
-        *out = sum_of_squares(run, turn, (double)(job->images * job->plane));
-        break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, &a, b, turn->term, 1);
         break;
@@ -106,8 +92,6 @@ static void add_groups(const ChannelJob *job, int64_t channel, const ChannelTurn
     for (int64_t group = 1; group < job->groups; group++) {
         const double *part = run_of(job, group, channel).total;
         whole.total[turn->out.index] += part[turn->out.index];
-        if (turn->b.kind == PLACE_NUMBER)
-            whole.total[turn->b.index] += part[turn->b.index];
     }
     whole.number[turn->out.index] = (real)whole.total[turn->out.index];
 }
@@ -143,7 +127,7 @@ static void number_task(void *data, int64_t task, int thread)
             if (turn[i].op == OP_SUM_TO)
                 add_groups(job, channel, &turn[i]);
         for (int32_t i = end_turn(program, before); i < program->number_end[job->phase]; i++)
-            number_turn(job, &run, &turn[i]);
+            number_turn(job->kernels, &run, &turn[i]);
         if (job->phase + 1 == program->phase_count)
             move_numbers(program, channel, run.number, true);
     }
@@ -170,11 +154,6 @@ static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const Cha
 {
     const Kernels *k = block->kernels;
     int64_t        n = block->n;
-    if (turn->op == OP_SUM_TO && turn->b.kind == PLACE_NUMBER) {
-        k->moments(&run->total[turn->out.index], &run->total[turn->b.index],
-                   block_at(block, turn->a), n);
-        return;
-    }
     if (turn->op == OP_SUM_TO) {
         run->total[turn->out.index] += (double)k->sum(block_at(block, turn->a), n);
         return;
@@ -213,14 +192,6 @@ static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const Cha
     }
 }
 
-static void clear_totals(const ChannelRun *run, const ChannelTurn *turn)
-{
-    if (turn->op == OP_SUM_TO)
-        run->total[turn->out.index] = 0;
-    if (turn->op == OP_SUM_TO && turn->b.kind == PLACE_NUMBER)
-        run->total[turn->b.index] = 0;
-}
-
 /* A group of images, whole images one after another: planes of one channel alone lie far apart, and
  * memory is read at half the speed. */
 static void plane_task(void *data, int64_t task, int thread)
@@ -239,7 +210,8 @@ static void plane_task(void *data, int64_t task, int thread)
     for (int64_t channel = first; channel < last; channel++) {
         ChannelRun run = run_of(job, group, channel);
         for (int32_t i = from; i < end; i++)
-            clear_totals(&run, &turn[i]);
+            if (turn[i].op == OP_SUM_TO)
+                run.total[turn[i].out.index] = 0;
     }
     for (; image < (group + 1) * job->images / job->groups; image++)
         for (int64_t channel = first; channel < last; channel++) {
