@@ -230,6 +230,25 @@ static inline __attribute__((always_inline)) Vec vec_fours(const real *p, int64_
 #endif
 }
 
+/* Lanes one further down; the last is *next. */
+static inline __attribute__((always_inline)) Vec vec_next(Vec v, const real *next)
+{
+#if defined SIMD_AVX512
+    return (Vec)_mm512_alignr_epi32((__m512i)vec_all(*next), (__m512i)v, 1);
+#elif defined SIMD_AVX2
+    __m256i turned = _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0);
+    return (Vec)_mm256_blend_ps(_mm256_permutevar8x32_ps((__m256)v, turned),
+                                _mm256_broadcast_ss(next), 0x80);
+#elif defined SIMD_NEON
+    return (Vec)vextq_f32((float32x4_t)v, vdupq_n_f32(*next), 1);
+#else
+    Vec out = {0};
+    for (int i = 0; i < LANES; i++)
+        out[i] = i + 1 < LANES ? v[i + 1] : *next;
+    return out;
+#endif
+}
+
 /* out[j] = elements j, j+4, j+8, ... of the 4 * LANES reals in v. */
 static inline __attribute__((always_inline)) void vec_spread4(const Vec v[4], Vec out[4])
 {
