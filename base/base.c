@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -50,7 +51,7 @@ bool size_add(size_t a, size_t b, size_t *out)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20, LARGE = 4 * LARGE_PAGE };
 
 #ifdef __has_feature
 #define HAS_ADDRESS_CHECK __has_feature(address_sanitizer)
@@ -92,19 +93,35 @@ static bool planned_failure(void)
     return at && (atomic_load(&fail_forever) ? call >= at : call == at);
 }
 
+/* A block of at least `bytes`; *padded: how many it has. A large one lies in large pages where the
+ * system has them: planes of many images are read at half the speed if each is a page of its own. */
+static char *block_new(size_t bytes, size_t *padded)
+{
+    size_t alignment = bytes < LARGE ? ALIGNMENT : LARGE_PAGE;
+    if (!size_add(bytes, alignment, padded))
+        return NULL;
+    *padded      = *padded / alignment * alignment;
+    char *memory = aligned_alloc(alignment, *padded);
+#ifdef MADV_HUGEPAGE
+    if (memory && alignment == LARGE_PAGE)
+        (void)madvise(memory, *padded, MADV_HUGEPAGE); // no harm where it is refused
+#endif
+    return memory;
+}
+
 void *memory_new(size_t count, size_t size, Error *error)
 {
     size_t bytes = 0, padded = 0;
     char  *memory = NULL;
-    if (size_mul(count, size, &bytes) && size_add(bytes, ALIGNMENT, &padded) && !planned_failure())
-        memory = aligned_alloc(ALIGNMENT, padded / ALIGNMENT * ALIGNMENT);
+    if (size_mul(count, size, &bytes) && !planned_failure())
+        memory = block_new(bytes, &padded);
     if (!memory) {
         fail(error, ERROR_MEMORY, "out of memory: %zu elements of %zu bytes were asked for", count,
              size);
         return NULL;
     }
-    memset(memory, 0, padded / ALIGNMENT * ALIGNMENT);
-    CLOSE_AFTER(memory, bytes, padded / ALIGNMENT * ALIGNMENT);
+    memset(memory, 0, padded);
+    CLOSE_AFTER(memory, bytes, padded);
     atomic_fetch_add(&live_blocks, 1);
     return memory;
 }

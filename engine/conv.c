@@ -1,7 +1,7 @@
 /* engine/conv.c - the door to convolutions: which method computes one.
  *
  * Winograd where it is possible and pays, else direct, and of the direct ones a product of its own
- * for gradients to the few channels of an image. */
+ * for gradients to the few channels of an image; how the others read their pixels changes no bit. */
 #include "conv_method.h"
 
 ConvMethod conv_choose(ConvMethod wanted, const ConvShape *shape, ConvSide side)
@@ -38,8 +38,10 @@ size_t conv_scratch_size(const ConvShape *shape, ConvSide side, ConvMethod metho
 {
     if (method == CONV_WINOGRAD)
         return winograd_scratch_size(shape, side, threads);
-    return image_fits(shape, side) ? image_scratch_size(shape, threads)
-                                   : direct_scratch_size(shape, side, threads);
+    if (image_fits(shape, side))
+        return image_scratch_size(shape, threads);
+    return bands_fit(shape, side) ? bands_scratch_size(shape, side, threads)
+                                  : direct_scratch_size(shape, side, threads);
 }
 
 void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const real *prepared,
@@ -49,6 +51,8 @@ void conv_run(const ConvShape *shape, ConvSide side, ConvMethod method, const re
         winograd_run(shape, side, prepared, from, to, finish, scratch);
     else if (image_fits(shape, side))
         image_run(shape, prepared, from, to, finish, scratch);
+    else if (bands_fit(shape, side))
+        bands_run(shape, side, prepared, from, to, finish, scratch);
     else
         direct_run(shape, side, prepared, from, to, finish, scratch);
 }

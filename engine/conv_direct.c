@@ -1,164 +1,12 @@
-/* engine/conv_direct.c - convolution as a product whose column panels are packed from the image.
- *
- * A geometry says, for an output pixel (i, j) of a grid and a tap t, which source pixel is read:
- * (i * step + dy[t], j * step + dx[t]), zero outside. The forward pass is one such grid. The input
- * gradient at stride s is s * s grids (phases), each a stride-1 correlation with the taps that
- * reach it, so nothing is scattered; the s phases of one row are computed together and interleaved,
- * so rows are stored whole. Source: Dumoulin and Visin, "A guide to convolution arithmetic", 2016,
- * section 4. */
-#include "conv_method.h"
+/* engine/conv_direct.c - convolution as a product whose column panels are packed from the image,
+ * tap by tap. */
+#include "conv_geometry.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"
 
 #include <stdatomic.h>
 #include <string.h>
-
-typedef struct Tap {
-    int dy, dx; // source offset
-    int r, s;   // place in the kernel
-} Tap;
-
-/* Grid pixel (i, j) of column phase b is target pixel (first_y + i * phases, b + j * phases). */
-typedef struct Geometry {
-    int64_t source_channels, source_h, source_w, target_channels, target_h, target_w;
-    int64_t rows, cols, first_y; // of the grid
-    int     step, phases;
-    bool    is_plain;                      // the source is the column matrix of each image
-    int     first_tap[CONV_MOST_SIDE + 1]; // of a phase; the last entry is the number of taps
-    Tap     tap[CONV_MOST_SIDE * CONV_MOST_SIDE];
-} Geometry;
-
-static int row_phases(const ConvShape *shape, ConvSide side)
-{
-    return side == CONV_FORWARD ? 1 : shape->stride;
-}
-
-static int64_t taps_of(const Geometry *g)
-{
-    return g->first_tap[g->phases];
-}
-
-/* Appends the taps of a phase whose row r reads source row (top - r) / stride, columns likewise. */
-static void add_gradient_taps(const ConvShape *shape, int top, int left, Geometry *g, int *taps)
-{
-    for (int r = 0; r < shape->r; r++)
-        for (int s = 0; s < shape->s; s++)
-            if ((top - r) % shape->stride == 0 && (left - s) % shape->stride == 0)
-                g->tap[(*taps)++] =
-                    (Tap){(top - r) / shape->stride, (left - s) / shape->stride, r, s};
-}
-
-static void geometry_of(const ConvShape *shape, ConvSide side, int row_phase, Geometry *g)
-{
-    int stride = shape->stride, pad = shape->pad, taps = 0;
-    if (side == CONV_FORWARD) {
-        *g = (Geometry){.source_channels = shape->c,
-                        .source_h        = shape->h,
-                        .source_w        = shape->w,
-                        .target_channels = shape->k,
-                        .target_h        = shape->oh,
-                        .target_w        = shape->ow,
-                        .rows            = shape->oh,
-                        .cols            = shape->ow,
-                        .step            = stride,
-                        .phases          = 1};
-        for (int r = 0; r < shape->r; r++)
-            for (int s = 0; s < shape->s; s++)
-                g->tap[taps++] = (Tap){r - pad, s - pad, r, s};
-        g->first_tap[1] = taps;
-    } else {
-        *g = (Geometry){.source_channels = shape->k,
-                        .source_h        = shape->oh,
-                        .source_w        = shape->ow,
-                        .target_channels = shape->c,
-                        .target_h        = shape->h,
-                        .target_w        = shape->w,
-                        .rows            = (shape->h - row_phase + stride - 1) / stride,
-                        .cols            = (shape->w + stride - 1) / stride,
-                        .first_y         = row_phase,
-                        .step            = 1,
-                        .phases          = stride};
-        for (int b = 0; b < stride; b++) {
-            add_gradient_taps(shape, row_phase + pad, b + pad, g, &taps);
-            g->first_tap[b + 1] = taps;
-        }
-    }
-    if (shape->r == 1 && shape->s == 1 && stride == 1 && pad == 0) { // rows may run into each other
-        g->cols     = g->rows * g->cols;
-        g->source_w = g->target_w = g->cols;
-        g->rows = g->source_h = g->target_h = 1;
-        g->is_plain                         = true;
-    }
-}
-
-/* ---- weights --------------------------------------------------------------------------------- */
-
-/* One row panel of phase b: [source channel][tap of the phase][row]. */
-static int64_t prepared_panel(const Geometry *g, int phase, int64_t panel)
-{
-    int64_t rows = kernels()->tile_rows, panels = panels_of(g->target_channels, rows);
-    int64_t taps = g->first_tap[phase + 1] - g->first_tap[phase];
-    return (g->first_tap[phase] * panels + taps * panel) * g->source_channels * rows;
-}
-
-static int64_t prepared_of(const Geometry *g)
-{
-    return prepared_panel(g, g->phases - 1, panels_of(g->target_channels, kernels()->tile_rows));
-}
-
-size_t direct_prepared_size(const ConvShape *shape, ConvSide side)
-{
-    size_t   total = 0;
-    Geometry g;
-    for (int phase = 0; phase < row_phases(shape, side); phase++) {
-        geometry_of(shape, side, phase, &g);
-        total += (size_t)prepared_of(&g);
-    }
-    return total;
-}
-
-typedef struct PrepareJob {
-    const ConvShape *shape;
-    ConvSide         side;
-    const Geometry  *geometry;
-    const real      *weights;
-    real            *prepared;
-} PrepareJob;
-
-static void prepare_panel(void *data, int64_t panel, int thread)
-{
-    PrepareJob      *job   = data;
-    const ConvShape *shape = job->shape;
-    const Geometry  *g     = job->geometry;
-    int64_t          rows  = kernels()->tile_rows;
-    (void)thread;
-    for (int phase = 0; phase < g->phases; phase++) {
-        real *out = job->prepared + prepared_panel(g, phase, panel);
-        for (int64_t channel = 0; channel < g->source_channels; channel++)
-            for (int t = g->first_tap[phase]; t < g->first_tap[phase + 1]; t++)
-                for (int64_t row = 0; row < rows; row++) {
-                    int64_t target = panel * rows + row;
-                    int64_t k      = job->side == CONV_FORWARD ? target : channel;
-                    int64_t c      = job->side == CONV_FORWARD ? channel : target;
-                    int64_t at     = ((k * shape->c + c) * shape->r + g->tap[t].r) * shape->s;
-                    *out++ = target < g->target_channels ? job->weights[at + g->tap[t].s] : 0;
-                }
-    }
-}
-
-void direct_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared)
-{
-    Geometry g;
-    for (int phase = 0; phase < row_phases(shape, side); phase++) {
-        geometry_of(shape, side, phase, &g);
-        PrepareJob job = {shape, side, &g, weights, prepared};
-        parallel_for(panels_of(g.target_channels, kernels()->tile_rows), prepare_panel, &job);
-        prepared += prepared_of(&g);
-    }
-}
-
-/* ---- run ------------------------------------------------------------------------------------- */
 
 /* A run of neighbouring grid pixels inside one row of one image. */
 typedef struct Segment {
@@ -196,7 +44,7 @@ static void plan_tasks(int64_t images, DirectJob *job)
     job->full             = (int64_t)table->tile_vectors * table->lanes;
     job->columns          = images * g->rows * g->cols;
     job->panels           = panels_of(job->columns, job->full);
-    job->panel_size       = g->source_channels * taps_of(g) * job->full + SKEW;
+    job->panel_size       = g->source_channels * geometry_taps(g) * job->full + SKEW;
     job->group            = panels_in_cache(job->panel_size, GROUP_PANELS);
     while (job->group > 1 && panels_of(job->panels, job->group) < WANTED_TASKS)
         job->group--;
@@ -403,7 +251,7 @@ static void direct_task(void *data, int64_t task, int thread)
             for (int b = 0; b < g->phases; b++)
                 panel_tile(table, panel[p].vectors, panel[p].used)(
                     g->source_channels * (g->first_tap[b + 1] - g->first_tap[b]),
-                    job->prepared + prepared_panel(g, b, a),
+                    job->prepared + geometry_panel(g, b, a),
                     panel[p].columns + g->source_channels * g->first_tap[b] * width, panel[p].step,
                     result + b * height * width, width);
             store_tile(job, &panel[p], a * height, result, lines);
@@ -415,7 +263,7 @@ size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads)
 {
     size_t   most = 0;
     Geometry g;
-    for (int phase = 0; phase < row_phases(shape, side); phase++) {
+    for (int phase = 0; phase < geometry_row_phases(shape, side); phase++) {
         geometry_of(shape, side, phase, &g);
         DirectJob job = {.g = &g};
         plan_tasks(shape->n, &job);
@@ -429,7 +277,7 @@ void direct_run(const ConvShape *shape, ConvSide side, const real *prepared, con
                 real *to, const ConvFinish *finish, real *scratch)
 {
     Geometry g;
-    for (int phase = 0; phase < row_phases(shape, side); phase++) {
+    for (int phase = 0; phase < geometry_row_phases(shape, side); phase++) {
         geometry_of(shape, side, phase, &g);
         if (g.rows < 1 || g.cols < 1)
             continue;
@@ -445,6 +293,6 @@ void direct_run(const ConvShape *shape, ConvSide side, const real *prepared, con
         if (job.packed_size)
             parallel_for(job.panels * panels_of(g.source_channels, PACK_TASK), pack_task, &job);
         parallel_for(panels_of(job.panels, job.group) * job.row_splits, direct_task, &job);
-        prepared += prepared_of(&g);
+        prepared += geometry_prepared(&g);
     }
 }

@@ -5,7 +5,9 @@
  *     conv_winograd.c     3x3 kernels of stride 1; conv_tiles.c cuts their tiles, conv_reach.c says
  *                         where their sums are zero
  *     conv_image.c        input gradients to few channels: a direct product, then a sum over taps
- *     conv_direct.c       everything else
+ *     conv_bands.c        other kernels of several taps, where a task's part of an image is small
+ *     conv_direct.c       everything else; conv_geometry.c says which pixels both read, and lays
+ *                         out their weights
  *     conv_weight_winograd.c, conv_weight.c   the same two for weight gradients; weight_reach.c
  *                         says where the sums of the first are zero
  *
@@ -55,6 +57,12 @@ void   image_prepare(const ConvShape *shape, const real *weights, real *prepared
 size_t image_scratch_size(const ConvShape *shape, int threads);
 void   image_run(const ConvShape *shape, const real *prepared, const real *from, real *to,
                  const ConvFinish *finish, real *scratch);
+
+/* As direct_run, from the same prepared weights and with the same bits. */
+bool   bands_fit(const ConvShape *shape, ConvSide side);
+size_t bands_scratch_size(const ConvShape *shape, ConvSide side, int threads);
+void   bands_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
+                 real *to, const ConvFinish *finish, real *scratch);
 
 size_t winograd_prepared_size(const ConvShape *shape, ConvSide side);
 void   winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared);

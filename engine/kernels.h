@@ -16,6 +16,10 @@ enum { TILE_MOST_ROWS = 16, TILE_MOST_COLS = 64, TILE_MOST_VECTORS = 3, TAP_MOST
 typedef void GemmTile(int64_t k, const real *a, const real *b, int64_t b_step, real *c,
                       int64_t stride);
 
+/* The same where row p of b begins at b + at[p]: columns side by side in an image, a tap further. */
+typedef void ShiftTile(int64_t k, const real *a, const real *b, const int32_t *at, real *c,
+                       int64_t stride);
+
 /* Pixels of one row of an image: where the first is, and how many. */
 typedef struct PixelRun {
     int64_t at, count;
@@ -64,6 +68,8 @@ typedef struct Kernels {
      * would take twice as long; 0 and NULL where it would not. */
     int       few_columns;
     GemmTile *gemm_few;
+
+    ShiftTile *shift_tile[TILE_MOST_VECTORS + 1];
 
     int      tap_rows;
     TapTile *tap_tile[TILE_MOST_VECTORS + 1]; // [v]: v vectors of channels; [0] unused

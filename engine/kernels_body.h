@@ -18,11 +18,12 @@ enum { DEPTH_PIECE = 64 };
 enum { AHEAD = 512 };
 
 /* One text for every panel width; `vectors` is a constant after inlining, so the accumulators live
- * in registers. Without forced unrolling they spill, at a third to a half of the speed. */
+ * in registers. Without forced unrolling they spill, at a third to a half of the speed. Row p of b
+ * begins at p * b_step, or at at[p]. */
 static inline __attribute__((always_inline)) void tile(int64_t k, const real *restrict a,
                                                        const real *restrict b, int64_t b_step,
-                                                       real *restrict c, int64_t       stride,
-                                                       int vectors)
+                                                       const int32_t *restrict at, real *restrict c,
+                                                       int64_t stride, int vectors)
 {
     for (int64_t done = 0; done == 0 || done < k; done += DEPTH_PIECE) {
         int64_t piece = k - done < DEPTH_PIECE ? k - done : DEPTH_PIECE;
@@ -30,9 +31,10 @@ static inline __attribute__((always_inline)) void tile(int64_t k, const real *re
         UNROLL for (int r = 0; r < TILE_ROWS; r++) UNROLL for (int v = 0; v < vectors; v++)
             sum[r][v] = (Vec){0};
         for (int64_t p = 0; p < piece; p++) {
-            Vec column[TILE_MOST_VECTORS];
+            Vec         column[TILE_MOST_VECTORS];
+            const real *row_b = at ? b + *at++ : b;
             __builtin_prefetch(a + AHEAD);
-            UNROLL for (int v = 0; v < vectors; v++) column[v] = vec_load(b + v * LANES);
+            UNROLL for (int v = 0; v < vectors; v++) column[v] = vec_load(row_b + v * LANES);
             UNROLL for (int r = 0; r < TILE_ROWS; r++)
             {
                 Vec row = vec_all(a[r]);
@@ -53,19 +55,37 @@ static inline __attribute__((always_inline)) void tile(int64_t k, const real *re
 static void gemm_tile1(int64_t k, const real *a, const real *b, int64_t b_step, real *c,
                        int64_t stride)
 {
-    tile(k, a, b, b_step, c, stride, 1);
+    tile(k, a, b, b_step, NULL, c, stride, 1);
 }
 
 static void gemm_tile2(int64_t k, const real *a, const real *b, int64_t b_step, real *c,
                        int64_t stride)
 {
-    tile(k, a, b, b_step, c, stride, 2);
+    tile(k, a, b, b_step, NULL, c, stride, 2);
 }
 
 static void gemm_tile3(int64_t k, const real *a, const real *b, int64_t b_step, real *c,
                        int64_t stride)
 {
-    tile(k, a, b, b_step, c, stride, 3);
+    tile(k, a, b, b_step, NULL, c, stride, 3);
+}
+
+static void shift_tile1(int64_t k, const real *a, const real *b, const int32_t *at, real *c,
+                        int64_t stride)
+{
+    tile(k, a, b, 0, at, c, stride, 1);
+}
+
+static void shift_tile2(int64_t k, const real *a, const real *b, const int32_t *at, real *c,
+                        int64_t stride)
+{
+    tile(k, a, b, 0, at, c, stride, 2);
+}
+
+static void shift_tile3(int64_t k, const real *a, const real *b, const int32_t *at, real *c,
+                        int64_t stride)
+{
+    tile(k, a, b, 0, at, c, stride, 3);
 }
 
 #if defined SIMD_AVX512
@@ -308,6 +328,7 @@ static void fill_table(Kernels *table, const char *isa)
     {
         .isa = isa, .lanes = LANES, .tile_rows = TILE_ROWS, .tile_vectors = TILE_VECTORS,
         .gemm_tile = {NULL, gemm_tile1, gemm_tile2, gemm_tile3},
+        .shift_tile = {NULL, shift_tile1, shift_tile2, shift_tile3},
 #if defined SIMD_AVX512
         .few_columns = FEW_COLUMNS, .gemm_few = gemm_few,
 #endif

@@ -78,8 +78,8 @@ static inline __attribute__((always_inline)) void copy_even(real *restrict to,
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES)
         vec_store(to + j, vec_even(from + 2 * j));
-    for (; j < n; j++)
-        to[j] = from[2 * j];
+    if (j < n)
+        vec_store_some(to + j, vec_even_some(from + 2 * j, n - j), n - j);
 }
 
 static void pack(real *restrict to, int64_t to_step, const real *restrict from, int64_t from_step,
@@ -102,7 +102,10 @@ static void pack(real *restrict to, int64_t to_step, const real *restrict from, 
 static void interleave(real *restrict out, const real *restrict even, const real *restrict odd,
                        int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vec_weave(out + 2 * i, vec_load(even + i), vec_load(odd + i));
+    for (; i < n; i++) {
         out[2 * i]     = even[i];
         out[2 * i + 1] = odd[i];
     }

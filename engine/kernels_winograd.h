@@ -91,16 +91,11 @@ static void winograd_input(real *restrict out, int64_t stride, const real *restr
         UNROLL for (int i = 0; i < 6; i++)
         {
             const real *from = lines + i * line_stride + 4 * t;
-            Vec         in[4], next[4], d[8], result[6];
-            UNROLL for (int q = 0; q < 4; q++)
-            {
-                in[q]   = vec_load(from + q * LANES);
-                next[q] = vec_load(from + q * LANES + 4);
-            }
+            Vec         in[4], d[6], result[6];
+            UNROLL for (int q = 0; q < 4; q++) in[q] = vec_load(from + q * LANES);
             vec_spread4(in, d);
-            vec_spread4(next, d + 4);
-            d[4] = vec_select(is_last, end[0][i], d[4]);
-            d[5] = vec_select(is_last, end[1][i], d[5]);
+            UNROLL for (int j = 0; j < 2; j++) d[4 + j] =
+                vec_select(is_last, end[j][i], vec_next(d[j], from + 4 * LANES + j));
             transform_input(d, result);
             UNROLL for (int j = 0; j < 6; j++) vec_store(out + (6 * i + j) * stride + t, result[j]);
         }

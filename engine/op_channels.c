@@ -4,33 +4,57 @@
 #include "channelwise.h"
 #include "../base/parallel.h"
 
-enum { TASK_NUMBERS = 16384, MOST_TOGETHER = 16, THREAD_TASKS = 2 };
+enum {
+    GROUPS       = 16, // of images, at most: their sums are added in order
+    CHUNK        = 64, // channels of a task that works on numbers
+    THREAD_TASKS = 2
+};
 
-/* The numbers of one channel on its way through a program. */
-typedef struct ChannelRun {
-    int64_t channel;
-    real    number[CHANNEL_NUMBERS];
-    double  total[CHANNEL_NUMBERS];
-} ChannelRun;
-
-/* A task: channels side by side, of some images. */
-typedef struct ChannelGroup {
+/* One run of a program. */
+typedef struct ChannelJob {
     const ChannelProgram *program;
     const Kernels        *kernels;
-    int64_t               first_image, end_image, plane;
-    real                 *slots;
-    int64_t               count;
-    ChannelRun            run[MOST_TOGETHER];
-} ChannelGroup;
+    int64_t               images, channels, plane;
+    int64_t               groups, blocks; // tasks on planes: groups of images by blocks of channels
+    double               *totals;         // [group][channel][number]
+    real                 *numbers;        // [channel][number]
+    real                 *slots;          // of all threads
+    int32_t               phase;
+} ChannelJob;
+
+/* A channel on its way: its numbers, and its sums over one group. */
+typedef struct ChannelRun {
+    real   *number;
+    double *total;
+} ChannelRun;
+
+static ChannelRun run_of(const ChannelJob *job, int64_t group, int64_t channel)
+{
+    int64_t numbers = job->program->number_count;
+    return (ChannelRun){job->numbers + channel * numbers,
+                        job->totals + (group * job->channels + channel) * numbers};
+}
+
+/* Turns on planes of a phase. */
+static int32_t first_turn(const ChannelProgram *program, int32_t phase)
+{
+    return phase < 0 ? 0 : program->number_end[phase];
+}
+
+static int32_t end_turn(const ChannelProgram *program, int32_t phase)
+{
+    return phase < 0 ? 0 : program->plane_end[phase];
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static real number_at(const ChannelRun *run, Place place, real otherwise)
 {
     return place.kind == PLACE_NUMBER ? run->number[place.index] : otherwise;
 }
 
-static void number_turn(ChannelRun *run, const ChannelTurn *turn)
+static void number_turn(const Kernels *k, const ChannelRun *run, const ChannelTurn *turn)
 {
-    const Kernels *k   = kernels();
     real          *out = &run->number[turn->out.index], a = number_at(run, turn->a, 0),
          b = number_at(run, turn->b, turn->factor);
     switch (turn->op) {
@@ -61,41 +85,99 @@ static void number_turn(ChannelRun *run, const ChannelTurn *turn)
     }
 }
 
-/* `at`: the block's first element in arrays of planes. */
-static real *block_at(const ChannelGroup *group, Place place, int64_t at)
+/* What the groups summed in the phase before, added in order; group 0 keeps it. */
+static void add_groups(const ChannelJob *job, int64_t channel, const ChannelTurn *turn)
 {
-    return place.kind == PLACE_SLOT ? group->slots + (int64_t)place.index * CHANNEL_SLOT
-                                    : (real *)group->program->array[place.index].data + at;
+    ChannelRun whole = run_of(job, 0, channel);
+    for (int64_t group = 1; group < job->groups; group++) {
+        const double *part = run_of(job, group, channel).total;
+        whole.total[turn->out.index] += part[turn->out.index];
+    }
+    whole.number[turn->out.index] = (real)whole.total[turn->out.index];
 }
 
-static void plane_turn(const ChannelGroup *group, ChannelRun *run, const ChannelTurn *turn,
-                       int64_t at, int64_t n)
+/* Arrays of one number a channel, on their way in or out. */
+static void move_numbers(const ChannelProgram *program, int64_t channel, real *number,
+                         bool is_written)
 {
-    const Kernels *k = group->kernels;
+    for (int32_t i = 0; i < program->array_count; i++) {
+        const ChannelArray *array = &program->array[i];
+        if (!array->is_number || array->is_written != is_written)
+            continue;
+        if (is_written)
+            ((real *)array->data)[channel] = number[array->number];
+        else
+            number[array->number] = ((const real *)array->data)[channel];
+    }
+}
+
+static void number_task(void *data, int64_t task, int thread)
+{
+    const ChannelJob     *job     = data;
+    const ChannelProgram *program = job->program;
+    const ChannelTurn    *turn    = program->turn;
+    int64_t               end     = (task + 1) * CHUNK;
+    int32_t               before  = job->phase - 1;
+    (void)thread;
+    for (int64_t channel = task * CHUNK; channel < end && channel < job->channels; channel++) {
+        ChannelRun run = run_of(job, 0, channel);
+        if (job->phase == 0)
+            move_numbers(program, channel, run.number, false);
+        for (int32_t i = first_turn(program, before); i < end_turn(program, before); i++)
+            if (turn[i].op == OP_SUM_TO)
+                add_groups(job, channel, &turn[i]);
+        for (int32_t i = end_turn(program, before); i < program->number_end[job->phase]; i++)
+            number_turn(job->kernels, &run, &turn[i]);
+        if (job->phase + 1 == program->phase_count)
+            move_numbers(program, channel, run.number, true);
+    }
+}
+
+/* ---- planes ---------------------------------------------------------------------------------- */
+
+/* A block of one channel's plane of an image. */
+typedef struct PlaneBlock {
+    const ChannelProgram *program;
+    const Kernels        *kernels;
+    real                 *slots;
+    int64_t               at, n; // its first element in arrays of planes
+} PlaneBlock;
+
+static real *block_at(const PlaneBlock *block, Place place)
+{
+    return place.kind == PLACE_SLOT
+               ? block->slots + (int64_t)place.index * CHANNEL_SLOT
+               : (real *)block->program->array[place.index].data + block->at;
+}
+
+static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const ChannelTurn *turn)
+{
+    const Kernels *k = block->kernels;
+    int64_t        n = block->n;
     if (turn->op == OP_SUM_TO) {
-        run->total[turn->out.index] += (double)k->sum(block_at(group, turn->a, at), n);
+        run->total[turn->out.index] += (double)k->sum(block_at(block, turn->a), n);
         return;
     }
-    real *out = block_at(group, turn->out, at);
+    real *out = block_at(block, turn->out);
     if (turn->op == OP_BROADCAST_TO) {
         real value = run->number[turn->a.index];
         for (int64_t i = 0; i < n; i++)
             out[i] = value;
         return;
     }
-    const real *a = block_at(group, turn->a, at);
+    const real *a = block_at(block, turn->a);
     switch (turn->op) {
     case OP_ADD:
-        k->add(out, a, block_at(group, turn->b, at), n);
+        k->add(out, a, block_at(block, turn->b), n);
         break;
     case OP_MUL:
-        k->mul(out, a, block_at(group, turn->b, at), n);
+        k->mul(out, a, block_at(block, turn->b), n);
         break;
     case OP_RELU:
         k->relu(out, a, n);
         break;
     case OP_GATE:
-        k->gate(out, a, block_at(group, turn->b, at), n);
+        k->gate(out, a, block_at(block, turn->b), n);
         break;
     case OP_SIGMOID:
         k->sigmoid(out, a, turn->factor, n);
@@ -110,123 +192,86 @@ static void plane_turn(const ChannelGroup *group, ChannelRun *run, const Channel
     }
 }
 
-/* Channels side by side go through a phase together, image by image: planes of one channel alone
- * lie far apart, and memory is read at half the speed. */
-static void run_planes(ChannelGroup *group, int32_t first, int32_t end)
+/* A group of images, whole images one after another: planes of one channel alone lie far apart, and
+ * memory is read at half the speed. */
+static void plane_task(void *data, int64_t task, int thread)
 {
-    const ChannelProgram *program  = group->program;
-    const ChannelTurn    *turn     = program->turn;
-    int64_t               channels = program->shape.dim[1], plane = group->plane;
-    ChannelRun           *runs = group->run, *last = runs + group->count;
-    for (ChannelRun *run = runs; run < last; run++)
-        for (int32_t i = first; i < end; i++)
+    const ChannelJob     *job     = data;
+    const ChannelProgram *program = job->program;
+    const ChannelTurn    *turn    = program->turn;
+    int64_t               group = task / job->blocks, block = task % job->blocks;
+    int64_t first = block * job->channels / job->blocks, plane = job->plane;
+    int64_t last = (block + 1) * job->channels / job->blocks;
+    int64_t image = group * job->images / job->groups;
+    int32_t from = first_turn(program, job->phase), end = end_turn(program, job->phase);
+    PlaneBlock part = {.program = program,
+                       .kernels = job->kernels,
+                       .slots   = job->slots + (int64_t)thread * program->slot_count * CHANNEL_SLOT};
+    for (int64_t channel = first; channel < last; channel++) {
+        ChannelRun run = run_of(job, group, channel);
+        for (int32_t i = from; i < end; i++)
             if (turn[i].op == OP_SUM_TO)
-                run->total[turn[i].out.index] = 0;
-    for (int64_t image = group->first_image; first < end && image < group->end_image; image++)
-        for (ChannelRun *run = runs; run < last; run++)
+                run.total[turn[i].out.index] = 0;
+    }
+    for (; image < (group + 1) * job->images / job->groups; image++)
+        for (int64_t channel = first; channel < last; channel++) {
+            ChannelRun run = run_of(job, group, channel);
             for (int64_t done = 0; done < plane; done += CHANNEL_BLOCK) {
-                int64_t left = plane - done, n = left < CHANNEL_BLOCK ? left : CHANNEL_BLOCK;
-                int64_t at = (image * channels + run->channel) * plane + done;
-                for (int32_t i = first; i < end; i++)
-                    plane_turn(group, run, &turn[i], at, n);
+                part.at = (image * job->channels + channel) * plane + done;
+                part.n  = plane - done < CHANNEL_BLOCK ? plane - done : CHANNEL_BLOCK;
+                for (int32_t i = from; i < end; i++)
+                    plane_turn(&part, &run, &turn[i]);
             }
-    for (ChannelRun *run = runs; run < last; run++)
-        for (int32_t i = first; i < end; i++)
-            if (turn[i].op == OP_SUM_TO)
-                run->number[turn[i].out.index] = (real)run->total[turn[i].out.index];
+        }
 }
 
-static void read_numbers(const ChannelProgram *program, ChannelRun *run)
+/* ---- a run ----------------------------------------------------------------------------------- */
+
+/* Groups from the number of images alone, as they are the order of sums; channels are split where
+ * that leaves threads without tasks. */
+static ChannelJob job_of(const OpCall *call, int threads)
 {
-    for (int32_t i = 0; i < program->array_count; i++) {
-        const ChannelArray *array = &program->array[i];
-        if (array->is_number && !array->is_written)
-            run->number[array->number] = ((const real *)array->data)[run->channel];
-    }
+    const ChannelProgram *program = call->program;
+    ChannelJob            job     = {.program  = program,
+                                     .kernels  = kernels(),
+                                     .images   = program->shape.dim[0],
+                                     .channels = program->shape.dim[1],
+                                     .plane    = program->shape.dim[2] * program->shape.dim[3]};
+    job.groups     = job.images < GROUPS ? job.images : GROUPS;
+    int64_t wanted = ((int64_t)THREAD_TASKS * threads + job.groups - 1) / job.groups;
+    job.blocks     = wanted < job.channels ? wanted : job.channels;
+    return job;
 }
 
-static void write_numbers(const ChannelProgram *program, const ChannelRun *run)
+static size_t totals_size(const ChannelJob *job)
 {
-    for (int32_t i = 0; i < program->array_count; i++) {
-        const ChannelArray *array = &program->array[i];
-        if (array->is_number && array->is_written)
-            ((real *)array->data)[run->channel] = run->number[array->number];
-    }
+    size_t totals = (size_t)(job->groups * job->channels * job->program->number_count);
+    return totals * (sizeof(double) / sizeof(real));
 }
 
-static void run_program(ChannelGroup *group)
+static size_t numbers_size(const ChannelJob *job)
 {
-    const ChannelProgram *program = group->program;
-    ChannelRun           *runs = group->run, *last = runs + group->count;
-    int32_t               done = 0;
-    for (ChannelRun *run = runs; run < last; run++)
-        read_numbers(program, run);
-    for (int32_t phase = 0; phase < program->phase_count; phase++) {
-        for (; done < program->number_end[phase]; done++)
-            for (ChannelRun *run = runs; run < last; run++)
-                number_turn(run, &program->turn[done]);
-        run_planes(group, done, program->plane_end[phase]);
-        done = program->plane_end[phase];
-    }
-    for (ChannelRun *run = runs; run < last && group->first_image == 0; run++)
-        write_numbers(program, run);
-}
-
-/* Images of a task. Without sums they are independent as well: few channels, as of pixels, make
- * enough tasks. */
-static int64_t images_of(const ChannelProgram *program)
-{
-    int64_t plane = program->shape.dim[2] * program->shape.dim[3], all = program->shape.dim[0];
-    if (program->has_sums || all * plane <= TASK_NUMBERS)
-        return all;
-    return plane < TASK_NUMBERS ? TASK_NUMBERS / plane : 1;
-}
-
-/* Channels of a task, which changes no result: as many as still leave each thread some tasks. */
-static int64_t channels_of(const ChannelProgram *program)
-{
-    int64_t all = program->shape.dim[1], together = all / (THREAD_TASKS * parallel_threads());
-    return together < 1 ? 1 : together > MOST_TOGETHER ? MOST_TOGETHER : together;
-}
-
-static int64_t tasks_for(int64_t count, int64_t size)
-{
-    return (count + size - 1) / size;
-}
-
-static void run_task(void *data, int64_t task, int thread)
-{
-    const OpCall         *call     = data;
-    const ChannelProgram *program  = call->program;
-    int64_t               channels = program->shape.dim[1], images = images_of(program);
-    int64_t               together = channels_of(program), blocks = tasks_for(channels, together);
-    int64_t               first = task % blocks * together, left = channels - first;
-    ChannelGroup          group;
-    group.program     = program;
-    group.kernels     = kernels();
-    group.first_image = task / blocks * images;
-    group.end_image   = group.first_image + images;
-    if (group.end_image > program->shape.dim[0])
-        group.end_image = program->shape.dim[0];
-    group.plane = program->shape.dim[2] * program->shape.dim[3];
-    group.slots = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
-    group.count = left < together ? left : together;
-    for (int64_t i = 0; i < group.count; i++)
-        group.run[i].channel = first + i;
-    run_program(&group);
+    return ((size_t)(job->channels * job->program->number_count) + 15) / 16 * 16;
 }
 
 static void channels_forward(const OpCall *call)
 {
-    const ChannelProgram *program = call->program;
-    int64_t               groups  = tasks_for(program->shape.dim[0], images_of(program));
-    parallel_for(groups * tasks_for(program->shape.dim[1], channels_of(program)), run_task,
-                 (void *)(uintptr_t)call);
+    ChannelJob job = job_of(call, parallel_threads());
+    job.totals     = (void *)call->scratch;
+    job.numbers    = call->scratch + totals_size(&job);
+    job.slots      = job.numbers + numbers_size(&job);
+    for (; job.phase < job.program->phase_count; job.phase++) {
+        parallel_for((job.channels + CHUNK - 1) / CHUNK, number_task, &job);
+        if (first_turn(job.program, job.phase) < end_turn(job.program, job.phase))
+            parallel_for(job.groups * job.blocks, plane_task, &job);
+    }
 }
 
 static size_t channels_scratch(const OpCall *call, int threads)
 {
-    return (size_t)threads * (size_t)call->program->slot_count * CHANNEL_SLOT;
+    ChannelJob job = job_of(call, threads);
+    return totals_size(&job) + numbers_size(&job) +
+           (size_t)threads * (size_t)call->program->slot_count * CHANNEL_SLOT;
 }
 
 const OpInfo op_info_channels = {

@@ -161,24 +161,55 @@ static inline __attribute__((always_inline)) void vec_store_some(real *p, Vec v,
 #endif
 }
 
-/* Every other real, LANES of them: p[0], p[2], ...; reads none past the last. */
-static inline __attribute__((always_inline)) Vec vec_even(const real *p)
+/* Every other real, LANES of them, from p[0..LANES-1] and p[LANES-1..2*LANES-2]. */
+static inline __attribute__((always_inline)) Vec vec_even_of(Vec low, Vec high)
 {
 #if defined SIMD_AVX512
     __m512i pick = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
-    return (Vec)_mm512_permutex2var_ps(_mm512_loadu_ps(p), pick, _mm512_loadu_ps(p + 15));
+    return (Vec)_mm512_permutex2var_ps((__m512)low, pick, (__m512)high);
 #elif defined SIMD_AVX2
-    __m256 halves = _mm256_shuffle_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 7), 0xD8);
-    return (Vec)_mm256_permute4x64_pd((__m256d)halves, 0xD8);
+    return (Vec)_mm256_permute4x64_pd((__m256d)_mm256_shuffle_ps((__m256)low, (__m256)high, 0xD8),
+                                      0xD8);
 #elif defined SIMD_NEON
-    float32x4_t low = vld1q_f32(p), high = vld1q_f32(p + 3);
-    return (Vec)vcombine_f32(vget_low_f32(vuzp1q_f32(low, low)),
-                             vget_low_f32(vuzp2q_f32(high, high)));
+    return (Vec)vcombine_f32(vget_low_f32(vuzp1q_f32((float32x4_t)low, (float32x4_t)low)),
+                             vget_low_f32(vuzp2q_f32((float32x4_t)high, (float32x4_t)high)));
 #else
     Vec v = {0};
     for (int i = 0; i < LANES; i++)
-        v[i] = p[2 * i];
+        v[i] = 2 * i < LANES ? low[2 * i] : high[2 * i - LANES + 1];
     return v;
+#endif
+}
+
+/* p[0], p[2], ...: LANES of them, or n and zeros; none past the last is read. */
+static inline __attribute__((always_inline)) Vec vec_even(const real *p)
+{
+    return vec_even_of(vec_load(p), vec_load(p + LANES - 1));
+}
+
+static inline __attribute__((always_inline)) Vec vec_even_some(const real *p, int64_t n)
+{
+    return vec_even_of(vec_load_some(p, 2 * n - 1), vec_load_some(p + LANES - 1, 2 * n - LANES));
+}
+
+/* p[2i] = even[i], p[2i + 1] = odd[i]. */
+static inline __attribute__((always_inline)) void vec_weave(real *p, Vec even, Vec odd)
+{
+#if defined SIMD_AVX512
+    __m512i low  = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    _mm512_storeu_ps(p, _mm512_permutex2var_ps((__m512)even, low, (__m512)odd));
+    _mm512_storeu_ps(p + 16, _mm512_permutex2var_ps((__m512)even, high, (__m512)odd));
+#elif defined SIMD_AVX2
+    __m256 low  = _mm256_unpacklo_ps((__m256)even, (__m256)odd);
+    __m256 high = _mm256_unpackhi_ps((__m256)even, (__m256)odd);
+    _mm256_storeu_ps(p, _mm256_permute2f128_ps(low, high, 0x20));
+    _mm256_storeu_ps(p + 8, _mm256_permute2f128_ps(low, high, 0x31));
+#else
+    for (int i = 0; i < LANES; i++) {
+        p[2 * i]     = even[i];
+        p[2 * i + 1] = odd[i];
+    }
 #endif
 }
 
@@ -196,6 +227,25 @@ static inline __attribute__((always_inline)) Vec vec_fours(const real *p, int64_
 #else
     (void)step;
     return vec_load(p);
+#endif
+}
+
+/* Lanes one further down; the last is *next. */
+static inline __attribute__((always_inline)) Vec vec_next(Vec v, const real *next)
+{
+#if defined SIMD_AVX512
+    return (Vec)_mm512_alignr_epi32((__m512i)vec_all(*next), (__m512i)v, 1);
+#elif defined SIMD_AVX2
+    __m256i turned = _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0);
+    return (Vec)_mm256_blend_ps(_mm256_permutevar8x32_ps((__m256)v, turned),
+                                _mm256_broadcast_ss(next), 0x80);
+#elif defined SIMD_NEON
+    return (Vec)vextq_f32((float32x4_t)v, vdupq_n_f32(*next), 1);
+#else
+    Vec out = {0};
+    for (int i = 0; i < LANES; i++)
+        out[i] = i + 1 < LANES ? v[i + 1] : *next;
+    return out;
 #endif
 }
 

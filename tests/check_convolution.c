@@ -4,6 +4,7 @@
 #include "test.h"
 #include "../base/cores.h"
 #include "../base/parallel.h"
+#include "../engine/conv_method.h"
 
 #include <float.h>
 #include <math.h>
@@ -199,30 +200,67 @@ static void weight_gradient_is_exact_on_integers(void)
     }
 }
 
-/* What a side computes on a machine with these caches; the caller frees it. */
-static real *side_with_caches(const ConvShape *s, ConvSide side, CacheSizes caches, int64_t *count)
+typedef void SideRun(const ConvShape *s, ConvSide side, const real *prepared, const real *from,
+                     real *to, const ConvFinish *finish, real *scratch);
+
+static void auto_run(const ConvShape *s, ConvSide side, const real *prepared, const real *from,
+                     real *to, const ConvFinish *finish, real *scratch)
 {
-    bool       is_forward = side == CONV_FORWARD;
-    ConvMethod method     = conv_choose(CONV_AUTO, s, side);
-    int64_t    x_count = s->n * s->c * s->h * s->w, y_count = s->n * s->k * s->oh * s->ow;
-    int64_t    w_count = s->k * s->c * s->r * s->s, from_count = is_forward ? x_count : y_count;
-    *count = is_forward ? y_count : x_count;
-    cores_set_caches(caches);
-    size_t needed   = conv_scratch_size(s, side, method, parallel_threads());
-    real  *prepared = memory_new(conv_prepared_size(s, side, method), sizeof(real), NULL);
-    real  *scratch  = memory_new(needed, sizeof(real), NULL);
-    real  *w        = memory_new((size_t)w_count, sizeof(real), NULL);
-    real  *from     = memory_new((size_t)from_count, sizeof(real), NULL);
-    real  *to       = memory_new((size_t)*count, sizeof(real), NULL);
+    conv_run(s, side, conv_choose(CONV_AUTO, s, side), prepared, from, to, finish, scratch);
+}
+
+/* What `side_run` computes of a side with weights prepared for this method; the caller frees it. */
+static real *computed_side(const ConvShape *s, ConvSide side, ConvMethod method, SideRun *side_run,
+                           size_t scratch_size, int64_t *count)
+{
+    bool    is_forward = side == CONV_FORWARD;
+    int64_t x_count = s->n * s->c * s->h * s->w, y_count = s->n * s->k * s->oh * s->ow;
+    int64_t w_count = s->k * s->c * s->r * s->s, from_count = is_forward ? x_count : y_count;
+    *count         = is_forward ? y_count : x_count;
+    real *prepared = memory_new(conv_prepared_size(s, side, method), sizeof(real), NULL);
+    real *scratch  = memory_new(scratch_size, sizeof(real), NULL);
+    real *w        = memory_new((size_t)w_count, sizeof(real), NULL);
+    real *from     = memory_new((size_t)from_count, sizeof(real), NULL);
+    real *to       = memory_new((size_t)*count, sizeof(real), NULL);
     fill(w, w_count, 4, false);
     fill(from, from_count, 5, false);
+    memset(scratch, 0xFF, scratch_size * sizeof(real)); // NaN: nothing of it may be taken
     conv_prepare(s, side, method, w, prepared);
-    conv_run(s, side, method, prepared, from, to, &(ConvFinish){.relu = true}, scratch);
+    side_run(s, side, prepared, from, to, &(ConvFinish){.bias = w, .relu = true}, scratch);
     memory_free(prepared);
     memory_free(scratch);
     memory_free(w);
     memory_free(from);
     return to;
+}
+
+/* The same on a machine with these caches, by what conv.c chooses. */
+static real *side_with_caches(const ConvShape *s, ConvSide side, CacheSizes caches, int64_t *count)
+{
+    ConvMethod method = conv_choose(CONV_AUTO, s, side);
+    cores_set_caches(caches);
+    return computed_side(s, side, method, auto_run,
+                         conv_scratch_size(s, side, method, parallel_threads()), count);
+}
+
+/* Columns read in the copy of a band, and columns packed tap by tap. */
+static void bands_have_the_bits_of_panels(void)
+{
+    for (size_t i = 0; i < 2 * sizeof shapes / sizeof *shapes; i++) {
+        ConvShape s     = completed(shapes[i / 2]);
+        ConvSide  side  = i % 2 ? CONV_INPUT_GRADIENT : CONV_FORWARD;
+        int64_t   count = 0;
+        if (s.stride > 2 || image_fits(&s, side))
+            continue;
+        size_t direct = direct_scratch_size(&s, side, parallel_threads());
+        size_t bands  = bands_scratch_size(&s, side, parallel_threads());
+        real  *want   = computed_side(&s, side, CONV_DIRECT, direct_run, direct, &count);
+        real  *found  = computed_side(&s, side, CONV_DIRECT, bands_run, bands, &count);
+        if (!CHECK(memcmp(found, want, (size_t)count * sizeof(real)) == 0))
+            printf("  shape %zu, side %d\n", i / 2, (int)side);
+        memory_free(want);
+        memory_free(found);
+    }
 }
 
 /* Few and many columns and rows; 32x32 planes are whole pages apart. */
@@ -420,6 +458,7 @@ SUITE(convolution)
     RUN(direct_is_within_its_bound);
     RUN(winograd_is_within_its_bound);
     RUN(weight_gradient_is_exact_on_integers);
+    RUN(bands_have_the_bits_of_panels);
     RUN(caches_change_no_bit);
     RUN(weight_gradient_by_winograd_is_within_its_bound);
     RUN(plans_agree_bit_for_bit);
