@@ -18,6 +18,7 @@ typedef struct ChannelGroup {
     const ChannelProgram *program;
     const Kernels        *kernels;
     int64_t               first_image, end_image, plane;
+    int64_t               begin, end; // what of each plane
     real                 *slots;
     int64_t               count;
     ChannelRun            run[MOST_TOGETHER];
@@ -47,13 +48,13 @@ static void number_turn(ChannelRun *run, const ChannelTurn *turn)
         k->gate(out, &a, &b, 1);
         break;
     case OP_POWER:
-        *out = op_power_of(a, turn->factor);
+        k->power(out, &a, turn->factor, 1);
         break;
     case OP_SIGMOID:
-        k->sigmoid(out, &a, turn->factor, 1);
+        k->sigmoid(out, &a, b, 1);
         break;
     case OP_SOFTPLUS:
-        k->softplus(out, &a, turn->factor, 1);
+        k->softplus(out, &a, b, 1);
         break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, &a, b, turn->term, 1);
@@ -97,11 +98,14 @@ static void plane_turn(const ChannelGroup *group, ChannelRun *run, const Channel
     case OP_GATE:
         k->gate(out, a, block_at(group, turn->b, at), n);
         break;
+    case OP_POWER:
+        k->power(out, a, turn->factor, n);
+        break;
     case OP_SIGMOID:
-        k->sigmoid(out, a, turn->factor, n);
+        k->sigmoid(out, a, number_at(run, turn->b, turn->factor), n);
         break;
     case OP_SOFTPLUS:
-        k->softplus(out, a, turn->factor, n);
+        k->softplus(out, a, number_at(run, turn->b, turn->factor), n);
         break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, a, number_at(run, turn->b, turn->factor),
@@ -124,9 +128,10 @@ static void run_planes(ChannelGroup *group, int32_t first, int32_t end)
                 run->total[turn[i].out.index] = 0;
     for (int64_t image = group->first_image; first < end && image < group->end_image; image++)
         for (ChannelRun *run = runs; run < last; run++)
-            for (int64_t done = 0; done < plane; done += CHANNEL_BLOCK) {
-                int64_t left = plane - done, n = left < CHANNEL_BLOCK ? left : CHANNEL_BLOCK;
-                int64_t at = (image * channels + run->channel) * plane + done;
+            for (int64_t done = group->begin; done < group->end; done += CHANNEL_BLOCK) {
+                int64_t left = group->end - done;
+                int64_t n    = left < CHANNEL_BLOCK ? left : CHANNEL_BLOCK;
+                int64_t at   = (image * channels + run->channel) * plane + done;
                 for (int32_t i = first; i < end; i++)
                     plane_turn(group, run, &turn[i], at, n);
             }
@@ -141,7 +146,8 @@ static void read_numbers(const ChannelProgram *program, ChannelRun *run)
     for (int32_t i = 0; i < program->array_count; i++) {
         const ChannelArray *array = &program->array[i];
         if (array->is_number && !array->is_written)
-            run->number[array->number] = ((const real *)array->data)[run->channel];
+            run->number[array->number] =
+                ((const real *)array->data)[array->is_shared ? 0 : run->channel];
     }
 }
 
@@ -208,18 +214,44 @@ static void run_task(void *data, int64_t task, int thread)
     group.end_image   = group.first_image + images;
     if (group.end_image > program->shape.dim[0])
         group.end_image = program->shape.dim[0];
-    group.plane = program->shape.dim[2] * program->shape.dim[3];
-    group.slots = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
-    group.count = left < together ? left : together;
+    group.plane = group.end = program->shape.dim[2] * program->shape.dim[3];
+    group.begin             = 0;
+    group.slots             = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
+    group.count             = left < together ? left : together;
     for (int64_t i = 0; i < group.count; i++)
         group.run[i].channel = first + i;
+    run_program(&group);
+}
+
+/* A piece of all planes, as if they were one. */
+static void run_piece(void *data, int64_t task, int thread)
+{
+    const OpCall         *call    = data;
+    const ChannelProgram *program = call->program;
+    ChannelGroup          group;
+    group.program        = program;
+    group.kernels        = kernels();
+    group.first_image    = 0;
+    group.end_image      = 1;
+    group.plane          = shape_elements(program->shape);
+    group.begin          = task * TASK_NUMBERS;
+    group.end            = group.begin + TASK_NUMBERS;
+    group.end            = group.end < group.plane ? group.end : group.plane;
+    group.slots          = call->scratch + (int64_t)thread * program->slot_count * CHANNEL_SLOT;
+    group.count          = 1;
+    group.run[0].channel = 0;
     run_program(&group);
 }
 
 static void channels_forward(const OpCall *call)
 {
     const ChannelProgram *program = call->program;
-    int64_t               groups  = tasks_for(program->shape.dim[0], images_of(program));
+    if (program->is_flat) {
+        parallel_for(tasks_for(shape_elements(program->shape), TASK_NUMBERS), run_piece,
+                     (void *)(uintptr_t)call);
+        return;
+    }
+    int64_t groups = tasks_for(program->shape.dim[0], images_of(program));
     parallel_for(groups * tasks_for(program->shape.dim[1], channels_of(program)), run_task,
                  (void *)(uintptr_t)call);
 }

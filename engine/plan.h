@@ -39,6 +39,9 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
 /* The planes [n, c, h, w] a node works on channel by channel; of rank 0 where it does not. */
 Shape channel_planes(const Graph *graph, NodeId id);
 
+/* Whether a node is one number that all channels share, as the beta of a softplus is. */
+bool channel_is_shared(const Graph *graph, NodeId id);
+
 /* Planes or numbers a step reads as part of a program: an input, or NODE_NONE for what its turn has
  * in it (a constant beta). */
 NodeId channel_input(const Graph *graph, const Step *step, int i);
