@@ -205,19 +205,7 @@ static bool place_blocks(Plan *plan, const Graph *graph, const bool *needed, Err
     return ok;
 }
 
-/* Nodes that a gradient in an image leads to. A convolution among them is part of a gradient of a
- * gradient. */
-static void mark_gradients(const Graph *graph, bool *is_gradient)
-{
-    for (NodeId node = 0; node < graph->count; node++) {
-        is_gradient[node] = graph_op(graph, node) == OP_CONV2D_INPUT;
-        for (int i = 0; i < graph_input_count(graph, node); i++)
-            is_gradient[node] |= is_gradient[graph_input(graph, node, i)];
-    }
-}
-
-static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, bool is_gradient,
-                      const PlanOptions *options)
+static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const PlanOptions *options)
 {
     const Node *core         = graph_node(graph, step->core);
     plan->params[step->node] = core->params;
@@ -246,7 +234,7 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, bool is_
     ConvSide side = CONV_FORWARD;
     if (conv_side_of(step->op, &side)) {
         ConvShape shape = conv_shape_of(step->op, &core->params, call.in_shape, call.shape);
-        bool      even  = options->even_forward && side == CONV_FORWARD && !is_gradient;
+        bool      even  = options->even_forward && side == CONV_FORWARD && !step->is_gradient;
         call.method = conv_choose(even && options->conv == CONV_AUTO ? CONV_DIRECT : options->conv,
                                   &shape, side);
     }
@@ -346,8 +334,7 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
     bool    *needed    = memory_new(nodes, sizeof *needed, error);
     bool    *is_output = memory_new(nodes, sizeof *is_output, error);
     int32_t *uses      = memory_new(nodes, sizeof *uses, error);
-    bool    *gradients = memory_new(nodes, sizeof *gradients, error);
-    bool     ok        = needed && is_output && uses && gradients;
+    bool     ok        = needed && is_output && uses;
     for (NodeId node = 0; node < graph->count; node++)
         plan->params[node] = graph_node(graph, node)->params;
     if (ok) {
@@ -376,13 +363,10 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
     }
     if (ok) {
         fill_leaves(plan, graph, needed);
-        mark_gradients(graph, gradients);
         for (NodeId node = 0; node < graph->count; node++)
             if (needed[node] && !is_leaf(graph, node) && !plan->steps[node].absorbed &&
                 graph_root(graph, node) == node) {
-                const Step *step = &plan->steps[node];
-                plan->calls[plan->step_count] =
-                    call_of(plan, graph, step, gradients[step->core], options);
+                plan->calls[plan->step_count]   = call_of(plan, graph, &plan->steps[node], options);
                 plan->order[plan->step_count++] = node;
             }
         ok = prepare_weights(plan, graph, error) && allocate_scratch(plan, error);
@@ -393,7 +377,6 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
     memory_free(needed);
     memory_free(is_output);
     memory_free(uses);
-    memory_free(gradients);
     return ok;
 }
 

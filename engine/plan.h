@@ -15,6 +15,7 @@ typedef struct Step {
     NodeId  bias, add, gate, index; // fused tail; NODE_NONE where absent
     bool    relu;
     bool    absorbed;       // part of a later step
+    bool    is_gradient;    // an input gradient leads to it
     int32_t group, program; // channel by channel with others; what OP_CHANNELS runs; -1: none
 } Step;
 
