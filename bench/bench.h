@@ -7,7 +7,7 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
-#include "../models/models.h"
+#include "../attack/map_attack.h"
 #include "../training/training.h"
 
 typedef struct Options {
@@ -73,7 +73,7 @@ typedef struct Figure {
     double      value;
 } Figure;
 
-enum { ROW_FIGURES = 8 };
+enum { ROW_FIGURES = 9 };
 
 typedef struct Row {
     char   verb[16], name[80]; // name: unique among the rows of a verb
@@ -100,6 +100,9 @@ void row_header(const Options *options, const char *title);
 void table_header(const Options *options);
 void table_footer(const Options *options);
 bool row_wanted(const Options *options, const char *name);
+
+/* Runs a plan again, step by step, and prints what each kind of step took; text only. */
+void profile_plan(const Plan *plan, int runs);
 
 /* What is being measured, on stderr if that is a terminal; NULL: nothing any more. */
 void progress(const char *text);
@@ -145,5 +148,26 @@ bool   train_open(TrainWork *work, const char *arch, bool is_aligned, int64_t ba
 void   train_close(TrainWork *work);       // accepts a zeroed object
 void   train_step(void *work);             // a Work
 double train_flops(const TrainWork *work); // of a step
+
+/* An attack on the map of one image, with softplus; the image at hand is another one than the one
+ * it began with, so that both terms of the loss count. */
+typedef struct MapWork {
+    Graph    *graph;
+    Map       map;
+    MapAttack attack;
+    real      low[3], high[3];
+    Error     error; // of a step
+} MapWork;
+
+enum { MAP_BETA = 30 };
+
+bool   map_work_open(MapWork *work, WeightBlob *blob, const char *method, ConvMethod conv,
+                     Error *error);
+void   map_work_close(MapWork *work);       // accepts a zeroed object
+void   map_work_step(void *work);           // a Work
+double map_work_flops(const MapWork *work); // of a step
+
+/* The image it begins with and the one at hand, [values]. */
+void map_work_images(real *clean, real *moved, size_t values);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "../base/file.h"
 #include "../base/parallel.h"
+#include "../training/trainer.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,8 +32,8 @@ static bool open_network(Ours *ours, const char *folder, Error *error)
     char path[LIMIT_PATH];
     if (!path_join(path, folder, "weights.nw", error) ||
         !material_save(&ours->options, path, error) || !blob_open(path, &ours->blob, error) ||
-        !model_open(&ours->model, ours->blob, &ours->options, ours->options.batch, CONV_AUTO,
-                    error))
+        !model_open(&ours->model, ours->blob, &ours->options, ours->options.batch,
+                    ours->options.conv, error))
         return false;
     NodeId pixels = ours->model.network.pixels;
     ours->flops   = model_flops(&ours->model);
@@ -40,6 +41,27 @@ static bool open_network(Ours *ours, const char *folder, Error *error)
     ours->data    = ours;
     return write_reals(folder, "pixels.f32", plan_input(ours->model.plan, pixels),
                        (size_t)shape_elements(graph_shape(ours->model.graph, pixels)), error);
+}
+
+static bool open_attack(Ours *ours, const char *folder, Error *error)
+{
+    char   path[LIMIT_PATH];
+    size_t values = 0;
+    if (!path_join(path, folder, "weights.nw", error) ||
+        !material_save(&ours->options, path, error) || !blob_open(path, &ours->blob, error) ||
+        !map_work_open(&ours->attack, ours->blob, "gradient", ours->options.conv, error))
+        return false;
+    values      = (size_t)ours->attack.attack.state.values;
+    ours->flops = map_work_flops(&ours->attack);
+    ours->work  = map_work_step;
+    ours->data  = &ours->attack;
+    ours->a     = memory_new(values, sizeof(real), error);
+    ours->b     = memory_new(values, sizeof(real), error);
+    if (!ours->a || !ours->b)
+        return false;
+    map_work_images(ours->a, ours->b, values);
+    return write_reals(folder, "pixels.f32", ours->a, values, error) &&
+           write_reals(folder, "moved.f32", ours->b, values, error);
 }
 
 static bool open_product(Ours *ours, const Case *one, const char *folder, Error *error)
@@ -71,15 +93,18 @@ static bool open_product(Ours *ours, const Case *one, const char *folder, Error 
            write_reals(folder, "b.f32", ours->b, k * n, error);
 }
 
-bool ours_open(Ours *ours, const Case *one, const char *folder, Error *error)
+bool ours_open(Ours *ours, const Case *one, const char *folder, ConvMethod conv, Error *error)
 {
     ours->options = (Options){.arch           = one->arch,
                               .upto           = one->upto,
                               .batch          = one->batch,
+                              .conv           = conv,
                               .unit           = -1,
                               .input_gradient = one->input_gradient};
     if (!one->arch)
         return open_product(ours, one, folder, error);
+    if (one->is_map_attack)
+        return open_attack(ours, folder, error);
     if (!one->is_training)
         return open_network(ours, folder, error);
     ours->work = train_step;
@@ -94,6 +119,7 @@ void ours_close(Ours *ours)
 {
     model_close(&ours->model);
     train_close(&ours->train);
+    map_work_close(&ours->attack);
     blob_close(ours->blob);
     memory_free(ours->a);
     memory_free(ours->b);
@@ -101,33 +127,73 @@ void ours_close(Ours *ours)
     memory_free(ours->scratch);
 }
 
-bool ours_distance(const Ours *ours, const Case *one, const char *folder, double *out, Error *error)
+size_t ours_bytes(const Ours *ours)
 {
-    char  path[LIMIT_PATH];
-    Bytes file = {0};
-    *out       = -1;
-    if (one->is_training)
-        return true;
-    const Model *model = &ours->model;
-    NodeId       node  = one->input_gradient ? model->gradient : model->network.layer;
-    const real  *x     = one->arch ? plan_output(model->plan, node) : ours->c;
-    size_t       count = one->arch ? (size_t)shape_elements(graph_shape(model->graph, node))
-                                   : (size_t)(one->m * one->n);
-    if (!path_join(path, folder, "output.f32", error) ||
-        !file_read(path, LIMIT_ARRAY_FILE, &file, error))
-        return false;
-    bool ok = file.size == count * sizeof *x ||
-              fail(error, ERROR_INTERNAL, "the peer's output has %zu bytes, expected %zu",
-                   file.size, count * sizeof *x);
+    const Plan *plan = ours->model.plan      ? ours->model.plan
+                       : ours->train.trainer ? ours->train.trainer->whole.plan
+                                             : ours->attack.attack.plan;
+    return plan ? plan_bytes(plan) : 0;
+}
+
+const Error *ours_error(const Ours *ours)
+{
+    return ours->train.trainer ? &ours->train.error : &ours->attack.error;
+}
+
+/* ---- beside the peer's result ---------------------------------------------------------------- */
+
+// Of x from the floats at `bytes`.
+static double distance(const real *x, const uint8_t *bytes, size_t count)
+{
     double difference = 0, size = 1e-300;
-    for (size_t i = 0; ok && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         float y;
-        memcpy(&y, file.data + i * sizeof y, sizeof y);
+        memcpy(&y, bytes + i * sizeof y, sizeof y);
         difference += ((double)x[i] - (double)y) * ((double)x[i] - (double)y);
         size += (double)y * (double)y;
     }
+    return sqrt(difference / size);
+}
+
+// The arrays of a result, one after another in the peer's file; returns how many.
+static int results(const Ours *ours, const Case *one, const real *x[2], size_t count[2])
+{
+    const MapAttack *attack = &ours->attack.attack;
+    const Model     *model  = &ours->model;
+    NodeId           node   = one->input_gradient ? model->gradient : model->network.layer;
+    if (one->is_map_attack) {
+        x[0]     = plan_output(attack->plan, attack->loss);
+        count[0] = 1;
+        x[1]     = map_attack_gradient(attack);
+        count[1] = (size_t)attack->state.values;
+        return 2;
+    }
+    x[0]     = one->arch ? plan_output(model->plan, node) : ours->c;
+    count[0] = one->arch ? (size_t)shape_elements(graph_shape(model->graph, node))
+                         : (size_t)(one->m * one->n);
+    return 1;
+}
+
+bool ours_distance(const Ours *ours, const Case *one, const char *folder, double *out, Error *error)
+{
+    char        path[LIMIT_PATH];
+    Bytes       file = {0};
+    const real *x[2];
+    size_t      count[2] = {0};
+    *out                 = -1;
+    if (one->is_training)
+        return true;
+    int    arrays = results(ours, one, x, count);
+    size_t size   = (count[0] + count[1]) * sizeof(float);
+    if (!path_join(path, folder, "output.f32", error) ||
+        !file_read(path, LIMIT_ARRAY_FILE, &file, error))
+        return false;
+    bool ok =
+        file.size == size || fail(error, ERROR_INTERNAL,
+                                  "the peer's output has %zu bytes, expected %zu", file.size, size);
+    const uint8_t *at = file.data;
+    for (int i = 0; ok && i < arrays; at += count[i++] * sizeof(float))
+        *out = fmax(*out, distance(x[i], at, count[i]));
     bytes_close(&file);
-    if (ok)
-        *out = sqrt(difference / size);
     return ok;
 }

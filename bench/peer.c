@@ -62,6 +62,7 @@ bool peer_open(Peer *peer, const PeerWork *work, Error *error)
     for (int i = 0; i < 4; i++)
         snprintf(numbers[i], sizeof numbers[i], "%lld", (long long)values[i]);
     const char *pass      = work->is_aligned       ? "l2-cosd"
+                            : work->is_map_attack  ? "map-attack"
                             : work->input_gradient ? "input-gradient"
                                                    : "forward";
     const char *network[] = {"sh",       script,       work->name,
@@ -85,11 +86,12 @@ bool peer_open(Peer *peer, const PeerWork *work, Error *error)
 
 bool peer_turn(Peer *peer, int repeats, double *ms, Error *error)
 {
-    char line[128];
+    char line[128], *rest;
     if (fprintf(peer->to, "%d\n", repeats) < 0 || fflush(peer->to) != 0 ||
         !read_line(peer, line, sizeof line))
         return fail(error, ERROR_IO, "%s: ended before its turn was done", peer->about);
-    *ms = strtod(line, NULL);
+    *ms         = strtod(line, &rest);
+    peer->bytes = strtod(rest, NULL);
     return *ms > 0 ||
            fail(error, ERROR_IO, "%s: said '%s', expected milliseconds", peer->about, line);
 }

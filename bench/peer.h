@@ -9,7 +9,7 @@
 typedef struct PeerWork {
     const char *name, *folder;
     const char *arch, *upto; // arch NULL: the product [m, k] x [k, n]
-    bool        is_training, input_gradient, is_aligned;
+    bool        is_training, input_gradient, is_aligned, is_map_attack;
     int64_t     batch, m, n, k;
 } PeerWork;
 
@@ -17,13 +17,14 @@ typedef struct Peer {
     int64_t process;
     FILE   *to, *from;
     bool    is_absent; // not installed; `about` says so in one sentence
+    double  bytes;     // its memory at its largest, beyond that before the first run; 0: not told
     char    about[256];
 } Peer;
 
 /* Starts bench/peers/start.sh and waits until it is ready. Errors: ERROR_NOT_FOUND (no such
  * script), ERROR_IO (it ended without a word). */
 bool peer_open(Peer *peer, const PeerWork *work, Error *error);
-/* Has it run `repeats` times; *ms is of one. */
+/* Has it run `repeats` times; *ms is of one. Fills `bytes`. */
 bool peer_turn(Peer *peer, int repeats, double *ms, Error *error);
 void peer_close(Peer *peer); // ends it; accepts a zeroed object
 

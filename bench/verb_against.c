@@ -1,11 +1,12 @@
 /* bench/verb_against.c - the same work by this engine and by another program, turn by turn, so that
- * both see the same machine: networks, products, steps of a training.
+ * both see the same machine: networks, products, steps of a training and of an attack on a map.
  *
  * The other program is started as `sh bench/peers/start.sh NAME THREADS FOLDER KIND ...` and spoken
  * to over pipes: its first line is `ready` and what it is, or `absent` and a sentence; then it
- * answers a number N with the ms of one of N runs in a row. FOLDER holds what both work on
- * (weights.nw, pixels.f32); after its first answer the peer has left output.f32 there, which is
- * compared with ours. */
+ * answers a number N with the ms of one of N runs in a row and, if it can, by how many bytes its
+ * memory was ever larger than before the first. FOLDER holds what both work on (weights.nw,
+ * pixels.f32); after its first answer the peer has left output.f32 there, which is compared with
+ * ours. */
 #include "ours.h"
 
 #include "../base/parallel.h"
@@ -32,6 +33,8 @@ static const Case cases[] = {
      .is_training = true,
      .is_aligned  = true,
      .peers       = "torch"},
+    {.arch = "vgg16", .batch = 1, .is_map_attack = true, .peers = "torch"},
+    {.arch = "resnet50", .batch = 1, .is_map_attack = true, .peers = "torch"},
     {.m = 256, .n = 256, .k = 256, .peers = "torch openblas"},
     {.m = 768, .n = 768, .k = 768, .peers = "torch openblas"},
     {.m = 64, .n = 3136, .k = 576, .peers = "torch openblas"},
@@ -49,6 +52,7 @@ static void case_name(const Case *one, char out[64])
                  : one->upto      ? one->upto
                                   : "logits",
                  one->is_aligned       ? "l2-cosd step"
+                 : one->is_map_attack  ? "map-attack step"
                  : one->is_training    ? "step"
                  : one->input_gradient ? "input-gradient"
                                        : "forward",
@@ -83,6 +87,7 @@ typedef struct Turns {
     Timing ours, theirs;
     double cpu_ratio; // of processor times of the turns alone; 0: not known
     double shared, their_shared, distance;
+    double bytes, their_bytes; // 0: not known
 } Turns;
 
 /* Adds what a process had and waited from `before` on. */
@@ -118,7 +123,11 @@ static bool take_turns(Turns *out, Ours *ours, Peer *peer, const Case *one, cons
         ok     = peer_turn(peer, repeats, &ms[2 * runs + run], error);
         add_core_time(&their_time, before, peer->process);
     }
+    if (ok && ours_error(ours)->code)
+        ok = fail(error, ours_error(ours)->code, "%s", ours_error(ours)->message);
     if (ok) {
+        out->bytes        = (double)ours_bytes(ours);
+        out->their_bytes  = peer->bytes;
         out->shared       = core_time_shared((CoreTime){0}, our_time);
         out->their_shared = core_time_shared((CoreTime){0}, their_time);
         out->cpu_ratio =
@@ -132,6 +141,14 @@ static bool take_turns(Turns *out, Ours *ours, Peer *peer, const Case *one, cons
 
 /* ---- rows ---------------------------------------------------------------------------------------
  */
+
+static void print_megabytes(double bytes)
+{
+    if (bytes > 0)
+        printf(" %6.0f", bytes / 1e6);
+    else
+        printf(" %6s", "");
+}
 
 static void print_turns(const Options *options, const char *name, const Ours *ours,
                         const Turns *turns)
@@ -151,6 +168,8 @@ static void print_turns(const Options *options, const char *name, const Ours *ou
         row.figures[4] = (Figure){"peer_cores_shared", turns->their_shared};
         row.figures[5] = (Figure){"ratio_of_cpu", turns->cpu_ratio};
         row.figures[6] = (Figure){"distance", turns->distance};
+        row.figures[7] = (Figure){"plan_mb", turns->bytes / 1e6};
+        row.figures[8] = (Figure){"peer_mb", turns->their_bytes / 1e6};
         row_print(options, &row);
         return;
     }
@@ -163,6 +182,8 @@ static void print_turns(const Options *options, const char *name, const Ours *ou
                100 * turns->their_shared);
     else
         printf(" %7s %7s %7s", "?", "?", "?");
+    print_megabytes(turns->bytes);
+    print_megabytes(turns->their_bytes);
     if (turns->distance >= 0)
         printf("  %.1e", turns->distance);
     if (turns->shared >= SHARED_LEAST || turns->their_shared >= SHARED_LEAST)
@@ -182,9 +203,11 @@ static void print_heading(const Options *options, const char *peer)
            peak_gflops());
     printf("ms of a run. ratios: their time over ours, of medians, of bests, of processor time;\n"
            "shared: of the time ours and theirs could run, what others had the cores;\n"
+           "MB: our plan; their memory at its largest, less what it was before the first run;\n"
            "apart: relative distance of the two results\n");
-    printf("%-34s %9s %9s %9s %9s %7s %7s %8s %7s %7s %7s  %s\n", "", "ours", "best", "theirs",
-           "best", "ratio", "bests", "of peak", "cpu", "shared", "theirs", "apart");
+    printf("%-34s %9s %9s %9s %9s %7s %7s %8s %7s %7s %7s %6s %6s  %s\n", "", "ours", "best",
+           "theirs", "best", "ratio", "bests", "of peak", "cpu", "shared", "theirs", "MB", "theirs",
+           "apart");
     fflush(stdout);
 }
 
@@ -206,13 +229,14 @@ static bool measure_case(const Options *options, const Case *one, bool *is_first
                      .upto           = one->upto ? one->upto : "logits",
                      .is_training    = one->is_training,
                      .is_aligned     = one->is_aligned,
+                     .is_map_attack  = one->is_map_attack,
                      .input_gradient = one->input_gradient,
                      .batch          = one->batch,
                      .m              = one->m,
                      .n              = one->n,
                      .k              = one->k};
-    bool     ok   = ours_open(&ours, one, folder, error) && peer_open(&peer, &work, error);
-    *is_absent    = ok && peer.is_absent;
+    bool ok = ours_open(&ours, one, folder, options->conv, error) && peer_open(&peer, &work, error);
+    *is_absent = ok && peer.is_absent;
     if (*is_absent) {
         progress("");
         fprintf(stderr, "%s\n", peer.about);

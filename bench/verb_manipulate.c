@@ -2,8 +2,8 @@
  * same network with softplus. */
 #include "bench.h"
 
-#include "../attack/map_attack.h"
 #include "../base/parallel.h"
+#include "../engine/plan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,77 +11,112 @@
 static const char *const methods[] = {"gradient", "gradient-x-input", "guided", "lrp"};
 enum { METHODS = sizeof methods / sizeof *methods };
 
-typedef struct Manipulation {
-    Graph    *graph, *forward_graph;
-    Plan     *forward;
-    Map       map;
-    MapAttack attack;
-    real      low[3], high[3];
-} Manipulation;
+/* ---- an attack ------------------------------------------------------------------------------- */
 
-static void manipulation_close(Manipulation *made)
+void map_work_close(MapWork *work)
 {
-    map_attack_close(&made->attack);
-    map_close(&made->map);
-    plan_destroy(made->forward);
-    graph_destroy(made->graph);
-    graph_destroy(made->forward_graph);
+    map_attack_close(&work->attack);
+    map_close(&work->map);
+    graph_destroy(work->graph);
 }
 
-static bool open_forward(Manipulation *made, WeightBlob *blob, const PlanOptions *plan,
-                         Error *error)
+void map_work_step(void *data)
 {
-    Network network;
-    if (!graph_create(&made->forward_graph, error))
-        return false;
-    NodeId         beta    = op_scalar_input(made->forward_graph, 30, "beta");
-    NetworkRequest request = {.batch = 1, .unit = -1, .raw_input = true, .softplus = &beta};
-    if (!network_build(made->forward_graph, blob, &request, &network, error) ||
-        !plan_create(&made->forward, made->forward_graph, &network.layer, 1, plan, error))
-        return false;
-    Shape shape = graph_shape(made->forward_graph, network.pixels);
-    material_fill(plan_input(made->forward, network.pixels), (size_t)shape_elements(shape),
-                  "pixels", 0, 1);
-    return true;
+    MapWork      *work = data;
+    MapAttackLoss loss;
+    map_attack_step(&work->attack, 0, &loss, &work->error);
 }
 
-static bool open_attack(Manipulation *made, WeightBlob *blob, const char *method,
-                        const PlanOptions *plan, Error *error)
+double map_work_flops(const MapWork *work)
+{
+    double flops = 0;
+    for (int32_t step = 0; step < plan_step_count(work->attack.plan); step++)
+        flops += plan_step_report(work->attack.plan, step).flops;
+    return flops;
+}
+
+void map_work_images(real *clean, real *moved, size_t values)
+{
+    material_fill(clean, values, "pixels", 0, 1);
+    material_fill(moved, values, "moved pixels", 0, 1);
+}
+
+// The wanted map is the same everywhere.
+static bool begin(MapAttack *attack, Error *error)
+{
+    const MapAttackState *state  = &attack->state;
+    size_t                values = (size_t)state->values;
+    real                 *clean  = memory_new(values, sizeof *clean, error);
+    float                *wanted = memory_new((size_t)state->cells, sizeof *wanted, error);
+    bool                  ok     = clean && wanted;
+    for (int64_t i = 0; ok && i < state->cells; i++)
+        wanted[i] = 1 / (float)state->cells;
+    if (ok) {
+        map_work_images(clean, state->image, values);
+        map_attack_begin(attack, clean, wanted, 0, 0);
+        map_work_images(clean, state->image, values);
+    }
+    memory_free(clean);
+    memory_free(wanted);
+    return ok;
+}
+
+bool map_work_open(MapWork *work, WeightBlob *blob, const char *method, ConvMethod conv,
+                   Error *error)
 {
     static const MapAttackRule rule = {.steps         = 1000000,
                                        .rate          = 1e-3,
                                        .map_factor    = 1e11,
                                        .output_factor = 1e6,
-                                       .beta_first    = 30,
-                                       .beta_last     = 30};
+                                       .beta_first    = MAP_BETA,
+                                       .beta_last     = MAP_BETA};
     const MapMode             *mode = map_mode_at(0);
-    if (!graph_create(&made->graph, error))
+    PlanOptions                plan = map_plan_options;
+    plan.conv                       = conv;
+    if (!graph_create(&work->graph, error))
         return false;
-    NodeId     beta    = op_scalar_input(made->graph, 30, "beta");
+    NodeId     beta    = op_scalar_input(work->graph, MAP_BETA, "beta");
     MapRequest request = {.method = map_method_named(method), .mode = mode, .beta = &beta};
-    if (!map_build(made->graph, blob, &request, &made->map, error) ||
-        !pixel_bounds(blob, made->low, made->high, error))
+    if (!map_build(work->graph, blob, &request, &work->map, error) ||
+        !pixel_bounds(blob, work->low, work->high, error))
         return false;
-    MapAttackNodes nodes = {made->graph, &made->map, made->map.layer, beta,
-                            mode,        made->low,  made->high};
-    return map_attack_open(&made->attack, &nodes, &rule, plan, error);
+    MapAttackNodes nodes = {work->graph, &work->map, work->map.layer, beta,
+                            mode,        work->low,  work->high};
+    return map_attack_open(&work->attack, &nodes, &rule, &plan, error) &&
+           begin(&work->attack, error);
 }
 
-static bool begin(Manipulation *made, Error *error)
+/* ---- beside a forward pass ------------------------------------------------------------------- */
+
+typedef struct Manipulation {
+    Graph  *graph;
+    Plan   *forward;
+    MapWork work;
+} Manipulation;
+
+static void manipulation_close(Manipulation *made)
 {
-    const MapAttackState *state  = &made->attack.state;
-    real                 *image  = memory_new((size_t)state->values, sizeof *image, error);
-    float                *wanted = memory_new((size_t)state->cells, sizeof *wanted, error);
-    bool                  ok     = image && wanted;
-    for (int64_t i = 0; ok && i < state->cells; i++)
-        wanted[i] = 1 / (float)state->cells;
-    if (ok) {
-        material_fill(image, (size_t)state->values, "pixels", 0, 1);
-        map_attack_begin(&made->attack, image, wanted, 0, 0);
-    }
-    memory_free(image);
-    memory_free(wanted);
-    return ok;
+    map_work_close(&made->work);
+    plan_destroy(made->forward);
+    graph_destroy(made->graph);
+}
+
+static bool open_forward(Manipulation *made, WeightBlob *blob, ConvMethod conv, Error *error)
+{
+    Network     network;
+    PlanOptions plan = map_plan_options;
+    plan.conv        = conv;
+    if (!graph_create(&made->graph, error))
+        return false;
+    NodeId         beta    = op_scalar_input(made->graph, MAP_BETA, "beta");
+    NetworkRequest request = {.batch = 1, .unit = -1, .raw_input = true, .softplus = &beta};
+    if (!network_build(made->graph, blob, &request, &network, error) ||
+        !plan_create(&made->forward, made->graph, &network.layer, 1, &plan, error))
+        return false;
+    Shape shape = graph_shape(made->graph, network.pixels);
+    material_fill(plan_input(made->forward, network.pixels), (size_t)shape_elements(shape),
+                  "pixels", 0, 1);
+    return true;
 }
 
 /* Forward passes and steps take turns, so that both see the same machine. */
@@ -91,17 +126,18 @@ static bool measure(Manipulation *made, const Options *options, Row *row, Error 
     double *ms   = memory_new((size_t)runs * 4, sizeof *ms, error);
     bool    ok   = ms != NULL;
     for (int run = -1; ok && run < runs; run++) { // the first is not counted
-        int           at        = run < 0 ? 0 : run;
-        double        cpu_start = clock_cpu_seconds(), start = clock_seconds();
-        MapAttackLoss loss;
+        int    at        = run < 0 ? 0 : run;
+        double cpu_start = clock_cpu_seconds(), start = clock_seconds();
         plan_run(made->forward);
         ms[at]            = (clock_seconds() - start) * 1e3;
         ms[2 * runs + at] = (clock_cpu_seconds() - cpu_start) * 1e3;
         cpu_start         = clock_cpu_seconds();
         start             = clock_seconds();
-        ok                = map_attack_step(&made->attack, 0, &loss, error);
+        map_work_step(&made->work);
         ms[runs + at]     = (clock_seconds() - start) * 1e3;
         ms[3 * runs + at] = (clock_cpu_seconds() - cpu_start) * 1e3;
+        if (made->work.error.code)
+            ok = fail(error, made->work.error.code, "%s", made->work.error.message);
     }
     if (ok) {
         Timing forward  = timing_of(ms, ms + 2 * runs, runs);
@@ -109,7 +145,7 @@ static bool measure(Manipulation *made, const Options *options, Row *row, Error 
         row->figures[0] = (Figure){"forward_ms", forward.median};
         row->figures[1] = (Figure){"forwards", row->ms.median / forward.median};
         row->figures[2] = (Figure){"cpu_forwards", row->ms.cpu / forward.cpu};
-        row->figures[3] = (Figure){"plan_mb", (double)plan_bytes(made->attack.plan) / 1e6};
+        row->figures[3] = (Figure){"plan_mb", (double)plan_bytes(made->work.attack.plan) / 1e6};
     }
     memory_free(ms);
     return ok;
@@ -119,8 +155,6 @@ bool bench_manipulate(const Options *given, Error *error)
 {
     Options     options = *given;
     WeightBlob *blob    = NULL;
-    PlanOptions plan    = map_plan_options;
-    plan.conv           = options.conv;
     options.upto        = NULL;
     bool ok             = material_blob(&blob, &options, error);
     if (ok)
@@ -131,11 +165,13 @@ bool bench_manipulate(const Options *given, Error *error)
         snprintf(row.name, sizeof row.name, "%s %s step", options.arch, methods[i]);
         if (!row_wanted(&options, row.name))
             continue;
-        ok = open_forward(&made, blob, &plan, error) &&
-             open_attack(&made, blob, methods[i], &plan, error) && begin(&made, error) &&
+        ok = open_forward(&made, blob, options.conv, error) &&
+             map_work_open(&made.work, blob, methods[i], options.conv, error) &&
              measure(&made, &options, &row, error);
         if (ok)
             row_print(&options, &row);
+        if (ok && !options.json && !options.title)
+            profile_plan(made.work.attack.plan, options.runs);
         manipulation_close(&made);
     }
     blob_close(blob);

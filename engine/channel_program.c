@@ -15,6 +15,11 @@ static bool is_channel_vector(Shape small, Shape large)
     return small.rank == 4 && small.dim[1] == large.dim[1] && shape_elements(small) == large.dim[1];
 }
 
+bool channel_is_shared(const Graph *graph, NodeId id)
+{
+    return shape_elements(graph_shape(graph, id)) == 1;
+}
+
 NodeId channel_input(const Graph *graph, const Step *step, int i)
 {
     return i > 0 && op_constant_beta(graph, step->core) != 0 ? NODE_NONE : step->in[i];
@@ -29,13 +34,13 @@ Shape channel_planes(const Graph *graph, NodeId id)
     case OP_ADD:
     case OP_MUL:
     case OP_SCALE_OFFSET:
+    case OP_SCALE_BY:
+    case OP_POWER:
+    case OP_SIGMOID:
+    case OP_SOFTPLUS:
     case OP_RELU:
     case OP_GATE:
         return is_planes(node->shape) ? node->shape : shape_scalar();
-    case OP_SIGMOID:
-    case OP_SOFTPLUS:
-        return is_planes(node->shape) && op_constant_beta(graph, id) != 0 ? node->shape
-                                                                          : shape_scalar();
     case OP_BROADCAST_TO:
         return is_planes(node->shape) && is_channel_vector(inner, node->shape) ? node->shape
                                                                                : shape_scalar();
@@ -47,7 +52,8 @@ Shape channel_planes(const Graph *graph, NodeId id)
 }
 
 /* What a later group computes again instead of reading it: a number spread over planes, or planes
- * times and plus numbers and a sigmoid of these, if that leads to planes in few steps. Returns how
+ * times and plus numbers and a sigmoid of these (of planes that are read it is read itself: it takes
+ * longer than reading), if that leads to planes in few steps. Returns how
  * many values it takes; 0: it must be read. */
 // NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
 static int32_t clone_size(const Graph *graph, const Step *steps, NodeId id, Shape planes, int depth)
@@ -58,15 +64,17 @@ static int32_t clone_size(const Graph *graph, const Step *steps, NodeId id, Shap
     if (step->op == OP_BROADCAST_TO)
         return 2;
     if (step->op != OP_ADD && step->op != OP_MUL && step->op != OP_SCALE_OFFSET &&
-        step->op != OP_SIGMOID)
+        step->op != OP_SCALE_BY && step->op != OP_SIGMOID)
         return 0;
     int32_t size = 1, read = 0;
     for (int i = 0; i < 2; i++) {
         NodeId  in    = channel_input(graph, step, i);
         int32_t inner = in == NODE_NONE ? 0 : clone_size(graph, steps, in, planes, depth - 1);
-        read += in != NODE_NONE && inner == 0;
+        read += in != NODE_NONE && inner == 0 && !channel_is_shared(graph, in);
         size += inner ? inner : 1;
     }
+    if (step->op == OP_SIGMOID && read == 1)
+        return 0;
     return read <= 1 ? size : 0;
 }
 
@@ -113,9 +121,12 @@ static int32_t array_of(Writer *w, Value *value, bool is_written)
     w->is_full              = w->is_full || program->array_count == CHANNEL_VALUES;
     if (w->is_full)
         return 0;
-    bool is_vector = shape_elements(graph_shape(w->graph, value->node)) == program->shape.dim[1];
+    bool is_shared   = channel_is_shared(w->graph, value->node);
+    bool is_vector   = shape_elements(graph_shape(w->graph, value->node)) == program->shape.dim[1];
+    program->is_flat = program->is_flat && (is_shared || !is_vector);
     program->array[program->array_count] = (ChannelArray){.node       = value->node,
-                                                          .is_number  = is_vector,
+                                                          .is_number  = is_vector || is_shared,
+                                                          .is_shared  = is_shared,
                                                           .is_written = is_written,
                                                           .number     = value->number};
     return program->array_count++;
@@ -158,7 +169,8 @@ static int32_t value_of(Writer *w, NodeId node)
     if (channel_clone_values(w->graph, w->steps, node, w->program->shape) > 1)
         return add_member(w, &w->steps[node], false);
     Value value     = {.node = node, .input = {-1, -1}, .same = -1, .number = -1};
-    value.is_number = shape_elements(graph_shape(w->graph, node)) == w->program->shape.dim[1];
+    value.is_number = channel_is_shared(w->graph, node) ||
+                      shape_elements(graph_shape(w->graph, node)) == w->program->shape.dim[1];
     if (value.is_number)
         value.number = w->program->number_count++;
     value.array = array_of(w, &value, false);
@@ -197,6 +209,7 @@ static int32_t add_member(Writer *w, const Step *step, bool is_stored)
     if (node->op == OP_SUM_TO) {
         value.is_number      = true;
         w->program->has_sums = true;
+        w->program->is_flat  = false;
         value.phase++;
     }
     if (node->op == OP_BROADCAST_TO)
@@ -270,6 +283,11 @@ static bool write_affine(Writer *w, const Value *value, ChannelTurn *turn, int32
         turn->term   = params->term;
         return true;
     }
+    if (value->op == OP_SCALE_BY) { // a number that all channels share; the op adds zero
+        turn->b    = number_place(&w->value[value->input[1]]);
+        turn->term = 0;
+        return true;
+    }
     if (value->op != OP_ADD && value->op != OP_MUL)
         return false;
     int number = w->value[value->input[0]].is_number ? 0 : 1;
@@ -291,6 +309,13 @@ static bool write_affine(Writer *w, const Value *value, ChannelTurn *turn, int32
     return true;
 }
 
+/* The beta or exponent of a turn, or the factor. */
+static real constant_of(const Graph *graph, NodeId id)
+{
+    real beta = op_constant_beta(graph, id);
+    return beta != 0 ? beta : graph_node(graph, id)->params.value;
+}
+
 static void write_plane(Writer *w, Value *value, int32_t phase)
 {
     ChannelTurn turn      = {.op = value->op};
@@ -307,8 +332,12 @@ static void write_plane(Writer *w, Value *value, int32_t phase)
         turn.a    = read_plane(w, inputs[0]);
         inputs[1] = -1;
     } else {
-        turn.factor = op_constant_beta(w->graph, value->node);
+        turn.factor = constant_of(w->graph, value->node);
         turn.a      = read_plane(w, inputs[0]);
+        if (inputs[1] >= 0 && (value->op == OP_SIGMOID || value->op == OP_SOFTPLUS)) {
+            turn.b    = number_place(&w->value[inputs[1]]);
+            inputs[1] = -1;
+        }
         if (inputs[1] >= 0)
             turn.b = inputs[1] == inputs[0] ? turn.a : read_plane(w, inputs[1]);
     }
@@ -372,13 +401,11 @@ static void mark_phase(Writer *w, int32_t phase)
 
 static void write_number(Writer *w, const Value *value)
 {
-    const OpParams *params = &graph_node(w->graph, value->node)->params;
-    real            beta   = op_constant_beta(w->graph, value->node);
-    ChannelTurn     turn   = {.op     = value->op,
-                              .out    = number_place(value),
-                              .a      = number_place(&w->value[value->input[0]]),
-                              .factor = beta != 0 ? beta : params->value,
-                              .term   = params->term};
+    ChannelTurn turn = {.op     = value->op,
+                        .out    = number_place(value),
+                        .a      = number_place(&w->value[value->input[0]]),
+                        .factor = constant_of(w->graph, value->node),
+                        .term   = graph_node(w->graph, value->node)->params.term};
     if (value->input[1] >= 0)
         turn.b = number_place(&w->value[value->input[1]]);
     add_turn(w, turn);
@@ -423,7 +450,7 @@ bool channel_write(ChannelWriter *w, const Graph *graph, const Step *steps, cons
                    int32_t group, Shape planes, ChannelProgram *program)
 {
     memset(w, 0, sizeof *w);
-    *program   = (ChannelProgram){.shape = planes};
+    *program   = (ChannelProgram){.shape = planes, .is_flat = true};
     w->graph   = graph;
     w->steps   = steps;
     w->program = program;

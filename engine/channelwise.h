@@ -34,8 +34,8 @@ typedef struct Place {
  *     OP_SCALE_OFFSET   a * b + c; where b or c is not a place, a * factor + term
  *     OP_SUM_TO         number: the sum of a over the planes
  *     OP_BROADCAST_TO   plane: the number a
- *     others            as the op: a and b, or a alone; OP_POWER's exponent and the beta of
- *                       OP_SIGMOID and OP_SOFTPLUS are the factor */
+ *     others            as the op: a and b, or a alone; OP_POWER's exponent is the factor, and
+ *                       the beta of OP_SIGMOID and OP_SOFTPLUS where b is not a place */
 typedef struct ChannelTurn {
     OpKind op;
     Place  out, a, b, c;
@@ -45,6 +45,7 @@ typedef struct ChannelTurn {
 typedef struct ChannelArray {
     NodeId  node;
     bool    is_number, is_written; // one number a channel; else planes
+    bool    is_shared;             // the same number for all channels
     int32_t number;
     void   *data; // filled when the plan has placed it
 } ChannelArray;
@@ -53,6 +54,7 @@ typedef struct ChannelProgram {
     Shape       shape; // [n, c, h, w] of the planes
     int32_t     array_count, number_count, slot_count, phase_count, turn_count;
     bool        has_sums;
+    bool        is_flat; // no number belongs to one channel, so planes may be cut anywhere
     int32_t     number_end[CHANNEL_PHASES], plane_end[CHANNEL_PHASES]; // turns of a phase, in order
     ChannelTurn turn[CHANNEL_TURNS];
     ChannelArray array[CHANNEL_VALUES];

@@ -165,7 +165,8 @@ typedef enum ConvMethod { CONV_AUTO, CONV_DIRECT, CONV_WINOGRAD } ConvMethod;
 typedef struct PlanOptions {
     ConvMethod conv;         // AUTO: Winograd for 3x3 stride-1 where it is faster
     bool       even_forward; // AUTO: but forward passes direct, so that equal patches of an image
-                             // give equal results and max-pools find the ties exact sums have
+                             // give equal results and max-pools find the ties exact sums have;
+                             // no pool looks at convolutions of gradients, which stay as they are
     bool no_fuse;            // tests: one step per node
     bool no_reuse;           // tests: every node has memory of its own
 } PlanOptions;

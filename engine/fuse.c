@@ -7,20 +7,25 @@
  * Batch norms and what else runs channel by channel: fuse_channels.c. */
 #include "plan.h"
 
-static Step plain_step(const Graph *graph, NodeId id)
+/* Of its inputs there are steps already. */
+static Step plain_step(const Graph *graph, const Step *steps, NodeId id)
 {
     const Node *node = graph_node(graph, id);
-    Step        step = {.node    = id,
-                        .core    = id,
-                        .op      = node->op,
-                        .bias    = NODE_NONE,
-                        .add     = NODE_NONE,
-                        .gate    = NODE_NONE,
-                        .index   = NODE_NONE,
-                        .group   = -1,
-                        .program = -1};
-    for (int i = 0; i < OP_ARITY; i++)
-        step.in[i] = node->input[i] == NODE_NONE ? NODE_NONE : graph_root(graph, node->input[i]);
+    Step        step = {.node        = id,
+                        .core        = id,
+                        .op          = node->op,
+                        .bias        = NODE_NONE,
+                        .add         = NODE_NONE,
+                        .gate        = NODE_NONE,
+                        .index       = NODE_NONE,
+                        .group       = -1,
+                        .program     = -1,
+                        .is_gradient = node->op == OP_CONV2D_INPUT};
+    for (int i = 0; i < OP_ARITY; i++) {
+        bool is_there = node->input[i] != NODE_NONE;
+        step.in[i]    = is_there ? graph_root(graph, node->input[i]) : NODE_NONE;
+        step.is_gradient |= is_there && steps[node->input[i]].is_gradient;
+    }
     return step;
 }
 
@@ -79,7 +84,7 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
                 uses[graph_node(graph, id)->input[i]]++;
     for (NodeId id = 0; id < graph->count; id++) {
         const Node *node = graph_node(graph, id);
-        steps[id]        = plain_step(graph, id);
+        steps[id]        = plain_step(graph, steps, id);
         if (!needed[id] || !fuse)
             continue;
         if (node->op == OP_ADD) {

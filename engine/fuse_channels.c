@@ -93,7 +93,8 @@ static int32_t find_groups(const Graph *graph, const bool *needed, Step *steps, 
                 NodeId in = channel_input(graph, &steps[id], i);
                 if (in == NODE_NONE || steps[in].group == own)
                     continue;
-                readers[in] = own;
+                if (!channel_is_shared(graph, in)) // no sign that two steps belong together
+                    readers[in] = own;
                 groups[own].values += channel_clone_values(graph, steps, in, groups[own].shape);
             }
         }

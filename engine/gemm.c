@@ -49,14 +49,14 @@ void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t de
 /* ---- few rows: the weights are read once, in place ----------------------------------------------
  * A dense layer at a small batch is bound by the memory traffic of b; packing would triple it. */
 
-enum { FEW_ROWS = 16, COLUMN_CHUNK = 64, DEPTH_CHUNK = 1024, DEPTH_PIECE = 64 };
+enum { FEW_ROWS = 16, DOT_CHUNK = 64, SUM_CHUNK = 2048, DEPTH_PIECE = 64 };
 
 static void column_dots(void *data, int64_t chunk, int thread)
 {
     const Gemm    *g     = data;
     const Kernels *table = kernels();
     (void)thread;
-    for (int64_t j = chunk * COLUMN_CHUNK; j < (chunk + 1) * COLUMN_CHUNK && j < g->n; j++)
+    for (int64_t j = chunk * DOT_CHUNK; j < (chunk + 1) * DOT_CHUNK && j < g->n; j++)
         for (int64_t i = 0; i < g->m; i++)
             g->c[i * g->n + j] = table->dot(g->a + i * g->a_row, g->b + j * g->b_column, g->k);
 }
@@ -64,23 +64,23 @@ static void column_dots(void *data, int64_t chunk, int thread)
 // Pieces of the depth are summed apart, as in a tile: one sum over 4,096 rows loses two more bits.
 static void row_sums(void *data, int64_t chunk, int thread)
 {
-    real           part[FEW_ROWS * DEPTH_CHUNK];
+    real           part[SUM_CHUNK];
     const Gemm    *g     = data;
     const Kernels *table = kernels();
-    int64_t        at    = chunk * DEPTH_CHUNK;
-    int64_t        count = g->n - at < DEPTH_CHUNK ? g->n - at : DEPTH_CHUNK;
+    int64_t        at    = chunk * SUM_CHUNK;
+    int64_t        count = g->n - at < SUM_CHUNK ? g->n - at : SUM_CHUNK;
     (void)thread;
     for (int64_t i = 0; i < g->m; i++)
         memset(g->c + i * g->n + at, 0, (size_t)count * sizeof(real));
     for (int64_t piece = 0; piece < g->k; piece += DEPTH_PIECE) {
         int64_t end = g->k - piece < DEPTH_PIECE ? g->k : piece + DEPTH_PIECE;
-        memset(part, 0, (size_t)(g->m * count) * sizeof(real));
-        for (int64_t p = piece; p < end; p++)
-            for (int64_t i = 0; i < g->m; i++)
-                table->axpy(part + i * count, g->a[i * g->a_row + p * g->a_depth],
-                            g->b + p * g->b_depth + at, count);
-        for (int64_t i = 0; i < g->m; i++)
-            table->axpy(g->c + i * g->n + at, 1, part + i * count, count);
+        for (int64_t i = 0; i < g->m; i++) {
+            real *c = g->c + i * g->n + at;
+            memset(part, 0, (size_t)count * sizeof(real));
+            table->add_rows(part, g->a + i * g->a_row + piece * g->a_depth, g->a_depth,
+                            g->b + piece * g->b_depth + at, g->b_depth, end - piece, count);
+            table->add(c, c, part, count);
+        }
     }
 }
 
@@ -211,11 +211,11 @@ void gemm_run(const Gemm *gemm, real *scratch)
     const Kernels *table = kernels();
     Gemm           copy  = *gemm;
     if (gemm->m <= FEW_ROWS && gemm->b_depth == 1 && gemm->a_depth == 1) {
-        parallel_for(panels_of(gemm->n, COLUMN_CHUNK), column_dots, &copy);
+        parallel_for(panels_of(gemm->n, DOT_CHUNK), column_dots, &copy);
         return;
     }
     if (gemm->m <= FEW_ROWS && gemm->b_column == 1) {
-        parallel_for(panels_of(gemm->n, DEPTH_CHUNK), row_sums, &copy);
+        parallel_for(panels_of(gemm->n, SUM_CHUNK), row_sums, &copy);
         return;
     }
     int64_t row_panels = panels_of(gemm->m, table->tile_rows);

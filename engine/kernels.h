@@ -80,11 +80,15 @@ typedef struct Kernels {
     void (*scale_offset)(real *out, const real *x, real factor, real term, int64_t n);
     void (*relu)(real *out, const real *x, int64_t n);
     void (*gate)(real *out, const real *condition, const real *x, int64_t n);
+    void (*power)(real *out, const real *x, real exponent, int64_t n); // quick: -1, -2, 2, 1/2
     void (*exp)(real *out, const real *x, int64_t n);
     void (*sigmoid)(real *out, const real *x, real beta, int64_t n);
     void (*softplus)(real *out, const real *x, real beta, int64_t n);
-    void (*axpy)(real *y, real factor, const real *x, int64_t n); // y += factor * x
-    real (*dot)(const real *a, const real *b, int64_t n);         // one tree of 64 partial sums
+    /* y += factor[r] * row r of x, for one row after another; rows and their factors are so far
+     * apart. */
+    void (*add_rows)(real *y, const real *factor, int64_t factor_step, const real *x, int64_t step,
+                     int64_t rows, int64_t n);
+    real (*dot)(const real *a, const real *b, int64_t n); // one tree of 64 partial sums
     real (*sum)(const real *x, int64_t n);
 
     /* Epilogue of a convolution; out may equal add or gate. */

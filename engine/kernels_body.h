@@ -154,10 +154,56 @@ static void gate(real *out, const real *condition, const real *x, int64_t n)
         out[i] = condition[i] > 0 ? x[i] : 0;
 }
 
-static void axpy(real *restrict y, real factor, const real *restrict x, int64_t n)
+/* Rounded as if computed in double: a quotient or root of floats has no other nearest float. */
+static void power(real *out, const real *x, real exponent, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] += factor * x[i];
+    if (exponent == -1)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = 1 / x[i];
+    else if (exponent == -2)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (real)(1 / ((double)x[i] * (double)x[i]));
+    else if (exponent == 2)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = x[i] * x[i];
+    else if (exponent == (real)0.5)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (real)sqrt((double)x[i]);
+    else
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (real)pow((double)x[i], (double)exponent);
+}
+
+/* Some rows in one go over y, and the next ones fetched: each lies in other pages of memory. */
+enum { ROWS_TOGETHER = 8 };
+
+static void add_rows(real *restrict y, const real *factor, int64_t factor_step,
+                     const real *restrict x, int64_t step, int64_t rows, int64_t n)
+{
+    int64_t r = 0;
+    for (; r + ROWS_TOGETHER <= rows; r += ROWS_TOGETHER, x += ROWS_TOGETHER * step) {
+        int64_t i     = 0;
+        bool    ahead = r + 2 * ROWS_TOGETHER <= rows;
+        real    f[ROWS_TOGETHER];
+        for (int k = 0; k < ROWS_TOGETHER; k++)
+            f[k] = factor[(r + k) * factor_step];
+        for (; i + LANES <= n; i += LANES) {
+            Vec sum = vec_load(y + i);
+            UNROLL for (int k = 0; k < ROWS_TOGETHER; k++)
+            {
+                if (ahead)
+                    __builtin_prefetch(x + (ROWS_TOGETHER + k) * step + i);
+                sum += vec_all(f[k]) * vec_load(x + k * step + i);
+            }
+            vec_store(y + i, sum);
+        }
+        for (; i < n; i++)
+            for (int k = 0; k < ROWS_TOGETHER; k++)
+                y[i] += f[k] * x[k * step + i];
+    }
+    for (; r < rows; r++, x += step)
+        for (int64_t i = 0; i < n; i++)
+            y[i] += factor[r * factor_step] * x[i];
 }
 
 /* ---- reductions: partial sums in a fixed tree ------------------------------------------------ */
@@ -334,11 +380,11 @@ static void fill_table(Kernels *table, const char *isa)
 #endif
         .tap_rows = TAP_ROWS, .tap_tile = {NULL, tap_tile1, tap_tile2, tap_tile3},
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
-        .gate = gate, .exp = exponential, .sigmoid = sigmoid, .softplus = softplus, .axpy = axpy,
-        .dot = dot, .sum = sum, .finish = finish, .pack = pack, .interleave = interleave,
-        .maxpool = maxpool, .winograd_columns = winograd_columns, .winograd_input = winograd_input,
-        .winograd_output = winograd_output, .winograd_keep = winograd_keep,
-        .winograd_gradient = winograd_gradient, .nonzero = nonzero,
+        .gate = gate, .power = power, .exp = exponential, .sigmoid = sigmoid, .softplus = softplus,
+        .add_rows = add_rows, .dot = dot, .sum = sum, .finish = finish, .pack = pack,
+        .interleave = interleave, .maxpool = maxpool, .winograd_columns = winograd_columns,
+        .winograd_input = winograd_input, .winograd_output = winograd_output,
+        .winograd_keep = winograd_keep, .winograd_gradient = winograd_gradient, .nonzero = nonzero,
         .winograd_weights = winograd_weights,
     };
 }

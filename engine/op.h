@@ -71,9 +71,6 @@ extern const OpInfo op_info_input, op_info_index_input, op_info_parameter, op_in
     op_info_conv2d_input, op_info_conv2d_weight, op_info_maxpool_index, op_info_gather,
     op_info_scatter_add, op_info_log_softmax, op_info_maxpool, op_info_channels;
 
-/* x to the power p. */
-real op_power_of(real x, real p);
-
 /* Of a sigmoid or softplus with a constant beta: beta. Of any other node: 0. */
 real op_constant_beta(const Graph *graph, NodeId node);
 

@@ -5,8 +5,9 @@
 #include "../base/parallel.h"
 
 enum {
-    GROUPS       = 16, // of images, at most: their sums are added in order
-    CHUNK        = 64, // channels of a task that works on numbers
+    GROUPS       = 16,    // of images, at most: their sums are added in order
+    CHUNK        = 64,    // channels of a task that works on numbers
+    PIECE        = 16384, // elements of a task of a flat program
     THREAD_TASKS = 2
 };
 
@@ -55,7 +56,7 @@ static real number_at(const ChannelRun *run, Place place, real otherwise)
 
 static void number_turn(const Kernels *k, const ChannelRun *run, const ChannelTurn *turn)
 {
-    real          *out = &run->number[turn->out.index], a = number_at(run, turn->a, 0),
+    real *out = &run->number[turn->out.index], a = number_at(run, turn->a, 0),
          b = number_at(run, turn->b, turn->factor);
     switch (turn->op) {
     case OP_ADD:
@@ -71,13 +72,13 @@ static void number_turn(const Kernels *k, const ChannelRun *run, const ChannelTu
         k->gate(out, &a, &b, 1);
         break;
     case OP_POWER:
-        *out = op_power_of(a, turn->factor);
+        k->power(out, &a, turn->factor, 1);
         break;
     case OP_SIGMOID:
-        k->sigmoid(out, &a, turn->factor, 1);
+        k->sigmoid(out, &a, b, 1);
         break;
     case OP_SOFTPLUS:
-        k->softplus(out, &a, turn->factor, 1);
+        k->softplus(out, &a, b, 1);
         break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, &a, b, turn->term, 1);
@@ -107,7 +108,7 @@ static void move_numbers(const ChannelProgram *program, int64_t channel, real *n
         if (is_written)
             ((real *)array->data)[channel] = number[array->number];
         else
-            number[array->number] = ((const real *)array->data)[channel];
+            number[array->number] = ((const real *)array->data)[array->is_shared ? 0 : channel];
     }
 }
 
@@ -145,9 +146,8 @@ typedef struct PlaneBlock {
 
 static real *block_at(const PlaneBlock *block, Place place)
 {
-    return place.kind == PLACE_SLOT
-               ? block->slots + (int64_t)place.index * CHANNEL_SLOT
-               : (real *)block->program->array[place.index].data + block->at;
+    return place.kind == PLACE_SLOT ? block->slots + (int64_t)place.index * CHANNEL_SLOT
+                                    : (real *)block->program->array[place.index].data + block->at;
 }
 
 static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const ChannelTurn *turn)
@@ -179,11 +179,14 @@ static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const Cha
     case OP_GATE:
         k->gate(out, a, block_at(block, turn->b), n);
         break;
+    case OP_POWER:
+        k->power(out, a, turn->factor, n);
+        break;
     case OP_SIGMOID:
-        k->sigmoid(out, a, turn->factor, n);
+        k->sigmoid(out, a, number_at(run, turn->b, turn->factor), n);
         break;
     case OP_SOFTPLUS:
-        k->softplus(out, a, turn->factor, n);
+        k->softplus(out, a, number_at(run, turn->b, turn->factor), n);
         break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, a, number_at(run, turn->b, turn->factor),
@@ -192,21 +195,34 @@ static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const Cha
     }
 }
 
+/* The turns of a phase on elements that lie behind each other, block by block. */
+static void run_turns(const ChannelJob *job, const ChannelRun *run, int thread, int64_t at,
+                      int64_t count)
+{
+    const ChannelProgram *program = job->program;
+    int32_t    from = first_turn(program, job->phase), end = end_turn(program, job->phase);
+    PlaneBlock part = {.program = program,
+                       .kernels = job->kernels,
+                       .slots = job->slots + (int64_t)thread * program->slot_count * CHANNEL_SLOT};
+    for (int64_t done = 0; done < count; done += CHANNEL_BLOCK) {
+        part.at = at + done;
+        part.n  = count - done < CHANNEL_BLOCK ? count - done : CHANNEL_BLOCK;
+        for (int32_t i = from; i < end; i++)
+            plane_turn(&part, run, &program->turn[i]);
+    }
+}
+
 /* A group of images, whole images one after another: planes of one channel alone lie far apart, and
  * memory is read at half the speed. */
 static void plane_task(void *data, int64_t task, int thread)
 {
-    const ChannelJob     *job     = data;
-    const ChannelProgram *program = job->program;
-    const ChannelTurn    *turn    = program->turn;
-    int64_t               group = task / job->blocks, block = task % job->blocks;
-    int64_t first = block * job->channels / job->blocks, plane = job->plane;
-    int64_t last = (block + 1) * job->channels / job->blocks;
-    int64_t image = group * job->images / job->groups;
-    int32_t from = first_turn(program, job->phase), end = end_turn(program, job->phase);
-    PlaneBlock part = {.program = program,
-                       .kernels = job->kernels,
-                       .slots   = job->slots + (int64_t)thread * program->slot_count * CHANNEL_SLOT};
+    const ChannelJob  *job   = data;
+    const ChannelTurn *turn  = job->program->turn;
+    int64_t            group = task / job->blocks, block = task % job->blocks;
+    int64_t            first = block * job->channels / job->blocks, plane = job->plane;
+    int64_t            last  = (block + 1) * job->channels / job->blocks;
+    int64_t            image = group * job->images / job->groups;
+    int32_t from = first_turn(job->program, job->phase), end = end_turn(job->program, job->phase);
     for (int64_t channel = first; channel < last; channel++) {
         ChannelRun run = run_of(job, group, channel);
         for (int32_t i = from; i < end; i++)
@@ -216,19 +232,23 @@ static void plane_task(void *data, int64_t task, int thread)
     for (; image < (group + 1) * job->images / job->groups; image++)
         for (int64_t channel = first; channel < last; channel++) {
             ChannelRun run = run_of(job, group, channel);
-            for (int64_t done = 0; done < plane; done += CHANNEL_BLOCK) {
-                part.at = (image * job->channels + channel) * plane + done;
-                part.n  = plane - done < CHANNEL_BLOCK ? plane - done : CHANNEL_BLOCK;
-                for (int32_t i = from; i < end; i++)
-                    plane_turn(&part, &run, &turn[i]);
-            }
+            run_turns(job, &run, thread, (image * job->channels + channel) * plane, plane);
         }
+}
+
+/* A piece of all planes of a flat program, as if they were one. */
+static void piece_task(void *data, int64_t task, int thread)
+{
+    const ChannelJob *job  = data;
+    ChannelRun        run  = run_of(job, 0, 0);
+    int64_t           left = job->plane - task * PIECE;
+    run_turns(job, &run, thread, task * PIECE, left < PIECE ? left : PIECE);
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
 /* Groups from the number of images alone, as they are the order of sums; channels are split where
- * that leaves threads without tasks. */
+ * that leaves threads without tasks. The planes of a flat program are one. */
 static ChannelJob job_of(const OpCall *call, int threads)
 {
     const ChannelProgram *program = call->program;
@@ -237,6 +257,10 @@ static ChannelJob job_of(const OpCall *call, int threads)
                                      .images   = program->shape.dim[0],
                                      .channels = program->shape.dim[1],
                                      .plane    = program->shape.dim[2] * program->shape.dim[3]};
+    if (program->is_flat) {
+        job.plane *= job.images * job.channels;
+        job.images = job.channels = 1;
+    }
     job.groups     = job.images < GROUPS ? job.images : GROUPS;
     int64_t wanted = ((int64_t)THREAD_TASKS * threads + job.groups - 1) / job.groups;
     job.blocks     = wanted < job.channels ? wanted : job.channels;
@@ -262,7 +286,11 @@ static void channels_forward(const OpCall *call)
     job.slots      = job.numbers + numbers_size(&job);
     for (; job.phase < job.program->phase_count; job.phase++) {
         parallel_for((job.channels + CHUNK - 1) / CHUNK, number_task, &job);
-        if (first_turn(job.program, job.phase) < end_turn(job.program, job.phase))
+        if (first_turn(job.program, job.phase) == end_turn(job.program, job.phase))
+            continue;
+        if (job.program->is_flat)
+            parallel_for((job.plane + PIECE - 1) / PIECE, piece_task, &job);
+        else
             parallel_for(job.groups * job.blocks, plane_task, &job);
     }
 }

@@ -184,16 +184,10 @@ static void log_backward(Graph *graph, NodeId out, NodeId grad, const bool *want
     grad_in[0] = op_mul(graph, grad, op_power(graph, graph_input(graph, out, 0), -1));
 }
 
-real op_power_of(real value, real p)
-{
-    double x = (double)value;
-    return (real)(p == -1 ? 1 / x : p == 2 ? x * x : p == (real)0.5 ? sqrt(x) : pow(x, (double)p));
-}
-
 static void power_chunk(const OpCall *call, int64_t first, int64_t n)
 {
-    for (int64_t i = first; i < first + n; i++)
-        ((real *)call->out)[i] = op_power_of(((const real *)call->in[0])[i], call->params->value);
+    kernels()->power((real *)call->out + first, (const real *)call->in[0] + first,
+                     call->params->value, n);
 }
 
 static void power_forward(const OpCall *call)
@@ -327,8 +321,14 @@ const OpInfo op_info_softplus = {.name     = "softplus",
                                  .forward  = softplus_forward,
                                  .backward = softplus_backward};
 
+/* The gradient of a softplus and the gradient of that need the same sigmoid: one node does. */
 NodeId op_sigmoid_by(Graph *graph, NodeId x, NodeId beta)
 {
+    for (NodeId node = x + 1; x >= 0 && node < graph->count; node++) {
+        const Node *n = graph_node(graph, node);
+        if (n->op == OP_SIGMOID && n->input[0] == x && n->input[1] == beta)
+            return node;
+    }
     return graph_append(graph, OP_SIGMOID, (NodeId[]){x, beta}, &(OpParams){0});
 }
 

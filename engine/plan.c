@@ -234,7 +234,7 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
     ConvSide side = CONV_FORWARD;
     if (conv_side_of(step->op, &side)) {
         ConvShape shape = conv_shape_of(step->op, &core->params, call.in_shape, call.shape);
-        bool      even  = options->even_forward && side == CONV_FORWARD;
+        bool      even  = options->even_forward && side == CONV_FORWARD && !step->is_gradient;
         call.method = conv_choose(even && options->conv == CONV_AUTO ? CONV_DIRECT : options->conv,
                                   &shape, side);
     }

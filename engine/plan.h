@@ -15,6 +15,7 @@ typedef struct Step {
     NodeId  bias, add, gate, index; // fused tail; NODE_NONE where absent
     bool    relu;
     bool    absorbed;       // part of a later step
+    bool    is_gradient;    // an input gradient leads to it
     int32_t group, program; // channel by channel with others; what OP_CHANNELS runs; -1: none
 } Step;
 
@@ -38,6 +39,9 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
 
 /* The planes [n, c, h, w] a node works on channel by channel; of rank 0 where it does not. */
 Shape channel_planes(const Graph *graph, NodeId id);
+
+/* Whether a node is one number that all channels share, as the beta of a softplus is. */
+bool channel_is_shared(const Graph *graph, NodeId id);
 
 /* Planes or numbers a step reads as part of a program: an input, or NODE_NONE for what its turn has
  * in it (a constant beta). */

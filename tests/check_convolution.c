@@ -5,6 +5,7 @@
 #include "../base/cores.h"
 #include "../base/parallel.h"
 #include "../engine/conv_method.h"
+#include "../engine/plan.h"
 
 #include <float.h>
 #include <math.h>
@@ -415,6 +416,33 @@ static void channel_and_batch_change_no_bit(void)
     memory_free(one);
 }
 
+/* Convolutions of a gradient's gradient follow no max-pool: those of the forward pass alone are
+ * direct. */
+static void only_forward_passes_are_even(void)
+{
+    Graph *g      = NULL;
+    Plan  *plan   = NULL;
+    int    direct = 0, fast = 0;
+    NodeId slope, again;
+    REQUIRE(graph_create(&g, NULL));
+    NodeId x = op_input(g, shape_4d(1, 16, 8, 8), "x"),
+           w = op_input(g, shape_4d(16, 16, 3, 3), "w");
+    NodeId y =
+        op_softplus(g, op_conv2d(g, op_softplus(g, op_conv2d(g, x, w, 1, 1), 1), w, 1, 1), 1);
+    graph_gradient(g, op_dot(g, y, y), &x, 1, &slope);
+    graph_gradient(g, op_dot(g, slope, slope), &x, 1, &again);
+    REQUIRE(plan_create(&plan, g, &again, 1, &(PlanOptions){.even_forward = true}, NULL));
+    for (int32_t i = 0; i < plan_step_count(plan); i++) {
+        StepReport report = plan_step_report(plan, i);
+        bool       conv   = strncmp(report.text, "conv2d", 6) == 0;
+        fast += conv && strstr(report.text, " winograd");
+        direct += conv && !strstr(report.text, " winograd");
+    }
+    CHECK(direct == (sizeof(real) == sizeof(float) ? 2 : 8) && direct + fast == 8);
+    plan_destroy(plan);
+    graph_destroy(g);
+}
+
 static void graphs_say_what_does_not_fit(void)
 {
     Graph *g     = NULL;
@@ -463,6 +491,7 @@ SUITE(convolution)
     RUN(weight_gradient_by_winograd_is_within_its_bound);
     RUN(plans_agree_bit_for_bit);
     RUN(channel_and_batch_change_no_bit);
+    RUN(only_forward_passes_are_even);
     RUN(graphs_say_what_does_not_fit);
     RUN(plans_survive_failing_allocations);
 }

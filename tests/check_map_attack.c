@@ -4,6 +4,7 @@
 #include "../attack/map_target.h"
 #include "../attribution/similarity.h"
 #include "../base/parallel.h"
+#include "../engine/plan.h"
 #include "check_difference.h"
 #include "check_toy.h"
 #include "test.h"
@@ -232,6 +233,44 @@ static void first_steps_lower_the_loss_of_every_method(void)
     }
 }
 
+// The gradient of an attack whose plan has these options; how many steps of it are programs.
+static int planned_gradient(const char *method, bool no_fuse, real gradient[PIXELS])
+{
+    Play          play;
+    MapAttackRule rule     = rule_of(10);
+    int           programs = 0;
+    if (play_open(&play, method, &rule, 0)) {
+        map_attack_close(&play.attack);
+        MapAttackNodes nodes = {
+            play.graph, &play.map, play.map.layer, play.beta, map_mode_named("manipulated19"),
+            play.low,   play.high};
+        if (CHECK(map_attack_open(&play.attack, &nodes, &rule, &(PlanOptions){.no_fuse = no_fuse},
+                                  NULL))) {
+            begin(&play);
+            play.attack.state.image[0] += (real)0.25;
+            map_attack_look(&play.attack, 0);
+            memcpy(gradient, map_attack_gradient(&play.attack), PIXELS * sizeof *gradient);
+        }
+        for (int32_t i = 0; play.attack.plan && i < plan_step_count(play.attack.plan); i++)
+            programs += !strncmp(plan_step_report(play.attack.plan, i).text, "channels", 8);
+    }
+    play_close(&play);
+    return programs;
+}
+
+/* Softplus, its sigmoid and their products as they are computed, and a step a node. */
+static void programs_of_activations_change_no_bit(void)
+{
+    static const char *const methods[] = {"gradient", "guided", "lrp", "lrp-epsilon"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        real plain[PIXELS] = {0}, fused[PIXELS] = {1};
+        CHECK(planned_gradient(methods[i], true, plain) == 0);
+        CHECK(planned_gradient(methods[i], false, fused) > 2);
+        if (!CHECK(!memcmp(plain, fused, sizeof plain)))
+            printf("  of %s\n", methods[i]);
+    }
+}
+
 static void the_same_attack_gives_the_same_bytes(void)
 {
     real image[3][PIXELS];
@@ -414,6 +453,7 @@ SUITE(map_attack)
     RUN(a_relu_network_gives_flat_maps_no_gradient);
     RUN(steps_lower_the_loss_and_stay_in_the_box);
     RUN(first_steps_lower_the_loss_of_every_method);
+    RUN(programs_of_activations_change_no_bit);
     RUN(the_same_attack_gives_the_same_bytes);
     RUN(beta_grows_as_published);
     RUN(presets_are_rows_of_the_published_tables);

@@ -2,8 +2,8 @@
 them. Standard library alone.
 
 `make` has the methods input(name, shape), affine(x, scale, shift) on channels, conv(x, name, stride,
-pad), relu(x), max_pool(x, side, stride, pad), add(x, y), mean(x) over a plane, dense(x, name). Norms are
-folded into the convolutions, as the blob has them."""
+pad), relu(x), max_pool(x, side, stride, pad), add(x, y), mean(x) over a plane, flatten(x), dense(x, name).
+Norms are folded into the convolutions, as the blob has them."""
 
 import struct
 
@@ -45,7 +45,12 @@ def vgg16(make, x, upto):
             place += 2
         x = make.max_pool(x, 2, 2, 0)
         place += 1
-    raise SystemExit(f'vgg16: no layer {upto}')
+    if upto != 'logits':
+        raise SystemExit(f'vgg16: no layer {upto}')
+    x = make.flatten(x)
+    for place in (0, 3):
+        x = make.relu(make.dense(x, f'classifier.{place}'))
+    return make.dense(x, 'classifier.6')
 
 
 def resnet50(make, x, upto):
@@ -61,8 +66,13 @@ def resnet50(make, x, upto):
             x = make.relu(make.add(y, x))
         if upto == f'layer{stage + 1}':
             return x
-    return make.dense(make.mean(x), 'fc')
+    return make.dense(make.flatten(make.mean(x)), 'fc')
+
+
+def layers(make, arch, upto, x):
+    """Of a prepared image."""
+    return {'vgg16': vgg16, 'resnet50': resnet50}[arch](make, x, upto)
 
 
 def build(make, arch, upto, x, about):
-    return {'vgg16': vgg16, 'resnet50': resnet50}[arch](make, prepared(make, x, about), upto)
+    return layers(make, arch, upto, prepared(make, x, about))

@@ -80,7 +80,10 @@ class Writer:
         return self.node('Add', [x, y])
 
     def mean(self, x):
-        return self.node('Flatten', [self.node('GlobalAveragePool', [x])], axis=1)
+        return self.node('GlobalAveragePool', [x])
+
+    def flatten(self, x):
+        return self.node('Flatten', [x], axis=1)
 
     def dense(self, x, base):
         return self.node('Gemm', [x] + self.weights(base), transB=1)

@@ -1,7 +1,9 @@
 """PyTorch in turns with the bench (see start.sh): torch_peer.py THREADS FOLDER KIND ...
 
 The gradient is that of the output's sum with respect to the pixels, without gradients of weights. A step
-of training is forward, gradient of the cross-entropy and SGD with momentum, on a batch that is ready."""
+of training is forward, gradient of the cross-entropy and SGD with momentum, on a batch that is ready. A
+step of an attack on a map is the loss of `manipulate` (docs/methods/map-attacks.md), its gradient in the
+image through the gradient that is the map, and Adam."""
 
 import os
 import sys
@@ -26,7 +28,8 @@ def read_reals(path, shape):
 class Runner:
     """Runs what networks.py describes."""
 
-    def __init__(self, tensors):
+    def __init__(self, tensors, activation=F.relu_):
+        self.relu = activation
         self.w = {name: torch.frombuffer(bytearray(values), dtype=torch.float32).reshape(dims)
                   for name, (dims, values) in tensors.items()}
 
@@ -35,9 +38,6 @@ class Runner:
 
     def conv(self, x, base, stride, pad):
         return F.conv2d(x, self.w[base + '.weight'], self.w[base + '.bias'], stride, pad)
-
-    def relu(self, x):
-        return F.relu_(x)
 
     def max_pool(self, x, side, stride, pad):
         return F.max_pool2d(x, side, stride, pad)
@@ -48,11 +48,43 @@ class Runner:
     def mean(self, x):
         return x.mean((2, 3))
 
+    def flatten(self, x):
+        return x.flatten(1)
+
     def dense(self, x, base):
         return F.linear(x, self.w[base + '.weight'], self.w[base + '.bias'])
 
 
+def map_attack(folder, arch):
+    tensors, about = networks.read_blob(f'{folder}/weights.nw')
+    runner = Runner(tensors, lambda x: F.softplus(x, 30))
+    clean, image = (read_reals(f'{folder}/{name}.f32', (1, 3, 224, 224)) for name in ('pixels', 'moved'))
+    mean, std = (torch.tensor([float(word) for word in about[key].split(',')]).reshape(1, 3, 1, 1)
+                 for key in ('mean', 'std'))
+    wanted = torch.full((1, 224, 224), 1 / (224 * 224))
+    with torch.no_grad():
+        outputs = networks.layers(runner, arch, 'logits', clean).softmax(1)
+    adam = torch.optim.Adam([image.requires_grad_(True)], lr=1e-3)
+
+    def step():
+        logits = networks.layers(runner, arch, 'logits', image)
+        chosen = torch.zeros_like(logits)
+        chosen[0, 0] = 1
+        slope, = torch.autograd.grad(logits, image, logits * chosen, create_graph=True)
+        size = slope.abs().sum(1)
+        loss = 1e11 * F.mse_loss(size / size.sum(), wanted) + 1e6 * F.mse_loss(logits.softmax(1), outputs)
+        image.grad, = torch.autograd.grad(loss, image)
+        adam.step()
+        with torch.no_grad():
+            image.copy_(image.maximum(-mean / std).minimum((1 - mean) / std))
+        return torch.cat([loss.detach().reshape(1), image.grad.flatten()])
+
+    return step
+
+
 def model(folder, arch, upto, which, batch):
+    if which == 'map-attack':
+        return map_attack(folder, arch)
     tensors, about = networks.read_blob(f'{folder}/weights.nw')
     runner, pixels = Runner(tensors), read_reals(f'{folder}/pixels.f32', (int(batch), 3, 224, 224))
 
@@ -154,6 +186,22 @@ def training(folder, arch, upto, which, batch):
     return aligned_step if is_aligned else step
 
 
+def status_bytes(key):
+    """A size out of /proc/self/status."""
+    with open('/proc/self/status', encoding='utf-8') as file:
+        return 1024 * sum(int(line.split()[1]) for line in file if line.startswith(key + ':'))
+
+
+def forget_peak():
+    """From here on VmHWM is the largest resident size since; returns that of now, or None."""
+    try:
+        with open('/proc/self/clear_refs', 'w', encoding='utf-8') as file:
+            file.write('5')
+    except OSError:
+        return None
+    return status_bytes('VmRSS')
+
+
 def main():
     threads, folder, kind, *rest = sys.argv[1:]
     torch.set_num_threads(int(threads))
@@ -161,7 +209,7 @@ def main():
     has_fast = any('openblas-pthread' in line for line in open('/proc/self/maps', encoding='utf-8'))
     print(f'ready PyTorch {torch.__version__}' + ('' if has_fast else ' without libopenblas0-pthread'),
           flush=True)
-    is_first = True
+    is_first, resident = True, forget_peak()
     for line in sys.stdin:
         start = time.perf_counter()
         for _ in range(int(line)):
@@ -171,7 +219,7 @@ def main():
             with open(os.path.join(folder, 'output.f32'), 'wb') as file:
                 file.write(out.contiguous().reshape(-1).numpy().tobytes())
         is_first = False
-        print(ms, flush=True)
+        print(ms, 0 if resident is None else status_bytes('VmHWM') - resident, flush=True)
 
 
 main()
