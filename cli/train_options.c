@@ -196,7 +196,8 @@ const Option train_options[] = {
     OPTION_DATA("DATA", "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture"),
     TEXT("test", test, "DATA", NULL, "held-out data: scored at the end"),
     TEXT("arch", arch, "NAME", "mini",
-         "network with drawn weights: mini, lenet, resnet18_cifar, vgg16_bn, resnet20 and others"),
+         "network with drawn weights: mini, lenet, resnet18_cifar, vgg16_bn, resnet20, resnet18, "
+         "densenet121 and others"),
     {.name   = "model",
      .letter = 'm',
      .kind   = ARGUMENT_TEXT,
