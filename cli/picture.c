@@ -56,7 +56,7 @@ bool picture_crop_centre(Image *image, int width, int height, CropGeometry geome
     return replace(image, &next, image_crop(image, left, top, width, height, &next, error));
 }
 
-bool picture_planes(const char *path, const Preparation *preparation, float *planes, Error *error)
+bool picture_fitted(const char *path, const Preparation *preparation, Image *out, Error *error)
 {
     Image image = {0}, next = {0};
     int   width = (int)preparation->width, height = (int)preparation->height;
@@ -69,6 +69,17 @@ bool picture_planes(const char *path, const Preparation *preparation, float *pla
     else if (ok && (image.width != width || image.height != height))
         ok = replace(&image, &next,
                      image_resize(&image, width, height, RESIZE_BILINEAR, &next, error));
+    if (ok)
+        *out = image;
+    else
+        image_free(&image);
+    return ok;
+}
+
+bool picture_planes(const char *path, const Preparation *preparation, float *planes, Error *error)
+{
+    Image image = {0};
+    bool  ok    = picture_fitted(path, preparation, &image, error);
     if (ok)
         image_to_planes(&image, planes);
     image_free(&image);

@@ -15,7 +15,10 @@ bool picture_resize_short(Image *image, int length, CropGeometry geometry, Error
 bool picture_crop_centre(Image *image, int width, int height, CropGeometry geometry,
                          const char *name, Error *error);
 
-/* A photo as the blob wants it: RGB planes [3, height, width] in 0..1. */
+/* A photo as large as the blob wants it, RGB: resized, or resized by its short side and cropped. */
+bool picture_fitted(const char *path, const Preparation *preparation, Image *out, Error *error);
+
+/* The same as RGB planes [3, height, width] in 0..1. */
 bool picture_planes(const char *path, const Preparation *preparation, float *planes, Error *error);
 
 #endif

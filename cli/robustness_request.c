@@ -147,7 +147,7 @@ static bool open_images(Robustness *robustness, Error *error)
     const Settings *settings = robustness->settings;
     RobustStudy    *study    = &robustness->study;
     TrainingSet    *set      = &robustness->set;
-    if (!training_data_open(set, settings->data, blob_preparation(robustness->blob)->width, error))
+    if (!training_data_fitted(set, settings->data, blob_preparation(robustness->blob), error))
         return false;
     study->images = settings->limit && settings->limit < set->count ? settings->limit : set->count;
     study->height = set->height;
@@ -158,7 +158,8 @@ static bool open_images(Robustness *robustness, Error *error)
     int64_t most     = study->images < study->mode->group ? study->images : study->mode->group;
     study->batch     = settings->batch ? settings->batch : DEFAULT_BATCH;
     study->batch     = study->batch < most ? study->batch : most;
-    // The engine adds up the numbers of a single image in another order.
+    // Of one image a plan takes the sum over a plane for that of a channel: in blocks of 1,024 cells
+    // (engine/channelwise.h), which rounds otherwise. So a run never has one image alone.
     study->batch = study->batch < 2 ? 2 : study->batch;
     return study->images > 0 || fail(error, ERROR_DATA, "%s: has no images", settings->data);
 }

@@ -88,7 +88,8 @@ bool train_settings(const Settings *s, real own, TrainSettings *out, Error *erro
                                          .perturbation   = (Perturbation)s->perturb,
                                          .perturb_eps    = s->perturb_eps,
                                          .attack_eps     = s->attack_eps,
-                                         .attack_steps   = s->attack_steps}};
+                                         .attack_steps   = s->attack_steps,
+                                         .attack_inputs  = s->attack_inputs}};
     if (s->nesterov && s->optimiser != OPTIMISER_SGD)
         return fail(error, ERROR_USAGE, "--nesterov is of --optimiser sgd");
     if (s->random_crop && s->shift)
@@ -125,6 +126,8 @@ static void add_objective(const Settings *s, char out[TRAIN_NOTE])
     if (strcmp(name, "pgd") == 0 || strcmp(name, "triplet") == 0)
         add(out, " --attack-eps %.17g --attack-steps %lld", s->attack_eps,
             (long long)s->attack_steps);
+    if (strcmp(name, "triplet") == 0)
+        add(out, " --attack-inputs %lld", (long long)s->attack_inputs);
     if (s->second_order)
         add(out, " --second-order %s", word_text(SECOND_ORDER_NAMES, s->second_order));
 }
@@ -193,7 +196,8 @@ const Option train_options[] = {
     OPTION_DATA("DATA", "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture"),
     TEXT("test", test, "DATA", NULL, "held-out data: scored at the end"),
     TEXT("arch", arch, "NAME", "mini",
-         "network with drawn weights: mini, lenet, resnet18_cifar, vgg16_bn, resnet20 and others"),
+         "network with drawn weights: mini, lenet, resnet18_cifar, vgg16_bn, resnet20, resnet18, "
+         "densenet121 and others"),
     {.name   = "model",
      .letter = 'm',
      .kind   = ARGUMENT_TEXT,
@@ -222,6 +226,9 @@ const Option train_options[] = {
     NUMBER("attack-eps", attack_eps, "E", "4/255", 0, 1,
            "most that pgd and triplet change a pixel"),
     WHOLE("attack-steps", attack_steps, "N", "5", 1, 20, "their steps, of 2.5 E / N"),
+    WHOLE("attack-inputs", attack_inputs, "N", "1000", 0, 1000000000,
+          "numbers of an image that the attack of triplet sees, those of the largest gradients; 0: "
+          "all"),
     WHOLE("epochs", epochs, "N", "10", 1, 100000, "passes over the data"),
     CHOICE("optimiser", optimiser, OPTIMISER_NAMES, "sgd",
            "SGD with momentum 0.9, Adam, or Adam with decay apart"),

@@ -6,6 +6,7 @@
 #include "../image/image.h"
 #include "../mini/mini.h"
 #include "arguments.h"
+#include "picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,38 +198,42 @@ static bool gallery_open(Gallery *gallery, const char *folder, int64_t *total, E
     return ok;
 }
 
-static bool keep_picture(TrainingSet *set, int64_t index, const char *path, Error *error)
+static bool keep_picture(TrainingSet *set, int64_t index, const char *path, const Preparation *fit,
+                         Error *error)
 {
-    Image picture = {0}, resized = {0};
-    bool  ok =
-        read_picture(path, &picture, error) &&
-        image_resize(&picture, (int)set->width, (int)set->height, RESIZE_BILINEAR, &resized, error);
+    Image picture = {0};
+    bool  ok      = picture_fitted(path, fit, &picture, error);
     if (ok)
-        keep_pixels(set, index, resized.pixels);
+        keep_pixels(set, index, picture.pixels);
     image_free(&picture);
-    image_free(&resized);
     return ok;
 }
 
-static bool open_folder(TrainingSet *out, const char *folder, int64_t side, Error *error)
+static bool open_folder(TrainingSet *out, const char *folder, const Preparation *fit, Error *error)
 {
     Gallery gallery = {0};
     int64_t total = 0, index = 0;
-    bool    ok = gallery_open(&gallery, folder, &total, error) &&
-              training_set_new(out, total, side, side, (int32_t)gallery.class_count, error);
+    bool    ok =
+        gallery_open(&gallery, folder, &total, error) &&
+        training_set_new(out, total, fit->height, fit->width, (int32_t)gallery.class_count, error);
     for (int64_t k = 0; ok && k < gallery.class_count; k++)
         for (int64_t i = 0; ok && i < gallery.counts[k]; i++, index++) {
             char below[LIMIT_PATH], path[LIMIT_PATH];
             out->labels[index] = (int32_t)k;
             ok                 = path_join(below, folder, gallery.classes[k], error) &&
                  path_join(path, below, gallery.pictures[k][i], error) &&
-                 keep_picture(out, index, path, error);
+                 keep_picture(out, index, path, fit, error);
         }
     gallery_close(&gallery);
     return ok;
 }
 
 bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error *error)
+{
+    return training_data_fitted(out, name, &(Preparation){.width = side, .height = side}, error);
+}
+
+bool training_data_fitted(TrainingSet *out, const char *name, const Preparation *fit, Error *error)
 {
     size_t      length = strlen(name);
     TrainingSet set    = {0};
@@ -238,7 +243,7 @@ bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error 
     else if (length > 4 && strcmp(name + length - 4, ".png") == 0)
         ok = open_cifar(&set, name, error);
     else
-        ok = open_folder(&set, name, side, error);
+        ok = open_folder(&set, name, fit, error);
     if (ok)
         *out = set;
     else

@@ -15,6 +15,10 @@
  * ERROR_MEMORY. */
 bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error *error);
 
+/* The same for a network that is there: pictures are as large as it wants them, resized by their
+ * short side and cropped where it says so. */
+bool training_data_fitted(TrainingSet *out, const char *name, const Preparation *fit, Error *error);
+
 /* Where the labels of a CIFAR picture are: `out`. NULL for a name that is NULL. */
 const char *training_data_labels(const char *name, char out[LIMIT_PATH]);
 

@@ -50,6 +50,7 @@ typedef enum OpKind {
     OP_GATHER, // op_maxpool is this, by an OP_MAXPOOL_INDEX of the same array
     OP_SCATTER_ADD,
     OP_LOG_SOFTMAX,
+    OP_LARGEST,
     OP_MAXPOOL,  // made by the plan from the two halves of op_maxpool; never a node, no gradient
     OP_CHANNELS, // made by the plan of what runs channel by channel; likewise
     OP_COUNT
@@ -64,7 +65,7 @@ typedef struct OpParams {
     real        value, term; // constant, input: value (an input's first); scale_offset: factor,
                              // term; power: exponent
     int64_t start, count;    // slice: start, count; pad: before, after; gather, scatter: count
-                             // groups; index_input: positions are below count
+                             // groups; largest: count; index_input: positions are below count
     int64_t row;             // gather, scatter: numbers a position stands for; 0: one of any
     int     axis;            // slice, pad
     int     stride, pad;     // convolutions, max-pool

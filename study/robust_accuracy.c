@@ -83,8 +83,7 @@ static bool measure(void *made, RobustRun *run, Error *error)
     AccuracyMachine *machine = made;
     RobustGroup     *group   = &run->group;
     int64_t          size    = run->study->batch;
-    (void)error;
-    for (int64_t first = 0; first < group->count; first += size) {
+    for (int64_t first = run->place.part; first < group->count; first += size) {
         int64_t count = group->count - first < size ? group->count - first : size;
         for (int64_t k = 0; k < size * run->values; k++)
             machine->planes[k] =
@@ -96,7 +95,7 @@ static bool measure(void *made, RobustRun *run, Error *error)
             robust_row(run, 0)[first + i] =
                 logits_predicted(machine->logits + i * run->classes, run->classes) ==
                 group->labels[first + i];
-        if (!robust_passed(run, count * run->task->passes))
+        if (!robust_part_done(run, first + count, count * run->task->passes, error))
             return false;
     }
     return true;

@@ -227,7 +227,7 @@ static void start_anywhere(AttackMachine *machine, const RobustRun *run, int64_t
     }
 }
 
-// Attacks `count` images from `first` on into group->moved.
+// Attacks `count` images from `first` on into group->attacked.
 static bool attack(AttackMachine *machine, RobustRun *run, int64_t first, int64_t count,
                    Error *error)
 {
@@ -252,9 +252,9 @@ static bool attack(AttackMachine *machine, RobustRun *run, int64_t first, int64_
         if (pass_cancelled(run->study->pass))
             return robust_passed(run, 0);
     }
-    memcpy(group->moved + first * run->values, state->image,
+    memcpy(group->attacked + first * run->values, state->image,
            (size_t)(count * run->values) * sizeof(real));
-    return robust_passed(run, count * run->task->passes);
+    return robust_part_done(run, first + count, count * run->task->passes, error);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -280,7 +280,7 @@ static void show_images(RobustRun *run)
     for (int64_t i = 0; i < group->count && group->first + i < kept->shown; i++) {
         int64_t place = run->task->method * kept->shown + group->first + i;
         for (int64_t k = 0; k < run->values; k++)
-            kept->attacked[place * run->values + k] = (float)group->moved[i * run->values + k];
+            kept->attacked[place * run->values + k] = (float)group->attacked[i * run->values + k];
     }
 }
 
@@ -291,12 +291,13 @@ static bool measure(void *made, RobustRun *run, Error *error)
     RobustGroup       *group   = &run->group;
     int64_t            row     = 0;
     robust_maps(run, &machine->batch, group->images, group->clean, group->logits);
-    for (int64_t first = 0; first < group->count; first += machine->size) {
+    for (int64_t first = run->place.part; first < group->count; first += machine->size) {
         int64_t left = group->count - first, count = left < machine->size ? left : machine->size;
         if (!attack(machine, run, first, count, error))
             return false;
     }
-    robust_maps(run, &machine->batch, group->moved, group->maps, group->others);
+    robust_forget(run); // insertion may have been interrupted
+    robust_maps(run, &machine->batch, group->attacked, group->maps, group->others);
     robust_show(run, 0, group->clean);
     robust_show(run, 2, group->maps);
     show_images(run);

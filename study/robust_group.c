@@ -28,19 +28,22 @@ bool robust_group_open(RobustRun *run, Error *error)
            cells = room * (size_t)run->cells, classes = room * (size_t)run->classes;
     group->images = memory_new(values, sizeof *group->images, error);
     group->moved  = memory_new(values, sizeof *group->moved, error);
-    group->planes = memory_new(values, sizeof *group->planes, error);
-    group->labels = memory_new(room, sizeof *group->labels, error);
-    group->clean  = memory_new(cells, sizeof *group->clean, error);
-    group->maps   = memory_new(cells, sizeof *group->maps, error);
-    group->sum_a  = memory_new(cells, sizeof *group->sum_a, error);
-    group->sum_b  = memory_new(cells, sizeof *group->sum_b, error);
-    group->sorted = memory_new(cells, sizeof *group->sorted, error);
-    group->scores = memory_new(room, sizeof *group->scores, error);
-    group->logits = memory_new(classes, sizeof *group->logits, error);
-    group->others = memory_new(classes, sizeof *group->others, error);
-    return group->images && group->moved && group->planes && group->labels && group->clean &&
-           group->maps && group->sum_a && group->sum_b && group->sorted && group->scores &&
-           group->logits && group->others;
+    group->attacked_count =
+        run->study->measures[ROBUST_AAM] || run->study->measures[ROBUST_ADV_INSERTION] ? values : 1;
+    group->attacked = memory_new(group->attacked_count, sizeof *group->attacked, error);
+    group->planes   = memory_new(values, sizeof *group->planes, error);
+    group->labels   = memory_new(room, sizeof *group->labels, error);
+    group->clean    = memory_new(cells, sizeof *group->clean, error);
+    group->maps     = memory_new(cells, sizeof *group->maps, error);
+    group->sum_a    = memory_new(cells, sizeof *group->sum_a, error);
+    group->sum_b    = memory_new(cells, sizeof *group->sum_b, error);
+    group->sorted   = memory_new(cells, sizeof *group->sorted, error);
+    group->scores   = memory_new(room, sizeof *group->scores, error);
+    group->logits   = memory_new(classes, sizeof *group->logits, error);
+    group->others   = memory_new(classes, sizeof *group->others, error);
+    return group->images && group->moved && group->attacked && group->planes && group->labels &&
+           group->clean && group->maps && group->sum_a && group->sum_b && group->sorted &&
+           group->scores && group->logits && group->others;
 }
 
 void robust_group_close(RobustRun *run)
@@ -48,6 +51,7 @@ void robust_group_close(RobustRun *run)
     RobustGroup *group = &run->group;
     memory_free(group->images);
     memory_free(group->moved);
+    memory_free(group->attacked);
     memory_free(group->planes);
     memory_free(group->labels);
     memory_free(group->clean);

@@ -75,7 +75,7 @@ static bool noise_measure(void *made, RobustRun *run, Error *error)
     bool               is_rps = run->task->measure == ROBUST_RPS;
     int64_t            draws  = run->task->eps > 0 ? study->draws : 1; // without noise all are one
     robust_maps(run, batch, group->images, group->clean, NULL);
-    for (int64_t draw = 0; draw < draws; draw++) {
+    for (int64_t draw = run->place.part; draw < draws; draw++) {
         bool is_summed = is_rps && study->mode->forgets_clean && draw > 0;
         move(run, draw, !is_rps, NULL);
         robust_maps(run, batch, group->moved, group->maps, NULL);
@@ -85,7 +85,7 @@ static bool noise_measure(void *made, RobustRun *run, Error *error)
             robust_show(run, 0, group->clean);
             robust_show(run, 1, group->maps);
         }
-        if (!robust_passed(run, group->count * run->task->passes / draws))
+        if (!robust_part_done(run, draw + 1, group->count * run->task->passes / draws, error))
             return false;
     }
     return true;
@@ -182,8 +182,8 @@ static bool gradient_measure(void *made, RobustRun *run, Error *error)
     GradientMachine *machine = made;
     RobustGroup     *group   = &run->group;
     MapBatch        *plain   = &machine->plain;
-    (void)error;
-    for (int64_t draw = 0; draw < run->study->draws; draw++) {
+    int64_t          draws   = run->study->draws;
+    for (int64_t draw = run->place.part; draw < draws; draw++) {
         move(run, draw, true, machine->noise);
         curve(machine, run);
         for (int64_t first = 0; first < group->count; first += plain->job.batch) {
@@ -195,7 +195,7 @@ static bool gradient_measure(void *made, RobustRun *run, Error *error)
                           logits_predicted(plain->logits + i * run->classes, run->classes) ==
                               group->labels[first + i]);
         }
-        if (!robust_passed(run, group->count * run->task->passes / run->study->draws))
+        if (!robust_part_done(run, draw + 1, group->count * run->task->passes / draws, error))
             return false;
     }
     return true;

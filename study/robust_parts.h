@@ -26,10 +26,18 @@ typedef struct RobustTasks {
 /* Lists them with their rows; `rows` NULL: counts alone. Errors: ERROR_USAGE, too many. */
 bool robust_tasks(const RobustStudy *study, RobustTasks *out, RobustRow *rows, Error *error);
 
+/* What of a study is done: tasks before, of this task the images before, and of their next group so
+ * many parts, which its measure counts: draws, or images. */
+typedef struct RobustPlace {
+    int64_t task, image, part;
+} RobustPlace;
+
 /* Everything of one group at a time; arrays have an entry for each of its images. */
 typedef struct RobustGroup {
     int64_t  first, count;   // images of the study
     real    *images, *moved; // [3, cells], prepared
+    real    *attacked;       // likewise, of AAM; kept in checkpoints
+    size_t   attacked_count; // numbers there is room for; without AAM one
     float   *planes;         // [3, cells], in 0..1
     int64_t *labels;
     float   *clean, *maps;    // [cells]
@@ -47,7 +55,8 @@ typedef struct RobustRun {
     RobustGroup        group;
     int64_t            cells, values, classes, room; // room: images of a group
     double             radius[3];                    // of noise, for an eps of 1
-    int64_t            passed;                       // passes so far
+    RobustPlace        place;
+    int64_t            passed; // passes so far
     bool               is_cancelled;
     const RobustTask  *task; // at hand
 } RobustRun;
@@ -57,6 +66,14 @@ double *robust_row(RobustRun *run, int64_t index);
 
 /* After some passes of an image each. False, without a cause, once the run is cancelled. */
 bool robust_passed(RobustRun *run, int64_t passes);
+
+/* Parts of the group up to here are done, after some more passes of an image each: their rows, or
+ * attacked images, are what an interrupted run goes on with. False once the run is cancelled,
+ * without a cause, or where a checkpoint that was due could not be written. */
+bool robust_part_done(RobustRun *run, int64_t part, int64_t passes, Error *error);
+
+/* Sets the rows of the task at hand to zero for the group. */
+void robust_forget(RobustRun *run);
 
 bool robust_group_open(RobustRun *run, Error *error);
 void robust_group_close(RobustRun *run);
@@ -82,7 +99,8 @@ void robust_show(RobustRun *run, int which, const float *maps);
 
 /* ---- measures: each fills the rows of the task at hand for the group ------------------------- */
 
-/* How a measure works. `open` makes what its task needs, once for all groups. */
+/* How a measure works. `open` makes what its task needs, once for all groups. `measure` begins with
+ * the part that place.part says; at part 0 the rows are zero. */
 typedef struct RobustKind {
     bool (*open)(void **out, RobustRun *run, Error *error);
     bool (*measure)(void *machine, RobustRun *run, Error *error);

@@ -56,17 +56,13 @@ void robustness_close(RobustResults *results)
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 
-typedef struct Place {
-    int64_t task, image; // what is done: tasks before, and of this task the images before
-} Place;
+enum { PARTS = 6 };
 
-enum { PARTS = 5 };
-
-static void list_parts(const RobustRun *run, Place *place, SnapshotPart parts[PARTS])
+static void list_parts(RobustRun *run, SnapshotPart parts[PARTS])
 {
     const RobustResults *kept  = run->results;
     size_t               shown = (size_t)kept->shown;
-    parts[0]                   = (SnapshotPart){place, sizeof *place};
+    parts[0]                   = (SnapshotPart){&run->place, sizeof run->place};
     parts[1]                   = (SnapshotPart){kept->values,
                                                 (size_t)(kept->row_count * kept->images) * sizeof *kept->values};
     parts[2] = (SnapshotPart){kept->maps, (size_t)run->study->method_count * shown * 3 *
@@ -74,47 +70,54 @@ static void list_parts(const RobustRun *run, Place *place, SnapshotPart parts[PA
     parts[3] = (SnapshotPart){kept->photos, shown * (size_t)run->values * sizeof *kept->photos};
     parts[4] = (SnapshotPart){kept->attacked, (size_t)run->study->method_count * shown *
                                                   (size_t)run->values * sizeof *kept->attacked};
+    parts[5] = (SnapshotPart){run->group.attacked,
+                              run->group.attacked_count * sizeof *run->group.attacked};
 }
 
-static bool load(RobustRun *run, Place *place, Error *error)
+static bool load(RobustRun *run, Error *error)
 {
     Checkpoint  *checkpoint = run->study->pass->checkpoint;
     Snapshot     snapshot   = {0};
     SnapshotPart parts[PARTS];
     bool         found = false;
-    list_parts(run, place, parts);
+    list_parts(run, parts);
     if (!checkpoint)
         return true;
     if (!checkpoint_load(checkpoint, rows_file, "rows", &snapshot, &found, error))
         return false;
     bool ok = !found ||
-              (snapshot_copy_all(&snapshot, 0, parts, PARTS) && place->task >= 0 &&
-               place->task <= run->tasks.count && place->image >= 0 &&
-               place->image < run->study->images) ||
+              (snapshot_copy_all(&snapshot, 0, parts, PARTS) && run->place.task >= 0 &&
+               run->place.task <= run->tasks.count && run->place.image >= 0 &&
+               run->place.image < run->study->images && run->place.part >= 0) ||
               checkpoint_refuse(checkpoint, rows_file, error);
     snapshot_close(&snapshot);
     return ok;
 }
 
-static bool save(RobustRun *run, Place *place, Error *error)
+static bool save(RobustRun *run, Error *error)
 {
     SnapshotPart parts[PARTS];
-    list_parts(run, place, parts);
+    list_parts(run, parts);
     return checkpoint_save(run->study->pass->checkpoint, rows_file, "rows", parts, PARTS, error);
 }
 
-// The values of a group that was not finished are not kept.
-static void forget_group(RobustRun *run)
+bool robust_part_done(RobustRun *run, int64_t part, int64_t passes, Error *error)
+{
+    run->place.part = part;
+    return robust_passed(run, passes) && (!pass_saves(run->study->pass, false) || save(run, error));
+}
+
+void robust_forget(RobustRun *run)
 {
     for (int64_t r = 0; r < run->task->row_count; r++)
         for (int64_t i = 0; i < run->group.count; i++)
             robust_row(run, r)[i] = 0;
 }
 
-static bool stop(RobustRun *run, Place *place, Error *error)
+static bool stop(RobustRun *run, Error *error)
 {
     const Pass *pass = run->study->pass;
-    if (pass->checkpoint && !save(run, place, error))
+    if (pass->checkpoint && !save(run, error))
         return false;
     return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld passes%s",
                 (long long)run->passed, (long long)(run->tasks.passes * run->study->images),
@@ -123,30 +126,31 @@ static bool stop(RobustRun *run, Place *place, Error *error)
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
-static bool run_groups(RobustRun *run, const RobustKind *kind, void *machine, Place *place,
-                       Error *error)
+static bool run_groups(RobustRun *run, const RobustKind *kind, void *machine, Error *error)
 {
     const RobustStudy *study = run->study;
+    RobustPlace       *place = &run->place;
     while (place->image < study->images) {
         int64_t before = run->passed;
         if (!robust_group_load(run, place->image, error))
             return false;
-        if (!kind->measure(machine, run, error)) {
-            forget_group(run);
-            return run->is_cancelled && stop(run, place, error);
-        }
+        if (place->part == 0)
+            robust_forget(run);
+        if (!kind->measure(machine, run, error))
+            return run->is_cancelled && stop(run, error);
         run->passed = before + run->group.count * run->task->passes;
         place->image += run->group.count;
+        place->part  = 0;
         bool is_last = place->image == study->images && place->task + 1 == run->tasks.count;
         if (place->image == study->images)
             break;
-        if (!is_last && pass_saves(study->pass, false) && !save(run, place, error))
+        if (!is_last && pass_saves(study->pass, false) && !save(run, error))
             return false;
     }
     return true;
 }
 
-static bool run_task(RobustRun *run, Place *place, Error *error)
+static bool run_task(RobustRun *run, Error *error)
 {
     Error             cause   = {0};
     const RobustKind *kind    = kind_of(run->task);
@@ -155,13 +159,13 @@ static bool run_task(RobustRun *run, Place *place, Error *error)
         return fail(error, cause.code, "%s%s%s", run->task->method < 0 ? "" : "method ",
                     run->task->method < 0 ? "" : run->study->names[run->task->method],
                     cause.message);
-    bool ok = run_groups(run, kind, machine, place, error);
+    bool ok = run_groups(run, kind, machine, error);
     kind->close(machine);
     if (!ok)
         return false;
-    *place = (Place){place->task + 1, 0};
-    return place->task == run->tasks.count || !pass_saves(run->study->pass, false) ||
-           save(run, place, error);
+    run->place = (RobustPlace){.task = run->place.task + 1};
+    return run->place.task == run->tasks.count || !pass_saves(run->study->pass, false) ||
+           save(run, error);
 }
 
 static void measure_radius(RobustRun *run)
@@ -189,7 +193,6 @@ static bool find_classes(RobustRun *run, Error *error)
 bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error)
 {
     RobustResults results = {0};
-    Place         place   = {0};
     RobustRun     run     = {.study   = study,
                              .results = &results,
                              .cells   = study->height * study->width,
@@ -198,14 +201,13 @@ bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error)
     measure_radius(&run);
     bool ok = robust_tasks(study, &run.tasks, NULL, error) && find_classes(&run, error) &&
               open_results(&run, &results, error) && robust_group_open(&run, error) &&
-              robust_tasks(study, &run.tasks, results.rows, error) && load(&run, &place, error);
-    for (int64_t t = 0; ok && t < place.task; t++)
+              robust_tasks(study, &run.tasks, results.rows, error) && load(&run, error);
+    for (int64_t t = 0; ok && t < run.place.task; t++)
         run.passed += run.tasks.task[t].passes * study->images;
-    while (ok && place.task < run.tasks.count) {
-        run.task = &run.tasks.task[place.task];
-        if (place.image)
-            run.passed += run.task->passes * place.image;
-        ok = run_task(&run, &place, error);
+    while (ok && run.place.task < run.tasks.count) {
+        run.task = &run.tasks.task[run.place.task];
+        run.passed += run.task->passes * run.place.image;
+        ok = run_task(&run, error);
     }
     robust_group_close(&run);
     if (!ok) {

@@ -361,6 +361,22 @@ static void attacks_raise_the_loss(void)
     }
 }
 
+// All of them are as good as no choice; few lead to another point.
+static void the_attack_of_triplet_sees_some_numbers(void)
+{
+    static const int64_t inputs[3] = {0, PIXELS, 5};
+    double               found[3]  = {0};
+    for (int k = 0; k < 3; k++) {
+        ObjectiveSettings settings = {
+            .row = 4, .attack_eps = 0.05, .attack_steps = 2, .attack_inputs = inputs[k]};
+        Play play;
+        if (play_open(&play, &settings, 1.1))
+            found[k] = number(&play, play.terms.other);
+        play_close(&play);
+    }
+    CHECK(found[0] > 0 && found[0] == found[1] && found[2] != found[0]);
+}
+
 SUITE(objective)
 {
     RUN(cross_entropy_and_gradients_are_the_published_ones);
@@ -373,4 +389,5 @@ SUITE(objective)
     RUN(cosd_is_below_its_bound);
     RUN(every_perturbation_has_its_length);
     RUN(attacks_raise_the_loss);
+    RUN(the_attack_of_triplet_sees_some_numbers);
 }

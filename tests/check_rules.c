@@ -2,6 +2,7 @@
 #include "test.h"
 #include "../engine/graph.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,6 +60,41 @@ static void gradients_of_gradients_of_gradients_exist(void)
             printf("  op '%s'\n", info->name);
         CHECK(info->forward || (info->flags & OP_SHARES_MEMORY));
     }
+    graph_destroy(g);
+}
+
+/* ---- the largest of a row -------------------------------------------------------------------- */
+
+// Of equal numbers the first counts as larger, a negative zero equals zero, infinity is a number.
+static void the_largest_of_each_row_are_marked(void)
+{
+    enum { ROWS = 3, WIDTH = 6, MOST = 6 };
+    static const real row[ROWS][WIDTH] = {
+        {3, -1, 3, 7, 3, -8}, {0, (real)-0.0, 1, 0, -1, 0}, {-2, -3, (real)INFINITY, -2, -5, -2}};
+    static const char *const marked[MOST][ROWS] = {
+        {"000100", "001000", "001000"}, {"100100", "101000", "101000"},
+        {"101100", "111000", "101100"}, {"101110", "111100", "101101"},
+        {"111110", "111101", "111101"}, {"111111", "111111", "111111"}};
+    for (int count = 1; count <= MOST; count++) {
+        Graph *g    = NULL;
+        Plan  *plan = NULL;
+        REQUIRE(graph_create(&g, NULL));
+        NodeId x   = op_input(g, shape_2d(ROWS, WIDTH), "x");
+        NodeId out = op_largest(g, x, count);
+        REQUIRE(plan_create(&plan, g, &out, 1, NULL, NULL));
+        memcpy(plan_input(plan, x), row, sizeof row);
+        plan_run(plan);
+        for (int i = 0; i < ROWS * WIDTH; i++)
+            CHECK(plan_output(plan, out)[i] ==
+                  (real)(marked[count - 1][i / WIDTH][i % WIDTH] == '1'));
+        plan_destroy(plan);
+        graph_destroy(g);
+    }
+    Graph *g     = NULL;
+    Error  error = {0};
+    REQUIRE(graph_create(&g, NULL));
+    CHECK(op_largest(g, op_input(g, shape_2d(1, 4), "x"), 5) == NODE_NONE);
+    CHECK(!graph_check(g, &error) && strstr(error.message, "5 numbers of each row"));
     graph_destroy(g);
 }
 
@@ -228,5 +264,6 @@ SUITE(rules)
     RUN(fields_of_vgg16);
     RUN(gradients_stay_inside_the_field);
     RUN(gradients_of_gradients_of_gradients_exist);
+    RUN(the_largest_of_each_row_are_marked);
     RUN(linear_maps_and_their_gradients);
 }

@@ -1,13 +1,13 @@
 """Objectives of a training in PyTorch: the other half of test_objective_torch.c and of
 check_objective_layers.c.
 
-    objective_torch.py steps  FOLDER NETWORK OBJECTIVES BATCH BETA L2 COS HESSIAN EPS
+    objective_torch.py steps  FOLDER NETWORK OBJECTIVES BATCH BETA L2 COS HESSIAN EPS ATTACK STEPS INPUTS
     objective_torch.py losses FOLDER SIDE WIDTH BATCH BETA L2 COS HESSIAN EPS STEPS RATE
 
 `steps` takes one step of each objective of a list in float64 and prints a line each: the loss, its
 terms (0: none), and the relative distance of all velocities together, and the largest of running
 statistics, in FOLDER/end-OBJECTIVE.nw from it. NETWORK is lenet or resnet18_cifar, with softplus of
-BETA. FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes), order (int64) and
+BETA; ATTACK is the eps of pgd and triplet, INPUTS what the latter's attack sees. FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes), order (int64) and
 noise-OBJECTIVE (float32, [batch, 3, 32, 32]).
 
 `losses` prints the loss of each of STEPS steps of SGD with l2-cosd, in float64 and in float32, the
@@ -69,7 +69,7 @@ NETWORKS = {'lenet': lenet, 'resnet18_cifar': resnet18_cifar}
 
 
 class Training:
-    def __init__(self, folder, network, objective, batch, factors, dtype):
+    def __init__(self, folder, network, objective, batch, factors, attack, dtype):
         def numbers(name, kind):
             return torch.tensor(np.fromfile(os.path.join(folder, name), kind))
 
@@ -79,6 +79,7 @@ class Training:
         self.noise = numbers('noise-' + objective, np.float32).reshape(-1, batch, 3, 32, 32)
         self.objective, self.batch, self.dtype = objective, batch, dtype
         self.beta, self.l2, self.cos, self.hessian, self.eps = factors
+        self.attack = attack
         self.network = NETWORKS[network]
         start = read_blob(os.path.join(folder, 'start.nw'))
         self.weights = {name: tensor.to(dtype) for name, tensor in start.items()}
@@ -100,10 +101,56 @@ class Training:
         x = (self.pixels[chosen].to(self.dtype) / 255 - mean) / std
         return x, self.labels[chosen], self.noise[number].to(self.dtype), 1 / std
 
+    def gradients(self, x, labels):
+        """Logits, and of each image the gradients of the label's logit and of the best other one."""
+        logits = self.forward(x)
+        others = logits.scatter(1, labels[:, None], -np.inf).max(1)[0].sum()
+        return (logits, self.label_gradient(x, logits, labels),
+                torch.autograd.grad(others, x, create_graph=True)[0])
+
+    def attacked(self, x, labels, noise, unit):
+        """x', and the steps' term: of all numbers the cross-entropy, of some the triplet's."""
+        eps, steps, inputs = self.attack
+        low, high = (torch.tensor([(edge - m) / s for m, s in zip(MEAN, STD)], dtype=self.dtype)
+                     [None, :, None, None] for edge in (0, 1))
+        least, most = torch.maximum(x - eps * unit, low), torch.minimum(x + eps * unit, high)
+        point, seen = (x + noise * eps * unit).clamp(least, most), None
+        for _ in range(int(steps)):
+            point = point.detach().requires_grad_()
+            logits, g, h = self.gradients(point, labels)
+            if self.objective == 'triplet':
+                if seen is None:
+                    seen = g.flatten(1).abs().topk(int(inputs), 1)[1]
+                p, g, h = (array.flatten(1).gather(1, seen) for array in (point, g, h))
+                term = F.softplus(F.cosine_similarity(p, h) - F.cosine_similarity(p, g)).sum()
+            else:
+                term = F.cross_entropy(logits, labels, reduction='sum')
+            slope = torch.autograd.grad(term, point)[0]
+            point = (point + 2.5 / steps * eps * unit * slope.sign()).clamp(least, most)
+        return point.detach().requires_grad_()
+
+    def triplet(self, x, attacked, labels):
+        """The mean over x and x' with the harder of both pairs of gradients: a table of cosines of
+        all points with all gradients, of which those of the same image count."""
+        points = torch.cat([x, attacked]).detach().requires_grad_()
+        _, g, h = self.gradients(points, labels.repeat(2))
+        image = torch.arange(len(x)).repeat(2)
+        same = image[:, None] == image[None, :]
+        p, g, h = (F.normalize(array.flatten(1)) for array in (points.detach(), g, h))
+        far = (1 - p @ g.T).masked_fill(~same, -np.inf).max(1)[0]
+        near = (1 - p @ h.T).masked_fill(~same, np.inf).min(1)[0]
+        return F.soft_margin_loss(near - far, torch.ones_like(near))
+
     def loss(self, number):
-        """The loss of a step and its terms: cross-entropy, l2, cosd, hessian."""
+        """The loss of a step and its terms: cross-entropy, l2, cosd, hessian or the triplet's."""
         x, labels, noise, unit = self.batch_of(number)
         x.requires_grad_()
+        if self.objective in ('pgd', 'triplet'):
+            zero = torch.zeros((), dtype=self.dtype)
+            point = self.attacked(x.detach(), labels, noise, unit)
+            entropy = F.cross_entropy(self.forward(point), labels)
+            term = self.triplet(x, point, labels) if self.objective == 'triplet' else zero
+            return entropy + 0.5 * term, (entropy, zero, zero, term)
         logits = self.forward(x)
         entropy = F.cross_entropy(logits, labels)
         zero = torch.zeros((), dtype=self.dtype)
@@ -186,7 +233,8 @@ def main():
         network, objectives, batch, *factors = sys.argv[3:]
         batch, factors = int(batch), [float(word) for word in factors]
         for objective in objectives.split(','):
-            compare_step(Training(folder, network, objective, batch, factors, torch.float64), folder)
+            compare_step(Training(folder, network, objective, batch, factors[:5], factors[5:],
+                                  torch.float64), folder)
         return
     sizes, factors = [int(word) for word in sys.argv[3:6]], [float(word) for word in sys.argv[6:11]]
     steps, rate = int(sys.argv[11]), float(sys.argv[12])

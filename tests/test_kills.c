@@ -98,7 +98,8 @@ static bool make_runs(void)
              "attribute -m %s %s --method gradient,integrated,lrp --steps 2 --beta 1,10 -t 1 -q",
              play_blob, play_photo(1));
     snprintf(lines[6], sizeof *lines,
-             "robustness -m %s -d %s --method gradient,lrp --measures rps,aam,insertion,accuracy "
+             "robustness -m %s -d %s --method gradient,lrp --measures "
+             "rps,aam,insertion,adv-insertion,bound,accuracy "
              "--draws 2 --eps 4/255 --aam-steps 2 --similarities cosine,ssim -t 1 -b 2 -q",
              play_blob, classes);
     snprintf(lines[7], sizeof *lines, "curvature -m %s %s --steps 2 --beta 5,2 -t 1 -q", play_blob,

@@ -242,7 +242,8 @@ static void random_parts_stay_inside(void)
 // Weights of every row make a network with logits, and a blob's softplus is what is computed.
 static void networks_begin(void)
 {
-    static const char *const names[] = {"lenet", "vgg11_bn", "resnet20"};
+    static const char *const names[] = {"lenet",       "vgg11_bn",      "resnet20",
+                                        "densenet121", "squeezenet1.0", "squeezenet1.1"};
     TrainingSet              set     = {0};
     REQUIRE(training_set_new(&set, 1, 32, 32, 10, NULL));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -266,6 +267,38 @@ static void networks_begin(void)
     CHECK(!training_begin(in_folder("start.nw"), "lenet", "tanh", &set, 32, 1, &error) &&
           error.code == ERROR_USAGE);
     training_set_free(&set);
+}
+
+/* Networks for photos, on the smallest ones they take: a step lowers the loss of its batch. */
+static void a_step_lowers_the_loss_of_networks_for_photos(void)
+{
+    static const struct {
+        const char *name;
+        int64_t     side;
+    } networks[] = {
+        {"alexnet", 63}, {"densenet121", 32}, {"squeezenet1.0", 32}, {"squeezenet1.1", 32}};
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+        enum { IMAGES = 4, STEPS = 2 };
+        TrainingSet   set      = {0};
+        TrainSettings settings = settings_of(0);
+        TrainerTerms  terms[STEPS];
+        int64_t       values = 3 * networks[i].side * networks[i].side;
+        Random        random = random_stream(9, networks[i].name);
+        settings.optimiser   = (Optimiser){.kind = OPTIMISER_SGD, .rate = 1e-2};
+        settings.batch       = IMAGES;
+        settings.flip = false, settings.shift = 0;
+        REQUIRE(training_set_new(&set, IMAGES, networks[i].side, networks[i].side, IMAGES, NULL));
+        for (int64_t k = 0; k < IMAGES * values; k++)
+            set.pixels[k] = (uint8_t)(random_word(&random) >> 24);
+        for (int image = 0; image < IMAGES; image++)
+            set.labels[image] = image;
+        REQUIRE(training_begin(in_folder("start.nw"), networks[i].name, "relu", &set, set.width, 1,
+                               NULL));
+        REQUIRE(train(in_folder("start.nw"), in_folder("end.nw"), &set, &settings, STEPS, terms));
+        if (!CHECK(terms[1].loss < terms[0].loss))
+            printf("  %s: %.9g after %.9g\n", networks[i].name, terms[1].loss, terms[0].loss);
+        training_set_free(&set);
+    }
 }
 
 /* ---- the demo's network ---------------------------------------------------------------------- */
@@ -334,5 +367,6 @@ SUITE(objective_training)
     RUN(schedules_and_clips);
     RUN(random_parts_stay_inside);
     RUN(networks_begin);
+    RUN(a_step_lowers_the_loss_of_networks_for_photos);
     RUN(the_page_speaks_true_of_the_demo);
 }

@@ -2,8 +2,10 @@
 #include "program.h"
 #include "test.h"
 
-#include "../cli/training_data.h"
+#include "../base/file.h"
 #include "../base/parallel.h"
+#include "../cli/picture.h"
+#include "../cli/training_data.h"
 #include "../mini/mini.h"
 #include "../training/trainer.h"
 
@@ -322,6 +324,34 @@ static void a_folder_of_folders_is_a_set(void)
     training_set_free(&set);
 }
 
+// A photo of 20 x 10, by its short side to 16 x 8 and cropped, as `classify` has it.
+static void a_network_says_how_pictures_of_a_folder_fit(void)
+{
+    enum { SIDE = 6 };
+    Preparation fit   = {.width = SIDE, .height = SIDE, .scale = 1, .resize_short = 8};
+    TrainingSet set   = {0};
+    Image       image = {.width = 20, .height = 10, .channels = 3, .pixels = NULL};
+    uint8_t    *bytes = NULL;
+    size_t      size  = 0;
+    float       planes[3 * SIDE * SIDE];
+    image.pixels = memory_new(3 * 20 * 10, 1, NULL);
+    REQUIRE(image.pixels);
+    for (int i = 0; i < 3 * 20 * 10; i++)
+        image.pixels[i] = (uint8_t)(i % 3 ? 7 * i : i / 3 % 20 * 12);
+    const char *path = in_folder("photos/wide/one.png");
+    REQUIRE(png_encode(&image, &bytes, &size, NULL) && folder_create(in_folder("photos"), NULL) &&
+            folder_create(in_folder("photos/wide"), NULL) && file_publish(path, bytes, size, NULL));
+    REQUIRE(training_data_fitted(&set, in_folder("photos"), &fit, NULL) &&
+            picture_planes(path, &fit, planes, NULL));
+    CHECK(set.width == SIDE && set.height == SIDE && set.count == 1);
+    for (int i = 0; i < 3 * SIDE * SIDE; i++)
+        CHECK_CLOSE(set.pixels[i] / 255.0, (double)planes[i], 1e-6);
+    CHECK(set.pixels[0] > 40); // its left edge is 5 pixels into the photo
+    training_set_free(&set);
+    image_free(&image);
+    memory_free(bytes);
+}
+
 SUITE(training)
 {
     RUN(momentum_by_hand);
@@ -335,4 +365,5 @@ SUITE(training)
     RUN(a_wired_unit_stays);
     RUN(bad_names_of_data_are_refused);
     RUN(a_folder_of_folders_is_a_set);
+    RUN(a_network_says_how_pictures_of_a_folder_fit);
 }

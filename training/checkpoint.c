@@ -40,6 +40,12 @@ static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
         objective->lambda_cos, objective->lambda_hessian, objective->is_attached,
         objective->by_difference, word_text(PERTURBATION_NAMES, (int)objective->perturbation),
         objective->perturb_eps, objective->attack_eps, (long long)objective->attack_steps);
+    if (objective->attack_inputs &&
+        strcmp(word_text(OBJECTIVE_NAMES, objective->row), "triplet") == 0) {
+        size_t used = strlen(out);
+        snprintf(out + used, SETTINGS_BYTES - used, " inputs %lld",
+                 (long long)objective->attack_inputs);
+    }
 }
 
 // True if `text` has a line with the key of `line` (up to =), both ended by newlines.

@@ -3,101 +3,25 @@
  * A row an architecture: its family, the side and the preparation of its pixels, and how weights
  * are drawn, from the seed and the tensor's name:
  *     DRAW_HE       normal, variance 2 / fan-in (He et al., ICCV 2015, section 2.2); biases 0
- *     DRAW_OUTPUTS  the same by fan-out, dense layers as below: torchvision's ResNet and VGG
- *     DRAW_DEFAULT  uniform within 1 / sqrt(fan-in), biases too: what PyTorch's layers begin with
+ *     DRAW_INPUTS   the same, dense layers as in DRAW_DEFAULT: torchvision's DenseNet
+ *     DRAW_OUTPUTS  the same by fan-out: torchvision's ResNet and VGG
+ *     DRAW_DEFAULT  uniform within 1 / sqrt(fan-in), biases too: what PyTorch's layers begin with,
+ *                   and so AlexNet
+ *     DRAW_UNIFORM  uniform within sqrt(6 / fan-in), biases 0: torchvision's SqueezeNet, whose last
+ *                   layer is normal with a deviation of 0.01
  * Norms are 1 and 0. The network `mini` is a VGG of 3x3 kernels: 16 16, 32 32, 64 64, 96 96 units,
  * a pooling after each pair and one more, one dense layer. Its unit 0 is wired by hand, so that its
  * right label is known:
  *     first convolution    relu(4 (r - g - b) - 1.2), which is above 0 for red pixels only
  *     every other          the unit 0 before it, unchanged
  * The other units are free to read it. */
+#include "initial.h"
 #include "trainer.h"
 
 #include "../base/file.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { MOST_FRESH = 1024 };
-
-typedef enum Draw { DRAW_HE, DRAW_OUTPUTS, DRAW_DEFAULT } Draw;
-
-typedef struct Fresh {
-    BlobTensor tensors[MOST_FRESH];
-    char       names[MOST_FRESH][64];
-    int        count;
-    uint64_t   seed;
-    Draw       draw;
-    Error     *error;
-    bool       ok;
-} Fresh;
-
-// A tensor of `value`; the data to fill further, or NULL.
-static real *add(Fresh *fresh, const char *base, const char *part, Shape shape, real value)
-{
-    size_t count = (size_t)shape_elements(shape);
-    real  *data  = fresh->ok ? memory_new(count, sizeof(real), fresh->error) : NULL;
-    fresh->ok    = data != NULL;
-    if (!data)
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        data[i] = value;
-    snprintf(fresh->names[fresh->count], sizeof fresh->names[0], "%s.%s", base, part);
-    fresh->tensors[fresh->count] = (BlobTensor){
-        .name = fresh->names[fresh->count], .type = BLOB_F32, .shape = shape, .data = data};
-    fresh->count++;
-    return data;
-}
-
-// Fills a tensor from the seed and its name: normal, or uniform in -1..1; times `scale`.
-static void draw(const Fresh *fresh, real *data, size_t count, bool uniform, double scale)
-{
-    uint64_t key = random_key(fresh->seed, fresh->names[fresh->count - 1]);
-    for (size_t i = 0; data && i < count; i++) {
-        RandomBlock block = random_block(key, 0, i);
-        double      a     = 2 * random_unit_open(block.word[0]) - 1, b;
-        if (!uniform)
-            random_gaussian(block.word[0], block.word[1], &a, &b);
-        data[i] = (real)(scale * a);
-    }
-}
-
-static real *add_drawn(Fresh *fresh, const char *base, Shape shape)
-{
-    size_t count   = (size_t)shape_elements(shape);
-    double inputs  = (double)count / (double)shape.dim[0];
-    double outputs = (double)count / (double)shape.dim[1];
-    bool  uniform = fresh->draw == DRAW_DEFAULT || (fresh->draw == DRAW_OUTPUTS && shape.rank == 2);
-    real *data    = add(fresh, base, "weight", shape, 0);
-    if (uniform)
-        draw(fresh, data, count, true, sqrt(1 / inputs));
-    else
-        draw(fresh, data, count, false, sqrt(2 / (fresh->draw == DRAW_HE ? inputs : outputs)));
-    return data;
-}
-
-// The bias of a layer whose kernel has this shape.
-static real *add_bias(Fresh *fresh, const char *base, Shape shape)
-{
-    double inputs = (double)shape_elements(shape) / (double)shape.dim[0];
-    real  *data   = add(fresh, base, "bias", shape_1d(shape.dim[0]), 0);
-    if (fresh->draw == DRAW_DEFAULT)
-        draw(fresh, data, (size_t)shape.dim[0], true, sqrt(1 / inputs));
-    return data;
-}
-
-static void add_dense(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs)
-{
-    add_drawn(fresh, base, shape_2d(outputs, inputs));
-    add_bias(fresh, base, shape_2d(outputs, inputs));
-}
-
-static void add_conv(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs)
-{
-    add_drawn(fresh, base, shape_4d(outputs, inputs, 3, 3));
-    add_bias(fresh, base, shape_4d(outputs, inputs, 3, 3));
-}
 
 /* ---- mini ------------------------------------------------------------------------------------ */
 
@@ -121,13 +45,18 @@ static void add_mini(Fresh *fresh, int depth, int64_t side, int32_t classes)
         char  base[32];
         Shape shape = shape_4d(widths[conv], inputs, 3, 3);
         snprintf(base, sizeof base, "features.%d", conv / 2 * 5 + conv % 2 * 2);
-        real *weight = add_drawn(fresh, base, shape);
-        real *bias   = add_bias(fresh, base, shape);
+        real *weight = fresh_weight(fresh, base, shape);
+        real *bias   = fresh_bias(fresh, base, shape);
         if (weight && bias)
             wire_red(weight, bias, shape);
         inputs = widths[conv];
     }
-    add_dense(fresh, "classifier", classes, inputs * (side / 32) * (side / 32));
+    fresh_dense(fresh, "classifier", classes, inputs * (side / 32) * (side / 32));
+}
+
+static void add_conv(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs)
+{
+    fresh_layer(fresh, base, shape_4d(outputs, inputs, 3, 3));
 }
 
 /* ---- LeNet of the gradient-alignment study ---------------------------------------------------- */
@@ -139,19 +68,11 @@ static void add_lenet(Fresh *fresh, int depth, int64_t side, int32_t classes)
     add_conv(fresh, "conv12", 32, 32);
     add_conv(fresh, "conv21", 64, 32);
     add_conv(fresh, "conv22", 64, 64);
-    add_dense(fresh, "fc1", 256, 64 * (side / 4) * (side / 4));
-    add_dense(fresh, "fc2", classes, 256);
+    fresh_dense(fresh, "fc1", 256, 64 * (side / 4) * (side / 4));
+    fresh_dense(fresh, "fc2", classes, 256);
 }
 
 /* ---- convolutions with norms ------------------------------------------------------------------ */
-
-static void add_norm(Fresh *fresh, const char *base, int64_t channels)
-{
-    add(fresh, base, "weight", shape_1d(channels), 1);
-    add(fresh, base, "bias", shape_1d(channels), 0);
-    add(fresh, base, "running_mean", shape_1d(channels), 0);
-    add(fresh, base, "running_var", shape_1d(channels), 1);
-}
 
 typedef struct Kernel {
     int64_t outputs, inputs, side;
@@ -162,9 +83,9 @@ static void add_conv_norm(Fresh *fresh, const char *prefix, const char *conv, co
 {
     char base[48];
     snprintf(base, sizeof base, "%s%s", prefix, conv);
-    add_drawn(fresh, base, shape_4d(kernel.outputs, kernel.inputs, kernel.side, kernel.side));
+    fresh_weight(fresh, base, shape_4d(kernel.outputs, kernel.inputs, kernel.side, kernel.side));
     snprintf(base, sizeof base, "%s%s", prefix, norm);
-    add_norm(fresh, base, kernel.outputs);
+    fresh_norm(fresh, base, kernel.outputs);
 }
 
 /* ---- VGG with one dense layer ----------------------------------------------------------------- */
@@ -183,11 +104,11 @@ static void add_vgg_layers(Fresh *fresh, int depth, int64_t side, int32_t classe
             snprintf(norm, sizeof norm, "features.%d", place + 1);
             add_conv(fresh, conv, widths[stage], inputs);
             if (has_norms)
-                add_norm(fresh, norm, widths[stage]);
+                fresh_norm(fresh, norm, widths[stage]);
             inputs = widths[stage];
         }
     }
-    add_dense(fresh, "classifier", classes, inputs * (side / 32) * (side / 32));
+    fresh_dense(fresh, "classifier", classes, inputs * (side / 32) * (side / 32));
 }
 
 static void add_vgg(Fresh *fresh, int depth, int64_t side, int32_t classes)
@@ -216,7 +137,7 @@ static void add_small_resnet(Fresh *fresh, int depth, int64_t side, int32_t clas
             add_conv_norm(fresh, prefix, "conv2", "bn2", (Kernel){width, width, 3});
             inputs = width;
         }
-    add_dense(fresh, "linear", classes, inputs);
+    fresh_dense(fresh, "linear", classes, inputs);
 }
 
 static void add_block(Fresh *fresh, const char *prefix, int64_t width, int64_t inputs, bool is_deep)
@@ -246,7 +167,7 @@ static void add_stages(Fresh *fresh, int depth, int32_t classes)
             add_block(fresh, prefix, 64 << stage, inputs, depth >= 50);
             inputs = (64 << stage) * growth;
         }
-    add_dense(fresh, "fc", classes, inputs);
+    fresh_dense(fresh, "fc", classes, inputs);
 }
 
 static void add_resnet(Fresh *fresh, int depth, int64_t side, int32_t classes)
@@ -271,13 +192,13 @@ static const char middle[]   = "mean=0.5,0.5,0.5\nstd=0.25,0.25,0.25\n",
                   imagenet[] = "mean=0.485,0.456,0.406\nstd=0.229,0.224,0.225\n";
 
 typedef struct Row {
-    const char *name;
-    void (*add)(Fresh *fresh, int depth, int64_t side, int32_t classes);
-    int         depth;
-    Draw        draw;
-    int64_t     side;
-    const char *preparation;
-    bool        has_norms;
+    const char   *name;
+    FreshNetwork *add;
+    int           depth;
+    Draw          draw;
+    int64_t       side;
+    const char   *preparation;
+    bool          has_norms;
 } Row;
 
 static const Row rows[] = {
@@ -301,6 +222,10 @@ static const Row rows[] = {
     {"resnet50", add_resnet, 50, DRAW_OUTPUTS, 224, imagenet, true},
     {"resnet101", add_resnet, 101, DRAW_OUTPUTS, 224, imagenet, true},
     {"resnet152", add_resnet, 152, DRAW_OUTPUTS, 224, imagenet, true},
+    {"alexnet", fresh_alexnet, 0, DRAW_DEFAULT, 224, imagenet, false},
+    {"densenet121", fresh_densenet, 121, DRAW_INPUTS, 224, imagenet, true},
+    {"squeezenet1.0", fresh_squeezenet, 10, DRAW_UNIFORM, 224, imagenet, false},
+    {"squeezenet1.1", fresh_squeezenet, 11, DRAW_UNIFORM, 224, imagenet, false},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -337,6 +262,8 @@ static bool check_side(const Row *row, int64_t side, Error *error)
                     (long long)side, (long long)side);
     if (row->add == add_resnet_cifar)
         least = 8;
+    if (row->add == fresh_alexnet)
+        least = 63;
     return side >= least ||
            fail(error, ERROR_USAGE, "%s takes images of at least %lld pixels, found %lld",
                 row->name, (long long)least, (long long)side);

@@ -44,6 +44,10 @@ bool objective_check(const ObjectiveSettings *s, Error *error)
     if (s->attack_steps < 0 || s->attack_steps > 20)
         return fail(error, ERROR_USAGE, "an attack has %lld steps, expected up to 20",
                     (long long)s->attack_steps);
+    if (s->attack_inputs < 0)
+        return fail(error, ERROR_USAGE,
+                    "an attack sees %lld numbers of an image, expected 0 or more",
+                    (long long)s->attack_inputs);
     if (s->by_difference && !rows[s->row].has_difference)
         return fail(error, ERROR_USAGE, "objective %s has no form by differences, expected exact",
                     name);

@@ -31,6 +31,7 @@ typedef struct ObjectiveSettings {
     double       perturb_eps;   // as pixels in 0..1
     double       attack_eps;    // pgd, triplet; likewise
     int64_t      attack_steps;
+    int64_t      attack_inputs; // triplet: numbers of an image that its attack sees; 0: all
 } ObjectiveSettings;
 
 /* The network on another batch of prepared pixels, with the weights of the first pass. */

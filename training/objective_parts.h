@@ -32,6 +32,14 @@ NodeId signs(Graph *graph, NodeId x);
 
 NodeId weighted_sum(Graph *graph, NodeId a, NodeId b, double factor); // a + factor b
 
+/* What an attack raises, of a point and its logits: a number, the sum over images. */
+typedef NodeId AttackTerm(const ObjectiveBatch *batch, void *self, NodeId point, NodeId logits);
+
+/* The pass at the point that an attack finds, which is the only one that counts: its logits and its
+ * cross-entropy are those of `terms`. */
+bool attacked_pass(const ObjectiveBatch *batch, ObjectiveTerms *terms, AttackTerm *raised,
+                   void *self, NodeId *point, Error *error);
+
 /* Differences of first derivatives in place of second ones: a vector v, one number that `way` is
  * to be scaled by so that images move by `difference_step` on average (root mean square), and its
  * inverse. */
