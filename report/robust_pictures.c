@@ -133,8 +133,7 @@ static bool map_cell(RobustPage *page, int run_index, int method, int64_t image,
     writer_text(page->page, "<td>");
     picture(page, name, whats[state], image);
     if (state > 0)
-        writer_text(page->page, "PCC %.2f<br>cosine %.2f",
-                    similarity_pcc(drawing.map, clean, cells),
+        writer_text(page->page, "PCC %.2f<br>cos %.2f", similarity_pcc(drawing.map, clean, cells),
                     similarity_cosine(drawing.map, clean, cells));
     writer_text(page->page, "</td>");
     return true;
@@ -168,7 +167,7 @@ bool robust_page_maps(RobustPage *page, Error *error)
         page->page,
         "<p class=\"note\">The first images. Each map is drawn up to its own largest value: "
         "black, red, yellow, white. At random: by the largest eps, the first draw. Below a map: "
-        "how alike it is to that of the photo as it is.</p>\n");
+        "how alike it is to that of the photo as it is, as correlation and as cosine.</p>\n");
     for (int m = 0; m < page->method_count; m++) {
         writer_text(page->page, "<h3>");
         html_name(page->page, page->methods[m]);
