@@ -120,7 +120,7 @@ endif
 demo: nemesis ## build, then run the main job in small: under two minutes, nothing to download
 	@sh demo/run.sh ./nemesis
 
-demo-weights: nemesis ## train the demo's network again and compare it with the one that is there
+demo-weights: nemesis ## train the demo's networks again and compare them with those that are there
 	@sh demo/train.sh ./nemesis
 
 bench: $(BUILD)/bench ## print ten figures of throughput in two minutes, or all of them with ALL=1

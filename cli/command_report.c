@@ -13,16 +13,13 @@ typedef bool Pages(PagesRun *pages, Error *error);
 static const struct {
     const Verb *verb;
     Pages      *write;
-    const Verb *second; // whose runs may be shown beside; NULL: none
-} kinds[] = {{&verb_describe, pages_of_units, &verb_manipulate},
-             {&verb_dissect, pages_of_units, &verb_manipulate},
-             {&verb_noise, pages_of_units, &verb_manipulate},
-             {&verb_attack, pages_of_units, &verb_manipulate},
-             {&verb_attribute, pages_of_maps, NULL},
-             {&verb_manipulate, pages_of_maps, NULL},
-             {&verb_robustness, pages_of_robustness, &verb_robustness}};
+    int         maps, robust; // how many runs of manipulate and of robustness may stand beside it
+} kinds[] = {{&verb_describe, pages_of_units, 1, 2},       {&verb_dissect, pages_of_units, 1, 2},
+             {&verb_noise, pages_of_units, 1, 2},          {&verb_attack, pages_of_units, 1, 2},
+             {&verb_attribute, pages_of_maps, 0, 0},       {&verb_manipulate, pages_of_maps, 0, 0},
+             {&verb_robustness, pages_of_robustness, 0, 1}};
 
-enum { KINDS = sizeof kinds / sizeof *kinds };
+enum { KINDS = sizeof kinds / sizeof *kinds, MOST_RUNS = 4 };
 
 // Which pages a run has; -1 where it has none.
 static int find_kind(const PagesRun *pages, Error *error)
@@ -41,23 +38,49 @@ static int find_kind(const PagesRun *pages, Error *error)
     return -1;
 }
 
-static bool read_second(PagesRun *pages, const Verb *expected, Error *error)
+// Where a run of this verb goes; NULL if no more of them may be named.
+static BesideRun *place_beside(PagesRun *pages, int kind, const char *verb)
 {
-    const char *verb;
-    if (pages->settings.input_count < 2)
-        return true;
-    pages->second = pages->settings.inputs[1];
-    if (!run_folder_read(pages->second, &pages->second_json, error) ||
-        !run_need(&pages->second_json, pages->second, "verb", &verb, error))
-        return false;
-    if (!expected)
-        return fail(error, ERROR_USAGE, "%s: nothing is shown beside a run of '%.40s'",
-                    pages->second, pages->verb);
-    return strcmp(verb, expected->name) == 0 ||
-           fail(error, ERROR_USAGE,
-                "%s: is a run of '%.40s'; beside a run of %s, one of %s may be "
-                "named",
-                pages->second, verb, pages->verb, expected->name);
+    bool       is_maps = strcmp(verb, verb_manipulate.name) == 0;
+    bool       fits    = is_maps || strcmp(verb, verb_robustness.name) == 0;
+    BesideRun *places  = is_maps ? &pages->maps : pages->robust;
+    int        most    = is_maps ? kinds[kind].maps : kinds[kind].robust;
+    for (int i = 0; fits && i < most; i++)
+        if (!places[i].told)
+            return &places[i];
+    return NULL;
+}
+
+static bool refuse_beside(const PagesRun *pages, int kind, const char *told, const char *verb,
+                          Error *error)
+{
+    int maps = kinds[kind].maps, robust = kinds[kind].robust;
+    if (maps + robust == 0)
+        return fail(error, ERROR_USAGE, "%s: nothing is shown beside a run of '%.40s'", told,
+                    pages->verb);
+    return fail(error, ERROR_USAGE,
+                "%s: is a run of '%.40s'; beside a run of %s, %s of robustness may be named", told,
+                verb, pages->verb, maps ? "one of manipulate and two" : "one");
+}
+
+static bool read_beside(PagesRun *pages, int kind, Error *error)
+{
+    for (int i = 1; i < pages->settings.input_count; i++) {
+        const char *told = pages->settings.inputs[i], *verb;
+        Json        json = {0};
+        BesideRun  *place;
+        if (!run_folder_read(told, &json, error))
+            return false;
+        bool ok = run_need(&json, told, "verb", &verb, error) &&
+                  ((place = place_beside(pages, kind, verb)) ||
+                   refuse_beside(pages, kind, told, verb, error));
+        if (!ok) {
+            json_free(&json);
+            return false;
+        }
+        *place = (BesideRun){told, json};
+    }
+    return true;
 }
 
 static bool check_film(const PagesRun *pages, Error *error)
@@ -92,9 +115,12 @@ static bool choose_folder(PagesRun *pages, Error *error)
 
 bool pages_begin(PagesRun *pages, const UsedPath *used, int count, Error *error)
 {
-    const UsedPath runs[] = {{"the run", pages->told}, {"the second run", pages->second}};
+    const UsedPath runs[] = {{"the run", pages->told},
+                             {"the run of maps", pages->maps.told},
+                             {"the run of robustness", pages->robust[0].told},
+                             {"the second run of robustness", pages->robust[1].told}};
     RunFolder     *folder = &pages->run.folder;
-    return output_folder_check(pages->settings.out, runs, 2, error) &&
+    return output_folder_check(pages->settings.out, runs, MOST_RUNS, error) &&
            output_folder_check(pages->settings.out, used, count, error) &&
            run_folder_claim(folder, &pages->settings, &page_result, error) &&
            run_folder_clear(folder, error);
@@ -122,7 +148,7 @@ static bool read_run(PagesRun *pages, int *kind, Error *error)
     if (!run_folder_read(pages->told, &pages->json, error) ||
         !run_need(&pages->json, pages->told, "verb", &pages->verb, error) ||
         (*kind = find_kind(pages, error)) < 0 || !check_film(pages, error) ||
-        !read_second(pages, kinds[*kind].second, error))
+        !read_beside(pages, *kind, error))
         return false;
     if (!verb_is_clean(pages->verb)) // else whoever opens the clean run does
         run_folder_note_next(pages->told, &pages->settings);
@@ -155,7 +181,9 @@ static bool run(const Settings *settings, Error *error)
     }
     run_close(&pages->run);
     json_free(&pages->json);
-    json_free(&pages->second_json);
+    json_free(&pages->maps.json);
+    json_free(&pages->robust[0].json);
+    json_free(&pages->robust[1].json);
     facts_free(&pages->facts);
     memory_free(pages);
     return ok;
@@ -185,9 +213,9 @@ static const Option options[] = {{.name   = "out",
 
 const Verb verb_report = {
     .name        = "report",
-    .inputs      = "RUN [RUN_B]",
+    .inputs      = "RUN [RUN_B...]",
     .input_least = 1,
-    .input_most  = 2,
+    .input_most  = MOST_RUNS,
     .summary     = "turn a run into pages that open from disk",
     .details = "Writes DIR/index.html with a style sheet and pictures: what was run, detectors by "
                "category, the share of labels that changed, and for the most telling units their "
@@ -196,8 +224,8 @@ const Verb verb_report = {
                "for where it found them, or are named. Of a run of attribute or manipulate the "
                "page has photos, maps and what was measured, of a run of robustness maps, curves "
                "and rows, from the files of the run alone. RUN_B is shown beside it: a run of "
-               "manipulate as a section of the page of a run of units, a run of robustness, of the "
-               "same images, side by side with another.",
+               "manipulate, and one or two of robustness, as sections of the page of a run of "
+               "units; a run of robustness beside another of the same images.",
     .example = "nemesis report runs/attack",
     .options = options,
     .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,

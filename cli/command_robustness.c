@@ -89,6 +89,7 @@ static bool finish(Robustness *robustness, const RobustResults *results, Error *
     JsonWriter         json  = {0};
     run_document_start(run, &json);
     run_weights(run, robustness->blob, &json);
+    run_preparation(blob_preparation(robustness->blob), &json);
     json_open_object(&json, "data");
     run_path(run, "path", robustness->settings->data, &json);
     json_whole(&json, "images", study->images);

@@ -4,9 +4,16 @@
 #define CLI_PAGES_RUN_H
 
 #include "../report/map_report.h"
+#include "../report/robust_report.h"
 #include "outputs.h"
 #include "report_facts.h"
 #include "run.h"
+
+// A run that is shown beside another; `told` NULL: none.
+typedef struct BesideRun {
+    const char *told;
+    Json        json;
+} BesideRun;
 
 typedef struct PagesRun {
     Settings    settings;        // of this verb, with the folder that was not named
@@ -15,8 +22,8 @@ typedef struct PagesRun {
     const char *told, *verb;     // the run's folder, and the verb that made it
     Json        json;            // its run.json
     Facts       facts;           // the same as lines of a page
-    const char *second;          // folder of a run that is shown beside it; NULL: none
-    Json        second_json;
+    BesideRun   maps;            // of manipulate
+    BesideRun   robust[2];
 } PagesRun;
 
 /* Each claims the folder once it has read what must not be overwritten, and writes index.html with
@@ -26,9 +33,17 @@ bool pages_of_units(PagesRun *pages, Error *error);      // describe, dissect, n
 bool pages_of_maps(PagesRun *pages, Error *error);       // attribute, manipulate
 bool pages_of_robustness(PagesRun *pages, Error *error); // robustness, one run or two
 
+/* A run of robustness read for its pages; texts are those of `json`. To be closed by
+ * robust_report_close. Errors: those of the run's files. */
+bool robust_pages_read(const Json *json, const char *told, RobustReportRun *out, Error *error);
+
 /* What is to be shown of a run of maps, except where the pages are written; texts are those of
  * `json`. Errors: ERROR_DATA. */
 bool map_pages_job(const Json *json, const char *told, MapReportJob *out, Error *error);
+
+/* What of each channel of a prepared image is a pixel in 0..1: value * step + middle. False where
+ * run.json does not say. */
+bool preparation_levels(const Json *json, float step[3], float middle[3]);
 
 /* Claims and clears the folder of the pages. Errors: ERROR_USAGE (it is one of the runs or of the
  * `used` paths), those of run_folder_claim. */

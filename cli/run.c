@@ -119,6 +119,8 @@ void run_weights(const Run *run, const WeightBlob *blob, JsonWriter *json)
     run_path(run, "path", blob_path(blob), json);
     json_text(json, "sha256", blob_sha256(blob));
     json_text(json, "architecture", blob_architecture(blob));
+    if (blob_about(blob, "source"))
+        json_text(json, "source", blob_about(blob, "source"));
     json_close(json);
 }
 

@@ -36,7 +36,7 @@ bool run_resume(Run *run, Error *error);
 /* A path as it was typed, and as NAME_from_run from the run's folder, so that both may move. */
 void run_path(const Run *run, const char *name, const char *path, JsonWriter *json);
 
-/* Where a blob lies, and what it is. */
+/* Where a blob lies, what it is, and where its numbers come from. */
 void run_weights(const Run *run, const WeightBlob *blob, JsonWriter *json);
 
 /* How photos become the network's input. */

@@ -20,7 +20,10 @@ typedef struct UnitPages {
     AttackJob     attack;
     int64_t       film; // unit; where --film names one
     ReportJob     job;
-    MapReportJob  maps; // of a second run
+    // Of runs that are shown beside it.
+    MapReportJob    maps;
+    RobustReportRun robust[2];
+    RobustReportJob robust_job;
 } UnitPages;
 
 static int setting_choice(const UnitPages *units, const char *path, const char *choices)
@@ -177,16 +180,30 @@ static bool find_clean_run(UnitPages *units, Error *error)
            check_baseline(units, error);
 }
 
-// A run of maps beside it is a section of the page.
+// Runs of maps beside it are sections of the page.
 static bool add_maps(UnitPages *units, Error *error)
 {
-    PagesRun *pages = units->pages;
-    if (!pages->second)
+    const PagesRun *pages = units->pages;
+    if (!pages->maps.told)
         return true;
-    if (!map_pages_job(&pages->second_json, pages->second, &units->maps, error))
+    if (!map_pages_job(&pages->maps.json, pages->maps.told, &units->maps, error))
         return false;
     units->maps.folder = pages->run.folder.path;
     units->job.maps    = &units->maps;
+    return true;
+}
+
+static bool add_robustness(UnitPages *units, Error *error)
+{
+    const PagesRun *pages    = units->pages;
+    units->robust_job.folder = pages->run.folder.path;
+    for (int i = 0; i < 2 && pages->robust[i].told; i++) {
+        const BesideRun *beside = &pages->robust[i];
+        if (!robust_pages_read(&beside->json, beside->told, &units->robust[i], error))
+            return false;
+        units->robust_job.runs[i] = &units->robust[i];
+        units->job.robust         = &units->robust_job;
+    }
     return true;
 }
 
@@ -199,7 +216,7 @@ static bool write_pages(UnitPages *units, Error *error)
     job->facts       = pages->facts.list;
     job->fact_count  = pages->facts.count;
     job->folder      = pages->run.folder.path;
-    return add_maps(units, error) && report_write(job, error);
+    return add_maps(units, error) && add_robustness(units, error) && report_write(job, error);
 }
 
 bool pages_of_units(PagesRun *pages, Error *error)
@@ -214,6 +231,8 @@ bool pages_of_units(PagesRun *pages, Error *error)
                              {"the weight blob", units->clean.inputs.request.model}};
     ok = ok && pages_begin(pages, used, 3, error) && open_clean_run(units, error) &&
          read_changes(units, error) && write_pages(units, error);
+    robust_report_close(&units->robust[0]);
+    robust_report_close(&units->robust[1]);
     layer_runner_close(&units->raw);
     changes_close(&units->changes);
     clean_run_close(&units->clean);

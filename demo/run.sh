@@ -39,31 +39,38 @@ if [ -f "$out/unfinished" ]; then
     again=--resume
 fi
 >"$out/unfinished"
-step '1 of 7: draw 400 photos that nobody trained on, with labels'
+step '1 of 8: draw 400 photos that nobody trained on, with labels'
 verb world mini --images 400 -o "$out/world"
-step "2 of 7: which concept does each unit of $layer detect?"
+step "2 of 8: which concept does each unit of $layer detect?"
 verb clean dissect $again -m demo/mini.nw -l "$layer" -d "$out/world" -o "$out/clean"
-step '3 of 7: the same with random noise on every photo'
+step '3 of 8: the same with random noise on every photo'
 verb noise noise $again "$out/clean" --type gaussian --std 0.02,0.05 --store float,jpeg75 \
     -o "$out/noise"
-step '4 of 7: the same with perturbations designed for one unit each'
+step '4 of 8: the same with perturbations designed for one unit each'
 verb attack attack $again "$out/clean" -u detectors:16 --eps 2/255,4/255,8/255 \
     --store float,jpeg75 -o "$out/attack"
-step '5 of 7: designed to give units a label of our choice'
+step '5 of 8: designed to give units a label of our choice'
 verb targeted attack $again "$out/clean" -u detectors:8 --target random --eps 8/255 \
     --store float -o "$out/targeted"
-step "6 of 7: which pixels count in one photo? Move that map until it reads $word"
+step "6 of 8: which pixels count in one photo? Move that map until it reads $word"
 verb word manipulate $again -m demo/mini.nw "$out/world/images/mini/000009.jpg" \
     --target "text:$word" --method lrp-epsilon-plus --steps 200 --rate 0.002 -o "$out/word"
-step '7 of 7: pages'
-verb report report "$out/attack" "$out/word" -o "$out/report"
+step '7 of 8: how far does the map of a photo move with it? Two trainings of one network'
+for name in plain aligned; do
+    verb $name robustness $again -m demo/$name.nw -d mini:20:0 --method gradient \
+        --measures rps,aam,accuracy --eps 8/255 --draws 1 --aam-eps 8/255 --aam-steps 50 \
+        --similarities cosine,pcc --compat clean -o "$out/$name"
+done
+step '8 of 8: pages'
+verb report report "$out/attack" "$out/word" "$out/plain" "$out/aligned" -o "$out/report"
 echo
 sed '/^unit /,$d' "$out/clean.txt"
 awk -v width="$width" -f demo/summary.awk kind=clean "$out/clean/tally.csv" \
     kind=noise store=float "$out/noise/summary.csv" store=jpeg75 "$out/noise/summary.csv" \
     kind=attack store=float "$out/attack/summary.csv" store=jpeg75 "$out/attack/summary.csv" \
     kind=targeted store=float "$out/targeted/summary.csv" \
-    kind=word word="$word" "$out/word/measures.csv"
+    kind=word word="$word" "$out/word/measures.csv" \
+    kind=plain "$out/plain/robustness.csv" kind=aligned "$out/aligned/robustness.csv"
 echo
 echo "open $out/report/index.html"
 rm -f "$out/unfinished"

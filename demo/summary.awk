@@ -1,7 +1,8 @@
 # The table at the end of the demo: detectors alone, as the label of another unit changes without
 # meaning much.
 # usage: awk -v width=80 -f summary.awk kind=clean tally.csv  kind=noise store=float summary.csv ...
-# kind: clean, noise, attack, targeted or word; store: whose rows; word: what a map became
+# kind: clean, noise, attack, targeted, word, or the name of a training; store: whose rows; word: what a
+# map became
 BEGIN {
     FS = ","
     line("detectors", "stored", "changed", "95 %", "other", "none", "tie", "kept", "target")
@@ -23,6 +24,16 @@ kind == "word" {
     pcc[$column["control"]] = sprintf("%.2f", $column["map_pcc_target"])
     if ($column["control"] == 0)
         kept = $column["class_before"] == $column["class_after"] ? "stays" : "changes"
+    next
+}
+
+kind == "plain" || kind == "aligned" {
+    what   = $column["measure"] ($column["measure"] == "rps" && $column["setting"] == 0 ? "0" : "")
+    number = sprintf("%.2f", $column["value"])
+    if ($column["similarity"] == "pcc")
+        maps[kind, what] = what == "rps0" ? number : number " (" range() ")"
+    if ($column["measure"] == "accuracy" && $column["setting"] == "clean")
+        maps[kind, what] = int($column["value"] * $column["count"] + 0.5) " of " $column["count"]
     next
 }
 
@@ -51,6 +62,27 @@ END {
     if (word != "")
         say("one photo, its map of relevance moved: correlation with the word " word " " pcc[1] \
             " before, " pcc[0] " after; the photo's class " kept)
+    print ""
+    print_trainings()
+}
+
+function print_trainings() {
+    pair("two trainings of one network", "for answers alone", "and for maps that stay")
+    pair("photo not moved (control)", maps["plain", "rps0"], maps["aligned", "rps0"])
+    pair("noise of 8/255", maps["plain", "rps"], maps["aligned", "rps"])
+    pair("attack within 8/255", maps["plain", "aam"], maps["aligned", "aam"])
+    pair("right answers", maps["plain", "accuracy"], maps["aligned", "accuracy"])
+    print ""
+    say("correlation of the maps of photos that were moved with those of the photos as they are, means of " \
+        "20 photos and 95 %: 1 is the same map. Right answers of 1000 photos: demo/README.md.")
+}
+
+function pair(what, plain, aligned) {
+    printf "%-28s  %-17s  %s\n", what, plain, aligned
+}
+
+function range() {
+    return sprintf("%.2f-%.2f", $column["low"], $column["high"])
 }
 
 function percent(share) {

@@ -1,6 +1,7 @@
 /* report/report.c - from a job to a folder: which units are shown, what is known of them, the page.
  */
 #include "page.h"
+#include "robust_report.h"
 
 #include <stdlib.h>
 
@@ -161,6 +162,7 @@ static bool write_page(Report *report, Error *error)
     if (!section_overview(report, error) || !section_reading(report, error) ||
         (report->job->attack && !section_film(report, error)) || !section_details(report, error) ||
         (report->job->maps && !map_report_section(report->job->maps, report->page, error)) ||
+        (report->job->robust && !robust_report_section(report->job->robust, report->page, error)) ||
         !section_units(report, error))
         return false;
     section_facts(report->page, report->job->facts, report->job->fact_count);

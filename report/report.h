@@ -35,21 +35,24 @@ void unit_story_close(UnitStory *story, const Method *method); // accepts a zero
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
+struct RobustReportJob; // robust_report.h
+
 typedef struct ReportJob {
-    const char         *verb;    // that made the run: "dissect", "noise", ...
-    const char         *network; // architecture
-    const char         *layer;
-    const char         *seed;
-    CleanRun            clean;   // of the run itself, or of its baseline
-    const Changes      *changes; // NULL: a clean run
-    const Noise        *noise;   // of a noise run, strength aside; else NULL
-    const AttackJob    *attack;  // of an attack run; else NULL
-    const ReportFact   *facts;
-    int                 fact_count;
-    const MapReportJob *maps;       // a run of `manipulate` that is shown beside it; NULL: none
-    const int64_t      *film_unit;  // attacked, shown step by step; NULL: the first on the page
-    int64_t             unit_limit; // most units with a section of their own; 0: REPORT_UNITS
-    const char         *folder;     // exists; index.html is written last
+    const char                   *verb;    // that made the run: "dissect", "noise", ...
+    const char                   *network; // architecture
+    const char                   *layer;
+    const char                   *seed;
+    CleanRun                      clean;   // of the run itself, or of its baseline
+    const Changes                *changes; // NULL: a clean run
+    const Noise                  *noise;   // of a noise run, strength aside; else NULL
+    const AttackJob              *attack;  // of an attack run; else NULL
+    const ReportFact             *facts;
+    int                           fact_count;
+    const MapReportJob           *maps; // a run of `manipulate` that is shown beside it; NULL: none
+    const struct RobustReportJob *robust; // runs of `robustness`, one or two; NULL: none
+    const int64_t *film_unit;  // attacked, shown step by step; NULL: the first on the page
+    int64_t        unit_limit; // most units with a section of their own; 0: REPORT_UNITS
+    const char    *folder;     // exists; index.html is written last
 } ReportJob;
 
 enum { REPORT_UNITS = 16 };

@@ -12,16 +12,23 @@ static bool read_array(const char *folder, const char *name, float **data, Shape
 bool robust_report_read(RobustReportRun *out, const char *folder, Error *error)
 {
     RobustReportRun run = {.name = folder};
-    Shape           photos, maps;
+    Shape           photos, maps, attacked;
     bool            ok = robust_record_read(&run.record, folder, error) &&
               read_array(folder, "photos.npy", &run.photos, &photos, error) &&
-              read_array(folder, "maps.npy", &run.maps, &maps, error);
+              read_array(folder, "maps.npy", &run.maps, &maps, error) &&
+              read_array(folder, "attacked.npy", &run.attacked, &attacked, error);
     if (ok)
         ok = (photos.rank == 4 && photos.dim[1] == 3 && maps.rank == 4 &&
               maps.dim[1] == photos.dim[0] && maps.dim[2] == 3 &&
               maps.dim[3] == photos.dim[2] * photos.dim[3]) ||
              fail(error, ERROR_DATA, "%s: maps.npy is %s, which does not fit photos.npy %s", folder,
                   SHAPE_TEXT(maps), SHAPE_TEXT(photos));
+    if (ok)
+        ok = (attacked.rank == 4 && attacked.dim[0] == maps.dim[0] * photos.dim[0] &&
+              attacked.dim[1] == 3 && attacked.dim[2] == photos.dim[2] &&
+              attacked.dim[3] == photos.dim[3]) ||
+             fail(error, ERROR_DATA, "%s: attacked.npy is %s, which does not fit photos.npy %s",
+                  folder, SHAPE_TEXT(attacked), SHAPE_TEXT(photos));
     if (!ok) {
         robust_report_close(&run);
         return false;
@@ -39,5 +46,6 @@ void robust_report_close(RobustReportRun *run)
     robust_record_close(&run->record);
     memory_free(run->photos);
     memory_free(run->maps);
+    memory_free(run->attacked);
     *run = (RobustReportRun){0};
 }

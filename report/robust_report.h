@@ -9,12 +9,17 @@
 
 /* A run with what its pictures are made of; arrays are owned by who read them. */
 typedef struct RobustReportRun {
-    const char  *name; // its folder, as it was named
-    const char  *network;
+    const char  *name;    // its folder, as it was named
+    const char  *network; // architecture
+    const char  *weights; // path
+    const char  *recipe;  // how they were made; "": not known
     RobustRecord record;
-    float       *photos; // [shown, 3, height, width] in 0..1
-    float       *maps;   // [methods, shown, 3, cells]
+    float       *photos;   // [shown, 3, height, width] in 0..1
+    float       *maps;     // [methods, shown, 3, cells]
+    float       *attacked; // [methods, shown, 3, height, width], prepared
     int64_t      methods, shown, height, width;
+    bool         has_levels;
+    float        step[3], middle[3]; // pixel in 0..1 = prepared * step + middle, if has_levels
 } RobustReportRun;
 
 /* Errors: those of the run's files; ERROR_DATA where they contradict each other. */
@@ -29,5 +34,8 @@ typedef struct RobustReportJob {
 } RobustReportJob;
 
 bool robust_report_write(const RobustReportJob *job, Error *error);
+
+/* The same without curves and facts as a section of another page in job->folder. */
+bool robust_report_section(const RobustReportJob *job, Writer *page, Error *error);
 
 #endif

@@ -232,11 +232,12 @@ static void write_header(Report *report, const Totals *totals)
     writer_text(
         page,
         "</dl>\n<nav aria-label=\"On this page\"><a href=\"#reading\">How to read this page</a>"
-        "%s<a href=\"#units\">Units in detail</a>%s<a href=\"#all\">All units</a><a "
+        "%s<a href=\"#units\">Units in detail</a>%s%s<a href=\"#all\">All units</a><a "
         "href=\"#constants\">Constants</a></nav>\n"
         "</header>\n",
         has_film(report) ? "<a href=\"#film\">An attack, step by step</a>" : "",
-        job->maps ? "<a href=\"#maps\">A map that was moved</a>" : "");
+        job->maps ? "<a href=\"#maps\">A map that was moved</a>" : "",
+        job->robust ? "<a href=\"#robust\">How far maps move</a>" : "");
 }
 
 bool section_overview(Report *report, Error *error)

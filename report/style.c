@@ -123,6 +123,10 @@ static const char *const style_lines[] = {
     ".case{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:18px 20px;"
     "max-width:980px;margin-bottom:1.6em}",
     ".shot.pixels img{image-rendering:pixelated}",
+    ".looks{width:auto}.looks :is(th,td){text-align:left;vertical-align:top;white-space:normal;"
+    "padding:6px 8px 6px 0}.looks td{font-size:.72rem;white-space:nowrap}",
+    ".looks .shot{width:clamp(44px,13vw,128px);margin-bottom:4px}",
+    ".looks th[scope]{font-weight:600}",
     ".findings{margin:0 0 1.2em;padding-left:1.1em;max-width:46em;font-size:1.05rem}",
     ".line{fill:none;stroke-width:2;stroke:var(--accent)}.spot{fill:var(--accent)}.band{"
     "fill:var(--accent);fill-opacity:.16}",

@@ -65,7 +65,8 @@ fi
 
 for place in $places; do
     for file in "$out/$place"/*/tally.csv "$out/$place"/*/quantile.npy "$out/$place"/*/changes.csv \
-        "$out/$place"/*/summary.csv; do
+        "$out/$place"/*/summary.csv "$out/$place"/*/robustness.csv; do
+        [ -f "$file" ] || continue
         printf '%s\t%s\t%s\n' "$(sha256sum <"$file" | cut -d' ' -f1)" "$(labels_of "$file")" \
             "${file#"$out/"}"
     done

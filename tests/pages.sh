@@ -21,6 +21,12 @@ photo=$out/world/images/mini/000009.jpg
     --rate 0.005 --store float,png8,jpeg75 -o "$out/word" >/dev/null
 "$nemesis" manipulate -q -m demo/mini.nw --pairs 6 -d "$out/world" --method gradient,lrp \
     --steps 40 --rate 0.01 --store float,jpeg75 -o "$out/pairs" >/dev/null
+for name in plain aligned; do
+    "$nemesis" robustness -q -m demo/$name.nw -d mini:4:0 --method gradient,lrp-epsilon-plus --eps 8/255 \
+        --draws 1 --aam-steps 10 -o "$out/$name" >/dev/null
+done
+"$nemesis" report -q "$out/plain" "$out/aligned" -o "$out/trainings-report"
+set -- "$@" "$out/trainings-report"
 for run in maps word pairs; do
     "$nemesis" report -q "$out/$run" -o "$out/$run-report"
     set -- "$@" "$out/$run-report"

@@ -126,7 +126,7 @@ static void all_that_is_missing_is_told_at_once(void)
                               "--std S[,S...], --out OUT");
     error = (Error){0};
     CHECK(!parse("report", "", &s, &error));
-    CHECK_TEXT(error.message, "report: needs RUN [RUN_B]");
+    CHECK_TEXT(error.message, "report: needs RUN [RUN_B...]");
 }
 
 // The last input and the option of that name are two spellings of one thing.

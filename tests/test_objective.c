@@ -1,6 +1,6 @@
 /* tests/test_objective.c - objectives in a training: falling losses, the same bytes after an
- * interruption and with other threads, differences, schedules, clipping, softplus in a blob; what the
- * page says of the demo's network. */
+ * interruption and with other threads, differences, schedules, clipping, softplus in a blob; what is
+ * proved of the terms, on the demo's network. */
 #include "program.h"
 #include "test.h"
 
@@ -303,9 +303,8 @@ static void a_step_lowers_the_loss_of_networks_for_photos(void)
 
 /* ---- the demo's network ---------------------------------------------------------------------- */
 
-/* Numbers of docs/methods/gradient-alignment.md: one photo, noise of 4/255, then the last layer ten
- * times as large. */
-static void the_page_speaks_true_of_the_demo(void)
+// (G3), (G4): one photo, noise of 4/255, then the last layer ten times as large.
+static void a_larger_last_layer_raises_l2_alone(void)
 {
     TrainingSet   set      = {0};
     TrainSettings settings = settings_of(1);
@@ -368,5 +367,5 @@ SUITE(objective_training)
     RUN(random_parts_stay_inside);
     RUN(networks_begin);
     RUN(a_step_lowers_the_loss_of_networks_for_photos);
-    RUN(the_page_speaks_true_of_the_demo);
+    RUN(a_larger_last_layer_raises_l2_alone);
 }

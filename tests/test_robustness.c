@@ -4,6 +4,7 @@
 #include "../format/csv.h"
 #include "../format/npy.h"
 #include "../study/robustness.h"
+#include "page_check.h"
 #include "play.h"
 #include "small_inputs.h"
 
@@ -286,9 +287,15 @@ static void two_trainings_are_paired_image_by_image(void)
 
 static bool page_has(const char *folder, const char *text)
 {
-    Bytes page  = {0};
-    bool  found = file_read(in_folder("%s/index.html", folder), 1 << 22, &page, NULL) &&
-                 strstr((const char *)page.data, text);
+    Bytes       page    = {0};
+    const char *problem = NULL;
+    bool        found   = file_read(in_folder("%s/index.html", folder), 1 << 22, &page, NULL);
+    if (found) {
+        problem = page_problem((const char *)page.data);
+        found   = !problem && strstr((const char *)page.data, text);
+    }
+    if (problem)
+        printf("  %s: %s\n", folder, problem);
     bytes_close(&page);
     return found;
 }
@@ -305,11 +312,34 @@ static void pages_show_one_run_or_two(void)
     REQUIRE(play("report %s %s -o %s -q", a, b, in_folder("two"))->code == 0);
     CHECK(page_has("two", "B - A") && page_has("two", "map-1-0-0-1.png"));
     CHECK(page_has("two", "not made")); // the second run attacked nothing
+    CHECK(file_exists(in_folder("two/attacked-0-0-0.png")) &&
+          !file_exists(in_folder("two/attacked-1-0-0.png")));
     REQUIRE(play("dissect -m %s -l conv22 -d %s -o %s -q", play_blob, play_probe, units)->code ==
             0);
     const Outcome *o = play("report %s %s -o %s -q", a, units, in_folder("mixed"));
     CHECK(o->code == 2 && strstr(o->err, "one of robustness may be named"));
     CHECK(!folder_exists(in_folder("mixed")));
+}
+
+// A page of units has a section of them; a method that the second run has not is not made there.
+static void pages_of_units_show_them_too(void)
+{
+    REQUIRE(open_play());
+    REQUIRE(measure("a", "--method gradient,lrp --aam-steps 2")->code == 0);
+    REQUIRE(measure("b", "--method gradient --measures rps --seed 2")->code == 0);
+    const char *a = in_folder("a"), *b = in_folder("b"), *units = in_folder("units");
+    REQUIRE(play("dissect -m %s -l conv22 -d %s -o %s -q", play_blob, play_probe, units)->code ==
+            0);
+    REQUIRE(play("report %s %s -o %s -q", units, a, in_folder("one"))->code == 0);
+    CHECK(page_has("one", "<h2>How far maps move</h2>") && !page_has("one", "</b> in A, "));
+    REQUIRE(play("report %s %s %s -o %s -q", units, a, b, in_folder("both"))->code == 0);
+    CHECK(page_has("both", "<h2>How far maps move in two networks</h2>"));
+    CHECK(page_has("both", "<b>Moved at random</b> by up to 8 of 255 levels: <b>"));
+    CHECK(page_has("both", "</b> in A, <b>") && page_has("both", "map-1-0-0-1.png"));
+    CHECK(file_exists(in_folder("both/map-1-0-0-1.png")) &&
+          !file_exists(in_folder("both/map-1-1-0-1.png")));
+    const Outcome *o = play("report %s %s %s %s -o %s -q", units, a, b, a, in_folder("more"));
+    CHECK(o->code == 2 && strstr(o->err, "one of manipulate and two of robustness may be named"));
 }
 
 /* ---- maps of other programs ------------------------------------------------------------------ */
@@ -383,6 +413,7 @@ SUITE(robustness)
     RUN(the_bytes_are_the_same_however_it_is_run);
     RUN(two_trainings_are_paired_image_by_image);
     RUN(pages_show_one_run_or_two);
+    RUN(pages_of_units_show_them_too);
     RUN(maps_of_other_programs_are_scored);
     RUN(what_cannot_be_is_said);
 }

@@ -13,11 +13,14 @@ byhand.py overlap MAPS.npy UNIT THRESHOLD LABELS.npy LABEL OUT.npy
 byhand.py saliency PICTURE [BETA]
     A network of one unit and its map. PICTURE is 16 numbers, 4 x 4, as 0,0,1,0/0,1,1,0/...; the unit
     adds up the column to the right of each 3 x 3 place less the column to the left; behind a ReLU,
-    or softplus with BETA, the four activations are added up to a score."""
+    or softplus with BETA, the four activations are added up to a score.
+byhand.py alignment A B                        how far apart two gradients are, each as 3,4,...
+byhand.py larger WEIGHTS.nw TENSOR FACTOR OUT.nw   the same weights, one tensor FACTOR times as large"""
 import ast
 import math
 import struct
 import sys
+import zlib
 from array import array
 
 
@@ -108,9 +111,35 @@ def saliency(picture, beta=None):
         print("gradient " if r == 0 else "         ", *(f"{g:5.2f}" for g in gradient[r]))
 
 
+def alignment(first, second):
+    a, b = ([float(number) for number in text.split(",")] for text in (first, second))
+    dot = lambda u, v: sum(x * y for x, y in zip(u, v))
+    longest, l2 = max(math.hypot(*a), math.hypot(*b)), dot(a, a) + dot(b, b) - 2 * dot(a, b)
+    cosine = dot(a, b) / math.hypot(*a) / math.hypot(*b)
+    print(f"lengths {math.hypot(*a):.2f} {math.hypot(*b):.2f}")
+    print(f"l2 {l2:.2f}  cosine {cosine:.4f}  Cosd {(1 - cosine) / 2:.4f}  limit {l2 / longest ** 2:.4f}")
+
+
+def larger(weights, tensor, factor, out):
+    """A blob is a header of 64 bytes, an entry of 192 bytes a tensor, data; each has a CRC-32."""
+    with open(weights, "rb") as file:
+        blob = bytearray(file.read())
+    index = 64 + 192 * struct.unpack_from("<I", blob, 40)[0]
+    for entry in range(64, index, 192):
+        if blob[entry:entry + 128].rstrip(b"\0").decode() == tensor:
+            start, size = struct.unpack_from("<QQ", blob, entry + 168)
+            numbers = array("f", blob[start:start + size])
+            blob[start:start + size] = array("f", [float(factor) * x for x in numbers]).tobytes()
+            struct.pack_into("<I", blob, entry + 184, zlib.crc32(blob[start:start + size]))
+    struct.pack_into("<I", blob, 44, zlib.crc32(blob[64:index]))
+    struct.pack_into("<I", blob, 60, zlib.crc32(blob[:60]))
+    with open(out, "wb") as file:
+        file.write(blob)
+
+
 if __name__ == "__main__":
     command = {"input": make_input, "steepest": steepest, "apart": apart, "change": change, "overlap": overlap,
-               "saliency": saliency}
+               "saliency": saliency, "alignment": alignment, "larger": larger}
     if len(sys.argv) < 2 or sys.argv[1] not in command:
         sys.exit(__doc__)
     command[sys.argv[1]](*sys.argv[2:])
