@@ -55,7 +55,7 @@ static real number_at(const ChannelRun *run, Place place, real otherwise)
 
 static void number_turn(const Kernels *k, const ChannelRun *run, const ChannelTurn *turn)
 {
-    real          *out = &run->number[turn->out.index], a = number_at(run, turn->a, 0),
+    real *out = &run->number[turn->out.index], a = number_at(run, turn->a, 0),
          b = number_at(run, turn->b, turn->factor);
     switch (turn->op) {
     case OP_ADD:
@@ -145,9 +145,8 @@ typedef struct PlaneBlock {
 
 static real *block_at(const PlaneBlock *block, Place place)
 {
-    return place.kind == PLACE_SLOT
-               ? block->slots + (int64_t)place.index * CHANNEL_SLOT
-               : (real *)block->program->array[place.index].data + block->at;
+    return place.kind == PLACE_SLOT ? block->slots + (int64_t)place.index * CHANNEL_SLOT
+                                    : (real *)block->program->array[place.index].data + block->at;
 }
 
 static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const ChannelTurn *turn)
@@ -200,13 +199,13 @@ static void plane_task(void *data, int64_t task, int thread)
     const ChannelProgram *program = job->program;
     const ChannelTurn    *turn    = program->turn;
     int64_t               group = task / job->blocks, block = task % job->blocks;
-    int64_t first = block * job->channels / job->blocks, plane = job->plane;
-    int64_t last = (block + 1) * job->channels / job->blocks;
-    int64_t image = group * job->images / job->groups;
-    int32_t from = first_turn(program, job->phase), end = end_turn(program, job->phase);
+    int64_t               first = block * job->channels / job->blocks, plane = job->plane;
+    int64_t               last  = (block + 1) * job->channels / job->blocks;
+    int64_t               image = group * job->images / job->groups;
+    int32_t    from = first_turn(program, job->phase), end = end_turn(program, job->phase);
     PlaneBlock part = {.program = program,
                        .kernels = job->kernels,
-                       .slots   = job->slots + (int64_t)thread * program->slot_count * CHANNEL_SLOT};
+                       .slots = job->slots + (int64_t)thread * program->slot_count * CHANNEL_SLOT};
     for (int64_t channel = first; channel < last; channel++) {
         ChannelRun run = run_of(job, group, channel);
         for (int32_t i = from; i < end; i++)
@@ -237,9 +236,9 @@ static ChannelJob job_of(const OpCall *call, int threads)
                                      .images   = program->shape.dim[0],
                                      .channels = program->shape.dim[1],
                                      .plane    = program->shape.dim[2] * program->shape.dim[3]};
-    job.groups     = job.images < GROUPS ? job.images : GROUPS;
-    int64_t wanted = ((int64_t)THREAD_TASKS * threads + job.groups - 1) / job.groups;
-    job.blocks     = wanted < job.channels ? wanted : job.channels;
+    job.groups                    = job.images < GROUPS ? job.images : GROUPS;
+    int64_t wanted                = ((int64_t)THREAD_TASKS * threads + job.groups - 1) / job.groups;
+    job.blocks                    = wanted < job.channels ? wanted : job.channels;
     return job;
 }
 
