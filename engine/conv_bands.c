@@ -34,17 +34,25 @@ static int64_t columns_of(const Bands *b, int64_t rows)
 
 static void set_rows(Bands *b, int64_t rows, int bottom)
 {
-    b->rows    = rows;
-    b->bands   = panels_of(b->g->rows, rows);
-    b->height  = rows + (bottom - b->top) / b->step;
-    b->columns = columns_padded(kernels(), columns_of(b, rows));
+    b->rows    = rows < 1 ? 1 : rows;
+    b->bands   = b->g->rows < 1 ? 1 : panels_of(b->g->rows, b->rows);
+    b->height  = b->rows + (bottom - b->top) / b->step;
+    b->columns = columns_padded(kernels(), columns_of(b, b->rows));
     b->source  = b->g->source_channels * b->step * b->step * b->height * b->width;
+}
+
+static bool stays_in_cache(int64_t reals)
+{
+    return panels_in_cache((reals + 1) / 2, 2) == 2;
 }
 
 /* Few enough rows that a part stays in a core's own cache and every thread has tasks. */
 static Bands bands_of(const ConvShape *shape, ConvSide side)
 {
-    Bands b      = {.images = shape->n, .top = INT32_MAX, .left = INT32_MAX};
+    Bands b      = {.images = shape->n,
+                    .step   = side == CONV_FORWARD ? shape->stride : 1,
+                    .top    = INT32_MAX,
+                    .left   = INT32_MAX};
     int   bottom = INT32_MIN, right = INT32_MIN;
     b.row_phases = geometry_row_phases(shape, side);
     for (int phase = 0; phase < b.row_phases; phase++) {
@@ -58,11 +66,10 @@ static Bands bands_of(const ConvShape *shape, ConvSide side)
             right  = tap->dx > right ? tap->dx : right;
         }
     }
-    b.step       = b.g->step;
     b.width      = b.g->cols + (right - b.left) / b.step;
     int64_t rows = panels_of(b.g->rows, panels_of(WANTED_TASKS, b.images));
     set_rows(&b, rows, bottom);
-    while (b.rows > 1 && panels_in_cache(b.source, 2) < 2)
+    while (b.rows > 1 && !stays_in_cache(b.source))
         set_rows(&b, b.rows - 1, bottom);
     set_rows(&b, panels_of(b.g->rows, b.bands), bottom);
     return b;
@@ -76,9 +83,9 @@ bool bands_fit(const ConvShape *shape, ConvSide side)
         return false;
     Bands   b       = bands_of(shape, side);
     int64_t weights = b.g->source_channels * b.g->target_channels * b.taps;
-    return b.g->rows > 0 && b.g->cols > 0 && panels_in_cache(b.source, 1) == 1 &&
+    return b.g->rows > 0 && b.g->cols > 0 && stays_in_cache(b.source) &&
            4 * b.rows * b.g->cols >= 3 * b.columns && b.images * b.bands >= WANTED_TASKS / 2 &&
-           (b.columns >= LEAST_COLUMNS || panels_in_cache(weights, 2) == 2);
+           (b.columns >= LEAST_COLUMNS || stays_in_cache(weights));
 }
 
 static int64_t padded(int64_t reals)
@@ -137,9 +144,8 @@ static void find_offsets(const Bands *b, const Geometry *g, int32_t *to)
         for (int64_t channel = 0; channel < g->source_channels; channel++)
             for (int t = g->first_tap[phase]; t < g->first_tap[phase + 1]; t++) {
                 int     y = g->tap[t].dy - b->top, x = g->tap[t].dx - b->left;
-                int64_t parity =
-                    (channel * b->step + y % b->step) * b->step + x % b->step;
-                *to++ = (int32_t)(parity * plane + y / b->step * b->width + x / b->step);
+                int64_t parity = (channel * b->step + y % b->step) * b->step + x % b->step;
+                *to++          = (int32_t)(parity * plane + y / b->step * b->width + x / b->step);
             }
 }
 
@@ -148,8 +154,8 @@ static void copy_plane(const Bands *b, const real *plane, int64_t first, int64_t
 {
     const Geometry *g    = b->g;
     int64_t         step = b->step, high = b->height, wide = b->width;
-    int64_t         above = first < 0 ? panels_of(-first, step) : 0;
-    int64_t         end   = first < g->source_h ? panels_of(g->source_h - first, step) : 0;
+    int64_t         above  = first < 0 ? panels_of(-first, step) : 0;
+    int64_t         end    = first < g->source_h ? panels_of(g->source_h - first, step) : 0;
     int64_t         before = left < 0 ? panels_of(-left, step) : 0;
     int64_t         after  = left < g->source_w ? panels_of(g->source_w - left, step) : 0;
     end                    = end < high ? end : high;
@@ -219,9 +225,9 @@ static void store_panel(const BandJob *job, const Geometry *g, int64_t image, in
 static void multiply_panel(const BandJob *job, int row_phase, int64_t rows, int64_t panel,
                            const Scratch *scratch)
 {
-    const Bands    *b      = &job->bands;
-    const Geometry *g      = &b->g[row_phase];
-    const Kernels  *table  = kernels();
+    const Bands    *b       = &job->bands;
+    const Geometry *g       = &b->g[row_phase];
+    const Kernels  *table   = kernels();
     int64_t         vectors = panels_of(columns_of(b, rows), table->lanes);
     int64_t         tiles   = panels_of(vectors, table->tile_vectors);
     const int32_t  *offsets = job->offsets[row_phase];
@@ -241,9 +247,9 @@ static void multiply_panel(const BandJob *job, int row_phase, int64_t rows, int6
 
 static void band_task(void *data, int64_t task, int thread)
 {
-    const BandJob *job     = data;
-    const Bands   *b       = &job->bands;
-    int64_t        image   = task / b->bands, first = task % b->bands * b->rows;
+    const BandJob *job   = data;
+    const Bands   *b     = &job->bands;
+    int64_t        image = task / b->bands, first = task % b->bands * b->rows;
     int64_t        height  = kernels()->tile_rows;
     Scratch        scratch = scratch_of(b, job->threads + thread * thread_size(b));
     copy_source(job, image, first, scratch.source);
@@ -265,8 +271,7 @@ void bands_run(const ConvShape *shape, ConvSide side, const real *prepared, cons
     Bands   *b       = &job.bands;
     int32_t *offsets = (void *)scratch;
     job.threads      = scratch + offsets_size(b);
-    job.stream       = conv_streams(b->images * b->g->target_channels * b->g->target_h *
-                                    b->g->target_w);
+    job.stream = conv_streams(b->images * b->g->target_channels * b->g->target_h * b->g->target_w);
     for (int phase = 0; phase < b->row_phases; phase++) {
         const Geometry *g   = &b->g[phase];
         job.prepared[phase] = prepared;

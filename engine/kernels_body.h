@@ -373,7 +373,7 @@ static void fill_table(Kernels *table, const char *isa)
     *table = (Kernels)
     {
         .isa = isa, .lanes = LANES, .tile_rows = TILE_ROWS, .tile_vectors = TILE_VECTORS,
-        .gemm_tile = {NULL, gemm_tile1, gemm_tile2, gemm_tile3},
+        .gemm_tile  = {NULL, gemm_tile1, gemm_tile2, gemm_tile3},
         .shift_tile = {NULL, shift_tile1, shift_tile2, shift_tile3},
 #if defined SIMD_AVX512
         .few_columns = FEW_COLUMNS, .gemm_few = gemm_few,
