@@ -1,6 +1,6 @@
 #!/bin/sh
-# Screenshots of reports: of the demo, where it was run, of maps of drawn photos, and of short runs
-# on real photos, where the data is. usage: pages.sh NEMESIS OUT
+# Screenshots of reports: of the demo, where it was run, of maps of drawn photos and their robustness,
+# and of short runs on real photos, where the data is. usage: pages.sh NEMESIS OUT
 nemesis=$1
 out=$2
 data=${NEMESIS_DATA:-../shared/data}
@@ -21,10 +21,15 @@ photo=$out/world/images/mini/000009.jpg
     --rate 0.005 --store float,png8,jpeg75 -o "$out/word" >/dev/null
 "$nemesis" manipulate -q -m demo/mini.nw --pairs 6 -d "$out/world" --method gradient,lrp \
     --steps 40 --rate 0.01 --store float,jpeg75 -o "$out/pairs" >/dev/null
-for run in maps word pairs; do
+robust="-q -m demo/mini.nw -d mini:4:7 --draws 1 --eps 8/255"
+"$nemesis" robustness $robust --method gradient,lrp --aam-steps 5 -o "$out/robust" >/dev/null
+"$nemesis" robustness $robust --method gradient --measures rps --compat clean -o "$out/second" >/dev/null
+for run in maps word pairs robust; do
     "$nemesis" report -q "$out/$run" -o "$out/$run-report"
     set -- "$@" "$out/$run-report"
 done
+"$nemesis" report -q "$out/robust" "$out/second" -o "$out/robust-two"
+set -- "$@" "$out/robust-two"
 if [ -d "$weights" ] && [ -d "$probe" ]; then
     python3 weights/convert.py "$weights" --arch vgg16 -o "$out/vgg16.nw" 2>/dev/null
     "$nemesis" dissect -q -m "$out/vgg16.nw" -l conv3_3 -d "$probe" --limit 96 -o "$out/clean"
