@@ -61,6 +61,14 @@ static bool read_activation(const Settings *settings, real own, real *beta, Erro
                "--activation relu: the weights were trained with softplus, expected softplus:BETA");
 }
 
+static bool read_mode(const Settings *settings, int *mode, Error *error)
+{
+    const char *text = settings->compat ? settings->compat : objective_mode(0)->name;
+    *mode            = word_index(OBJECTIVE_MODE_NAMES, text, strlen(text));
+    return *mode >= 0 ||
+           fail(error, ERROR_USAGE, "--compat %s: train has the modes clean, aligned23", text);
+}
+
 bool train_settings(const Settings *s, real own, TrainSettings *out, Error *error)
 {
     *out = (TrainSettings){.optimiser = {.kind         = (OptimiserKind)s->optimiser,
@@ -95,6 +103,7 @@ bool train_settings(const Settings *s, real own, TrainSettings *out, Error *erro
     if (s->random_crop && s->shift)
         return fail(error, ERROR_USAGE, "--shift and --random-crop: expected one of them");
     return read_schedule(s->schedule, &out->schedule, error) &&
+           read_mode(s, &out->objective.mode, error) &&
            read_activation(s, own, &out->softplus_beta, error) &&
            objective_check(&out->objective, error);
 }
@@ -157,6 +166,8 @@ void train_note(const Settings *s, char out[TRAIN_NOTE])
     if (s->activation)
         add(out, " --activation %.64s", s->activation);
     add_objective(s, out);
+    if (s->compat && strcmp(s->compat, objective_mode(0)->name) != 0)
+        add(out, " --compat %.64s", s->compat);
     if (s->conv)
         add(out, " --conv %s", word_text(CONV_NAMES, s->conv));
     add(out, " --seed %llu\n", (unsigned long long)s->seed);

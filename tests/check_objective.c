@@ -184,6 +184,32 @@ static void alignment_is_the_published_one(void)
     play_close(&play);
 }
 
+/* The published code's own formula of cosd: the same numbers, until gradients are so small that the
+ * floor under their product shows. */
+static void the_published_cosine_has_a_floor(void)
+{
+    ObjectiveSettings settings = aligned();
+    Play              play;
+    settings.mode = 1;
+    if (play_open(&play, &settings, 1.1)) {
+        check_published(number(&play, play.terms.l2), 6.0251619e-07);
+        CHECK_CLOSE(number(&play, play.terms.cosd), 2.4602985e-06,
+                    check_slopes_are_exact() ? 1e-13 : 2e-7);
+        real *w3 = plan_input(play.plan, play.weight[4]);
+        for (int i = 0; i < CLASSES * 36; i++)
+            w3[i] *= (real)1e-4; // the product of two lengths: 0.05e-8, a twentieth of the floor
+        plan_run(play.plan);
+        double cosd = number(&play, play.terms.cosd), mean = 0;
+        for (int b = 0; b < BATCH; b++) {
+            const real *g = plan_output(play.plan, play.g) + b * PIXELS;
+            for (int i = 0; i < PIXELS; i++)
+                mean += (double)g[i] * (double)g[i] / BATCH;
+        }
+        CHECK_CLOSE(cosd, 0.5 - 0.5 * mean / 1e-8, 1e-4); // both gradients are nearly one
+    }
+    play_close(&play);
+}
+
 static void curvature_is_the_published_one(void)
 {
     static const GoldenSlope parts[] = {
@@ -381,6 +407,7 @@ SUITE(objective)
 {
     RUN(cross_entropy_and_gradients_are_the_published_ones);
     RUN(alignment_is_the_published_one);
+    RUN(the_published_cosine_has_a_floor);
     RUN(curvature_is_the_published_one);
     RUN(gradients_are_slopes);
     RUN(differences_agree_with_exact_gradients);

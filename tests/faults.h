@@ -5,8 +5,8 @@
 #include "../base/file.h"
 
 typedef enum FaultKind {
-    FAULT_FAILS,       // with `reason`
-    FAULT_SHORT,       // a read or write of a part of what is asked for, of one byte where that is little
+    FAULT_FAILS, // with `reason`
+    FAULT_SHORT, // a read or write of a part of what is asked for, of one byte where that is little
     FAULT_DIES_BEFORE, // the process ends as by SIGKILL
     FAULT_DIES_AFTER,
     FAULT_SIGNAL // the process gets the signal `reason`, then the operation runs

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Screenshots of reports: of the demo, where it was run, of maps of drawn photos, and of short runs
-# on real photos, where the data is. usage: pages.sh NEMESIS OUT
+# Screenshots of reports: of the demo, where it was run, of maps of drawn photos and their robustness,
+# and of short runs on real photos, where the data is. usage: pages.sh NEMESIS OUT
 nemesis=$1
 out=$2
 data=${NEMESIS_DATA:-../shared/data}
@@ -27,7 +27,7 @@ for name in plain aligned; do
 done
 "$nemesis" report -q "$out/plain" "$out/aligned" -o "$out/trainings-report"
 set -- "$@" "$out/trainings-report"
-for run in maps word pairs; do
+for run in maps word pairs plain; do
     "$nemesis" report -q "$out/$run" -o "$out/$run-report"
     set -- "$@" "$out/$run-report"
 done

@@ -164,6 +164,26 @@ static void what_cannot_be_is_refused(void)
     CHECK(!objective_check(&s, NULL));
     s = (ObjectiveSettings){.row = 1, .perturb_eps = 2};
     CHECK(!objective_check(&s, NULL));
+    s = (ObjectiveSettings){.row = 3, .mode = 1}; // not of the published code
+    CHECK(!objective_check(&s, NULL));
+}
+
+/* Images of 8 x 8 are no CIFAR, so noise is over the deviations of ImageNet; another training. */
+static void published_noise_has_fixed_deviations(void)
+{
+    TrainingSet   set      = {0};
+    TrainSettings settings = settings_of(1);
+    const char   *start = in_folder("start.nw"), *end = in_folder("end.nw");
+    TrainerTerms  clean[2], published[2];
+    REQUIRE(quarters(&set, 16) && begin("resnet20", &set)); // whose own deviations are 1/4
+    REQUIRE(train(start, end, &set, &settings, 2, clean));
+    settings.objective.mode = 1;
+    REQUIRE(train(start, end, &set, &settings, 1, published));
+    double ratio = published[0].l2 / clean[0].l2; // of squares, to first order
+    CHECK(ratio > 1.0 && ratio < 1.5 && published[0].ce == clean[0].ce);
+    settings.objective.mode = 0;
+    CHECK(!train(end, in_folder("more.nw"), &set, &settings, 1, clean));
+    training_set_free(&set);
 }
 
 /* ---- optimisers and schedules ---------------------------------------------------------------- */
@@ -362,6 +382,7 @@ SUITE(objective_training)
     RUN(interrupted_trainings_end_with_the_same_bytes);
     RUN(differences_come_close);
     RUN(what_cannot_be_is_refused);
+    RUN(published_noise_has_fixed_deviations);
     RUN(optimisers_by_hand);
     RUN(schedules_and_clips);
     RUN(random_parts_stay_inside);

@@ -4,9 +4,22 @@
  *     cosd = mean (1 - cos(a, b)) / 2 = mean |a/|a| - b/|b||^2 / 4
  *     loss = cross-entropy(x) + lambda_l2 l2 + lambda_cos cosd
  *
- * The second form of cosd keeps its digits where the two are nearly alike. The running statistics
- * of batch norms take both passes, as the published code does. Source: Joo et al., AAAI 2023. */
+ * The second form of cosd keeps its digits where the two are nearly alike; mode aligned23 has the
+ * first. The running statistics of batch norms take both passes, as the published code does.
+ * Source: Joo et al., AAAI 2023. */
 #include "objective_parts.h"
+
+static const double published_least = 1e-8; // added to lengths, and under the cosine
+
+static NodeId way_of(const ObjectiveBatch *batch, NodeId x)
+{
+    Graph *graph = batch->graph;
+    if (!objective_mode(batch->settings->mode)->adds_to_length)
+        return directions(graph, x);
+    NodeId length = op_power(graph, squares(graph, x), (real)0.5);
+    return times_column(graph, x,
+                        op_power(graph, op_offset(graph, length, (real)published_least), -1));
+}
 
 // z, which passes no gradient on.
 static NodeId perturbation(const ObjectiveBatch *batch, ObjectiveTerms *terms, NodeId gradient)
@@ -15,12 +28,23 @@ static NodeId perturbation(const ObjectiveBatch *batch, ObjectiveTerms *terms, N
     const ObjectiveSettings *s     = batch->settings;
     NodeId                   way   = batch->noise;
     if (s->perturbation == PERTURB_GRAD)
-        way = directions(graph, gradient);
+        way = way_of(batch, gradient);
     if (s->perturbation == PERTURB_GRAD_SIGN)
-        way = directions(graph, signs(graph, gradient));
+        way = way_of(batch, signs(graph, gradient));
     NodeId z = op_mul(graph, way, channel_numbers(batch, batch->unit, s->perturb_eps));
     hold(terms, z);
     return z;
+}
+
+// (1 - <a, b> / max(|a| |b|, 1e-8)) / 2, the mean over images.
+static NodeId cosd_by_product(Graph *graph, NodeId a, NodeId b, double images)
+{
+    real   least   = (real)(published_least * published_least);
+    NodeId lengths = op_mul(graph, squares(graph, a), squares(graph, b));
+    lengths        = op_offset(graph, op_relu(graph, op_offset(graph, lengths, -least)), least);
+    NodeId cosines = op_mul(graph, products(graph, a, b), op_power(graph, lengths, (real)-0.5));
+    return op_offset(graph, op_scale(graph, op_sum(graph, cosines), (real)(-0.5 / images)),
+                     (real)0.5);
 }
 
 // In place of the gradient of a gradient: what moves the terms through a and b, by differences.
@@ -50,8 +74,11 @@ bool alignment_build(const ObjectiveBatch *batch, ObjectiveTerms *terms, Error *
     terms->counted = 2;
     terms->l2      = op_scale(graph, op_squared_distance(graph, a, b), (real)(1 / images));
     terms->cosd =
-        op_scale(graph, op_squared_distance(graph, directions(graph, a), directions(graph, b)),
-                 (real)(0.25 / images));
+        objective_mode(s->mode)->cosine_by_product
+            ? cosd_by_product(graph, a, b, images)
+            : op_scale(graph,
+                       op_squared_distance(graph, directions(graph, a), directions(graph, b)),
+                       (real)(0.25 / images));
     NodeId penalty = op_add(graph, op_scale(graph, terms->l2, (real)s->lambda_l2),
                             op_scale(graph, terms->cosd, (real)s->lambda_cos));
     terms->loss    = op_add(graph, terms->ce, penalty);

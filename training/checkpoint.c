@@ -5,6 +5,7 @@
 #include "../base/file.h"
 #include "../base/words.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,16 @@ enum { TEXT_BYTES = 1 << 16, NAME_BYTES = 96, SETTINGS_BYTES = 1024 };
 
 static const char *const moment_names[2]    = {"state.first", "state.second"};
 static const char *const statistic_names[2] = {"running_mean", "running_var"};
+
+__attribute__((format(printf, 2, 3))) static void append(char        out[SETTINGS_BYTES],
+                                                         const char *format, ...)
+{
+    size_t  used = strlen(out);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(out + used, SETTINGS_BYTES - used, format, arguments);
+    va_end(arguments);
+}
 
 // Everything that decides the bits; a checkpoint of other settings is another training.
 static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
@@ -40,12 +51,11 @@ static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
         objective->lambda_cos, objective->lambda_hessian, objective->is_attached,
         objective->by_difference, word_text(PERTURBATION_NAMES, (int)objective->perturbation),
         objective->perturb_eps, objective->attack_eps, (long long)objective->attack_steps);
+    if (objective->mode)
+        append(out, " compat %s", objective_mode(objective->mode)->name);
     if (objective->attack_inputs &&
-        strcmp(word_text(OBJECTIVE_NAMES, objective->row), "triplet") == 0) {
-        size_t used = strlen(out);
-        snprintf(out + used, SETTINGS_BYTES - used, " inputs %lld",
-                 (long long)objective->attack_inputs);
-    }
+        strcmp(word_text(OBJECTIVE_NAMES, objective->row), "triplet") == 0)
+        append(out, " inputs %lld", (long long)objective->attack_inputs);
 }
 
 // True if `text` has a line with the key of `line` (up to =), both ended by newlines.

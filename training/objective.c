@@ -14,10 +14,10 @@ static bool cross_entropy_build(const ObjectiveBatch *batch, ObjectiveTerms *ter
 
 static const struct {
     ObjectiveBuild *build;
-    bool            has_difference;
+    bool            has_difference, is_aligned23; // the published code of that name has it
 } rows[] = {
-    {cross_entropy_build, false}, {alignment_build, true}, {hessian_build, true},
-    {adversarial_build, false},   {triplet_build, false},
+    {cross_entropy_build, false, true}, {alignment_build, true, true}, {hessian_build, true, true},
+    {adversarial_build, false, false},  {triplet_build, false, false},
 };
 enum { ROWS = sizeof rows / sizeof *rows, ROW_ALIGNMENT = 1, ROW_HESSIAN = 2 };
 
@@ -48,6 +48,12 @@ bool objective_check(const ObjectiveSettings *s, Error *error)
         return fail(error, ERROR_USAGE,
                     "an attack sees %lld numbers of an image, expected 0 or more",
                     (long long)s->attack_inputs);
+    if (!objective_mode(s->mode) || (s->mode && !rows[s->row].is_aligned23))
+        return fail(
+            error, ERROR_USAGE,
+            "the published code has no objective %s, expected ce, l2-cosd, hessian, or mode "
+            "clean",
+            name);
     if (s->by_difference && !rows[s->row].has_difference)
         return fail(error, ERROR_USAGE, "objective %s has no form by differences, expected exact",
                     name);

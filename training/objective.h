@@ -22,8 +22,20 @@ typedef enum Perturbation {
 } Perturbation;
 #define PERTURBATION_NAMES "uniform|gaussian|grad|grad-sign"
 
+/* What the published code does differently, in one row each (docs/methods/compat-modes.md). */
+typedef struct ObjectiveMode {
+    const char *name;
+    bool        cosine_by_product; // cosd from <a, b> / max(|a| |b|, 1e-8), else from directions
+    bool        adds_to_length;    // a direction of z is a / (|a| + 1e-8)
+    bool        deviation_by_size; // z is over the deviations of CIFAR-10, of ImageNet for larger
+                                   // images, else the blob's
+} ObjectiveMode;
+#define OBJECTIVE_MODE_NAMES "clean|aligned23"  // rows of modes.c
+const ObjectiveMode *objective_mode(int index); // NULL if there is none
+
 typedef struct ObjectiveSettings {
-    int          row; // of OBJECTIVE_NAMES; 0: cross-entropy
+    int          row;  // of OBJECTIVE_NAMES; 0: cross-entropy
+    int          mode; // of OBJECTIVE_MODE_NAMES; 0: clean
     double       lambda_l2, lambda_cos, lambda_hessian;
     bool         is_attached;   // l2-cosd: the gradient at x is followed too
     bool         by_difference; // second derivatives by differences of first
@@ -66,7 +78,8 @@ typedef enum DrawnKind { DRAWN_NONE, DRAWN_UNIFORM, DRAWN_NORMAL } DrawnKind; //
 /* What `noise` is to be filled with. */
 DrawnKind objective_noise(const ObjectiveSettings *settings);
 
-/* Errors: ERROR_USAGE (numbers out of range, no form by differences), before anything is built. */
+/* Errors: ERROR_USAGE (numbers out of range, no form by differences, a mode whose code does not have
+ * the objective), before anything is built. */
 bool objective_check(const ObjectiveSettings *settings, Error *error);
 
 /* Appends the terms; objective_gradient then the gradients of `descended`. */

@@ -47,6 +47,12 @@ NodeId squares(Graph *graph, NodeId x)
     return op_sum_to(graph, op_mul(graph, row, row), shape_2d(graph_shape(graph, x).dim[0], 1));
 }
 
+NodeId products(Graph *graph, NodeId x, NodeId y)
+{
+    NodeId both = op_mul(graph, flat(graph, x), flat(graph, y));
+    return op_sum_to(graph, both, shape_2d(graph_shape(graph, x).dim[0], 1));
+}
+
 NodeId times_column(Graph *graph, NodeId x, NodeId column)
 {
     NodeId row    = flat(graph, x);

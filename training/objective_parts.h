@@ -21,9 +21,10 @@ void hold(ObjectiveTerms *terms, NodeId node);
 /* One number a channel, times `factor`, in the shape of the batch. */
 NodeId channel_numbers(const ObjectiveBatch *batch, const real *numbers, double factor);
 
-/* An image each: [B, 1] of its sum of squares; x [B, ...] over its length, which is at least 1e-8;
- * and x times such a column. */
+/* An image each: [B, 1] of its sum of squares, and of its sum of products with another; x [B, ...]
+ * over its length, which is at least 1e-8; and x times such a column. */
 NodeId squares(Graph *graph, NodeId x);
+NodeId products(Graph *graph, NodeId x, NodeId y);
 NodeId directions(Graph *graph, NodeId x);
 NodeId times_column(Graph *graph, NodeId x, NodeId column);
 

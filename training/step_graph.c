@@ -21,10 +21,15 @@ static bool run_pass(void *self, NodeId input, NodeId *logits, Error *error)
     return true;
 }
 
-static void fill_ranges(StepGraph *step, const Preparation *p)
+static void fill_ranges(StepGraph *step, const Preparation *p, const ObjectiveMode *mode)
 {
+    static const real cifar[3]    = {(real)0.2023, (real)0.1994, (real)0.2010},
+                      imagenet[3] = {(real)0.229, (real)0.224, (real)0.225};
+    Shape       shape             = graph_shape(step->graph, step->network.prepared);
+    bool        small             = shape.dim[2] == 32 && shape.dim[3] == 32;
+    const real *fixed             = small ? cifar : imagenet;
     for (int c = 0; c < 3; c++) {
-        step->unit[c] = p->scale / p->std[c];
+        step->unit[c] = p->scale / (mode->deviation_by_size ? fixed[c] : p->std[c]);
         step->low[c]  = -p->mean[c] / p->std[c];
         step->high[c] = (p->scale - p->mean[c]) / p->std[c];
     }
@@ -89,7 +94,9 @@ bool step_graph_open(StepGraph *out, WeightBlob *blob, const TrainingSet *set,
     out->target = op_input(out->graph, logits, "target");
     if (objective_noise(&settings->objective) != DRAWN_NONE)
         out->noise = op_input(out->graph, graph_shape(out->graph, out->network.prepared), "noise");
-    fill_ranges(out, blob_preparation(blob));
+    if (!objective_check(&settings->objective, error))
+        return false;
+    fill_ranges(out, blob_preparation(blob), objective_mode(settings->objective.mode));
     ObjectiveBatch on = {.graph    = out->graph,
                          .settings = &settings->objective,
                          .pass     = run_pass,

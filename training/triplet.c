@@ -47,10 +47,7 @@ static Anchor anchor_of(const ObjectiveBatch *batch, NodeId point, NodeId logits
 // [B, 1]: the cosine of two arrays [B, ...].
 static NodeId cosine(Graph *graph, NodeId a, NodeId b)
 {
-    NodeId both = op_mul(graph, directions(graph, a), directions(graph, b));
-    Shape  in   = graph_shape(graph, both);
-    NodeId rows = op_reshape(graph, both, shape_2d(in.dim[0], shape_elements(in) / in.dim[0]));
-    return op_sum_to(graph, rows, shape_2d(in.dim[0], 1));
+    return products(graph, directions(graph, a), directions(graph, b));
 }
 
 // log(1 + exp(d_p - d_n)), the sum over images, is softplus of the other cosine minus the label's.
