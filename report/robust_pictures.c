@@ -16,40 +16,55 @@ static uint8_t level(float value)
     return (uint8_t)lrintf(255 * value);
 }
 
-/* Planes [3, cells] of a photo, value times step plus middle; or a map [cells] in heat colours:
- * black, red, yellow, white at its largest value. */
-typedef struct Drawing {
-    const float *planes, *map; // one of them NULL
-    const float *step, *middle;
-} Drawing;
-
-static const float unit_step[3] = {1, 1, 1}, no_middle[3];
-
-static bool write_picture(const RobustPage *page, const RobustReportRun *run, const char *name,
-                          const Drawing *drawing, Error *error)
+static bool picture_open(Image *out, const RobustReportRun *run, Error *error)
 {
-    size_t cells = (size_t)(run->height * run->width), size = 0;
-    Image  image = {
-         .width = (int)run->width, .height = (int)run->height, .channels = 3, .orientation = 1};
-    char         path[LIMIT_PATH];
-    uint8_t     *bytes = NULL;
-    float        most  = 1e-30f;
-    const float *map   = drawing->map;
-    image.pixels       = memory_new(3 * cells, 1, error);
-    if (!image.pixels)
-        return false;
-    for (size_t i = 0; map && i < cells; i++)
-        most = fmaxf(most, map[i]);
-    for (size_t i = 0; i < cells; i++)
-        for (size_t c = 0; c < 3; c++)
-            image.pixels[3 * i + c] =
-                level(map ? 3 * map[i] / most - (float)c
-                          : drawing->planes[c * cells + i] * drawing->step[c] + drawing->middle[c]);
-    bool ok = path_join(path, page->job->folder, name, error) &&
-              png_encode(&image, &bytes, &size, error) && file_publish(path, bytes, size, error);
+    *out = (Image){
+        .width = (int)run->width, .height = (int)run->height, .channels = 3, .orientation = 1};
+    out->pixels = memory_new(3 * (size_t)(run->height * run->width), 1, error);
+    return out->pixels != NULL;
+}
+
+// Publishes the picture beside the page and frees it.
+static bool picture_publish(const RobustPage *page, const char *name, Image *image, Error *error)
+{
+    char     path[LIMIT_PATH];
+    uint8_t *bytes = NULL;
+    size_t   size  = 0;
+    bool     ok    = path_join(path, page->job->folder, name, error) &&
+              png_encode(image, &bytes, &size, error) && file_publish(path, bytes, size, error);
     memory_free(bytes);
-    image_free(&image);
+    image_free(image);
     return ok;
+}
+
+// Planes [3, cells]; a pixel is a value times `step` plus `middle`.
+static bool write_photo(const RobustPage *page, const RobustReportRun *run, const char *name,
+                        const float *planes, const float step[3], const float middle[3],
+                        Error *error)
+{
+    int64_t cells = run->height * run->width;
+    Image   image;
+    if (!picture_open(&image, run, error))
+        return false;
+    for (int64_t i = 0; i < 3 * cells; i++)
+        image.pixels[i] = level(planes[i % 3 * cells + i / 3] * step[i % 3] + middle[i % 3]);
+    return picture_publish(page, name, &image, error);
+}
+
+// A map [cells] in heat colours: black, red, yellow, white at its largest value.
+static bool write_map(const RobustPage *page, const RobustReportRun *run, const char *name,
+                      const float *map, Error *error)
+{
+    int64_t cells = run->height * run->width;
+    float   most  = 1e-30f;
+    Image   image;
+    if (!picture_open(&image, run, error))
+        return false;
+    for (int64_t i = 0; i < cells; i++)
+        most = fmaxf(most, map[i]);
+    for (int64_t i = 0; i < 3 * cells; i++)
+        image.pixels[i] = level(3 * map[i / 3] / most - (float)(i % 3));
+    return picture_publish(page, name, &image, error);
 }
 
 /* ---- cells ----------------------------------------------------------------------------------- */
@@ -78,13 +93,12 @@ static void picture(RobustPage *page, const char *name, const char *what, int64_
 // A photo as it is; of two runs it stands beside both.
 static bool photo_cell(RobustPage *page, int64_t image, Error *error)
 {
-    const RobustReportRun *run = page->job->runs[0];
+    static const float     step[3] = {1, 1, 1}, middle[3];
+    const RobustReportRun *run     = page->job->runs[0];
+    const float           *planes  = run->photos + 3 * image * run->height * run->width;
     char                   name[64];
-    Drawing                drawing = {.planes = run->photos + 3 * image * run->height * run->width,
-                                      .step   = unit_step,
-                                      .middle = no_middle};
     snprintf(name, sizeof name, "photo-%lld.png", (long long)image);
-    if (!write_picture(page, run, name, &drawing, error))
+    if (!write_photo(page, run, name, planes, step, middle, error))
         return false;
     writer_text(page->page, "<td%s>", robust_has_two(page) ? " rowspan=\"2\"" : "");
     picture(page, name, "photo", image);
@@ -102,9 +116,8 @@ static bool attacked_cell(RobustPage *page, int run_index, int method, int64_t i
         not_made(page);
         return true;
     }
-    Drawing drawing = {.planes = planes, .step = run->step, .middle = run->middle};
     snprintf(name, sizeof name, "attacked-%d-%d-%lld.png", run_index, method, (long long)image);
-    if (!write_picture(page, run, name, &drawing, error))
+    if (!write_photo(page, run, name, planes, run->step, run->middle, error))
         return false;
     writer_text(page->page, "<td>");
     picture(page, name, "attacked photo", image);
@@ -120,21 +133,21 @@ static bool map_cell(RobustPage *page, int run_index, int method, int64_t image,
     const RobustReportRun   *run     = page->job->runs[run_index];
     int64_t                  cells   = run->height * run->width;
     const float             *clean   = run->maps + (method * run->shown + image) * 3 * cells;
-    Drawing                  drawing = {.map = clean + state * cells};
+    const float             *map     = clean + state * cells;
     char                     name[64];
-    if (!has_values(drawing.map, cells)) {
+    if (!has_values(map, cells)) {
         not_made(page);
         return true;
     }
     snprintf(name, sizeof name, "map-%d-%d-%lld-%d.png", run_index, method, (long long)image,
              state);
-    if (!write_picture(page, run, name, &drawing, error))
+    if (!write_map(page, run, name, map, error))
         return false;
     writer_text(page->page, "<td>");
     picture(page, name, whats[state], image);
     if (state > 0)
-        writer_text(page->page, "PCC %.2f<br>cos %.2f", similarity_pcc(drawing.map, clean, cells),
-                    similarity_cosine(drawing.map, clean, cells));
+        writer_text(page->page, "PCC %.2f<br>cos %.2f", similarity_pcc(map, clean, cells),
+                    similarity_cosine(map, clean, cells));
     writer_text(page->page, "</td>");
     return true;
 }

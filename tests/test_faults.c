@@ -99,7 +99,6 @@ static bool make_cases(void)
              format("--baseline %s -u 0,1 --steps 2 --eps 0.1 --store float -o %%s --resume -b 2",
                     clean));
     cases[case_count - 1].from = "begun";
-    add_case("report", "report", 0, format("%s -o %%s --overwrite", clean));
     add_case("mini", "mini", 0, "-o %s --images 2 --overwrite");
     add_case("train", "trained.nw", 0, "-d mini:4:1 --epochs 1 -b 2 -o %s --overwrite");
     add_case("explain", "", 0, format("unit 0 --baseline %s", clean));
@@ -139,6 +138,9 @@ static bool make_cases(void)
         return false;
     add_case("report", "robust-pages", 0,
              format("%s %s -o %%s --overwrite", in_folder("measured"), in_folder("measured")));
+    add_case("report", "report", 0,
+             format("%s %s %s %s -o %%s --overwrite", clean, in_folder("pairs"),
+                    in_folder("measured"), in_folder("measured")));
     add_case("compare", "pairs.csv", 0,
              format("%s %s -o %%s", in_folder("measured"), in_folder("measured")));
     add_case("curvature", "bent", 0,
