@@ -2,8 +2,9 @@
 # Starts another program for `bench --against`: start.sh NAME THREADS FOLDER KIND ...
 #   KIND model|train: ARCH UPTO PASS BATCH; KIND product: M N K.
 # Its first line is `ready WHAT` or `absent SENTENCE`; then it reads a number N a line, does the work N
-# times and answers the ms of one. FOLDER holds weights.nw and pixels.f32, or a.f32 and b.f32; what the
-# first turn computed is left there as output.f32.
+# times and answers the ms of one and, if it knows, by how many bytes its memory was ever larger than at
+# first. FOLDER holds weights.nw and pixels.f32 (and moved.f32 for an attack on a map), or a.f32 and b.f32;
+# what the first turn computed is left there as output.f32.
 here=$(dirname "$0")
 modules=${PEERS:-build/peers}/node_modules
 python=/usr/bin/python3 # Debian's, which sees Debian's PyTorch
