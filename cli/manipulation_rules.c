@@ -77,6 +77,7 @@ static bool add_method(Manipulation *manipulation, const MapMethod *method, Erro
     if (own > 0)
         rule->beta_first = rule->beta_last = (double)own;
     rule->noise                           = (NoiseRule)settings->noise;
+    rule->copies                          = study->copies;
     rule->level                           = study->level;
     rule->seed                            = settings->seed;
     study->methods[study->method_count++] = method;

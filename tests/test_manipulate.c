@@ -97,6 +97,20 @@ static void pairs_are_the_same_for_any_number_of_threads(void)
               ->code == 2);
 }
 
+static void smoothed_integrated_gradients_are_attacked(void)
+{
+    Csv *csv = NULL;
+    REQUIRE(play_inputs(4));
+    REQUIRE(
+        play("manipulate -m %s %s --target text:I --method integrated --smooth 2:0.05 --beta 10 "
+             "--steps 2 --rate 0.001 -t 1 -q -o %s",
+             play_blob, play_photo(0), in_folder("run"))
+            ->code == 0);
+    REQUIRE(read_csv(in_folder("run/steps.csv"), &csv));
+    CHECK(number_of(csv, 2, "map_term") < number_of(csv, 0, "map_term"));
+    csv_close(csv);
+}
+
 // Files of the first case stay while the second is made; how a killed run ends: test_kills.c.
 static void a_run_belongs_to_its_settings(void)
 {
@@ -186,6 +200,7 @@ SUITE(manipulate)
     RUN(one_image_leaves_its_files_and_rows);
     RUN(the_map_afterwards_is_that_of_attribute);
     RUN(pairs_are_the_same_for_any_number_of_threads);
+    RUN(smoothed_integrated_gradients_are_attacked);
     RUN(a_run_belongs_to_its_settings);
     RUN(bad_input_is_one_sentence);
     RUN(a_relu_network_is_warned_of);
