@@ -195,6 +195,33 @@ static void a_relu_network_is_warned_of(void)
     CHECK(o->code == 0 && !strstr(o->err, "warning"));
 }
 
+// Its map has no slope, whichever the activation: all the gradient there is comes from the outputs.
+static void deconvnet_is_warned_of_with_softplus_too(void)
+{
+    REQUIRE(play_inputs(4));
+    const Outcome *o = play("manipulate -m %s %s --target text:I --method deconvnet --beta 10 "
+                            "--steps 1 -t 1 -o %s",
+                            play_blob, play_photo(0), in_folder("run"));
+    CHECK(o->code == 0 && strstr(o->err, "max-pools alone") && strstr(o->err, "--method guided"));
+    CHECK(!strstr(o->err, "--beta-growth"));
+}
+
+static void an_array_of_several_images_is_refused(void)
+{
+    enum { VALUES = 2 * 3 * 16 * 16 };
+    static float two[VALUES];
+    REQUIRE(play_inputs(4));
+    const char *photo = play_photo(0), *run = in_folder("run");
+    REQUIRE(npy_write(in_folder("two.npy"), two, shape_4d(2, 3, 16, 16), NULL));
+    refused(65, "two.npy: holds 2 images, expected a single one",
+            play("manipulate -t 1 -q --method gradient -m %s %s --target text:I -o %s", play_blob,
+                 in_folder("two.npy"), run));
+    refused(65, "two.npy: holds 2 images, expected a single one",
+            play("manipulate -t 1 -q --method gradient -m %s %s --target %s -o %s", play_blob,
+                 photo, in_folder("two.npy"), run));
+    CHECK(!folder_exists(run));
+}
+
 SUITE(manipulate)
 {
     RUN(one_image_leaves_its_files_and_rows);
@@ -204,4 +231,6 @@ SUITE(manipulate)
     RUN(a_run_belongs_to_its_settings);
     RUN(bad_input_is_one_sentence);
     RUN(a_relu_network_is_warned_of);
+    RUN(deconvnet_is_warned_of_with_softplus_too);
+    RUN(an_array_of_several_images_is_refused);
 }
