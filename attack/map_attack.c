@@ -34,7 +34,7 @@ static NodeId mean_square(Graph *g, NodeId a, NodeId b, double factor)
     return op_scale(g, op_squared_distance(g, a, b), (real)(factor / count));
 }
 
-// (M4) and its gradient in the image.
+// (M4)
 static void append_loss(MapAttack *attack)
 {
     const MapAttackRule *rule = &attack->rule;
@@ -48,7 +48,34 @@ static void append_loss(MapAttack *attack)
     attack->map_term          = mean_square(g, map->map, attack->wanted, rule->map_factor);
     attack->output_term       = mean_square(g, attack->found, attack->outputs, rule->output_factor);
     attack->loss              = op_add(g, attack->map_term, attack->output_term);
-    graph_gradient(g, attack->loss, &map->image, 1, &attack->gradient);
+}
+
+static bool is_of_points(const MapAttack *attack)
+{
+    return attack->nodes.map->share != NODE_NONE;
+}
+
+static bool append_gradient(MapAttack *attack, Error *error)
+{
+    const MapAttackNodes *nodes = &attack->nodes;
+    if (is_of_points(attack))
+        return map_slices_open(&attack->slices, nodes->graph, nodes->map, nodes->mode,
+                               attack->rule.copies, attack->loss, error);
+    graph_gradient(nodes->graph, attack->loss, &nodes->map->image, 1, &attack->gradient);
+    return true;
+}
+
+static bool open_plan(MapAttack *attack, const PlanOptions *options, Error *error)
+{
+    PlanOptions own                        = options ? *options : (PlanOptions){0};
+    NodeId      outputs[4 + SLICE_OUTPUTS] = {attack->loss, attack->map_term, attack->output_term,
+                                              attack->found};
+    int         count                      = 4;
+    if (is_of_points(attack))
+        count += map_slices_plan(&attack->slices, &own, outputs + count);
+    else
+        outputs[count++] = attack->gradient;
+    return plan_create(&attack->plan, attack->nodes.graph, outputs, count, &own, error);
 }
 
 static bool open_state(MapAttackState *state, const MapAttackNodes *nodes, Error *error)
@@ -65,42 +92,16 @@ static bool open_state(MapAttackState *state, const MapAttackNodes *nodes, Error
     return state->image && state->first && state->second && state->wanted && state->outputs;
 }
 
-// Points of a path, or copies for a mean.
-static bool fill_points(const MapAttack *attack, Error *error)
-{
-    const Map     *map    = attack->nodes.map;
-    const MapMode *mode   = attack->nodes.mode;
-    size_t         points = (size_t)map->points;
-    if (map->share == NODE_NONE)
-        return true;
-    double *factor = memory_new(points, sizeof *factor, error);
-    double *share  = memory_new(points, sizeof *share, error);
-    bool    ok     = factor && share;
-    if (ok && map->factor != NODE_NONE)
-        path_fill(mode->path, mode->steps, factor, share);
-    for (int64_t i = 0; ok && i < map->points; i++) {
-        if (map->factor != NODE_NONE)
-            plan_input(attack->plan, map->factor)[i] = (real)factor[i];
-        plan_input(attack->plan, map->share)[i] =
-            (real)(map->factor != NODE_NONE ? share[i] : 1 / (double)map->points);
-    }
-    memory_free(factor);
-    memory_free(share);
-    return ok;
-}
-
 bool map_attack_open(MapAttack *out, const MapAttackNodes *nodes, const MapAttackRule *rule,
                      const PlanOptions *options, Error *error)
 {
-    MapAttack attack = {.nodes = *nodes, .rule = *rule};
+    MapAttack attack   = {.nodes = *nodes, .rule = *rule, .gradient = NODE_NONE};
+    int64_t   channels = graph_shape(nodes->graph, nodes->map->image).dim[1];
     append_loss(&attack);
-    int64_t      channels  = graph_shape(nodes->graph, nodes->map->image).dim[1];
-    const NodeId outputs[] = {attack.loss, attack.map_term, attack.output_term, attack.gradient,
-                              attack.found};
     for (int64_t c = 0; c < channels && c < 3; c++)
         attack.span[c] = nodes->high[c] - nodes->low[c];
-    if (!plan_create(&attack.plan, nodes->graph, outputs, 5, options, error) ||
-        !open_state(&attack.state, nodes, error) || !fill_points(&attack, error)) {
+    if (!append_gradient(&attack, error) || !open_plan(&attack, options, error) ||
+        !open_state(&attack.state, nodes, error)) {
         map_attack_close(&attack);
         return false;
     }
@@ -111,6 +112,7 @@ bool map_attack_open(MapAttack *out, const MapAttackNodes *nodes, const MapAttac
 void map_attack_close(MapAttack *attack)
 {
     plan_destroy(attack->plan);
+    map_slices_close(&attack->slices);
     memory_free(attack->state.image);
     memory_free(attack->state.first);
     memory_free(attack->state.second);
@@ -121,26 +123,18 @@ void map_attack_close(MapAttack *attack)
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-// Noise of every copy: that of step 0, or of this step.
-static void fill_noise(MapAttack *attack, uint64_t draw)
+// That of step 0, or of this step.
+static SliceNoise noise_of(const MapAttack *attack, uint64_t draw)
 {
-    const Map *map = attack->nodes.map;
-    if (map->noise == NODE_NONE)
-        return;
-    real   *noise  = plan_input(attack->plan, map->noise);
-    int64_t values = attack->state.values,
-            plane  = values / graph_shape(attack->nodes.graph, map->image).dim[1];
-    uint64_t round = attack->rule.noise == NOISE_REDRAWN ? (uint64_t)attack->state.step : 0;
-    for (int64_t copy = 0; copy < map->points; copy++)
-        for (int64_t i = 0; i < values; i += 4) {
-            double z[4];
-            smoothing_noise(attack->rule.seed, draw, (uint64_t)copy, round, (uint64_t)i / 4, z);
-            for (int64_t k = i; k < i + 4 && k < values; k++)
-                noise[copy * values + k] =
-                    (real)(attack->rule.level * (double)attack->span[k / plane] * z[k - i]);
-        }
+    const MapAttackRule *rule  = &attack->rule;
+    uint64_t             round = rule->noise == NOISE_REDRAWN ? (uint64_t)attack->state.step : 0;
+    SliceNoise           noise = {.seed = rule->seed, .draw = draw, .round = round};
+    for (int c = 0; c < 3; c++)
+        noise.deviation[c] = rule->level * (double)attack->span[c];
+    return noise;
 }
 
+// Afterwards the plan holds the loss.
 static void run_at(MapAttack *attack, double beta, uint64_t draw)
 {
     const MapAttackState *state = &attack->state;
@@ -152,8 +146,11 @@ static void run_at(MapAttack *attack, double beta, uint64_t draw)
            (size_t)state->classes * sizeof(real));
     if (attack->nodes.beta != NODE_NONE)
         plan_set_scalar(attack->plan, attack->nodes.beta, (real)beta);
-    fill_noise(attack, draw);
-    plan_run(attack->plan);
+    SliceNoise noise = noise_of(attack, draw);
+    if (is_of_points(attack))
+        map_slices_forward(&attack->slices, attack->plan, &noise);
+    else
+        plan_run(attack->plan);
 }
 
 static void begin(MapAttack *attack, const real *image, const float *wanted, uint64_t draw)
@@ -191,12 +188,16 @@ MapAttackLoss map_attack_look(MapAttack *attack, uint64_t draw)
     loss.loss        = (double)*plan_output(attack->plan, attack->loss);
     loss.map_term    = (double)*plan_output(attack->plan, attack->map_term);
     loss.output_term = (double)*plan_output(attack->plan, attack->output_term);
+    SliceNoise noise = noise_of(attack, draw);
+    if (is_of_points(attack))
+        map_slices_backward(&attack->slices, attack->plan, &noise);
     return loss;
 }
 
 const real *map_attack_gradient(const MapAttack *attack)
 {
-    return plan_output(attack->plan, attack->gradient);
+    return is_of_points(attack) ? attack->slices.gradient
+                                : plan_output(attack->plan, attack->gradient);
 }
 
 /* ---- stepping -------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #ifndef ATTACK_MAP_ATTACK_H
 #define ATTACK_MAP_ATTACK_H
 
-#include "../attribution/attribution.h"
+#include "map_slices.h"
 
 /* Of the second term: soft-max probabilities, or logits. */
 typedef enum OutputTerm { OUTPUT_PROBABILITIES, OUTPUT_LOGITS } OutputTerm;
@@ -27,6 +27,7 @@ typedef struct MapAttackRule {
     OutputTerm output_term;
     double     beta_first, beta_last; // of softplus; equal: fixed; both 0: the ReLU network
     NoiseRule  noise;
+    int64_t    copies;    // of SmoothGrad; 0: none
     double     level;     // deviation of the noise, a share of the box of pixels
     double     epsilon;   // of Adam; 0: 1e-8
     bool       is_signed; // steps of the rate against the sign of the gradient in place of Adam's
@@ -44,7 +45,8 @@ double map_attack_beta(const MapAttackRule *rule, int64_t step);
  * as published, else that of the attack; 0: ReLU. */
 double map_attack_reference_beta(const MapAttackRule *rule);
 
-/* What an attack needs of a graph. All nodes are the caller's and outlive the attack. */
+/* What an attack needs of a graph. All nodes are the caller's and outlive the attack. A map of
+ * points was asked for by map_slices_request. */
 typedef struct MapAttackNodes {
     Graph         *graph;
     const Map     *map;
@@ -72,7 +74,9 @@ typedef struct MapAttack {
     MapAttackNodes nodes;
     MapAttackRule  rule;
     Plan          *plan;
-    NodeId         wanted, outputs, loss, map_term, output_term, gradient, found;
+    NodeId         wanted, outputs, loss, map_term, output_term, found;
+    NodeId         gradient; // NODE_NONE: a map of points, whose slices have it
+    MapSlices      slices;
     MapAttackState state;
     real           span[3]; // high - low
     /* [values], the box of each value, the caller's to set after opening; NULL: low and high. */

@@ -94,21 +94,32 @@ typedef struct MapRequest {
     WeightBlob      *patterns;      // of method `pattern`
     int64_t          width, height; // of the image; 0: the blob's
     int64_t          points;        // 0: one image. Else of a path or of noisy copies, in one run
+    bool             in_slices;     // there are more points than these (MapSum)
+    bool             noisy_path;    // of a noisy copy of the image; only in slices
     int64_t          images;        // explained side by side, without points; 0: a single one
     bool             keep_norms;
 } MapRequest;
 
+/* A sum over points that come in slices, so that memory does not grow with their number: what the
+ * points of this run add to it, and an input, what all of them add up to. What comes after depends
+ * on the input alone, and every node before it has a smaller index. */
+typedef struct MapSum {
+    NodeId part, whole;
+} MapSum;
+
 /* The nodes of a map, of a single image; with several, image, target and raw have a row each and
  * map is [images, h, w]. With points the attribution is a weighted sum over them: of a path (method
- * `integrated`) point j is baseline + factor[j] (image - baseline), else it is image + noise[j].
+ * `integrated`) point j is baseline + factor[j] (image - baseline), else it is image + noise[j]. Of
+ * a noisy path all points belong to one copy, image + noise, and the map is the mean over copies.
  * What is not there is NODE_NONE. */
 typedef struct Map {
     NodeId       image;    // [1, 3, h, w]
     NodeId       target;   // [1, units], an input: 1 at the class or unit, else 0 (map_choose)
     NodeId       baseline; // [1, 3, h, w], an input; begins as zeros
     NodeId       factor;   // [points, 1, 1, 1], an input
-    NodeId       noise;    // [points, 3, h, w], an input
+    NodeId       noise;    // [points, 3, h, w], or [1, 3, h, w] of a noisy path; an input
     NodeId       share;    // [points, 1, 1, 1], an input: the weight of each point in the sum
+    MapSum       over_points, over_copies; // in slices; the second of a noisy path
     NodeId       layer; // what is explained, of each point: [points, classes], or [points, c, h, w]
     NodeId       each;  // attribution of each point, [points, c, h, w]
     NodeId       raw;   // attribution, [1, c, h, w]

@@ -12,6 +12,7 @@ typedef struct Making {
     const MapRequest *request;
     Map              *map;
     NodeId            points; // what the network reads: the image, or points
+    NodeId            end;    // of a path: the image, or a noisy copy of it
 } Making;
 
 static bool is_path(const MapRequest *request)
@@ -31,13 +32,17 @@ static void make_points(Making *making)
     map->images    = all.dim[0];
     all.dim[0]     = count > 0 ? count : map->images;
     map->points    = all.dim[0];
-    making->points = map->image;
+    making->points = making->end = map->image;
     if (is_path(making->request))
         map->baseline = op_input(g, graph_shape(g, map->image), "baseline");
     if (count == 0)
         return;
-    map->share   = op_input(g, each, "share");
-    NodeId image = op_broadcast_to(g, map->image, all);
+    map->share = op_input(g, each, "share");
+    if (making->request->noisy_path) {
+        map->noise  = op_input(g, graph_shape(g, map->image), "noise");
+        making->end = op_add(g, map->image, map->noise);
+    }
+    NodeId image = op_broadcast_to(g, making->end, all);
     if (is_path(making->request)) {
         map->factor     = op_input(g, each, "factor");
         NodeId start    = op_broadcast_to(g, map->baseline, all);
@@ -199,21 +204,34 @@ static NodeId add_points(Graph *g, const Map *map, NodeId values)
     return op_sum_to(g, op_mul(g, values, op_broadcast_to(g, map->share, all)), one);
 }
 
+// Takes an input in place of what one slice adds.
+static NodeId cut_sum(Graph *g, NodeId part, MapSum *sum)
+{
+    *sum = (MapSum){part, op_input(g, graph_shape(g, part), "whole")};
+    return sum->whole;
+}
+
 static void make_form(Making *making)
 {
-    Graph         *g    = making->graph;
-    Map           *map  = making->map;
-    const MapMode *mode = making->request->mode;
-    map->raw            = add_points(g, map, map->each);
-    if (is_path(making->request) && mode->path_times_input)
-        map->raw = op_mul(g, map->raw, op_sub(g, map->image, map->baseline));
-    bool   averages = map->noise != NODE_NONE && mode->smooths_maps;
-    NodeId form     = averages ? add_points(g, map, form_nodes(g, mode->form, map->each))
-                               : form_nodes(g, mode->form, map->raw);
-    Shape  shape    = graph_shape(g, form);
-    map->map        = making->request->images
-                          ? op_reshape(g, form, shape_3d(map->images, shape.dim[2], shape.dim[3]))
-                          : op_reshape(g, form, shape_2d(shape.dim[2], shape.dim[3]));
+    Graph            *g       = making->graph;
+    Map              *map     = making->map;
+    const MapRequest *request = making->request;
+    const MapMode    *mode    = request->mode;
+    bool   path = is_path(request), averages = map->noise != NODE_NONE && mode->smooths_maps;
+    bool   of_points = averages && !path; // a map of each point
+    NodeId sum = add_points(g, map, of_points ? form_nodes(g, mode->form, map->each) : map->each);
+    if (request->in_slices)
+        sum = cut_sum(g, sum, &map->over_points);
+    if (path && mode->path_times_input)
+        sum = op_mul(g, sum, op_sub(g, making->end, map->baseline));
+    map->raw = of_points ? add_points(g, map, map->each) : sum;
+    if (request->noisy_path)
+        sum = cut_sum(g, averages ? form_nodes(g, mode->form, sum) : sum, &map->over_copies);
+    NodeId form  = averages ? sum : form_nodes(g, mode->form, sum);
+    Shape  shape = graph_shape(g, form);
+    map->map     = making->request->images
+                       ? op_reshape(g, form, shape_3d(map->images, shape.dim[2], shape.dim[3]))
+                       : op_reshape(g, form, shape_2d(shape.dim[2], shape.dim[3]));
 }
 
 static bool make_map(Making *making, Error *error)
@@ -239,12 +257,14 @@ static bool make_map(Making *making, Error *error)
 bool map_build_on(Graph *graph, const MapNetwork *network, const MapRequest *request, NodeId image,
                   Map *out, Error *error)
 {
-    Map    map    = {.image    = image,
-                     .target   = NODE_NONE,
-                     .baseline = NODE_NONE,
-                     .factor   = NODE_NONE,
-                     .noise    = NODE_NONE,
-                     .share    = NODE_NONE};
+    Map    map    = {.image       = image,
+                     .target      = NODE_NONE,
+                     .baseline    = NODE_NONE,
+                     .factor      = NODE_NONE,
+                     .noise       = NODE_NONE,
+                     .share       = NODE_NONE,
+                     .over_points = {NODE_NONE, NODE_NONE},
+                     .over_copies = {NODE_NONE, NODE_NONE}};
     Making making = {.graph = graph, .network = network, .request = request, .map = &map};
     if (!graph_check(graph, error))
         return false;

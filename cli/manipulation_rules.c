@@ -77,6 +77,7 @@ static bool add_method(Manipulation *manipulation, const MapMethod *method, Erro
     if (own > 0)
         rule->beta_first = rule->beta_last = (double)own;
     rule->noise                           = (NoiseRule)settings->noise;
+    rule->copies                          = study->copies;
     rule->level                           = study->level;
     rule->seed                            = settings->seed;
     study->methods[study->method_count++] = method;
@@ -104,11 +105,23 @@ bool manipulation_rules(Manipulation *manipulation, Error *error)
     return true;
 }
 
+// Signals of this rule do not see what went forward, whichever the activation.
+static bool is_always_flat(const MapMethod *method)
+{
+    return method->rule == GRADIENT_DECONV;
+}
+
 void manipulation_warn(const Manipulation *manipulation)
 {
     const MapStudy *study = &manipulation->study;
     for (int i = 0; i < study->method_count; i++)
-        if (study->rules[i].beta_first <= 0 && study->methods[i]->is_flat_on_relu)
+        if (is_always_flat(study->methods[i]))
+            note(manipulation->settings,
+                 "warning: a map of method %s depends on the image through the choices of "
+                 "max-pools alone, with softplus as with ReLU, so the map term has no gradient and "
+                 "the attack will not move it; use --method guided",
+                 study->methods[i]->name);
+        else if (study->rules[i].beta_first <= 0 && study->methods[i]->is_flat_on_relu)
             note(manipulation->settings,
                  "warning: maps of method %s are constant in pieces on a ReLU network, so the map "
                  "term has no gradient and the attack will not move; use --beta-growth 10:100",

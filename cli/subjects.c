@@ -205,6 +205,9 @@ bool subject_read(const char *path, WeightBlob *blob, real **out, int64_t *heigh
     Subjects one      = {0};
     real    *image    = NULL;
     bool     ok       = subjects_open(&one, &settings, blob, error);
+    if (ok && one.list[0].index >= 0 && one.shape.dim[0] > 1)
+        ok = fail(error, ERROR_DATA, "%s: holds %lld images, expected a single one", path,
+                  (long long)one.shape.dim[0]);
     if (ok) {
         *height = one.list[0].height;
         *width  = one.list[0].width;

@@ -42,8 +42,8 @@ bool subject_load(Subjects *subjects, int64_t subject, real *out, Error *error);
  * (another shape, a number that is not finite). */
 bool subjects_array_read(const char *path, float **out, Shape *shape, Error *error);
 
-/* One prepared image [3, height, width] of a file, for other uses. *out is released with
- * memory_free. */
+/* The one prepared image [3, height, width] of a file, for other uses. *out is released with
+ * memory_free. Errors: ERROR_DATA (an array of several). */
 bool subject_read(const char *path, WeightBlob *blob, real **out, int64_t *height, int64_t *width,
                   Error *error);
 

@@ -170,8 +170,10 @@ typedef struct PlanOptions {
     bool       even_forward; // AUTO: but forward passes direct, so that equal patches of an image
                              // give equal results and max-pools find the ties exact sums have;
                              // no pool looks at convolutions of gradients, which stay as they are
-    bool no_fuse;            // tests: one step per node
-    bool no_reuse;           // tests: every node has memory of its own
+    const NodeId *stages;    // each is the first node of a stage (plan_run_stage)
+    int           stage_count;
+    bool          no_fuse;  // tests: one step per node
+    bool          no_reuse; // tests: every node has memory of its own
 } PlanOptions;
 
 /* Gives every node that the outputs need its place in one block of memory (the arena); nothing
@@ -187,7 +189,10 @@ void  plan_set_scalar(Plan *plan, NodeId input, real value); // of an op_scalar_
 bool        plan_set_index(Plan *plan, NodeId input, const int32_t *positions, Error *error);
 const real *plan_output(const Plan *plan, NodeId output); // valid until the next run
 void        plan_run(Plan *plan);                         // uses all threads of parallel.h
-size_t      plan_bytes(const Plan *plan);                 // arena + scratch + prepared weights
+/* Runs only the nodes from..end-1: one of the parts into which options->stages cut the graph. What
+ * an earlier part left is there until that part, or one before it, runs again. */
+void   plan_run_stage(Plan *plan, NodeId from, NodeId end);
+size_t plan_bytes(const Plan *plan); // arena + scratch + prepared weights
 
 /* The kernels in use: "portable", "avx2", "avx512", "neon". */
 const char *engine_isa(void);

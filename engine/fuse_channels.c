@@ -58,14 +58,24 @@ static void merge(Step *steps, Group *groups, NodeId end, int32_t from, int32_t 
     groups[from] = (Group){.shape = groups[into].shape};
 }
 
+static bool begins_stage(const PlanOptions *options, NodeId id)
+{
+    for (int i = 0; i < options->stage_count; i++)
+        if (options->stages[i] == id)
+            return true;
+    return false;
+}
+
 /* Gives steps their group; returns how many groups there are. */
-static int32_t find_groups(const Graph *graph, const bool *needed, Step *steps, Group *groups,
-                           int32_t *readers)
+static int32_t find_groups(const Graph *graph, const PlanOptions *options, const bool *needed,
+                           Step *steps, Group *groups, int32_t *readers)
 {
     int32_t count = 0;
     for (NodeId id = 0; id < graph->count; id++)
         readers[id] = -1;
     for (NodeId id = 0; id < graph->count; id++) {
+        for (int32_t g = 0; g < count && begins_stage(options, id); g++)
+            groups[g].is_open = false;
         bool is_leaf = (op_info(graph_node(graph, id)->op)->flags & OP_IS_LEAF) != 0;
         if (!needed[id] || is_leaf || steps[id].absorbed || graph_root(graph, id) != id)
             continue;
@@ -166,8 +176,9 @@ static void dissolve(const Graph *graph, Step *steps, int32_t group)
             steps[id].group = -1;
 }
 
-bool plan_fuse_channels(const Graph *graph, const bool *needed, const bool *is_output, Step *steps,
-                        ChannelProgram **programs, int32_t *count, Error *error)
+bool plan_fuse_channels(const Graph *graph, const PlanOptions *options, const bool *needed,
+                        const bool *is_output, Step *steps, ChannelProgram **programs,
+                        int32_t *count, Error *error)
 {
     size_t         nodes   = (size_t)graph->count;
     Group         *groups  = memory_new(nodes, sizeof *groups, error);
@@ -177,7 +188,7 @@ bool plan_fuse_channels(const Graph *graph, const bool *needed, const bool *is_o
     int32_t        found = 0, kept = 0, written = 0;
     bool           ok = groups && readers && stored && writer;
     if (ok) {
-        found = find_groups(graph, needed, steps, groups, readers);
+        found = find_groups(graph, options, needed, steps, groups, readers);
         for (int32_t g = 0; g < found; g++) { // one node is as good a step
             if (groups[g].on_planes < 2)
                 dissolve(graph, steps, g);

@@ -90,8 +90,7 @@ static size_t node_bytes(const Graph *graph, NodeId node)
                   (is_index ? sizeof(int32_t) : sizeof(real)));
 }
 
-/* When each buffer is first written and last read. Inputs, constants and outputs live to the end.
- */
+/* When each buffer is first written and last read. Inputs, constants and outputs live on. */
 static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed,
                            const NodeId *outputs, int count)
 {
@@ -192,9 +191,8 @@ static bool place_blocks(Plan *plan, const Graph *graph, const bool *needed, Err
         for (int32_t i = 0; ok && i < count; i++)
             plan->buffer[node[i]] = plan->arena + packed[i].offset;
         for (NodeId i = 0; ok && i < graph->count; i++) {
-            const Node *n = graph_node(graph, i);
-            if (n->op == OP_PARAMETER && needed[i])
-                plan->buffer[i] = (void *)(uintptr_t)n->params.data;
+            if (graph_op(graph, i) == OP_PARAMETER && needed[i])
+                plan->buffer[i] = (void *)(uintptr_t)graph_node(graph, i)->params.data;
             else if (plan->owner[i] != i)
                 plan->buffer[i] = plan->buffer[plan->owner[i]];
         }
@@ -321,8 +319,7 @@ static void fill_leaves(const Plan *plan, const Graph *graph, const bool *needed
         bool        begins = n->op == OP_INPUT && n->params.value != 0;
         if (!needed[node] || (n->op != OP_CONSTANT && !begins))
             continue;
-        int64_t count = shape_elements(n->shape);
-        for (int64_t i = 0; i < count; i++)
+        for (int64_t i = shape_elements(n->shape) - 1; i >= 0; i--)
             ((real *)plan->buffer[node])[i] = n->params.value;
     }
 }
@@ -343,7 +340,7 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
             is_output[outputs[i]] = is_output[graph_root(graph, outputs[i])] = true;
         plan_fuse(graph, needed, is_output, !options->no_fuse, plan->steps, uses);
         mark_steps(plan, graph, outputs, count, needed);
-        ok = options->no_fuse || plan_fuse_channels(graph, needed, is_output, plan->steps,
+        ok = options->no_fuse || plan_fuse_channels(graph, options, needed, is_output, plan->steps,
                                                     &plan->programs, &plan->program_count, error);
     }
     if (ok) {
@@ -352,12 +349,10 @@ static bool lay_out(Plan *plan, const Graph *graph, const NodeId *outputs, int c
         share_blocks(plan, graph, needed);
         if (options->no_reuse)
             for (NodeId node = 0; node < graph->count; node++) {
+                bool is_used      = plan->blocks[node].last >= 0;
                 plan->owner[node] = node;
-                plan->blocks[node].bytes =
-                    plan->blocks[node].last >= 0 ? node_bytes(graph, node) : 0;
-                plan->blocks[node].first = 0;
-                if (plan->blocks[node].last >= 0)
-                    plan->blocks[node].last = graph->count;
+                if (is_used)
+                    plan->blocks[node] = (Block){node_bytes(graph, node), 0, 0, graph->count};
             }
         ok = place_blocks(plan, graph, needed, error);
     }
@@ -460,10 +455,16 @@ void plan_run_step(const Plan *plan, int32_t step)
     op_info(plan->steps[plan->order[step]].op)->forward(&plan->calls[step]);
 }
 
-void plan_run(Plan *plan)
+void plan_run_stage(Plan *plan, NodeId from, NodeId end)
 {
     for (int32_t i = 0; i < plan->step_count; i++)
-        plan_run_step(plan, i);
+        if (plan->order[i] >= from && plan->order[i] < end)
+            plan_run_step(plan, i);
+}
+
+void plan_run(Plan *plan)
+{
+    plan_run_stage(plan, 0, INT32_MAX);
 }
 
 int32_t plan_step_count(const Plan *plan)

@@ -59,9 +59,10 @@ bool channel_write(ChannelWriter *writer, const Graph *graph, const Step *steps,
                    int32_t group, Shape planes, ChannelProgram *program);
 
 /* Turns what can run channel by channel into programs, in an array that the caller frees. `needed`
- * are the nodes that steps read after plan_fuse. */
-bool plan_fuse_channels(const Graph *graph, const bool *needed, const bool *is_output, Step *steps,
-                        ChannelProgram **programs, int32_t *count, Error *error);
+ * are the nodes that steps read after plan_fuse. No program is part of two stages. */
+bool plan_fuse_channels(const Graph *graph, const PlanOptions *options, const bool *needed,
+                        const bool *is_output, Step *steps, ChannelProgram **programs,
+                        int32_t *count, Error *error);
 
 /* A block of the arena, alive from step `first` to step `last` (node indices, inclusive). */
 typedef struct Block {

@@ -81,6 +81,8 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
  * soft-max probability of a class, in 0..1. */
 int64_t logits_predicted(const real *logits, int64_t classes);
 double  logits_probability(const real *logits, int64_t classes, int64_t class);
+/* The Euclidean distance of the probabilities that two answers stand for. */
+double logits_distance(const real *a, const real *b, int64_t classes);
 
 /* The activation that a blob's text names, `activation=softplus:3` for a network that was trained so;
  * ReLU where it names none. *beta 0: ReLU. Errors: ERROR_DATA (another text). */

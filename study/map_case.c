@@ -1,7 +1,6 @@
 /* study/map_case.c - see map_case.h. */
 #include "map_case.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { CHANNELS = 3, SMOOTHING_COPIES = 10 };
@@ -101,17 +100,6 @@ void case_begin(CaseFacts *facts, CaseRoom *room, MapMachine *machine)
 
 /* ---- what became of the map ------------------------------------------------------------------ */
 
-static double outputs_distance(const CaseRoom *room)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < room->classes; k++) {
-        double apart = logits_probability(room->logits[0], room->classes, k) -
-                       logits_probability(room->logits[1], room->classes, k);
-        sum += apart * apart;
-    }
-    return sqrt(sum);
-}
-
 static Similarity maps_alike(const MapStudy *study, const float *a, const float *b)
 {
     return similarity(&ssim_default, a, b, 1, study->height, study->width);
@@ -153,7 +141,7 @@ static bool measure(const CaseFacts *facts, CaseRoom *room, MapMachine *machine,
     row->class_after        = logits_predicted(room->logits[1], room->classes);
     row->probability_before = logits_probability(room->logits[0], room->classes, row->class_before);
     row->probability_after  = logits_probability(room->logits[1], room->classes, row->class_before);
-    row->output_change      = outputs_distance(room);
+    row->output_change      = logits_distance(room->logits[0], room->logits[1], room->classes);
     return true;
 }
 

@@ -64,12 +64,6 @@ void map_machine_outputs(MapMachine *machine, bool softplus, const real *image, 
 
 /* ---- the attack ------------------------------------------------------------------------------ */
 
-static int64_t points_of(const MapStudy *study, const MapMethod *method)
-{
-    return method->kind == MAP_INTEGRATED ? path_points(study->mode.path, study->mode.steps)
-                                          : study->copies;
-}
-
 // What the network says of the image itself, not of points around it.
 static bool append_outputs(MapMachine *machine, NodeId *logits, Error *error)
 {
@@ -96,9 +90,6 @@ static bool open_attack(MapMachine *machine, Error *error)
     const MapStudy  *study  = machine->study;
     const MapMethod *method = study->methods[machine->method];
     NodeId           logits;
-    if (method->kind == MAP_INTEGRATED && study->copies)
-        return fail(error, ERROR_USAGE, "maps of method %s are means already, expected no --smooth",
-                    method->name);
     if (!graph_create(&machine->graph, error))
         return false;
     if (rule_of(machine)->beta_first > 0)
@@ -108,8 +99,8 @@ static bool open_attack(MapMachine *machine, Error *error)
                           .beta     = machine->beta == NODE_NONE ? NULL : &machine->beta,
                           .patterns = study->patterns,
                           .width    = study->width,
-                          .height   = study->height,
-                          .points   = points_of(study, method)};
+                          .height   = study->height};
+    map_slices_request(&request, rule_of(machine)->copies);
     if (!map_build(machine->graph, study->blob, &request, &machine->map, error) ||
         !append_outputs(machine, &logits, error) ||
         !pixel_bounds(study->blob, machine->low, machine->high, error))

@@ -17,7 +17,7 @@ typedef struct MapMachine {
     real            low[3], high[3];
 } MapMachine;
 
-/* Errors: those of map_build; ERROR_USAGE for a method that cannot be smoothed. */
+/* Errors: those of map_build. */
 bool map_machine_open(MapMachine *out, const MapStudy *study, int method, Error *error);
 void map_machine_close(MapMachine *machine); // accepts a zeroed object
 

@@ -82,7 +82,7 @@ static MapAttackRule rule_of(const AttackMachine *machine, const RobustRun *run)
                            .seed          = study->seed};
 }
 
-// Points of a path are images of one run already, so its attack takes images one by one.
+// Points of a path run side by side already, so its attack takes images one by one.
 static bool open_nodes(AttackMachine *machine, const RobustRun *run, NodeId *logits, Error *error)
 {
     const RobustStudy *study = run->study;
@@ -97,9 +97,8 @@ static bool open_nodes(AttackMachine *machine, const RobustRun *run, NodeId *log
                              .patterns = study->patterns,
                              .width    = study->width,
                              .height   = study->height};
-    if (is_path(run))
-        request.points = path_points(study->maps.path, study->maps.steps);
-    else
+    map_slices_request(&request, 0);
+    if (!is_path(run))
         request.images = machine->size;
     if (!map_build(machine->graph, study->blob, &request, &machine->map, error))
         return false;

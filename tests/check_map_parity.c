@@ -127,8 +127,8 @@ static bool build_map(Duel *duel)
                                   .beta     = smooth ? &duel->beta : NULL,
                                   .patterns = duel->patterns,
                                   .height   = duel->reference->side,
-                                  .width    = duel->reference->side,
-                                  .points   = reference->points};
+                                  .width    = duel->reference->side};
+    map_slices_request(&request, 0);
     if (!CHECK(graph_create(&duel->graph, NULL)))
         return false;
     duel->beta = smooth ? op_scalar_input(duel->graph, 1, "beta") : NODE_NONE;

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { SIDE = 8, CELLS = SIDE * SIDE };
 
@@ -103,6 +104,70 @@ static void small_angles_are_exact(void)
     CHECK(alignment_of(zero, zero, 2).cosd == 0 && alignment_of(zero, zero, 2).bound == 0);
 }
 
+// By the formulas with sums of raw moments, in another order than the library's.
+static double plain_ssim(const float *a, const float *b, int h, int w, int side, double range)
+{
+    double sum = 0, n = side * side, c1 = pow(0.01 * range, 2), c2 = pow(0.03 * range, 2);
+    for (int y = 0; y + side <= h; y++)
+        for (int x = 0; x + side <= w; x++) {
+            double sa = 0, sb = 0, saa = 0, sbb = 0, sab = 0;
+            for (int i = 0; i < side * side; i++) {
+                int    at = (y + i / side) * w + x + i % side;
+                double p = (double)a[at], q = (double)b[at];
+                sa += p, sb += q, saa += p * p, sbb += q * q, sab += p * q;
+            }
+            double ma = sa / n, mb = sb / n, s = n / (n - 1);
+            double va = s * (saa / n - ma * ma), vb = s * (sbb / n - mb * mb),
+                   ab = s * (sab / n - ma * mb);
+            sum += (2 * ma * mb + c1) * (2 * ab + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2));
+        }
+    return sum / ((h - side + 1) * (w - side + 1));
+}
+
+static void similarities_follow_their_formulas(void)
+{
+    enum { H = 11, W = 9 };
+    float  a[H * W], b[H * W];
+    double mse = 0, sa = 0, sb = 0, saa = 0, sbb = 0, sab = 0, n = H * W, least = 9, most = -9;
+    for (int i = 0; i < H * W; i++) {
+        a[i] = (float)sin(0.3 * i);
+        b[i] = (float)(0.5 * sin(0.3 * i + 0.4) + 0.1 * cos(i));
+        mse += pow((double)a[i] - (double)b[i], 2) / n;
+        sa += (double)a[i], sb += (double)b[i];
+        saa += (double)a[i] * (double)a[i], sbb += (double)b[i] * (double)b[i];
+        sab += (double)a[i] * (double)b[i];
+        least = fmin(least, fmin((double)a[i], (double)b[i]));
+        most  = fmax(most, fmax((double)a[i], (double)b[i]));
+    }
+    Similarity found = similarity(&ssim_default, a, b, 1, H, W);
+    CHECK_CLOSE(found.mse, mse, 1e-12);
+    CHECK_CLOSE(found.pcc, (n * sab - sa * sb) / sqrt((n * saa - sa * sa) * (n * sbb - sb * sb)),
+                1e-12);
+    CHECK_CLOSE(found.ssim, plain_ssim(a, b, H, W, 7, most - least), 1e-12);
+    SsimRule five = {.window = 5, .range = 2, .k1 = 0.01, .k2 = 0.03};
+    CHECK_CLOSE(similarity(&five, a, b, 1, H, W).ssim, plain_ssim(a, b, H, W, 5, 2), 1e-12);
+    found = similarity(&ssim_default, a, a, 1, H, W);
+    CHECK(found.mse == 0 && fabs(found.pcc - 1) < 1e-15 && fabs(found.ssim - 1) < 1e-15);
+}
+
+static void similarity_does_not_depend_on_the_scale(void)
+{
+    float a[64], b[64], c[64], d[64];
+    for (int i = 0; i < 64; i++) {
+        a[i] = (float)(1 + i % 7), b[i] = (float)(1 + i % 5);
+        c[i] = a[i] / 65536, d[i] = b[i] / 65536;
+    }
+    Similarity large = similarity(&ssim_default, a, b, 1, 8, 8),
+               small = similarity(&ssim_default, c, d, 1, 8, 8);
+    CHECK_CLOSE(small.ssim, large.ssim, 1e-12);
+    CHECK_CLOSE(small.pcc, large.pcc, 1e-12);
+    CHECK_CLOSE(small.mse * 65536 * 65536, large.mse, 1e-9);
+    memset(a, 0, sizeof a);
+    CHECK(similarity(&ssim_default, a, b, 1, 8, 8).pcc == 0);
+    CHECK(similarity(&ssim_default, a, a, 4, 4, 4).ssim == 1);
+    CHECK(similarity(&ssim_default, b, b, 1, 2, 2).ssim == 1); // smaller than a window
+}
+
 SUITE(similarity)
 {
     RUN(similarities_are_those_of_the_published_code);
@@ -110,4 +175,6 @@ SUITE(similarity)
     RUN(largest_cells_are_counted_once);
     RUN(a_distance_of_directions_stays_below_its_bound);
     RUN(small_angles_are_exact);
+    RUN(similarities_follow_their_formulas);
+    RUN(similarity_does_not_depend_on_the_scale);
 }

@@ -105,8 +105,23 @@ static NodeId input(Network *net, Shape shape)
     return id;
 }
 
-/* The outputs one after another; `channel_steps` (may be NULL): steps that run channel by channel.
- */
+static size_t output_bytes(const Network *net, int i)
+{
+    return (size_t)shape_elements(graph_shape(net->graph, net->outputs[i])) * sizeof(real);
+}
+
+// Runs the nodes from..end-1 and takes what they gave, to its place among all outputs.
+static void run_part(const Network *net, Plan *plan, NodeId from, NodeId end, char *all)
+{
+    size_t at = 0;
+    plan_run_stage(plan, from, end);
+    for (int i = 0; i < net->output_count; at += output_bytes(net, i++))
+        if (all && net->outputs[i] >= from && net->outputs[i] < end)
+            memcpy(all + at, plan_output(plan, net->outputs[i]), output_bytes(net, i));
+}
+
+/* The outputs one after another, each after its stage; `channel_steps` (may be NULL): steps that run
+ * channel by channel. */
 static real *run(const Network *net, const PlanOptions *options, int threads, size_t *bytes,
                  int *channel_steps)
 {
@@ -122,18 +137,17 @@ static real *run(const Network *net, const PlanOptions *options, int threads, si
     for (int i = 0; i < net->input_count; i++)
         fill(plan_input(plan, net->inputs[i]),
              shape_elements(graph_shape(net->graph, net->inputs[i])), 100 + (uint64_t)i, false);
-    plan_run(plan);
-    plan_run(plan); // a second run must not see the first
+    if (options->stage_count == 0)
+        plan_run(plan); // a second run must not see the first
     *bytes = 0;
     for (int i = 0; i < net->output_count; i++)
-        *bytes += (size_t)shape_elements(graph_shape(net->graph, net->outputs[i])) * sizeof(real);
-    all       = memory_new(*bytes, 1, NULL);
-    size_t at = 0;
-    for (int i = 0; i < net->output_count; i++) {
-        size_t size =
-            (size_t)shape_elements(graph_shape(net->graph, net->outputs[i])) * sizeof(real);
-        memcpy((char *)all + at, plan_output(plan, net->outputs[i]), size);
-        at += size;
+        *bytes += output_bytes(net, i);
+    all         = memory_new(*bytes, 1, NULL);
+    NodeId from = 0;
+    for (int i = 0; i <= options->stage_count; i++) {
+        NodeId end = i < options->stage_count ? options->stages[i] : graph_node_count(net->graph);
+        run_part(net, plan, from, end, (char *)all);
+        from = end;
     }
     for (int32_t i = 0; channel_steps && i < plan_step_count(plan); i++)
         *channel_steps += strncmp(plan_step_report(plan, i).text, "channels", 8) == 0;
@@ -142,16 +156,19 @@ static real *run(const Network *net, const PlanOptions *options, int threads, si
     return all;
 }
 
-/* The plan as it is against one step a node, memory of its own for each node, other threads. */
+/* The plan as it is against one step a node, memory of its own for each node, other threads, and cut
+ * into stages. */
 static bool agrees(const Network *net, int *channel_steps)
 {
     size_t bytes  = 0;
     bool   equal  = true;
     real  *wanted = run(net, &(PlanOptions){.no_fuse = true, .no_reuse = true}, 1, &bytes, NULL);
-    for (int i = 0; i < 4 && wanted; i++) {
-        PlanOptions options = {.no_reuse = i == 1, .no_fuse = i == 2};
-        real       *found   = run(net, &options, i == 3 ? 3 : 1, &bytes, i ? NULL : channel_steps);
-        equal               = found && !memcmp(found, wanted, bytes) && equal;
+    NodeId nodes = graph_node_count(net->graph), stages[] = {nodes / 3, nodes / 2, nodes - 3};
+    for (int i = 0; i < 5 && wanted; i++) {
+        PlanOptions options = {
+            .no_reuse = i == 1, .no_fuse = i == 2, .stages = stages, .stage_count = i == 4 ? 3 : 0};
+        real *found = run(net, &options, i == 3 ? 3 : 1, &bytes, i ? NULL : channel_steps);
+        equal       = found && !memcmp(found, wanted, bytes) && equal;
         memory_free(found);
     }
     memory_free(wanted);

@@ -97,6 +97,20 @@ static void pairs_are_the_same_for_any_number_of_threads(void)
               ->code == 2);
 }
 
+static void smoothed_integrated_gradients_are_attacked(void)
+{
+    Csv *csv = NULL;
+    REQUIRE(play_inputs(4));
+    REQUIRE(
+        play("manipulate -m %s %s --target text:I --method integrated --smooth 2:0.05 --beta 10 "
+             "--steps 2 --rate 0.001 -t 1 -q -o %s",
+             play_blob, play_photo(0), in_folder("run"))
+            ->code == 0);
+    REQUIRE(read_csv(in_folder("run/steps.csv"), &csv));
+    CHECK(number_of(csv, 2, "map_term") < number_of(csv, 0, "map_term"));
+    csv_close(csv);
+}
+
 // Files of the first case stay while the second is made; how a killed run ends: test_kills.c.
 static void a_run_belongs_to_its_settings(void)
 {
@@ -181,12 +195,42 @@ static void a_relu_network_is_warned_of(void)
     CHECK(o->code == 0 && !strstr(o->err, "warning"));
 }
 
+// Its map has no slope, whichever the activation: all the gradient there is comes from the outputs.
+static void deconvnet_is_warned_of_with_softplus_too(void)
+{
+    REQUIRE(play_inputs(4));
+    const Outcome *o = play("manipulate -m %s %s --target text:I --method deconvnet --beta 10 "
+                            "--steps 1 -t 1 -o %s",
+                            play_blob, play_photo(0), in_folder("run"));
+    CHECK(o->code == 0 && strstr(o->err, "max-pools alone") && strstr(o->err, "--method guided"));
+    CHECK(!strstr(o->err, "--beta-growth"));
+}
+
+static void an_array_of_several_images_is_refused(void)
+{
+    enum { VALUES = 2 * 3 * 16 * 16 };
+    static float two[VALUES];
+    REQUIRE(play_inputs(4));
+    const char *photo = play_photo(0), *run = in_folder("run");
+    REQUIRE(npy_write(in_folder("two.npy"), two, shape_4d(2, 3, 16, 16), NULL));
+    refused(65, "two.npy: holds 2 images, expected a single one",
+            play("manipulate -t 1 -q --method gradient -m %s %s --target text:I -o %s", play_blob,
+                 in_folder("two.npy"), run));
+    refused(65, "two.npy: holds 2 images, expected a single one",
+            play("manipulate -t 1 -q --method gradient -m %s %s --target %s -o %s", play_blob,
+                 photo, in_folder("two.npy"), run));
+    CHECK(!folder_exists(run));
+}
+
 SUITE(manipulate)
 {
     RUN(one_image_leaves_its_files_and_rows);
     RUN(the_map_afterwards_is_that_of_attribute);
     RUN(pairs_are_the_same_for_any_number_of_threads);
+    RUN(smoothed_integrated_gradients_are_attacked);
     RUN(a_run_belongs_to_its_settings);
     RUN(bad_input_is_one_sentence);
     RUN(a_relu_network_is_warned_of);
+    RUN(deconvnet_is_warned_of_with_softplus_too);
+    RUN(an_array_of_several_images_is_refused);
 }

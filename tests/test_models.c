@@ -459,8 +459,19 @@ static void nothing_leaks_when_memory_runs_out(void)
     }
 }
 
+static void answers_are_as_far_apart_as_their_probabilities(void)
+{
+    const real a[3] = {800, 801, -5}, b[3] = {2, 1, 3};
+    double     sum = 0;
+    for (int64_t k = 0; k < 3; k++)
+        sum += pow(logits_probability(a, 3, k) - logits_probability(b, 3, k), 2);
+    CHECK_CLOSE(logits_distance(a, b, 3), sqrt(sum), 1e-14);
+    CHECK(logits_distance(a, a, 3) == 0);
+}
+
 SUITE(models)
 {
+    RUN(answers_are_as_far_apart_as_their_probabilities);
     RUN(squeezenet_gives_the_published_scores);
     RUN(squeezenet_labels_photos_as_published);
     RUN(resnet20_labels_cifar);

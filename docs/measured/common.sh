@@ -1,6 +1,6 @@
 # docs/measured/common.sh - what all scripts of this folder share; they are run at the root of the
 # project and need the published weights and photos in $NEMESIS_DATA (default ../shared/data).
-# Set before: study (attacked or trained), network, names (the words of the command line; none: all).
+# Set before: study (maps or trained), network, names (the words of the command line; none: all).
 # Work is kept in $WORK.
 nemesis=${NEMESIS:-./nemesis}
 data=${NEMESIS_DATA:-../shared/data}

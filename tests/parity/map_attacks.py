@@ -26,6 +26,7 @@ import maps
 import parity
 
 STEPS = {'resnet20': 50, 'squeezenet1.1': 10}    # more of SqueezeNet tell nothing: README.md
+PHOTOS = {'resnet20': 8, 'squeezenet1.1': 4}     # at least, for maps.py; attacks take the first
 POINTS = 4                                          # of a path; 30 cost more and compare the same
 BETAS, REFERENCE_BETA = (10.0, 100.0), 1000.0
 MAP_FACTOR, OUTPUT_FACTOR = 1e11, 1e6
@@ -296,18 +297,19 @@ def cifar_photos(program, data, folder, count):
 def write_network(program, data, folder, name, weights, is_all):
     is_small = name == 'resnet20'
     pairs = (4 if is_small else 2) if is_all else 1
+    count = max(2 * pairs, PHOTOS[name])
     patterns = {}
     run(sys.executable, os.path.join(HERE, '../../weights/convert.py'), os.path.join(data, 'weights', weights),
         '-o', os.path.join(folder, name + '.nw'))
     if not is_small:
-        photos = squeezenet_photos(program, data, folder, 224 if is_all else 64, 2 * pairs)
+        photos = squeezenet_photos(program, data, folder, 224 if is_all else 64, count)
         learnt = os.path.join(folder, name + '-patterns.nw')
         run(program, 'patterns', '-m', os.path.join(folder, name + '.nw'), '-d', os.path.join(data, 'broden_mini'),
             '--limit', '40', '-o', learnt, '--overwrite')
         patterns = maps.read_blob(learnt)
         methods = GRADIENTS + WALKS
     else:
-        photos = cifar_photos(program, data, folder, 2 * pairs)
+        photos = cifar_photos(program, data, folder, count)
         methods = GRADIENTS
     np.save(os.path.join(folder, name + '.npy'), photos)
     net, photos = maps.published(name, folder)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The tables of docs/results.md on attacked maps, from the CSV files of this folder.
+"""The tables of docs/results.md on attacked maps and on maps of softplus networks, from the CSV files
+of this folder.
 
-    python3 docs/measured/attacked/tables.py NETWORK
+    python3 docs/measured/maps/tables.py FOLDER
 
 Medians over pairs with a 95 % bootstrap interval (2000 samples), and for each direction that the study
 of Dombrowski et al. claims a sign test over the pairs, two-sided: it holds, or does not, where p is
@@ -142,13 +143,58 @@ def print_directions(net):
     print()
 
 
+def smooth_maps(net, method, column):
+    """By beta, a column by image."""
+    found = {}
+    for row in net.rows('resnet20', 'maps'):
+        if row['method'] == method:
+            found.setdefault(int(row['beta']), {})[row['image']] = float(row[column])
+    return dict(sorted(found.items()))
+
+
+def print_smooth_maps(net):
+    methods = [m for m in METHODS if smooth_maps(net, m, 'pcc')]
+    if not methods:
+        return
+    betas = list(smooth_maps(net, methods[0], 'pcc'))
+    print('| PCC | ' + ' | '.join(f'beta {b}' for b in betas) + ' |')
+    print('| --- |' + ' ---: |' * len(betas))
+    for m in methods:
+        print(f'| `{m}` | ' + ' | '.join(
+            middle(rows).replace('--', ' to -') for rows in smooth_maps(net, m, 'pcc').values()) + ' |')
+    print()
+    print('| SSIM, 1e6 MSE | ' + ' | '.join(f'beta {b}' for b in betas) + ' |')
+    print('| --- |' + ' ---: |' * len(betas))
+    for m in methods:
+        alike, apart = smooth_maps(net, m, 'ssim'), smooth_maps(net, m, 'mse')
+        print(f'| `{m}` | ' + ' | '.join(
+            f'{median(alike[b])}, {1e6 * statistics.median(apart[b].values()):.2g}' for b in betas) + ' |')
+    print()
+    print('| closer to ReLU | ' + ' | '.join(f'{a} to {b}' for a, b in zip(betas, betas[1:])) + ' |')
+    print('| --- |' + ' --- |' * (len(betas) - 1))
+    for m in methods:
+        print(f'| `{m}` | ' + ' | '.join(
+            '; '.join(closer(net, m, column, a, b) for column in ('pcc', 'ssim', 'mse'))
+            for a, b in zip(betas, betas[1:])) + ' |')
+    print()
+
+
+def closer(net, method, column, beta, larger):
+    """In how many images, with the verdict where it does not hold."""
+    rows = smooth_maps(net, method, column)
+    less, more = (rows[larger], rows[beta]) if column == 'mse' else (rows[beta], rows[larger])
+    word, count = sign_test(less, more).split(', ')
+    return count if word == 'holds' else f'{count} {word}'
+
+
 PLAIN = METHODS + ('lrp-epsilon', 'lrp-gamma', 'lrp-alpha2beta1', 'lrp-epsilon-plus')
 
 
 def main():
     if len(sys.argv) != 2:
-        sys.exit('usage: tables.py NETWORK')
+        sys.exit('usage: tables.py FOLDER')
     net = Network(sys.argv[1])
+    print_smooth_maps(net)
     print_attacks(net, [(f'`{m}`', m, 'relu') for m in PLAIN], 'ReLU maps')
     print_attacks(net, [(f'`{m}`, beta 0.8', m + '-beta', 'softplus') for m in METHODS] +
                   [(f'`{m}`, SmoothGrad', m + '-smoothgrad', 'relu') for m in METHODS], 'smoothed maps')

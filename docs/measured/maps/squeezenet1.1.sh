@@ -1,11 +1,11 @@
 #!/bin/sh
 # Attacks on the maps of SqueezeNet 1.1 (ImageNet, published weights): disjoint pairs of 52 photos by
 # lot, the published settings; SmoothGrad a third of its steps.
-# usage: sh docs/measured/attacked/squeezenet1.1.sh [NAME...]
+# usage: sh docs/measured/maps/squeezenet1.1.sh [NAME...]
 # Every NAME is meant to take less than 45 minutes of two idle cores.
 network=squeezenet1.1
 names=$*
-. docs/measured/attacked/runs.sh
+. docs/measured/maps/runs.sh
 prepare squeezenet1.1_imagenet broden_mini
 for photo in "$data"/imagenet/*.JPEG; do    # a folder of class folders
     class=$work/photos/$(basename "$photo" .JPEG)

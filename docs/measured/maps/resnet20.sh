@@ -1,11 +1,11 @@
 #!/bin/sh
 # Attacks on the maps of ResNet-20 (CIFAR-10, published weights): 50 pairs of test images by lot, the
 # published settings; SmoothGrad a third of its steps.
-# usage: sh docs/measured/attacked/resnet20.sh [NAME...]
+# usage: sh docs/measured/maps/resnet20.sh [NAME...]
 # Every NAME is meant to take less than 45 minutes of two idle cores.
 network=resnet20
 names=$*
-. docs/measured/attacked/runs.sh
+. docs/measured/maps/runs.sh
 prepare cifar10_resnet/resnet20-12fca82f.th cifar10/cifar10_batch_0.png
 pairs="-d $data/cifar10/cifar10_batch_50.png --patterns $work/patterns.nw --pairs"
 

@@ -1,10 +1,10 @@
-# docs/measured/attacked/runs.sh - what the scripts that attack maps share.
+# docs/measured/maps/runs.sh - what the scripts that attack maps share.
 #
 #   measure NAME ARGUMENTS...   one run of `manipulate`; its tables become FOLDER/NAME-measures.csv
 #                               and FOLDER/NAME-smoothing.csv. What is there is not run again, and
 #                               an interrupted run goes on where it was.
 # Set before: network, names (the words of the command line; none: all). Work is kept in $WORK.
-study=attacked
+study=maps
 . docs/measured/common.sh
 
 measure() {
