@@ -405,7 +405,7 @@ static int planned_gradient(const char *method, bool no_fuse, real gradient[PIXE
     Play          play;
     MapAttackRule rule     = rule_of(10);
     int           programs = 0;
-    if (play_open(&play, method, &rule, 0)) {
+    if (play_open(&play, method, &rule)) {
         map_attack_close(&play.attack);
         MapAttackNodes nodes = {
             play.graph, &play.map, play.map.layer, play.beta, map_mode_named("manipulated19"),
