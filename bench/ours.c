@@ -84,7 +84,7 @@ bool ours_open(Ours *ours, const Case *one, const char *folder, Error *error)
         return open_network(ours, folder, error);
     ours->work = train_step;
     ours->data = &ours->train;
-    if (!train_open(&ours->train, one->arch, one->is_aligned, one->batch, error))
+    if (!train_open(&ours->train, one->arch, one->is_aligned ? 1 : 0, one->batch, error))
         return false;
     ours->flops = train_flops(&ours->train);
     return true;

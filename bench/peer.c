@@ -89,7 +89,9 @@ bool peer_turn(Peer *peer, int repeats, double *ms, Error *error)
     if (fprintf(peer->to, "%d\n", repeats) < 0 || fflush(peer->to) != 0 ||
         !read_line(peer, line, sizeof line))
         return fail(error, ERROR_IO, "%s: ended before its turn was done", peer->about);
-    *ms = strtod(line, NULL);
+    char *end;
+    *ms             = strtod(line, &end);
+    peer->megabytes = strtod(end, NULL);
     return *ms > 0 ||
            fail(error, ERROR_IO, "%s: said '%s', expected milliseconds", peer->about, line);
 }

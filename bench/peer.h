@@ -18,6 +18,7 @@ typedef struct Peer {
     FILE   *to, *from;
     bool    is_absent; // not installed; `about` says so in one sentence
     char    about[256];
+    double  megabytes; // that its peak grew by since it was ready; 0: it does not say
 } Peer;
 
 /* Starts bench/peers/start.sh and waits until it is ready. Errors: ERROR_NOT_FOUND (no such

@@ -3,7 +3,8 @@
  *
  * The other program is started as `sh bench/peers/start.sh NAME THREADS FOLDER KIND ...` and spoken
  * to over pipes: its first line is `ready` and what it is, or `absent` and a sentence; then it
- * answers a number N with the ms of one of N runs in a row. FOLDER holds what both work on
+ * answers a number N with the ms of one of N runs in a row, and may add the MB that its memory has
+ * grown by since it was ready. FOLDER holds what both work on
  * (weights.nw, pixels.f32); after its first answer the peer has left output.f32 there, which is
  * compared with ours. */
 #include "ours.h"
@@ -83,6 +84,7 @@ typedef struct Turns {
     Timing ours, theirs;
     double cpu_ratio; // of processor times of the turns alone; 0: not known
     double shared, their_shared, distance;
+    double their_megabytes; // see peer.h
 } Turns;
 
 /* Adds what a process had and waited from `before` on. */
@@ -123,8 +125,9 @@ static bool take_turns(Turns *out, Ours *ours, Peer *peer, const Case *one, cons
         out->their_shared = core_time_shared((CoreTime){0}, their_time);
         out->cpu_ratio =
             out->shared >= 0 && out->their_shared >= 0 ? their_time.had / our_time.had : 0;
-        out->ours   = timing_of(ms, ms + runs, runs);
-        out->theirs = timing_of(ms + 2 * runs, ms + 3 * runs, runs);
+        out->their_megabytes = peer->megabytes;
+        out->ours            = timing_of(ms, ms + runs, runs);
+        out->theirs          = timing_of(ms + 2 * runs, ms + 3 * runs, runs);
     }
     memory_free(ms);
     return ok;
@@ -151,6 +154,10 @@ static void print_turns(const Options *options, const char *name, const Ours *ou
         row.figures[4] = (Figure){"peer_cores_shared", turns->their_shared};
         row.figures[5] = (Figure){"ratio_of_cpu", turns->cpu_ratio};
         row.figures[6] = (Figure){"distance", turns->distance};
+        if (ours->train.trainer) {
+            row.figures[7] = (Figure){"plan_mb", train_megabytes(&ours->train)};
+            row.figures[8] = (Figure){"peer_mb", turns->their_megabytes};
+        }
         row_print(options, &row);
         return;
     }
@@ -165,6 +172,9 @@ static void print_turns(const Options *options, const char *name, const Ours *ou
         printf(" %7s %7s %7s", "?", "?", "?");
     if (turns->distance >= 0)
         printf("  %.1e", turns->distance);
+    if (ours->train.trainer)
+        printf("  plan %.0f MB, theirs grew by %.0f", train_megabytes(&ours->train),
+               turns->their_megabytes);
     if (turns->shared >= SHARED_LEAST || turns->their_shared >= SHARED_LEAST)
         printf("  cores were shared");
     printf("\n");

@@ -272,10 +272,11 @@ const Verb verb_train = {
     .name    = "train",
     .inputs  = "",
     .summary = "train a network",
-    .details = "Minimises cross-entropy, or an objective that keeps attributions in place. "
-               "FILE.nw.checkpoint holds the state every ten seconds; --resume "
-               "continues from it and ends with the same weights as an undisturbed run. Modes: clean "
-               "(default) and aligned23, the published code of gradient alignment.",
+    .details =
+        "Minimises cross-entropy, or an objective that keeps attributions in place. "
+        "FILE.nw.checkpoint holds the state every ten seconds; --resume "
+        "continues from it and ends with the same weights as an undisturbed run. Modes: clean "
+        "(default) and aligned23, the published code of gradient alignment.",
     .example = "nemesis train -d mini:200:1 --epochs 1 -o runs/trained.nw",
     .options = train_options,
     .shared  = "threads|batch|seed|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,

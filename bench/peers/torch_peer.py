@@ -154,6 +154,12 @@ def training(folder, arch, upto, which, batch):
     return aligned_step if is_aligned else step
 
 
+def peak_megabytes():
+    """The most memory this process has had, as Linux counts it."""
+    return int(next(line for line in open('/proc/self/status', encoding='utf-8')
+                    if line.startswith('VmHWM')).split()[1]) * 1024 / 1e6
+
+
 def main():
     threads, folder, kind, *rest = sys.argv[1:]
     torch.set_num_threads(int(threads))
@@ -161,7 +167,7 @@ def main():
     has_fast = any('openblas-pthread' in line for line in open('/proc/self/maps', encoding='utf-8'))
     print(f'ready PyTorch {torch.__version__}' + ('' if has_fast else ' without libopenblas0-pthread'),
           flush=True)
-    is_first = True
+    is_first, before = True, peak_megabytes()
     for line in sys.stdin:
         start = time.perf_counter()
         for _ in range(int(line)):
@@ -171,7 +177,7 @@ def main():
             with open(os.path.join(folder, 'output.f32'), 'wb') as file:
                 file.write(out.contiguous().reshape(-1).numpy().tobytes())
         is_first = False
-        print(ms, flush=True)
+        print(ms, peak_megabytes() - before, flush=True)
 
 
 main()
