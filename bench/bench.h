@@ -12,7 +12,8 @@
 
 typedef struct Options {
     const char *arch, *upto, *probe; // upto NULL: the logits; probe NULL: a generated set
-    bool        input_gradient, is_aligned, json;
+    bool        input_gradient, json;
+    int         objective;    // of OBJECTIVE_NAMES; OBJECTIVE_ALL: one after another
     int64_t     batch, limit; // limit: images of a probing set
     int         runs;         // batch and runs 0: what the row has of its own
     ConvMethod  conv;
@@ -24,6 +25,8 @@ typedef struct Options {
     const char *only;    // NULL, or what the names of rows must contain
     bool        all, list;
 } Options;
+
+enum { OBJECTIVE_ALL = 5 };
 
 /* One verb: measures and prints. Errors: ERROR_USAGE, ERROR_MEMORY, files of the probing set. */
 typedef bool Verb(const Options *options, Error *error);
@@ -135,8 +138,8 @@ bool   model_open(Model *out, WeightBlob *blob, const Options *options, int64_t 
 void   model_close(Model *model);       // accepts a zeroed object
 double model_flops(const Model *model); // of a run
 
-/* A training on drawn weights and random pictures of 32x32 in ten classes, for cross-entropy or for
- * aligned gradients too. */
+/* A training on drawn weights and random pictures of 32x32 in ten classes; with softplus, but for
+ * cross-entropy alone. */
 typedef struct TrainWork {
     TrainingSet set;
     WeightBlob *blob;
@@ -144,7 +147,7 @@ typedef struct TrainWork {
     Error       error; // of a step
 } TrainWork;
 
-bool   train_open(TrainWork *work, const char *arch, bool is_aligned, int64_t batch, Error *error);
+bool   train_open(TrainWork *work, const char *arch, int objective, int64_t batch, Error *error);
 void   train_close(TrainWork *work);       // accepts a zeroed object
 void   train_step(void *work);             // a Work
 double train_flops(const TrainWork *work); // of a step

@@ -19,7 +19,8 @@ static const char usage[] =
     "  --upto LAYER                   its last layer (conv5_3 for model, conv3_3 for dissect,\n"
     "                                 attack; of other networks the logits; layer3 for those)\n"
     "  --pass forward|input-gradient  of conv and model\n"
-    "  --objective ce|l2-cosd         of train: cross-entropy, or aligned gradients as well\n"
+    "  --objective " OBJECTIVE_NAMES "|all\n"
+    "                                 of train (ce)\n"
     "  -b, --batch N                  images of a run (8; 128 for train)\n"
     "  -t, --threads N                0: OMP_NUM_THREADS or the cores that are ours\n"
     "  --isa NAME                     portable, avx2, avx512 or neon; the best there is\n"
@@ -94,7 +95,8 @@ static bool use_isa(const char *isa, Error *error)
 static bool take_value(Options *options, const char *flag, const char *value, Error *error)
 {
     static const char *const passes[]     = {"forward", "input-gradient", NULL};
-    static const char *const objectives[] = {"ce", "l2-cosd", NULL};
+    static const char *const objectives[] = {"ce",      "l2-cosd", "hessian", "pgd",
+                                             "triplet", "all",     NULL};
     static const char *const peers[]      = {"torch", "onnxruntime", "openblas", NULL};
     static const char *const methods[]    = {"auto", "direct", "winograd", NULL};
     int64_t                  number       = 0;
@@ -110,8 +112,7 @@ static bool take_value(Options *options, const char *flag, const char *value, Er
         ok                      = choice_of(flag, value, passes, &choice, error);
         options->input_gradient = choice == 1;
     } else if (is_flag(flag, "--objective", NULL)) {
-        ok                  = choice_of(flag, value, objectives, &choice, error);
-        options->is_aligned = choice == 1;
+        ok = choice_of(flag, value, objectives, &options->objective, error);
     } else if (is_flag(flag, "--conv", NULL)) {
         ok            = choice_of(flag, value, methods, &choice, error);
         options->conv = (ConvMethod)choice;

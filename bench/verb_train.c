@@ -1,4 +1,4 @@
-/* bench/verb_train.c - steps of a training: forward, gradient of the cross-entropy, optimiser; by
+/* bench/verb_train.c - steps of a training: forward, gradient of its objective, optimiser; by
  * the trainer itself, on drawn weights and random pictures. */
 #include "bench.h"
 
@@ -118,7 +118,7 @@ static bool fill_set(TrainingSet *set, int64_t count, Error *error)
     return true;
 }
 
-bool train_open(TrainWork *work, const char *arch, bool is_aligned, int64_t batch, Error *error)
+bool train_open(TrainWork *work, const char *arch, int objective, int64_t batch, Error *error)
 {
     // A rate at which random labels do no harm: what is measured does not depend on it.
     TrainSettings settings = {
@@ -127,14 +127,16 @@ bool train_open(TrainWork *work, const char *arch, bool is_aligned, int64_t batc
         .epochs    = MOST_STEPS / BATCHES,
         .flip      = true,
         .shift     = 4};
-    if (is_aligned) {
+    settings.objective = (ObjectiveSettings){.row            = objective,
+                                             .lambda_l2      = 0.01,
+                                             .lambda_cos     = 1,
+                                             .lambda_hessian = 1e-3,
+                                             .perturb_eps    = 4.0 / 255,
+                                             .attack_eps     = 8.0 / 255,
+                                             .attack_steps   = 3,
+                                             .attack_inputs  = 1000};
+    if (objective)
         settings.softplus_beta = 3;
-        settings.objective =
-            (ObjectiveSettings){.row = word_index(OBJECTIVE_NAMES, "l2-cosd", strlen("l2-cosd")),
-                                .lambda_l2   = 0.01,
-                                .lambda_cos  = 1,
-                                .perturb_eps = 4.0 / 255};
-    }
     char folder[LIMIT_PATH], path[LIMIT_PATH];
     if (!folder_temporary(folder, error))
         return false;
@@ -170,27 +172,57 @@ double train_flops(const TrainWork *work)
     return flops;
 }
 
+/* ---- sweeps ---------------------------------------------------------------------------------- */
+
+static int convolutions(const Plan *plan)
+{
+    int count = 0;
+    for (int32_t step = 0; step < plan_step_count(plan); step++)
+        count += strncmp(plan_step_report(plan, step).text, "conv2d", strlen("conv2d")) == 0;
+    return count;
+}
+
+/* How many convolutions a step runs, in units of those of a forward pass. */
+static bool count_sweeps(const TrainWork *work, double *out, Error *error)
+{
+    NetworkRequest request = {.batch = 1, .unit = -1, .width = SIDE, .height = SIDE};
+    Graph         *graph   = NULL;
+    Plan          *plan    = NULL;
+    Network        network;
+    bool           ok = graph_create(&graph, error) &&
+              network_build(graph, work->blob, &request, &network, error) &&
+              plan_create(&plan, graph, &network.layer, 1, NULL, error);
+    if (ok)
+        *out = (double)convolutions(work->trainer->whole.plan) / convolutions(plan);
+    plan_destroy(plan);
+    graph_destroy(graph);
+    return ok;
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static bool bench_network(const Options *options, const char *arch, Error *error)
+static bool bench_network(const Options *options, const char *arch, int objective, Error *error)
 {
     TrainWork work   = {0};
     Row       row    = {.verb = "train", .threads = parallel_threads()};
-    double    images = (double)options->batch;
-    bool      ok     = train_open(&work, arch, options->is_aligned, options->batch, error) &&
+    double    images = (double)options->batch, sweeps = 0;
+    bool      ok = train_open(&work, arch, objective, options->batch, error) &&
+              count_sweeps(&work, &sweeps, error) &&
               row_time(&row, options->runs, train_step, &work, error);
     if (ok && work.error.code)
         ok = fail(error, work.error.code, "%s", work.error.message);
     if (ok) {
-        snprintf(row.name, sizeof row.name, "%s %sstep b%lld", arch,
-                 options->is_aligned ? "l2-cosd " : "", (long long)options->batch);
+        snprintf(row.name, sizeof row.name, "%s %s%sstep b%lld", arch,
+                 objective ? word_text(OBJECTIVE_NAMES, objective) : "", objective ? " " : "",
+                 (long long)options->batch);
         row.figures[0] = (Figure){"ms_per_step", row.ms.median};
         row.figures[1] = (Figure){"cpu_ms_per_step", row.ms.cpu};
         row.figures[2] = (Figure){"plan_mb", (double)plan_bytes(work.trainer->whole.plan) / 1e6};
+        row.figures[3] = (Figure){"sweeps", sweeps};
         row.ms         = timing_scaled(row.ms, 1 / images);
         row.flops      = train_flops(&work) / images;
         row_print(options, &row);
-        if (!options->json && !options->title)
+        if (!options->json && !options->title && options->objective != OBJECTIVE_ALL)
             profile_plan(work.trainer->whole.plan, options->runs);
     }
     train_close(&work);
@@ -213,8 +245,11 @@ bool bench_train(const Options *options, Error *error)
         end = first + 1;
     }
     row_header(options, "a step of a training");
-    bool ok = true;
+    bool ok     = true;
+    bool is_all = options->objective == OBJECTIVE_ALL;
+    int  from = is_all ? 0 : options->objective, to = is_all ? OBJECTIVE_ALL : from + 1;
     for (int i = first; ok && i < end; i++)
-        ok = bench_network(options, archs[i], error);
+        for (int objective = from; ok && objective < to; objective++)
+            ok = bench_network(options, archs[i], objective, error);
     return ok;
 }
