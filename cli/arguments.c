@@ -412,3 +412,9 @@ void arguments_free(Settings *settings)
     memory_free((void *)(uintptr_t)settings->inputs);
     *settings = (Settings){0};
 }
+
+int64_t batch_of(const Settings *settings, int64_t otherwise)
+{
+    int64_t wanted = settings->batch ? settings->batch : otherwise;
+    return wanted < LARGEST_BATCH ? wanted : LARGEST_BATCH;
+}

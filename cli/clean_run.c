@@ -122,7 +122,7 @@ static bool same_digest(const Json *run, const char *folder, const char *path, c
 
 bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings, Error *error)
 {
-    InputsRequest request = {.batch = settings->batch};
+    InputsRequest request = {.batch = batch_of(settings, DEFAULT_BATCH)};
     *out                  = (CleanRunFiles){0};
     if (!run_folder_read(folder, &out->json, error) ||
         !read_request(&out->json, folder, &request, error) || !locate(out, folder, settings, error))

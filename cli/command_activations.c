@@ -9,8 +9,6 @@
 #include "picture.h"
 #include "subjects.h"
 
-enum { DEFAULT_BATCH = 8 };
-
 /* The inputs of the network: planes in 0..1, which its graph prepares, so that a gradient is in
  * RGB (Subject has prepared images); or a tensor taken as it is. */
 typedef struct Inputs {
@@ -168,7 +166,7 @@ static bool run(const Settings *settings, Error *error)
               check_outputs(settings, error) && blob_open(settings->model, &blob, error) &&
               open_inputs(settings, blob, &inputs, error);
     if (ok) {
-        int64_t most      = settings->batch ? settings->batch : DEFAULT_BATCH;
+        int64_t most      = batch_of(settings, DEFAULT_BATCH);
         request.batch     = inputs.shape.dim[0] < most ? inputs.shape.dim[0] : most;
         request.height    = inputs.shape.dim[2];
         request.width     = inputs.shape.dim[3];

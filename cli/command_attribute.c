@@ -27,7 +27,7 @@ static bool open_runner(MapSession *session, const MapMethod *method, const Subj
                                 .softplus  = settings->betas.count > 0,
                                 .height    = subject->height,
                                 .width     = subject->width,
-                                .batch     = settings->batch ? settings->batch : DEFAULT_POINTS,
+                                .batch     = batch_of(settings, DEFAULT_POINTS),
                                 .conv      = (ConvMethod)settings->conv,
                                 .baseline  = session->baseline,
                                 .copies    = session->copies,
@@ -165,7 +165,7 @@ static bool finish(MapSession *session, Error *error)
         json_number(&json, "largest_completeness_error", session->worst_completeness);
     if (map_session_has_relevance(session))
         json_number(&json, "largest_conservation_error", session->worst_conservation);
-    int64_t batch = session->settings->batch ? session->settings->batch : DEFAULT_POINTS;
+    int64_t batch = batch_of(session->settings, DEFAULT_POINTS);
     bool    ok    = run_document_end(run, batch, &json, error);
     json_discard(&json);
     return ok;

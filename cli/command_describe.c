@@ -119,7 +119,7 @@ static bool describe(const Verb *verb, const Method *method, const Settings *set
                               .conv       = (ConvMethod)settings->conv,
                               .store      = (StoreArm)settings->store,
                               .limit      = settings->limit,
-                              .batch      = settings->batch};
+                              .batch      = batch_of(settings, DEFAULT_BATCH)};
     const UsedPath used[]  = {{"the probing set", settings->data},
                               {"the weight blob", settings->model}};
     run_open(&run, verb->name, settings);

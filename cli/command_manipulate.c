@@ -126,7 +126,7 @@ static bool manipulate(Manipulation *manipulation, Error *error)
     study->patterns     = manipulation->patterns;
     study->pass         = &run->pass;
     study->done         = manipulation_files;
-    study->batch = manipulation->settings->batch ? manipulation->settings->batch : DEFAULT_POINTS;
+    study->batch        = batch_of(manipulation->settings, DEFAULT_POINTS);
     manipulation_warn(manipulation);
     bool ok = map_study_run(study, &results, error);
     progress_end(&run->progress);

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { DEFAULT_BATCH = 8 };
-
 bool mode_choose(const Method *method, const char *name, const Mode **out, Error *error)
 {
     const Mode *mode       = mode_named(method, name);
@@ -84,8 +82,8 @@ static NetworkRequest network_request(const RunInputs *inputs, int64_t batch)
 
 bool run_inputs_load(RunInputs *inputs, Error *error)
 {
-    const InputsRequest *wanted = &inputs->request;
-    NetworkRequest network = network_request(inputs, wanted->batch ? wanted->batch : DEFAULT_BATCH);
+    const InputsRequest *wanted  = &inputs->request;
+    NetworkRequest       network = network_request(inputs, wanted->batch);
     if (!layer_runner_open(&inputs->runner, inputs->blob, &network, error) ||
         !probe_files_sha256(&inputs->probe, wanted->method->needs_label_maps, inputs->files_sha256,
                             error) ||

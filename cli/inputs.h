@@ -15,7 +15,7 @@ typedef struct InputsRequest {
     Readout       readout;
     ConvMethod    conv;
     StoreArm      store;        // how photos are stored before they are seen; float: as they are
-    int64_t       limit, batch; // 0: all images; the program's choice
+    int64_t       limit, batch; // limit 0: all images
 } InputsRequest;
 
 typedef struct RunInputs {

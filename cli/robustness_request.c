@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { DEFAULT_BATCH = 25, MOST_DRAWS = 65535, TOP_SHARE = 10 };
+enum { MOST_DRAWS = 65535, TOP_SHARE = 10 };
 
 /* ---- measures -------------------------------------------------------------------------------- */
 
@@ -155,9 +155,8 @@ static bool open_images(Robustness *robustness, Error *error)
     study->load   = load_image;
     study->given_map = given_map;
     study->self      = robustness;
-    int64_t most     = study->images < study->mode->group ? study->images : study->mode->group;
-    study->batch     = settings->batch ? settings->batch : DEFAULT_BATCH;
-    study->batch     = study->batch < most ? study->batch : most;
+    study->batch     = batch_of(settings, LARGEST_BATCH);
+    study->batch     = study->batch < study->images ? study->batch : study->images;
     // Of one image a plan takes the sum over a plane for that of a channel: in blocks of 1,024 cells
     // (engine/channelwise.h), which rounds otherwise. So a run never has one image alone.
     study->batch = study->batch < 2 ? 2 : study->batch;

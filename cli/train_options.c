@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEFAULT_BATCH = 32 };
+enum { TRAINING_BATCH = 32 };
 
 #define SECOND_ORDER_NAMES "exact|difference"
 #define DETACH_NAMES       "yes|no"
@@ -78,7 +78,7 @@ bool train_settings(const Settings *s, real own, TrainSettings *out, Error *erro
                                          .epsilon      = 1e-8,
                                          .weight_decay = s->decay,
                                          .nesterov     = s->nesterov},
-                           .batch     = s->batch ? s->batch : DEFAULT_BATCH,
+                           .batch     = s->batch ? s->batch : TRAINING_BATCH,
                            .epochs    = s->epochs,
                            .seed      = s->seed,
                            .flip      = s->flip,
@@ -149,7 +149,7 @@ void train_note(const Settings *s, char out[TRAIN_NOTE])
         "--batch %lld --epochs %lld --shift %lld",
         s->data, s->model ? "--model" : "--arch", s->model ? s->model : s->arch,
         word_text(OPTIMISER_NAMES, s->optimiser), s->rate, s->decay,
-        (long long)(s->batch ? s->batch : DEFAULT_BATCH), (long long)s->epochs,
+        (long long)(s->batch ? s->batch : TRAINING_BATCH), (long long)s->epochs,
         (long long)s->shift);
     if (s->flip)
         add(out, " --flip");

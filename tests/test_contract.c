@@ -332,6 +332,18 @@ static void activations_of_a_photo_and_of_its_pixels_agree(void)
     CHECK(memcmp(a, b, (size_t)shape_elements(shape) * sizeof *a) == 0);
     REQUIRE(npy_read(in_folder("g.npy"), &gradient, &shape, NULL));
     CHECK(shape_equal(shape, shape_4d(1, 3, SMALL_SIDE, SMALL_SIDE)));
+    // Dense layers add in another order when many images run together.
+    enum { MANY = 20, VALUES = 3 * SMALL_SIDE * SMALL_SIDE };
+    float *many = memory_new(MANY * VALUES, sizeof *many, NULL);
+    REQUIRE(many);
+    for (int i = 0; i < MANY * VALUES; i++)
+        many[i] = planes[i % VALUES] * (float)(1 + i / VALUES);
+    REQUIRE(npy_write(in_folder("in.npy"), many, shape_4d(MANY, 3, SMALL_SIDE, SMALL_SIDE), NULL));
+    const char *arguments = "activations -m %s %s -o %s -b %d";
+    CHECK(program_run(arguments, blob, in_folder("in.npy"), in_folder("a.npy"), 3)->code == 0);
+    CHECK(program_run(arguments, blob, in_folder("in.npy"), in_folder("b.npy"), MANY)->code == 0);
+    CHECK(same_file(in_folder("a.npy"), in_folder("b.npy")));
+    memory_free(many);
     memory_free(planes);
     memory_free(a);
     memory_free(b);
