@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The tables of docs/results.md on attacked maps and trained networks are those that the scripts
-`tables.py` in docs/measured make of the committed CSV files."""
+`tables.py` in docs/measured make of the committed CSV files, and networks kept in models/zoo are
+those that its README names."""
 import glob
+import hashlib
 import os
 import subprocess
 import sys
@@ -20,5 +22,16 @@ for folder in sorted(glob.glob(os.path.join(MEASURED, '*', '*', ''))):
     for line in missing[:3]:
         print(f'FAILED  measured.{os.path.basename(study)}.{network}: docs/results.md lacks {line}')
     passed, failed = passed + (not missing), failed + bool(missing)
+zoo = os.path.join(ROOT, 'models', 'zoo')
+with open(os.path.join(zoo, 'README.md'), encoding='utf-8') as file:
+    told = {cells[1].strip(' `'): cells[4].strip() for cells in
+            (line.split('|') for line in file) if len(cells) == 6 and '.nw' in cells[1]}
+kept = {}
+for name in glob.glob(os.path.join(zoo, '*.nw')):
+    with open(name, 'rb') as file:
+        kept[os.path.basename(name)] = hashlib.sha256(file.read()).hexdigest()
+if kept != told:
+    print(f'FAILED  measured.zoo: kept {kept}, told {told}')
+passed, failed = passed + (kept == told), failed + (kept != told)
 print(f'{passed} passed, {failed} failed, 0 skipped')
 sys.exit(failed > 0)

@@ -4,7 +4,8 @@
 # Work is kept in $WORK.
 nemesis=${NEMESIS:-./nemesis}
 data=${NEMESIS_DATA:-../shared/data}
-work=${WORK:-runs/measured}/$study/$network
+root=${WORK:-runs/measured}
+work=$root/$study/$network
 folder=docs/measured/$study/$network
 set -e
 export LC_ALL=C

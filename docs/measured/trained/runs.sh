@@ -12,7 +12,7 @@ threads=${THREADS:-0}
 zoo=models/zoo
 
 # All of CIFAR-10 as JPEGs; the first 2,000 pictures of each class are trained on.
-pictures=${WORK:-runs/measured}/cifar10
+pictures=$root/cifar10
 if [ ! -d "$pictures" ]; then
     mkdir -p "$pictures.part/twenty"
     for part in train test; do
@@ -38,10 +38,14 @@ learn() {
         return 0
     fi
     echo "$network $name: is trained"
-    "$nemesis" train -d "$pictures/twenty" --test "$lossless" --flip --shift 4 --batch 128 \
-        --epochs 15 --rate 0.001 --schedule milestones:10,13 --clip 0.5 --activation softplus:3 \
-        "$@" -t "$threads" --log "$work/$name.csv" -o "$work/$name.f32.nw" --resume -q \
-        >"$work/$name.txt"
+    ( # blobs say where their pictures were: a path that is the same everywhere
+        program=$(realpath "$(command -v "$nemesis")") tested=$(realpath "$lossless")
+        cd "$root"
+        "$program" train -d cifar10/twenty --test "$tested" --flip --shift 4 --batch 128 --epochs 15 \
+            --rate 0.001 --schedule milestones:10,13 --clip 0.5 --activation softplus:3 "$@" \
+            -t "$threads" --log "trained/$network/$name.csv" -o "trained/$network/$name.f32.nw" \
+            --resume -q >"trained/$network/$name.txt"
+    )
     python3 weights/convert.py "$work/$name.f32.nw" --dtype f16 -o "$work/$name.nw"
 }
 
