@@ -4,7 +4,8 @@
 #                                   interrupted one goes on where it was
 #   score NAME METHOD ARGUMENTS...  runs of `robustness` of the float16 weights that are kept; their
 #                                   tables become FOLDER/NAME-METHOD-moved.csv and -random.csv
-#   pair A B METHOD                 the runs of two trainings picture by picture, as FOLDER/A-B-METHOD-...
+#   pair A B METHOD                 runs of two trainings that are both here, picture by picture;
+#                                   FOLDER/A-B-METHOD-moved.csv and -random.csv
 # Set before: network, names (the words of the command line; none: all). Work is kept in $WORK.
 study=trained
 . docs/measured/common.sh
@@ -72,9 +73,10 @@ measure_maps() {
 
 pair() {
     for what in moved random; do
-        if [ ! -e "$folder/$1-$2-$3-$what.csv" ]; then
-            "$nemesis" compare "$work/$1-$3-$what" "$work/$2-$3-$what" -q -o "$work/$1-$2-$3-$what.csv" >/dev/null
-            shorten "$work/$1-$2-$3-$what.csv" "$folder/$1-$2-$3-$what.csv"
+        out=$1-$2-$3-$what.csv
+        if [ -e "$work/$1-$3-$what/values.npy" ] && [ -e "$work/$2-$3-$what/values.npy" ]; then
+            "$nemesis" compare "$work/$1-$3-$what" "$work/$2-$3-$what" -q -o "$work/$out" >/dev/null
+            shorten "$work/$out" "$folder/$out"
         fi
     done
 }
