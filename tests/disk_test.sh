@@ -57,7 +57,7 @@ check "some inputs skipped"    3  "none.jpg"               classify -m net.nw "$
 head -c 1000 net.nw >cut.nw
 check "bad input data"         65 "1000 bytes"             inspect cut.nw
 check "no such input"          66 "none.nw"                inspect none.nw
-(ulimit -v 60000 && "$program" inspect net.nw >out 2>err && "$program" $dissect -b 4096 -o x >out 2>err)
+(ulimit -v 60000 && "$program" inspect net.nw >out 2>err && "$program" train -d mini:400:1 -b 400 -o x.nw -q >out 2>err)
 claim "out of memory"          71 "memory" $?
 check "an existing run"        73 "exists already"         $dissect -o run
 check "the weights as output"  2  "the weight blob itself" $dissect -o net.nw
