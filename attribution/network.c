@@ -120,3 +120,23 @@ bool map_build(Graph *graph, WeightBlob *blob, const MapRequest *request, Map *o
            make_image(graph, blob, request, &image, error) &&
            map_build_on(graph, &network, request, image, out, error);
 }
+
+bool map_logits(Graph *graph, WeightBlob *blob, const MapRequest *request, const Map *map,
+                NodeId *out, Error *error)
+{
+    NetworkRequest own = {.batch     = 1,
+                          .unit      = -1,
+                          .softplus  = request->beta,
+                          .raw_input = true,
+                          .pixels    = &map->image,
+                          .height    = request->height,
+                          .width     = request->width};
+    Network        network;
+    *out = map->layer;
+    if (map->share == NODE_NONE)
+        return true;
+    if (!network_build(graph, blob, &own, &network, error))
+        return false;
+    *out = network.layer;
+    return true;
+}

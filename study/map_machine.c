@@ -64,27 +64,6 @@ void map_machine_outputs(MapMachine *machine, bool softplus, const real *image, 
 
 /* ---- the attack ------------------------------------------------------------------------------ */
 
-// What the network says of the image itself, not of points around it.
-static bool append_outputs(MapMachine *machine, NodeId *logits, Error *error)
-{
-    const MapStudy *study   = machine->study;
-    NetworkRequest  request = {.batch     = 1,
-                               .unit      = -1,
-                               .softplus  = machine->beta == NODE_NONE ? NULL : &machine->beta,
-                               .raw_input = true,
-                               .pixels    = &machine->map.image,
-                               .height    = study->height,
-                               .width     = study->width};
-    Network         network;
-    *logits = machine->map.layer;
-    if (machine->map.share == NODE_NONE)
-        return true;
-    if (!network_build(machine->graph, study->blob, &request, &network, error))
-        return false;
-    *logits = network.layer;
-    return true;
-}
-
 static bool open_attack(MapMachine *machine, Error *error)
 {
     const MapStudy  *study  = machine->study;
@@ -102,7 +81,7 @@ static bool open_attack(MapMachine *machine, Error *error)
                           .height   = study->height};
     map_slices_request(&request, rule_of(machine)->copies);
     if (!map_build(machine->graph, study->blob, &request, &machine->map, error) ||
-        !append_outputs(machine, &logits, error) ||
+        !map_logits(machine->graph, study->blob, &request, &machine->map, &logits, error) ||
         !pixel_bounds(study->blob, machine->low, machine->high, error))
         return false;
     PlanOptions    options = map_plan_options;

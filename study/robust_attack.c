@@ -100,23 +100,8 @@ static bool open_nodes(AttackMachine *machine, const RobustRun *run, NodeId *log
     map_slices_request(&request, 0);
     if (!is_path(run))
         request.images = machine->size;
-    if (!map_build(machine->graph, study->blob, &request, &machine->map, error))
-        return false;
-    *logits = machine->map.layer;
-    if (!is_path(run))
-        return true;
-    NetworkRequest own = {.batch     = 1,
-                          .unit      = -1,
-                          .softplus  = beta,
-                          .raw_input = true,
-                          .pixels    = &machine->map.image,
-                          .height    = study->height,
-                          .width     = study->width};
-    Network        network;
-    if (!network_build(machine->graph, study->blob, &own, &network, error))
-        return false;
-    *logits = network.layer;
-    return true;
+    return map_build(machine->graph, study->blob, &request, &machine->map, error) &&
+           map_logits(machine->graph, study->blob, &request, &machine->map, logits, error);
 }
 
 static bool open_attack(AttackMachine *machine, const RobustRun *run, Error *error)
