@@ -13,7 +13,7 @@
 typedef struct Options {
     const char *arch, *upto, *probe; // upto NULL: the logits; probe NULL: a generated set
     bool        input_gradient, json;
-    int         objective;    // of OBJECTIVE_NAMES; OBJECTIVE_ALL: one after another
+    int         objective;    // of OBJECTIVE_NAMES; past its last: one after another
     int64_t     batch, limit; // limit: images of a probing set
     int         runs;         // batch and runs 0: what the row has of its own
     ConvMethod  conv;
@@ -25,8 +25,6 @@ typedef struct Options {
     const char *only;    // NULL, or what the names of rows must contain
     bool        all, list;
 } Options;
-
-enum { OBJECTIVE_ALL = 5 };
 
 /* One verb: measures and prints. Errors: ERROR_USAGE, ERROR_MEMORY, files of the probing set. */
 typedef bool Verb(const Options *options, Error *error);

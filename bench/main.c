@@ -2,6 +2,7 @@
 #include "bench.h"
 
 #include "../base/parallel.h"
+#include "../base/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,14 +95,12 @@ static bool use_isa(const char *isa, Error *error)
 
 static bool take_value(Options *options, const char *flag, const char *value, Error *error)
 {
-    static const char *const passes[]     = {"forward", "input-gradient", NULL};
-    static const char *const objectives[] = {"ce",      "l2-cosd", "hessian", "pgd",
-                                             "triplet", "all",     NULL};
-    static const char *const peers[]      = {"torch", "onnxruntime", "openblas", NULL};
-    static const char *const methods[]    = {"auto", "direct", "winograd", NULL};
-    int64_t                  number       = 0;
-    int                      choice       = 0;
-    bool                     ok           = true;
+    static const char *const passes[]  = {"forward", "input-gradient", NULL};
+    static const char *const peers[]   = {"torch", "onnxruntime", "openblas", NULL};
+    static const char *const methods[] = {"auto", "direct", "winograd", NULL};
+    int64_t                  number    = 0;
+    int                      choice    = 0;
+    bool                     ok        = true;
     if (is_flag(flag, "--arch", NULL)) {
         options->arch = value;
     } else if (is_flag(flag, "--upto", NULL)) {
@@ -112,7 +111,9 @@ static bool take_value(Options *options, const char *flag, const char *value, Er
         ok                      = choice_of(flag, value, passes, &choice, error);
         options->input_gradient = choice == 1;
     } else if (is_flag(flag, "--objective", NULL)) {
-        ok = choice_of(flag, value, objectives, &options->objective, error);
+        options->objective = word_index(OBJECTIVE_NAMES "|all", value, strlen(value));
+        ok                 = options->objective >= 0 ||
+             fail(error, ERROR_USAGE, "%s: '%s' is not one of its values", flag, value);
     } else if (is_flag(flag, "--conv", NULL)) {
         ok            = choice_of(flag, value, methods, &choice, error);
         options->conv = (ConvMethod)choice;

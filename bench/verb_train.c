@@ -201,6 +201,20 @@ static bool count_sweeps(const TrainWork *work, double *out, Error *error)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
+static int objective_count(void)
+{
+    size_t length;
+    int    count = 0;
+    while (word_at(OBJECTIVE_NAMES, count, &length))
+        count++;
+    return count;
+}
+
+static bool is_all(const Options *options)
+{
+    return options->objective == objective_count();
+}
+
 static bool bench_network(const Options *options, const char *arch, int objective, Error *error)
 {
     TrainWork work   = {0};
@@ -222,7 +236,7 @@ static bool bench_network(const Options *options, const char *arch, int objectiv
         row.ms         = timing_scaled(row.ms, 1 / images);
         row.flops      = train_flops(&work) / images;
         row_print(options, &row);
-        if (!options->json && !options->title && options->objective != OBJECTIVE_ALL)
+        if (!options->json && !options->title && !is_all(options))
             profile_plan(work.trainer->whole.plan, options->runs);
     }
     train_close(&work);
@@ -245,11 +259,11 @@ bool bench_train(const Options *options, Error *error)
         end = first + 1;
     }
     row_header(options, "a step of a training");
-    bool ok     = true;
-    bool is_all = options->objective == OBJECTIVE_ALL;
-    int  from = is_all ? 0 : options->objective, to = is_all ? OBJECTIVE_ALL : from + 1;
+    bool ok            = true;
+    int  from          = is_all(options) ? 0 : options->objective;
+    int  end_objective = is_all(options) ? objective_count() : from + 1;
     for (int i = first; ok && i < end; i++)
-        for (int objective = from; ok && objective < to; objective++)
+        for (int objective = from; ok && objective < end_objective; objective++)
             ok = bench_network(options, archs[i], objective, error);
     return ok;
 }
