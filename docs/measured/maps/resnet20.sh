@@ -9,14 +9,7 @@ names=$*
 prepare cifar10_resnet/resnet20-12fca82f.th cifar10/cifar10_batch_0.png
 pairs="-d $data/cifar10/cifar10_batch_50.png --patterns $work/patterns.nw --pairs"
 
-for method in gradient gradient-x-input guided pattern lrp; do
-    measure $method $pairs 50 --method $method
-    measure $method-beta $pairs 50 --method $method --preset table5
-done
-# beta while the gradient's map is attacked; growing is the run `gradient`.
-for beta in 10 100 1000; do
-    measure gradient-fixed$beta $pairs 10 --method gradient --beta $beta
-done
+measure_main 50 10
 measure lrp-smoothgrad $pairs 20 --method lrp --preset table4 --smooth 10:0.05 --steps 500
 measure integrated $pairs 20 --method integrated
 measure gradient-smoothgrad $pairs 50 --method gradient --preset table4 --smooth 10:0.05 --steps 500

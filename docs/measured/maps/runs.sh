@@ -3,6 +3,8 @@
 #   measure NAME ARGUMENTS...   one run of `manipulate`; its tables become FOLDER/NAME-measures.csv
 #                               and FOLDER/NAME-smoothing.csv. What is there is not run again, and
 #                               an interrupted run goes on where it was.
+#   measure_main N M            the main runs, on N and M pairs; $pairs is what stands before a
+#                               number of pairs on their command lines
 # Set before: network, names (the words of the command line; none: all). Work is kept in $WORK.
 study=maps
 . docs/measured/common.sh
@@ -20,6 +22,18 @@ measure() {
         -o "$work/$name" --resume -q >"$work/$name.txt"
     shorten "$work/$name/measures.csv" "$folder/$name-measures.csv"
     shorten "$work/$name/smoothing.csv" "$folder/$name-smoothing.csv"
+}
+
+# The methods of the study on $1 pairs each, as they are and smoothed by beta; on $2 pairs a fixed
+# beta while the gradient's map is attacked (growing is the run `gradient`).
+measure_main() {
+    for method in gradient lrp gradient-x-input guided pattern; do
+        measure $method $pairs $1 --method $method
+        measure $method-beta $pairs $1 --method $method --preset table5
+    done
+    for beta in 10 100 1000; do
+        measure gradient-fixed$beta $pairs $2 --method gradient --beta $beta
+    done
 }
 
 # The network, and patterns of photos that are explained in no run.

@@ -14,13 +14,6 @@ for photo in "$data"/imagenet/*.JPEG; do    # a folder of class folders
 done
 pairs="-d $work/photos --patterns $work/patterns.nw --pairs"
 
-for method in gradient lrp gradient-x-input guided pattern; do
-    measure $method $pairs 20 --method $method
-    measure $method-beta $pairs 20 --method $method --preset table5
-done
-# beta while the gradient's map is attacked; growing is the run `gradient`.
-for beta in 10 100 1000; do
-    measure gradient-fixed$beta $pairs 5 --method gradient --beta $beta
-done
+measure_main 20 5
 measure gradient-smoothgrad $pairs 8 --method gradient --preset table4 --smooth 10:0.05 --steps 500
 measure integrated $pairs 4 --method integrated
