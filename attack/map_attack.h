@@ -90,7 +90,7 @@ void map_attack_close(MapAttack *attack); // accepts a zeroed object
 
 /* Begins: the image [values] whose map is to become `wanted` [cells], and which class or unit is
  * explained. `draw` numbers the image: its noise depends on it. Runs the network once. Of several
- * images (MapRequest) all that is [values], [cells] and [classes] holds one after another, and means
+ * images (MapRequest) what is [values], [cells] and [classes] holds one after another, and means
  * of the loss are over all of them. */
 void map_attack_begin(MapAttack *attack, const real *image, const float *wanted, int64_t unit,
                       uint64_t draw);

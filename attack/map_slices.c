@@ -1,6 +1,6 @@
-/* attack/map_slices.c - see map_slices.h. Stages of the plan, in the order of its nodes: one slice of
- * points; of a noisy path, the map of one copy; the loss; of a noisy path, the way back through that
- * map; the way back through one slice. */
+/* attack/map_slices.c - see map_slices.h. Stages of the plan, in the order of its nodes: one slice
+ * of points; of a noisy path, the map of one copy; the loss; of a noisy path, the way back through
+ * that map; the way back through one slice. */
 #include "map_slices.h"
 #include "../engine/sweep.h"
 

@@ -1,13 +1,13 @@
-/* attack/map_slices.h - the gradient of an attack's loss where the map is a sum over many points, in
- * the memory of a few of them.
+/* attack/map_slices.h - the gradient of an attack's loss where the map is a sum over many points,
+ * in the memory of a few of them.
  *
  * Integrated gradients and SmoothGrad are sums over points, and the loss depends on the sum alone.
  * So a first sweep runs one slice of points after another and keeps only what each adds to the sum.
  * Then the loss is known, and its slope in the sum. A second sweep takes that slope back through
  * every slice, and what arrives at the image adds up: by the chain rule the gradient of all points
  * at once (M11). Slices run twice, but for the last, which is still there when the second sweep
- * begins; points that fit one slice cost nothing more. Of a noisy path, a mean of means, both sweeps
- * do so once more for every copy.
+ * begins; points that fit one slice cost nothing more. Of a noisy path, a mean of means, both
+ * sweeps do so once more for every copy.
  * Slices depend on the number of points alone, so that results have the same bits everywhere. */
 #ifndef ATTACK_MAP_SLICES_H
 #define ATTACK_MAP_SLICES_H

@@ -94,7 +94,7 @@ static bool planned_failure(void)
 }
 
 /* A block of at least `bytes`; *padded: how many it has. A large one lies in large pages where the
- * system has them: planes of many images are read at half the speed if each is a page of its own. */
+ * system has them: planes of many images are read at half the speed if each is its own page. */
 static char *block_new(size_t bytes, size_t *padded)
 {
     size_t alignment = bytes < LARGE ? ALIGNMENT : LARGE_PAGE;

@@ -184,9 +184,9 @@ bool arguments_parse(const Verb *verb, int count, const char *const *arguments, 
                      Error *error);
 void arguments_free(Settings *settings); // accepts a zeroed object
 
-/* Images of a run of the network, of verbs that promise the same bytes for any --batch: what it says,
- * or `otherwise`, but never more than LARGEST_BATCH. A dense layer of more images packs its weights
- * and adds in another order (engine/gemm.c). */
+/* Images of a run of the network, of verbs that promise the same bytes for any --batch: what it
+ * says, or `otherwise`, but never more than LARGEST_BATCH. A dense layer of more images packs its
+ * weights and adds in another order (engine/gemm.c). */
 enum { DEFAULT_BATCH = 8, LARGEST_BATCH = 16 };
 int64_t batch_of(const Settings *settings, int64_t otherwise);
 
