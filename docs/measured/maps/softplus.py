@@ -5,6 +5,8 @@ softplus.py input PICTURES.npy COUNT SIDE OUT.npy   the first COUNT rows of PICT
                                                     SIDE each, as the network's input [n, 3, h, w]
 softplus.py compare MAPS SMOOTH                     a CSV row for every map in SMOOTH, a folder that
                                                     `attribute --beta` made: beside that in MAPS
+softplus.py alike MAPS SMOOTH                       a CSV row for every gradient in SMOOTH, and for that
+                                                    in MAPS (no beta), beside the other maps in MAPS
 
 Similarities are those of docs/methods/map-attacks.md, (M1) to (M3)."""
 
@@ -82,5 +84,17 @@ def compare(maps, smooth):
               f'{ssim(relu, soft, height, width):.9g},{pcc(relu, soft):.9g}')
 
 
+def alike(maps, smooth):
+    print('image,method,beta,pcc')
+    gradients = [(int(found[1]), found[2] or '', os.path.join(folder, name))
+                 for folder in (maps, smooth) for name in os.listdir(folder)
+                 if (found := re.fullmatch(r'input-(\d+)-gradient(?:-beta(.*))?\.npy', name))]
+    for image, beta, path in sorted(gradients):
+        _, gradient = load(path)
+        for method in ('guided', 'pattern', 'lrp'):
+            _, other = load(os.path.join(maps, f'input-{image:04d}-{method}.npy'))
+            print(f'{image},{method},{beta},{pcc(other, gradient):.9g}')
+
+
 if __name__ == '__main__':
-    {'input': make_input, 'compare': compare}[sys.argv[1]](*sys.argv[2:])
+    {'input': make_input, 'compare': compare, 'alike': alike}[sys.argv[1]](*sys.argv[2:])

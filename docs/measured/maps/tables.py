@@ -179,6 +179,27 @@ def print_smooth_maps(net):
     print()
 
 
+def print_alike(net):
+    """How like other maps the gradient of a softplus network is; beta '' is the ReLU network's."""
+    found = {}
+    for row in net.rows('resnet20', 'alike'):
+        found.setdefault(row['method'], {}).setdefault(row['beta'], {})[row['image']] = float(row['pcc'])
+    if not found:
+        return
+    betas = ['1', '3', '10', '30', '100']
+    print('| PCC with the gradient of | ReLU | ' + ' | '.join(f'beta {b}' for b in betas) + ' |')
+    print('| --- |' + ' ---: |' * (1 + len(betas)))
+    for method, rows in found.items():
+        print(f'| `{method}` | ' + ' | '.join(
+            middle(rows[b]).replace('--', ' to -') for b in [''] + betas) + ' |')
+    print()
+    print('| closer than the ReLU gradient | ' + ' | '.join(f'beta {b}' for b in betas) + ' |')
+    print('| --- |' + ' --- |' * len(betas))
+    for method, rows in found.items():
+        print(f'| `{method}` | ' + ' | '.join(sign_test(rows[''], rows[b]) for b in betas) + ' |')
+    print()
+
+
 def closer(net, method, column, beta, larger):
     """In how many images, with the verdict where it does not hold."""
     rows = smooth_maps(net, method, column)
@@ -195,6 +216,7 @@ def main():
         sys.exit('usage: tables.py FOLDER')
     net = Network(sys.argv[1])
     print_smooth_maps(net)
+    print_alike(net)
     print_attacks(net, [(f'`{m}`', m, 'relu') for m in PLAIN], 'ReLU maps')
     print_attacks(net, [(f'`{m}`, beta 0.8', m + '-beta', 'softplus') for m in METHODS] +
                   [(f'`{m}`, SmoothGrad', m + '-smoothgrad', 'relu') for m in METHODS], 'smoothed maps')
