@@ -4,6 +4,7 @@ text/text.h reads: `vocabulary`, a token a line in order of ids, and `merges`, t
 import gzip
 import io
 import json
+import os
 import zlib
 
 from readers.source import Misused, Refused, file_view
@@ -24,6 +25,8 @@ def letters():
 
 def read_text(path):
     """A file of UTF-8 text, unpacked if it is gzip's."""
+    if os.path.isdir(path):
+        raise Refused(f'{path}: is a folder, expected a file')
     view = file_view(path)
     if view.size > MAX_BYTES:
         raise Refused(f'{path}: has {view.size} bytes, the limit is {MAX_BYTES}')
@@ -99,7 +102,8 @@ def check_tokens(path, tokens):
             raise Refused(f'{path}: the token of id {number} is empty or holds white space or a '
                           'control character')
         if len(token.encode()) > MAX_TOKEN_BYTES:
-            raise Refused(f'{path}: the token of id {number} is longer than {MAX_TOKEN_BYTES} bytes')
+            raise Refused(f'{path}: the token of id {number} is longer than {MAX_TOKEN_BYTES} '
+                          'bytes')
     missing = set(letters()) - set(tokens)
     if missing:
         raise Refused(f'{path}: {len(missing)} of the 256 bytes have no token')
@@ -136,5 +140,6 @@ def vocabulary_tensors(merges_path, vocabulary_path):
     data = {name: ''.join(f'{line}\n' for line in lines).encode() for name, lines in texts.items()}
     for name, text in data.items():
         if len(text) > MAX_BYTES:
-            raise Refused(f"{merges_path}: '{name}' has {len(text)} bytes, the limit is {MAX_BYTES}")
+            raise Refused(f"{merges_path}: '{name}' has {len(text)} bytes, the limit is "
+                          f'{MAX_BYTES}')
     return [(name, (len(text),), 'u8', lambda text=text: [text]) for name, text in data.items()]
