@@ -89,7 +89,7 @@ static Entity name_at(const uint32_t *points, size_t count)
     size_t length = 0;
     while (length < MOST_NAME && 1 + length < count && !ends_name(points[1 + length])) {
         uint32_t point = points[1 + length];
-        name[length++] = point && point < 0x80 ? (char)point : 0x7F; // no name has that one
+        name[length++] = (char)(point && point < 0x80 ? point : 0x7F); // no name has that one
     }
     if (length > 0 && 1 + length < count && points[1 + length] == ';')
         name[length++] = ';';
