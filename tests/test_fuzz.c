@@ -90,6 +90,16 @@ static void probe_corpus(void)
 {
     replay("probe", fuzz_probe, NULL);
 }
+static void text_corpus(void)
+{
+    for (uint8_t kind = 0; kind < 4; kind++)
+        fuzz_text(&kind, 1); // makes tokenizers that stay
+    replay("text", fuzz_text, NULL);
+}
+static void vocabulary_corpus(void)
+{
+    replay("vocabulary", fuzz_vocabulary, NULL);
+}
 
 SUITE(fuzz)
 {
@@ -103,4 +113,6 @@ SUITE(fuzz)
     RUN(npy_corpus);
     RUN(png_corpus);
     RUN(probe_corpus);
+    RUN(text_corpus);
+    RUN(vocabulary_corpus);
 }

@@ -32,6 +32,7 @@ from readers.protobuf import read_caffemodel
 from readers.safetensors import read_safetensors
 from readers.source import Checkpoint, Misused, Refused, file_view
 from readers.tensorflowjs import read_tensorflowjs
+from vocabulary import vocabulary_tensors
 
 EXIT_USAGE, EXIT_DATA, EXIT_NOT_FOUND, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_PIPE = \
     2, 65, 66, 71, 130, 141
@@ -140,6 +141,11 @@ def arguments(words=None):
     parser.add_argument('--padding', choices=('torch', 'same'),
                         help="zeros around windows of stride 2: as torchvision has them, or as "
                              "TensorFlow's SAME (detected where the file says it)")
+    parser.add_argument('--merges', metavar='FILE',
+                        help='merges of a text network, to travel in the blob: '
+                             'bpe_simple_vocab_16e6.txt.gz of CLIP, vocab.bpe, merges.txt')
+    parser.add_argument('--vocabulary', metavar='FILE',
+                        help='its ids: encoder.json, vocab.json (CLIP has them in its merges)')
     chosen = parser.parse_args(words)
     if chosen.list_architectures:
         return chosen
@@ -268,6 +274,7 @@ def convert(chosen):
     about = about_text(chosen, match, preparation, checkpoint.format, contents.norm_state(),
                        padding)
     out = contents.tensors(chosen.dtype == 'f16')
+    out += vocabulary_tensors(chosen.merges, chosen.vocabulary)
     out.append(('about', (len(about),), 'u8', lambda: [about]))
     write_output(chosen.output, out)
     for text in checkpoint.notes + leftover_notes(candidate, others) + notes:

@@ -5,7 +5,7 @@ build=${1:-build/fuzz-coverage}
 make -s -j2 config=fuzz BUILD="$build" CC=clang fuzz-programs EXTRA_LDFLAGS=-fprofile-instr-generate \
     EXTRA_CFLAGS="-fprofile-instr-generate -fcoverage-mapping" || exit 1
 tool() { command -v "$1" || command -v "$1-14"; }
-for target in arguments blob csv inflate jpeg json npy png probe; do
+for target in arguments blob csv inflate jpeg json npy png probe text vocabulary; do
     case $target in
     arguments) files="cli/arguments.c cli/units.c" ;;
     blob)      files="engine/blob.c engine/about.c" ;;
@@ -14,6 +14,8 @@ for target in arguments blob csv inflate jpeg json npy png probe; do
     json)      files="format/json_read.c" ;;
     png)       files="image/png.c" ;;
     probe)     files="probe/probe.c" ;;
+    text)      files="text/tokenizer.c text/join.c text/split.c text/clean.c text/unicode.c" ;;
+    vocabulary) files="text/tables.c text/tokenizer.c" ;;
     *)         files="format/$target.c" ;;
     esac
     LLVM_PROFILE_FILE=$build/$target.raw "$build/fuzz_$target" -runs=0 "tests/fuzz/corpus/$target" \

@@ -13,7 +13,7 @@ typedef void FuzzRun(const uint8_t *data, size_t size);
 typedef void FuzzRepair(uint8_t *data, size_t size);
 
 FuzzRun fuzz_arguments, fuzz_blob, fuzz_csv, fuzz_inflate, fuzz_jpeg, fuzz_json, fuzz_npy, fuzz_png,
-    fuzz_probe;
+    fuzz_probe, fuzz_text, fuzz_vocabulary;
 FuzzRepair repair_blob, repair_inflate, repair_png;
 
 /* Breaks the run unless the claim holds. */

@@ -5,7 +5,7 @@
 # usual: fresh pages would take half of the time.
 build=$1 seconds=${2:-60}
 [ $# -gt 2 ] && shift 2 || set --
-[ $# -gt 0 ] || set -- arguments blob csv inflate jpeg json npy png probe
+[ $# -gt 0 ] || set -- arguments blob csv inflate jpeg json npy png probe text vocabulary
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:quarantine_size_mb=16
 export UBSAN_OPTIONS=print_stacktrace=1
 mkdir -p "$build/crashes" "$build/logs"

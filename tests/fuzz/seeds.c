@@ -373,6 +373,39 @@ static void seeds_npy(const char *root)
     file_remove(path, NULL);
 }
 
+// One for each tokenizer, which the first byte chooses.
+static void seed_kinds(const char *text)
+{
+    char all[512];
+    for (int kind = 0; kind < 4; kind++) {
+        int size = snprintf(all, sizeof all, "%c%s", '@' + kind, text);
+        seed(all, (size_t)size);
+    }
+}
+
+static void seeds_tokens(void)
+{
+    seed_kinds("The theme's in the baab, it's 12,345 x\xC2\xB2!? <|endoftext|>");
+    seed_kinds("&amp;lt;b&gt; &eacute;&#233;&#xE9;&#128;&notit; &NotEqualTilde;");
+    seed_kinds("  a \t\n b\r\n\xE3\x80\x80\xC2\xA0 aaaaaaaaaaaaaaaa\x1C");
+    seed_kinds("\xCE\x91\xCE\xA3' \xC4\xB0 \xC7\x85 \xE4\xBD\xA0\xF0\x9F\x98\x80 e\xCC\x81\xFF\xC3 "
+               "'\xC5\xBF");
+}
+
+static void seeds_vocabulary(void)
+{
+    seed_kinds("th\nthe\n\x1Et h\nth e\n");
+    seed_kinds("aa\naaaa\nab\n\x1E"
+               "aa aa\na b\na a\n");
+    seed_kinds("the</w>\nin</w>\n\x1Ei n</w>\n");
+    seed_kinds("\x1E");
+    seed_kinds("x y\n\x1E");
+    seed_kinds("xx\nxx\n\x1E");
+    seed_kinds("xx\n\x1Ex x\nx x\n");
+    seed_text("\x83"
+              "a\nb\n\x1E");
+}
+
 static void seeds_text(const char *root)
 {
     target(root, "csv");
@@ -414,6 +447,10 @@ static void seeds_text(const char *root)
     seed_text("\"\xf0\x9f\x90\x8d \xe2\x82\xac\"");
     target(root, "npy");
     seeds_npy(root);
+    target(root, "text");
+    seeds_tokens();
+    target(root, "vocabulary");
+    seeds_vocabulary();
 }
 
 // A value that an option takes.
