@@ -2,12 +2,13 @@
 
 import os
 import sys
+import zipfile
 
 sys.dont_write_bytecode = True
 
-from checkpoints import (DATA, EXIT_DATA, EXIT_USAGE, Skip, floats, path_of, product, read_blob, run,
-                         run_tests, tests_of, values_of)
-from small_networks import check, prefixed, refused, small, told, written
+from checkpoints import (DATA, EXIT_DATA, EXIT_USAGE, LENET, Skip, check_lenet, floats, legacy_pth,
+                         path_of, product, pth, read_blob, run, run_tests, tests_of, values_of, write)
+from small_networks import check, prefixed, refused, scripted, small, told, written
 import encoders
 
 VIT = small('vit')
@@ -92,6 +93,64 @@ def test_parts_that_are_missing_or_too_many():
             options=('--heads', '2'))
 
 
+# ---- CLIP and RoBERTa ----------------------------------------------------------------------------
+
+def test_both_towers_of_clip_are_one_blob():
+    for name, side in (('clip_vit', '8'), ('clip_resnet', '64')):
+        tensors = small(name)
+        want = {**tensors, 'logit_scale': ((1,), tensors['logit_scale'][1])}
+        beside = {'input_resolution': ((), [224.0]), 'context_length': ((), [77.0]),
+                  'vocab_size': ((), [49408.0])}
+        out, errors = converted(written({**tensors, **beside}), '--heads', '2')
+        about = check(out, want, name)
+        assert (about['heads'], about['text_heads']) == ('2', '1')
+        assert (about['width'], about['resize_short'], about['filter']) == (side, side, 'bicubic')
+        assert about['mean'] == '0.48145466,0.4578275,0.40821073' and about['complete'] == 'yes'
+        assert 'sigmoid(1.702 x)' in errors and 'left out' not in errors
+
+
+def test_one_tower_of_clip():
+    tensors = {name: item for name, item in small('clip_vit').items() if name.startswith('visual.')}
+    about, errors = told(written(tensors), '--heads', '2')
+    assert about['complete'] == 'no' and 'text_heads' not in about
+    assert 'token_embedding.weight' in errors
+
+
+def test_torchscript_archives_are_data():
+    """The program and its constants are not read: those here would be refused if they were."""
+    tensors = small('clip_vit')
+    want = {**tensors, 'logit_scale': ((1,), tensors['logit_scale'][1])}
+    for code in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        write('a.pt', scripted(tensors, code=code))
+        out, errors = converted('a.pt', '--heads', '2')
+        check(out, want, 'clip_vit')
+        assert 'TorchScript program, of which the weights were taken and nothing was run' in errors
+    write('a.pt', scripted(LENET))
+    check_lenet(converted('a.pt')[0])
+
+
+def test_roberta_under_its_prefixes():
+    tensors = small('roberta')
+    beside = {'lm_head.bias': ((3,), [1.0] * 3), 'roberta.pooler.dense.bias': ((4,), [1.0] * 4),
+              'roberta.embeddings.position_ids': ((1, 5), [0.0] * 5)}
+    for prefix in ('', 'roberta.', 'module.roberta.'):
+        others = {name.replace('roberta.', '' if not prefix else 'roberta.'): item
+                  for name, item in beside.items()}
+        write('a.bin', pth(tensors={**prefixed(prefix, tensors), **others}))
+        write('b.bin', legacy_pth({**prefixed(prefix, tensors), **others}))
+        written({**prefixed(prefix, tensors), **others}, 'a.safetensors')
+        for name in ('a.bin', 'b.bin', 'a.safetensors'):
+            out, errors = converted(name, '--heads', '2')
+            about = check(out, tensors, 'roberta')
+            assert about['input'] == 'tokens' and 'width' not in about and 'mean' not in about
+            assert about['norm_epsilon'] == '1e-05' and about['complete'] == 'yes'
+            assert 'lm_head.bias' in errors and 'pooler.dense.bias' in errors
+            assert 'prepares photos' not in errors
+    refused('a.bin', 'roberta reads texts', '--size', code=EXIT_USAGE, options=('--size', '8'))
+    bert = {**tensors, 'embeddings.token_type_embeddings.weight': ((2, 4), [1.0] * 8)}
+    refused(written(bert), 'does not fit roberta', 'is 2x4, expected 1x4')
+
+
 # ---- real files ----------------------------------------------------------------------------------
 
 def real(relative, *options):
@@ -109,6 +168,18 @@ def test_the_thin_vision_transformer():
     assert about['architecture'] == 'vit' and about['complete'] == 'yes' and len(tensors) == 44
     assert (about['width'], about['heads'], about['norm_epsilon']) == ('48', '3', '1e-06')
     assert tensors['encoder.pos_embedding'][0] == (1, 37, 48)
+
+
+def test_published_layouts_of_clip_and_roberta():
+    whole, about, _ = real('reference/clip_thin.pth')
+    assert about['architecture'] == 'clip_vit' and len(whole) == 74 and about['width'] == '64'
+    assert (about['heads'], about['text_heads'], about['complete']) == ('2', '2', 'yes')
+    halves, _, _ = real('reference/clip_thin_half.pth')
+    script, about, _ = real('reference/clip_thin_scripted_half.pt')
+    assert halves == script and about['source_format'] == 'pth' and whole != halves
+    words, about, errors = real('reference/roberta_thin.bin', '--heads', '2')
+    assert words['embeddings.word_embeddings.weight'][0] == (50265, 16) and len(words) == 69
+    assert about['complete'] == 'yes' and 'lm_head.bias' in errors
 
 
 def test_the_trained_encoder():

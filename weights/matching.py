@@ -112,7 +112,7 @@ class Match:
 HEAD = re.compile(r'(fc|heads?|classifier|linear|logits|pred\w*|proj\w*|mlp|aux\w*|last_linear|'
                   r'output|out|dense\d*|prototypes|queue\w*|contrast\w*|criterion|loss\w*|'
                   r'center\w*|neck|decode\w*|dropout|softmax|embedding|pre_logits|avgpool|'
-                  r'attnpool|metric\w*|'
+                  r'attnpool|pooler|metric\w*|'
                   r'\w*_head|\w*_loss|\w*_acc\w*|fc_?\w+|classifier_?\w+)([./_]|$)', re.IGNORECASE)
 STATISTIC = re.compile(r'(?:.*[./])?(?:new_)?(mean|std)(?::0)?')
 
@@ -147,11 +147,12 @@ class Candidate:
 
 
 def first_bases():
-    bases = set()
+    """{base of a first kernel or table of words: rank of its tensor}."""
+    bases = {}
     for net in all_architectures():
-        base = net.first.rpartition('.')[0]
-        bases.add(base)
-        bases.update(alias for alias, to in net.aliases.items() if to == base)
+        base, rank = net.first.rpartition('.')[0], len(net.slots[net.first].shape)
+        bases[base] = rank
+        bases.update({alias: rank for alias, to in net.aliases.items() if to == base})
     return bases
 
 
@@ -205,7 +206,7 @@ PLAIN_GROUPS = ('', 'state_dict', 'model_state_dict', 'model_state', 'model', 'n
                 'weights', 'params', 'state')
 PLAIN_ROOTS = {'model', 'net', 'network', 'backbone', 'encoder_q', 'base_encoder', 'encoder',
                'online_encoder', 'online_network', 'resnet', 'vgg', 'base_model', 'trunk', 'body',
-               'feature_extractor', '_feature_blocks', 'visual', 'cnn'}
+               'feature_extractor', '_feature_blocks', 'visual', 'cnn', 'roberta'}
 SECOND = re.compile(r'.*(ema|shadow|averaged?|swa|momentum|target)(_.*)?|encoder_k|attacker|'
                     r'key_encoder|best\w*')
 
