@@ -7,7 +7,8 @@ import zipfile
 sys.dont_write_bytecode = True
 
 from checkpoints import (DATA, EXIT_DATA, EXIT_USAGE, LENET, Skip, check_lenet, floats, legacy_pth,
-                         path_of, product, pth, read_blob, run, run_tests, tests_of, values_of, write)
+                         path_of, product, pth, read_blob, run, run_tests, tests_of, values_of,
+                         write)
 from small_networks import check, prefixed, refused, scripted, small, told, written
 import encoders
 
@@ -93,6 +94,149 @@ def test_parts_that_are_missing_or_too_many():
             options=('--heads', '2'))
 
 
+# ---- the same network under the names of others --------------------------------------------------
+
+def timm_names(tensors):
+    """torchvision's vision transformer as timm calls its tensors."""
+    out = {}
+    for name, item in tensors.items():
+        for here, there in (('class_token', 'cls_token'), ('encoder.pos_embedding', 'pos_embed'),
+                            ('conv_proj', 'patch_embed.proj'), ('encoder.ln.', 'norm.'),
+                            ('heads.head', 'head'), ('encoder.layers.encoder_layer_', 'blocks.'),
+                            ('.ln_', '.norm'), ('self_attention.in_proj_', 'attn.qkv.'),
+                            ('self_attention.out_proj', 'attn.proj'), ('mlp.0', 'mlp.fc1'),
+                            ('mlp.3', 'mlp.fc2')):
+            name = name.replace(here, there)
+        out[name] = item
+    return out
+
+
+def thirds(name, item):
+    """{query, key and value: item} of a packed tensor, or it alone."""
+    if '.in_proj_' not in name:
+        return {name: item}
+    (rows, *columns), values = item
+    base, part = name.split('.in_proj_')
+    step = len(values) // 3
+    return {f'{base}.{kind}.{part}': ((rows // 3, *columns), values[i * step:(i + 1) * step])
+            for i, kind in enumerate(('query', 'key', 'value'))}
+
+
+def hugging_face_names(tensors):
+    """The same as transformers' ViTForImageClassification calls them."""
+    out = {}
+    for whole, packed in tensors.items():
+        for name, item in thirds(whole, packed).items():
+            for here, there in (('class_token', 'embeddings.cls_token'),
+                                ('encoder.ln.', 'layernorm.'),
+                                ('encoder.pos_embedding', 'embeddings.position_embeddings'),
+                                ('conv_proj', 'embeddings.patch_embeddings.projection'),
+                                ('encoder.layers.encoder_layer_', 'encoder.layer.'),
+                                ('ln_1', 'layernorm_before'), ('ln_2', 'layernorm_after'),
+                                ('self_attention.out_proj', 'attention.output.dense'),
+                                ('self_attention', 'attention.attention'),
+                                ('mlp.0', 'intermediate.dense'), ('mlp.3', 'output.dense')):
+                name = name.replace(here, there)
+            head = name.replace('heads.head', 'classifier')
+            out[head if head != name else f'vit.{name}'] = item
+    return out
+
+
+def turned(item):
+    (rows, columns), values = item
+    return (columns, rows), [values[r * columns + c] for c in range(columns) for r in range(rows)]
+
+
+def clip_names(tensors):
+    """OpenAI's CLIP as transformers' CLIPModel calls its tensors."""
+    out = {}
+    for whole, packed in tensors.items():
+        tower = 'vision_model' if whole.startswith('visual.') else 'text_model'
+        for name, item in thirds(whole, packed).items():
+            if name in ('visual.proj', 'text_projection'):
+                kind = 'visual' if name == 'visual.proj' else 'text'
+                out[f'{kind}_projection.weight'] = turned(item)
+                continue
+            for here, there in (('visual.conv1', f'{tower}.embeddings.patch_embedding'),
+                                ('visual.class_embedding', f'{tower}.embeddings.class_embedding'),
+                                ('visual.positional_embedding',
+                                 f'{tower}.embeddings.position_embedding.weight'),
+                                ('visual.ln_pre', f'{tower}.pre_layrnorm'),
+                                ('visual.ln_post', f'{tower}.post_layernorm'),
+                                ('token_embedding', f'{tower}.embeddings.token_embedding'),
+                                ('ln_final', f'{tower}.final_layer_norm'),
+                                ('visual.transformer', 'transformer'),
+                                ('transformer.resblocks', f'{tower}.encoder.layers'),
+                                ('.attn.query', '.self_attn.q_proj'),
+                                ('.attn.key', '.self_attn.k_proj'),
+                                ('.attn.value', '.self_attn.v_proj'), ('.attn.', '.self_attn.'),
+                                ('.ln_1', '.layer_norm1'), ('.ln_2', '.layer_norm2'),
+                                ('mlp.c_fc', 'mlp.fc1'), ('mlp.c_proj', 'mlp.fc2')):
+                name = name.replace(here, there)
+            if name == 'positional_embedding':
+                name = f'{tower}.embeddings.position_embedding.weight'
+            out[name] = item
+    return out
+
+
+def test_three_publishers_of_one_vision_transformer():
+    about, _ = told(written(SHALLOW), '--heads', '2')
+    kept = ('architecture', 'width', 'heads', 'complete')
+    for rename, mean, short, epsilon, filter_ in (
+            (timm_names, '0.5,0.5,0.5', '8', '1e-06', 'bicubic'),
+            (hugging_face_names, '0.5,0.5,0.5', '0', '1e-12', 'bilinear')):
+        for prefix in ('', 'module.'):
+            renamed = prefixed(prefix, rename(SHALLOW))
+            assert len(set(renamed) & set(SHALLOW)) == 0
+            for write_it, name in ((written, 'a.safetensors'),
+                                   (lambda t, n: write(n, pth(tensors=t)), 'a.pth')):
+                write_it(renamed, name)
+                found = check(converted(name, '--heads', '2')[0], SHALLOW, 'vit')
+                assert [found[key] for key in kept] == [about[key] for key in kept]
+                assert (found['mean'], found['resize_short']) == (mean, short)
+                assert found['norm_epsilon'] == epsilon
+                assert found.get('filter', 'bilinear') == filter_
+    bare = {name.replace('vit.', ''): item for name, item in hugging_face_names(SHALLOW).items()
+            if name.startswith('vit.')}
+    assert told(written(bare), '--heads', '2')[0]['complete'] == 'no'
+
+
+def test_two_publishers_of_one_clip():
+    tensors = small('clip_vit')
+    want = {**tensors, 'logit_scale': ((1,), tensors['logit_scale'][1])}
+    beside = {'text_model.embeddings.position_ids': ((1, 4), [0.0] * 4)}
+    for name in ('a.safetensors', 'a.bin'):
+        renamed = {**clip_names(tensors), **beside}
+        written(renamed, name) if name != 'a.bin' else write(name, pth(tensors=renamed))
+        out, errors = converted(name, '--heads', '2')
+        about = check(out, want, 'clip_vit')
+        assert about['filter'] == 'bicubic' and about['complete'] == 'yes'
+        assert 'left out' not in errors
+
+
+def test_queries_without_their_keys_are_refused():
+    less = {name: item for name, item in hugging_face_names(SHALLOW).items()
+            if '1.attention.attention.key.weight' not in name}
+    refused(written(less), 'is not vit: 2 tensors would change', options=('--heads', '2'))
+
+
+def test_other_transformers_are_refused_by_what_they_have():
+    names = timm_names(SHALLOW)
+    for extra, what in (('dist_token', 'a distillation token, as DeiT'),
+                        ('blocks.0.ls1.gamma', 'scaled branches'), ('reg_token', 'register tokens'),
+                        ('fc_norm.weight', 'a layer between its blocks and its head'),
+                        ('pre_logits.fc.weight', 'a layer between its blocks and its head'),
+                        ('blocks.1.attn.q_norm.weight', 'norms of queries and keys'),
+                        ('blocks.1.attn.rel_pos_bias', 'relative positions')):
+        refused(written({**names, extra: ((4,), [1.0] * 4)}), 'is not vit: 1 tensor', what, extra)
+    distilled = {**hugging_face_names(SHALLOW), 'vit.embeddings.distillation_token':
+                 ((1, 1, 4), [1.0] * 4)}
+    distilled = {name.replace('vit.', 'deit.'): item for name, item in distilled.items()}
+    refused(written(distilled), 'a distillation token')
+    twice = {**names, 'class_token': ((1, 1, 4), [1.0] * 4)}
+    refused(written(twice), 'is not vit: 1 tensor')
+
+
 # ---- CLIP and RoBERTa ----------------------------------------------------------------------------
 
 def test_both_towers_of_clip_are_one_blob():
@@ -124,7 +268,7 @@ def test_torchscript_archives_are_data():
         write('a.pt', scripted(tensors, code=code))
         out, errors = converted('a.pt', '--heads', '2')
         check(out, want, 'clip_vit')
-        assert 'TorchScript program, of which the weights were taken and nothing was run' in errors
+        assert 'TorchScript program, of which the weights were taken and nothing run' in errors
     write('a.pt', scripted(LENET))
     check_lenet(converted('a.pt')[0])
 

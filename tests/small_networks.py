@@ -33,7 +33,8 @@ def small(name, folded=False):
         if is_conv_bias and has_norm and not folded and slot.excused_by \
                 or slot.base in folded_norms or is_other_head:
             continue
-        shape = tuple(dim if isinstance(dim, int) else sum(WIDTHS.get(part, 4) for part in dim) if isinstance(dim, tuple)
+        shape = tuple(dim if isinstance(dim, int)
+                      else sum(WIDTHS.get(part, 4) for part in dim) if isinstance(dim, tuple)
                       else FLAT.get(name, 4 * 49) if dim == 'flat' else WIDTHS.get(dim, 4)
                       for dim in slot.shape)
         values = values_of(tensor, shape)

@@ -17,7 +17,7 @@ def head_counts(match, heads):
         counts[key] = asked or width // CHANNELS_OF_A_HEAD
         if not counts[key] or width % counts[key]:
             fits = f'do not make {asked} equal heads' if asked else \
-                f'are no multiple of {CHANNELS_OF_A_HEAD}, so how many heads attention has is not clear'
+                f'are no multiple of {CHANNELS_OF_A_HEAD}, so how many heads there are is not clear'
             raise Misused(f'{width} channels {fits}; --heads N says how many there are')
         if not asked:
             notes.append(f'assumes that attention has {key}={counts[key]}, {CHANNELS_OF_A_HEAD} '

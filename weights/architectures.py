@@ -16,8 +16,8 @@ CIFAR_VGG_BN = ((0.4915, 0.4823, 0.4468), (0.2470, 0.2435, 0.2616))
 CAFFE_RGB_MEAN = (123.68, 116.779, 103.939)
 
 
-# How photos are prepared: mean and std of three numbers each, 'bilinear' or 'bicubic', and a function
-# from the side of the network's input to the short side before the centre is cut out (0: it is not).
+# How photos are prepared: mean and std of three numbers each, 'bilinear' or 'bicubic', and a
+# function from the side of the input to the short side before the centre is cut out (0: it is not).
 Photos = namedtuple('Photos', 'mean std filter short')
 
 
@@ -43,7 +43,9 @@ class Architecture:
     refit    function (names) -> this architecture with the depth that the names have
     heads    {key of `about`: the width that its heads share}
     grid     (width that counts the positions, width or number of pixels a patch is wide)
-    norm_epsilon, assumed    of layer norms; what tensors do not tell, a text"""
+    norm_epsilons            {'' or a publisher: what layer norms add to the variance}
+    assumed                  what tensors do not tell, a text
+    parts                    ((pattern, what it is), ...) of tensors that make another network"""
 
     def __init__(self, name, size, statistics=IMAGENET):
         self.name, self.size, self.statistics = name, size, statistics
@@ -51,8 +53,8 @@ class Architecture:
         self.convs, self.norms, self.denses, self.pools, self.layers = {}, [], [], [], []
         self.first = self.flat_name = None            # first kernel, first dense kernel
         self.photos, self.reads = {}, 'pixels'
-        self.refit = self.grid = self.norm_epsilon = None
-        self.heads, self.assumed = {}, ''
+        self.refit = self.grid = None
+        self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
 
     def fitted(self, names):
         return self.refit(names) if self.refit else self

@@ -194,7 +194,8 @@ def note(text):
 
 def about_of(chosen, match, preparation, checkpoint, norm_state, padding, heads):
     """The keys of `about`; None is left out: so are those that are as they always were."""
-    epsilon = match.net.norm_epsilon
+    epsilons_ = match.net.norm_epsilons
+    epsilon = epsilons_.get(match.publisher) or epsilons_.get('')
     return {'architecture': match.net.name, **preparation.keys(), 'bn': norm_state,
             'dtype': chosen.dtype,
             'complete': 'no' if match.missing else 'yes',

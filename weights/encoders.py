@@ -4,12 +4,26 @@ import re
 
 from architectures import CIFAR_GRADIENT_ALIGNMENT, Architecture, Photos
 
-OPENAI = Photos((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711), 'bicubic',
-                lambda side: side)
+OPENAI = Photos((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711),
+                'bicubic', lambda side: side)
+HALVES = 3 * (0.5,), 3 * (0.5,)
+TIMM = Photos(*HALVES, 'bicubic', lambda side: side * 10 // 9 if side == 224 else side)
+HUGGING_FACE = Photos(*HALVES, 'bilinear', lambda side: 0)
 LAYERS = 12                # of a network that is only listed
 MOST_LAYERS = 256
 RN50_BLOCKS = (3, 4, 6, 3)
 CHANNELS_OF_A_HEAD = 64    # where nothing says how many heads there are
+
+
+OTHER_PARTS = (
+    (r'(.*[./])?(dist_token|distillation_token|head_dist[./].*)',
+     "a distillation token, as DeiT's distilled variants have it"),
+    (r'(.*[./])?(fc_norm|pre_logits)[./].*', 'a layer between its blocks and its head'),
+    (r'(.*[./])?(ls[12]|layer_scale\d?|gamma_[12]|lambda\d?)([./].*)?', 'scaled branches'),
+    (r'.*(relative_position|rel_pos).*', 'relative positions'),
+    (r'.*(reg_token|register_tokens)', 'register tokens'),
+    (r'.*[./][qk]_norm[./].*', 'norms of queries and keys'),
+    (r'.*(lora_[AB]|adapter).*', 'adapters'))
 
 
 def depth(names, stem, otherwise=LAYERS):
@@ -33,17 +47,18 @@ def attention(net, base, width):
     net.dense(f'{base}.out_proj', width, width)
 
 
-def patches(net, base, width):
+def patches(net, base, width, *aliases):
     """Kernels as wide as their stride: each patch of the picture becomes a column of `width`."""
-    net.conv(base, width, 3, 'patch', stride='patch', pad=0)
-    net.grid, net.heads = ('tokens', 'patch'), {'heads': width}
+    net.conv(base, width, 3, 'patch', *aliases, stride='patch', pad=0)
+    net.grid, net.heads, net.parts = ('tokens', 'patch'), {'heads': width}, OTHER_PARTS
 
 
 def vit(names=()):
     """Dosovitskiy et al., ICLR 2021, under torchvision's names: norms before, exact GELU."""
     net = Architecture('vit', 224)
-    net.refit, net.norm_epsilon = vit, 1e-6
-    patches(net, 'conv_proj', 'width')
+    net.refit, net.norm_epsilons = vit, {'': 1e-6, 'huggingface': 1e-12}
+    net.photos = {'timm': TIMM, 'huggingface': HUGGING_FACE}
+    patches(net, 'conv_proj', 'width', 'patch_embed.proj', 'embeddings.patch_embeddings.projection')
     net.tensor('class_token', (1, 1, 'width'))
     net.tensor('encoder.pos_embedding', (1, 'tokens', 'width'))
     layers = depth(names, r'encoder\.layers\.encoder_layer_')
@@ -63,7 +78,7 @@ def vit(names=()):
 def encoder(names=()):
     """A class token and patches in torch's nn.TransformerEncoder, as that is by default."""
     net = Architecture('encoder', 32, CIFAR_GRADIENT_ALIGNMENT)
-    net.refit, net.norm_epsilon = encoder, 1e-5
+    net.refit, net.norm_epsilons = encoder, {'': 1e-5}
     net.assumed = 'norms behind each part of a block, and ReLU'
     patches(net, 'patch_embed.proj', 'width')
     net.tensor('cls_token', (1, 1, 'width'))
@@ -87,7 +102,8 @@ def encoder(names=()):
 def clip(name, refit):
     """Radford et al., ICML 2021, under OpenAI's names: towers of pictures and of texts."""
     net = Architecture(name, 224)
-    net.refit, net.norm_epsilon, net.photos = refit, 1e-5, {'': OPENAI}
+    net.refit, net.norm_epsilons = refit, {'': 1e-5}
+    net.photos, net.parts = {'': OPENAI, 'huggingface': OPENAI}, OTHER_PARTS
     net.assumed = "sigmoid(1.702 x) x in its blocks, as OpenAI's have it"
     net.heads = {'heads': 'width', 'text_heads': 'text_width'}
     return net
@@ -116,7 +132,8 @@ def clip_text(net, names):
 
 def clip_vit(names=()):
     net = clip('clip_vit', clip_vit)
-    net.conv('visual.conv1', 'width', 3, 'patch', bias=False, stride='patch', pad=0)
+    net.conv('visual.conv1', 'width', 3, 'patch', 'vision_model.embeddings.patch_embedding',
+             bias=False, stride='patch', pad=0)
     net.grid = ('positions', 'patch')
     net.tensor('visual.class_embedding', ('width',))
     net.tensor('visual.positional_embedding', ('positions', 'width'))
@@ -130,7 +147,7 @@ def clip_vit(names=()):
 
 
 def clip_resnet(names=()):
-    """Its stem has three convolutions, strides are average pools, and attention pools at the end."""
+    """Three convolutions for a stem, average pools for strides, attention for the last pool."""
     net = clip('clip_resnet', clip_resnet)
     before = 3
     for number, width in enumerate(('half', 'half', 'stem'), 1):
@@ -164,7 +181,8 @@ def clip_resnet(names=()):
 def roberta(names=()):
     """Liu et al., 2019, under Hugging Face's names: norms behind, exact GELU."""
     net = Architecture('roberta', 0)
-    net.refit, net.norm_epsilon, net.reads = roberta, 1e-5, 'tokens'
+    net.refit, net.norm_epsilons, net.reads = roberta, {'': 1e-5}, 'tokens'
+    net.parts = OTHER_PARTS
     net.heads, net.first = {'heads': 'width'}, 'embeddings.word_embeddings.weight'
     net.slot('embeddings.word_embeddings', 'weight', ('words', 'width'))
     net.slot('embeddings.position_embeddings', 'weight', ('positions', 'width'))

@@ -68,7 +68,16 @@ def cleaned(tensors):
         if foreign and (is_headed or not name.startswith('classifier.')):
             name = hugging_face(name)
         names[name if name not in names else tensor.name] = tensor
-    return numbered(names)
+    return numbered(with_their_head(names))
+
+
+def with_their_head(names):
+    """Hugging Face's vision transformers have their head beside the rest, not in it."""
+    for root in ('vit.', 'deit.'):
+        if f'{root}embeddings.cls_token' in names:
+            return {root + name if name.startswith('classifier.') else name: tensor
+                    for name, tensor in names.items()}
+    return names
 
 
 def taken_apart(name):
@@ -78,8 +87,8 @@ def taken_apart(name):
 
 
 def roots(names, first_bases):
-    """Every root at which a first kernel for color pictures or a table of words lies, shortest first;
-    first_bases is {base: rank of its tensor}."""
+    """Every root at which a first kernel for color pictures or a table of words lies, shortest
+    first; first_bases is {base: rank of its tensor}."""
     found = {}
     for name, tensor in names.items():
         rank = len(tensor.shape)

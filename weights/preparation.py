@@ -31,7 +31,7 @@ class Preparation:
         self.geometry, self.told = 'torchvision', ''
         self.order, self.scale = 'rgb', 1.0
         self.mean, self.std = statistics
-        photos = match.net.photos.get('')
+        photos = match.net.photos.get(match.publisher)
         if photos:
             self.mean, self.std, self.filter = photos[:3]
             self.resize_short = photos.short(side)

@@ -1,8 +1,8 @@
 """PyTorch checkpoints: the ZIP archive of PyTorch 1.6 and later, and the older run of five pickles
 followed by the storages. What the pickles say is taken from recogniser.py; nothing is run.
 
-A TorchScript archive is such a ZIP whose modules are objects of classes below `__torch__.`: they are
-taken for the dictionaries of their attributes. Its program (code/, constants) is not read."""
+A TorchScript archive is such a ZIP whose modules are objects of classes below `__torch__.`: they
+are taken for the dictionaries of their attributes. Its program (code/, constants) is not read."""
 
 from collections import deque
 
@@ -42,8 +42,8 @@ def read_pth(view):
         if not found[0][1]:
             raise Refused(f'{view.name}: is a TorchScript program whose modules hold no tensors '
                           '(frozen ones are constants of the program); in Python, torch.save('
-                          "model.state_dict(), 'weights.pth') of the model before makes a file that "
-                          'converts')
+                          "model.state_dict(), 'weights.pth') of the model before makes a file "
+                          'that converts')
     groups = []
     for path, state in found:
         outlines = [outline(view, name, item, storages) for name, item in state.items()]
@@ -59,7 +59,7 @@ def read_pth(view):
                if maker not in QUIET and not maker.startswith(SCRIPT)]
     notes = ['stepped over objects, of which nothing was run: ' + some(stepped)] if stepped else []
     if program:
-        notes.append('is a TorchScript program, of which the weights were taken and nothing was run')
+        notes.append('is a TorchScript program, of which the weights were taken and nothing run')
     return groups, notes
 
 
