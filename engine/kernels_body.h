@@ -401,6 +401,7 @@ static void normal_cdf(real *out, const real *x, int64_t n)
 #endif
 
 #include "kernels_data.h"
+#include "kernels_softmax.h"
 #include "kernels_taps.h"
 #include "kernels_winograd.h"
 
@@ -419,7 +420,8 @@ static void fill_table(Kernels *table, const char *isa)
         .tap_rows = TAP_ROWS, .tap_tile = {NULL, tap_tile1, tap_tile2, tap_tile3},
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
         .gate = gate, .power = power, .exp = exponential, .sigmoid = sigmoid, .softplus = softplus,
-        .normal_cdf = normal_cdf, .add_rows = add_rows, .dot = dot, .sum = sum, .finish = finish,
+        .normal_cdf = normal_cdf, .add_rows = add_rows, .sum_rows = sum_rows,
+        .log_softmax = log_softmax, .softmax = softmax, .dot = dot, .sum = sum, .finish = finish,
         .pack = pack, .interleave = interleave, .maxpool = maxpool,
         .winograd_columns = winograd_columns, .winograd_input = winograd_input,
         .winograd_output = winograd_output, .winograd_keep = winograd_keep,

@@ -332,6 +332,77 @@ static void rows_are_added_in_order(void)
     guarded_close(&y);
 }
 
+/* Exactly: sums of doubles in the order of the rows, one at a time for every column. */
+static void sums_of_rows_are_exact(void)
+{
+    enum { ROWS = 5, GAP = 3, MOST = 150 };
+    Guarded x = {0};
+    REQUIRE(guarded_open(&x));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 1; k && n <= MOST; n++) {
+            int64_t step = n + GAP, count = (ROWS - 1) * step + n;
+            double  total[MOST + 1];
+            real   *from = at_end(&x, count);
+            fill(from, count, 15);
+            for (int64_t i = 0; i <= n; i++)
+                total[i] = (double)i / 3;
+            k->sum_rows(total, from, step, ROWS, n);
+            for (int64_t i = 0; i <= n; i++) {
+                double wanted = (double)i / 3;
+                for (int64_t r = 0; r < ROWS && i < n; r++)
+                    wanted += (double)from[r * step + i];
+                CHECK(total[i] == wanted);
+            }
+        }
+    }
+    guarded_close(&x);
+}
+
+/* Logarithms are those of double, rounded once (and near certainty keep their digits); shares to the
+ * last digits, after differences of up to 8 times their place. */
+static void rows_of_a_softmax(void)
+{
+    enum { MOST = 70 };
+    Guarded x = {0}, y = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 1; k && n <= MOST; n++)
+            for (int sure = 0; sure < 2; sure++) {
+                real  *from = at_end(&x, n), *to = at_end(&y, n);
+                double total = 0;
+                fill(from, n, 16);
+                from[n / 2] = sure ? 18 : from[n / 2];
+                for (int64_t i = 0; i < n; i++)
+                    total += exp((double)from[i] - 20);
+                k->log_softmax(to, from, n);
+                for (int64_t i = 0; i < n; i++) {
+                    double want = (double)from[i] - 20 - log(total);
+                    CHECK_CLOSE((double)to[i], want, 0.51 * epsilon() * fabs(want) + 1e-14);
+                }
+                k->softmax(to, from, n);
+                for (int64_t i = 0; i < n; i++) {
+                    double want = exp((double)from[i] - 20) / total;
+                    CHECK_CLOSE((double)to[i], want, 16 * epsilon() * want);
+                }
+            }
+        real wild[3] = {1, (real)NAN, 2}, out[3], far[3] = {0, -2000, (real)-HUGE_VAL};
+        for (int i = 0; k && i < 3; i++) {
+            k->softmax(out, wild, 3);
+            CHECK(isnan(out[i]));
+            k->log_softmax(out, wild, 3);
+            CHECK(isnan(out[i]));
+            k->softmax(out, far, 3);
+            CHECK(out[i] == (i == 0));
+            k->log_softmax(out, far, 3);
+            CHECK(out[i] == far[i]);
+        }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
 /* Element i belongs to partial sum i mod 64, halves are added: the text of the kernels in plain C.
  */
 static real sum_of_64(const real *a, const real *b, int64_t n, bool fused)
@@ -583,6 +654,8 @@ SUITE(kernels)
     RUN(nothing_hides_a_nan);
     RUN(reductions);
     RUN(rows_are_added_in_order);
+    RUN(sums_of_rows_are_exact);
+    RUN(rows_of_a_softmax);
     RUN(sums_are_one_tree_on_every_processor);
     RUN(tiles_are_exact_on_integers);
     RUN(products_are_exact_on_integers);
