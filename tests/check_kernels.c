@@ -490,26 +490,28 @@ static void tiles_are_exact_on_integers(void)
 }
 
 /* Few and many rows, edges on every side, more columns than one task takes; either matrix
- * transposed. */
+ * transposed; several products, too few for a task each or not. */
 static void products_are_exact_on_integers(void)
 {
-    static const int64_t sizes[][3] = {
-        {3, 70, 19}, {16, 130, 300}, {17, 7, 33}, {41, 1601, 20}, {64, 96, 513}};
+    static const int64_t sizes[][4] = {{1, 3, 70, 19},    {1, 16, 130, 300}, {1, 17, 7, 33},
+                                       {1, 41, 1601, 20}, {1, 64, 96, 513},  {2, 20, 33, 7},
+                                       {9, 41, 70, 19},   {5, 3, 70, 19}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int transposed = 0; transposed < 4; transposed++) {
-            int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            int64_t groups = sizes[s][0], m = sizes[s][1], n = sizes[s][2], k = sizes[s][3];
             bool    flip_a = transposed & 1, flip_b = transposed & 2, equal = true;
-            real   *a = memory_new((size_t)(m * k), sizeof(real), NULL);
-            real   *b = memory_new((size_t)(k * n), sizeof(real), NULL);
-            real   *c = memory_new((size_t)(m * n), sizeof(real), NULL);
-            real   *scratch =
-                memory_new(gemm_scratch_size(m, n, k, parallel_threads()), sizeof(real), NULL);
-            Random random = random_stream(test_seed(), "product");
-            for (int64_t i = 0; i < m * k; i++)
+            real   *a            = memory_new((size_t)(groups * m * k), sizeof(real), NULL);
+            real   *b            = memory_new((size_t)(groups * k * n), sizeof(real), NULL);
+            real   *c            = memory_new((size_t)(groups * m * n), sizeof(real), NULL);
+            size_t  scratch_size = gemm_scratch_size(groups, m, n, k, parallel_threads());
+            real   *scratch      = memory_new(scratch_size, sizeof(real), NULL);
+            Random  random       = random_stream(test_seed(), "product");
+            for (int64_t i = 0; i < groups * m * k; i++)
                 a[i] = (real)((int)random_below(&random, 7) - 3);
-            for (int64_t i = 0; i < k * n; i++)
+            for (int64_t i = 0; i < groups * k * n; i++)
                 b[i] = (real)((int)random_below(&random, 7) - 3);
-            Gemm gemm = {.m        = m,
+            Gemm gemm = {.groups   = groups,
+                         .m        = m,
                          .n        = n,
                          .k        = k,
                          .a        = a,
@@ -520,16 +522,17 @@ static void products_are_exact_on_integers(void)
                          .b_depth  = flip_b ? 1 : n,
                          .b_column = flip_b ? k : 1};
             gemm_run(&gemm, scratch);
-            for (int64_t i = 0; i < m * n; i++) {
-                double want = 0;
+            for (int64_t i = 0; i < groups * m * n; i++) {
+                const real *row    = a + i / (m * n) * m * k + i / n % m * gemm.a_row;
+                const real *column = b + i / (m * n) * k * n + i % n * gemm.b_column;
+                double      want   = 0;
                 for (int64_t p = 0; p < k; p++)
-                    want += (double)a[i / n * gemm.a_row + p * gemm.a_depth] *
-                            (double)b[p * gemm.b_depth + i % n * gemm.b_column];
+                    want += (double)row[p * gemm.a_depth] * (double)column[p * gemm.b_depth];
                 equal = equal && (double)c[i] == want;
             }
             if (!CHECK(equal))
-                printf("  %lldx%lldx%lld, transposed %d\n", (long long)m, (long long)n,
-                       (long long)k, transposed);
+                printf("  %lld of %lldx%lldx%lld, transposed %d\n", (long long)groups, (long long)m,
+                       (long long)n, (long long)k, transposed);
             memory_free(a);
             memory_free(b);
             memory_free(c);
