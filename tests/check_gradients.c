@@ -43,6 +43,8 @@ BUILD(square_root, op_power(g, in[0], (real)0.5))
 BUILD(reciprocal, op_power(g, in[0], -1))
 BUILD(sigmoid, op_sigmoid(g, in[0], (real)1.5))
 BUILD(softplus, op_softplus(g, in[0], 3))
+BUILD(normal_cdf, op_mul(g, in[0], op_normal_cdf(g, in[0])))
+BUILD(layer_norm, op_power(g, op_layer_norm(g, in[0], in[1], in[1], (real)0.1), 2))
 BUILD(sigmoid_by, op_mul(g, op_sigmoid_by(g, op_offset(g, in[0], -1), in[1]), in[0]))
 BUILD(softplus_by, op_softplus_by(g, op_offset(g, in[0], -1), in[1]))
 BUILD(scale_by, op_power(g, op_scale_by(g, in[0], op_mul(g, in[1], in[1])), 2))
@@ -67,6 +69,7 @@ BUILD(scatter,
                op_scatter_add(g, in[0], op_maxpool_index(g, in[1], 2, 1, 0), graph_shape(g, in[1])),
                2))
 BUILD(log_softmax, op_mul(g, op_log_softmax(g, in[0]), op_log_softmax(g, in[0])))
+BUILD(softmax, op_power(g, op_softmax(g, in[0]), 2))
 BUILD(affine, op_power(g, op_affine(g, in[0], in[1], in[1]), 2))
 BUILD(avgpool, op_power(g, op_avgpool2(g, in[0]), 2))
 BUILD(global_mean, op_power(g, op_global_mean(g, in[0]), 2))
@@ -99,6 +102,9 @@ static const Case cases[] = {
     {"reciprocal", build_reciprocal, 1, {{1, {7}}}, 0.5, 3},
     {"sigmoid", build_sigmoid, 1, {{1, {37}}}, -3, 3},
     {"softplus", build_softplus, 1, {{1, {37}}}, -3, 3},
+    {"normal_cdf", build_normal_cdf, 1, {{1, {37}}}, -4, 4},
+    {"layer_norm", build_layer_norm, 2, {{4, {2, 3, 1, 2}}, {1, {3}}}, -1, 1},
+    {"layer_norm_flat", build_layer_norm, 2, {{2, {2, 5}}, {1, {5}}}, -1, 1},
     {"sigmoid_by", build_sigmoid_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
     {"softplus_by", build_softplus_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
     {"scale_by", build_scale_by, 2, {{2, {3, 3}}, {0, {0}}}, -1, 2},
@@ -120,6 +126,7 @@ static const Case cases[] = {
     {"maxpool2", build_maxpool2, 1, {{4, {2, 2, 4, 6}}}, -1, 1},
     {"scatter", build_scatter, 2, {{4, {1, 2, 2, 2}}, {4, {1, 2, 3, 3}}}, -1, 1},
     {"log_softmax", build_log_softmax, 1, {{2, {2, 5}}}, -2, 2},
+    {"softmax", build_softmax, 1, {{3, {2, 2, 5}}}, -2, 2},
     {"affine", build_affine, 2, {{4, {2, 3, 2, 2}}, {1, {3}}}, -1, 1},
     {"avgpool", build_avgpool, 1, {{4, {1, 2, 4, 4}}}, -1, 1},
     {"global_mean", build_global_mean, 1, {{4, {2, 3, 2, 3}}}, -1, 1},
