@@ -4,6 +4,7 @@
 
 #include "drawn_network.h"
 #include "program.h"
+#include "published.h"
 #include "../models/models.h"
 
 #include <math.h>
@@ -213,6 +214,97 @@ static void settings_that_cannot_be_are_refused(void)
     check_refused("source", "test", SIDE, "encoder_layer_2", "has no layer 'encoder_layer_2'");
 }
 
+/* ---- numbers of published code --------------------------------------------------------------- */
+
+static const char vit_thin[] = "reference/vit_thin.npz";
+enum {
+    THIN_IMAGES = 2,
+    THIN_SIDE   = 48,
+    THIN_WIDTH  = 48,
+    THIN_TOKENS = 37,
+    THIN_LAYERS = 4,
+    THIN_PIXELS = THIN_IMAGES * 3 * THIN_SIDE * THIN_SIDE,
+    THIN_LABEL  = 3
+};
+
+static bool take_pixels(Plan *plan, NodeId pixels, int64_t count)
+{
+    double *numbers = published_numbers(vit_thin, "pixels", count);
+    for (int64_t i = 0; numbers && i < count; i++)
+        plan_input(plan, pixels)[i] = (real)numbers[i];
+    memory_free(numbers);
+    return numbers != NULL;
+}
+
+// Patches [n, width, 6, 6] and class tokens [n, width] beside published tokens [n, 37, width].
+static void check_tokens(const char *name, const real *map, const real *class)
+{
+    enum { COUNT = THIN_IMAGES * THIN_TOKENS * THIN_WIDTH, PATCHES_OF = THIN_TOKENS - 1 };
+    double *want = published_numbers(vit_thin, name, COUNT);
+    real    found[COUNT];
+    REQUIRE(want != NULL);
+    for (int64_t i = 0; i < COUNT; i++) {
+        int64_t c = i % THIN_WIDTH, token = i / THIN_WIDTH % THIN_TOKENS,
+                n = i / (THIN_WIDTH * THIN_TOKENS) * THIN_WIDTH + c;
+        found[i]  = token ? map[n * PATCHES_OF + token - 1] : class[n];
+    }
+    CHECK_CLOSE(published_error(found, want, COUNT), 0, 1e-5);
+    memory_free(want);
+}
+
+static void check_numbers(const char *name, const real *found, int64_t count)
+{
+    double *want = published_numbers(vit_thin, name, count);
+    if (CHECK(want != NULL))
+        CHECK_CLOSE(published_error(found, want, count), 0, 1e-5);
+    memory_free(want);
+}
+
+static void thin_vit_equals_torchvision(void)
+{
+    static const char *const names[]                = {"logits",
+                                                       "encoder_layer_0",
+                                                       "encoder_layer_0:class",
+                                                       "encoder_layer_1",
+                                                       "encoder_layer_1:class",
+                                                       "encoder_layer_2",
+                                                       "encoder_layer_2:class",
+                                                       "ln",
+                                                       "ln:class"};
+    static const char *const published[THIN_LAYERS] = {
+        "layer/encoder.layers.encoder_layer_0", "layer/encoder.layers.encoder_layer_1",
+        "layer/encoder.layers.encoder_layer_2", "layer/encoder.ln"};
+    enum { NAMES = sizeof names / sizeof *names };
+    WeightBlob *blob = published_network("reference/vit_thin.pth", "--heads 3");
+    if (!blob)
+        SKIP("no published numbers, no python3, or the double build");
+    Graph         *graph   = NULL;
+    Plan          *plan    = NULL;
+    Network        network = {0};
+    NodeId         outputs[NAMES + 1];
+    NetworkRequest request = {
+        .batch = THIN_IMAGES, .unit = -1, .layers = names, .layer_count = NAMES};
+    REQUIRE(graph_create(&graph, NULL) && network_build(graph, blob, &request, &network, NULL));
+    NodeId score = NODE_NONE;
+    for (int64_t n = 0; n < THIN_IMAGES; n++) {
+        NodeId one = op_pick(graph, network.layer, n * CLASSES + THIN_LABEL);
+        score      = n ? op_add(graph, score, one) : one;
+    }
+    memcpy(outputs, network.layers, NAMES * sizeof *outputs);
+    graph_gradient(graph, score, &network.pixels, 1, &outputs[NAMES]);
+    REQUIRE(plan_create(&plan, graph, outputs, NAMES + 1, NULL, NULL));
+    REQUIRE(take_pixels(plan, network.pixels, THIN_PIXELS));
+    plan_run(plan);
+    check_numbers("logits", plan_output(plan, outputs[0]), (int64_t)THIN_IMAGES * CLASSES);
+    for (int i = 0; i < THIN_LAYERS; i++)
+        check_tokens(published[i], plan_output(plan, outputs[1 + 2 * i]),
+                     plan_output(plan, outputs[2 + 2 * i]));
+    check_numbers("input_gradient", plan_output(plan, outputs[NAMES]), THIN_PIXELS);
+    plan_destroy(plan);
+    graph_destroy(graph);
+    blob_close(blob);
+}
+
 SUITE(transformers)
 {
     RUN(blocks_can_be_read_by_name);
@@ -220,4 +312,5 @@ SUITE(transformers)
     RUN(one_unit_is_that_of_the_layer);
     RUN(transformers_can_be_trained);
     RUN(settings_that_cannot_be_are_refused);
+    RUN(thin_vit_equals_torchvision);
 }
