@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIDE = 32, PIXELS = 3 * SIDE * SIDE, WIDTH = 24, HIDDEN = 48, PATCHES = 16, CLASSES = 10 };
+enum { SIDE = 64, PIXELS = 3 * SIDE * SIDE, WIDTH = 24, HIDDEN = 48, PATCHES = 16, CLASSES = 10 };
 
 static WeightBlob *open_drawn(const char *name)
 {
@@ -209,9 +209,52 @@ static void settings_that_cannot_be_are_refused(void)
     check_refused("heads", "0", SIDE, NULL, "expected 1 number in 1 to 24");
     check_refused("heads", "many", SIDE, NULL, "heads=many");
     check_refused("norm_epsilon", "0", SIDE, NULL, "norm_epsilon=0");
-    check_refused("source", "test", SIDE + 8, NULL,
+    check_refused("source", "test", SIDE + 16, NULL,
                   "has places for 16 patches, an image of this size has 25");
     check_refused("source", "test", SIDE, "encoder_layer_2", "has no layer 'encoder_layer_2'");
+}
+
+/* ---- verbs ----------------------------------------------------------------------------------- */
+
+// Tokens attend to all places, so a block sees the whole image; a patch sees its own pixels.
+static void receptive_fields_end_at_attention(void)
+{
+    static const char *const names[] = {"conv_proj", "encoder_layer_0.heads", "encoder_layer_0"};
+    Field                    field[2];
+    for (int i = 0; i < 3; i++) {
+        Graph         *graph = NULL;
+        Network        network;
+        NetworkRequest request = {.batch = 1, .unit = -1, .layer = names[i]};
+        WeightBlob    *blob    = open_drawn("vit");
+        REQUIRE(blob && graph_create(&graph, NULL) &&
+                network_build(graph, blob, &request, &network, NULL));
+        CHECK(graph_field(graph, network.pixels, network.layer, field) == (i == 0));
+        CHECK(i || (field[0].size == SIDE / 4 && field[1].step == SIDE / 4));
+        graph_destroy(graph);
+        blob_close(blob);
+    }
+}
+
+static void verbs_take_transformers(void)
+{
+    if (!program_exists())
+        SKIP("no program");
+    const char *set = in_folder("set"), *model = in_folder("vit.nw");
+    blob_close(open_drawn("vit"));
+    REQUIRE(program_run("mini --images 20 -o %s -q", set)->code == 0);
+    const Outcome *o = program_run("dissect -m %s -l encoder_layer_1:class -d %s -o %s", model, set,
+                                   in_folder("c"));
+    CHECK(o->code == 2 && strstr(o->err, "a class token has no places"));
+    CHECK(program_run("dissect -m %s -l encoder_layer_1 -d %s -o %s", model, set, in_folder("d"))
+              ->code == 0);
+    o = program_run("noise %s --type gaussian --std 0.1 -o %s", in_folder("d"), in_folder("n"));
+    CHECK(o->code == 0 && strstr(o->out, "/24"));
+    o = program_run("attack %s -u 3,5 --eps 8/255 --store float -o %s", in_folder("d"),
+                    in_folder("a"));
+    CHECK(o->code == 0 && strstr(o->out, "/2"));
+    o = program_run("activations -m %s -l encoder_layer_1:class %s -o %s", model,
+                    in_folder("set/images/mini/000013.jpg"), in_folder("a.npy"));
+    CHECK(o->code == 0 && strstr(o->out, "1x24"));
 }
 
 /* ---- numbers of published code --------------------------------------------------------------- */
@@ -312,5 +355,7 @@ SUITE(transformers)
     RUN(one_unit_is_that_of_the_layer);
     RUN(transformers_can_be_trained);
     RUN(settings_that_cannot_be_are_refused);
+    RUN(receptive_fields_end_at_attention);
+    RUN(verbs_take_transformers);
     RUN(thin_vit_equals_torchvision);
 }

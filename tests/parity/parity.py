@@ -258,9 +258,9 @@ def networks(is_live):
     out['squeezenet1.1'] = (lambda: models.squeezenet1_1(num_classes=classes), side)
     out['lenet'] = (LeNet, 32)
     out['vit'] = (lambda: vit(224, 16, 12, 12, 768, 3072, 1000), 224) if is_live else \
-        (lambda: vit(32, 8, 2, 3, 24, 48, 10), 32)
+        (lambda: vit(64, 16, 2, 3, 24, 48, 10), 64)
     out['encoder'] = (lambda: Encoder(32, 4, 128, 256, 6, 8), 32) if is_live else \
-        (lambda: Encoder(32, 8, 24, 32, 2, 2), 32)
+        (lambda: Encoder(64, 16, 24, 32, 2, 2), 64)
     if is_live:
         out['vgg16_bn_cifar'] = (vgg16_bn_cifar, 32)
     return out
