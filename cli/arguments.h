@@ -119,6 +119,7 @@ typedef struct Settings {
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
+    int         filter;    // a ResizeFilter
     const char *names;     // file of class names
     const char *at;        // row,column of a map
     const char *film;      // a unit

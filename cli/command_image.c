@@ -73,7 +73,8 @@ static bool run(const Settings *settings, Error *error)
     int  width = image.width, height = image.height, channels = image.channels;
     bool ok = !image.is_cmyk || to_rgb(&image, error);
     if (ok && settings->resize)
-        ok = picture_resize_short(&image, (int)settings->resize, CROP_TORCHVISION, error);
+        ok = picture_resize_short(&image, (int)settings->resize, CROP_TORCHVISION,
+                                  (ResizeFilter)settings->filter, error);
     if (ok && settings->crop)
         ok = picture_crop_centre(&image, (int)settings->crop, (int)settings->crop, CROP_TORCHVISION,
                                  path, error);
@@ -119,9 +120,15 @@ static const Option options[] = {OPTION_OUT("FILE", "file to make: .png, .jpg or
                                   .kind   = ARGUMENT_WHOLE,
                                   .offset = offsetof(Settings, resize),
                                   .value  = "SHORT",
-                                  .help   = "short side in pixels, bilinear with antialiasing",
+                                  .help   = "short side in pixels, with antialiasing",
                                   .least  = 1,
                                   .most   = LIMIT_IMAGE_SIDE},
+                                 {.name    = "filter",
+                                  .kind    = ARGUMENT_CHOICE,
+                                  .offset  = offsetof(Settings, filter),
+                                  .value   = "bilinear|bicubic",
+                                  .initial = "bilinear",
+                                  .help    = "how it is resized"},
                                  {.name   = "crop",
                                   .kind   = ARGUMENT_WHOLE,
                                   .offset = offsetof(Settings, crop),

@@ -69,6 +69,7 @@ typedef struct Network {
     NodeId layer;    // [batch, units, lh, lw] or [batch, classes]; of several the first
     NodeId layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
     int    layer_count;            // 1 for a single one
+    bool   is_class_token; // the first layer is a transformer's class token, which has no place
 } Network;
 
 /* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks

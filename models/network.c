@@ -35,6 +35,8 @@ static const struct {
     {"squeezenet1.0", squeezenet_build, 10},
     {"squeezenet1.1", squeezenet_build, 11},
     {"lenet", lenet_build, 0},
+    {"vit", vit_build, 0},
+    {"encoder", encoder_build, 0},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 
@@ -157,6 +159,12 @@ static bool check_found(Builder *builder, Error *error)
                 blob_architecture(builder->blob), builder->wanted[missing], builder->list);
 }
 
+static bool is_class_token(const char *layer)
+{
+    const char *colon = strrchr(layer, ':');
+    return colon && strcmp(colon, ":class") == 0;
+}
+
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error)
 {
@@ -183,7 +191,8 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
         network.layers[0] = op_channel(graph, builder.layers[0], request->unit);
         graph_name(graph, network.layers[0], builder.layer_name);
     }
-    network.layer = network.layers[0];
+    network.layer          = network.layers[0];
+    network.is_class_token = is_class_token(names[0]);
     if (!graph_check(graph, error))
         return false;
     *out = network;

@@ -8,12 +8,13 @@ static void run_layer(void *self, const real *pixels, int64_t count, real *maps)
 
 ActivationSource layer_source(LayerRunner *runner)
 {
-    return (ActivationSource){.units        = runner->units,
-                              .height       = runner->height,
-                              .width        = runner->width,
-                              .batch        = runner->batch,
-                              .image_height = runner->image_height,
-                              .image_width  = runner->image_width,
-                              .run          = run_layer,
-                              .self         = runner};
+    return (ActivationSource){.units          = runner->units,
+                              .height         = runner->height,
+                              .width          = runner->width,
+                              .batch          = runner->batch,
+                              .image_height   = runner->image_height,
+                              .image_width    = runner->image_width,
+                              .is_class_token = runner->network.is_class_token,
+                              .run            = run_layer,
+                              .self           = runner};
 }

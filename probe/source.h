@@ -17,6 +17,7 @@ typedef struct ActivationSource {
     int64_t units, height, width;      // of the maps
     int64_t batch;                     // most images per run
     int64_t image_height, image_width; // of the pixels
+    bool    is_class_token;            // units without places, 1 x 1 maps
     /* pixels [count, 3, image_height, image_width] -> maps [count, units, height, width] */
     void (*run)(void *self, const real *pixels, int64_t count, real *maps);
     void *self;

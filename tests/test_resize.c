@@ -157,7 +157,8 @@ static void crops_are_rounded_as_the_geometry_says(void)
         Error error = {0};
         Image image = picture_make(cases[i].width, cases[i].height, 1), whole = {0};
         int   crop = cases[i].crop;
-        REQUIRE(picture_resize_short(&image, cases[i].length, cases[i].geometry, &error));
+        REQUIRE(picture_resize_short(&image, cases[i].length, cases[i].geometry, RESIZE_BILINEAR,
+                                     &error));
         CHECK(image.height == cases[i].length && image.width == cases[i].long_side);
         REQUIRE(image_crop(&image, 0, 0, image.width, image.height, &whole, &error));
         REQUIRE(picture_crop_centre(&image, crop, crop, cases[i].geometry, "picture", &error));
@@ -167,6 +168,31 @@ static void crops_are_rounded_as_the_geometry_says(void)
         image_free(&image);
         image_free(&whole);
     }
+}
+
+// A photo as a blob wants it, by either filter.
+static void photos_are_resized_by_the_blobs_filter(void)
+{
+    Image from = picture_make(60, 40, 3), want = {0}, found = {0}, plain = {0};
+    for (size_t i = 0; i < picture_bytes(&from); i++)
+        from.pixels[i] = (uint8_t)(i * 37 % 251);
+    uint8_t *bytes = NULL;
+    size_t   size  = 0;
+    char     path[256];
+    snprintf(path, sizeof path, "%s/photo.png", test_folder());
+    REQUIRE(png_encode(&from, &bytes, &size, NULL) && file_publish(path, bytes, size, NULL));
+    Preparation preparation = {.width = 20, .height = 20, .is_bicubic = true};
+    REQUIRE(picture_fitted(path, &preparation, &found, NULL));
+    REQUIRE(image_resize(&from, 20, 20, RESIZE_BICUBIC, &want, NULL));
+    CHECK(pictures_equal(&found, &want));
+    preparation.is_bicubic = false;
+    REQUIRE(picture_fitted(path, &preparation, &plain, NULL));
+    CHECK(!pictures_equal(&plain, &want));
+    memory_free(bytes);
+    image_free(&from);
+    image_free(&want);
+    image_free(&found);
+    image_free(&plain);
 }
 
 static void memory_failures_are_clean(void)
@@ -244,6 +270,7 @@ SUITE(resize)
     RUN(bad_sizes_are_refused);
     RUN(crop_takes_the_rectangle);
     RUN(crops_are_rounded_as_the_geometry_says);
+    RUN(photos_are_resized_by_the_blobs_filter);
     RUN(memory_failures_are_clean);
     RUN(rgb_from_every_kind);
     RUN(planes_divide_by_255);

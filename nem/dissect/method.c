@@ -19,9 +19,15 @@ static void close_dissector(Explainer *explainer)
 
 static bool open_dissector(Explainer *explainer, Error *error)
 {
-    const ProbeSet *probe     = explainer->inputs.probe;
-    size_t          count     = (size_t)probe->label_count;
-    Dissector      *dissector = memory_new(1, sizeof *dissector, error);
+    const ProbeSet *probe = explainer->inputs.probe;
+    size_t          count = (size_t)probe->label_count;
+    if (explainer->inputs.layer.is_class_token)
+        return fail(
+            error, ERROR_USAGE,
+            "a class token has no places to compare with label maps, so its units cannot be "
+            "dissected; the layer's name without :class has the maps of the patches, and "
+            "`activations` takes the class token");
+    Dissector *dissector = memory_new(1, sizeof *dissector, error);
     if (!dissector)
         return false;
     explainer->state       = dissector;
