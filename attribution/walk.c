@@ -71,6 +71,13 @@ static bool is_product(const Walker *walker, const Graph *g, NodeId node)
            (has_held || (is_variable(walker, g, node, 0) && is_variable(walker, g, node, 1)));
 }
 
+// A term a channel behind a layer is its bias, which the rule of the layer sees.
+static bool is_bias(const Walker *walker, const Graph *g, NodeId node)
+{
+    NodeId layer = graph_input(g, node, 0);
+    return has_weights(g, layer) && walker->sum[layer] == node;
+}
+
 // What a node without a name is called; nodes of one kind are counted.
 static const char *kind_of(const Walker *walker, const Graph *g, NodeId node)
 {
@@ -82,6 +89,7 @@ static const char *kind_of(const Walker *walker, const Graph *g, NodeId node)
     if (op == OP_ADD)
         return is_norm(g, node)                   ? "norm"
                : is_centring(g, node)             ? "centring"
+               : is_bias(walker, g, node)         ? "bias"
                : is_residual_sum(walker, g, node) ? "sum"
                                                   : "term";
     return op == OP_SUM_TO ? "mean" : is_soft_max(g, node) ? "soft-max" : op_name(op);
@@ -114,13 +122,6 @@ static SweepRule *gradient_rule(const Walker *walker, const Graph *g, NodeId nod
     if (walk->pattern && has_weights(g, node))
         return rule_pattern;
     return NULL;
-}
-
-// A term a channel behind a layer is its bias, which the rule of the layer sees.
-static bool is_bias(const Walker *walker, const Graph *g, NodeId node)
-{
-    NodeId layer = graph_input(g, node, 0);
-    return has_weights(g, layer) && walker->sum[layer] == node;
 }
 
 static SweepRule *rule_of_add(const Walker *walker, const Graph *g, NodeId node)

@@ -215,15 +215,18 @@ static void check_account(const char *method, const char *mode)
     NodeId outputs[256];
     int    count = 0;
     if (play_open(&play, method, mode, 0)) {
-        const Account *account = &play.map.account;
-        NodeId         sum     = op_sum(play.graph, play.map.raw);
-        outputs[count++]       = sum;
+        const Account *account   = &play.map.account;
+        int            centrings = 0;
+        NodeId         sum       = op_sum(play.graph, play.map.raw);
+        outputs[count++]         = sum;
         for (int i = 0; i < account->count; i++) {
+            centrings += strcmp(account->rows[i].rule, "centring") == 0;
             outputs[count++] = account->rows[i].relevance;
             outputs[count++] = account->rows[i].bias;
             outputs[count++] = account->rows[i].stabiliser;
             outputs[count++] = account->rows[i].dead;
         }
+        CHECK(centrings == (strcmp(method, "attnlrp") ? 4 : 0));
         Plan *plan = play_run(&play, outputs, count);
         if (plan) {
             double start = number_at(plan, account->rows[0].relevance), left = start;
