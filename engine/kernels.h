@@ -20,6 +20,10 @@ typedef void GemmTile(int64_t k, const real *a, const real *b, int64_t b_step, r
 typedef void ShiftTile(int64_t k, const real *a, const real *b, const int32_t *at, real *c,
                        int64_t stride);
 
+/* out[j] = sum over taps t, in order, of weight[t] * x[at[t] + j]; so many whole vectors. */
+typedef void Correlate(real *out, const real *x, const int32_t *at, const real *weight,
+                       int64_t taps, int64_t vectors);
+
 /* Pixels of one row of an image: where the first is, and how many. */
 typedef struct PixelRun {
     int64_t at, count;
@@ -70,6 +74,7 @@ typedef struct Kernels {
     GemmTile *gemm_few;
 
     ShiftTile *shift_tile[TILE_MOST_VECTORS + 1];
+    Correlate *correlate;
 
     int      tap_rows;
     TapTile *tap_tile[TILE_MOST_VECTORS + 1]; // [v]: v vectors of channels; [0] unused

@@ -363,6 +363,7 @@ static void softplus(real *out, const real *x, real beta, int64_t n)
 #endif
 
 #include "kernels_data.h"
+#include "kernels_depthwise.h"
 #include "kernels_taps.h"
 #include "kernels_winograd.h"
 
@@ -374,7 +375,7 @@ static void fill_table(Kernels *table, const char *isa)
     {
         .isa = isa, .lanes = LANES, .tile_rows = TILE_ROWS, .tile_vectors = TILE_VECTORS,
         .gemm_tile  = {NULL, gemm_tile1, gemm_tile2, gemm_tile3},
-        .shift_tile = {NULL, shift_tile1, shift_tile2, shift_tile3},
+        .shift_tile = {NULL, shift_tile1, shift_tile2, shift_tile3}, .correlate = correlate,
 #if defined SIMD_AVX512
         .few_columns = FEW_COLUMNS, .gemm_few = gemm_few,
 #endif

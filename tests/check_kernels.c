@@ -368,6 +368,49 @@ static bool check_tile(const Kernels *table, GemmTile *tile, int64_t k, int64_t 
     return true;
 }
 
+/* Taps that overlap and lie apart; what is read ends where the last tap's vectors do. */
+static bool check_correlation(const Kernels *table, int64_t taps, int64_t vectors, Guarded *x,
+                              Guarded *y)
+{
+    int32_t at[32];
+    real    weight[32];
+    int64_t n      = vectors * table->lanes;
+    Random  random = random_stream(test_seed() + (uint64_t)vectors, "taps");
+    for (int64_t t = 0; t < taps; t++) {
+        at[t]     = (int32_t)(t * 7 % taps * 3);
+        weight[t] = (real)((int)random_below(&random, 9) - 4);
+    }
+    int64_t count = (taps - 1) * 3 + n;
+    real   *from = at_end(x, count), *out = at_end(y, n);
+    for (int64_t i = 0; i < count; i++)
+        from[i] = (real)((int)random_below(&random, 9) - 4);
+    table->correlate(out, from, at, weight, taps, vectors);
+    for (int64_t i = 0; i < n; i++) {
+        double want = 0;
+        for (int64_t t = 0; t < taps; t++)
+            want += (double)weight[t] * (double)from[at[t] + i];
+        if (!CHECK((double)out[i] == want))
+            return false;
+    }
+    return true;
+}
+
+static void correlations_are_exact_on_integers(void)
+{
+    Guarded x = {0}, y = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *table = kernels_for(isas[isa]);
+        for (int64_t vectors = 1; table && vectors <= 18; vectors++)
+            if (!check_correlation(table, 1, vectors, &x, &y) ||
+                !check_correlation(table, 9, vectors, &x, &y) ||
+                !check_correlation(table, 25, vectors, &x, &y))
+                return;
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
 static void tiles_are_exact_on_integers(void)
 {
     Guarded x = {0}, y = {0}, z = {0};
@@ -555,6 +598,7 @@ SUITE(kernels)
     RUN(rows_are_added_in_order);
     RUN(sums_are_one_tree_on_every_processor);
     RUN(tiles_are_exact_on_integers);
+    RUN(correlations_are_exact_on_integers);
     RUN(products_are_exact_on_integers);
     RUN(finishing_rows);
     RUN(packing_and_interleaving);

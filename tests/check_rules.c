@@ -145,6 +145,11 @@ static NodeId map_conv_stride(Graph *g, NodeId x)
     return op_conv2d(g, x, op_parameter(g, shape_4d(2, 3, 3, 3), kernel), 2, 1);
 }
 
+static NodeId map_depthwise(Graph *g, NodeId x)
+{
+    return op_conv2d(g, x, op_parameter(g, shape_4d(3, 1, 3, 3), kernel), 2, 1);
+}
+
 static NodeId map_gather(Graph *g, NodeId x)
 {
     static real positions[2 * 3 * 6 * 7];
@@ -166,6 +171,7 @@ static void linear_maps_and_their_gradients(void)
         {"pad", map_pad, {4, {2, 3, 4, 5}}},
         {"conv2d", map_conv, {4, {2, 3, 6, 7}}},
         {"conv2d/2", map_conv_stride, {4, {2, 3, 6, 7}}},
+        {"depthwise/2", map_depthwise, {4, {2, 3, 6, 7}}},
         {"gather", map_gather, {4, {2, 3, 6, 7}}},
     };
     real *weights = values(2 * 3 * 9, 1);
