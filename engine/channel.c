@@ -54,6 +54,7 @@ static NodeId channel_below(Graph *graph, NodeId x, int64_t channel, int depth)
     Node node = *graph_node(graph, x);
     switch (depth > 0 && !has_other_readers(graph, x) ? node.op : OP_INPUT) {
     case OP_RELU:
+    case OP_CLAMP:
     case OP_SOFTPLUS:
     case OP_SIGMOID:
     case OP_SCALE_OFFSET:

@@ -26,10 +26,11 @@ typedef enum ConvSide { CONV_FORWARD, CONV_INPUT_GRADIENT, CONV_WEIGHT_GRADIENT 
 
 /* What happens to a result before it is stored: out = gate(relu(conv + bias + add)). Null: skipped.
  * `add` and `gate` have the shape of the result, bias one value a channel. relu and gate exclude
- * each other. */
+ * each other; `most` as in FinishRows. */
 typedef struct ConvFinish {
     const real *bias, *add, *gate;
     bool        relu;
+    real        most;
 } ConvFinish;
 
 /* AUTO becomes DIRECT or WINOGRAD. Depends on the layer's channels in (of a weight gradient: in and

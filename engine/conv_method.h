@@ -39,7 +39,8 @@ static inline FinishRows conv_finish_rows(const ConvFinish *finish, real *to, in
                         .bias = finish->bias ? finish->bias + channel : NULL,
                         .add  = finish->add ? finish->add + at : NULL,
                         .gate = finish->gate ? finish->gate + at : NULL,
-                        .relu = finish->relu};
+                        .relu = finish->relu,
+                        .most = finish->most};
 }
 
 /* line[j * phases + b] = parts[b * stride + j] for j in 0..length-1, b in 0..phases-1. */

@@ -117,6 +117,7 @@ NodeId op_scale_by(Graph *graph, NodeId x, NodeId factor);
 NodeId op_sigmoid_by(Graph *graph, NodeId x, NodeId beta);
 NodeId op_softplus_by(Graph *graph, NodeId x, NodeId beta);
 NodeId op_relu(Graph *graph, NodeId x);
+NodeId op_clamp(Graph *graph, NodeId x, real most);       // relu, but at most `most` > 0 (ReLU6)
 NodeId op_gate(Graph *graph, NodeId condition, NodeId x); // x where condition > 0, else 0
 /* a [m,k] b [k,n], or batched a [g,m,k] b [g,k,n]; a flag says the operand is stored transposed. */
 NodeId op_matmul(Graph *graph, NodeId a, NodeId b, bool transpose_a, bool transpose_b);

@@ -53,11 +53,13 @@ typedef struct TileSpan {
 } TileSpan;
 
 /* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu
- * and gate exclude each other. With `stream` rows go past the caches where they are aligned; the
+ * and gate exclude each other. With `most` > 0 the relu is a clamp and the gate one that is open
+ * below it. With `stream` rows go past the caches where they are aligned; the
  * caller fences before others read. */
 typedef struct FinishRows {
     real       *out;
     const real *x, *bias, *add, *gate;
+    real        most;
     int64_t     rows, n, stride, x_stride; // stride: from row to row of out, add and gate
     bool        relu, stream;
 } FinishRows;
@@ -85,6 +87,8 @@ typedef struct Kernels {
     void (*scale_offset)(real *out, const real *x, real factor, real term, int64_t n);
     void (*relu)(real *out, const real *x, int64_t n);
     void (*gate)(real *out, const real *condition, const real *x, int64_t n);
+    void (*clamp)(real *out, const real *x, real most, int64_t n);
+    void (*gate_below)(real *out, const real *condition, const real *x, real most, int64_t n);
     void (*power)(real *out, const real *x, real exponent, int64_t n); // quick: -1, -2, 2, 1/2
     void (*exp)(real *out, const real *x, int64_t n);
     void (*sigmoid)(real *out, const real *x, real beta, int64_t n);

@@ -154,6 +154,18 @@ static void gate(real *out, const real *condition, const real *x, int64_t n)
         out[i] = condition[i] > 0 ? x[i] : 0;
 }
 
+static void clamp(real *out, const real *x, real most, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = x[i] <= 0 ? 0 : x[i] > most ? most : x[i];
+}
+
+static void gate_below(real *out, const real *condition, const real *x, real most, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (condition[i] > 0) & (condition[i] < most) ? x[i] : 0;
+}
+
 /* Rounded as if computed in double: a quotient or root of floats has no other nearest float. */
 static void power(real *out, const real *x, real exponent, int64_t n)
 {
@@ -381,11 +393,12 @@ static void fill_table(Kernels *table, const char *isa)
 #endif
         .tap_rows = TAP_ROWS, .tap_tile = {NULL, tap_tile1, tap_tile2, tap_tile3},
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
-        .gate = gate, .power = power, .exp = exponential, .sigmoid = sigmoid, .softplus = softplus,
-        .add_rows = add_rows, .dot = dot, .sum = sum, .finish = finish, .pack = pack,
-        .interleave = interleave, .maxpool = maxpool, .winograd_columns = winograd_columns,
-        .winograd_input = winograd_input, .winograd_output = winograd_output,
-        .winograd_keep = winograd_keep, .winograd_gradient = winograd_gradient, .nonzero = nonzero,
+        .gate = gate, .clamp = clamp, .gate_below = gate_below, .power = power, .exp = exponential,
+        .sigmoid = sigmoid, .softplus = softplus, .add_rows = add_rows, .dot = dot, .sum = sum,
+        .finish = finish, .pack = pack, .interleave = interleave, .maxpool = maxpool,
+        .winograd_columns = winograd_columns, .winograd_input = winograd_input,
+        .winograd_output = winograd_output, .winograd_keep = winograd_keep,
+        .winograd_gradient = winograd_gradient, .nonzero = nonzero,
         .winograd_weights = winograd_weights,
     };
 }

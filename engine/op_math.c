@@ -347,9 +347,9 @@ NodeId op_softplus(Graph *graph, NodeId x, real beta)
     return op_softplus_by(graph, x, op_constant(graph, shape_scalar(), beta));
 }
 
-/* ---- relu and gate ------------------------------------------------------------------------------
- * gate(c, x) = x where c > 0: closes relu at every order. The rule of relu uses its output, so relu
- * may run in place. */
+/* ---- relu, clamp and gate -----------------------------------------------------------------------
+ * gate(c, x) = x where c > 0 (and below what a clamp lets through): closes relu and clamp at every
+ * order. Their rules use their output, so they may run in place. */
 
 static void relu_chunk(const OpCall *call, int64_t first, int64_t n)
 {
@@ -368,10 +368,47 @@ static void relu_backward(Graph *graph, NodeId out, NodeId grad, const bool *wan
     grad_in[0] = op_gate(graph, out, grad);
 }
 
+static bool infer_clamp(const Shape *in, const OpParams *params, Shape *out, Error *error)
+{
+    *out = in[0];
+    return params->value > 0 ||
+           fail(error, ERROR_INTERNAL, "clamp: most is %g, expected more than 0",
+                (double)params->value);
+}
+
+static void clamp_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->clamp((real *)call->out + first, (const real *)call->in[0] + first,
+                     call->params->value, n);
+}
+
+static void clamp_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, clamp_chunk);
+}
+
+/* x where 0 < condition < most. */
+static NodeId gate_below(Graph *graph, NodeId condition, NodeId x, real most)
+{
+    return graph_append(graph, OP_GATE, (NodeId[]){condition, x}, &(OpParams){.value = most});
+}
+
+static void clamp_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                           NodeId *grad_in)
+{
+    (void)wanted;
+    grad_in[0] = gate_below(graph, out, grad, graph_params(graph, out).value);
+}
+
 static void gate_chunk(const OpCall *call, int64_t first, int64_t n)
 {
-    kernels()->gate((real *)call->out + first, (const real *)call->in[0] + first,
-                    (const real *)call->in[1] + first, n);
+    real       *out       = (real *)call->out + first;
+    const real *condition = (const real *)call->in[0] + first;
+    const real *x         = (const real *)call->in[1] + first;
+    if (call->params->value > 0)
+        kernels()->gate_below(out, condition, x, call->params->value, n);
+    else
+        kernels()->gate(out, condition, x, n);
 }
 
 static void gate_forward(const OpCall *call)
@@ -382,26 +419,40 @@ static void gate_forward(const OpCall *call)
 static void gate_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
                           NodeId *grad_in)
 {
+    real   most      = graph_params(graph, out).value;
+    NodeId condition = graph_input(graph, out, 0);
     if (wanted[1])
-        grad_in[1] = op_gate(graph, graph_input(graph, out, 0), grad);
+        grad_in[1] =
+            most > 0 ? gate_below(graph, condition, grad, most) : op_gate(graph, condition, grad);
 }
 
-const OpInfo op_info_relu = {.name     = "relu",
-                             .arity    = 1,
-                             .flags    = OP_ELEMENTWISE,
-                             .infer    = infer_same,
-                             .forward  = relu_forward,
-                             .backward = relu_backward};
-const OpInfo op_info_gate = {.name     = "gate",
-                             .arity    = 2,
-                             .flags    = OP_ELEMENTWISE,
-                             .infer    = infer_pair,
-                             .forward  = gate_forward,
-                             .backward = gate_backward};
+const OpInfo op_info_relu  = {.name     = "relu",
+                              .arity    = 1,
+                              .flags    = OP_ELEMENTWISE,
+                              .infer    = infer_same,
+                              .forward  = relu_forward,
+                              .backward = relu_backward};
+const OpInfo op_info_clamp = {.name     = "clamp",
+                              .arity    = 1,
+                              .flags    = OP_ELEMENTWISE,
+                              .infer    = infer_clamp,
+                              .forward  = clamp_forward,
+                              .backward = clamp_backward};
+const OpInfo op_info_gate  = {.name     = "gate",
+                              .arity    = 2,
+                              .flags    = OP_ELEMENTWISE,
+                              .infer    = infer_pair,
+                              .forward  = gate_forward,
+                              .backward = gate_backward};
 
 NodeId op_relu(Graph *graph, NodeId x)
 {
     return graph_append(graph, OP_RELU, &x, &(OpParams){0});
+}
+
+NodeId op_clamp(Graph *graph, NodeId x, real most)
+{
+    return graph_append(graph, OP_CLAMP, &x, &(OpParams){.value = most});
 }
 
 /* The node gather(x, index) if the graph already has it. */

@@ -222,6 +222,7 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
         .add  = step->add == NODE_NONE ? NULL : plan->buffer[step->add],
         .gate = step->gate == NODE_NONE ? NULL : plan->buffer[step->gate],
         .relu = step->relu,
+        .most = step->most,
     };
     if (step->program >= 0) {
         ChannelProgram *program = &plan->programs[step->program];
@@ -491,7 +492,10 @@ StepReport plan_step_report(const Plan *plan, int32_t step)
     snprintf(report.text, sizeof report.text, "%s %s%s%s%s%s%s", op_info(s->op)->name,
              SHAPE_TEXT(call->program ? call->program->shape : call->shape),
              call->method == CONV_WINOGRAD ? " winograd" : "", call->finish.bias ? " +bias" : "",
-             call->finish.add ? " +add" : "", call->finish.relu ? " +relu" : "",
+             call->finish.add ? " +add" : "",
+             !call->finish.relu      ? ""
+             : call->finish.most > 0 ? " +clamp"
+                                     : " +relu",
              call->finish.gate ? " +gate" : "");
     if (conv) {
         ConvShape c = conv_shape_of(s->op, call->params, call->in_shape, call->shape);

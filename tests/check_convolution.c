@@ -335,10 +335,11 @@ static void build(Built *b, int64_t batch)
     NodeId x  = op_relu(g, op_bias(g, op_conv2d(g, b->image, w1, 1, 1), b1));
     x         = op_maxpool(g, x, 2, 2, 0);
     NodeId y  = op_bias(g, op_conv2d(g, x, w2, 1, 1), b2);
-    y         = op_relu(g, op_add(g, y, x));
+    y         = op_clamp(g, op_add(g, y, x), 2);
     graph_name(g, y, "block");
     NodeId one    = op_channel(g, y, 5);
-    NodeId square = op_dot(g, y, y);
+    NodeId last   = op_conv2d(g, y, w2, 1, 1);
+    NodeId square = op_dot(g, last, last);
     graph_gradient(g, square, &b->image, 1, &b->outputs[0]);
     b->outputs[1] = y;
     b->outputs[2] = one;

@@ -47,6 +47,8 @@ BUILD(sigmoid_by, op_mul(g, op_sigmoid_by(g, op_offset(g, in[0], -1), in[1]), in
 BUILD(softplus_by, op_softplus_by(g, op_offset(g, in[0], -1), in[1]))
 BUILD(scale_by, op_power(g, op_scale_by(g, in[0], op_mul(g, in[1], in[1])), 2))
 BUILD(relu, op_mul(g, op_relu(g, in[0]), in[1]))
+BUILD(clamp, op_mul(g, op_clamp(g, in[0], (real)0.45), in[1]))
+BUILD(clamp_of_conv, op_power(g, op_clamp(g, op_conv2d(g, in[0], in[1], 1, 1), (real)0.3), 2))
 BUILD(gate, op_mul(g, op_gate(g, in[0], in[1]), op_mul(g, in[1], in[1])))
 BUILD(matmul,
       op_mul(g, op_matmul(g, in[0], in[1], false, false), op_matmul(g, in[0], in[1], false, false)))
@@ -109,6 +111,8 @@ static const Case cases[] = {
     {"softplus_by", build_softplus_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
     {"scale_by", build_scale_by, 2, {{2, {3, 3}}, {0, {0}}}, -1, 2},
     {"relu", build_relu, 2, {{1, {8}}, {1, {8}}}, -1, 1},
+    {"clamp", build_clamp, 2, {{1, {8}}, {1, {8}}}, -1, 1},
+    {"clamp_of_conv", build_clamp_of_conv, 2, {{4, {1, 2, 3, 4}}, {4, {2, 1, 3, 3}}}, -1, 1},
     {"gate", build_gate, 2, {{1, {8}}, {1, {8}}}, -1, 1},
     {"matmul", build_matmul, 2, {{2, {3, 4}}, {2, {4, 2}}}, -1, 1},
     {"matmul_ta", build_matmul_ta, 2, {{2, {4, 3}}, {2, {4, 2}}}, -1, 1},

@@ -67,17 +67,25 @@ typedef enum Entry {
     SCALE,
     RELU,
     GATE,
+    CLAMP,
+    GATE_BELOW,
     EXP,
     SIGMOID,
     SOFTPLUS,
     FINISH_ALL,
     FINISH_GATE,
+    FINISH_CLAMP,
+    FINISH_GATE_BELOW,
     ENTRIES
 } Entry;
 
-static const char *const entry_name[ENTRIES] = {
-    "add", "mul",     "scale_offset", "relu",        "gate",
-    "exp", "sigmoid", "softplus",     "finish+relu", "finish+gate"};
+static const char *const entry_name[ENTRIES] = {"add",          "mul",
+                                                "scale_offset", "relu",
+                                                "gate",         "clamp",
+                                                "gate_below",   "exp",
+                                                "sigmoid",      "softplus",
+                                                "finish+relu",  "finish+gate",
+                                                "finish+clamp", "finish+gate_below"};
 
 static void call(const Kernels *k, Entry e, real *out, const real *a, const real *b, int64_t n)
 {
@@ -98,6 +106,12 @@ static void call(const Kernels *k, Entry e, real *out, const real *a, const real
     case GATE:
         k->gate(out, a, b, n);
         break;
+    case CLAMP:
+        k->clamp(out, a, (real)1.5, n);
+        break;
+    case GATE_BELOW:
+        k->gate_below(out, a, b, (real)1.5, n);
+        break;
     case EXP:
         k->exp(out, a, n);
         break;
@@ -113,6 +127,14 @@ static void call(const Kernels *k, Entry e, real *out, const real *a, const real
         break;
     case FINISH_GATE:
         k->finish(&(FinishRows){.out = out, .x = a, .bias = &half, .gate = b, .rows = 1, .n = n});
+        break;
+    case FINISH_CLAMP:
+        k->finish(&(FinishRows){
+            .out = out, .x = a, .add = b, .relu = true, .most = (real)1.5, .rows = 1, .n = n});
+        break;
+    case FINISH_GATE_BELOW:
+        k->finish(
+            &(FinishRows){.out = out, .x = a, .gate = b, .most = (real)1.5, .rows = 1, .n = n});
         break;
     case ENTRIES:
         break;
@@ -133,6 +155,10 @@ static double wanted(Entry e, double a, double b)
         return a <= 0 ? 0 : a;
     case GATE:
         return a > 0 ? b : 0;
+    case CLAMP:
+        return a <= 0 ? 0 : a > 1.5 ? 1.5 : a;
+    case GATE_BELOW:
+        return a > 0 && a < 1.5 ? b : 0;
     case EXP:
         return exp(a);
     case SIGMOID:
@@ -143,6 +169,10 @@ static double wanted(Entry e, double a, double b)
         return fmax(a + 0.5 + b, 0);
     case FINISH_GATE:
         return b > 0 ? a + 0.5 : 0;
+    case FINISH_CLAMP:
+        return fmin(fmax(a + b, 0), 1.5);
+    case FINISH_GATE_BELOW:
+        return b > 0 && b < 1.5 ? a : 0;
     case ENTRIES:
         break;
     }
@@ -234,7 +264,7 @@ static void nothing_hides_a_nan(void)
                 ones[i] = 1;
             x[at] = nan;
             for (Entry e = ADD; e < ENTRIES; e++) {
-                if (e == GATE) // a condition that is not a number is not above zero
+                if (e == GATE || e == GATE_BELOW) // a condition that is no number is not above zero
                     continue;
                 call(k, e, out, x, ones, 2 * k->lanes + 1);
                 if (!CHECK(isnan((double)out[at])))
