@@ -38,6 +38,8 @@ Shape channel_planes(const Graph *graph, NodeId id)
     case OP_POWER:
     case OP_SIGMOID:
     case OP_SOFTPLUS:
+    case OP_NORMAL_CDF:
+    case OP_EXP:
     case OP_RELU:
     case OP_CLAMP:
     case OP_GATE:

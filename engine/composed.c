@@ -26,6 +26,26 @@ NodeId op_affine(Graph *graph, NodeId x, NodeId factor, NodeId term)
     return op_add(graph, scaled, per_channel(graph, x, term));
 }
 
+/* One number for all channels of a place, spread over x. */
+static NodeId channel_mean(Graph *graph, NodeId x)
+{
+    Shape small  = graph_shape(graph, x);
+    real  share  = (real)1 / (real)small.dim[1];
+    small.dim[1] = 1;
+    return op_scale(graph, op_sum_to(graph, x, small), share);
+}
+
+NodeId op_layer_norm(Graph *graph, NodeId x, NodeId gain, NodeId bias, real epsilon)
+{
+    Shape  shape    = graph_shape(graph, x);
+    NodeId mean     = op_broadcast_to(graph, channel_mean(graph, x), shape);
+    NodeId centred  = op_sub(graph, x, mean);
+    NodeId variance = channel_mean(graph, op_mul(graph, centred, centred));
+    NodeId inverse  = op_power(graph, op_offset(graph, variance, epsilon), (real)-0.5);
+    NodeId normed   = op_mul(graph, centred, op_broadcast_to(graph, inverse, shape));
+    return op_affine(graph, normed, gain, bias);
+}
+
 NodeId op_sum(Graph *graph, NodeId x)
 {
     Shape  shape = graph_shape(graph, x);

@@ -111,6 +111,7 @@ NodeId op_log(Graph *graph, NodeId x);
 NodeId op_power(Graph *graph, NodeId x, real exponent); // x > 0 unless the exponent is whole
 NodeId op_sigmoid(Graph *graph, NodeId x, real beta);   // 1 / (1 + exp(-beta x))
 NodeId op_softplus(Graph *graph, NodeId x, real beta);  // log(1 + exp(beta x)) / beta
+NodeId op_normal_cdf(Graph *graph, NodeId x); // Phi(x) = (1 + erf(x / sqrt 2)) / 2; x Phi(x): GELU
 /* The same by a number that is a node, so that it may change from run to run (op_scalar_input) or
  * be computed; it has a gradient too. Equal numbers give equal bits in either form. */
 NodeId op_scale_by(Graph *graph, NodeId x, NodeId factor);
@@ -148,10 +149,14 @@ NodeId op_largest(Graph *graph, NodeId x, int64_t count);
 NodeId op_sub(Graph *graph, NodeId a, NodeId b);
 NodeId op_bias(Graph *graph, NodeId x, NodeId bias); // x [n,c,h,w] or [n,c], bias [c]
 NodeId op_affine(Graph *graph, NodeId x, NodeId factor, NodeId term); // per channel, both [c]
-NodeId op_sum(Graph *graph, NodeId x);                                // all elements -> scalar
-NodeId op_dot(Graph *graph, NodeId a, NodeId b);                      // sum of products -> scalar
-NodeId op_squared_distance(Graph *graph, NodeId a, NodeId b);         // -> scalar
-NodeId op_pick(Graph *graph, NodeId x, int64_t element);              // one element -> scalar
+/* Every place by itself: (x - mean) / sqrt(variance + epsilon), then op_affine; mean and variance
+ * (the sum of squares divided by c) are those of its c channels. x [n,c,1,t] or [n,c], gain and bias
+ * [c]. Source: Ba, Kiros and Hinton, arXiv 1607.06450. */
+NodeId op_layer_norm(Graph *graph, NodeId x, NodeId gain, NodeId bias, real epsilon);
+NodeId op_sum(Graph *graph, NodeId x);                        // all elements -> scalar
+NodeId op_dot(Graph *graph, NodeId a, NodeId b);              // sum of products -> scalar
+NodeId op_squared_distance(Graph *graph, NodeId a, NodeId b); // -> scalar
+NodeId op_pick(Graph *graph, NodeId x, int64_t element);      // one element -> scalar
 NodeId op_maxpool(Graph *graph, NodeId x, int window, int stride, int pad);
 NodeId op_avgpool2(Graph *graph, NodeId x);    // 2x2, stride 2, even sides
 NodeId op_global_mean(Graph *graph, NodeId x); // [n,c,h,w] -> [n,c]

@@ -93,6 +93,7 @@ typedef struct Kernels {
     void (*exp)(real *out, const real *x, int64_t n);
     void (*sigmoid)(real *out, const real *x, real beta, int64_t n);
     void (*softplus)(real *out, const real *x, real beta, int64_t n);
+    void (*normal_cdf)(real *out, const real *x, int64_t n);
     /* y += factor[r] * row r of x, for one row after another; rows and their factors are so far
      * apart. */
     void (*add_rows)(real *y, const real *factor, int64_t factor_step, const real *x, int64_t step,

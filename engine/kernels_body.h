@@ -321,6 +321,32 @@ static inline Vec vec_softplus(Vec x, real beta)
     return vec_select(x > 0.0f, x, vec_all(0.0f)) + vec_log1p(vec_exp(size)) / beta;
 }
 
+/* Phi(-a) = exp(-a^2 / 2) r(a) for a > 0, where r is smooth and slowly falling: r(a) is a quotient of
+ * polynomials, to 5e-9 of itself up to a = 13.3 (least squares, reweighted until the largest error
+ * stops falling). What a float loses of a^2 would be 1e-5 of the far tail, so it is given back. The
+ * tail is a few ulp of itself down to -12.9, where it is no longer a normal float. */
+static inline Vec vec_normal_cdf(Vec x)
+{
+    Vec a    = vec_select(x < 0.0f, -x, x);
+    a        = vec_select(a > 16.0f, vec_all(16.0f), a);
+    Vec p    = vec_all(4.02022688e-3f);
+    p        = vec_fma(p, a, vec_all(3.99844193e-2f));
+    p        = vec_fma(p, a, vec_all(1.81307492e-1f));
+    p        = vec_fma(p, a, vec_all(4.35687296e-1f));
+    p        = vec_fma(p, a, vec_all(5.00000000e-1f));
+    Vec q    = vec_all(1.00770654e-2f);
+    q        = vec_fma(q, a, vec_all(1.00233460e-1f));
+    q        = vec_fma(q, a, vec_all(4.64382274e-1f));
+    q        = vec_fma(q, a, vec_all(1.19448725e0f));
+    q        = vec_fma(q, a, vec_all(1.66925952e0f));
+    q        = vec_fma(q, a, vec_all(1.0f));
+    Vec s    = a * a;
+    Vec lost = vec_fma(a, a, -s);
+    Vec e    = vec_exp(s * -0.5f);
+    Vec tail = vec_fma(e * lost, vec_all(-0.5f), e) * (p / q);
+    return vec_select(x > 0.0f, 1.0f - tail, tail);
+}
+
 #define TAIL_SAFE(out, x, n, expression)                                                           \
     int64_t i = 0;                                                                                 \
     for (; i + LANES <= (n); i += LANES) {                                                         \
@@ -350,6 +376,11 @@ static void softplus(real *out, const real *x, real beta, int64_t n)
     TAIL_SAFE(out, x, n, vec_softplus(value, beta))
 }
 
+static void normal_cdf(real *out, const real *x, int64_t n)
+{
+    TAIL_SAFE(out, x, n, vec_normal_cdf(value))
+}
+
 #else
 
 static void exponential(real *out, const real *x, int64_t n)
@@ -370,6 +401,13 @@ static void softplus(real *out, const real *x, real beta, int64_t n)
         double value = (double)x[i];
         out[i] = (real)(fmax(value, 0) + log1p(exp(-fabs(value) * (double)beta)) / (double)beta);
     }
+}
+
+static void normal_cdf(real *out, const real *x, int64_t n)
+{
+    const double root_half = 0.70710678118654752440;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (real)(0.5 * erfc(-(double)x[i] * root_half));
 }
 
 #endif
@@ -394,9 +432,9 @@ static void fill_table(Kernels *table, const char *isa)
         .tap_rows = TAP_ROWS, .tap_tile = {NULL, tap_tile1, tap_tile2, tap_tile3},
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
         .gate = gate, .clamp = clamp, .gate_below = gate_below, .power = power, .exp = exponential,
-        .sigmoid = sigmoid, .softplus = softplus, .add_rows = add_rows, .dot = dot, .sum = sum,
-        .finish = finish, .pack = pack, .interleave = interleave, .maxpool = maxpool,
-        .winograd_columns = winograd_columns, .winograd_input = winograd_input,
+        .sigmoid = sigmoid, .softplus = softplus, .normal_cdf = normal_cdf, .add_rows = add_rows,
+        .dot = dot, .sum = sum, .finish = finish, .pack = pack, .interleave = interleave,
+        .maxpool = maxpool, .winograd_columns = winograd_columns, .winograd_input = winograd_input,
         .winograd_output = winograd_output, .winograd_keep = winograd_keep,
         .winograd_gradient = winograd_gradient, .nonzero = nonzero,
         .winograd_weights = winograd_weights,

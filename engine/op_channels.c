@@ -86,6 +86,12 @@ static void number_turn(const Kernels *k, const ChannelRun *run, const ChannelTu
     case OP_SOFTPLUS:
         k->softplus(out, &a, b, 1);
         break;
+    case OP_NORMAL_CDF:
+        k->normal_cdf(out, &a, 1);
+        break;
+    case OP_EXP:
+        k->exp(out, &a, 1);
+        break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, &a, b, turn->term, 1);
         break;
@@ -199,6 +205,12 @@ static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const Cha
         break;
     case OP_SOFTPLUS:
         k->softplus(out, a, number_at(run, turn->b, turn->factor), n);
+        break;
+    case OP_NORMAL_CDF:
+        k->normal_cdf(out, a, n);
+        break;
+    case OP_EXP:
+        k->exp(out, a, n);
         break;
     default: // OP_SCALE_OFFSET
         k->scale_offset(out, a, number_at(run, turn->b, turn->factor),

@@ -347,6 +347,43 @@ NodeId op_softplus(Graph *graph, NodeId x, real beta)
     return op_softplus_by(graph, x, op_constant(graph, shape_scalar(), beta));
 }
 
+/* ---- normal_cdf(x) = Phi(x) ----------------------------------------------------------------------
+ * The share of a standard normal distribution below x; x Phi(x) is the Gaussian error linear unit.
+ * Its slope is the density exp(-x^2 / 2) / sqrt(2 pi). Source: Hendrycks and Gimpel, arXiv
+ * 1606.08415, section 2. */
+
+static void normal_cdf_chunk(const OpCall *call, int64_t first, int64_t n)
+{
+    kernels()->normal_cdf((real *)call->out + first, (const real *)call->in[0] + first, n);
+}
+
+static void normal_cdf_forward(const OpCall *call)
+{
+    op_chunks(call, call->count, normal_cdf_chunk);
+}
+
+static void normal_cdf_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,
+                                NodeId *grad_in)
+{
+    const real height = (real)0.39894228040143267794; // 1 / sqrt(2 pi)
+    NodeId     x      = graph_input(graph, out, 0);
+    NodeId     fall   = op_exp(graph, op_scale(graph, op_mul(graph, x, x), (real)-0.5));
+    (void)wanted;
+    grad_in[0] = op_mul(graph, grad, op_scale(graph, fall, height));
+}
+
+const OpInfo op_info_normal_cdf = {.name     = "normal_cdf",
+                                   .arity    = 1,
+                                   .flags    = OP_ELEMENTWISE,
+                                   .infer    = infer_same,
+                                   .forward  = normal_cdf_forward,
+                                   .backward = normal_cdf_backward};
+
+NodeId op_normal_cdf(Graph *graph, NodeId x)
+{
+    return graph_append(graph, OP_NORMAL_CDF, &x, &(OpParams){0});
+}
+
 /* ---- relu, clamp and gate -----------------------------------------------------------------------
  * gate(c, x) = x where c > 0 (and below what a clamp lets through): closes relu and clamp at every
  * order. Their rules use their output, so they may run in place. */

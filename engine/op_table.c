@@ -20,6 +20,7 @@ static const OpInfo *const table[OP_COUNT] = {
     [OP_POWER]         = &op_info_power,
     [OP_SIGMOID]       = &op_info_sigmoid,
     [OP_SOFTPLUS]      = &op_info_softplus,
+    [OP_NORMAL_CDF]    = &op_info_normal_cdf,
     [OP_RELU]          = &op_info_relu,
     [OP_CLAMP]         = &op_info_clamp,
     [OP_GATE]          = &op_info_gate,

@@ -40,6 +40,7 @@ typedef enum OpKind {
     OP_POWER,
     OP_SIGMOID,  // of x and a node of beta
     OP_SOFTPLUS, // likewise
+    OP_NORMAL_CDF,
     OP_RELU,
     OP_CLAMP,
     OP_GATE,

@@ -32,7 +32,8 @@ typedef struct Builder {
 typedef void FamilyBuild(Builder *builder, NodeId x, int depth);
 
 FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_cifar_build,
-    resnet_v2_build, alexnet_build, densenet_build, squeezenet_build, lenet_build;
+    resnet_v2_build, alexnet_build, densenet_build, squeezenet_build, lenet_build, vit_build,
+    encoder_build;
 
 /* ((x * scale) - mean) / std per channel, with the constants of the blob. */
 NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation);
@@ -79,9 +80,14 @@ TrainableNorm   *trainables_add_norm(Trainables *list, Error *error);
 /* The tensor base.part: a constant, or an input where the request trains; made once for all forward
  * passes that share a list. */
 NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape);
-bool   builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
-bool   builder_is_over(Builder *builder);
-bool   builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
+/* The same by the whole name of the tensor, which the blob has as `stored`, used under another shape:
+ * the matrix of a dense layer is the kernel of a 1x1 convolution. */
+NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape used);
+/* The shape of a tensor, or rank 0 and a lack if it is not there or has another rank. */
+Shape builder_shape(Builder *builder, const char *name, int rank);
+bool  builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
+bool  builder_is_over(Builder *builder);
+bool  builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
 
 typedef struct LayerText {
     char text[LAYER_NAME_BYTES];

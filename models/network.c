@@ -35,6 +35,8 @@ static const struct {
     {"squeezenet1.0", squeezenet_build, 10},
     {"squeezenet1.1", squeezenet_build, 11},
     {"lenet", lenet_build, 0},
+    {"vit", vit_build, 0},
+    {"encoder", encoder_build, 0},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 

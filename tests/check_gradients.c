@@ -43,6 +43,8 @@ BUILD(square_root, op_power(g, in[0], (real)0.5))
 BUILD(reciprocal, op_power(g, in[0], -1))
 BUILD(sigmoid, op_sigmoid(g, in[0], (real)1.5))
 BUILD(softplus, op_softplus(g, in[0], 3))
+BUILD(normal_cdf, op_mul(g, in[0], op_normal_cdf(g, in[0])))
+BUILD(layer_norm, op_power(g, op_layer_norm(g, in[0], in[1], in[1], (real)0.1), 2))
 BUILD(sigmoid_by, op_mul(g, op_sigmoid_by(g, op_offset(g, in[0], -1), in[1]), in[0]))
 BUILD(softplus_by, op_softplus_by(g, op_offset(g, in[0], -1), in[1]))
 BUILD(scale_by, op_power(g, op_scale_by(g, in[0], op_mul(g, in[1], in[1])), 2))
@@ -107,6 +109,9 @@ static const Case cases[] = {
     {"reciprocal", build_reciprocal, 1, {{1, {7}}}, 0.5, 3},
     {"sigmoid", build_sigmoid, 1, {{1, {37}}}, -3, 3},
     {"softplus", build_softplus, 1, {{1, {37}}}, -3, 3},
+    {"normal_cdf", build_normal_cdf, 1, {{1, {37}}}, -4, 4},
+    {"layer_norm", build_layer_norm, 2, {{4, {2, 3, 1, 2}}, {1, {3}}}, -1, 1},
+    {"layer_norm_flat", build_layer_norm, 2, {{2, {2, 5}}, {1, {5}}}, -1, 1},
     {"sigmoid_by", build_sigmoid_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
     {"softplus_by", build_softplus_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
     {"scale_by", build_scale_by, 2, {{2, {3, 3}}, {0, {0}}}, -1, 2},

@@ -72,6 +72,7 @@ typedef enum Entry {
     EXP,
     SIGMOID,
     SOFTPLUS,
+    NORMAL_CDF,
     FINISH_ALL,
     FINISH_GATE,
     FINISH_CLAMP,
@@ -79,13 +80,10 @@ typedef enum Entry {
     ENTRIES
 } Entry;
 
-static const char *const entry_name[ENTRIES] = {"add",          "mul",
-                                                "scale_offset", "relu",
-                                                "gate",         "clamp",
-                                                "gate_below",   "exp",
-                                                "sigmoid",      "softplus",
-                                                "finish+relu",  "finish+gate",
-                                                "finish+clamp", "finish+gate_below"};
+static const char *const entry_name[ENTRIES] = {
+    "add",        "mul",         "scale_offset", "relu",         "gate",
+    "clamp",      "gate_below",  "exp",          "sigmoid",      "softplus",
+    "normal_cdf", "finish+relu", "finish+gate",  "finish+clamp", "finish+gate_below"};
 
 static void call(const Kernels *k, Entry e, real *out, const real *a, const real *b, int64_t n)
 {
@@ -120,6 +118,9 @@ static void call(const Kernels *k, Entry e, real *out, const real *a, const real
         break;
     case SOFTPLUS:
         k->softplus(out, a, (real)1.7, n);
+        break;
+    case NORMAL_CDF:
+        k->normal_cdf(out, a, n);
         break;
     case FINISH_ALL:
         k->finish(&(FinishRows){
@@ -165,6 +166,8 @@ static double wanted(Entry e, double a, double b)
         return 1 / (1 + exp(-beta * a));
     case SOFTPLUS:
         return (fmax(beta * a, 0) + log1p(exp(-fabs(beta * a)))) / beta;
+    case NORMAL_CDF:
+        return erfc(-a * sqrt(0.5)) / 2;
     case FINISH_ALL:
         return fmax(a + 0.5 + b, 0);
     case FINISH_GATE:
@@ -232,6 +235,29 @@ static void exponentials_over_their_range(void)
         CHECK(out[0] == 0 && out[1] == inf && out[3] == 1000);
         k->sigmoid(out, in, 1, 5);
         CHECK(out[0] == 0 && out[1] == 1 && out[4] == (real)0.5);
+    }
+}
+
+/* To a few units of the last place wherever the result is a normal float, far below zero too: there
+ * x Phi(x) is a GELU's value. */
+static void normal_shares_keep_their_digits(void)
+{
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        if (!k)
+            continue;
+        double worst = 0;
+        for (double at = -12.88; at < 9; at += 0.00137) {
+            real   x = (real)at, out = 0;
+            double want = erfc(-(double)x * sqrt(0.5)) / 2;
+            k->normal_cdf(&out, &x, 1);
+            worst = fmax(worst, fabs((double)out / want - 1));
+        }
+        // The exponential 2, two polynomials 1 each, four roundings 1/2 each.
+        CHECK_CLOSE(worst, 0, 6 * epsilon());
+        real inf = (real)HUGE_VAL, in[5] = {-inf, inf, -1000, 1000, 0}, out[5];
+        k->normal_cdf(out, in, 5);
+        CHECK(out[0] == 0 && out[1] == 1 && out[2] == 0 && out[3] == 1 && out[4] == (real)0.5);
     }
 }
 
@@ -622,6 +648,7 @@ SUITE(kernels)
 {
     RUN(pointwise_with_every_tail);
     RUN(exponentials_over_their_range);
+    RUN(normal_shares_keep_their_digits);
     RUN(powers_are_those_of_double);
     RUN(nothing_hides_a_nan);
     RUN(reductions);

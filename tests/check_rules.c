@@ -14,7 +14,7 @@ static void use_everything(Graph *g, NodeId x, NodeId w, NodeId *scalar)
     NodeId y = op_conv2d(g, x, w, 1, 1);
     y = op_add(g, y, op_conv2d_input(g, op_conv2d(g, y, w, 2, 1), w, graph_shape(g, y), 2, 1));
     y = op_maxpool(g, op_relu(g, op_clamp(g, op_softplus(g, y, 3), 5)), 2, 2, 0);
-    y = op_mul(g, op_sigmoid(g, y, 2), op_log(g, op_offset(g, op_exp(g, y), 1)));
+    y = op_mul(g, op_sigmoid(g, op_normal_cdf(g, y), 2), op_log(g, op_offset(g, op_exp(g, y), 1)));
     NodeId b = op_scalar_input(g, 2, "b");
     y        = op_scale_by(g, op_softplus_by(g, op_sigmoid_by(g, y, b), b), b);
     y        = op_gate(g, y, op_power(g, y, 3));

@@ -16,11 +16,12 @@ CAFFE_RGB_MEAN = (123.68, 116.779, 103.939)
 
 
 class Slot:
-    """One tensor of a network. Its absence is fine when one of `excused_by` (bases) is there."""
+    """One tensor of a network. Its absence is fine when one of `excused_by` (bases) is there. With
+    no part the base is the whole name (`class_token`)."""
 
     def __init__(self, base, part, shape, excused_by=()):
         self.base, self.part, self.shape, self.excused_by = base, part, shape, excused_by
-        self.name = f'{base}.{part}'
+        self.name = f'{base}.{part}' if part else base
 
 
 class Architecture:
@@ -28,17 +29,32 @@ class Architecture:
 
     convs    {base: (side, stride, pad)} in the order in which they are computed
     pools    (side, stride, pad) of the max pools in that order
-    layers   what can be probed, in the order of models/*.c"""
+    layers   what can be probed, in the order of models/*.c
+
+    Of networks that attend (encoders.py):
+    refit    function (names) -> this architecture with the depth that the names have
+    heads    {key of `about`: the width that its heads share}
+    grid     (width that counts the positions, width or number of pixels a patch is wide)
+    norm_epsilon, assumed    of layer norms; what tensors do not tell, a text"""
 
     def __init__(self, name, size, statistics=IMAGENET):
         self.name, self.size, self.statistics = name, size, statistics
         self.slots, self.aliases, self.pairs = {}, {}, []
         self.convs, self.norms, self.denses, self.pools, self.layers = {}, [], [], [], []
         self.first = self.flat_name = None            # first kernel, first dense kernel
+        self.refit = self.grid = self.norm_epsilon = None
+        self.heads, self.assumed = {}, ''
+
+    def fitted(self, names):
+        return self.refit(names) if self.refit else self
 
     def slot(self, base, part, shape, excused_by=()):
         slot = Slot(base, part, shape, excused_by)
         self.slots[slot.name] = slot
+
+    def tensor(self, name, shape):
+        """A tensor that is called by its whole name."""
+        self.slot(name, '', shape)
 
     def alias(self, base, *names):
         for name in names:
@@ -63,6 +79,10 @@ class Architecture:
         for part in NORM_PARTS:
             self.slot(base, part, (width,), excused_by)
         self.alias(base, *aliases)
+
+    def layer_norm(self, base, width):
+        for part in ('weight', 'bias'):
+            self.slot(base, part, (width,))
 
     def dense(self, base, outputs, inputs, *aliases, excused_by=()):
         self.flat_name = self.flat_name or f'{base}.weight'
@@ -269,8 +289,9 @@ def lenet():
 @lru_cache(maxsize=None)
 def all_architectures():
     """In the order in which ties are decided: what is most likely held comes first."""
+    from encoders import encoders                     # made of what is above
     return ([vgg(depth, batch_norm) for batch_norm in (False, True) for depth in (16, 19, 13, 11)]
             + [resnet(depth) for depth in (50, 18, 34, 101, 152)] + [resnet(18, cifar=True)]
             + [resnet_option_a(depth) for depth in (20, 32, 44, 56)]
             + [resnet50_v2(), alexnet(), densenet121(), squeezenet('1.1'), squeezenet('1.0'),
-               lenet()])
+               lenet()] + encoders())

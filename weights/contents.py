@@ -76,7 +76,7 @@ class Contents:
                               'floating-point numbers')
             if len(tensor.shape) > 4 or 0 in tensor.shape:
                 raise Refused(f"'{tensor.name}' is empty or has more than 4 dimensions")
-            shape = tensor.shape
+            shape = tensor.shape or (1,)              # a single number
             if len(shape) == 4 and len(match.net.slots[name].shape) == 2:
                 shape = (shape[0], math.prod(shape[1:]))   # a dense layer kept as a convolution
             self.items[name] = (shape, tensor.blocks)

@@ -55,6 +55,8 @@ class Match:
                         if self.is_missing(name, slot, folded_by)]
 
     def canonical(self, source):
+        if source in self.net.slots:
+            return source
         parts = taken_apart(source)
         if not parts:
             return None
@@ -166,6 +168,7 @@ def best_match(named, nets, resolve=None):
     matches = []
     for net in nets:
         try:
+            net = net.fitted(named)
             matches.append(Match(net, resolve(net, named) if resolve else named))
         except Refused:
             if len(nets) == 1:
@@ -248,18 +251,18 @@ def only_one(found):
 
 def unknown(found, groups, wanted):
     """Why no candidate is a known network."""
+    partly = [one for one in found if one.match.net.first in one.match.tensors]
+    best = min(partly, key=lambda one: one.match.key()) if partly else None
     for _, tensors in groups:
         names = cleaned(tensors)
         if is_grouped_alexnet(names):
             return GROUPED_ALEXNET
         other = known_as(names, OTHER_NETWORKS)
-        if other:
+        if other and not (best and best.match.net.heads):
             return HOLDS_ANOTHER.format(other)
         part = known_as(names, REPARAMETRISED)
         if part:
             return f'keeps {part}'
-    partly = [one for one in found if one.match.net.first in one.match.tensors]
-    best = min(partly, key=lambda one: one.match.key()) if partly else None
     first = best.match.tensors[best.match.net.first] if best else None
     if best and len(first.shape) == 4 and first.shape[1] != 3:
         return (f"has a first kernel '{first.name}' for pictures of {first.shape[1]} channels, "
@@ -294,7 +297,7 @@ def check_same_network(candidate):
     strays = match.strays()
     if strays:
         what, other = known_as(strays, PARTS_OF_OTHERS), known_as(strays, OTHER_NETWORKS)
-        if other and not what:
+        if other and (match.net.heads or not what):
             raise Refused(HOLDS_ANOTHER.format(other))
         raise Refused(f'is not {match.net.name}: {plural(len(strays))} would change layers that '
                       f"can be probed{f' ({what})' if what else ''}: {listed(strays)}; such a "

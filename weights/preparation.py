@@ -4,7 +4,7 @@ import math
 
 from architectures import CAFFE_RGB_MEAN, CIFAR_VGG_BN
 from names import unwrapped
-from readers.source import Misused
+from readers.source import Misused, Refused
 
 LARGEST_SIDE = 65535
 IMAGENET_SIDE, IMAGENET_SHORT = 224, 256
@@ -17,7 +17,8 @@ class Preparation:
     told     what the file itself says, a text or ''"""
 
     def __init__(self, match, source_format):
-        side, statistics = match.net.size, match.net.statistics
+        self.match = match
+        side, statistics = self.side_of_patches() or match.net.size, match.net.statistics
         is_cropped = side == IMAGENET_SIDE
         if match.net.name.startswith('vgg') and 'flat' in match.widths:
             cells = match.widths['flat'] / match.last_conv_width()
@@ -34,6 +35,29 @@ class Preparation:
         if is_caffe:
             self.order, self.scale = 'bgr', 255.0
             self.mean, self.std = tuple(reversed(CAFFE_RGB_MEAN)), (1.0, 1.0, 1.0)
+
+    def grid(self):
+        """(patches, pixels a patch is wide) where a network has a position for each, else None."""
+        if not self.match.net.grid:
+            return None
+        positions, patch = (self.match.widths.get(width, width) for width in self.match.net.grid)
+        return (positions - 1, patch) if type(positions) is type(patch) is int else None
+
+    def side_of_patches(self):
+        """The side of a square of patches, 0 if they make none."""
+        patches, patch = self.grid() or (0, 0)
+        side = math.isqrt(max(patches, 0))
+        return side * patch if side * side == patches else 0
+
+    def check_patches(self):
+        patches, patch = self.grid() or (0, 0)
+        if not patch:
+            return
+        if self.width % patch or self.height % patch or \
+                (self.width // patch) * (self.height // patch) != patches:
+            raise Refused(f'has positions for {patches} patches of {patch}x{patch} pixels, which '
+                          f'pictures of {self.width}x{self.height} do not have; --size says which '
+                          'size they have')
 
     def take_statistics(self, tensors):
         """Mean and std that a wrapper of the network keeps, over pictures in 0..1; the notes."""
