@@ -160,6 +160,10 @@ NodeId op_pick(Graph *graph, NodeId x, int64_t element);      // one element -> 
 NodeId op_maxpool(Graph *graph, NodeId x, int window, int stride, int pad);
 NodeId op_avgpool2(Graph *graph, NodeId x);    // 2x2, stride 2, even sides
 NodeId op_global_mean(Graph *graph, NodeId x); // [n,c,h,w] -> [n,c]
+/* x / (k + alpha / size * sum of x^2 over `size` channels around each)^beta, past the first and last
+ * channel zeros; size odd. Source: Krizhevsky et al., NeurIPS 2012, section 3.3; alpha is divided as in
+ * Caffe and PyTorch. */
+NodeId op_response_norm(Graph *graph, NodeId x, int size, real alpha, real beta, real k);
 NodeId op_concat(Graph *graph, NodeId a, NodeId b, int axis);
 
 /* One channel of a layer: the values of op_slice(x, 1, channel, 1), but the convolution that makes
