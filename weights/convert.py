@@ -274,8 +274,8 @@ def convert(chosen):
     about = about_text(chosen, match, preparation, checkpoint.format, contents.norm_state(),
                        padding)
     out = contents.tensors(chosen.dtype == 'f16')
-    out += vocabulary_tensors(chosen.merges, chosen.vocabulary)
     out.append(('about', (len(about),), 'u8', lambda: [about]))
+    out += vocabulary_tensors(chosen.merges, chosen.vocabulary)
     write_output(chosen.output, out)
     for text in checkpoint.notes + leftover_notes(candidate, others) + notes:
         note(text)
