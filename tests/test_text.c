@@ -1,11 +1,12 @@
 /* tests/test_text.c - text to token ids: cleaning, words, merges, sequences, published ids. */
 #include "../text/text.h"
-#include "../engine/blob.h"
 #include "../base/file.h"
 #include "../format/json.h"
+#include "../models/tokens.h"
 #include "../text/clean.h"
 #include "../text/split.h"
 #include "../text/unicode.h"
+#include "blob_builder.h"
 #include "program.h"
 #include "test.h"
 #include "token_tables.h"
@@ -288,6 +289,67 @@ static void a_tokenizer_knows_its_ids(void)
     tokenizer_free(NULL);
 }
 
+/* ---- a blob ---------------------------------------------------------------------------------- */
+
+static WeightBlob *saved(BlobBuilder *builder)
+{
+    WeightBlob *blob = NULL;
+    CHECK(blob_builder_save(builder, in_folder("small.nw"), NULL));
+    CHECK(blob_open(in_folder("small.nw"), &blob, NULL));
+    return blob;
+}
+
+static void put_text(BlobBuilder *builder, const char *name, const char *text, size_t size)
+{
+    blob_builder_tensor(builder, name, BLOB_U8, shape_1d((int64_t)size), text);
+}
+
+// A blob without a part, or whose table of tokens has too few rows, is refused; a whole one is not.
+static void a_blob_has_its_tokenizer(void)
+{
+    static const struct {
+        bool        has_vocabulary, has_merges;
+        int64_t     rows;
+        const char *message;
+    } cases[] = {
+        {false, true, 516, "has no 'vocabulary'"},
+        {true, false, 516, "has no 'merges'"},
+        {true, true, 514, "'vocabulary' has 515 tokens, 'token_embedding.weight' has 514 rows"},
+        {true, true, 515, NULL}};
+    small_tables(&small, TOKENIZER_CLIP, "a b\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        BlobBuilder *builder   = blob_builder_new("clip_vit", 32, 32);
+        Tokenizer   *tokenizer = NULL;
+        Error        error     = {0};
+        if (cases[i].has_vocabulary)
+            put_text(builder, "vocabulary", small.vocabulary, small.tables.vocabulary_bytes);
+        if (cases[i].has_merges)
+            put_text(builder, "merges", small.merges, small.tables.merges_bytes);
+        blob_builder_constant(builder, "token_embedding.weight", shape_2d(cases[i].rows, 1), 1);
+        WeightBlob *blob = saved(builder);
+        blob_builder_free(builder);
+        bool is_made = blob && blob_tokenizer(blob, TOKENIZER_CLIP, &tokenizer, &error);
+        CHECK(is_made == !cases[i].message);
+        if (cases[i].message)
+            CHECK_REFUSED("vocabulary", &error, cases[i].message);
+        tokenizer_free(tokenizer);
+        blob_close(blob);
+    }
+}
+
+static void numbers_are_no_vocabulary(void)
+{
+    BlobBuilder *builder   = blob_builder_new("roberta", 32, 32);
+    Tokenizer   *tokenizer = NULL;
+    Error        error     = {0};
+    blob_builder_constant(builder, "vocabulary", shape_1d(4), 1);
+    WeightBlob *blob = saved(builder);
+    blob_builder_free(builder);
+    CHECK(blob && !blob_tokenizer(blob, TOKENIZER_ROBERTA, &tokenizer, &error));
+    CHECK_REFUSED("vocabulary", &error, "'vocabulary' has numbers, expected bytes");
+    blob_close(blob);
+}
+
 /* ---- published vocabularies ------------------------------------------------------------------ */
 
 // Published tables as the converter puts them into a blob.
@@ -306,22 +368,6 @@ static WeightBlob *published(const char *merges, const char *vocabulary)
     if (system(command) != 0 || !blob_open(in_folder("text.nw"), &blob, NULL))
         return NULL;
     return blob;
-}
-
-static Tokenizer *published_tokenizer(WeightBlob *blob, TokenizerKind kind)
-{
-    const BlobTensor *vocabulary = blob_lookup(blob, "vocabulary");
-    const BlobTensor *merges     = blob_lookup(blob, "merges");
-    Tokenizer        *tokenizer  = NULL;
-    if (!CHECK(vocabulary && merges))
-        return NULL;
-    TokenTables tables = {.name             = blob_path(blob),
-                          .vocabulary       = vocabulary->data,
-                          .merges           = merges->data,
-                          .vocabulary_bytes = vocabulary->bytes,
-                          .merges_bytes     = merges->bytes};
-    CHECK(tokenizer_create(&tokenizer, kind, &tables, NULL));
-    return tokenizer;
 }
 
 // Whether a text has the ids of a list; CLIP's are listed without start and end.
@@ -394,8 +440,8 @@ static void ids_are_those_of_the_published_tokenizers(void)
             blob_close(blob); // of the case before
             blob = published(test_data(cases[i].merges), ids);
         }
-        Tokenizer *tokenizer = blob ? published_tokenizer(blob, cases[i].kind) : NULL;
-        REQUIRE(tokenizer);
+        Tokenizer *tokenizer = NULL;
+        REQUIRE(blob && blob_tokenizer(blob, cases[i].kind, &tokenizer, NULL));
         CHECK(same_as_reference(tokenizer, cases[i].key,
                                 cases[i].kind == TOKENIZER_CLIP ? repaired : NULL) ==
               cases[i].same);
@@ -420,5 +466,7 @@ SUITE(text)
     RUN(roberta_takes_the_text_as_it_is);
     RUN(long_texts_are_refused_or_cut);
     RUN(a_tokenizer_knows_its_ids);
+    RUN(a_blob_has_its_tokenizer);
+    RUN(numbers_are_no_vocabulary);
     RUN(ids_are_those_of_the_published_tokenizers);
 }

@@ -136,6 +136,11 @@ def arguments(words=None):
     parser.add_argument('--dtype', choices=('f32', 'f16'), default='f32')
     parser.add_argument('--fold-batchnorm', action='store_true',
                         help='make one of each convolution and the batch norm after it')
+    parser.add_argument('--merges', metavar='FILE',
+                        help='merges of a text network, to travel in the blob: '
+                             'bpe_simple_vocab_16e6.txt.gz of CLIP, vocab.bpe, merges.txt')
+    parser.add_argument('--vocabulary', metavar='FILE',
+                        help='its ids: encoder.json, vocab.json (CLIP has them in its merges)')
     parser.add_argument('--order', choices=('rgb', 'bgr'),
                         help='channel order the first layer was trained with')
     parser.add_argument('--scale', type=float, help='factor on pixels in 0..1')
@@ -152,11 +157,6 @@ def arguments(words=None):
     parser.add_argument('--padding', choices=('torch', 'same'),
                         help="zeros around windows of stride 2: as torchvision has them, or as "
                              "TensorFlow's SAME (detected where the file says it)")
-    parser.add_argument('--merges', metavar='FILE',
-                        help='merges of a text network, to travel in the blob: '
-                             'bpe_simple_vocab_16e6.txt.gz of CLIP, vocab.bpe, merges.txt')
-    parser.add_argument('--vocabulary', metavar='FILE',
-                        help='its ids: encoder.json, vocab.json (CLIP has them in its merges)')
     parser.add_argument('--heads', type=heads, metavar='N',
                         help='attention heads of a transformer (its width / 64 by default)')
     chosen = parser.parse_args(words)
@@ -293,8 +293,8 @@ def convert(chosen):
     about = about_text(about_of(chosen, match, preparation, checkpoint, contents.norm_state(),
                                 padding, heads))
     out = contents.tensors(chosen.dtype == 'f16')
-    out += vocabulary_tensors(chosen.merges, chosen.vocabulary)
     out.append(('about', (len(about),), 'u8', lambda: [about]))
+    out += vocabulary_tensors(chosen.merges, chosen.vocabulary)
     write_output(chosen.output, out)
     for text in checkpoint.notes + leftover_notes(candidate, others) + notes:
         note(text)

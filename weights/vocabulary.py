@@ -55,7 +55,7 @@ def read_merges(path):
         raise Refused(f'{path}: has more than {MAX_TOKENS} merges')
     merges = []
     for number, line in enumerate(lines[first:], first + 1):
-        pair = line.removesuffix('\r').split(' ')
+        pair = line.rstrip('\r').split(' ')
         if len(pair) != 2 or not all(pair):
             raise Refused(f'{path}: line {number} is not two tokens with a space between')
         merges.append(tuple(pair))

@@ -8,6 +8,7 @@
 #include "../../format/npy.h"
 #include "../blob_builder.h"
 #include "../golden_jpeg.h"
+#include "../token_tables.h"
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -385,7 +386,7 @@ static void seed_kinds(const char *text)
 
 static void seeds_tokens(void)
 {
-    seed_kinds("The theme's in the baab, it's 12,345 x\xC2\xB2!? <|endoftext|>");
+    seed_kinds("The theme's in the baab, it's 12,345 x\xC2\xB2!? <|endoftext|><|startoftext|>");
     seed_kinds("&amp;lt;b&gt; &eacute;&#233;&#xE9;&#128;&notit; &NotEqualTilde;");
     seed_kinds("  a \t\n b\r\n\xE3\x80\x80\xC2\xA0 aaaaaaaaaaaaaaaa\x1C");
     seed_kinds("\xCE\x91\xCE\xA3' \xC4\xB0 \xC7\x85 \xE4\xBD\xA0\xF0\x9F\x98\x80 e\xCC\x81\xFF\xC3 "
@@ -401,6 +402,10 @@ static void seeds_vocabulary(void)
     seed_kinds("\x1E");
     seed_kinds("x y\n\x1E");
     seed_kinds("xx\nxx\n\x1E");
+    char long_token[LIMIT_TOKEN_BYTES + 4] = "@"; // one byte too many
+    memset(long_token + 1, 'x', LIMIT_TOKEN_BYTES + 1);
+    long_token[LIMIT_TOKEN_BYTES + 2] = '\n';
+    seed_text(long_token);
     seed_kinds("xx\n\x1Ex x\nx x\n");
     seed_text("\x83"
               "a\nb\n\x1E");
