@@ -21,6 +21,7 @@ from about import about_text, head_counts
 from architectures import all_architectures
 from checks import check_graph, epsilons, resolver
 from contents import Contents, flatten_channels_first, swap_first_channels
+from exported import norm_epsilon, unfolder
 from matching import detect, is_statistic, listed, plural
 from milan import inside, settings
 from narrow import is_blob, narrow
@@ -195,8 +196,9 @@ def note(text):
 
 def about_of(chosen, match, preparation, checkpoint, norm_state, padding, heads):
     """The keys of `about`; None is left out: so are those that are as they always were."""
-    epsilons_ = match.net.norm_epsilons
-    epsilon = epsilons_.get(match.publisher) or epsilons_.get('')
+    usual = match.net.norm_epsilons
+    epsilon = usual and (norm_epsilon(checkpoint.graph, checkpoint.groups[0][1])
+                         or usual.get(match.publisher) or usual[''])
     return {'architecture': match.net.name, **preparation.keys(), 'bn': norm_state,
             'dtype': chosen.dtype,
             'complete': 'no' if match.missing else 'yes',
@@ -251,7 +253,7 @@ def convert(chosen):
             return
     try:
         candidate, others = detect(checkpoint.groups, chosen.arch, chosen.key,
-                                   resolver(checkpoint.graph))
+                                   resolver(checkpoint.graph), unfolder(checkpoint.graph))
         match = candidate.match
         padding = check_graph(checkpoint.graph, match)
     except Refused as refused:
