@@ -1,15 +1,16 @@
 """Tests of weights/convert.py with transformers: names, sizes and heads."""
 
 import os
+import subprocess
 import sys
 import zipfile
 
 sys.dont_write_bytecode = True
 
-from checkpoints import (DATA, EXIT_DATA, EXIT_USAGE, LENET, Skip, check_lenet, floats, legacy_pth,
-                         path_of, product, pth, read_blob, run, run_tests, tests_of, values_of,
-                         write)
-from small_networks import check, prefixed, refused, scripted, small, told, written
+from checkpoints import (DATA, EXIT_DATA, EXIT_USAGE, LENET, Skip, check_lenet, field, floats,
+                         legacy_pth, number_field, onnx_tensor, path_of, product, pth, read_blob,
+                         run, run_tests, tests_of, values_of, write)
+from small_networks import check, node, prefixed, refused, scripted, small, told, written
 import encoders
 
 VIT = small('vit')
@@ -235,6 +236,83 @@ def test_other_transformers_are_refused_by_what_they_have():
     refused(written(distilled), 'a distillation token')
     twice = {**names, 'class_token': ((1, 1, 4), [1.0] * 4)}
     refused(written(twice), 'is not vit: 1 tensor')
+
+
+# ---- ONNX ----------------------------------------------------------------------------------------
+
+def onnx_of(tensors, first, nameless='onnx::MatMul_{}', epsilon=0.25, extra=b''):
+    """What exporters write: matrices before an added bias are turned and have lost their names."""
+    out, nodes = b'', node('Conv', ['x', f'{first}.weight', f'{first}.bias'], 'y', strides=[4, 4],
+                           kernel_shape=[4, 4], pads=[0] * 4)
+    for number, (name, item) in enumerate(tensors.items()):
+        bias = name[:-len('weight')] + 'bias' if name.endswith('weight') else None
+        if len(item[0]) == 2 and bias in tensors and number % 5:
+            out += field(5, onnx_tensor(nameless.format(number), *turned(item)))
+            nodes += node('MatMul', [f'a{number}', nameless.format(number)], f'b{number}')
+            nodes += node('Add', [bias, f'b{number}'][::1 if number % 2 else -1], f'c{number}')
+            continue
+        out += field(5, onnx_tensor(name, *item))
+        if len(item[0]) == 2 and bias in tensors:
+            nodes += node('Gemm', [f'a{number}', name, bias], f'c{number}', transB=1)
+        elif len(item[0]) == 1 and bias in tensors:
+            nodes += node('LayerNormalization', [f'a{number}', name, bias], f'c{number}',
+                          epsilon=epsilon)
+    nodes += node('MatMul', ['a1', 'a2'], 'scores') + node('Softmax', ['scores'], 'attention')
+    out += field(5, onnx_tensor('val_9999', (), [1.5])) + field(5, onnx_tensor(
+        '/encoder/Constant_output_0', (1,), [2.5]))
+    return number_field(1, 8) + field(7, nodes + extra + node('Erf', ['c1'], 'd') + 4 * node(
+        'Reshape', ['d'], 'd') + field(2, b'net') + out)
+
+
+def test_onnx_of_every_publisher_and_exporter():
+    for rename, first in ((dict, 'conv_proj'), (timm_names, 'patch_embed.proj'),
+                          (hugging_face_names, 'vit.embeddings.patch_embeddings.projection')):
+        for nameless in ('onnx::MatMul_{}', 'val_{}'):
+            write('a.onnx', onnx_of(rename(SHALLOW), first, nameless))
+            about = check(converted('a.onnx', '--heads', '2')[0], SHALLOW, 'vit')
+            assert about['norm_epsilon'] == '0.25' and about['complete'] == 'yes'
+
+
+def test_onnx_of_another_transformer_is_refused():
+    for op, what in (('Relu', 'has the operation Relu'), ('Tanh', 'has the operation Tanh inside'),
+                     ('InstanceNormalization', 'has the operation InstanceNormalization')):
+        write('a.onnx', onnx_of(SHALLOW, 'conv_proj', extra=node(op, ['x'], 'z')))
+        refused('a.onnx', 'is not vit', what)
+    tanh = field(1, field(1, b'x') + field(4, b'Gelu') + field(5, field(1, b'approximate')
+                                                               + field(4, b'tanh')))
+    write('a.onnx', onnx_of(SHALLOW, 'conv_proj', extra=tanh))
+    refused('a.onnx', 'has GELU by tanh')
+    less = {name: item for name, item in SHALLOW.items()
+            if name != 'encoder.layers.encoder_layer_0.mlp.0.bias'}
+    write('a.onnx', onnx_of(less, 'conv_proj', extra=node('MatMul', ['q', 'val_7'], 'r')
+                            + field(5, onnx_tensor('val_7', (4, 4), [1.0] * 16))))
+    refused('a.onnx', 'is not vit: 1 tensor would change', 'val_7')
+
+
+EXPORT = """
+import sys, torch
+from torchvision.models.vision_transformer import VisionTransformer
+torch.manual_seed(0)
+net = VisionTransformer(image_size=16, patch_size=8, num_layers=2, num_heads=2, hidden_dim=8,
+                        mlp_dim=12, num_classes=3).eval()
+for parameter in net.parameters():
+    torch.nn.init.normal_(parameter)
+torch.save(net.state_dict(), sys.argv[1])
+for opset, fold in ((13, True), (13, False), (17, True)):
+    torch.onnx.export(net, torch.zeros(1, 3, 16, 16), f'{sys.argv[1]}.{opset}.{fold}.onnx',
+                      opset_version=opset, do_constant_folding=fold)
+"""
+
+
+def test_exports_of_torch():
+    path = path_of('exported.pth')
+    if not os.path.exists('/usr/bin/python3') or subprocess.run(
+            ['/usr/bin/python3', '-c', EXPORT, path], capture_output=True).returncode:
+        raise Skip('no PyTorch that exports ONNX')
+    want, _ = read_blob(converted('exported.pth', '--heads', '2')[0])
+    for kind in ('13.True', '13.False', '17.True'):
+        found, about = read_blob(converted(f'exported.pth.{kind}.onnx', '--heads', '2')[0])
+        assert found == want and about['norm_epsilon'] == '1e-06', kind
 
 
 # ---- CLIP and RoBERTa ----------------------------------------------------------------------------

@@ -44,6 +44,7 @@ class Architecture:
     heads    {key of `about`: the width that its heads share}
     grid     (width that counts the positions, width or number of pixels a patch is wide)
     norm_epsilons            {'' or a publisher: what layer norms add to the variance}
+    operations               those of ONNX that it has and networks of convolutions have not
     assumed                  what tensors do not tell, a text
     parts                    ((pattern, what it is), ...) of tensors that make another network"""
 
@@ -55,6 +56,7 @@ class Architecture:
         self.photos, self.reads = {}, 'pixels'
         self.refit = self.grid = None
         self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
+        self.operations = set()
 
     def fitted(self, names):
         return self.refit(names) if self.refit else self
@@ -301,8 +303,9 @@ def lenet():
 def all_architectures():
     """In the order in which ties are decided: what is most likely held comes first."""
     from encoders import encoders                     # made of what is above
+    from milan import milan
     return ([vgg(depth, batch_norm) for batch_norm in (False, True) for depth in (16, 19, 13, 11)]
             + [resnet(depth) for depth in (50, 18, 34, 101, 152)] + [resnet(18, cifar=True)]
             + [resnet_option_a(depth) for depth in (20, 32, 44, 56)]
             + [resnet50_v2(), alexnet(), densenet121(), squeezenet('1.1'), squeezenet('1.0'),
-               lenet()] + encoders())
+               lenet()] + encoders() + [milan()])

@@ -52,6 +52,8 @@ def resolver(graph):
         return None
 
     def resolve(net, named):
+        if net.heads:                                  # those keep most of their names
+            return named
         by_source = {tensor.name: tensor for tensor in named.values()}
         out, used = {}, set()
 
@@ -114,9 +116,12 @@ def check_graph(graph, match):
     if windows and not window_differences(match, graph, convs, same_padding):
         padding, windows = 'same', []
     wrong += windows
+    foreign = (FOREIGN | {'Relu'} if net.heads else FOREIGN) - net.operations
     wrong += [f'has the operation {op}'
-              for op in sorted({node.op for node in graph.nodes} & FOREIGN)]
-    wrong += gates(graph)
+              for op in sorted({node.op for node in graph.nodes} & foreign)]
+    wrong += ['has GELU by tanh' for node in graph.of('Gelu')
+              if node.attributes.get('approximate') == 'tanh'][:1]
+    wrong += gates(graph, net.operations)
     wrong += before_first(graph, inputs.get(net.first.rpartition('.')[0]))
     if wrong:
         raise Refused(f'is not {net.name}: {listed(wrong, 6)}; such a network is not supported')
@@ -136,7 +141,8 @@ def same_padding(side, stride, pad):
 def window_differences(match, graph, convs, padding_of):
     wrong = []
     for base, node in convs:
-        said = difference(node, *match.net.convs[base], padding_of) if base else ''
+        window = [match.widths.get(size, size) for size in match.net.convs.get(base, ())]
+        said = difference(node, *window, padding_of) if base else ''
         if said:
             wrong.append(f"'{base}' {said}")
     return wrong + pool_differences(match, graph.of('MaxPool'), padding_of)
@@ -179,10 +185,10 @@ def pool_differences(match, nodes, padding_of):
     return wrong
 
 
-def gates(graph):
+def gates(graph, allowed):
     last = {node.op for node in graph.nodes[-3:]}
     return [f'has the operation {op} inside'
-            for op in sorted({node.op for node in graph.nodes[:-3]} & GATES - last)]
+            for op in sorted({node.op for node in graph.nodes[:-3]} & GATES - last - allowed)]
 
 
 def before_first(graph, source):

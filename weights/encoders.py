@@ -58,6 +58,7 @@ def vit(names=()):
     net = Architecture('vit', 224)
     net.refit, net.norm_epsilons = vit, {'': 1e-6, 'huggingface': 1e-12}
     net.photos = {'timm': TIMM, 'huggingface': HUGGING_FACE}
+    net.operations = {'LayerNormalization', 'Erf', 'Gelu'}
     patches(net, 'conv_proj', 'width', 'patch_embed.proj', 'embeddings.patch_embeddings.projection')
     net.tensor('class_token', (1, 1, 'width'))
     net.tensor('encoder.pos_embedding', (1, 'tokens', 'width'))
@@ -80,6 +81,7 @@ def encoder(names=()):
     net = Architecture('encoder', 32, CIFAR_GRADIENT_ALIGNMENT)
     net.refit, net.norm_epsilons = encoder, {'': 1e-5}
     net.assumed = 'norms behind each part of a block, and ReLU'
+    net.operations = {'LayerNormalization', 'Relu'}
     patches(net, 'patch_embed.proj', 'width')
     net.tensor('cls_token', (1, 1, 'width'))
     net.tensor('pos_embed', (1, 'tokens', 'width'))
@@ -106,6 +108,7 @@ def clip(name, refit):
     net.photos, net.parts = {'': OPENAI, 'huggingface': OPENAI}, OTHER_PARTS
     net.assumed = "sigmoid(1.702 x) x in its blocks, as OpenAI's have it"
     net.heads = {'heads': 'width', 'text_heads': 'text_width'}
+    net.operations = {'LayerNormalization', 'Sigmoid', 'Relu' if name == 'clip_resnet' else ''}
     return net
 
 

@@ -172,20 +172,20 @@ def best_match(named, nets, resolve=None):
     matches = []
     for net in nets:
         try:
-            own, publisher = spelled(net, named)
-            net = net.fitted(own)
-            matches.append(Match(net, resolve(net, own) if resolve else own, publisher))
+            own, publisher = spelled(net, resolve(net, named) if resolve else named)
+            matches.append(Match(net.fitted(own), own, publisher))
         except Refused:
             if len(nets) == 1:
                 raise
     return min(matches, key=Match.key, default=None)
 
 
-def candidates(groups, nets, resolve=None):
-    """Every network in the checkpoint, sound or not."""
+def candidates(groups, nets, resolve=None, unfold=None):
+    """Every network in the checkpoint, sound or not; `unfold(names)` may name tensors."""
     found, bases = [], first_bases()
     for path, tensors in groups:
         names = cleaned(tensors)
+        names = unfold(names) if unfold else names
         used = set()
         at = roots(names, bases) or ['']
         for root in at[:64]:
@@ -342,10 +342,10 @@ def comes_before(root, name):
     return False
 
 
-def detect(groups, wanted=None, key=None, resolve=None):
+def detect(groups, wanted=None, key=None, resolve=None, unfold=None):
     """(candidate, the other networks there are); refused when nothing fits or it is not clear."""
     nets = nets_named(wanted)
-    everything = found = candidates(groups, nets, resolve)
+    everything = found = candidates(groups, nets, resolve, unfold)
     if key and found:
         found = chosen_by_key(found, key)
     sound = [one for one in found if one.is_sound()]

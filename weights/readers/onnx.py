@@ -49,7 +49,7 @@ def resolve(view, nodes, tensors):
                           'before it was quantised')
         if node.op == 'Constant' and node.outputs:
             value = node.attributes.get('value')
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and value.shape:    # a single number is no weight
                 value.name = node.outputs[0]
                 add(view, tensors, value)
         elif node.op in ('Identity', 'Cast') and node.outputs and node.inputs \
