@@ -419,15 +419,13 @@ static void check_refusal(const char *method, bool has_attention, const char *me
 static void methods_say_which_networks_they_explain(void)
 {
     check_refusal("rollout", false,
-                  "method rollout explains networks with attention between patches, and there is "
-                  "none here");
-    check_refusal("attnlrp", false,
-                  "method attnlrp explains networks with attention, and there is none here");
+                  "rollout needs attention between patches, and this network has none");
+    check_refusal("attnlrp", false, "attnlrp needs attention, and this network has none");
     check_refusal("lrp-epsilon", true,
-                  "method lrp-epsilon has no rule for the attention of this network, expected "
+                  "lrp-epsilon has no rule for the attention of this network, expected "
                   "lrp-transformer or attnlrp");
     check_refusal("gradcam", true,
-                  "method gradcam weighs the maps of a last convolution, and this network ends "
+                  "gradcam weighs the maps of a last convolution, and this network ends "
                   "with tokens, expected rollout or gradient-rollout");
 }
 
