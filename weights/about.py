@@ -10,12 +10,14 @@ def head_counts(match, heads):
     if heads and not match.net.heads:
         raise Misused(f'{match.net.name} has no attention; --heads is for networks that have')
     for key, name in match.net.heads.items():
-        width = match.widths.get(name, CHANNELS_OF_A_HEAD)
+        width = match.widths.get(name)
+        if width is None:                             # that tower is not there
+            continue
         asked = heads if not counts else None
         counts[key] = asked or width // CHANNELS_OF_A_HEAD
         if not counts[key] or width % counts[key]:
             fits = f'do not make {asked} equal heads' if asked else \
-                f'are no multiple of {CHANNELS_OF_A_HEAD}, so how many heads attention has is not clear'
+                f'are no multiple of {CHANNELS_OF_A_HEAD}, so how many heads there are is not clear'
             raise Misused(f'{width} channels {fits}; --heads N says how many there are')
         if not asked:
             notes.append(f'assumes that attention has {key}={counts[key]}, {CHANNELS_OF_A_HEAD} '

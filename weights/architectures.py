@@ -4,6 +4,7 @@ A shape dimension that is a text is a width: the first tensor that has it decide
 agree. Every base name may have aliases, the names other publishers gave to the same layer. Strides
 and pools are for formats that have them in the file: what differs there is another network."""
 
+from collections import namedtuple
 from functools import lru_cache
 
 EPSILON = 1e-5             # of every batch norm of these networks
@@ -13,6 +14,11 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CIFAR_GRADIENT_ALIGNMENT = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 CIFAR_VGG_BN = ((0.4915, 0.4823, 0.4468), (0.2470, 0.2435, 0.2616))
 CAFFE_RGB_MEAN = (123.68, 116.779, 103.939)
+
+
+# How photos are prepared: mean and std of three numbers each, 'bilinear' or 'bicubic', and a
+# function from the side of the input to the short side before the centre is cut out (0: it is not).
+Photos = namedtuple('Photos', 'mean std filter short')
 
 
 class Slot:
@@ -30,20 +36,25 @@ class Architecture:
     convs    {base: (side, stride, pad)} in the order in which they are computed
     pools    (side, stride, pad) of the max pools in that order
     layers   what can be probed, in the order of models/*.c
+    photos   {'' or a publisher whose names these are: Photos}, where they differ from what is usual
+    reads    'pixels' or 'tokens'
 
     Of networks that attend (encoders.py):
     refit    function (names) -> this architecture with the depth that the names have
     heads    {key of `about`: the width that its heads share}
     grid     (width that counts the positions, width or number of pixels a patch is wide)
-    norm_epsilon, assumed    of layer norms; what tensors do not tell, a text"""
+    norm_epsilons            {'' or a publisher: what layer norms add to the variance}
+    assumed                  what tensors do not tell, a text
+    parts                    ((pattern, what it is), ...) of tensors that make another network"""
 
     def __init__(self, name, size, statistics=IMAGENET):
         self.name, self.size, self.statistics = name, size, statistics
         self.slots, self.aliases, self.pairs = {}, {}, []
         self.convs, self.norms, self.denses, self.pools, self.layers = {}, [], [], [], []
         self.first = self.flat_name = None            # first kernel, first dense kernel
-        self.refit = self.grid = self.norm_epsilon = None
-        self.heads, self.assumed = {}, ''
+        self.photos, self.reads = {}, 'pixels'
+        self.refit = self.grid = None
+        self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
 
     def fitted(self, names):
         return self.refit(names) if self.refit else self

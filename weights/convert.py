@@ -24,7 +24,7 @@ from contents import Contents, flatten_channels_first, swap_first_channels
 from matching import detect, is_statistic, listed, plural
 from narrow import is_blob, narrow
 from output import EXIT_IO, Failed, check_output, is_stream, write_output
-from preparation import LARGEST_SIDE, Preparation, numbers
+from preparation import LARGEST_SIDE, Preparation
 from readers.arrays import read_folder, read_npz
 from readers.identify import file_format
 from readers.onnx import read_onnx
@@ -146,6 +146,8 @@ def arguments(words=None):
                              'size by default); 0: resize straight to the size')
     parser.add_argument('--geometry', choices=('torchvision', 'rounded'),
                         help='how the centre crop of a photo is rounded (torchvision by default)')
+    parser.add_argument('--filter', choices=('bilinear', 'bicubic'),
+                        help='of the resize (bilinear by default, CLIP: bicubic)')
     parser.add_argument('--padding', choices=('torch', 'same'),
                         help="zeros around windows of stride 2: as torchvision has them, or as "
                              "TensorFlow's SAME (detected where the file says it)")
@@ -169,7 +171,8 @@ def arguments(words=None):
 
 def print_architectures():
     for net in all_architectures():
-        print(f"{net.name}\t{net.size}x{net.size}\t{' '.join(net.layers)}")
+        size_ = f'{net.size}x{net.size}' if net.reads == 'pixels' else 'texts'
+        print(f"{net.name}\t{size_}\t{' '.join(net.layers)}")
 
 
 def print_tensors(checkpoint, key):
@@ -190,14 +193,11 @@ def note(text):
 
 
 def about_of(chosen, match, preparation, checkpoint, norm_state, padding, heads):
-    """The keys of `about`; what is as it always was is left out."""
-    rgb = -1 if preparation.order == 'bgr' else 1     # the blob speaks RGB
-    epsilon = match.net.norm_epsilon
-    return {'architecture': match.net.name, 'width': preparation.width,
-            'height': preparation.height, 'resize_short': preparation.resize_short,
-            'geometry': preparation.geometry,
-            'scale': f'{preparation.scale:.9g}', 'mean': numbers(preparation.mean[::rgb]),
-            'std': numbers(preparation.std[::rgb]), 'bn': norm_state, 'dtype': chosen.dtype,
+    """The keys of `about`; None is left out: so are those that are as they always were."""
+    epsilons_ = match.net.norm_epsilons
+    epsilon = epsilons_.get(match.publisher) or epsilons_.get('')
+    return {'architecture': match.net.name, **preparation.keys(), 'bn': norm_state,
+            'dtype': chosen.dtype,
             'complete': 'no' if match.missing else 'yes',
             'source': os.path.basename(os.path.abspath(chosen.input)),
             'source_format': checkpoint.format, 'source_sha256': source_digest(chosen.input),
@@ -262,8 +262,8 @@ def convert(chosen):
     preparation = Preparation(match, checkpoint.format)
     around = {**candidate.outside, **match.extra}
     notes = preparation.take_statistics(around)
-    preparation.override(chosen)
     try:
+        preparation.override(chosen)
         preparation.check_patches()
         heads, head_notes = head_counts(match, chosen.heads)
     except (Refused, Misused) as refused:
@@ -291,7 +291,8 @@ def convert(chosen):
     write_output(chosen.output, out)
     for text in checkpoint.notes + leftover_notes(candidate, others) + notes:
         note(text)
-    note(preparation.text(chosen))
+    if preparation.text(chosen):
+        note(preparation.text(chosen))
     print(f'{chosen.output}: {match.net.name}, {len(out) - 1} tensors',
           file=sys.stderr if is_stream(chosen.output) else sys.stdout)
 

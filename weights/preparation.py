@@ -17,9 +17,10 @@ class Preparation:
     told     what the file itself says, a text or ''"""
 
     def __init__(self, match, source_format):
-        self.match = match
+        self.match, self.is_for_photos = match, match.net.reads == 'pixels'
         side, statistics = self.side_of_patches() or match.net.size, match.net.statistics
         is_cropped = side == IMAGENET_SIDE
+        self.filter = 'bilinear'
         if match.net.name.startswith('vgg') and 'flat' in match.widths:
             cells = match.widths['flat'] / match.last_conv_width()
             if cells != 49 and cells > 0 and math.isqrt(int(cells)) ** 2 == cells:
@@ -30,6 +31,10 @@ class Preparation:
         self.geometry, self.told = 'torchvision', ''
         self.order, self.scale = 'rgb', 1.0
         self.mean, self.std = statistics
+        photos = match.net.photos.get(match.publisher)
+        if photos:
+            self.mean, self.std, self.filter = photos[:3]
+            self.resize_short = photos.short(side)
         is_caffe = source_format == 'caffemodel' or (
             source_format == 'tensorflowjs' and match.net.name.startswith('vgg'))
         if is_caffe:
@@ -80,11 +85,19 @@ class Preparation:
         return [f"'{found['mean'].name}' and '{found['std'].name}' are not of pictures in 0..1 and "
                 'were not used; --scale, --mean, --std and --order say what is right']
 
+    def asked(self, chosen):
+        return ', '.join(f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std',
+                                                'geometry', 'filter')
+                         if getattr(chosen, key) is not None)
+
     def override(self, chosen):
-        for key in ('order', 'scale', 'mean', 'std', 'geometry'):
+        if not self.is_for_photos and self.asked(chosen):
+            raise Misused(f'{self.match.net.name} reads texts, so there is no photo to prepare '
+                          f'({self.asked(chosen)})')
+        for key in ('order', 'scale', 'mean', 'std', 'geometry', 'filter'):
             if getattr(chosen, key) is not None:
                 setattr(self, key, getattr(chosen, key))
-        if chosen.size:
+        if chosen.size and chosen.size != (self.width, self.height):
             self.width, self.height = chosen.size
             if self.resize_short:                     # as 256 to 224
                 longer = max(chosen.size)
@@ -101,20 +114,34 @@ class Preparation:
             raise Misused(f'a short side of {self.resize_short} pixels is over the limit of '
                           f'{LARGEST_SIDE}')
 
+    def keys(self):
+        """Those of `about` (DESIGN.md); the blob speaks RGB."""
+        if not self.is_for_photos:
+            return {'input': 'tokens'}
+        rgb = -1 if self.order == 'bgr' else 1
+        return {'width': self.width, 'height': self.height, 'resize_short': self.resize_short,
+                'geometry': self.geometry,
+                'filter': None if self.filter == 'bilinear' else self.filter,
+                'scale': f'{self.scale:.9g}', 'mean': numbers(self.mean[::rgb]),
+                'std': numbers(self.std[::rgb])}
+
     def text(self, chosen):
-        """One line: what was assumed."""
+        """One line: what was assumed; nothing where there is no photo."""
+        if not self.is_for_photos:
+            return ''
         cut = f'short side to {self.resize_short}, centre {self.width}x{self.height} cut out' \
             if self.resize_short else f'resized to {self.width}x{self.height}'
         if self.geometry != 'torchvision' and self.resize_short:
             cut += f' ({self.geometry})'
-        asked = ', '.join(f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std',
-                                                 'geometry') if getattr(chosen, key) is not None)
+        if self.filter != 'bilinear':
+            cut += f', {self.filter}'
+        asked = self.asked(chosen)
         source = '; '.join(text for text in (self.told, asked and f'{asked} as asked') if text)
         rest = 'the rest' if source else 'all of it'
         return (f'prepares photos as {self.order.upper()} in 0..{self.scale:.9g}, mean '
                 f'{numbers(self.mean)}, std {numbers(self.std)}, {cut} '
                 f"({source + '; ' if source else ''}{rest} assumed: --order --scale --mean --std "
-                '--size --resize change it)')
+                '--size --resize --filter change it)')
 
 
 def numbers(values):
