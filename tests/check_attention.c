@@ -268,7 +268,7 @@ static void freeze(const Play *play, const Plan *plan, Small *linear)
 static void held_relevance_is_the_pixel_times_a_derivative(void)
 {
     Play   play;
-    NodeId outputs[HELD_MOST + 1], logits, slope;
+    NodeId outputs[HELD_MOST + 1], logits, slope = NODE_NONE;
     Small  linear = {0};
     if (play_open(&play, "lrp-transformer", "manipulated19", 0)) {
         CHECK(play.small.count == HELD_MOST);
