@@ -24,6 +24,10 @@ static const ConvShape shapes[] = {
     {2, 24, 13, 11, 19, 3, 3, 0, 0, 2, 1},
     {1, 9, 10, 15, 70, 5, 4, 0, 0, 3, 2},
     {2, 1, 6, 5, 20, 5, 5, 0, 0, 1, 2},
+    // Patches side by side.
+    {2, 3, 64, 70, 9, 32, 32, 0, 0, 32, 0},
+    {1, 5, 28, 31, 6, 14, 14, 0, 0, 14, 0},
+    {1, 6, 33, 32, 5, 32, 32, 0, 0, 32, 0},
     // Weight gradients by groups of images, by bands of an image, by very many short rows.
     {70, 3, 6, 5, 5, 3, 3, 0, 0, 1, 1},
     {1, 2, 40, 40, 70, 3, 3, 0, 0, 1, 1},
