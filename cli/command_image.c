@@ -73,7 +73,8 @@ static bool run(const Settings *settings, Error *error)
     int  width = image.width, height = image.height, channels = image.channels;
     bool ok = !image.is_cmyk || to_rgb(&image, error);
     if (ok && settings->resize)
-        ok = picture_resize_short(&image, (int)settings->resize, CROP_TORCHVISION, error);
+        ok = picture_resize_short(&image, (int)settings->resize, CROP_TORCHVISION, RESIZE_BILINEAR,
+                                  error);
     if (ok && settings->crop)
         ok = picture_crop_centre(&image, (int)settings->crop, (int)settings->crop, CROP_TORCHVISION,
                                  path, error);

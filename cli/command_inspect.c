@@ -53,8 +53,9 @@ static void print_preparation(const Preparation *p)
     printf("std           %.9g %.9g %.9g\n", (double)p->std[0], (double)p->std[1],
            (double)p->std[2]);
     if (p->resize_short)
-        printf("photos        short side to %lld, centre crop, geometry %s\n",
-               (long long)p->resize_short, crop_geometry_name(p->geometry));
+        printf("photos        short side to %lld%s, centre crop, geometry %s\n",
+               (long long)p->resize_short, p->is_bicubic ? " (bicubic)" : "",
+               crop_geometry_name(p->geometry));
 }
 
 static bool print_text(WeightBlob *blob, Error *error)

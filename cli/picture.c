@@ -21,7 +21,8 @@ static bool replace(Image *image, Image *next, bool ok)
     return ok;
 }
 
-bool picture_resize_short(Image *image, int length, CropGeometry geometry, Error *error)
+bool picture_resize_short(Image *image, int length, CropGeometry geometry, ResizeFilter filter,
+                          Error *error)
 {
     Image   next    = {0};
     bool    wide    = image->width > image->height;
@@ -34,7 +35,7 @@ bool picture_resize_short(Image *image, int length, CropGeometry geometry, Error
                     (long long)scaled, LIMIT_IMAGE_SIDE);
     int width  = wide ? (int)scaled : length;
     int height = wide ? length : (int)scaled;
-    return replace(image, &next, image_resize(image, width, height, RESIZE_BILINEAR, &next, error));
+    return replace(image, &next, image_resize(image, width, height, filter, &next, error));
 }
 
 // (side - wanted) / 2, rounded half to even or down.
@@ -58,17 +59,17 @@ bool picture_crop_centre(Image *image, int width, int height, CropGeometry geome
 
 bool picture_fitted(const char *path, const Preparation *preparation, Image *out, Error *error)
 {
-    Image image = {0}, next = {0};
-    int   width = (int)preparation->width, height = (int)preparation->height;
-    bool  ok = picture_open(path, &image, error) &&
+    ResizeFilter filter = preparation->is_bicubic ? RESIZE_BICUBIC : RESIZE_BILINEAR;
+    Image        image = {0}, next = {0};
+    int          width = (int)preparation->width, height = (int)preparation->height;
+    bool         ok = picture_open(path, &image, error) &&
               replace(&image, &next, image_to_rgb(&image, &next, error));
     if (ok && preparation->resize_short)
         ok = picture_resize_short(&image, (int)preparation->resize_short, preparation->geometry,
-                                  error) &&
+                                  filter, error) &&
              picture_crop_centre(&image, width, height, preparation->geometry, path, error);
     else if (ok && (image.width != width || image.height != height))
-        ok = replace(&image, &next,
-                     image_resize(&image, width, height, RESIZE_BILINEAR, &next, error));
+        ok = replace(&image, &next, image_resize(&image, width, height, filter, &next, error));
     if (ok)
         *out = image;
     else

@@ -8,8 +8,9 @@
 /* Reads and decodes a file. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
 bool picture_open(const char *path, Image *out, Error *error);
 
-/* Short side to `length`, bilinear; the long side as the geometry rounds it. */
-bool picture_resize_short(Image *image, int length, CropGeometry geometry, Error *error);
+/* Short side to `length`; the long side as the geometry rounds it. */
+bool picture_resize_short(Image *image, int length, CropGeometry geometry, ResizeFilter filter,
+                          Error *error);
 
 /* Centre crop, placed as the geometry rounds. Errors: ERROR_DATA if the picture is smaller. */
 bool picture_crop_centre(Image *image, int width, int height, CropGeometry geometry,

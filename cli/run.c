@@ -131,6 +131,8 @@ void run_preparation(const Preparation *preparation, JsonWriter *json)
     json_whole(json, "height", preparation->height);
     json_whole(json, "resize_short", preparation->resize_short);
     json_text(json, "geometry", crop_geometry_name(preparation->geometry));
+    if (preparation->is_bicubic)
+        json_text(json, "filter", "bicubic");
     json_number(json, "scale", (double)preparation->scale);
     json_open_array(json, "mean");
     for (int c = 0; c < 3; c++)

@@ -85,6 +85,13 @@ static bool numbers(const Reader *reader, const char *key, int count, double low
     return true;
 }
 
+bool about_number(const About *about, const char *path, const char *key, double low, double high,
+                  double *value, Error *error)
+{
+    Reader reader = {about, path, error};
+    return !about_value(about, key) || numbers(&reader, key, 1, low, high, value);
+}
+
 static bool side(const Reader *reader, const char *key, double low, int64_t *out)
 {
     double value = 0;
@@ -117,11 +124,21 @@ static bool geometry(const Reader *reader, CropGeometry *out)
     return true;
 }
 
+// Optional: blobs without it were made for a bilinear filter.
+static bool filter(const Reader *reader, bool *is_bicubic)
+{
+    const char *value = about_value(reader->about, "filter");
+    *is_bicubic       = value && strcmp(value, "bicubic") == 0;
+    return !value || *is_bicubic || strcmp(value, "bilinear") == 0 ||
+           fail(reader->error, ERROR_DATA,
+                "%s: 'about' has filter=%.64s, expected bilinear or bicubic", reader->path, value);
+}
+
 // One key of a preparation calls for all that are required.
 static bool has_preparation(const About *about)
 {
-    static const char *const keys[] = {"width", "height", "resize_short", "geometry",
-                                       "scale", "mean",   "std"};
+    static const char *const keys[] = {"width",  "height", "resize_short", "geometry",
+                                       "filter", "scale",  "mean",         "std"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (about_value(about, keys[i]))
             return true;
@@ -142,7 +159,8 @@ bool about_preparation(const About *about, const char *path, Preparation *out, b
         !side(&reader, "resize_short", 0, &out->resize_short) ||
         !numbers(&reader, "scale", 1, 1e-6, 1e6, &scale) ||
         !numbers(&reader, "mean", 3, -1e6, 1e6, mean) ||
-        !numbers(&reader, "std", 3, 1e-6, 1e6, std) || !geometry(&reader, &out->geometry))
+        !numbers(&reader, "std", 3, 1e-6, 1e6, std) || !geometry(&reader, &out->geometry) ||
+        !filter(&reader, &out->is_bicubic))
         return false;
     out->scale = (real)scale;
     for (int c = 0; c < 3; c++) {

@@ -24,6 +24,10 @@ void about_close(About *about); // accepts a zeroed object
 
 const char *about_value(const About *about, const char *key); // or NULL
 
+/* A number in low..high, or what *value was where the key is not there. */
+bool about_number(const About *about, const char *path, const char *key, double low, double high,
+                  double *value, Error *error);
+
 /* How images are prepared; the keys it needs are listed in DESIGN.md, "Weight blob". A network that
  * takes no images (a text tower) has none of them: *has_any is false then. */
 bool about_preparation(const About *about, const char *path, Preparation *out, bool *has_any,

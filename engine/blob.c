@@ -398,6 +398,10 @@ const Preparation *blob_preparation(const WeightBlob *blob)
 
 bool blob_takes_images(const WeightBlob *blob, Error *error)
 {
+    const char *input = blob_about(blob, "input");
+    if (input && strcmp(input, "tokens") == 0)
+        return fail(error, ERROR_DATA, "%s: %s takes tokens of a text, not images", blob->path,
+                    blob_architecture(blob));
     return blob->has_preparation ||
            fail(error, ERROR_DATA,
                 "%s: 'about' has no width: it does not say how images are prepared", blob->path);
@@ -427,6 +431,12 @@ const BlobTensor *blob_tensor(const WeightBlob *blob, int index)
 const char *blob_about(const WeightBlob *blob, const char *key)
 {
     return about_value(&blob->about, key);
+}
+
+bool blob_number(const WeightBlob *blob, const char *key, double low, double high, double *value,
+                 Error *error)
+{
+    return about_number(&blob->about, blob->path, key, low, high, value, error);
 }
 
 const BlobTensor *blob_lookup(const WeightBlob *blob, const char *name)

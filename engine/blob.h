@@ -36,7 +36,8 @@ typedef struct Preparation {
     real    mean[3], std[3];
     int64_t
         resize_short; // short side before the centre crop, for `classify`; 0: resize to the size
-    CropGeometry geometry; // of that crop
+    CropGeometry geometry;   // of that crop
+    bool         is_bicubic; // the filter photos are resized with; else bilinear
 } Preparation;
 
 typedef struct WeightBlob WeightBlob;
@@ -55,6 +56,10 @@ int               blob_tensor_count(const WeightBlob *blob);
 const BlobTensor *blob_tensor(const WeightBlob *blob, int index);
 /* The value of `key` in "about", or NULL. */
 const char *blob_about(const WeightBlob *blob, const char *key);
+/* A number of "about" in low..high; *value stays as it is where the key is not there. Errors:
+ * ERROR_DATA (no number, or out of range). */
+bool blob_number(const WeightBlob *blob, const char *key, double low, double high, double *value,
+                 Error *error);
 
 /* A tensor by name, or NULL. */
 const BlobTensor *blob_lookup(const WeightBlob *blob, const char *name);

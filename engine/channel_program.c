@@ -41,6 +41,7 @@ Shape channel_planes(const Graph *graph, NodeId id)
     case OP_NORMAL_CDF:
     case OP_EXP:
     case OP_RELU:
+    case OP_CLAMP:
     case OP_GATE:
         return is_planes(node->shape) ? node->shape : shape_scalar();
     case OP_BROADCAST_TO:

@@ -20,6 +20,10 @@ typedef void GemmTile(int64_t k, const real *a, const real *b, int64_t b_step, r
 typedef void ShiftTile(int64_t k, const real *a, const real *b, const int32_t *at, real *c,
                        int64_t stride);
 
+/* out[j] = sum over taps t, in order, of weight[t] * x[at[t] + j]; so many whole vectors. */
+typedef void Correlate(real *out, const real *x, const int32_t *at, const real *weight,
+                       int64_t taps, int64_t vectors);
+
 /* Pixels of one row of an image: where the first is, and how many. */
 typedef struct PixelRun {
     int64_t at, count;
@@ -49,11 +53,13 @@ typedef struct TileSpan {
 } TileSpan;
 
 /* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu
- * and gate exclude each other. With `stream` rows go past the caches where they are aligned; the
+ * and gate exclude each other. With `most` > 0 the relu is a clamp and the gate one that is open
+ * below it. With `stream` rows go past the caches where they are aligned; the
  * caller fences before others read. */
 typedef struct FinishRows {
     real       *out;
     const real *x, *bias, *add, *gate;
+    real        most;
     int64_t     rows, n, stride, x_stride; // stride: from row to row of out, add and gate
     bool        relu, stream;
 } FinishRows;
@@ -70,6 +76,7 @@ typedef struct Kernels {
     GemmTile *gemm_few;
 
     ShiftTile *shift_tile[TILE_MOST_VECTORS + 1];
+    Correlate *correlate;
 
     int      tap_rows;
     TapTile *tap_tile[TILE_MOST_VECTORS + 1]; // [v]: v vectors of channels; [0] unused
@@ -80,6 +87,8 @@ typedef struct Kernels {
     void (*scale_offset)(real *out, const real *x, real factor, real term, int64_t n);
     void (*relu)(real *out, const real *x, int64_t n);
     void (*gate)(real *out, const real *condition, const real *x, int64_t n);
+    void (*clamp)(real *out, const real *x, real most, int64_t n);
+    void (*gate_below)(real *out, const real *condition, const real *x, real most, int64_t n);
     void (*power)(real *out, const real *x, real exponent, int64_t n); // quick: -1, -2, 2, 1/2
     void (*exp)(real *out, const real *x, int64_t n);
     void (*sigmoid)(real *out, const real *x, real beta, int64_t n);

@@ -22,6 +22,7 @@ static const OpInfo *const table[OP_COUNT] = {
     [OP_SOFTPLUS]      = &op_info_softplus,
     [OP_NORMAL_CDF]    = &op_info_normal_cdf,
     [OP_RELU]          = &op_info_relu,
+    [OP_CLAMP]         = &op_info_clamp,
     [OP_GATE]          = &op_info_gate,
     [OP_MATMUL]        = &op_info_matmul,
     [OP_CONV2D]        = &op_info_conv2d,

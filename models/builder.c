@@ -33,40 +33,51 @@ bool builder_has_norm(const Builder *builder, const char *norm)
     return builder_has(builder, norm, "running_var");
 }
 
-// Shape of base.part, or rank 0 and a lack if it is not there or has another rank.
-static Shape tensor_shape(Builder *builder, const char *base, const char *part, int rank)
+Shape builder_shape(Builder *builder, const char *name, int rank)
 {
-    LayerText         name   = layer_text("%s.%s", base, part);
-    const BlobTensor *tensor = blob_lookup(builder->blob, name.text);
+    const BlobTensor *tensor = blob_lookup(builder->blob, name);
     if (tensor && tensor->shape.rank == rank)
         return tensor->shape;
     if (tensor)
         fail(&builder->lack, ERROR_DATA, "%s: '%s' is %s, expected rank %d",
-             blob_path(builder->blob), name.text, SHAPE_TEXT(tensor->shape), rank);
+             blob_path(builder->blob), name, SHAPE_TEXT(tensor->shape), rank);
     else
-        fail(&builder->lack, ERROR_DATA, "%s: no tensor '%s'", blob_path(builder->blob), name.text);
+        fail(&builder->lack, ERROR_DATA, "%s: no tensor '%s'", blob_path(builder->blob), name);
     return shape_scalar();
 }
 
-NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape)
+// The input of a trained tensor, made once for all forward passes that share the list.
+static NodeId trained_input(Builder *builder, const char *name, Shape shape, const real *initial)
 {
-    const real *data = NULL;
-    Trainables *list = builder->request->trainables;
-    LayerText   name = layer_text("%s.%s", base, part);
-    if (!blob_find(builder->blob, name.text, shape, &data, &builder->lack))
-        return NODE_NONE;
-    if (!list)
-        return op_parameter(builder->graph, shape, data);
-    TrainableWeight *known = trainable_weight(list, name.text);
+    Trainables      *list  = builder->request->trainables;
+    TrainableWeight *known = trainable_weight(list, name);
     if (known)
         return known->node;
     TrainableWeight *weight = trainables_add_weight(list, &builder->lack);
     if (!weight)
         return NODE_NONE;
-    *weight = (TrainableWeight){.shape = shape, .initial = data};
-    snprintf(weight->name, sizeof weight->name, "%s", name.text);
-    weight->node = op_input(builder->graph, shape, name.text);
+    *weight = (TrainableWeight){.shape = shape, .initial = initial};
+    snprintf(weight->name, sizeof weight->name, "%s", name);
+    weight->node = op_input(builder->graph, shape, name);
     return weight->node;
+}
+
+NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape used)
+{
+    const real *data = NULL;
+    if (!blob_find(builder->blob, name, stored, &data, &builder->lack))
+        return NODE_NONE;
+    if (!builder->request->trainables) // a leaf, so that a plan prepares it for its kernel
+        return op_parameter(builder->graph, used, data);
+    NodeId input = trained_input(builder, name, stored, data);
+    return input == NODE_NONE || shape_equal(stored, used)
+               ? input
+               : op_reshape(builder->graph, input, used);
+}
+
+NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape)
+{
+    return builder_tensor(builder, LAYER("%s.%s", base, part), shape, shape);
 }
 
 /* ---- layers ---------------------------------------------------------------------------------- */
@@ -96,12 +107,26 @@ NodeId build_padding(Builder *builder, NodeId x, int side, int stride, int *pad)
 
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad)
 {
+    return build_grouped_conv(builder, x, base, 1, side, stride, pad);
+}
+
+NodeId build_grouped_conv(Builder *builder, NodeId x, const char *base, int64_t groups, int side,
+                          int stride, int pad)
+{
     if (builder_is_over(builder))
         return NODE_NONE;
-    Shape shape = tensor_shape(builder, base, "weight", 4);
-    if (shape.rank == 0)
+    Shape   shape    = builder_shape(builder, LAYER("%s.weight", base), 4);
+    int64_t channels = graph_shape(builder->graph, x).dim[1];
+    groups           = groups == DEPTHWISE ? channels : groups;
+    if (shape.rank && (channels % groups || shape.dim[0] % groups))
+        fail(
+            &builder->lack, ERROR_DATA,
+            "%s: '%s.weight' has %lld kernels for %lld channels, expected multiples of %lld groups",
+            blob_path(builder->blob), base, (long long)shape.dim[0], (long long)channels,
+            (long long)groups);
+    if (builder_is_over(builder) || shape.rank == 0)
         return NODE_NONE;
-    Shape  want   = shape_4d(shape.dim[0], graph_shape(builder->graph, x).dim[1], side, side);
+    Shape  want   = shape_4d(shape.dim[0], channels / groups, side, side);
     NodeId weight = builder_parameter(builder, base, "weight", want);
     x             = build_padding(builder, x, side, stride, &pad);
     if (builder_is_over(builder))
@@ -119,7 +144,7 @@ NodeId build_dense(Builder *builder, NodeId x, const char *base)
     if (builder_is_over(builder))
         return NODE_NONE;
     Graph *graph = builder->graph;
-    Shape  shape = tensor_shape(builder, base, "weight", 2), in = graph_shape(graph, x);
+    Shape  shape = builder_shape(builder, LAYER("%s.weight", base), 2), in = graph_shape(graph, x);
     if (shape.rank == 0)
         return NODE_NONE;
     int64_t columns = shape_elements(in) / in.dim[0];
@@ -142,6 +167,29 @@ NodeId build_activation(Builder *builder, NodeId x)
         return op_softplus_by(builder->graph, x, *request->softplus);
     return builder->softplus_beta > 0 ? op_softplus(builder->graph, x, builder->softplus_beta)
                                       : op_relu(builder->graph, x);
+}
+
+NodeId build_relu6(Builder *builder, NodeId x)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    if (!builder->request->softplus && builder->softplus_beta == 0)
+        return op_clamp(builder->graph, x, 6);
+    NodeId above = build_activation(builder, op_offset(builder->graph, x, -6));
+    return op_sub(builder->graph, build_activation(builder, x), above);
+}
+
+NodeId build_silu(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder) ? NODE_NONE
+                                    : op_mul(builder->graph, x, op_sigmoid(builder->graph, x, 1));
+}
+
+NodeId build_response_norm(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder)
+               ? NODE_NONE
+               : op_response_norm(builder->graph, x, 5, (real)1e-4, (real)0.75, 1);
 }
 
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad)
@@ -168,6 +216,15 @@ NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride)
 NodeId build_add(Builder *builder, NodeId a, NodeId b)
 {
     return builder_is_over(builder) ? NODE_NONE : op_add(builder->graph, a, b);
+}
+
+NodeId build_residual(Builder *builder, NodeId y, NodeId x, int stride)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    bool is_same =
+        stride == 1 && shape_equal(graph_shape(builder->graph, y), graph_shape(builder->graph, x));
+    return is_same ? op_add(builder->graph, y, x) : y;
 }
 
 NodeId build_concat(Builder *builder, NodeId a, NodeId b)

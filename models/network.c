@@ -35,6 +35,16 @@ static const struct {
     {"squeezenet1.0", squeezenet_build, 10},
     {"squeezenet1.1", squeezenet_build, 11},
     {"lenet", lenet_build, 0},
+    {"resnext50_32x4d", resnext_build, 50},
+    {"mobilenet_v2", mobilenet_v2_build, 0},
+    {"efficientnet_b0", efficientnet_build, 0},
+    {"efficientnet_b1", efficientnet_build, 1},
+    {"efficientnet_b2", efficientnet_build, 2},
+    {"efficientnet_b3", efficientnet_build, 3},
+    {"efficientnet_b4", efficientnet_build, 4},
+    {"alexnet_groups", alexnet_groups_build, 0},
+    {"vit", vit_build, 0},
+    {"encoder", encoder_build, 0},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 

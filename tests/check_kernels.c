@@ -67,18 +67,23 @@ typedef enum Entry {
     SCALE,
     RELU,
     GATE,
+    CLAMP,
+    GATE_BELOW,
     EXP,
     SIGMOID,
     SOFTPLUS,
     NORMAL_CDF,
     FINISH_ALL,
     FINISH_GATE,
+    FINISH_CLAMP,
+    FINISH_GATE_BELOW,
     ENTRIES
 } Entry;
 
 static const char *const entry_name[ENTRIES] = {
-    "add",     "mul",      "scale_offset", "relu",        "gate",       "exp",
-    "sigmoid", "softplus", "normal_cdf",   "finish+relu", "finish+gate"};
+    "add",        "mul",         "scale_offset", "relu",         "gate",
+    "clamp",      "gate_below",  "exp",          "sigmoid",      "softplus",
+    "normal_cdf", "finish+relu", "finish+gate",  "finish+clamp", "finish+gate_below"};
 
 static void call(const Kernels *k, Entry e, real *out, const real *a, const real *b, int64_t n)
 {
@@ -99,6 +104,12 @@ static void call(const Kernels *k, Entry e, real *out, const real *a, const real
     case GATE:
         k->gate(out, a, b, n);
         break;
+    case CLAMP:
+        k->clamp(out, a, (real)1.5, n);
+        break;
+    case GATE_BELOW:
+        k->gate_below(out, a, b, (real)1.5, n);
+        break;
     case EXP:
         k->exp(out, a, n);
         break;
@@ -117,6 +128,14 @@ static void call(const Kernels *k, Entry e, real *out, const real *a, const real
         break;
     case FINISH_GATE:
         k->finish(&(FinishRows){.out = out, .x = a, .bias = &half, .gate = b, .rows = 1, .n = n});
+        break;
+    case FINISH_CLAMP:
+        k->finish(&(FinishRows){
+            .out = out, .x = a, .add = b, .relu = true, .most = (real)1.5, .rows = 1, .n = n});
+        break;
+    case FINISH_GATE_BELOW:
+        k->finish(
+            &(FinishRows){.out = out, .x = a, .gate = b, .most = (real)1.5, .rows = 1, .n = n});
         break;
     case ENTRIES:
         break;
@@ -137,6 +156,10 @@ static double wanted(Entry e, double a, double b)
         return a <= 0 ? 0 : a;
     case GATE:
         return a > 0 ? b : 0;
+    case CLAMP:
+        return a <= 0 ? 0 : a > 1.5 ? 1.5 : a;
+    case GATE_BELOW:
+        return a > 0 && a < 1.5 ? b : 0;
     case EXP:
         return exp(a);
     case SIGMOID:
@@ -149,6 +172,10 @@ static double wanted(Entry e, double a, double b)
         return fmax(a + 0.5 + b, 0);
     case FINISH_GATE:
         return b > 0 ? a + 0.5 : 0;
+    case FINISH_CLAMP:
+        return fmin(fmax(a + b, 0), 1.5);
+    case FINISH_GATE_BELOW:
+        return b > 0 && b < 1.5 ? a : 0;
     case ENTRIES:
         break;
     }
@@ -263,7 +290,7 @@ static void nothing_hides_a_nan(void)
                 ones[i] = 1;
             x[at] = nan;
             for (Entry e = ADD; e < ENTRIES; e++) {
-                if (e == GATE) // a condition that is not a number is not above zero
+                if (e == GATE || e == GATE_BELOW) // a condition that is no number is not above zero
                     continue;
                 call(k, e, out, x, ones, 2 * k->lanes + 1);
                 if (!CHECK(isnan((double)out[at])))
@@ -468,6 +495,49 @@ static bool check_tile(const Kernels *table, GemmTile *tile, int64_t k, int64_t 
     return true;
 }
 
+/* Taps that overlap and lie apart; what is read ends where the last tap's vectors do. */
+static bool check_correlation(const Kernels *table, int64_t taps, int64_t vectors, Guarded *x,
+                              Guarded *y)
+{
+    int32_t at[32];
+    real    weight[32];
+    int64_t n      = vectors * table->lanes;
+    Random  random = random_stream(test_seed() + (uint64_t)vectors, "taps");
+    for (int64_t t = 0; t < taps; t++) {
+        at[t]     = (int32_t)(t * 7 % taps * 3);
+        weight[t] = (real)((int)random_below(&random, 9) - 4);
+    }
+    int64_t count = (taps - 1) * 3 + n;
+    real   *from = at_end(x, count), *out = at_end(y, n);
+    for (int64_t i = 0; i < count; i++)
+        from[i] = (real)((int)random_below(&random, 9) - 4);
+    table->correlate(out, from, at, weight, taps, vectors);
+    for (int64_t i = 0; i < n; i++) {
+        double want = 0;
+        for (int64_t t = 0; t < taps; t++)
+            want += (double)weight[t] * (double)from[at[t] + i];
+        if (!CHECK((double)out[i] == want))
+            return false;
+    }
+    return true;
+}
+
+static void correlations_are_exact_on_integers(void)
+{
+    Guarded x = {0}, y = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *table = kernels_for(isas[isa]);
+        for (int64_t vectors = 1; table && vectors <= 18; vectors++)
+            if (!check_correlation(table, 1, vectors, &x, &y) ||
+                !check_correlation(table, 9, vectors, &x, &y) ||
+                !check_correlation(table, 25, vectors, &x, &y))
+                return;
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
 static void tiles_are_exact_on_integers(void)
 {
     Guarded x = {0}, y = {0}, z = {0};
@@ -661,6 +731,7 @@ SUITE(kernels)
     RUN(rows_of_a_softmax);
     RUN(sums_are_one_tree_on_every_processor);
     RUN(tiles_are_exact_on_integers);
+    RUN(correlations_are_exact_on_integers);
     RUN(products_are_exact_on_integers);
     RUN(finishing_rows);
     RUN(packing_and_interleaving);

@@ -13,7 +13,7 @@ static void use_everything(Graph *g, NodeId x, NodeId w, NodeId *scalar)
 {
     NodeId y = op_conv2d(g, x, w, 1, 1);
     y = op_add(g, y, op_conv2d_input(g, op_conv2d(g, y, w, 2, 1), w, graph_shape(g, y), 2, 1));
-    y = op_maxpool(g, op_relu(g, op_softplus(g, y, 3)), 2, 2, 0);
+    y = op_maxpool(g, op_relu(g, op_clamp(g, op_softplus(g, y, 3), 5)), 2, 2, 0);
     y = op_mul(g, op_sigmoid(g, op_normal_cdf(g, y), 2), op_log(g, op_offset(g, op_exp(g, y), 1)));
     NodeId b = op_scalar_input(g, 2, "b");
     y        = op_scale_by(g, op_softplus_by(g, op_sigmoid_by(g, y, b), b), b);
@@ -153,6 +153,11 @@ static NodeId map_conv_stride(Graph *g, NodeId x)
     return op_conv2d(g, x, op_parameter(g, shape_4d(2, 3, 3, 3), kernel), 2, 1);
 }
 
+static NodeId map_depthwise(Graph *g, NodeId x)
+{
+    return op_conv2d(g, x, op_parameter(g, shape_4d(3, 1, 3, 3), kernel), 2, 1);
+}
+
 static NodeId map_gather(Graph *g, NodeId x)
 {
     static real positions[2 * 3 * 6 * 7];
@@ -176,6 +181,7 @@ static void linear_maps_and_their_gradients(void)
         {"pad", map_pad, {4, {2, 3, 4, 5}}},
         {"conv2d", map_conv, {4, {2, 3, 6, 7}}},
         {"conv2d/2", map_conv_stride, {4, {2, 3, 6, 7}}},
+        {"depthwise/2", map_depthwise, {4, {2, 3, 6, 7}}},
         {"gather", map_gather, {4, {2, 3, 6, 7}}},
     };
     real *weights = values(2 * 3 * 9, 1);

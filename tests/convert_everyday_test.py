@@ -145,8 +145,9 @@ def test_whole_models_say_what_to_do():
         write('a.pth', pth(pickle))
         refused('a.pth', 'a whole pickled model', 'torchvision.models.vgg.VGG',
                 'torch.save(model.state_dict()')
-    write('a.pt', stored_zip({'a/data.pkl': b'N.', 'a/constants.pkl': b').'}))
-    refused('a.pt', 'TorchScript', '.state_dict()')
+    frozen = b'\x80\x02c__torch__.net\nNet\n)\x81}' + text('training') + b'\x89sb.'
+    write('a.pt', stored_zip({'a/data.pkl': frozen, 'a/constants.pkl': b').'}))
+    refused('a.pt', 'TorchScript', 'constants of the program', 'torch.save(model.state_dict()')
 
 
 # ---- what is not a checkpoint --------------------------------------------------------------------

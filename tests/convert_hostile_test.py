@@ -356,7 +356,7 @@ class Chosen:
         self.input, self.output, self.arch, self.list = file, path_of('out.nw'), None, False
         self.dtype, self.fold_batchnorm = 'f32', False
         self.order = self.scale = self.mean = self.std = self.size = self.resize = None
-        self.key = self.geometry = self.padding = None
+        self.key = self.geometry = self.padding = self.heads = self.filter = None
 
 
 def converter_check(file):

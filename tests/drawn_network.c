@@ -21,7 +21,23 @@ const char *drawn_tensor(BlobBuilder *builder, char *text)
     return name;
 }
 
+bool drawn_about(BlobBuilder *builder, char *text)
+{
+    char *value = strchr(text, ' ');
+    if (!value)
+        return false;
+    *value = 0;
+    blob_builder_about(builder, text, value + 1);
+    return true;
+}
+
 bool drawn_network(const char *name, int64_t side, const char *path)
+{
+    return drawn_network_with(name, side, NULL, NULL, path);
+}
+
+bool drawn_network_with(const char *name, int64_t side, const char *key, const char *value,
+                        const char *path)
 {
     Bytes file = {0};
     char  reference[128];
@@ -33,6 +49,10 @@ bool drawn_network(const char *name, int64_t side, const char *path)
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         if (strncmp(line, "tensor ", 7) == 0)
             drawn_tensor(builder, line + 7);
+        else if (strncmp(line, "about ", 6) == 0)
+            drawn_about(builder, line + 6);
+    if (key)
+        blob_builder_about(builder, key, value);
     bool ok = blob_builder_save(builder, path, NULL);
     blob_builder_free(builder);
     memory_free(text);

@@ -12,7 +12,13 @@ enum { DRAWN_SEED = 1 };
  * line. */
 const char *drawn_tensor(BlobBuilder *builder, char *text);
 
+/* Adds to the text about the network what a line `about KEY VALUE` says, likewise. */
+bool drawn_about(BlobBuilder *builder, char *text);
+
 /* The network of tests/parity/golden/NAME-relu.txt as a blob for side x side pixels. */
 bool drawn_network(const char *name, int64_t side, const char *path);
+/* The same with another line in its text about the network. */
+bool drawn_network_with(const char *name, int64_t side, const char *key, const char *value,
+                        const char *path);
 
 #endif

@@ -1,12 +1,15 @@
 """Small networks for the converter's tests: every architecture with widths of 4, also as ONNX
 graphs and Keras models, and what converts them and says what came of it."""
 
+import io
 import json
 import os
 import struct
+import zipfile
 
 from checkpoints import (DATA, EXIT_DATA, HERE, Skip, field, floats, number_field, onnx_tensor,
-                         pack, path_of, read_blob, run, safetensors, values_of, varint, write)
+                         pack, path_of, read_blob, run, safetensors, tensor_pickle, text, values_of,
+                         varint, write)
 import architectures
 NEMESIS = os.environ.get('NEMESIS') or os.path.join(HERE, '..', 'nemesis')
 
@@ -15,7 +18,7 @@ def net_named(name):
     return next(net for net in architectures.all_architectures() if net.name == name)
 
 
-WIDTHS = {'classes': 3}
+WIDTHS = {'classes': 3, 'tokens': 5, 'positions': 5, 'text_width': 64}
 FLAT = {'alexnet': 4 * 36, 'lenet': 4 * 64}            # columns of the first dense layer
 
 
@@ -30,7 +33,8 @@ def small(name, folded=False):
         if is_conv_bias and has_norm and not folded and slot.excused_by \
                 or slot.base in folded_norms or is_other_head:
             continue
-        shape = tuple(dim if isinstance(dim, int) else 4 * len(dim) if isinstance(dim, tuple)
+        shape = tuple(dim if isinstance(dim, int)
+                      else sum(WIDTHS.get(part, 4) for part in dim) if isinstance(dim, tuple)
                       else FLAT.get(name, 4 * 49) if dim == 'flat' else WIDTHS.get(dim, 4)
                       for dim in slot.shape)
         values = values_of(tensor, shape)
@@ -41,6 +45,30 @@ def small(name, folded=False):
 
 
 RESNET18 = small('resnet18')
+
+
+def scripted(tensors, kind='f32', code=zipfile.ZIP_DEFLATED):
+    """A TorchScript archive: modules within modules, a deflated program, constants."""
+    def module(names, place=()):
+        out = b'c__torch__.net.___torch_mangle_%d\nM\n)\x81}(' % len(place)
+        out += text('training') + b'\x89' + text('bias_k') + b'N'
+        for step in dict.fromkeys(name[0] for name in names):
+            inner = [name[1:] for name in names if name[0] == step]
+            whole = '.'.join((*place, step))
+            out += text(step) + (tensor_pickle(keys[whole], tensors[whole][0], kind)
+                                 if inner == [()] else module(inner, (*place, step)))
+        return out + b'ub'
+
+    keys, out = {name: str(i) for i, name in enumerate(tensors)}, io.BytesIO()
+    with zipfile.ZipFile(out, 'w', zipfile.ZIP_STORED) as archive:
+        pickle = b'\x80\x02' + module([tuple(name.split('.')) for name in tensors]) + b'.'
+        archive.writestr(zipfile.ZipInfo('net/data.pkl'), pickle)
+        for name, (_, values) in tensors.items():
+            archive.writestr(zipfile.ZipInfo(f'net/data/{keys[name]}'), pack(values, kind))
+        archive.writestr('net/code/__torch__/net.py', 'class M(Module):\n' * 40, code)
+        archive.writestr('net/constants.pkl', b'cos\nsystem\n(S"false"\ntR.')
+        archive.writestr('net/version', b'3\n')
+    return out.getvalue()
 
 
 def prefixed(prefix, tensors):

@@ -349,6 +349,7 @@ static void refuses_a_broken_about(void)
     check_about("std", "1,0,1", "std=1,0,1");
     check_about("resize_short", "-1", "resize_short=-1");
     check_about("geometry", "square", "geometry=square, expected torchvision or rounded");
+    check_about("filter", "lanczos", "filter=lanczos, expected bilinear or bicubic");
     check_about("note", "one\nno pair\nx=1", "not key=value");
     check_about("note", "one\n=2", "not key=value");
     check_about("note", "one\nnote=2", "has the key 'note' twice");

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "blob_builder.h"
+#include "published.h"
 #include "../cli/picture.h"
 #include "../base/file.h"
 #include "../image/image.h"
@@ -21,24 +22,6 @@ static const char *blob_file(void)
     return path;
 }
 
-// Published weights through the converter; NULL (and the test is to be skipped) where they are not.
-static WeightBlob *converted(const char *relative, const char *options)
-{
-    WeightBlob *blob  = NULL;
-    Error       error = {0};
-    char        command[8192];
-    const char *data = test_data(relative);
-    if (sizeof(real) == sizeof(double)) // exact kernels, far too slow for whole networks
-        return NULL;
-    if (!data || system("command -v python3 >/dev/null 2>&1") != 0)
-        return NULL;
-    snprintf(command, sizeof command, "python3 weights/convert.py '%s' -o '%s' %s >/dev/null 2>&1",
-             data, blob_file(), options);
-    if (!CHECK(system(command) == 0) || !CHECK(blob_open(blob_file(), &blob, &error)))
-        printf("  %s\n", error.message);
-    return blob;
-}
-
 /* ---- real networks --------------------------------------------------------------------------- */
 
 static float *read_array(const char *name, int64_t elements)
@@ -53,7 +36,7 @@ static float *read_array(const char *name, int64_t elements)
 
 static void squeezenet_gives_the_published_scores(void)
 {
-    WeightBlob *blob = converted("weights/squeezenet1.1_imagenet", "");
+    WeightBlob *blob = published_network("weights/squeezenet1.1_imagenet", "");
     if (!blob)
         SKIP("no published weights, no python3, or the double build");
     Error          error   = {0};
@@ -91,7 +74,7 @@ static void squeezenet_gives_the_published_scores(void)
 // scores are of crops that are rounded, not of torchvision's.
 static void squeezenet_labels_photos_as_published(void)
 {
-    WeightBlob *blob = converted("weights/squeezenet1.1_imagenet", "--geometry rounded");
+    WeightBlob *blob = published_network("weights/squeezenet1.1_imagenet", "--geometry rounded");
     const char *path = test_data("imagenet/squeezenet1.1_reference.tsv");
     if (!blob || !path)
         SKIP("no published weights or photos, no python3, or the double build");
@@ -177,9 +160,9 @@ static int count_correct(LayerRunner *runner, const Image *picture, const int *l
     return correct;
 }
 
-static void check_cifar(const char *weights, int want)
+static void check_cifar(const char *weights, const char *options, int want)
 {
-    WeightBlob *blob = converted(weights, "");
+    WeightBlob *blob = published_network(weights, options);
     if (!blob)
         SKIP("no published weights, no python3, or the double build");
     Error          error   = {0};
@@ -203,18 +186,23 @@ static void check_cifar(const char *weights, int want)
 
 static void resnet20_labels_cifar(void)
 {
-    check_cifar("weights/cifar10_resnet/resnet20-12fca82f.th", 915);
+    check_cifar("weights/cifar10_resnet/resnet20-12fca82f.th", "", 915);
 }
 
 static void resnet56_labels_cifar(void)
 {
-    check_cifar("weights/cifar10_resnet/resnet56-4bfd9763.th", 926);
+    check_cifar("weights/cifar10_resnet/resnet56-4bfd9763.th", "", 926);
+}
+
+static void vision_transformer_labels_cifar(void)
+{
+    check_cifar("weights/vit_cifar10/vit_cifar10.pth", "--heads 8", 705);
 }
 
 static void check_trunk(const char *weights, const char *layer, int64_t units, int64_t side,
                         const char *missing)
 {
-    WeightBlob *blob = converted(weights, "");
+    WeightBlob *blob = published_network(weights, "");
     if (!blob)
         SKIP("no published weights, no python3, or the double build");
     Error          error   = {0};
@@ -476,6 +464,7 @@ SUITE(models)
     RUN(squeezenet_labels_photos_as_published);
     RUN(resnet20_labels_cifar);
     RUN(resnet56_labels_cifar);
+    RUN(vision_transformer_labels_cifar);
     RUN(partial_vgg16_ends_where_its_weights_do);
     RUN(partial_resnet18_ends_where_its_weights_do);
     RUN(partial_resnet50_v2_ends_where_its_weights_do);

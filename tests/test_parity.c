@@ -119,6 +119,8 @@ static bool read_line(Reference *reference, const char *key, char *text)
         reference->builder = blob_builder_new(reference->architecture, side, side);
     } else if (!strcmp(key, "tensor"))
         return read_tensor(reference, text);
+    else if (!strcmp(key, "about"))
+        return drawn_about(reference->builder, text);
     else if (!strcmp(key, "input"))
         return ++reference->case_count <= MOST_CASES;
     else if (!strcmp(key, "logits"))

@@ -157,7 +157,8 @@ static void crops_are_rounded_as_the_geometry_says(void)
         Error error = {0};
         Image image = picture_make(cases[i].width, cases[i].height, 1), whole = {0};
         int   crop = cases[i].crop;
-        REQUIRE(picture_resize_short(&image, cases[i].length, cases[i].geometry, &error));
+        REQUIRE(picture_resize_short(&image, cases[i].length, cases[i].geometry, RESIZE_BILINEAR,
+                                     &error));
         CHECK(image.height == cases[i].length && image.width == cases[i].long_side);
         REQUIRE(image_crop(&image, 0, 0, image.width, image.height, &whole, &error));
         REQUIRE(picture_crop_centre(&image, crop, crop, cases[i].geometry, "picture", &error));

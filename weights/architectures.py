@@ -4,6 +4,7 @@ A shape dimension that is a text is a width: the first tensor that has it decide
 agree. Every base name may have aliases, the names other publishers gave to the same layer. Strides
 and pools are for formats that have them in the file: what differs there is another network."""
 
+from collections import namedtuple
 from functools import lru_cache
 
 EPSILON = 1e-5             # of every batch norm of these networks
@@ -15,12 +16,18 @@ CIFAR_VGG_BN = ((0.4915, 0.4823, 0.4468), (0.2470, 0.2435, 0.2616))
 CAFFE_RGB_MEAN = (123.68, 116.779, 103.939)
 
 
+# How photos are prepared: mean and std of three numbers each, 'bilinear' or 'bicubic', and a
+# function from the side of the input to the short side before the centre is cut out (0: it is not).
+Photos = namedtuple('Photos', 'mean std filter short')
+
+
 class Slot:
-    """One tensor of a network. Its absence is fine when one of `excused_by` (bases) is there."""
+    """One tensor of a network. Its absence is fine when one of `excused_by` (bases) is there. With
+    no part the base is the whole name (`class_token`)."""
 
     def __init__(self, base, part, shape, excused_by=()):
         self.base, self.part, self.shape, self.excused_by = base, part, shape, excused_by
-        self.name = f'{base}.{part}'
+        self.name = f'{base}.{part}' if part else base
 
 
 class Architecture:
@@ -28,17 +35,37 @@ class Architecture:
 
     convs    {base: (side, stride, pad)} in the order in which they are computed
     pools    (side, stride, pad) of the max pools in that order
-    layers   what can be probed, in the order of models/*.c"""
+    layers   what can be probed, in the order of models/*.c
+    photos   {'' or a publisher whose names these are: Photos}, where they differ from what is usual
+    reads    'pixels' or 'tokens'
+
+    Of networks that attend (encoders.py):
+    refit    function (names) -> this architecture with the depth that the names have
+    heads    {key of `about`: the width that its heads share}
+    grid     (width that counts the positions, width or number of pixels a patch is wide)
+    norm_epsilons            {'' or a publisher: what layer norms add to the variance}
+    assumed                  what tensors do not tell, a text
+    parts                    ((pattern, what it is), ...) of tensors that make another network"""
 
     def __init__(self, name, size, statistics=IMAGENET):
         self.name, self.size, self.statistics = name, size, statistics
         self.slots, self.aliases, self.pairs = {}, {}, []
         self.convs, self.norms, self.denses, self.pools, self.layers = {}, [], [], [], []
         self.first = self.flat_name = None            # first kernel, first dense kernel
+        self.photos, self.reads = {}, 'pixels'
+        self.refit = self.grid = None
+        self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
+
+    def fitted(self, names):
+        return self.refit(names) if self.refit else self
 
     def slot(self, base, part, shape, excused_by=()):
         slot = Slot(base, part, shape, excused_by)
         self.slots[slot.name] = slot
+
+    def tensor(self, name, shape):
+        """A tensor that is called by its whole name."""
+        self.slot(name, '', shape)
 
     def alias(self, base, *names):
         for name in names:
@@ -63,6 +90,10 @@ class Architecture:
         for part in NORM_PARTS:
             self.slot(base, part, (width,), excused_by)
         self.alias(base, *aliases)
+
+    def layer_norm(self, base, width):
+        for part in ('weight', 'bias'):
+            self.slot(base, part, (width,))
 
     def dense(self, base, outputs, inputs, *aliases, excused_by=()):
         self.flat_name = self.flat_name or f'{base}.weight'
@@ -269,8 +300,9 @@ def lenet():
 @lru_cache(maxsize=None)
 def all_architectures():
     """In the order in which ties are decided: what is most likely held comes first."""
+    from encoders import encoders                     # made of what is above
     return ([vgg(depth, batch_norm) for batch_norm in (False, True) for depth in (16, 19, 13, 11)]
             + [resnet(depth) for depth in (50, 18, 34, 101, 152)] + [resnet(18, cifar=True)]
             + [resnet_option_a(depth) for depth in (20, 32, 44, 56)]
             + [resnet50_v2(), alexnet(), densenet121(), squeezenet('1.1'), squeezenet('1.0'),
-               lenet()])
+               lenet()] + encoders())

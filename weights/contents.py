@@ -5,7 +5,7 @@ import math
 import struct
 
 from architectures import EPSILON, NORM_PARTS
-from readers.source import Refused
+from readers.source import MAX_TENSORS, Refused
 
 
 def check_finite(name, block):
@@ -69,6 +69,9 @@ class Contents:
 
     def __init__(self, match):
         self.match, self.items = match, {}
+        if len(match.tensors) >= MAX_TENSORS:         # `about` is one more
+            raise Refused(f'{match.net.name} has {len(match.tensors)} tensors, the limit of a blob '
+                          f'is {MAX_TENSORS - 1}')
         for name, tensor in match.tensors.items():
             tensor = tensor.open()
             if tensor.kind not in ('f32', 'f16', 'bf16', 'f64'):
@@ -76,7 +79,7 @@ class Contents:
                               'floating-point numbers')
             if len(tensor.shape) > 4 or 0 in tensor.shape:
                 raise Refused(f"'{tensor.name}' is empty or has more than 4 dimensions")
-            shape = tensor.shape
+            shape = tensor.shape or (1,)              # a single number
             if len(shape) == 4 and len(match.net.slots[name].shape) == 2:
                 shape = (shape[0], math.prod(shape[1:]))   # a dense layer kept as a convolution
             self.items[name] = (shape, tensor.blocks)

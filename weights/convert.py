@@ -17,13 +17,14 @@ import sys
 
 sys.dont_write_bytecode = True
 
+from about import about_text, head_counts
 from architectures import all_architectures
 from checks import check_graph, epsilons, resolver
 from contents import Contents, flatten_channels_first, swap_first_channels
 from matching import detect, is_statistic, listed, plural
 from narrow import is_blob, narrow
 from output import EXIT_IO, Failed, check_output, is_stream, write_output
-from preparation import LARGEST_SIDE, Preparation, numbers
+from preparation import LARGEST_SIDE, Preparation
 from readers.arrays import read_folder, read_npz
 from readers.identify import file_format
 from readers.onnx import read_onnx
@@ -35,6 +36,7 @@ from readers.tensorflowjs import read_tensorflowjs
 
 EXIT_USAGE, EXIT_DATA, EXIT_NOT_FOUND, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_PIPE = \
     2, 65, 66, 71, 130, 141
+MOST_HEADS = 1024
 INSIDE = ('model.safetensors', 'pytorch_model.bin')    # of a folder from a model hub
 
 
@@ -111,6 +113,13 @@ def resize(text):
     return side
 
 
+def heads(text):
+    count = int(text)
+    if not 1 <= count <= MOST_HEADS:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number in 1 to {MOST_HEADS}")
+    return count
+
+
 def arguments(words=None):
     parser = argparse.ArgumentParser(
         description='Turns a checkpoint into a weight blob.', allow_abbrev=False,
@@ -137,9 +146,13 @@ def arguments(words=None):
                              'size by default); 0: resize straight to the size')
     parser.add_argument('--geometry', choices=('torchvision', 'rounded'),
                         help='how the centre crop of a photo is rounded (torchvision by default)')
+    parser.add_argument('--filter', choices=('bilinear', 'bicubic'),
+                        help='of the resize (bilinear by default, CLIP: bicubic)')
     parser.add_argument('--padding', choices=('torch', 'same'),
                         help="zeros around windows of stride 2: as torchvision has them, or as "
                              "TensorFlow's SAME (detected where the file says it)")
+    parser.add_argument('--heads', type=heads, metavar='N',
+                        help='attention heads of a transformer (its width / 64 by default)')
     chosen = parser.parse_args(words)
     if chosen.list_architectures:
         return chosen
@@ -158,7 +171,8 @@ def arguments(words=None):
 
 def print_architectures():
     for net in all_architectures():
-        print(f"{net.name}\t{net.size}x{net.size}\t{' '.join(net.layers)}")
+        size_ = f'{net.size}x{net.size}' if net.reads == 'pixels' else 'texts'
+        print(f"{net.name}\t{size_}\t{' '.join(net.layers)}")
 
 
 def print_tensors(checkpoint, key):
@@ -178,20 +192,17 @@ def note(text):
     print(f'note: {text}', file=sys.stderr)
 
 
-def about_text(chosen, match, preparation, source_format, norm_state, padding):
-    rgb = -1 if preparation.order == 'bgr' else 1     # the blob speaks RGB
-    lines = {'architecture': match.net.name, 'width': preparation.width,
-             'height': preparation.height, 'resize_short': preparation.resize_short,
-             'geometry': preparation.geometry,
-             'scale': f'{preparation.scale:.9g}', 'mean': numbers(preparation.mean[::rgb]),
-             'std': numbers(preparation.std[::rgb]), 'bn': norm_state, 'dtype': chosen.dtype,
-             'complete': 'no' if match.missing else 'yes',
-             'source': os.path.basename(os.path.abspath(chosen.input)),
-             'source_format': source_format, 'source_sha256': source_digest(chosen.input)}
-    if padding != 'torch':
-        lines['padding'] = padding
-    text = ''.join(f'{key}={value}\n' for key, value in lines.items())
-    return ''.join(c if c == '\n' or c.isprintable() else '?' for c in text).encode()
+def about_of(chosen, match, preparation, checkpoint, norm_state, padding, heads):
+    """The keys of `about`; None is left out: so are those that are as they always were."""
+    epsilons_ = match.net.norm_epsilons
+    epsilon = epsilons_.get(match.publisher) or epsilons_.get('')
+    return {'architecture': match.net.name, **preparation.keys(), 'bn': norm_state,
+            'dtype': chosen.dtype,
+            'complete': 'no' if match.missing else 'yes',
+            'source': os.path.basename(os.path.abspath(chosen.input)),
+            'source_format': checkpoint.format, 'source_sha256': source_digest(chosen.input),
+            'padding': None if padding == 'torch' else padding,
+            **heads, 'norm_epsilon': f'{epsilon:.9g}' if epsilon else None}
 
 
 def leftover_notes(candidate, others):
@@ -251,7 +262,15 @@ def convert(chosen):
     preparation = Preparation(match, checkpoint.format)
     around = {**candidate.outside, **match.extra}
     notes = preparation.take_statistics(around)
-    preparation.override(chosen)
+    try:
+        preparation.override(chosen)
+        preparation.check_patches()
+        heads, head_notes = head_counts(match, chosen.heads)
+    except (Refused, Misused) as refused:
+        raise type(refused)(f'{chosen.input}: {refused}') from None
+    notes += head_notes
+    if match.net.assumed:
+        notes.append(f'assumes {match.net.assumed}, which tensors do not tell')
     if checkpoint.format == 'tensorflowjs' and checkpoint.graph is None and match.net.norms:
         notes.append('the file does not say the epsilon of its batch norms nor how it pads; 1e-5 and '
                      f'--padding {padding} were assumed')
@@ -265,14 +284,15 @@ def convert(chosen):
                         flatten_channels_first(values, shape, channels))
     if chosen.fold_batchnorm:
         contents.fold()
-    about = about_text(chosen, match, preparation, checkpoint.format, contents.norm_state(),
-                       padding)
+    about = about_text(about_of(chosen, match, preparation, checkpoint, contents.norm_state(),
+                                padding, heads))
     out = contents.tensors(chosen.dtype == 'f16')
     out.append(('about', (len(about),), 'u8', lambda: [about]))
     write_output(chosen.output, out)
     for text in checkpoint.notes + leftover_notes(candidate, others) + notes:
         note(text)
-    note(preparation.text(chosen))
+    if preparation.text(chosen):
+        note(preparation.text(chosen))
     print(f'{chosen.output}: {match.net.name}, {len(out) - 1} tensors',
           file=sys.stderr if is_stream(chosen.output) else sys.stdout)
 

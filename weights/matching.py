@@ -11,6 +11,7 @@ from names import WRAPPERS, cleaned, roots, taken_apart
 from others import (GROUPED_ALEXNET, OTHER_NETWORKS, PARTS_OF_OTHERS, REPARAMETRISED,
                     is_grouped_alexnet, known_as)
 from readers.source import ELEMENT_BYTES, Refused
+from spellings import spelled
 
 MOST_LISTED = 12
 HOLDS_ANOTHER = ('holds the tensors of {}, which is not supported (--list-architectures lists '
@@ -30,9 +31,10 @@ def plural(count, noun='tensor'):
 # ---- one architecture ----------------------------------------------------------------------------
 
 class Match:
-    """How named tensors fit one architecture."""
+    """How named tensors fit one architecture; `publisher` is whose names they had, '' its own."""
 
-    def __init__(self, net, named):
+    def __init__(self, net, named, publisher=''):
+        self.publisher = publisher
         self.net, self.tensors, self.widths = net, {}, {}
         self.extra, self.misshapen, self.sources, self.grouped = {}, [], {}, []
         for source, tensor in named.items():
@@ -55,6 +57,8 @@ class Match:
                         if self.is_missing(name, slot, folded_by)]
 
     def canonical(self, source):
+        if source in self.net.slots:
+            return source
         parts = taken_apart(source)
         if not parts:
             return None
@@ -100,7 +104,8 @@ class Match:
     def strays(self):
         """Names of extra tensors that change layers that can be probed."""
         return [name for name, tensor in self.extra.items()
-                if tensor.is_number and not HEAD.match(name) and not is_statistic(name)]
+                if tensor.is_number and not is_statistic(name)
+                and not (HEAD.match(name) and known_as([name], self.net.parts) is None)]
 
     def key(self):
         return (self.net.first not in self.tensors, len(self.misshapen) + len(self.strays()),
@@ -110,7 +115,7 @@ class Match:
 HEAD = re.compile(r'(fc|heads?|classifier|linear|logits|pred\w*|proj\w*|mlp|aux\w*|last_linear|'
                   r'output|out|dense\d*|prototypes|queue\w*|contrast\w*|criterion|loss\w*|'
                   r'center\w*|neck|decode\w*|dropout|softmax|embedding|pre_logits|avgpool|'
-                  r'attnpool|metric\w*|'
+                  r'attnpool|pooler|mask_token|metric\w*|'
                   r'\w*_head|\w*_loss|\w*_acc\w*|fc_?\w+|classifier_?\w+)([./_]|$)', re.IGNORECASE)
 STATISTIC = re.compile(r'(?:.*[./])?(?:new_)?(mean|std)(?::0)?')
 
@@ -145,11 +150,12 @@ class Candidate:
 
 
 def first_bases():
-    bases = set()
+    """{base of a first kernel or table of words: rank of its tensor}."""
+    bases = {}
     for net in all_architectures():
-        base = net.first.rpartition('.')[0]
-        bases.add(base)
-        bases.update(alias for alias, to in net.aliases.items() if to == base)
+        base, rank = net.first.rpartition('.')[0], len(net.slots[net.first].shape)
+        bases[base] = rank
+        bases.update({alias: rank for alias, to in net.aliases.items() if to == base})
     return bases
 
 
@@ -166,7 +172,9 @@ def best_match(named, nets, resolve=None):
     matches = []
     for net in nets:
         try:
-            matches.append(Match(net, resolve(net, named) if resolve else named))
+            own, publisher = spelled(net, named)
+            net = net.fitted(own)
+            matches.append(Match(net, resolve(net, own) if resolve else own, publisher))
         except Refused:
             if len(nets) == 1:
                 raise
@@ -202,7 +210,8 @@ PLAIN_GROUPS = ('', 'state_dict', 'model_state_dict', 'model_state', 'model', 'n
                 'weights', 'params', 'state')
 PLAIN_ROOTS = {'model', 'net', 'network', 'backbone', 'encoder_q', 'base_encoder', 'encoder',
                'online_encoder', 'online_network', 'resnet', 'vgg', 'base_model', 'trunk', 'body',
-               'feature_extractor', '_feature_blocks', 'visual', 'cnn'}
+               'feature_extractor', '_feature_blocks', 'visual', 'cnn', 'roberta',
+               'vit', 'deit'}
 SECOND = re.compile(r'.*(ema|shadow|averaged?|swa|momentum|target)(_.*)?|encoder_k|attacker|'
                     r'key_encoder|best\w*')
 
@@ -248,18 +257,18 @@ def only_one(found):
 
 def unknown(found, groups, wanted):
     """Why no candidate is a known network."""
+    partly = [one for one in found if one.match.net.first in one.match.tensors]
+    best = min(partly, key=lambda one: one.match.key()) if partly else None
     for _, tensors in groups:
         names = cleaned(tensors)
         if is_grouped_alexnet(names):
             return GROUPED_ALEXNET
         other = known_as(names, OTHER_NETWORKS)
-        if other:
+        if other and not (best and best.match.net.heads):
             return HOLDS_ANOTHER.format(other)
         part = known_as(names, REPARAMETRISED)
         if part:
             return f'keeps {part}'
-    partly = [one for one in found if one.match.net.first in one.match.tensors]
-    best = min(partly, key=lambda one: one.match.key()) if partly else None
     first = best.match.tensors[best.match.net.first] if best else None
     if best and len(first.shape) == 4 and first.shape[1] != 3:
         return (f"has a first kernel '{first.name}' for pictures of {first.shape[1]} channels, "
@@ -293,8 +302,9 @@ def check_same_network(candidate):
                           'supported')
     strays = match.strays()
     if strays:
-        what, other = known_as(strays, PARTS_OF_OTHERS), known_as(strays, OTHER_NETWORKS)
-        if other and not what:
+        what = known_as(strays, match.net.parts or PARTS_OF_OTHERS)
+        other = known_as(strays, OTHER_NETWORKS)
+        if other and not what and not match.net.heads:
             raise Refused(HOLDS_ANOTHER.format(other))
         raise Refused(f'is not {match.net.name}: {plural(len(strays))} would change layers that '
                       f"can be probed{f' ({what})' if what else ''}: {listed(strays)}; such a "

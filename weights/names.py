@@ -12,7 +12,7 @@ PARTS = {'weight': 'weight', 'kernel': 'weight', 'gamma': 'weight', 'bias': 'bia
          'moving_var': 'running_var'}
 SOURCE_NAME = re.compile(r'(?:resnetv2\d_)?(.+?)[./_](' + '|'.join(PARTS) + r')(?::0)?')
 COUNTERS = re.compile(r'(.*[./_])?(num_batches_tracked|_metadata|total_ops|total_params|'
-                      r'n_averaged)')
+                      r'n_averaged|position_ids|input_resolution|context_length|vocab_size)')
 WRAPPERS = ('module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module')
 WRAPPER = re.compile(r'(?:(?<=^)|(?<=[./]))(?:' + '|'.join(WRAPPERS) + r')\.')
 HUGGING_FACE = ((re.compile(r'(^|.*[./])embedder\.embedder\.convolution\.(\w+)'), r'\1conv1.\2'),
@@ -68,7 +68,16 @@ def cleaned(tensors):
         if foreign and (is_headed or not name.startswith('classifier.')):
             name = hugging_face(name)
         names[name if name not in names else tensor.name] = tensor
-    return numbered(names)
+    return numbered(with_their_head(names))
+
+
+def with_their_head(names):
+    """Hugging Face's vision transformers have their head beside the rest, not in it."""
+    for root in ('vit.', 'deit.'):
+        if f'{root}embeddings.cls_token' in names:
+            return {root + name if name.startswith('classifier.') else name: tensor
+                    for name, tensor in names.items()}
+    return names
 
 
 def taken_apart(name):
@@ -78,13 +87,15 @@ def taken_apart(name):
 
 
 def roots(names, first_bases):
-    """Every root at which a first kernel for color pictures lies, shortest first."""
+    """Every root at which a first kernel for color pictures or a table of words lies, shortest
+    first; first_bases is {base: rank of its tensor}."""
     found = {}
     for name, tensor in names.items():
-        if len(tensor.shape) != 4 or tensor.shape[1] != 3:
+        rank = len(tensor.shape)
+        if rank not in (2, 4) or rank == 4 and tensor.shape[1] != 3:
             continue
         for start in [0] + [at.end() for at in re.finditer('[./]', name)]:
             parts = taken_apart(name[start:])
-            if parts and parts[1] == 'weight' and parts[0] in first_bases:
+            if parts and parts[1] == 'weight' and first_bases.get(parts[0]) == rank:
                 found[name[:start]] = name
     return sorted(found, key=len)

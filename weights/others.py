@@ -18,7 +18,8 @@ PARTS_OF_OTHERS = REPARAMETRISED + (
     (r'.*[./]filt', 'blurred pooling'), (r'.*(relu|act|prelu)\d*[./]weight', 'PReLU'),
     (r'.*[./](g|group|instance|layer)_?norm\d*[./].*', 'other norms'))
 OTHER_NETWORKS = (                                     # (a name in it, what it is)
-    (r'.*(cls_token|pos_embed|patch_embed|class_embedding|encoder_layer_0)\w*.*', 'a transformer'),
+    (r'.*(cls_token|pos_embed|patch_embed|class_embedding|encoder_layer_0)\w*.*',
+     'another transformer'),
     (r'.*relative_position_bias_table', 'a Swin or MaxViT transformer'),
     (r'(.*[./])?trunk_output[./].*', 'a RegNet'),
     (r'(.*[./])?stage2\.0\.branch[12]\..*', 'a ShuffleNet'),

@@ -4,7 +4,7 @@ import math
 
 from architectures import CAFFE_RGB_MEAN, CIFAR_VGG_BN
 from names import unwrapped
-from readers.source import Misused
+from readers.source import Misused, Refused
 
 LARGEST_SIDE = 65535
 IMAGENET_SIDE, IMAGENET_SHORT = 224, 256
@@ -17,8 +17,10 @@ class Preparation:
     told     what the file itself says, a text or ''"""
 
     def __init__(self, match, source_format):
-        side, statistics = match.net.size, match.net.statistics
+        self.match, self.is_for_photos = match, match.net.reads == 'pixels'
+        side, statistics = self.side_of_patches() or match.net.size, match.net.statistics
         is_cropped = side == IMAGENET_SIDE
+        self.filter = 'bilinear'
         if match.net.name.startswith('vgg') and 'flat' in match.widths:
             cells = match.widths['flat'] / match.last_conv_width()
             if cells != 49 and cells > 0 and math.isqrt(int(cells)) ** 2 == cells:
@@ -29,11 +31,38 @@ class Preparation:
         self.geometry, self.told = 'torchvision', ''
         self.order, self.scale = 'rgb', 1.0
         self.mean, self.std = statistics
+        photos = match.net.photos.get(match.publisher)
+        if photos:
+            self.mean, self.std, self.filter = photos[:3]
+            self.resize_short = photos.short(side)
         is_caffe = source_format == 'caffemodel' or (
             source_format == 'tensorflowjs' and match.net.name.startswith('vgg'))
         if is_caffe:
             self.order, self.scale = 'bgr', 255.0
             self.mean, self.std = tuple(reversed(CAFFE_RGB_MEAN)), (1.0, 1.0, 1.0)
+
+    def grid(self):
+        """(patches, pixels a patch is wide) where a network has a position for each, else None."""
+        if not self.match.net.grid:
+            return None
+        positions, patch = (self.match.widths.get(width, width) for width in self.match.net.grid)
+        return (positions - 1, patch) if type(positions) is type(patch) is int else None
+
+    def side_of_patches(self):
+        """The side of a square of patches, 0 if they make none."""
+        patches, patch = self.grid() or (0, 0)
+        side = math.isqrt(max(patches, 0))
+        return side * patch if side * side == patches else 0
+
+    def check_patches(self):
+        patches, patch = self.grid() or (0, 0)
+        if not patch:
+            return
+        if self.width % patch or self.height % patch or \
+                (self.width // patch) * (self.height // patch) != patches:
+            raise Refused(f'has positions for {patches} patches of {patch}x{patch} pixels, which '
+                          f'pictures of {self.width}x{self.height} do not have; --size says which '
+                          'size they have')
 
     def take_statistics(self, tensors):
         """Mean and std that a wrapper of the network keeps, over pictures in 0..1; the notes."""
@@ -56,11 +85,19 @@ class Preparation:
         return [f"'{found['mean'].name}' and '{found['std'].name}' are not of pictures in 0..1 and "
                 'were not used; --scale, --mean, --std and --order say what is right']
 
+    def asked(self, chosen):
+        return ', '.join(f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std',
+                                                'geometry', 'filter')
+                         if getattr(chosen, key) is not None)
+
     def override(self, chosen):
-        for key in ('order', 'scale', 'mean', 'std', 'geometry'):
+        if not self.is_for_photos and self.asked(chosen):
+            raise Misused(f'{self.match.net.name} reads texts, so there is no photo to prepare '
+                          f'({self.asked(chosen)})')
+        for key in ('order', 'scale', 'mean', 'std', 'geometry', 'filter'):
             if getattr(chosen, key) is not None:
                 setattr(self, key, getattr(chosen, key))
-        if chosen.size:
+        if chosen.size and chosen.size != (self.width, self.height):
             self.width, self.height = chosen.size
             if self.resize_short:                     # as 256 to 224
                 longer = max(chosen.size)
@@ -77,20 +114,34 @@ class Preparation:
             raise Misused(f'a short side of {self.resize_short} pixels is over the limit of '
                           f'{LARGEST_SIDE}')
 
+    def keys(self):
+        """Those of `about` (DESIGN.md); the blob speaks RGB."""
+        if not self.is_for_photos:
+            return {'input': 'tokens'}
+        rgb = -1 if self.order == 'bgr' else 1
+        return {'width': self.width, 'height': self.height, 'resize_short': self.resize_short,
+                'geometry': self.geometry,
+                'filter': None if self.filter == 'bilinear' else self.filter,
+                'scale': f'{self.scale:.9g}', 'mean': numbers(self.mean[::rgb]),
+                'std': numbers(self.std[::rgb])}
+
     def text(self, chosen):
-        """One line: what was assumed."""
+        """One line: what was assumed; nothing where there is no photo."""
+        if not self.is_for_photos:
+            return ''
         cut = f'short side to {self.resize_short}, centre {self.width}x{self.height} cut out' \
             if self.resize_short else f'resized to {self.width}x{self.height}'
         if self.geometry != 'torchvision' and self.resize_short:
             cut += f' ({self.geometry})'
-        asked = ', '.join(f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std',
-                                                 'geometry') if getattr(chosen, key) is not None)
+        if self.filter != 'bilinear':
+            cut += f', {self.filter}'
+        asked = self.asked(chosen)
         source = '; '.join(text for text in (self.told, asked and f'{asked} as asked') if text)
         rest = 'the rest' if source else 'all of it'
         return (f'prepares photos as {self.order.upper()} in 0..{self.scale:.9g}, mean '
                 f'{numbers(self.mean)}, std {numbers(self.std)}, {cut} '
                 f"({source + '; ' if source else ''}{rest} assumed: --order --scale --mean --std "
-                '--size --resize change it)')
+                '--size --resize --filter change it)')
 
 
 def numbers(values):

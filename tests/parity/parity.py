@@ -205,6 +205,33 @@ def resnet18_cifar():
     return net
 
 
+class Encoder(nn.Module):
+    """Patches and a class token in torch's own encoder, norms behind each part."""
+
+    def __init__(self, side, patch, width, hidden, depth, heads):
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.empty(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.empty(1, (side // patch) ** 2 + 1, width))
+        self.patch_embed = nn.Sequential()
+        self.patch_embed.proj = nn.Conv2d(3, width, patch, patch)
+        layer = nn.TransformerEncoderLayer(width, heads, hidden, batch_first=True)
+        self.transformer = nn.TransformerEncoder(layer, depth)
+        self.mlp_head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 10))
+        self.about = {'heads': heads}
+
+    def forward(self, x):
+        x = self.patch_embed.proj(x).flatten(2).transpose(1, 2)
+        x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), 1) + self.pos_embed
+        return self.mlp_head(self.transformer(x)[:, 0])
+
+
+def vit(side, patch, depth, heads, width, hidden, classes):
+    net = torchvision.models.VisionTransformer(side, patch, depth, heads, width, hidden,
+                                               num_classes=classes)
+    net.about = {'heads': heads, 'norm_epsilon': 1e-6}
+    return net
+
+
 def networks(is_live):
     """name: (function that makes it, side of the input)."""
     models = torchvision.models
@@ -230,6 +257,10 @@ def networks(is_live):
     out['squeezenet1.0'] = (lambda: models.squeezenet1_0(num_classes=classes), side)
     out['squeezenet1.1'] = (lambda: models.squeezenet1_1(num_classes=classes), side)
     out['lenet'] = (LeNet, 32)
+    out['vit'] = (lambda: vit(224, 16, 12, 12, 768, 3072, 1000), 224) if is_live else \
+        (lambda: vit(32, 8, 2, 3, 24, 48, 10), 32)
+    out['encoder'] = (lambda: Encoder(32, 4, 128, 256, 6, 8), 32) if is_live else \
+        (lambda: Encoder(32, 8, 24, 32, 2, 2), 32)
     if is_live:
         out['vgg16_bn_cifar'] = (vgg16_bn_cifar, 32)
     return out
@@ -245,6 +276,8 @@ def rule(name, tensor, is_residual):
         return 0.0, 0.125
     if tensor.dim() == 1:
         return 1.0, 0.25                               # factor of a batch norm
+    if tensor.dim() == 3:
+        return 0.0, 0.5                                # class token and places
     fan_in = tensor[0].numel()
     return 0.0, float(np.float32(((3 if is_residual else 6) / fan_in) ** 0.5))
 
@@ -276,6 +309,8 @@ def use_softplus(net):
         for child_name, child in module.named_children():
             if isinstance(child, nn.ReLU):
                 setattr(module, child_name, nn.Softplus(BETA))
+        if isinstance(module, nn.TransformerEncoderLayer):
+            module.activation, module.activation_relu_or_gelu = softplus, 0
     functional.relu = softplus
 
 
@@ -388,7 +423,9 @@ def write_references(folder, name, make, side, is_live):
             use_softplus(double_net)
         inputs = LIVE_INPUTS[activation, side < 64] if is_live else 1
         architecture = 'vgg16_bn' if name == 'vgg16_bn_cifar' else name
-        lines = [f'architecture {architecture}', f'activation {activation}', f'side {side}'] + tensors
+        lines = [f'architecture {architecture}', f'activation {activation}', f'side {side}']
+        lines += [f'about {key} {value}' for key, value in getattr(net, 'about', {}).items()]
+        lines += tensors
         lines += answers(net, double_net, side, activation, inputs, LIVE_SAMPLES if is_live else 64)
         with open(os.path.join(folder, f'{name}-{activation}.txt'), 'w') as file:
             file.write('\n'.join(lines) + '\n')

@@ -1,7 +1,7 @@
 """ZIP archives, strictly: the central directory, every local header and the bytes must agree.
 
 No entry may overlap another; entries are stored, or deflated where the caller allows it (then never
-more than the declared size is inflated)."""
+more than the declared size is inflated). Others may be there and are refused once they are opened."""
 
 import struct
 import zlib
@@ -99,7 +99,7 @@ def read_archive(view, inflate=False):
         plain, packed, place = wide_fields(view, extra, [plain, packed, place])
         if name in entries:
             raise Refused(f"{view.name}: entry '{name}' is there twice")
-        if flags & 1 or method not in ((STORED, DEFLATED) if inflate else (STORED,)):
+        if flags & 1 or method not in (STORED, DEFLATED):
             raise Refused(f"{view.name}: entry '{name}' is "
                           f"{'encrypted' if flags & 1 else 'compressed, expected stored'}")
         if method == STORED and packed != plain:
@@ -111,12 +111,19 @@ def read_archive(view, inflate=False):
             raise Refused(f"{view.name}: entry '{name}' reaches into the directory")
         ranges.append((place, start + packed, name))
         data = view.part(start, packed, f'{view.name}: {name}')
-        entries[name] = opener(data, method, plain, crc)
+        entries[name] = opener(data, method, plain, crc) if inflate or method == STORED else \
+            compressed(view, name)
     ranges.sort()
     for before, after in zip(ranges, ranges[1:]):
         if after[0] < before[1]:
             raise Refused(f"{view.name}: entries '{before[2]}' and '{after[2]}' overlap")
     return entries
+
+
+def compressed(view, name):
+    def refuse():
+        raise Refused(f"{view.name}: entry '{name}' is compressed, expected stored")
+    return refuse
 
 
 def opener(data, method, plain, crc):

@@ -51,10 +51,6 @@ def refuse_what_is_no_checkpoint(view, start):
 def zip_format(view):
     entries = read_archive(view, inflate=True)
     names = [name.rpartition('/')[2] for name in entries]
-    if 'constants.pkl' in names:
-        raise Refused(f'{view.name}: is a TorchScript program (torch.jit.save); in Python, '
-                      f"torch.save(torch.jit.load('{view.name}').state_dict(), 'weights.pth') "
-                      'makes a file of its weights that converts')
     if 'data.pkl' in names:
         return 'pth'
     if any(name.endswith('.npy') for name in names):

@@ -1,5 +1,8 @@
 """PyTorch checkpoints: the ZIP archive of PyTorch 1.6 and later, and the older run of five pickles
-followed by the storages. What the pickles say is taken from recogniser.py; nothing is run."""
+followed by the storages. What the pickles say is taken from recogniser.py; nothing is run.
+
+A TorchScript archive is such a ZIP whose modules are objects of classes below `__torch__.`: they
+are taken for the dictionaries of their attributes. Its program (code/, constants) is not read."""
 
 from collections import deque
 
@@ -10,6 +13,8 @@ from .source import ELEMENT_BYTES, Outline, Refused, Tensor, Unread, element_cou
 MAGIC = 0x1950a86a20f9469cfc6c
 PROTOCOL = 1001
 MAX_DICTIONARIES, MAX_DEPTH = 1000, 6                  # of a checkpoint
+SCRIPT = '__torch__.'                                  # what classes of TorchScript begin with
+MAX_MODULES, MAX_MODULE_DEPTH = 10000, 32
 # Objects nobody needs to hear of
 QUIET = {'torch device', 'torch Size', 'torch.nn.parameter Parameter', 'argparse Namespace',
          'numpy.core.multiarray scalar', 'numpy._core.multiarray scalar', 'numpy dtype',
@@ -30,8 +35,17 @@ def read_pth(view):
         recogniser, value, storages = open_zip(view)
     else:
         recogniser, value, storages = open_legacy(view)
+    found = dictionaries(value)
+    program = scripted(value)
+    if program:
+        found = [('', attributes(view, value))]
+        if not found[0][1]:
+            raise Refused(f'{view.name}: is a TorchScript program whose modules hold no tensors '
+                          '(frozen ones are constants of the program); in Python, torch.save('
+                          "model.state_dict(), 'weights.pth') of the model before makes a file "
+                          'that converts')
     groups = []
-    for path, state in dictionaries(value):
+    for path, state in found:
         outlines = [outline(view, name, item, storages) for name, item in state.items()]
         total = sum(min(element_count(name, item.shape), item.storage.count)
                     * ELEMENT_BYTES[item.storage.kind] for name, item in state.items()
@@ -41,8 +55,11 @@ def read_pth(view):
         groups.append((path, outlines))
     if not groups:
         raise Refused(f'{view.name}: ' + what_is_there(value))
-    stepped = [maker.replace(' ', '.') for maker in recogniser.makers if maker not in QUIET]
+    stepped = [maker.replace(' ', '.') for maker in recogniser.makers
+               if maker not in QUIET and not maker.startswith(SCRIPT)]
     notes = ['stepped over objects, of which nothing was run: ' + some(stepped)] if stepped else []
+    if program:
+        notes.append('is a TorchScript program, of which the weights were taken and nothing run')
     return groups, notes
 
 
@@ -162,6 +179,28 @@ def dictionaries(value):
         todo += [(f'{path}.{name}' if path else name, inner, depth + 1)
                  for name, inner in named.items() if type(inner) in (dict, Object)]
     return found
+
+
+def scripted(value):
+    return isinstance(value, Object) and value.maker.startswith(SCRIPT)
+
+
+def attributes(view, module):
+    """{dotted name: tensor} of a module of TorchScript and of those below it."""
+    tensors, count, todo = {}, 0, deque([('', module, 0)])
+    while todo:
+        path, item, depth = todo.popleft()
+        state, count = item.state if type(item.state) is dict else {}, count + 1
+        if count > MAX_MODULES or depth > MAX_MODULE_DEPTH:
+            raise Refused(f'{view.name}: its modules lie more than {MAX_MODULE_DEPTH} deep or are '
+                          f'more than {MAX_MODULES}')
+        for name, inner in state.items():
+            place = f'{path}.{name}' if path else name
+            if type(name) is str and is_tensor(inner):
+                tensors[place] = inner
+            elif type(name) is str and scripted(inner):
+                todo.append((place, inner, depth + 1))
+    return tensors
 
 
 def is_tensor(item):

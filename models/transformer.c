@@ -1,0 +1,223 @@
+/* models/transformer.c - see transformer.h. */
+#include "transformer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_BLOCKS = 1000 };
+
+void transformer_settings(Builder *builder, int64_t width, Transformer *out)
+{
+    WeightBlob *blob  = builder->blob;
+    double      heads = 0, epsilon = 1e-5;
+    if (builder_is_over(builder) ||
+        !blob_number(blob, "heads", 1, (double)width, &heads, &builder->lack) ||
+        !blob_number(blob, "norm_epsilon", 1e-12, 1, &epsilon, &builder->lack))
+        return;
+    out->heads   = (int64_t)heads;
+    out->epsilon = (real)epsilon;
+    if (heads == 0)
+        fail(&builder->lack, ERROR_DATA, "%s: 'about' has no heads", blob_path(blob));
+    else if (heads != floor(heads) || width % out->heads)
+        fail(&builder->lack, ERROR_DATA,
+             "%s: 'about' has heads=%g, which do not divide the width of %lld", blob_path(blob),
+             heads, (long long)width);
+}
+
+int transformer_depth(const Builder *builder, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    int    depth  = 0;
+    for (int i = 0; i < blob_tensor_count(builder->blob); i++) {
+        const char *name = blob_tensor(builder->blob, i)->name;
+        char       *end  = NULL;
+        if (strncmp(name, prefix, length) != 0)
+            continue;
+        long number = strtol(name + length, &end, 10);
+        if (*end == '.' && number >= depth && number < MOST_BLOCKS)
+            depth = (int)number + 1;
+    }
+    return depth;
+}
+
+/* ---- tokens ---------------------------------------------------------------------------------- */
+
+NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    LayerText weight = layer_text("%s%cweight", base, joint);
+    int64_t   inputs = graph_shape(builder->graph, x).dim[1];
+    Shape     stored = builder_shape(builder, weight.text, 2);
+    if (stored.rank == 0)
+        return NODE_NONE;
+    int64_t outputs = stored.dim[0];
+    NodeId  kernel  = builder_tensor(builder, weight.text, shape_2d(outputs, inputs),
+                                     shape_4d(outputs, inputs, 1, 1));
+    Shape   vector  = shape_1d(outputs);
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    NodeId bias = builder_tensor(builder, LAYER("%s%cbias", base, joint), vector, vector);
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    NodeId y = op_conv2d(builder->graph, x, kernel, 1, 0);
+    graph_name(builder->graph, y, base);
+    return op_bias(builder->graph, y, bias);
+}
+
+NodeId tokens_norm(Builder *builder, NodeId x, const char *base, real epsilon)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    Shape  vector = shape_1d(graph_shape(builder->graph, x).dim[1]);
+    NodeId gain   = builder_parameter(builder, base, "weight", vector);
+    NodeId bias   = builder_parameter(builder, base, "bias", vector);
+    return builder_is_over(builder) ? NODE_NONE
+                                    : op_layer_norm(builder->graph, x, gain, bias, epsilon);
+}
+
+/* A product with the identity turns a matrix around, exactly, and has a gradient. */
+static NodeId transposed(Builder *builder, NodeId matrix, int64_t rows)
+{
+    real *identity = NULL;
+    bool  is_new   = false;
+    if (!blob_derived(builder->blob, LAYER("identity of %lld", (long long)rows),
+                      (size_t)(rows * rows), &identity, &is_new, &builder->lack))
+        return NODE_NONE;
+    for (int64_t i = 0; is_new && i < rows; i++)
+        identity[i * rows + i] = 1;
+    NodeId unit = op_parameter(builder->graph, shape_2d(rows, rows), identity);
+    return op_matmul(builder->graph, matrix, unit, true, false);
+}
+
+NodeId tokens_table(Builder *builder, const char *name, Shape stored)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    int64_t tokens = stored.dim[stored.rank - 2], width = stored.dim[stored.rank - 1];
+    NodeId  table = builder_tensor(builder, name, stored, shape_2d(tokens, width));
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    NodeId turned = transposed(builder, table, tokens);
+    return builder_is_over(builder)
+               ? NODE_NONE
+               : op_reshape(builder->graph, turned, shape_4d(1, width, 1, tokens));
+}
+
+NodeId tokens_pick(Builder *builder, NodeId x, int64_t token)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    Shape  shape = graph_shape(builder->graph, x);
+    NodeId one   = op_slice(builder->graph, x, 3, token, 1);
+    return op_reshape(builder->graph, one, shape_2d(shape.dim[0], shape.dim[1]));
+}
+
+void tokens_layer(Builder *builder, const Transformer *transformer, NodeId x, const char *name,
+                  const char *alias, bool is_listed)
+{
+    NodeId  map   = x;
+    int64_t count = transformer->rows * transformer->columns;
+    if (count > 0 && !builder_is_over(builder)) {
+        Shape in = graph_shape(builder->graph, x);
+        map      = op_reshape(builder->graph, op_slice(builder->graph, x, 3, 1, count),
+                              shape_4d(in.dim[0], in.dim[1], transformer->rows, transformer->columns));
+    }
+    if (is_listed)
+        build_layer(builder, map, name, alias);
+    else
+        build_module(builder, map, name);
+    if (count > 0)
+        build_module(builder, tokens_pick(builder, x, 0), LAYER("%s:class", name));
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+// Queries, keys and values, each [n, width, 1, tokens].
+static void projections(Builder *builder, const BlockKind *kind, NodeId x, const char *base,
+                        NodeId out[3])
+{
+    const char *const single[3] = {kind->query, kind->key, kind->value};
+    int64_t           width     = 0;
+    NodeId            all       = NODE_NONE;
+    if (kind->packed) {
+        all = tokens_dense(builder, x, LAYER("%s.%s", base, kind->packed), '_');
+        if (builder_is_over(builder))
+            return;
+        width = graph_shape(builder->graph, x).dim[1];
+    }
+    for (int i = 0; i < 3; i++)
+        out[i] = kind->packed ? op_slice(builder->graph, all, 1, i * width, width)
+                              : tokens_dense(builder, x, LAYER("%s.%s", base, single[i]), '.');
+}
+
+// softmax(q k / sqrt(d)) v with every head on its own, joined again by a reshape.
+static NodeId attention(Builder *builder, const Transformer *transformer, NodeId x,
+                        const char *base, const char *name)
+{
+    Graph *graph   = builder->graph;
+    NodeId part[3] = {NODE_NONE, NODE_NONE, NODE_NONE};
+    projections(builder, transformer->kind, x, base, part);
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    Shape   in    = graph_shape(graph, x);
+    int64_t depth = in.dim[1] / transformer->heads, tokens = in.dim[3];
+    Shape   split = shape_3d(in.dim[0] * transformer->heads, depth, tokens);
+    for (int i = 0; i < 3; i++)
+        part[i] = op_reshape(graph, part[i], split);
+    NodeId query  = op_scale(graph, part[0], 1 / (real)sqrt((double)depth));
+    NodeId scores = op_matmul(graph, query, part[1], true, false);
+    if (transformer->mask != NODE_NONE)
+        scores = op_add(graph, scores,
+                        op_broadcast_to(graph, transformer->mask, graph_shape(graph, scores)));
+    NodeId weights = op_softmax(graph, scores);
+    graph_name(graph, weights, LAYER("%s.attention", name));
+    return op_reshape(graph, op_matmul(graph, part[2], weights, false, true), in);
+}
+
+static NodeId self_attention(Builder *builder, const Transformer *transformer, NodeId x,
+                             const char *base, const char *name)
+{
+    x = attention(builder, transformer, x, base, name);
+    tokens_layer(builder, transformer, x, LAYER("%s.heads", name), NULL, true);
+    return tokens_dense(builder, x, LAYER("%s.%s", base, transformer->kind->join), '.');
+}
+
+static NodeId activated(Builder *builder, NodeId x, BlockActivation activation)
+{
+    if (activation == BLOCK_RELU || builder_is_over(builder))
+        return build_activation(builder, x);
+    NodeId share = activation == BLOCK_GELU ? op_normal_cdf(builder->graph, x)
+                                            : op_sigmoid(builder->graph, x, (real)1.702);
+    return op_mul(builder->graph, x, share);
+}
+
+static NodeId feed_forward(Builder *builder, const Transformer *transformer, NodeId x,
+                           const char *base, const char *name)
+{
+    const BlockKind *kind = transformer->kind;
+    LayerText        up   = layer_text("%s.%s", base, kind->up);
+    x                     = tokens_dense(builder, x, up.text, '.');
+    tokens_layer(builder, transformer, x, LAYER("%s.mlp.0", name), up.text, true);
+    x = activated(builder, x, kind->activation);
+    return tokens_dense(builder, x, LAYER("%s.%s", base, kind->down), '.');
+}
+
+NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeId x,
+                         const char *base, const char *name)
+{
+    static NodeId (*const parts[2])(Builder *, const Transformer *, NodeId, const char *,
+                                    const char *) = {self_attention, feed_forward};
+    const BlockKind *kind                         = transformer->kind;
+    for (int i = 0; i < 2; i++) {
+        LayerText norm = layer_text("%s.%s", base, kind->norm[i]);
+        NodeId    inner =
+            kind->norm_first ? tokens_norm(builder, x, norm.text, transformer->epsilon) : x;
+        x = build_add(builder, x, parts[i](builder, transformer, inner, base, name));
+        if (!kind->norm_first)
+            x = tokens_norm(builder, x, norm.text, transformer->epsilon);
+    }
+    tokens_layer(builder, transformer, x, name, base, true);
+    return x;
+}

@@ -1,0 +1,62 @@
+/* models/transformer.h - transformers from a blob: tokens, blocks, and what can be read of them.
+ *
+ * Tokens are channel-major, [n, width, 1, tokens], so that a dense layer is a 1x1 convolution and
+ * a head is a slab of channels: splitting and joining heads are reshapes. The first token of an image is
+ * the class token, the others are its patches, row by row.
+ * Source: Vaswani et al., NeurIPS 2017, section 3; Dosovitskiy et al., ICLR 2021, section 3.1. */
+#ifndef MODELS_TRANSFORMER_H
+#define MODELS_TRANSFORMER_H
+
+#include "builder.h"
+
+typedef enum BlockActivation { BLOCK_RELU, BLOCK_GELU, BLOCK_QUICK_GELU } BlockActivation;
+
+/* How a publisher calls the tensors of a block, after its base, and how the block is made. */
+typedef struct BlockKind {
+    const char     *packed; // queries, keys and values in one: `packed`_weight; or NULL
+    const char     *query, *key, *value; // one by one
+    const char     *join;                // of the heads: the output projection
+    const char     *up, *down;           // the two dense layers of the feed-forward part
+    const char     *norm[2];             // of attention and of the feed-forward part
+    bool            norm_first;          // x + f(norm(x)); else norm(x + f(x))
+    BlockActivation activation;
+} BlockKind;
+
+typedef struct Transformer {
+    const BlockKind *kind;
+    int64_t          heads;
+    real             epsilon;       // of its layer norms
+    NodeId           mask;          // [1, tokens, tokens] added to all scores, or NODE_NONE
+    int64_t          rows, columns; // of the patches behind a class token; 0: tokens of a text
+} Transformer;
+
+/* Fills in heads and epsilon from the blob's `about`; width is that of the tokens. A lack where they
+ * are not right. */
+void transformer_settings(Builder *builder, int64_t width, Transformer *out);
+
+/* How many blocks there are: one more than the largest number behind `prefix` in a tensor's name. */
+int transformer_depth(const Builder *builder, const char *prefix);
+
+/* One block on tokens x. `base` begins the names of its tensors; `name` is that of its layers: `name`
+ * (the output, alias `base`), `name`.mlp.0 (before the activation), `name`.heads (before the output
+ * projection). The node `name`.attention is the soft-max [n heads, queries, keys]. */
+NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeId x,
+                         const char *base, const char *name);
+
+/* Layer `name` of tokens x: of an image the map of its patches [n, width, rows, columns], and its class
+ * token [n, width] as `name`:class; of a text x itself. */
+void tokens_layer(Builder *builder, const Transformer *transformer, NodeId x, const char *name,
+                  const char *alias, bool is_listed);
+
+/* One token as [n, width]. */
+NodeId tokens_pick(Builder *builder, NodeId x, int64_t token);
+
+/* The dense layer `base``joint`weight with its bias, at every token. */
+NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint);
+
+NodeId tokens_norm(Builder *builder, NodeId x, const char *base, real epsilon);
+
+/* A table of a vector a token, [tokens, width] in the blob (of this shape), as [1, width, 1, tokens]. */
+NodeId tokens_table(Builder *builder, const char *name, Shape stored);
+
+#endif

@@ -1,0 +1,87 @@
+/* tests/published.c - see published.h. */
+#include "published.h"
+
+#include "../base/file.h"
+#include "program.h"
+#include "test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Where the data is; exact kernels are far too slow for whole networks.
+static const char *data_of(const char *relative)
+{
+    const char *data = test_data(relative);
+    bool        can  = sizeof(real) == sizeof(float) && data != NULL;
+    return can && system("command -v python3 >/dev/null 2>&1") == 0 ? data : NULL;
+}
+
+WeightBlob *published_network(const char *relative, const char *options)
+{
+    WeightBlob *blob  = NULL;
+    Error       error = {0};
+    const char *data = data_of(relative), *path = in_folder("published.nw");
+    char        command[8192];
+    if (!data)
+        return NULL;
+    snprintf(command, sizeof command, "python3 weights/convert.py '%s' -o '%s' %s >/dev/null 2>&1",
+             data, path, options);
+    if (!CHECK(system(command) == 0) || !CHECK(blob_open(path, &blob, &error)))
+        printf("  %s\n", error.message);
+    return blob;
+}
+
+// Numbers behind the header of a .npy file: magic, version, 2 bytes of length, a text.
+static double *numbers_of(const Bytes *file, int64_t count)
+{
+    size_t   start = file->size > 10 ? 10 + (size_t)file->data[8] + 256 * (size_t)file->data[9] : 0;
+    bool     is_f32 = file->size > start && strstr((const char *)file->data + 10, "'<f4'") != NULL;
+    size_t   bytes  = is_f32 ? sizeof(float) : sizeof(double);
+    double  *out    = memory_new((size_t)count, sizeof *out, NULL);
+    uint64_t room   = (uint64_t)count * bytes;
+    if (!CHECK(start > 0 && file->size == start + room)) {
+        memory_free(out);
+        return NULL;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        float single = 0;
+        if (is_f32)
+            memcpy(&single, file->data + start + (size_t)i * bytes, bytes);
+        else
+            memcpy(&out[i], file->data + start + (size_t)i * bytes, bytes);
+        out[i] = is_f32 ? (double)single : out[i];
+    }
+    return out;
+}
+
+double *published_numbers(const char *archive, const char *name, int64_t count)
+{
+    const char *data   = data_of(archive);
+    const char *folder = strrchr(archive, '/') + 1; // one for each archive
+    const char *path   = in_folder("%s/%s.npy", folder, name);
+    char        command[8192];
+    Bytes       file = {0};
+    double     *out  = NULL;
+    if (!data)
+        return NULL;
+    snprintf(command, sizeof command, "python3 -m zipfile -e '%s' '%s'", data,
+             in_folder("%s", folder));
+    if (CHECK(file_exists(path) || system(command) == 0) &&
+        CHECK(file_read(path, LIMIT_ARRAY_FILE, &file, NULL)))
+        out = numbers_of(&file, count);
+    bytes_close(&file);
+    return out;
+}
+
+double published_error(const real *found, const double *want, int64_t count)
+{
+    double worst = 0, largest = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double distance = fabs((double)found[i] - want[i]);
+        worst           = distance > worst || isnan(distance) ? distance : worst;
+        largest         = fmax(largest, fabs(want[i]));
+    }
+    return worst / largest;
+}

@@ -1,0 +1,316 @@
+/* tests/test_transformers.c - transformers: what can be read of them, what is refused, and numbers
+ * of published code. Equality with another implementation is in test_parity.c. */
+#include "test.h"
+
+#include "drawn_network.h"
+#include "program.h"
+#include "published.h"
+#include "../models/models.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SIDE = 32, PIXELS = 3 * SIDE * SIDE, WIDTH = 24, HIDDEN = 48, PATCHES = 16, CLASSES = 10 };
+
+static WeightBlob *open_drawn(const char *name)
+{
+    const char *path  = in_folder("%s.nw", name);
+    WeightBlob *blob  = NULL;
+    Error       error = {0};
+    if (!CHECK(drawn_network(name, SIDE, path) && blob_open(path, &blob, &error)))
+        printf("  %s\n", error.message);
+    return blob;
+}
+
+static void draw_pixels(real *pixels, int64_t count)
+{
+    Random random = random_stream(3, "pixels");
+    for (int64_t i = 0; i < count; i++)
+        pixels[i] = (real)random_unit(random_word(&random));
+}
+
+// Two images, one layer.
+static bool run_layer(WeightBlob *blob, const char *layer, int64_t unit, real *maps)
+{
+    real           pixels[2 * PIXELS];
+    LayerRunner    runner  = {0};
+    Error          error   = {0};
+    NetworkRequest request = {.batch = 2, .layer = layer, .unit = unit};
+    draw_pixels(pixels, 2 * PIXELS);
+    if (!CHECK(layer_runner_open(&runner, blob, &request, &error))) {
+        printf("  %s\n", error.message);
+        return false;
+    }
+    layer_runner_run(&runner, pixels, 2, maps);
+    layer_runner_close(&runner);
+    return true;
+}
+
+static void blocks_can_be_read_by_name(void)
+{
+    static const struct {
+        const char *name;
+        LayerSize   size;
+    } layers[] = {{"conv_proj", {WIDTH, 4, 4}},
+                  {"encoder_layer_0.heads", {WIDTH, 4, 4}},
+                  {"encoder_layer_0.mlp.0", {HIDDEN, 4, 4}},
+                  {"encoder_layer_0", {WIDTH, 4, 4}},
+                  {"encoder.layers.encoder_layer_1", {WIDTH, 4, 4}},
+                  {"encoder_layer_1:class", {WIDTH, 1, 1}},
+                  {"encoder_layer_1.mlp.0:class", {HIDDEN, 1, 1}},
+                  {"ln", {WIDTH, 4, 4}},
+                  {"pooled", {WIDTH, 1, 1}},
+                  {"logits", {CLASSES, 1, 1}}};
+    enum { LAYERS = sizeof layers / sizeof *layers };
+    const char *names[LAYERS];
+    real        pixels[2 * PIXELS], *maps[NETWORK_LAYERS] = {NULL}, single[2 * HIDDEN * PATCHES];
+    LayerRunner runner = {0};
+    WeightBlob *blob   = open_drawn("vit");
+    REQUIRE(blob != NULL);
+    for (int i = 0; i < LAYERS; i++) {
+        names[i] = layers[i].name;
+        maps[i]  = memory_new(sizeof single / sizeof *single, sizeof(real), NULL);
+    }
+    draw_pixels(pixels, 2 * PIXELS);
+    NetworkRequest request = {.batch = 2, .unit = -1, .layers = names, .layer_count = LAYERS};
+    REQUIRE(layer_runner_open(&runner, blob, &request, NULL));
+    layer_runner_run_all(&runner, pixels, 2, maps);
+    for (int i = 0; i < LAYERS; i++) {
+        LayerSize size  = runner.sizes[i];
+        size_t    bytes = (size_t)(2 * size.units * size.height * size.width) * sizeof(real);
+        CHECK(memcmp(&size, &layers[i].size, sizeof size) == 0);
+        if (run_layer(blob, names[i], -1, single)) // the same bits alone
+            CHECK(memcmp(single, maps[i], bytes) == 0);
+        memory_free(maps[i]);
+    }
+    layer_runner_close(&runner);
+    blob_close(blob);
+}
+
+static void layers_are_listed_in_order(void)
+{
+    static const char *const names[] = {"encoder_layer_0.heads",
+                                        "encoder_layer_0.mlp.0",
+                                        "encoder_layer_0",
+                                        "encoder_layer_1.heads",
+                                        "encoder_layer_1.mlp.0",
+                                        "encoder_layer_1",
+                                        "logits"};
+    WeightBlob              *blob    = open_drawn("encoder");
+    for (int i = 0; i < 7; i++)
+        CHECK_TEXT(network_layer_name(blob, i), names[i]);
+    CHECK(network_layer_name(blob, 7) == NULL);
+    blob_close(blob);
+}
+
+static void one_unit_is_that_of_the_layer(void)
+{
+    static const struct {
+        const char *name;
+        int64_t     units, cells;
+    } layers[]       = {{"encoder_layer_1", WIDTH, PATCHES},
+                        {"encoder_layer_0.mlp.0", HIDDEN, PATCHES},
+                        {"encoder_layer_1:class", WIDTH, 1}};
+    WeightBlob *blob = open_drawn("vit");
+    for (int i = 0; i < 3; i++) {
+        real    all[2 * HIDDEN * PATCHES], one[2 * PATCHES];
+        int64_t cells = layers[i].cells;
+        if (!run_layer(blob, layers[i].name, -1, all) || !run_layer(blob, layers[i].name, 5, one))
+            continue;
+        for (int64_t k = 0; k < 2 * cells; k++)
+            CHECK_CLOSE((double)one[k],
+                        (double)all[(k / cells * layers[i].units + 5) * cells + k % cells], 1e-5);
+    }
+    blob_close(blob);
+}
+
+/* Trained weights are inputs: with the blob's numbers in them the logits are the blob's, and every
+ * tensor has a gradient. */
+static void weights_can_be_trained(const char *name, int tensors)
+{
+    Graph         *graph   = NULL;
+    Plan          *plan    = NULL;
+    Network        network = {0};
+    Trainables     list    = {0};
+    Error          error   = {0};
+    WeightBlob    *blob    = open_drawn(name);
+    NetworkRequest request = {.batch = 2, .unit = -1, .trainables = &list};
+    real           logits[2 * CLASSES];
+    NodeId         outputs[64], weights[64];
+    bool           is_built = CHECK(blob && graph_create(&graph, NULL) &&
+                                    network_build(graph, blob, &request, &network, &error));
+    CHECK(list.weight_count == tensors);
+    for (int i = 0; is_built && i < tensors; i++)
+        weights[i] = list.weights[i].node;
+    if (is_built && run_layer(blob, NULL, -1, logits)) {
+        NodeId loss = op_dot(graph, network.layer, network.layer);
+        graph_gradient(graph, loss, weights, tensors, outputs);
+        outputs[tensors] = network.layer;
+        is_built         = CHECK(plan_create(&plan, graph, outputs, tensors + 1, NULL, &error));
+    }
+    if (plan) {
+        draw_pixels(plan_input(plan, network.pixels), 2 * PIXELS);
+        for (int i = 0; i < tensors; i++)
+            memcpy(plan_input(plan, weights[i]), list.weights[i].initial,
+                   (size_t)shape_elements(list.weights[i].shape) * sizeof(real));
+        plan_run(plan);
+        for (int i = 0; i < 2 * CLASSES; i++)
+            CHECK_CLOSE((double)plan_output(plan, network.layer)[i], (double)logits[i], 1e-5);
+        for (int i = 0; i < tensors; i++) {
+            const real *gradient = plan_output(plan, outputs[i]);
+            double      size     = 0;
+            for (int64_t k = 0; k < shape_elements(list.weights[i].shape); k++)
+                size += fabs((double)gradient[k]);
+            if (!CHECK(size > 0 && isfinite(size)))
+                printf("  %s\n", list.weights[i].name);
+        }
+    }
+    if (error.code)
+        printf("  %s\n", error.message);
+    plan_destroy(plan);
+    graph_destroy(graph);
+    trainables_close(&list);
+    blob_close(blob);
+}
+
+static void transformers_can_be_trained(void)
+{
+    weights_can_be_trained("vit", 2 * 12 + 8);
+    weights_can_be_trained("encoder", 2 * 12 + 8);
+}
+
+// What a request for the logits says.
+static void check_refused(const char *key, const char *value, int64_t side, const char *layer,
+                          const char *message)
+{
+    char          *path  = memory_text(in_folder("refused.nw"), NULL);
+    WeightBlob    *blob  = NULL;
+    Error          error = {0};
+    Network        network;
+    Graph         *graph   = NULL;
+    NetworkRequest request = {
+        .batch = 1, .unit = -1, .layer = layer, .width = side, .height = side};
+    if (CHECK(drawn_network_with("encoder", SIDE, key, value, path) &&
+              blob_open(path, &blob, &error) && graph_create(&graph, &error))) {
+        CHECK(!network_build(graph, blob, &request, &network, &error));
+        if (!CHECK(strstr(error.message, message) != NULL))
+            printf("  %s\n", error.message);
+    }
+    graph_destroy(graph);
+    blob_close(blob);
+    memory_free(path);
+}
+
+static void settings_that_cannot_be_are_refused(void)
+{
+    check_refused("heads", "5", SIDE, NULL, "heads=5, which do not divide the width of 24");
+    check_refused("heads", "1.5", SIDE, NULL, "heads=1.5");
+    check_refused("heads", "0", SIDE, NULL, "expected 1 number in 1 to 24");
+    check_refused("heads", "many", SIDE, NULL, "heads=many");
+    check_refused("norm_epsilon", "0", SIDE, NULL, "norm_epsilon=0");
+    check_refused("source", "test", SIDE + 8, NULL,
+                  "has places for 16 patches, an image of this size has 25");
+    check_refused("source", "test", SIDE, "encoder_layer_2", "has no layer 'encoder_layer_2'");
+}
+
+/* ---- numbers of published code --------------------------------------------------------------- */
+
+static const char vit_thin[] = "reference/vit_thin.npz";
+enum {
+    THIN_IMAGES = 2,
+    THIN_SIDE   = 48,
+    THIN_WIDTH  = 48,
+    THIN_TOKENS = 37,
+    THIN_LAYERS = 4,
+    THIN_PIXELS = THIN_IMAGES * 3 * THIN_SIDE * THIN_SIDE,
+    THIN_LABEL  = 3
+};
+
+static bool take_pixels(Plan *plan, NodeId pixels, int64_t count)
+{
+    double *numbers = published_numbers(vit_thin, "pixels", count);
+    for (int64_t i = 0; numbers && i < count; i++)
+        plan_input(plan, pixels)[i] = (real)numbers[i];
+    memory_free(numbers);
+    return numbers != NULL;
+}
+
+// Patches [n, width, 6, 6] and class tokens [n, width] beside published tokens [n, 37, width].
+static void check_tokens(const char *name, const real *map, const real *class)
+{
+    enum { COUNT = THIN_IMAGES * THIN_TOKENS * THIN_WIDTH, PATCHES_OF = THIN_TOKENS - 1 };
+    double *want = published_numbers(vit_thin, name, COUNT);
+    real    found[COUNT];
+    REQUIRE(want != NULL);
+    for (int64_t i = 0; i < COUNT; i++) {
+        int64_t c = i % THIN_WIDTH, token = i / THIN_WIDTH % THIN_TOKENS,
+                n = i / (THIN_WIDTH * THIN_TOKENS) * THIN_WIDTH + c;
+        found[i]  = token ? map[n * PATCHES_OF + token - 1] : class[n];
+    }
+    CHECK_CLOSE(published_error(found, want, COUNT), 0, 1e-5);
+    memory_free(want);
+}
+
+static void check_numbers(const char *name, const real *found, int64_t count)
+{
+    double *want = published_numbers(vit_thin, name, count);
+    if (CHECK(want != NULL))
+        CHECK_CLOSE(published_error(found, want, count), 0, 1e-5);
+    memory_free(want);
+}
+
+static void thin_vit_equals_torchvision(void)
+{
+    static const char *const names[]                = {"logits",
+                                                       "encoder_layer_0",
+                                                       "encoder_layer_0:class",
+                                                       "encoder_layer_1",
+                                                       "encoder_layer_1:class",
+                                                       "encoder_layer_2",
+                                                       "encoder_layer_2:class",
+                                                       "ln",
+                                                       "ln:class"};
+    static const char *const published[THIN_LAYERS] = {
+        "layer/encoder.layers.encoder_layer_0", "layer/encoder.layers.encoder_layer_1",
+        "layer/encoder.layers.encoder_layer_2", "layer/encoder.ln"};
+    enum { NAMES = sizeof names / sizeof *names };
+    WeightBlob *blob = published_network("reference/vit_thin.pth", "--heads 3");
+    if (!blob)
+        SKIP("no published numbers, no python3, or the double build");
+    Graph         *graph   = NULL;
+    Plan          *plan    = NULL;
+    Network        network = {0};
+    NodeId         outputs[NAMES + 1];
+    NetworkRequest request = {
+        .batch = THIN_IMAGES, .unit = -1, .layers = names, .layer_count = NAMES};
+    REQUIRE(graph_create(&graph, NULL) && network_build(graph, blob, &request, &network, NULL));
+    NodeId score = NODE_NONE;
+    for (int64_t n = 0; n < THIN_IMAGES; n++) {
+        NodeId one = op_pick(graph, network.layer, n * CLASSES + THIN_LABEL);
+        score      = n ? op_add(graph, score, one) : one;
+    }
+    memcpy(outputs, network.layers, NAMES * sizeof *outputs);
+    graph_gradient(graph, score, &network.pixels, 1, &outputs[NAMES]);
+    REQUIRE(plan_create(&plan, graph, outputs, NAMES + 1, NULL, NULL));
+    REQUIRE(take_pixels(plan, network.pixels, THIN_PIXELS));
+    plan_run(plan);
+    check_numbers("logits", plan_output(plan, outputs[0]), (int64_t)THIN_IMAGES * CLASSES);
+    for (int i = 0; i < THIN_LAYERS; i++)
+        check_tokens(published[i], plan_output(plan, outputs[1 + 2 * i]),
+                     plan_output(plan, outputs[2 + 2 * i]));
+    check_numbers("input_gradient", plan_output(plan, outputs[NAMES]), THIN_PIXELS);
+    plan_destroy(plan);
+    graph_destroy(graph);
+    blob_close(blob);
+}
+
+SUITE(transformers)
+{
+    RUN(blocks_can_be_read_by_name);
+    RUN(layers_are_listed_in_order);
+    RUN(one_unit_is_that_of_the_layer);
+    RUN(transformers_can_be_trained);
+    RUN(settings_that_cannot_be_are_refused);
+    RUN(thin_vit_equals_torchvision);
+}
