@@ -13,7 +13,7 @@
 // The weights of any attention, as that of a pool with a single query.
 static bool is_attention(const Graph *g, NodeId node)
 {
-    return is_soft_max(g, node) && graph_shape(g, node).rank == 3;
+    return graph_op(g, node) == OP_SOFTMAX && graph_shape(g, node).rank == 3;
 }
 
 static bool is_between_tokens(const Graph *g, NodeId node)
@@ -89,7 +89,7 @@ void rule_soft_max(void *self, Graph *g, NodeId node, NodeId arrived, const bool
                    NodeId *handed)
 {
     Shape  shape = graph_shape(g, node), one = shape;
-    NodeId x = soft_max_input(g, node);
+    NodeId x = graph_input(g, node, 0);
     (void)wanted;
     one.dim[shape.rank - 1] = 1;
     NodeId all              = op_broadcast_to(g, op_sum_to(g, arrived, one), shape);

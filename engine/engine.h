@@ -139,7 +139,8 @@ NodeId op_scatter_add(Graph *graph, NodeId y, NodeId index, Shape shape);
  */
 NodeId op_gather_rows(Graph *graph, NodeId table, NodeId index);
 NodeId op_scatter_add_rows(Graph *graph, NodeId y, NodeId index, int64_t rows);
-NodeId op_log_softmax(Graph *graph, NodeId x); // over the last axis
+NodeId op_log_softmax(Graph *graph, NodeId x); // over the last axis; so is the next
+NodeId op_softmax(Graph *graph, NodeId x);     // exp x_i / sum_j exp x_j
 /* 1 at the `count` largest numbers of each row (the last axis), 0 elsewhere; of equal ones the first
  * counts as larger. */
 NodeId op_largest(Graph *graph, NodeId x, int64_t count);

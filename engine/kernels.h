@@ -98,8 +98,14 @@ typedef struct Kernels {
      * apart. */
     void (*add_rows)(real *y, const real *factor, int64_t factor_step, const real *x, int64_t step,
                      int64_t rows, int64_t n);
+    /* total[i] += the numbers i of all rows, one row after another. */
+    void (*sum_rows)(double *total, const real *x, int64_t step, int64_t rows, int64_t n);
     real (*dot)(const real *a, const real *b, int64_t n); // one tree of 64 partial sums
     real (*sum)(const real *x, int64_t n);
+
+    /* One row: x_i - log sum_j exp x_j, and exp x_i / sum_j exp x_j. */
+    void (*log_softmax)(real *out, const real *x, int64_t n);
+    void (*softmax)(real *out, const real *x, int64_t n);
 
     /* Epilogue of a convolution; out may equal add or gate. */
     void (*finish)(const FinishRows *rows);

@@ -414,6 +414,7 @@ static void normal_cdf(real *out, const real *x, int64_t n)
 
 #include "kernels_data.h"
 #include "kernels_depthwise.h"
+#include "kernels_softmax.h"
 #include "kernels_taps.h"
 #include "kernels_winograd.h"
 
@@ -433,8 +434,9 @@ static void fill_table(Kernels *table, const char *isa)
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
         .gate = gate, .clamp = clamp, .gate_below = gate_below, .power = power, .exp = exponential,
         .sigmoid = sigmoid, .softplus = softplus, .normal_cdf = normal_cdf, .add_rows = add_rows,
-        .dot = dot, .sum = sum, .finish = finish, .pack = pack, .interleave = interleave,
-        .maxpool = maxpool, .winograd_columns = winograd_columns, .winograd_input = winograd_input,
+        .sum_rows = sum_rows, .log_softmax = log_softmax, .softmax = softmax, .dot = dot,
+        .sum = sum, .finish = finish, .pack = pack, .interleave = interleave, .maxpool = maxpool,
+        .winograd_columns = winograd_columns, .winograd_input = winograd_input,
         .winograd_output = winograd_output, .winograd_keep = winograd_keep,
         .winograd_gradient = winograd_gradient, .nonzero = nonzero,
         .winograd_weights = winograd_weights,

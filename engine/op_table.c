@@ -32,6 +32,7 @@ static const OpInfo *const table[OP_COUNT] = {
     [OP_GATHER]        = &op_info_gather,
     [OP_SCATTER_ADD]   = &op_info_scatter_add,
     [OP_LOG_SOFTMAX]   = &op_info_log_softmax,
+    [OP_SOFTMAX]       = &op_info_softmax,
     [OP_LARGEST]       = &op_info_largest,
     [OP_MAXPOOL]       = &op_info_maxpool,
     [OP_CHANNELS]      = &op_info_channels,

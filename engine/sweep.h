@@ -52,6 +52,7 @@ typedef enum OpKind {
     OP_GATHER, // op_maxpool is this, by an OP_MAXPOOL_INDEX of the same array
     OP_SCATTER_ADD,
     OP_LOG_SOFTMAX,
+    OP_SOFTMAX,
     OP_LARGEST,
     OP_MAXPOOL,  // made by the plan from the two halves of op_maxpool; never a node, no gradient
     OP_CHANNELS, // made by the plan of what runs channel by channel; likewise

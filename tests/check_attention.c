@@ -80,7 +80,7 @@ static NodeId attend(Small *small, Graph *g, NodeId x)
     NodeId  packed = dense(small, g, x, 3 * WIDTH);
     NodeId  q = slab(g, packed, 0), k = slab(g, packed, 1), v = slab(g, packed, 2);
     NodeId  scores = op_scale(g, op_matmul(g, q, k, true, false), (real)0.7071);
-    NodeId  each   = hold(small, g, op_exp(g, op_log_softmax(g, scores)));
+    NodeId  each   = hold(small, g, op_softmax(g, scores));
     NodeId  y      = op_matmul(g, v, each, false, true);
     return dense(small, g, op_reshape(g, y, shape_4d(images, WIDTH, 1, TOKENS)), WIDTH);
 }

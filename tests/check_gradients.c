@@ -77,6 +77,7 @@ BUILD(scatter,
                op_scatter_add(g, in[0], op_maxpool_index(g, in[1], 2, 1, 0), graph_shape(g, in[1])),
                2))
 BUILD(log_softmax, op_mul(g, op_log_softmax(g, in[0]), op_log_softmax(g, in[0])))
+BUILD(softmax, op_power(g, op_softmax(g, in[0]), 2))
 BUILD(affine, op_power(g, op_affine(g, in[0], in[1], in[1]), 2))
 BUILD(avgpool, op_power(g, op_avgpool2(g, in[0]), 2))
 BUILD(global_mean, op_power(g, op_global_mean(g, in[0]), 2))
@@ -145,6 +146,7 @@ static const Case cases[] = {
     {"maxpool2", build_maxpool2, 1, {{4, {2, 2, 4, 6}}}, -1, 1},
     {"scatter", build_scatter, 2, {{4, {1, 2, 2, 2}}, {4, {1, 2, 3, 3}}}, -1, 1},
     {"log_softmax", build_log_softmax, 1, {{2, {2, 5}}}, -2, 2},
+    {"softmax", build_softmax, 1, {{3, {2, 2, 5}}}, -2, 2},
     {"affine", build_affine, 2, {{4, {2, 3, 2, 2}}, {1, {3}}}, -1, 1},
     {"avgpool", build_avgpool, 1, {{4, {1, 2, 4, 4}}}, -1, 1},
     {"global_mean", build_global_mean, 1, {{4, {2, 3, 2, 3}}}, -1, 1},

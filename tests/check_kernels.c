@@ -359,6 +359,77 @@ static void rows_are_added_in_order(void)
     guarded_close(&y);
 }
 
+/* Exactly: sums of doubles in the order of the rows, one at a time for every column. */
+static void sums_of_rows_are_exact(void)
+{
+    enum { ROWS = 5, GAP = 3, MOST = 150 };
+    Guarded x = {0};
+    REQUIRE(guarded_open(&x));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 1; k && n <= MOST; n++) {
+            int64_t step = n + GAP, count = (ROWS - 1) * step + n;
+            double  total[MOST + 1];
+            real   *from = at_end(&x, count);
+            fill(from, count, 15);
+            for (int64_t i = 0; i <= n; i++)
+                total[i] = (double)i / 3;
+            k->sum_rows(total, from, step, ROWS, n);
+            for (int64_t i = 0; i <= n; i++) {
+                double wanted = (double)i / 3;
+                for (int64_t r = 0; r < ROWS && i < n; r++)
+                    wanted += (double)from[r * step + i];
+                CHECK(total[i] == wanted);
+            }
+        }
+    }
+    guarded_close(&x);
+}
+
+/* Logarithms are those of double, rounded once (and near certainty keep their digits); shares to the
+ * last digits, after differences of up to 8 times their place. */
+static void rows_of_a_softmax(void)
+{
+    enum { MOST = 70 };
+    Guarded x = {0}, y = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 1; k && n <= MOST; n++)
+            for (int sure = 0; sure < 2; sure++) {
+                real  *from = at_end(&x, n), *to = at_end(&y, n);
+                double total = 0;
+                fill(from, n, 16);
+                from[n / 2] = sure ? 18 : from[n / 2];
+                for (int64_t i = 0; i < n; i++)
+                    total += exp((double)from[i] - 20);
+                k->log_softmax(to, from, n);
+                for (int64_t i = 0; i < n; i++) {
+                    double want = (double)from[i] - 20 - log(total);
+                    CHECK_CLOSE((double)to[i], want, 0.51 * epsilon() * fabs(want) + 1e-14);
+                }
+                k->softmax(to, from, n);
+                for (int64_t i = 0; i < n; i++) {
+                    double want = exp((double)from[i] - 20) / total;
+                    CHECK_CLOSE((double)to[i], want, 16 * epsilon() * want);
+                }
+            }
+        real wild[3] = {1, (real)NAN, 2}, out[3], far[3] = {0, -2000, (real)-HUGE_VAL};
+        for (int i = 0; k && i < 3; i++) {
+            k->softmax(out, wild, 3);
+            CHECK(isnan(out[i]));
+            k->log_softmax(out, wild, 3);
+            CHECK(isnan(out[i]));
+            k->softmax(out, far, 3);
+            CHECK(out[i] == (i == 0));
+            k->log_softmax(out, far, 3);
+            CHECK(out[i] == far[i]);
+        }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
 /* Element i belongs to partial sum i mod 64, halves are added: the text of the kernels in plain C.
  */
 static real sum_of_64(const real *a, const real *b, int64_t n, bool fused)
@@ -489,26 +560,28 @@ static void tiles_are_exact_on_integers(void)
 }
 
 /* Few and many rows, edges on every side, more columns than one task takes; either matrix
- * transposed. */
+ * transposed; several products, too few for a task each or not. */
 static void products_are_exact_on_integers(void)
 {
-    static const int64_t sizes[][3] = {
-        {3, 70, 19}, {16, 130, 300}, {17, 7, 33}, {41, 1601, 20}, {64, 96, 513}};
+    static const int64_t sizes[][4] = {{1, 3, 70, 19},    {1, 16, 130, 300}, {1, 17, 7, 33},
+                                       {1, 41, 1601, 20}, {1, 64, 96, 513},  {2, 20, 33, 7},
+                                       {9, 41, 70, 19},   {5, 3, 70, 19}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int transposed = 0; transposed < 4; transposed++) {
-            int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            int64_t groups = sizes[s][0], m = sizes[s][1], n = sizes[s][2], k = sizes[s][3];
             bool    flip_a = transposed & 1, flip_b = transposed & 2, equal = true;
-            real   *a = memory_new((size_t)(m * k), sizeof(real), NULL);
-            real   *b = memory_new((size_t)(k * n), sizeof(real), NULL);
-            real   *c = memory_new((size_t)(m * n), sizeof(real), NULL);
-            real   *scratch =
-                memory_new(gemm_scratch_size(m, n, k, parallel_threads()), sizeof(real), NULL);
-            Random random = random_stream(test_seed(), "product");
-            for (int64_t i = 0; i < m * k; i++)
+            real   *a            = memory_new((size_t)(groups * m * k), sizeof(real), NULL);
+            real   *b            = memory_new((size_t)(groups * k * n), sizeof(real), NULL);
+            real   *c            = memory_new((size_t)(groups * m * n), sizeof(real), NULL);
+            size_t  scratch_size = gemm_scratch_size(groups, m, n, k, parallel_threads());
+            real   *scratch      = memory_new(scratch_size, sizeof(real), NULL);
+            Random  random       = random_stream(test_seed(), "product");
+            for (int64_t i = 0; i < groups * m * k; i++)
                 a[i] = (real)((int)random_below(&random, 7) - 3);
-            for (int64_t i = 0; i < k * n; i++)
+            for (int64_t i = 0; i < groups * k * n; i++)
                 b[i] = (real)((int)random_below(&random, 7) - 3);
-            Gemm gemm = {.m        = m,
+            Gemm gemm = {.groups   = groups,
+                         .m        = m,
                          .n        = n,
                          .k        = k,
                          .a        = a,
@@ -519,16 +592,17 @@ static void products_are_exact_on_integers(void)
                          .b_depth  = flip_b ? 1 : n,
                          .b_column = flip_b ? k : 1};
             gemm_run(&gemm, scratch);
-            for (int64_t i = 0; i < m * n; i++) {
-                double want = 0;
+            for (int64_t i = 0; i < groups * m * n; i++) {
+                const real *row    = a + i / (m * n) * m * k + i / n % m * gemm.a_row;
+                const real *column = b + i / (m * n) * k * n + i % n * gemm.b_column;
+                double      want   = 0;
                 for (int64_t p = 0; p < k; p++)
-                    want += (double)a[i / n * gemm.a_row + p * gemm.a_depth] *
-                            (double)b[p * gemm.b_depth + i % n * gemm.b_column];
+                    want += (double)row[p * gemm.a_depth] * (double)column[p * gemm.b_depth];
                 equal = equal && (double)c[i] == want;
             }
             if (!CHECK(equal))
-                printf("  %lldx%lldx%lld, transposed %d\n", (long long)m, (long long)n,
-                       (long long)k, transposed);
+                printf("  %lld of %lldx%lldx%lld, transposed %d\n", (long long)groups, (long long)m,
+                       (long long)n, (long long)k, transposed);
             memory_free(a);
             memory_free(b);
             memory_free(c);
@@ -653,6 +727,8 @@ SUITE(kernels)
     RUN(nothing_hides_a_nan);
     RUN(reductions);
     RUN(rows_are_added_in_order);
+    RUN(sums_of_rows_are_exact);
+    RUN(rows_of_a_softmax);
     RUN(sums_are_one_tree_on_every_processor);
     RUN(tiles_are_exact_on_integers);
     RUN(correlations_are_exact_on_integers);
