@@ -39,18 +39,17 @@ bool attention_suits(const Graph *g, NodeId layer, const MapMethod *method, Erro
         has_tokens |= is_between_tokens(g, node);
     }
     if (map_method_needs_attention(method) && !(method->relevance ? has_any : has_tokens))
-        return fail(error, ERROR_USAGE,
-                    "method %s explains networks with attention%s, and there is none here",
+        return fail(error, ERROR_USAGE, "%s needs attention%s, and this network has none",
                     method->name, method->relevance ? "" : " between patches");
     if (method->relevance && has_any && !map_method_needs_attention(method))
         return fail(error, ERROR_USAGE,
-                    "method %s has no rule for the attention of this network, expected "
-                    "lrp-transformer or attnlrp",
+                    "%s has no rule for the attention of this network, expected lrp-transformer or "
+                    "attnlrp",
                     method->name);
     return method->kind != MAP_GRADCAM || !has_tokens ||
            fail(error, ERROR_USAGE,
-                "method gradcam weighs the maps of a last convolution, and this network ends with "
-                "tokens, expected rollout or gradient-rollout");
+                "gradcam weighs the maps of a last convolution, and this network ends with tokens, "
+                "expected rollout or gradient-rollout");
 }
 
 /* ---- relevance ------------------------------------------------------------------------------- */

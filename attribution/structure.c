@@ -41,28 +41,35 @@ NodeId soft_max_input(const Graph *g, NodeId node)
     return graph_input(g, graph_input(g, node, 0), 0);
 }
 
-// What is repeated, scaled or put into another shape.
-static NodeId below_spread(const Graph *g, NodeId node)
+// What is repeated, scaled or put into another shape; *factor, if not NULL, becomes by how much.
+static NodeId below_spread(const Graph *g, NodeId node, real *factor)
 {
-    OpKind op = graph_op(g, node);
-    while (op == OP_BROADCAST_TO || op == OP_RESHAPE || op == OP_SCALE_OFFSET) {
-        node = graph_input(g, node, 0);
-        op   = graph_op(g, node);
+    real scale = 1;
+    for (;; node = graph_input(g, node, 0)) {
+        OpKind op = graph_op(g, node);
+        if (op == OP_SCALE_OFFSET)
+            scale *= graph_params(g, node).value;
+        else if (op != OP_BROADCAST_TO && op != OP_RESHAPE)
+            break;
     }
+    if (factor)
+        *factor = scale;
     return node;
 }
 
 bool is_centring(const Graph *g, NodeId node)
 {
-    if (graph_op(g, node) != OP_ADD || graph_op(g, graph_input(g, node, 1)) != OP_SCALE_OFFSET)
+    real factor = 0;
+    if (graph_op(g, node) != OP_ADD)
         return false;
-    NodeId sum = below_spread(g, graph_input(g, node, 1));
-    return graph_op(g, sum) == OP_SUM_TO && graph_input(g, sum, 0) == graph_input(g, node, 0);
+    NodeId sum = below_spread(g, graph_input(g, node, 1), &factor);
+    return factor < 0 && graph_op(g, sum) == OP_SUM_TO &&
+           graph_input(g, sum, 0) == graph_input(g, node, 0);
 }
 
 static bool is_gate(const Graph *g, NodeId node)
 {
-    OpKind op = graph_op(g, below_spread(g, node));
+    OpKind op = graph_op(g, below_spread(g, node, NULL));
     return op == OP_SIGMOID || op == OP_NORMAL_CDF || op == OP_POWER;
 }
 

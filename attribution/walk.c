@@ -71,6 +71,13 @@ static bool is_product(const Walker *walker, const Graph *g, NodeId node)
            (has_held || (is_variable(walker, g, node, 0) && is_variable(walker, g, node, 1)));
 }
 
+// A term a channel behind a layer is its bias, which the rule of the layer sees.
+static bool is_bias(const Walker *walker, const Graph *g, NodeId node)
+{
+    NodeId layer = graph_input(g, node, 0);
+    return has_weights(g, layer) && walker->sum[layer] == node;
+}
+
 // What a node without a name is called; nodes of one kind are counted.
 static const char *kind_of(const Walker *walker, const Graph *g, NodeId node)
 {
@@ -82,6 +89,7 @@ static const char *kind_of(const Walker *walker, const Graph *g, NodeId node)
     if (op == OP_ADD)
         return is_norm(g, node)                   ? "norm"
                : is_centring(g, node)             ? "centring"
+               : is_bias(walker, g, node)         ? "bias"
                : is_residual_sum(walker, g, node) ? "sum"
                                                   : "term";
     return op == OP_SUM_TO ? "mean" : is_soft_max(g, node) ? "soft-max" : op_name(op);
@@ -109,18 +117,13 @@ static SweepRule *gradient_rule(const Walker *walker, const Graph *g, NodeId nod
     OpKind      op   = graph_op(g, node);
     if (op == OP_RELU && (walk->gradient != GRADIENT_PLAIN || walk->mode.gate_at_zero))
         return rule_relu;
+    if (op == OP_CLAMP && walk->gradient != GRADIENT_PLAIN)
+        return rule_clamp;
     if (op == OP_SOFTPLUS && walk->gradient != GRADIENT_PLAIN)
         return rule_softplus;
     if (walk->pattern && has_weights(g, node))
         return rule_pattern;
     return NULL;
-}
-
-// A term a channel behind a layer is its bias, which the rule of the layer sees.
-static bool is_bias(const Walker *walker, const Graph *g, NodeId node)
-{
-    NodeId layer = graph_input(g, node, 0);
-    return has_weights(g, layer) && walker->sum[layer] == node;
 }
 
 static SweepRule *rule_of_add(const Walker *walker, const Graph *g, NodeId node)
@@ -163,6 +166,7 @@ static bool relevance_rule(const Walker *walker, const Graph *g, NodeId node, Sw
         *rule = rule_soft_max;
         return is_soft_max(g, node);
     case OP_RELU:
+    case OP_CLAMP:
     case OP_SOFTPLUS:
     case OP_SIGMOID:
     case OP_NORMAL_CDF:
