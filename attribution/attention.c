@@ -13,7 +13,7 @@
 // The weights of any attention, as that of a pool with a single query.
 static bool is_attention(const Graph *g, NodeId node)
 {
-    return is_soft_max(g, node) && graph_shape(g, node).rank == 3;
+    return graph_op(g, node) == OP_SOFTMAX && graph_shape(g, node).rank == 3;
 }
 
 static bool is_between_tokens(const Graph *g, NodeId node)
@@ -39,18 +39,17 @@ bool attention_suits(const Graph *g, NodeId layer, const MapMethod *method, Erro
         has_tokens |= is_between_tokens(g, node);
     }
     if (map_method_needs_attention(method) && !(method->relevance ? has_any : has_tokens))
-        return fail(error, ERROR_USAGE,
-                    "method %s explains networks with attention%s, and there is none here",
+        return fail(error, ERROR_USAGE, "%s needs attention%s, and this network has none",
                     method->name, method->relevance ? "" : " between patches");
     if (method->relevance && has_any && !map_method_needs_attention(method))
         return fail(error, ERROR_USAGE,
-                    "method %s has no rule for the attention of this network, expected "
-                    "lrp-transformer or attnlrp",
+                    "%s has no rule for the attention of this network, expected lrp-transformer or "
+                    "attnlrp",
                     method->name);
     return method->kind != MAP_GRADCAM || !has_tokens ||
            fail(error, ERROR_USAGE,
-                "method gradcam weighs the maps of a last convolution, and this network ends with "
-                "tokens, expected rollout or gradient-rollout");
+                "gradcam weighs the maps of a last convolution, and this network ends with tokens, "
+                "expected rollout or gradient-rollout");
 }
 
 /* ---- relevance ------------------------------------------------------------------------------- */
@@ -90,7 +89,7 @@ void rule_soft_max(void *self, Graph *g, NodeId node, NodeId arrived, const bool
                    NodeId *handed)
 {
     Shape  shape = graph_shape(g, node), one = shape;
-    NodeId x = soft_max_input(g, node);
+    NodeId x = graph_input(g, node, 0);
     (void)wanted;
     one.dim[shape.rank - 1] = 1;
     NodeId all              = op_broadcast_to(g, op_sum_to(g, arrived, one), shape);

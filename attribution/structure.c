@@ -31,16 +31,6 @@ bool is_layer_norm(const Graph *g, NodeId node)
     return scaled != NODE_NONE && gate_input(g, graph_input(g, scaled, 0)) >= 0;
 }
 
-bool is_soft_max(const Graph *g, NodeId node)
-{
-    return graph_op(g, node) == OP_EXP && graph_op(g, graph_input(g, node, 0)) == OP_LOG_SOFTMAX;
-}
-
-NodeId soft_max_input(const Graph *g, NodeId node)
-{
-    return graph_input(g, graph_input(g, node, 0), 0);
-}
-
 // What is repeated, scaled or put into another shape; *factor, if not NULL, becomes by how much.
 static NodeId below_spread(const Graph *g, NodeId node, real *factor)
 {

@@ -15,7 +15,7 @@ int held_input(const Walker *walker, const Graph *g, NodeId node)
         return 1;
     if (graph_op(g, node) == OP_MATMUL && relevance->attention == ATTENTION_HELD)
         for (int i = 0; i < 2; i++)
-            if (is_soft_max(g, graph_input(g, node, i)))
+            if (graph_op(g, graph_input(g, node, i)) == OP_SOFTMAX)
                 return i;
     return gate_input(g, node);
 }
@@ -83,7 +83,8 @@ static const char *kind_of(const Walker *walker, const Graph *g, NodeId node)
 {
     OpKind op = graph_op(g, node);
     if (is_product(walker, g, node))
-        return is_soft_max(g, graph_input(g, node, 0)) || is_soft_max(g, graph_input(g, node, 1))
+        return graph_op(g, graph_input(g, node, 0)) == OP_SOFTMAX ||
+                       graph_op(g, graph_input(g, node, 1)) == OP_SOFTMAX
                    ? "attention"
                    : "scores";
     if (op == OP_ADD)
@@ -92,7 +93,7 @@ static const char *kind_of(const Walker *walker, const Graph *g, NodeId node)
                : is_bias(walker, g, node)         ? "bias"
                : is_residual_sum(walker, g, node) ? "sum"
                                                   : "term";
-    return op == OP_SUM_TO ? "mean" : is_soft_max(g, node) ? "soft-max" : op_name(op);
+    return op == OP_SUM_TO ? "mean" : op == OP_SOFTMAX ? "soft-max" : op_name(op);
 }
 
 WalkName walk_name(const Walker *walker, const Graph *graph, NodeId node)
@@ -117,6 +118,8 @@ static SweepRule *gradient_rule(const Walker *walker, const Graph *g, NodeId nod
     OpKind      op   = graph_op(g, node);
     if (op == OP_RELU && (walk->gradient != GRADIENT_PLAIN || walk->mode.gate_at_zero))
         return rule_relu;
+    if (op == OP_CLAMP && walk->gradient != GRADIENT_PLAIN)
+        return rule_clamp;
     if (op == OP_SOFTPLUS && walk->gradient != GRADIENT_PLAIN)
         return rule_softplus;
     if (walk->pattern && has_weights(g, node))
@@ -160,15 +163,15 @@ static bool relevance_rule(const Walker *walker, const Graph *g, NodeId node, Sw
     case OP_SUM_TO:
         *rule = rule_mean;
         return true;
-    case OP_EXP:
+    case OP_SOFTMAX:
         *rule = rule_soft_max;
-        return is_soft_max(g, node);
+        return true;
     case OP_RELU:
+    case OP_CLAMP:
     case OP_SOFTPLUS:
     case OP_SIGMOID:
     case OP_NORMAL_CDF:
     case OP_SCALE_OFFSET:
-    case OP_LOG_SOFTMAX: // of a soft-max, whose rule has seen to it
         *rule = rule_pass;
         return true;
     case OP_RESHAPE: // numbers move, and their relevance moves back with them

@@ -22,8 +22,6 @@ bool has_weights(const Graph *graph, NodeId node);   // a convolution or a produ
 bool is_concat(const Graph *graph, NodeId node);     // two arrays put side by side, by op_concat
 bool is_norm(const Graph *graph, NodeId node);       // a factor and a term a channel, by op_affine
 bool is_layer_norm(const Graph *graph, NodeId node); // the factor and term behind a layer norm
-bool is_soft_max(const Graph *graph, NodeId node); // over the last axis, of what soft_max_input is
-NodeId soft_max_input(const Graph *graph, NodeId node);
 /* The sum of op_layer_norm in which a mean is subtracted: input 0 less its mean. */
 bool is_centring(const Graph *graph, NodeId node);
 /* Of a product of a signal and a gate, which is computed from signals too: the place of the gate, 0
@@ -49,10 +47,10 @@ WalkName walk_name(const Walker *walker, const Graph *graph, NodeId node);
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 
-SweepRule rule_relu, rule_softplus;     // of gradients
-SweepRule rule_pattern;                 // of layers with weights
-SweepRule rule_linear;                  // relevance of layers with weights
-SweepRule rule_sum, rule_mean;          // relevance of residual sums and average pools
+SweepRule rule_relu, rule_clamp, rule_softplus; // of gradients
+SweepRule rule_pattern;                         // of layers with weights
+SweepRule rule_linear;                          // relevance of layers with weights
+SweepRule rule_sum, rule_mean;                  // relevance of residual sums and average pools
 SweepRule rule_term;                    // and of sums with what does not depend on the image
 SweepRule rule_centring;                // of layer norms
 SweepRule rule_product, rule_soft_max;  // of attention

@@ -13,7 +13,7 @@
 #include "engine.h"
 #include "kernels.h"
 
-enum { CONV_MOST_SIDE = 16 }; // largest r, s
+enum { CONV_MOST_SIDE = 32 }; // largest r, s, stride and pad; patches of transformers have 32
 
 typedef struct ConvShape {
     int64_t n, c, h, w, k, r, s, oh, ow;

@@ -171,7 +171,7 @@ static NodeId attention(Builder *builder, const Transformer *transformer, NodeId
     if (transformer->mask != NODE_NONE)
         scores = op_add(graph, scores,
                         op_broadcast_to(graph, transformer->mask, graph_shape(graph, scores)));
-    NodeId weights = op_exp(graph, op_log_softmax(graph, scores));
+    NodeId weights = op_softmax(graph, scores);
     graph_name(graph, weights, LAYER("%s.attention", name));
     return op_reshape(graph, op_matmul(graph, part[2], weights, false, true), in);
 }

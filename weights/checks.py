@@ -143,6 +143,7 @@ def window_differences(match, graph, convs, padding_of):
     for base, node in convs:
         window = [match.widths.get(size, size) for size in match.net.convs.get(base, ())]
         said = difference(node, *window, padding_of) if base else ''
+        said = said or (group_difference(match, base, node) if base else '')
         if said:
             wrong.append(f"'{base}' {said}")
     return wrong + pool_differences(match, graph.of('MaxPool'), padding_of)
@@ -150,8 +151,6 @@ def window_differences(match, graph, convs, padding_of):
 
 def difference(node, side, stride, pad, padding_of):
     """How a window is not (side, stride, pad), or ''."""
-    if node.attributes.get('group', 1) not in (0, 1):
-        return f"has {node.attributes['group']} groups of channels"
     if any(step != 1 for step in node.attributes.get('dilations') or [1]):
         return 'is dilated'
     found_stride, padding = node.window(side)
@@ -165,6 +164,15 @@ def difference(node, side, stride, pad, padding_of):
         return ''
     shown = f'{padding[0]} before and {padding[1]} after' if padding else 'unlike amounts'
     return f'is padded by {shown}, expected {want[0]} and {want[1]}'
+
+
+def group_difference(match, base, node):
+    """How many groups of channels there are where the network has others, or ''."""
+    found, want = node.attributes.get('group', 1) or 1, match.net.groups.get(base, 1)
+    if want == 0:                                     # every channel is one
+        weight = match.tensors.get(f'{base}.weight')
+        want = weight.shape[0] if weight else found
+    return '' if found == want else f'has {found} groups of channels, expected {want}'
 
 
 def pool_differences(match, nodes, padding_of):
