@@ -5,40 +5,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
+static const struct Family {
     const char  *name;
     FamilyBuild *build;
     int          depth;
-} architectures[] = {
-    {"mini", vgg_build, 9},
-    {"vgg11", vgg_build, 11},
-    {"vgg13", vgg_build, 13},
-    {"vgg16", vgg_build, 16},
-    {"vgg19", vgg_build, 19},
-    {"vgg11_bn", vgg_bn_build, 11},
-    {"vgg13_bn", vgg_bn_build, 13},
-    {"vgg16_bn", vgg_bn_build, 16},
-    {"vgg19_bn", vgg_bn_build, 19},
-    {"resnet18", resnet_build, 18},
-    {"resnet34", resnet_build, 34},
-    {"resnet50", resnet_build, 50},
-    {"resnet101", resnet_build, 101},
-    {"resnet152", resnet_build, 152},
-    {"resnet18_cifar", resnet_small_build, 18},
-    {"resnet20", resnet_cifar_build, 20},
-    {"resnet32", resnet_cifar_build, 32},
-    {"resnet44", resnet_cifar_build, 44},
-    {"resnet56", resnet_cifar_build, 56},
-    {"resnet50_v2", resnet_v2_build, 50},
-    {"alexnet", alexnet_build, 0},
-    {"densenet121", densenet_build, 121},
-    {"squeezenet1.0", squeezenet_build, 10},
-    {"squeezenet1.1", squeezenet_build, 11},
-    {"lenet", lenet_build, 0},
-    {"vit", vit_build, 0},
-    {"encoder", encoder_build, 0},
+} architectures[] =
+    {
+        {"mini", vgg_build, 9},
+        {"vgg11", vgg_build, 11},
+        {"vgg13", vgg_build, 13},
+        {"vgg16", vgg_build, 16},
+        {"vgg19", vgg_build, 19},
+        {"vgg11_bn", vgg_bn_build, 11},
+        {"vgg13_bn", vgg_bn_build, 13},
+        {"vgg16_bn", vgg_bn_build, 16},
+        {"vgg19_bn", vgg_bn_build, 19},
+        {"resnet18", resnet_build, 18},
+        {"resnet34", resnet_build, 34},
+        {"resnet50", resnet_build, 50},
+        {"resnet101", resnet_build, 101},
+        {"resnet152", resnet_build, 152},
+        {"resnet18_cifar", resnet_small_build, 18},
+        {"resnet20", resnet_cifar_build, 20},
+        {"resnet32", resnet_cifar_build, 32},
+        {"resnet44", resnet_cifar_build, 44},
+        {"resnet56", resnet_cifar_build, 56},
+        {"resnet50_v2", resnet_v2_build, 50},
+        {"alexnet", alexnet_build, 0},
+        {"densenet121", densenet_build, 121},
+        {"squeezenet1.0", squeezenet_build, 10},
+        {"squeezenet1.1", squeezenet_build, 11},
+        {"lenet", lenet_build, 0},
+        {"vit", vit_build, 0},
+        {"encoder", encoder_build, 0},
+        {"clip_vit", clip_vit_build, 0},
+        {"clip_resnet", clip_resnet_build, 0},
+},
+  text_architectures[] = {
+      {"clip_vit", clip_text_build, 0},
+      {"clip_resnet", clip_text_build, 0},
+      {"roberta", roberta_build, 0},
 };
-enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
+enum {
+    ARCHITECTURES      = sizeof architectures / sizeof *architectures,
+    TEXT_ARCHITECTURES = sizeof text_architectures / sizeof *text_architectures
+};
 
 bool activation_parse(const char *text, real *beta)
 {
@@ -67,16 +78,27 @@ bool network_activation(const WeightBlob *blob, real *beta, Error *error)
                 text);
 }
 
+// That of the blob's architecture, on texts where tokens are asked for; or NULL.
+static const struct Family *family_of(const Builder *builder)
+{
+    bool                 is_text = builder->request->tokens > 0;
+    const struct Family *table   = is_text ? text_architectures : architectures;
+    int                  count   = is_text ? TEXT_ARCHITECTURES : ARCHITECTURES;
+    for (int i = 0; i < count; i++)
+        if (strcmp(table[i].name, blob_architecture(builder->blob)) == 0)
+            return &table[i];
+    return NULL;
+}
+
 static bool run_family(Builder *builder, NodeId x, Error *error)
 {
-    const char *name = blob_architecture(builder->blob);
-    for (int i = 0; i < ARCHITECTURES; i++)
-        if (strcmp(architectures[i].name, name) == 0) {
-            architectures[i].build(builder, x, architectures[i].depth);
-            return true;
-        }
-    return fail(error, ERROR_DATA, "%s: architecture '%s' is not known", blob_path(builder->blob),
-                name);
+    const struct Family *family = family_of(builder);
+    if (!family)
+        return fail(error, ERROR_DATA, "%s: architecture '%s' is not known%s",
+                    blob_path(builder->blob), blob_architecture(builder->blob),
+                    builder->request->tokens ? " to take texts" : "");
+    family->build(builder, x, family->depth);
+    return true;
 }
 
 static bool check_request(const WeightBlob *blob, const NetworkRequest *request, Error *error)
@@ -88,6 +110,9 @@ static bool check_request(const WeightBlob *blob, const NetworkRequest *request,
         request->height > LIMIT_IMAGE_SIDE)
         return fail(error, ERROR_USAGE, "%s: input size %lldx%lld is out of range", blob_path(blob),
                     (long long)request->width, (long long)request->height);
+    if (request->tokens < 0 || request->tokens > LIMIT_TOKENS)
+        return fail(error, ERROR_USAGE, "%s: %lld tokens, expected 1 to %d", blob_path(blob),
+                    (long long)request->tokens, LIMIT_TOKENS);
     if (!(request->softplus_beta >= 0))
         return fail(error, ERROR_USAGE, "softplus beta is %g, expected 0 (ReLU) or more",
                     (double)request->softplus_beta);
@@ -113,8 +138,24 @@ static bool join_list(Trainables *list, const Graph *graph, const WeightBlob *bl
     return true;
 }
 
-static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request,
-                        NodeId *pixels, NodeId *prepared, Error *error)
+// Tokens of texts; the words of a vocabulary are rows of the first table.
+static bool token_nodes(Graph *graph, const WeightBlob *blob, const NetworkRequest *request,
+                        Network *out, Error *error)
+{
+    static const char *const tables[] = {"token_embedding.weight",
+                                         "embeddings.word_embeddings.weight"};
+    const BlobTensor        *table    = blob_lookup(blob, tables[0]);
+    table                             = table ? table : blob_lookup(blob, tables[1]);
+    if (!table || table->shape.rank != 2)
+        return fail(error, ERROR_DATA, "%s: no table of words '%s' or '%s'", blob_path(blob),
+                    tables[0], tables[1]);
+    out->tokens = op_index_input(graph, shape_2d(request->batch, request->tokens),
+                                 table->shape.dim[0], "tokens");
+    return graph_check(graph, error);
+}
+
+static bool pixel_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
+                        Error *error)
 {
     const Preparation *preparation = blob_preparation(blob);
     bool               is_told     = request->raw_input && request->width && request->height;
@@ -126,15 +167,28 @@ static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *re
     if (request->pixels && !shape_equal(graph_shape(graph, *request->pixels), shape))
         return fail(error, ERROR_USAGE, "%s: takes pixels of %s, found %s", blob_path(blob),
                     SHAPE_TEXT(shape), SHAPE_TEXT(graph_shape(graph, *request->pixels)));
-    *pixels   = request->pixels ? *request->pixels : op_input(graph, shape, "pixels");
-    *prepared = request->raw_input ? *pixels : prepare_pixels(graph, *pixels, preparation);
+    out->pixels = request->pixels ? *request->pixels : op_input(graph, shape, "pixels");
+    out->prepared =
+        request->raw_input ? out->pixels : prepare_pixels(graph, out->pixels, preparation);
     return graph_check(graph, error);
+}
+
+// The node that the first layer reads.
+static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
+                        NodeId *first, Error *error)
+{
+    *out    = (Network){.pixels = NODE_NONE, .prepared = NODE_NONE, .tokens = NODE_NONE};
+    bool ok = request->tokens ? token_nodes(graph, blob, request, out, error)
+                              : pixel_nodes(graph, blob, request, out, error);
+    *first  = request->tokens ? out->tokens : out->prepared;
+    return ok;
 }
 
 static void builder_start(Builder *builder, Graph *graph, WeightBlob *blob,
                           const NetworkRequest *request)
 {
-    *builder = (Builder){.graph = graph, .blob = blob, .request = request, .wanted_index = -1};
+    *builder = (Builder){
+        .graph = graph, .blob = blob, .request = request, .wanted_index = -1, .ends = NODE_NONE};
     for (int i = 0; i < NETWORK_LAYERS; i++)
         builder->layers[i] = NODE_NONE;
 }
@@ -168,10 +222,11 @@ static bool is_class_token(const char *layer)
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error)
 {
-    NodeId pixels = NODE_NONE, prepared = NODE_NONE;
+    Network network;
+    NodeId  first = NODE_NONE;
     if (!graph_check(graph, error) || !check_request(blob, request, error) ||
         !join_list(request->trainables, graph, blob, error) ||
-        !input_nodes(graph, blob, request, &pixels, &prepared, error))
+        !input_nodes(graph, blob, request, &network, &first, error))
         return false;
     const char        *single = request->layer ? request->layer : "logits";
     const char *const *names  = request->layer_count ? request->layers : &single;
@@ -183,9 +238,10 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
         return false;
     builder.wanted       = names;
     builder.wanted_count = request->layer_count ? request->layer_count : 1;
-    if (!run_family(&builder, prepared, error) || !check_found(&builder, error))
+    if (!run_family(&builder, first, error) || !check_found(&builder, error))
         return false;
-    Network network = {.pixels = pixels, .prepared = prepared, .layer_count = builder.wanted_count};
+    network.layer_count = builder.wanted_count;
+    network.ends        = builder.ends;
     memcpy(network.layers, builder.layers, sizeof network.layers);
     if (request->unit >= 0) {
         network.layers[0] = op_channel(graph, builder.layers[0], request->unit);
@@ -206,15 +262,17 @@ const char *network_layer_name(WeightBlob *blob, int index)
     static _Thread_local char name[LAYER_NAME_BYTES];
     NetworkRequest            request = {.batch = 1, .unit = -1};
     Graph                    *graph   = NULL;
-    NodeId                    pixels = NODE_NONE, prepared = NODE_NONE;
+    Network                   network;
+    NodeId                    first = NODE_NONE;
+    request.tokens                  = blob_preparation(blob) ? 0 : 1;
     if (index < 0 || !graph_create(&graph, NULL))
         return NULL;
     Builder builder;
     builder_start(&builder, graph, blob, &request);
     builder.wanted_index = index;
     builder.wanted_count = 1;
-    bool found           = input_nodes(graph, blob, &request, &pixels, &prepared, NULL) &&
-                 run_family(&builder, prepared, NULL) && builder.found == 1;
+    bool found           = input_nodes(graph, blob, &request, &network, &first, NULL) &&
+                 run_family(&builder, first, NULL) && builder.found == 1;
     snprintf(name, sizeof name, "%s", builder.layer_name);
     graph_destroy(graph);
     return found ? name : NULL;
