@@ -13,7 +13,8 @@ typedef struct Preset {
 } Preset;
 
 /* The first row that fits holds. Relevance is attacked on the ReLU network but for table 5. A
- * method without a row of its own in the table of its kind (deconvnet, gradcam, other composites)
+ * method without a row of its own in the table of its kind (deconvnet, gradcam, rollouts, other
+ * composites)
  * takes the row without a name, relevance that of lrp. */
 static const Preset presets[] = {
     {"table1", NULL, "integrated", 500, 5e-3, 1e11, 1e6, OUTPUT_PROBABILITIES, 10, 100},
@@ -42,7 +43,7 @@ static bool fits(const char *wanted, const char *found)
 bool map_attack_preset(const char *table, const char *architecture, const char *method,
                        MapAttackRule *out)
 {
-    const char *family = strncmp(method, "lrp", 3) == 0 ? "lrp" : method;
+    const char *family = strstr(method, "lrp") ? "lrp" : method;
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
         const Preset *row = &presets[i];
         if (strcmp(row->table, table) != 0 || !fits(row->architecture, architecture) ||

@@ -25,7 +25,9 @@
 typedef enum MapKind {
     MAP_SWEEP,      // one walk back, with rules
     MAP_INTEGRATED, // the mean of gradients along a straight path
-    MAP_GRADCAM     // the last layer that has places, its channels weighed by their mean gradient
+    MAP_GRADCAM,    // the last layer that has places, its channels weighed by their mean gradient
+    MAP_ROLLOUT,    // the weights of attention of all layers, multiplied
+    MAP_GRADIENT_ROLLOUT // the same weighed by their gradient
 } MapKind;
 
 typedef struct MapMethod {
@@ -42,10 +44,19 @@ typedef struct MapMethod {
 #define MAP_METHOD_NAMES                                                                           \
     "gradient|gradient-x-input|integrated|guided|deconvnet|gradcam|lrp|lrp-epsilon|lrp-gamma|"     \
     "lrp-alpha2beta1|lrp-epsilon-plus|lrp-gamma-box|lrp-plus-box|lrp-epsilon-plus-flat|"           \
-    "lrp-alpha2beta1-flat|pattern"
+    "lrp-alpha2beta1-flat|pattern|rollout|gradient-rollout|lrp-transformer|attnlrp"
 
 const MapMethod *map_method_at(int index);           // NULL past the last
 const MapMethod *map_method_named(const char *name); // NULL if there is none
+
+/* Whether a method explains nothing but networks with attention. */
+bool map_method_needs_attention(const MapMethod *method);
+
+/* Whether a method explains a network, up to a layer (NULL: its logits), of images of this size (0:
+ * the blob's). Errors: ERROR_USAGE: it needs attention, or has no rule for it; those of
+ * network_build. */
+bool map_method_suits(const MapMethod *method, WeightBlob *blob, const char *layer, int64_t height,
+                      int64_t width, Error *error);
 
 /* ---- modes ----------------------------------------------------------------------------------- */
 

@@ -1,24 +1,9 @@
 /* attribution/map.c - a network, a walk back, a form: the nodes of a map. */
-#include "attribution.h"
+#include "attention.h"
 #include "form.h"
-#include "walk.h"
+#include "making.h"
 
 const PlanOptions map_plan_options = {.conv = CONV_DIRECT, .even_forward = true};
-
-/* What is known while a map is made. */
-typedef struct Making {
-    Graph            *graph;
-    const MapNetwork *network;
-    const MapRequest *request;
-    Map              *map;
-    NodeId            points; // what the network reads: the image, or points
-    NodeId            end;    // of a path: the image, or a noisy copy of it
-} Making;
-
-static bool is_path(const MapRequest *request)
-{
-    return request->method->kind == MAP_INTEGRATED;
-}
 
 /* ---- what the network reads ------------------------------------------------------------------ */
 
@@ -33,7 +18,7 @@ static void make_points(Making *making)
     all.dim[0]     = count > 0 ? count : map->images;
     map->points    = all.dim[0];
     making->points = making->end = map->image;
-    if (is_path(making->request))
+    if (making_is_path(making->request))
         map->baseline = op_input(g, graph_shape(g, map->image), "baseline");
     if (count == 0)
         return;
@@ -43,7 +28,7 @@ static void make_points(Making *making)
         making->end = op_add(g, map->image, map->noise);
     }
     NodeId image = op_broadcast_to(g, making->end, all);
-    if (is_path(making->request)) {
+    if (making_is_path(making->request)) {
         map->factor     = op_input(g, each, "factor");
         NodeId start    = op_broadcast_to(g, map->baseline, all);
         NodeId distance = op_sub(g, image, start);
@@ -64,132 +49,6 @@ static bool make_network(Making *making, Error *error)
     map->units  = graph_shape(making->graph, map->layer).dim[1];
     map->target = op_input(making->graph, shape_2d(map->images, map->units), "target");
     return graph_check(making->graph, error);
-}
-
-/* ---- the walk -------------------------------------------------------------------------------- */
-
-// What arrives at the layer that is explained: (E1).
-static NodeId make_start(Making *making)
-{
-    Graph *g     = making->graph;
-    Map   *map   = making->map;
-    Shape  shape = graph_shape(g, map->layer), one = shape;
-    bool   is_class = shape.rank == 2;
-    for (int i = 0; i < one.rank; i++)
-        one.dim[i] = i == 0 ? map->images : i == 1 ? map->units : 1;
-    NodeId chosen = op_broadcast_to(g, op_reshape(g, map->target, one), shape), start;
-    if (is_path(making->request)) {
-        if (!making->request->mode->path_of_probability || !is_class)
-            return chosen;
-        NodeId probability = op_dot(g, op_exp(g, op_log_softmax(g, map->layer)), chosen);
-        graph_gradient(g, probability, &map->layer, 1, &start);
-        return start;
-    }
-    return making->request->mode->starts_at_value ? op_mul(g, map->layer, chosen) : chosen;
-}
-
-// The bounds of pixels, as the network reads them: (E15).
-static bool make_bounds(Making *making, NodeId *low, NodeId *high, Error *error)
-{
-    int64_t channels = graph_shape(making->graph, making->points).dim[1];
-    Shape   shape    = shape_4d(1, channels, 1, 1);
-    real   *data     = rule_weights_own(making->map->weights, 2 * (size_t)channels, error);
-    if (!data || !making->network->bounds(making->network->self, data, data + channels, error))
-        return false;
-    bool shares = making->request->mode->shared_bounds;
-    for (int64_t c = 1; c < channels && shares; c++) {
-        data[0]        = data[c] < data[0] ? data[c] : data[0];
-        data[channels] = data[channels + c] > data[channels] ? data[channels + c] : data[channels];
-    }
-    for (int64_t c = 1; c < channels && shares; c++) {
-        data[c]            = data[0];
-        data[channels + c] = data[channels];
-    }
-    *low  = op_parameter(making->graph, shape, data);
-    *high = op_parameter(making->graph, shape, data + channels);
-    return graph_check(making->graph, error);
-}
-
-static bool make_walk(Making *making, NodeId to, NodeId *result, Error *error)
-{
-    const MapRequest *request   = making->request;
-    const Composite  *relevance = request->method->relevance;
-    Map              *map       = making->map;
-    NodeId            low = NODE_NONE, high = NODE_NONE;
-    if (relevance && request->relevance)
-        relevance = request->relevance;
-    Walk walk = {.mode      = request->mode->sweep,
-                 .gradient  = request->method->rule,
-                 .relevance = relevance,
-                 .low       = &low,
-                 .high      = &high,
-                 .weights   = map->weights,
-                 .account   = &map->account};
-    if (is_path(request)) // published as the derivative of a framework, closed at zero
-        walk.mode.gate_at_zero = false;
-    if (request->method->needs_patterns) {
-        walk.pattern      = making->network->pattern;
-        walk.pattern_self = making->network->self;
-    }
-    if (relevance && relevance->first == RULE_BOX && !make_bounds(making, &low, &high, error))
-        return false;
-    return walk_back(making->graph, &walk, map->layer, make_start(making), to, result, error);
-}
-
-/* ---- Grad-CAM -------------------------------------------------------------------------------- */
-
-// The last activation with places before the layer.
-static NodeId last_maps(const Graph *g, NodeId layer)
-{
-    for (NodeId node = layer - 1; node >= 0; node--)
-        if ((graph_op(g, node) == OP_RELU || graph_op(g, node) == OP_SOFTPLUS) &&
-            graph_shape(g, node).rank == 4)
-            return node;
-    return NODE_NONE;
-}
-
-/* A matrix [large, small] whose product with a row of `small` cells is that row resized, linearly
- * between the centres of cells. */
-static NodeId resizer(Making *making, int64_t small, int64_t large, Error *error)
-{
-    real *data = rule_weights_own(making->map->weights, (size_t)(small * large), error);
-    for (int64_t i = 0; data && i < large; i++) {
-        double at    = ((double)i + 0.5) * (double)small / (double)large - 0.5;
-        at           = at < 0 ? 0 : at > (double)(small - 1) ? (double)(small - 1) : at;
-        int64_t left = (int64_t)at, right = left + 1 < small ? left + 1 : left;
-        data[i * small + left] += (real)(1 - (at - (double)left));
-        data[i * small + right] += (real)(at - (double)left);
-    }
-    return data ? op_parameter(making->graph, shape_2d(large, small), data) : NODE_NONE;
-}
-
-/* (E10): relu(sum of channels, each times its mean derivative), as large as the image. */
-static bool make_gradcam(Making *making, Error *error)
-{
-    Graph *g    = making->graph;
-    Map   *map  = making->map;
-    NodeId maps = last_maps(g, map->layer), slope;
-    if (maps == NODE_NONE)
-        return fail(error, ERROR_USAGE, "gradcam: no activation with places lies before the layer");
-    if (!make_walk(making, maps, &slope, error))
-        return false;
-    Shape   a = graph_shape(g, maps), one = a, flat = a, image = graph_shape(g, map->image);
-    int64_t count = a.dim[0], h = image.dim[2], w = image.dim[3];
-    one.dim[2] = one.dim[3] = flat.dim[1] = 1;
-    NodeId mean    = op_scale(g, op_sum_to(g, slope, one), 1 / (real)(a.dim[2] * a.dim[3]));
-    NodeId sum     = op_sum_to(g, op_mul(g, maps, op_broadcast_to(g, mean, a)), flat);
-    NodeId rows    = resizer(making, a.dim[2], h, error),
-           columns = resizer(making, a.dim[3], w, error);
-    if (rows == NODE_NONE || columns == NODE_NONE)
-        return graph_check(g, error);
-    // A product an image, so that no image's bits depend on how many there are.
-    Shape  tall = shape_3d(count, h, a.dim[2]), broad = shape_3d(count, w, a.dim[3]);
-    NodeId small = op_reshape(g, op_relu(g, sum), shape_3d(count, a.dim[2], a.dim[3]));
-    rows         = op_broadcast_to(g, op_reshape(g, rows, shape_3d(1, h, a.dim[2])), tall);
-    columns      = op_broadcast_to(g, op_reshape(g, columns, shape_3d(1, w, a.dim[3])), broad);
-    NodeId cells = op_matmul(g, rows, op_matmul(g, small, columns, false, true), false, false);
-    map->each    = op_reshape(g, cells, shape_4d(count, 1, h, w));
-    return graph_check(g, error);
 }
 
 /* ---- the map --------------------------------------------------------------------------------- */
@@ -217,7 +76,7 @@ static void make_form(Making *making)
     Map              *map     = making->map;
     const MapRequest *request = making->request;
     const MapMode    *mode    = request->mode;
-    bool   path = is_path(request), averages = map->noise != NODE_NONE && mode->smooths_maps;
+    bool   path = making_is_path(request), averages = map->noise != NODE_NONE && mode->smooths_maps;
     bool   of_points = averages && !path; // a map of each point
     NodeId sum = add_points(g, map, of_points ? form_nodes(g, mode->form, map->each) : map->each);
     if (request->in_slices)
@@ -242,12 +101,22 @@ static bool make_map(Making *making, Error *error)
     make_points(making);
     if (!make_network(making, error))
         return false;
-    if (making->request->method->kind == MAP_GRADCAM) {
-        if (!make_gradcam(making, error))
-            return false;
-    } else if (!make_walk(making, making->points, &map->each, error)) {
+    if (!attention_suits(making->graph, map->layer, making->request->method, error))
         return false;
+    bool ok = false;
+    switch (making->request->method->kind) {
+    case MAP_GRADCAM:
+        ok = make_gradcam(making, error);
+        break;
+    case MAP_ROLLOUT:
+    case MAP_GRADIENT_ROLLOUT:
+        ok = make_rollout(making, error);
+        break;
+    default:
+        ok = making_walk(making, making->points, &map->each, error);
     }
+    if (!ok)
+        return false;
     if (making->request->method->times_input)
         map->each = op_mul(making->graph, map->each, making->points);
     make_form(making);

@@ -5,23 +5,42 @@
 
 /* Composites, (E19): which rule holds where. `lrp` is that of the first study of maps, the others
  * those of the study of gradient alignment, and two of theirs with the flat rule at the image. */
-static const Composite study       = {RULE_BOX, RULE_ZPLUS, RULE_ZPLUS, SUM_POSITIVE, SUM_POSITIVE};
-static const Composite epsilon     = {RULE_NONE, RULE_EPSILON, RULE_EPSILON, SUM_PROPORTIONAL,
-                                      SUM_PROPORTIONAL};
-static const Composite gamma_rules = {RULE_NONE, RULE_GAMMA, RULE_EPSILON, SUM_PROPORTIONAL,
-                                      SUM_PROPORTIONAL};
-static const Composite alpha2beta1 = {RULE_NONE, RULE_ALPHA2BETA1, RULE_EPSILON, SUM_PROPORTIONAL,
-                                      SUM_POSITIVE};
-static const Composite epsilon_plus = {RULE_NONE, RULE_ALPHA1BETA0, RULE_EPSILON, SUM_PROPORTIONAL,
-                                       SUM_POSITIVE};
-static const Composite gamma_box    = {RULE_BOX, RULE_GAMMA, RULE_EPSILON, SUM_PROPORTIONAL,
-                                       SUM_PROPORTIONAL};
-static const Composite plus_box  = {RULE_BOX, RULE_ALPHA1BETA0, RULE_ALPHA1BETA0, SUM_PROPORTIONAL,
-                                    SUM_POSITIVE};
-static const Composite plus_flat = {RULE_FLAT, RULE_ALPHA1BETA0, RULE_EPSILON, SUM_PROPORTIONAL,
-                                    SUM_POSITIVE};
-static const Composite alphabeta_flat = {RULE_FLAT, RULE_ALPHA2BETA1, RULE_EPSILON,
-                                         SUM_PROPORTIONAL, SUM_POSITIVE};
+#define WITHOUT_ATTENTION(first_rule, conv_rule, dense_rule, sum_rule, mean_rule)                  \
+    {                                                                                              \
+        .first = (first_rule), .conv = (conv_rule), .dense = (dense_rule), .sum = (sum_rule),      \
+        .mean = (mean_rule)                                                                        \
+    }
+static const Composite study =
+    WITHOUT_ATTENTION(RULE_BOX, RULE_ZPLUS, RULE_ZPLUS, SUM_POSITIVE, SUM_POSITIVE);
+static const Composite epsilon =
+    WITHOUT_ATTENTION(RULE_NONE, RULE_EPSILON, RULE_EPSILON, SUM_PROPORTIONAL, SUM_PROPORTIONAL);
+static const Composite gamma_rules =
+    WITHOUT_ATTENTION(RULE_NONE, RULE_GAMMA, RULE_EPSILON, SUM_PROPORTIONAL, SUM_PROPORTIONAL);
+static const Composite alpha2beta1 =
+    WITHOUT_ATTENTION(RULE_NONE, RULE_ALPHA2BETA1, RULE_EPSILON, SUM_PROPORTIONAL, SUM_POSITIVE);
+static const Composite epsilon_plus =
+    WITHOUT_ATTENTION(RULE_NONE, RULE_ALPHA1BETA0, RULE_EPSILON, SUM_PROPORTIONAL, SUM_POSITIVE);
+static const Composite gamma_box =
+    WITHOUT_ATTENTION(RULE_BOX, RULE_GAMMA, RULE_EPSILON, SUM_PROPORTIONAL, SUM_PROPORTIONAL);
+static const Composite plus_box =
+    WITHOUT_ATTENTION(RULE_BOX, RULE_ALPHA1BETA0, RULE_ALPHA1BETA0, SUM_PROPORTIONAL, SUM_POSITIVE);
+static const Composite plus_flat =
+    WITHOUT_ATTENTION(RULE_FLAT, RULE_ALPHA1BETA0, RULE_EPSILON, SUM_PROPORTIONAL, SUM_POSITIVE);
+static const Composite alphabeta_flat =
+    WITHOUT_ATTENTION(RULE_FLAT, RULE_ALPHA2BETA1, RULE_EPSILON, SUM_PROPORTIONAL, SUM_POSITIVE);
+
+/* Of networks with attention: conservative propagation (T4, T5), and AttnLRP (T6, T7). */
+static const Composite transformer = {.conv      = RULE_EPSILON,
+                                      .dense     = RULE_EPSILON,
+                                      .sum       = SUM_PROPORTIONAL,
+                                      .mean      = SUM_PROPORTIONAL,
+                                      .attention = ATTENTION_HELD};
+static const Composite attnlrp     = {.conv       = RULE_GAMMA_SIGNED,
+                                      .dense      = RULE_GAMMA_SIGNED,
+                                      .sum        = SUM_PROPORTIONAL,
+                                      .mean       = SUM_PROPORTIONAL,
+                                      .attention  = ATTENTION_SHARED,
+                                      .norms_pass = true};
 
 static const MapMethod methods[] = {
     {.name            = "gradient",
@@ -67,6 +86,18 @@ static const MapMethod methods[] = {
      .summary         = "the derivative with each weight times its pattern",
      .needs_patterns  = true,
      .is_flat_on_relu = true},
+    {.name    = "rollout",
+     .summary = "attention of all layers multiplied, whatever the class",
+     .kind    = MAP_ROLLOUT},
+    {.name    = "gradient-rollout",
+     .summary = "the same, of what raises the logit",
+     .kind    = MAP_GRADIENT_ROLLOUT},
+    {.name      = "lrp-transformer",
+     .summary   = "relevance: epsilon, attention and norms held constant",
+     .relevance = &transformer},
+    {.name      = "attnlrp",
+     .summary   = "relevance: gamma, shared between values and attention",
+     .relevance = &attnlrp},
 };
 
 const MapMethod *map_method_at(int index)
@@ -81,4 +112,10 @@ const MapMethod *map_method_named(const char *name)
         if (strcmp(map_method_at(i)->name, name) == 0)
             return map_method_at(i);
     return NULL;
+}
+
+bool map_method_needs_attention(const MapMethod *method)
+{
+    return method->kind == MAP_ROLLOUT || method->kind == MAP_GRADIENT_ROLLOUT ||
+           (method->relevance && method->relevance->attention != ATTENTION_NONE);
 }

@@ -1,5 +1,5 @@
 /* attribution/network.c - maps of a network that comes from a weight blob. */
-#include "attribution.h"
+#include "attention.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -119,6 +119,24 @@ bool map_build(Graph *graph, WeightBlob *blob, const MapRequest *request, Map *o
     return check_patterns(request, blob, error) &&
            make_image(graph, blob, request, &image, error) &&
            map_build_on(graph, &network, request, image, out, error);
+}
+
+bool map_method_suits(const MapMethod *method, WeightBlob *blob, const char *layer, int64_t height,
+                      int64_t width, Error *error)
+{
+    NetworkRequest request = {.batch     = 1,
+                              .layer     = layer,
+                              .unit      = -1,
+                              .raw_input = true,
+                              .height    = height,
+                              .width     = width};
+    Network        network;
+    Graph         *graph = NULL;
+    bool           ok    = graph_create(&graph, error) &&
+              network_build(graph, blob, &request, &network, error) &&
+              attention_suits(graph, network.layer, method, error);
+    graph_destroy(graph);
+    return ok;
 }
 
 bool map_logits(Graph *graph, WeightBlob *blob, const MapRequest *request, const Map *map,

@@ -13,10 +13,12 @@ enum { MOST_TERMS = 3, MOST_BRANCHES = 2 };
 typedef struct Term {
     Part       part;
     WeightPart weight;
-    real       sign;
+    real       factor;
 } Term;
 
 typedef enum BiasUse { BIAS_NEVER, BIAS_OF_MODE, BIAS_ALWAYS } BiasUse;
+
+typedef enum Side { SIDE_BOTH, SIDE_POSITIVE, SIDE_NEGATIVE } Side;
 
 /* Terms that share one Z; `factor` of what arrived goes through them. */
 typedef struct Branch {
@@ -25,6 +27,7 @@ typedef struct Branch {
     Term       term[MOST_TERMS];
     BiasUse    use;  // whether the bias takes part
     WeightPart bias; // which part of it
+    Side       side; // of what arrived only that where the layer, with its bias, has this sign
 } Branch;
 
 typedef struct Rule {
@@ -40,6 +43,13 @@ typedef struct Rule {
 #define NEGATIVE_CONTRIBUTIONS                                                                     \
     .count = 2, .term = {{PART_POSITIVE, WEIGHT_NEGATIVE, 1}, {PART_NEGATIVE, WEIGHT_POSITIVE, 1}}
 
+#define ONE_TERM(part, weight) .count = 1, .term = {{(part), (weight), 1}}
+// All contributions, and more of those of one sign (T7).
+#define ALL_AND(of_positive, of_negative)                                                          \
+    .count = 3, .term = {{PART_X, WEIGHT_PLAIN, 1},                                                \
+                         {PART_POSITIVE, (of_positive), RULE_GAMMA_SHARE},                         \
+                         {PART_NEGATIVE, (of_negative), RULE_GAMMA_SHARE}}
+
 static const Rule rules[RULE_COUNT] = {
     [RULE_ZPLUS] =
         {"z-plus", (real)1e-9, true, 1, {{1, POSITIVE_CONTRIBUTIONS, BIAS_NEVER, WEIGHT_PLAIN}}},
@@ -47,12 +57,12 @@ static const Rule rules[RULE_COUNT] = {
                           (real)1e-8,
                           false,
                           1,
-                          {{1, 1, {{PART_X, WEIGHT_PLAIN, 1}}, BIAS_ALWAYS, WEIGHT_PLAIN}}},
+                          {{1, ONE_TERM(PART_X, WEIGHT_PLAIN), BIAS_ALWAYS, WEIGHT_PLAIN}}},
     [RULE_GAMMA]       = {"gamma",
                           (real)1e-6,
                           false,
                           1,
-                          {{1, 1, {{PART_X, WEIGHT_GAMMA, 1}}, BIAS_ALWAYS, WEIGHT_GAMMA}}},
+                          {{1, ONE_TERM(PART_X, WEIGHT_GAMMA), BIAS_ALWAYS, WEIGHT_GAMMA}}},
     [RULE_ALPHA1BETA0] = {"alpha1beta0",
                           (real)1e-8,
                           true,
@@ -68,18 +78,25 @@ static const Rule rules[RULE_COUNT] = {
                           (real)1e-6,
                           true,
                           1,
-                          {{1,
-                            3,
-                            {{PART_X, WEIGHT_PLAIN, 1},
-                             {PART_LOW, WEIGHT_POSITIVE, -1},
-                             {PART_HIGH, WEIGHT_NEGATIVE, -1}},
-                            BIAS_NEVER,
-                            WEIGHT_PLAIN}}},
+                          {{1, .count = 3,
+                            .term = {{PART_X, WEIGHT_PLAIN, 1},
+                                     {PART_LOW, WEIGHT_POSITIVE, -1},
+                                     {PART_HIGH, WEIGHT_NEGATIVE, -1}},
+                            BIAS_NEVER, WEIGHT_PLAIN}}},
     [RULE_FLAT]        = {"flat",
                           (real)1e-6,
                           true,
                           1,
-                          {{1, 1, {{PART_ONE, WEIGHT_ONE, 1}}, BIAS_NEVER, WEIGHT_PLAIN}}},
+                          {{1, ONE_TERM(PART_ONE, WEIGHT_ONE), BIAS_NEVER, WEIGHT_PLAIN}}},
+
+    [RULE_GAMMA_SIGNED] = {"gamma-signed",
+                           (real)1e-6,
+                           false,
+                           2,
+                           {{1, ALL_AND(WEIGHT_POSITIVE, WEIGHT_NEGATIVE), BIAS_ALWAYS,
+                             WEIGHT_PLAIN, SIDE_POSITIVE},
+                            {1, ALL_AND(WEIGHT_NEGATIVE, WEIGHT_POSITIVE), BIAS_ALWAYS,
+                             WEIGHT_PLAIN, SIDE_NEGATIVE}}},
 };
 
 /* ---- parts ----------------------------------------------------------------------------------- */
@@ -149,7 +166,7 @@ static NodeId computed_part(Graph *g, NodeId w, WeightPart part)
     case WEIGHT_NEGATIVE:
         return negative_part(g, w);
     case WEIGHT_GAMMA:
-        return op_add(g, w, op_scale(g, positive_part(g, w), rule_gamma));
+        return op_add(g, w, op_scale(g, positive_part(g, w), RULE_GAMMA_SHARE));
     case WEIGHT_ONE:
         return op_constant(g, graph_shape(g, w), 1);
     default:
@@ -194,21 +211,22 @@ static NodeId add_up(Graph *g, NodeId sum, NodeId more)
 static NodeId branch_sum(Walker *walker, Graph *g, const LinearLayer *layer, const Branch *branch,
                          NodeId bias)
 {
-    NodeId z = NODE_NONE;
+    NodeId z = NODE_NONE, rest = bias;
     for (int i = 0; i < branch->count; i++) {
         Term   term = branch->term[i];
         NodeId x    = input_part(walker, g, layer, term.part), y;
         if (x == NODE_NONE)
             continue;
-        if (term.part == PART_X && term.weight == WEIGHT_PLAIN && bias != NODE_NONE)
-            return walker->sum[layer->node];
-        if (term.part == PART_X && term.weight == WEIGHT_PLAIN)
+        if (term.part == PART_X && term.weight == WEIGHT_PLAIN && bias != NODE_NONE) {
+            y    = walker->sum[layer->node];
+            rest = NODE_NONE;
+        } else if (term.part == PART_X && term.weight == WEIGHT_PLAIN)
             y = layer->node;
         else
             y = linear_forward(g, layer, x, weight_part(walker, g, layer->w, term.weight));
-        z = add_up(g, z, term.sign == 1 ? y : op_scale(g, y, term.sign));
+        z = add_up(g, z, term.factor == 1 ? y : op_scale(g, y, term.factor));
     }
-    return add_up(g, z, bias);
+    return add_up(g, z, rest);
 }
 
 static NodeId branch_shares(Walker *walker, Graph *g, const LinearLayer *layer,
@@ -222,9 +240,20 @@ static NodeId branch_shares(Walker *walker, Graph *g, const LinearLayer *layer,
             continue;
         NodeId back  = linear_backward(g, layer, s, weight_part(walker, g, layer->w, term.weight));
         NodeId share = op_mul(g, x, back);
-        sum          = add_up(g, sum, term.sign == 1 ? share : op_scale(g, share, term.sign));
+        sum          = add_up(g, sum, term.factor == 1 ? share : op_scale(g, share, term.factor));
     }
     return sum;
+}
+
+// What of all that arrived goes through a branch.
+static NodeId branch_part(const Walker *walker, Graph *g, const LinearLayer *layer,
+                          const Branch *branch, NodeId arrived)
+{
+    NodeId y = walker->sum[layer->node] == NODE_NONE ? layer->node : walker->sum[layer->node];
+    if (branch->side == SIDE_BOTH)
+        return branch->factor == 1 ? arrived : op_scale(g, arrived, branch->factor);
+    NodeId positive = op_gate(g, y, arrived);
+    return branch->side == SIDE_POSITIVE ? positive : op_sub(g, arrived, positive);
 }
 
 static RelevanceRule rule_of_layer(const Walker *walker, const LinearLayer *layer)
@@ -252,7 +281,7 @@ void rule_linear(void *self, Graph *g, NodeId node, NodeId arrived, const bool *
         NodeId        z      = branch_sum(walker, g, &layer, branch, bias);
         if (z == NODE_NONE)
             continue;
-        NodeId   part     = branch->factor == 1 ? arrived : op_scale(g, arrived, branch->factor);
+        NodeId   part     = branch_part(walker, g, &layer, branch, arrived);
         Division division = relevance_divide(g, part, z, stabiliser, rule->is_positive);
         handed[0]  = add_up(g, handed[0], branch_shares(walker, g, &layer, branch, division.s));
         biases     = add_up(g, biases, bias == NODE_NONE ? NODE_NONE : op_dot(g, division.s, bias));

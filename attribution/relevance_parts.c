@@ -93,12 +93,14 @@ Division relevance_divide(Graph *graph, NodeId arrived, NodeId z, real stabilise
 
 /* ---- relevance that goes on as it is --------------------------------------------------------- */
 
-/* Activations, biases, norms that are not folded: to the one input that depends on the image. */
+/* Activations, biases, norms that are not folded: to the one input that depends on the image and is
+ * not held constant. */
 void rule_pass(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
                NodeId *handed)
 {
-    (void)self, (void)g, (void)node;
-    handed[wanted[0] ? 0 : 1] = arrived;
+    const Walker *walker = self;
+    (void)wanted;
+    handed[walker->is_between[graph_input(g, node, 0)] ? 0 : 1] = arrived;
 }
 
 /* Channels put side by side: the zeros around each part take nothing. */
@@ -164,19 +166,21 @@ void rule_mean(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wa
                 division.dead);
 }
 
-/* (E18): a norm y = f x + t that is not folded, at its sum: f x gets its share, t the rest. So what
- * arrives at x is a multiple of x, which the rules of proportional shares need. */
-void rule_norm(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
+/* (E18, T1): y = x + t with a t that does not depend on the image: x gets its share, t the rest. A
+ * norm f x + t that is not folded is such a sum, and then what arrives at x is a multiple of x, which
+ * the rules of proportional shares need. */
+void rule_term(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
                NodeId *handed)
 {
     Walker  *walker   = self;
-    NodeId   shift    = graph_input(g, node, 1);
+    int      open     = walker->is_between[graph_input(g, node, 0)] ? 0 : 1;
     real     own      = sum_stabiliser(walker, SUM_PROPORTIONAL);
     Division division = relevance_divide(g, arrived, node, own, false);
     (void)wanted;
-    handed[0] = op_mul(g, graph_input(g, node, 0), division.s);
+    handed[open] = op_mul(g, graph_input(g, node, open), division.s);
     account_add(walker, g, node, sum_rules[SUM_PROPORTIONAL].name, arrived,
-                op_dot(g, division.s, shift), division.stabiliser, NODE_NONE);
+                op_dot(g, division.s, graph_input(g, node, 1 - open)), division.stabiliser,
+                NODE_NONE);
 }
 
 /* ---- the account ----------------------------------------------------------------------------- */

@@ -12,8 +12,6 @@ struct RuleWeights {
     int      count, room;
 };
 
-const real rule_gamma = (real)0.25;
-
 bool rule_weights_open(RuleWeights **out, Error *error)
 {
     RuleWeights *weights = memory_new(1, sizeof *weights, error);
@@ -40,7 +38,7 @@ static real part_of(WeightPart part, real w)
     case WEIGHT_NEGATIVE:
         return w < 0 ? w : 0;
     case WEIGHT_GAMMA:
-        return w > 0 ? w + rule_gamma * w : w;
+        return w > 0 ? w + RULE_GAMMA_SHARE * w : w;
     case WEIGHT_ONE:
         return 1;
     default:

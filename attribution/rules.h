@@ -32,24 +32,35 @@ typedef struct SweepMode {
 
 typedef enum RelevanceRule {
     RULE_NONE,
-    RULE_ZPLUS,       // positive weights
-    RULE_EPSILON,     // all weights
-    RULE_GAMMA,       // w + gamma w+
-    RULE_ALPHA1BETA0, // positive contributions
-    RULE_ALPHA2BETA1, // twice the positive less the negative contributions
-    RULE_BOX,         // of pixels between two bounds
-    RULE_FLAT,        // the same share for every input
+    RULE_ZPLUS,        // positive weights
+    RULE_EPSILON,      // all weights
+    RULE_GAMMA,        // w + gamma w+
+    RULE_ALPHA1BETA0,  // positive contributions
+    RULE_ALPHA2BETA1,  // twice the positive less the negative contributions
+    RULE_BOX,          // of pixels between two bounds
+    RULE_FLAT,         // the same share for every input
+    RULE_GAMMA_SIGNED, // all weights, more of the contributions of the sign of Z
     RULE_COUNT
 } RelevanceRule;
-#define RELEVANCE_RULE_NAMES "none|z-plus|epsilon|gamma|alpha1beta0|alpha2beta1|box|flat"
+#define RELEVANCE_RULE_NAMES                                                                       \
+    "none|z-plus|epsilon|gamma|alpha1beta0|alpha2beta1|box|flat|gamma-signed"
 
 typedef enum SumRule { SUM_POSITIVE, SUM_PROPORTIONAL } SumRule;
 #define SUM_RULE_NAMES "positive|proportional"
+
+/* What attention does with relevance: y = V A, with A = softmax(Q K). */
+typedef enum AttentionRule {
+    ATTENTION_NONE,  // there is no rule
+    ATTENTION_HELD,  // A is a constant: all of it goes to V
+    ATTENTION_SHARED // half goes to V, half to A and through the soft-max to Q and K
+} AttentionRule;
 
 /* Which rule holds where. */
 typedef struct Composite {
     RelevanceRule first, conv, dense; // the first convolution; the others; dense layers
     SumRule       sum, mean;          // residual sums; average pools
+    AttentionRule attention;
+    bool          norms_pass; // layer norms pass relevance as it is; else their deviation is held
 } Composite;
 
 /* Reads a composite of one's own: lines of a place and a rule, such as "first box", "conv gamma",

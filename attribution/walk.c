@@ -4,38 +4,26 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- what a node is -------------------------------------------------------------------------- */
+/* ---- what lies between ------------------------------------------------------------------------- */
 
-static bool has_weights(const Graph *g, NodeId node)
+int held_input(const Walker *walker, const Graph *g, NodeId node)
 {
-    OpKind op = graph_op(g, node);
-    return op == OP_CONV2D || op == OP_MATMUL;
+    const Composite *relevance = walker->walk->relevance;
+    if (!relevance)
+        return -1;
+    if (is_centring(g, node))
+        return 1;
+    if (graph_op(g, node) == OP_MATMUL && relevance->attention == ATTENTION_HELD)
+        for (int i = 0; i < 2; i++)
+            if (graph_op(g, graph_input(g, node, i)) == OP_SOFTMAX)
+                return i;
+    return gate_input(g, node);
 }
 
 // The index of a pool depends on the image, but nothing is handed down to it.
-static bool hands_down(const Graph *g, NodeId node)
+static bool hands_down(const Walker *walker, const Graph *g, NodeId node, int input)
 {
-    return graph_op(g, node) != OP_MAXPOOL_INDEX;
-}
-
-// Two arrays put side by side, as op_concat does it.
-static bool is_concat(const Graph *g, NodeId node)
-{
-    NodeId a = graph_input(g, node, 0), b = graph_input(g, node, 1);
-    if (graph_op(g, a) != OP_PAD || graph_op(g, b) != OP_PAD)
-        return false;
-    OpParams left = graph_params(g, a), right = graph_params(g, b);
-    return left.axis == right.axis && left.start == 0 && right.count == 0 &&
-           right.start == graph_shape(g, graph_input(g, a, 0)).dim[left.axis];
-}
-
-// A factor and a term a channel, as op_affine makes them.
-static bool is_norm(const Graph *g, NodeId node)
-{
-    NodeId scaled = graph_input(g, node, 0);
-    return graph_op(g, node) == OP_ADD && graph_op(g, scaled) == OP_MUL &&
-           graph_is_per_channel(g, graph_input(g, node, 1)) &&
-           graph_is_per_channel(g, graph_input(g, scaled, 1));
+    return graph_op(g, node) != OP_MAXPOOL_INDEX && input != held_input(walker, g, node);
 }
 
 static void mark(Walker *walker, const Graph *g)
@@ -43,8 +31,10 @@ static void mark(Walker *walker, const Graph *g)
     walker->is_between[walker->image] = true;
     for (NodeId node = walker->image + 1; node <= walker->from; node++) {
         walker->sum[node] = NODE_NONE;
-        for (int i = 0; i < graph_input_count(g, node) && hands_down(g, node); i++) {
+        for (int i = 0; i < graph_input_count(g, node); i++) {
             NodeId input = graph_input(g, node, i);
+            if (!hands_down(walker, g, node, i))
+                continue;
             walker->is_between[node] |= walker->is_between[input];
             walker->is_weighed[node] |=
                 walker->is_between[input] && (walker->is_weighed[input] || has_weights(g, node));
@@ -57,8 +47,8 @@ static void mark(Walker *walker, const Graph *g)
     bool *leads         = walker->leads;
     leads[walker->from] = true;
     for (NodeId node = walker->from; node > walker->image; node--)
-        for (int i = 0; i < graph_input_count(g, node) && leads[node] && hands_down(g, node); i++)
-            leads[graph_input(g, node, i)] = true;
+        for (int i = 0; i < graph_input_count(g, node) && leads[node]; i++)
+            leads[graph_input(g, node, i)] |= hands_down(walker, g, node, i);
     for (NodeId node = 0; node <= walker->from; node++)
         walker->is_between[node] &= leads[node];
 }
@@ -69,33 +59,58 @@ static bool is_residual_sum(const Walker *walker, const Graph *g, NodeId node)
            walker->is_between[graph_input(g, node, 1)] && !is_concat(g, node);
 }
 
+static bool is_variable(const Walker *walker, const Graph *g, NodeId node, int input)
+{
+    return walker->is_between[graph_input(g, node, input)];
+}
+
+static bool is_product(const Walker *walker, const Graph *g, NodeId node)
+{
+    bool has_held = held_input(walker, g, node) >= 0;
+    return graph_op(g, node) == OP_MATMUL &&
+           (has_held || (is_variable(walker, g, node, 0) && is_variable(walker, g, node, 1)));
+}
+
+// A term a channel behind a layer is its bias, which the rule of the layer sees.
+static bool is_bias(const Walker *walker, const Graph *g, NodeId node)
+{
+    NodeId layer = graph_input(g, node, 0);
+    return has_weights(g, layer) && walker->sum[layer] == node;
+}
+
+// What a node without a name is called; nodes of one kind are counted.
+static const char *kind_of(const Walker *walker, const Graph *g, NodeId node)
+{
+    OpKind op = graph_op(g, node);
+    if (is_product(walker, g, node))
+        return graph_op(g, graph_input(g, node, 0)) == OP_SOFTMAX ||
+                       graph_op(g, graph_input(g, node, 1)) == OP_SOFTMAX
+                   ? "attention"
+                   : "scores";
+    if (op == OP_ADD)
+        return is_norm(g, node)                   ? "norm"
+               : is_centring(g, node)             ? "centring"
+               : is_bias(walker, g, node)         ? "bias"
+               : is_residual_sum(walker, g, node) ? "sum"
+                                                  : "term";
+    return op == OP_SUM_TO ? "mean" : op == OP_SOFTMAX ? "soft-max" : op_name(op);
+}
+
 WalkName walk_name(const Walker *walker, const Graph *graph, NodeId node)
 {
     WalkName    name;
-    OpKind      op         = graph_op(graph, node);
-    bool        is_of_norm = is_norm(graph, node);
-    const char *kind       = is_of_norm        ? "norm"
-                             : op == OP_ADD    ? "sum"
-                             : op == OP_SUM_TO ? "mean"
-                                               : op_name(op);
-    int         number     = 0;
+    const char *kind   = kind_of(walker, graph, node);
+    int         number = 0;
     snprintf(name.text, sizeof name.text, "%s", graph_name_of(graph, node));
     if (name.text[0])
         return name;
     for (NodeId i = 0; i <= node; i++)
-        number += walker->is_between[i] && graph_op(graph, i) == op &&
-                  is_norm(graph, i) == is_of_norm &&
-                  (op != OP_ADD || is_of_norm || is_residual_sum(walker, graph, i));
+        number += walker->is_between[i] && strcmp(kind_of(walker, graph, i), kind) == 0;
     snprintf(name.text, sizeof name.text, "%s %d", kind, number);
     return name;
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */
-
-static bool is_variable(const Walker *walker, const Graph *g, NodeId node, int input)
-{
-    return walker->is_between[graph_input(g, node, input)];
-}
 
 static SweepRule *gradient_rule(const Walker *walker, const Graph *g, NodeId node)
 {
@@ -110,21 +125,35 @@ static SweepRule *gradient_rule(const Walker *walker, const Graph *g, NodeId nod
     return NULL;
 }
 
+static SweepRule *rule_of_add(const Walker *walker, const Graph *g, NodeId node)
+{
+    const Composite *relevance = walker->walk->relevance;
+    if (is_centring(g, node))
+        return relevance->norms_pass ? rule_pass : rule_centring;
+    if (is_variable(walker, g, node, 0) && is_variable(walker, g, node, 1))
+        return is_concat(g, node) ? rule_pass_to_both : rule_sum;
+    if (is_bias(walker, g, node))
+        return rule_pass;
+    if (is_layer_norm(g, node))
+        return relevance->norms_pass ? rule_pass : rule_term;
+    if (!is_norm(g, node))
+        return rule_term;
+    return !walker->walk->mode.norms_pass && relevance->sum == SUM_PROPORTIONAL ? rule_term
+                                                                                : rule_pass;
+}
+
 static bool relevance_rule(const Walker *walker, const Graph *g, NodeId node, SweepRule **rule)
 {
     *rule = NULL;
     switch (graph_op(g, node)) {
     case OP_CONV2D:
     case OP_MATMUL:
-        *rule = rule_linear;
-        return !is_variable(walker, g, node, 1) && !graph_params(g, node).transpose_a;
+        *rule = is_product(walker, g, node) ? rule_product : rule_linear;
+        return *rule == rule_product
+                   ? walker->walk->relevance->attention != ATTENTION_NONE
+                   : !is_variable(walker, g, node, 1) && !graph_params(g, node).transpose_a;
     case OP_ADD:
-        *rule = rule_pass;
-        if (is_variable(walker, g, node, 0) && is_variable(walker, g, node, 1))
-            *rule = is_concat(g, node) ? rule_pass_to_both : rule_sum;
-        else if (is_norm(g, node) && !walker->walk->mode.norms_pass &&
-                 walker->walk->relevance->sum == SUM_PROPORTIONAL)
-            *rule = rule_norm;
+        *rule = rule_of_add(walker, g, node);
         return true;
     case OP_MUL:
         *rule = rule_pass;
@@ -132,12 +161,18 @@ static bool relevance_rule(const Walker *walker, const Graph *g, NodeId node, Sw
     case OP_SUM_TO:
         *rule = rule_mean;
         return true;
+    case OP_SOFTMAX:
+        *rule = rule_soft_max;
+        return true;
     case OP_RELU:
     case OP_SOFTPLUS:
+    case OP_SIGMOID:
+    case OP_NORMAL_CDF:
     case OP_SCALE_OFFSET:
         *rule = rule_pass;
         return true;
     case OP_RESHAPE: // numbers move, and their relevance moves back with them
+    case OP_BROADCAST_TO:
     case OP_SLICE:
     case OP_PAD:
     case OP_GATHER:

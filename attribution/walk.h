@@ -16,6 +16,25 @@ typedef struct Walker {
     Error       error; // of a rule, which has no other way to tell
 } Walker;
 
+/* ---- what a node is, told from the ops around it (structure.c) --------------------------------- */
+
+bool has_weights(const Graph *graph, NodeId node);   // a convolution or a product of matrices
+bool is_concat(const Graph *graph, NodeId node);     // two arrays put side by side, by op_concat
+bool is_norm(const Graph *graph, NodeId node);       // a factor and a term a channel, by op_affine
+bool is_layer_norm(const Graph *graph, NodeId node); // the factor and term behind a layer norm
+/* The sum of op_layer_norm in which a mean is subtracted: input 0 less its mean. */
+bool is_centring(const Graph *graph, NodeId node);
+/* Of a product of a signal and a gate, which is computed from signals too: the place of the gate, 0
+ * or 1. A gate is a sigmoid, a normal distribution function, or the deviation of a norm; x times its
+ * own gate is SiLU or GELU. -1: any other node. */
+int gate_input(const Graph *graph, NodeId node);
+
+/* ---- rules of nodes -------------------------------------------------------------------------- */
+
+/* What relevance holds constant: the place of an input that nothing is handed to, or -1. Gates,
+ * subtracted means, weights of attention if the composite says so. */
+int held_input(const Walker *walker, const Graph *graph, NodeId node);
+
 /* The rule of a node, NULL where its own derivative is right. Errors: ERROR_USAGE, no rule. */
 bool walker_rule(const Walker *walker, const Graph *graph, NodeId node, SweepRule **rule,
                  Error *error);
@@ -32,7 +51,9 @@ SweepRule rule_relu, rule_softplus;     // of gradients
 SweepRule rule_pattern;                 // of layers with weights
 SweepRule rule_linear;                  // relevance of layers with weights
 SweepRule rule_sum, rule_mean;          // relevance of residual sums and average pools
-SweepRule rule_norm;                    // and of norms that are not folded
+SweepRule rule_term;                    // and of sums with what does not depend on the image
+SweepRule rule_centring;                // of layer norms
+SweepRule rule_product, rule_soft_max;  // of attention
 SweepRule rule_pass, rule_pass_to_both; // relevance goes on as it is
 
 /* A layer with weights: y = w x, a convolution or a dense layer. */
@@ -75,7 +96,7 @@ typedef enum WeightPart {
     WEIGHT_TIMES_PATTERN
 } WeightPart;
 
-extern const real rule_gamma;
+#define RULE_GAMMA_SHARE ((real)0.25) // gamma
 
 /* Arrays made from weights, each once. NULL and ERROR_MEMORY on failure. */
 const real *rule_weights_part(RuleWeights *weights, const real *source, Shape shape,

@@ -70,13 +70,14 @@ static bool open_product(Ours *ours, const Case *one, const char *folder, Error 
     ours->a       = memory_new(m * k, sizeof(real), error);
     ours->b       = memory_new(k * n, sizeof(real), error);
     ours->c       = memory_new(m * n, sizeof(real), error);
-    ours->scratch = memory_new(gemm_scratch_size(one->m, one->n, one->k, parallel_threads()),
+    ours->scratch = memory_new(gemm_scratch_size(1, one->m, one->n, one->k, parallel_threads()),
                                sizeof(real), error);
     if (!ours->a || !ours->b || !ours->c || !ours->scratch)
         return false;
     material_fill(ours->a, m * k, "product a", 0, 1);
     material_fill(ours->b, k * n, "product b", 0, 1);
-    ours->gemm  = (Gemm){.m        = one->m,
+    ours->gemm  = (Gemm){.groups   = 1,
+                         .m        = one->m,
                          .n        = one->n,
                          .k        = one->k,
                          .a        = ours->a,

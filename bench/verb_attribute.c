@@ -159,6 +159,7 @@ bool bench_attribute(const Options *options, Error *error)
     for (int m = 0; ok && (method = map_method_at(m)); m++)
         for (int step = 0; ok && step < 2; step++)
             ok = method->needs_patterns || !row_wanted(options, method->name) ||
+                 !map_method_suits(method, maps.blob, NULL, 0, 0, NULL) ||
                  bench_map(&maps, method, step == 1, error);
     blob_close(maps.blob);
     return ok;

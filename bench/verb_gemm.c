@@ -120,8 +120,9 @@ static bool bench_product(const Options *options, int64_t m, int64_t n, int64_t 
     work.a       = memory_new((size_t)(m * k), sizeof(real), error);
     work.b       = memory_new((size_t)(k * n), sizeof(real), error);
     work.c       = memory_new((size_t)(m * n), sizeof(real), error);
-    work.scratch = memory_new(gemm_scratch_size(m, n, k, row.threads), sizeof(real), error);
-    work.gemm    = (Gemm){.m        = m,
+    work.scratch = memory_new(gemm_scratch_size(1, m, n, k, row.threads), sizeof(real), error);
+    work.gemm    = (Gemm){.groups   = 1,
+                          .m        = m,
                           .n        = n,
                           .k        = k,
                           .a        = work.a,

@@ -249,7 +249,9 @@ static const Option options[] = {
      .shown  = "NAME[,NAME...]|all",
      .help   = "gradient, gradient-x-input, integrated, guided, deconvnet, gradcam, pattern, lrp, "
                "and by their rules lrp-epsilon, lrp-gamma, lrp-alpha2beta1, lrp-epsilon-plus, "
-               "lrp-gamma-box, lrp-plus-box, lrp-epsilon-plus-flat, lrp-alpha2beta1-flat",
+               "lrp-gamma-box, lrp-plus-box, lrp-epsilon-plus-flat, lrp-alpha2beta1-flat; of "
+               "transformers rollout, gradient-rollout, lrp-transformer, attnlrp; all: those that "
+               "explain this network",
      .required = true},
     OPTION_OUT("DIR", "folder of the maps"),
     {.name   = "class",

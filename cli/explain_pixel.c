@@ -40,6 +40,7 @@ static int by_contribution(const void *a, const void *b)
 
 static void add_products(PixelSum *pixel, const SumTerm *term, Shape input, const real *values)
 {
+    values += term->channel * input.dim[2] * input.dim[3];
     for (int64_t c = 0; c < term->channels; c++)
         for (int64_t r = 0; r < term->rows; r++)
             for (int64_t s = 0; s < term->columns; s++) {
@@ -50,8 +51,14 @@ static void add_products(PixelSum *pixel, const SumTerm *term, Shape input, cons
                 real weight = term->weights[(c * term->rows + r) * term->columns + s];
                 real value  = inside ? values[(c * input.dim[2] + row) * input.dim[3] + column] : 0;
                 Product *product = &pixel->products[pixel->product_count++];
-                *product =
-                    (Product){c, row, column, r, s, weight, value, (double)weight * (double)value};
+                *product         = (Product){term->channel + c,
+                                             row,
+                                             column,
+                                             r,
+                                             s,
+                                             weight,
+                                             value,
+                                             (double)weight * (double)value};
                 pixel->of_products += product->contribution;
             }
 }

@@ -11,18 +11,24 @@
 
 /* ---- what was asked for ---------------------------------------------------------------------- */
 
-static void choose_methods(MapSession *session)
+// The word `all`, behind the last method, stands for those that explain this network.
+static bool choose_methods(MapSession *session, Error *error)
 {
     const ChoiceList *wanted = &session->settings->maps;
+    const Subject    *first  = session->subjects.list;
+    const char       *layer  = session->unit >= 0 ? session->layer : NULL;
     const MapMethod  *method;
     bool              all = false;
+    Error             why = {0};
     for (int i = 0; i < wanted->count; i++)
-        all |= map_method_at(wanted->value[i]) == NULL; // the word behind the last method
+        all |= map_method_at(wanted->value[i]) == NULL;
     for (int i = 0; i < wanted->count && !all; i++)
         session->methods[session->method_count++] = map_method_at(wanted->value[i]);
     for (int i = 0; all && (method = map_method_at(i)); i++)
-        if (!method->needs_patterns || session->settings->patterns)
+        if ((!method->needs_patterns || session->settings->patterns) &&
+            map_method_suits(method, session->blob, layer, first->height, first->width, &why))
             session->methods[session->method_count++] = method;
+    return session->method_count > 0 || fail(error, why.code, "%s", why.message);
 }
 
 static bool choose_mode(MapSession *session, Error *error)
@@ -181,7 +187,6 @@ static bool identify(MapSession *session, Error *error)
 bool map_session_open(MapSession *session, Error *error)
 {
     const Settings *settings = session->settings;
-    choose_methods(session);
     return choose_mode(session, error) &&
            map_options_smooth(session->settings, &session->copies, &session->level, error) &&
            read_unit(session, error) && check_output(session, error) &&
@@ -190,5 +195,6 @@ bool map_session_open(MapSession *session, Error *error)
            (!settings->patterns || blob_open(settings->patterns, &session->patterns, error)) &&
            read_baseline(session, error) &&
            subjects_open(&session->subjects, settings, session->blob, error) &&
-           identify(session, error) && run_resume(&session->run, error);
+           choose_methods(session, error) && identify(session, error) &&
+           run_resume(&session->run, error);
 }

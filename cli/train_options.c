@@ -208,7 +208,7 @@ const Option train_options[] = {
     TEXT("test", test, "DATA", NULL, "held-out data: scored at the end"),
     TEXT("arch", arch, "NAME", "mini",
          "network with drawn weights: mini, lenet, resnet18_cifar, vgg16_bn, resnet20, resnet18, "
-         "densenet121 and others"),
+         "densenet121, vit (4 blocks of width 96, 3 heads, patches of 4) and others"),
     {.name   = "model",
      .letter = 'm',
      .kind   = ARGUMENT_TEXT,

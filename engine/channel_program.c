@@ -41,6 +41,7 @@ Shape channel_planes(const Graph *graph, NodeId id)
     case OP_NORMAL_CDF:
     case OP_EXP:
     case OP_RELU:
+    case OP_CLAMP:
     case OP_GATE:
         return is_planes(node->shape) ? node->shape : shape_scalar();
     case OP_BROADCAST_TO:
@@ -66,7 +67,7 @@ static int32_t clone_size(const Graph *graph, const Step *steps, NodeId id, Shap
     if (step->op == OP_BROADCAST_TO)
         return 2;
     if (step->op != OP_ADD && step->op != OP_MUL && step->op != OP_SCALE_OFFSET &&
-        step->op != OP_SCALE_BY && step->op != OP_SIGMOID)
+        step->op != OP_SCALE_BY && step->op != OP_SIGMOID && step->op != OP_NORMAL_CDF)
         return 0;
     int32_t size = 1, read = 0;
     for (int i = 0; i < 2; i++) {

@@ -102,3 +102,17 @@ NodeId op_concat(Graph *graph, NodeId a, NodeId b, int axis)
     int64_t before = graph_shape(graph, a).dim[axis], after = graph_shape(graph, b).dim[axis];
     return op_add(graph, op_pad(graph, a, axis, 0, after), op_pad(graph, b, axis, before, 0));
 }
+
+NodeId op_response_norm(Graph *graph, NodeId x, int size, real alpha, real beta, real k)
+{
+    if (graph->error.code != ERROR_NONE)
+        return NODE_NONE;
+    int     half     = size / 2;
+    int64_t channels = graph_shape(graph, x).dim[1];
+    NodeId  padded   = op_pad(graph, op_mul(graph, x, x), 1, half, half);
+    NodeId  sum      = op_slice(graph, padded, 1, 0, channels);
+    for (int i = 1; i < size; i++)
+        sum = op_add(graph, sum, op_slice(graph, padded, 1, i, channels));
+    NodeId base = op_offset(graph, op_scale(graph, sum, alpha / (real)size), k);
+    return op_mul(graph, x, op_power(graph, base, -beta));
+}

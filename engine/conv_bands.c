@@ -1,13 +1,10 @@
 /* engine/conv_bands.c - direct convolution whose columns are read where they lie.
  *
  * Of a kernel with several taps every pixel is a column of several products, so packing would write
- * it once a tap. Instead a task copies what a band of its rows reads, between zeros, and a tap is a
- * distance in that copy: columns run through the rows, those between two rows are computed and not
- * stored. Where every second pixel is read, even and odd rows and columns lie apart, so columns are
- * neighbours again.
+ * it once a tap. Instead a task copies what a band of its rows reads (conv_bands.h).
  *
  * The sums are those of conv_direct.c in the same order, so which of the two runs changes no bit. */
-#include "conv_geometry.h"
+#include "conv_bands.h"
 
 #include "gemm.h"
 #include "../base/parallel.h"
@@ -15,29 +12,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { MOST_STEP = 2, WANTED_TASKS = 24, LEAST_COLUMNS = 96 };
-
-typedef struct Bands {
-    Geometry g[MOST_STEP]; // of each row phase
-    int      row_phases, step, top, left;
-    int64_t  images, rows, bands; // grid rows of a task; how many such of an image
-    int64_t  height, width;       // of one parity of the part of a source plane that is read
-    int64_t  source, columns;     // reals of that part; columns of a task in whole vectors
-    int64_t  taps;                // of all phases together
-} Bands;
-
-/* Rows of the grid are those of the first phase; others may have one less. */
-static int64_t columns_of(const Bands *b, int64_t rows)
-{
-    return (rows - 1) * b->width + b->g->cols;
-}
+enum { WANTED_TASKS = 24, LEAST_COLUMNS = 96 };
 
 static void set_rows(Bands *b, int64_t rows, int bottom)
 {
     b->rows    = rows < 1 ? 1 : rows;
     b->bands   = b->g->rows < 1 ? 1 : panels_of(b->g->rows, b->rows);
     b->height  = b->rows + (bottom - b->top) / b->step;
-    b->columns = columns_padded(kernels(), columns_of(b, b->rows));
+    b->columns = columns_padded(kernels(), bands_columns(b, b->rows));
     b->source  = b->g->source_channels * b->step * b->step * b->height * b->width;
 }
 
@@ -46,28 +28,36 @@ static bool stays_in_cache(int64_t reals)
     return panels_in_cache((reals + 1) / 2, 2) == 2;
 }
 
-/* Few enough rows that a part stays in a core's own cache and every thread has tasks. */
-static Bands bands_of(const ConvShape *shape, ConvSide side)
+/* All but how many rows a task has; *bottom: the lowest source row that a grid row reads. */
+static Bands bands_without_rows(const ConvShape *shape, ConvSide side, int *bottom)
 {
     Bands b      = {.images = shape->n,
                     .step   = side == CONV_FORWARD ? shape->stride : 1,
                     .top    = INT32_MAX,
                     .left   = INT32_MAX};
-    int   bottom = INT32_MIN, right = INT32_MIN;
+    int   right  = INT32_MIN;
+    *bottom      = INT32_MIN;
     b.row_phases = geometry_row_phases(shape, side);
     for (int phase = 0; phase < b.row_phases; phase++) {
         Geometry *g = &b.g[phase];
         geometry_of(shape, side, phase, g);
         b.taps += geometry_taps(g);
         for (const Tap *tap = g->tap; tap < g->tap + geometry_taps(g); tap++) {
-            b.top  = tap->dy < b.top ? tap->dy : b.top;
-            b.left = tap->dx < b.left ? tap->dx : b.left;
-            bottom = tap->dy > bottom ? tap->dy : bottom;
-            right  = tap->dx > right ? tap->dx : right;
+            b.top   = tap->dy < b.top ? tap->dy : b.top;
+            b.left  = tap->dx < b.left ? tap->dx : b.left;
+            *bottom = tap->dy > *bottom ? tap->dy : *bottom;
+            right   = tap->dx > right ? tap->dx : right;
         }
     }
-    b.width      = b.g->cols + (right - b.left) / b.step;
-    int64_t rows = panels_of(b.g->rows, panels_of(WANTED_TASKS, b.images));
+    b.width = b.g->cols + (right - b.left) / b.step;
+    return b;
+}
+
+Bands bands_of(const ConvShape *shape, ConvSide side, int64_t tasks)
+{
+    int     bottom;
+    Bands   b    = bands_without_rows(shape, side, &bottom);
+    int64_t rows = panels_of(b.g->rows, panels_of(tasks, b.images));
     set_rows(&b, rows, bottom);
     while (b.rows > 1 && !stays_in_cache(b.source))
         set_rows(&b, b.rows - 1, bottom);
@@ -75,13 +65,22 @@ static Bands bands_of(const ConvShape *shape, ConvSide side)
     return b;
 }
 
+Bands bands_cut(const ConvShape *shape, ConvSide side, int64_t columns)
+{
+    int     bottom;
+    Bands   b    = bands_without_rows(shape, side, &bottom);
+    int64_t rows = columns / b.width;
+    set_rows(&b, rows < b.g->rows ? rows : b.g->rows, bottom);
+    return b;
+}
+
 /* Several taps; columns that are mostly stored; tasks that read all weights for many columns, or
  * weights that stay in the cache as well. */
 bool bands_fit(const ConvShape *shape, ConvSide side)
 {
-    if (shape->stride > MOST_STEP || shape->r * shape->s == 1)
+    if (shape->stride > BANDS_MOST_STEP || shape->r * shape->s == 1)
         return false;
-    Bands   b       = bands_of(shape, side);
+    Bands   b       = bands_of(shape, side, WANTED_TASKS);
     int64_t weights = b.g->source_channels * b.g->target_channels * b.taps;
     return b.g->rows > 0 && b.g->cols > 0 && stays_in_cache(b.source) &&
            4 * b.rows * b.g->cols >= 3 * b.columns && b.images * b.bands >= WANTED_TASKS / 2 &&
@@ -124,20 +123,20 @@ static int64_t offsets_size(const Bands *b)
 
 size_t bands_scratch_size(const ConvShape *shape, ConvSide side, int threads)
 {
-    Bands b = bands_of(shape, side);
+    Bands b = bands_of(shape, side, WANTED_TASKS);
     return (size_t)offsets_size(&b) + (size_t)threads * (size_t)thread_size(&b);
 }
 
 typedef struct BandJob {
     Bands             bands;
     const ConvFinish *finish;
-    const real       *prepared[MOST_STEP], *from; // prepared: of each row phase
-    const int32_t    *offsets[MOST_STEP];         // likewise; of column phases one after another
+    const real       *prepared[BANDS_MOST_STEP], *from; // prepared: of each row phase
+    const int32_t    *offsets[BANDS_MOST_STEP]; // likewise; of column phases one after another
     real             *to, *threads;
     bool              stream;
 } BandJob;
 
-static void find_offsets(const Bands *b, const Geometry *g, int32_t *to)
+void bands_offsets(const Bands *b, const Geometry *g, int32_t *to)
 {
     int64_t plane = b->height * b->width;
     for (int phase = 0; phase < g->phases; phase++)
@@ -150,7 +149,7 @@ static void find_offsets(const Bands *b, const Geometry *g, int32_t *to)
 }
 
 /* One parity of a source plane, from row `first` and column `left` on; outside are zeros. */
-static void copy_plane(const Bands *b, const real *plane, int64_t first, int64_t left, real *to)
+static void copy_parity(const Bands *b, const real *plane, int64_t first, int64_t left, real *to)
 {
     const Geometry *g    = b->g;
     int64_t         step = b->step, high = b->height, wide = b->width;
@@ -177,15 +176,14 @@ static void copy_plane(const Bands *b, const real *plane, int64_t first, int64_t
                     step * g->source_w, end - above, after - before, step);
 }
 
-static void copy_source(const BandJob *job, int64_t image, int64_t first_row, real *to)
+void bands_copy(const Bands *b, const real *from, int64_t image, int64_t first_row, real *to)
 {
-    const Bands    *b     = &job->bands;
     const Geometry *g     = b->g;
-    const real     *plane = job->from + image * g->source_channels * g->source_h * g->source_w;
+    const real     *plane = from + image * g->source_channels * g->source_h * g->source_w;
     for (int64_t channel = 0; channel < g->source_channels; channel++) {
         for (int y = 0; y < b->step; y++)
             for (int x = 0; x < b->step; x++, to += b->height * b->width)
-                copy_plane(b, plane, first_row * b->step + b->top + y, b->left + x, to);
+                copy_parity(b, plane, first_row * b->step + b->top + y, b->left + x, to);
         plane += g->source_h * g->source_w;
     }
     memset(to, 0, (size_t)kernels()->lanes * sizeof(real));
@@ -228,7 +226,7 @@ static void multiply_panel(const BandJob *job, int row_phase, int64_t rows, int6
     const Bands    *b       = &job->bands;
     const Geometry *g       = &b->g[row_phase];
     const Kernels  *table   = kernels();
-    int64_t         vectors = panels_of(columns_of(b, rows), table->lanes);
+    int64_t         vectors = panels_of(bands_columns(b, rows), table->lanes);
     int64_t         tiles   = panels_of(vectors, table->tile_vectors);
     const int32_t  *offsets = job->offsets[row_phase];
     for (int phase = 0; phase < g->phases; phase++) {
@@ -252,7 +250,7 @@ static void band_task(void *data, int64_t task, int thread)
     int64_t        image = task / b->bands, first = task % b->bands * b->rows;
     int64_t        height  = kernels()->tile_rows;
     Scratch        scratch = scratch_of(b, job->threads + thread * thread_size(b));
-    copy_source(job, image, first, scratch.source);
+    bands_copy(b, job->from, image, first, scratch.source);
     for (int64_t panel = 0; panel * height < b->g->target_channels; panel++)
         for (int phase = 0; phase < b->row_phases; phase++) {
             int64_t left = b->g[phase].rows - first, rows = left < b->rows ? left : b->rows;
@@ -267,7 +265,8 @@ static void band_task(void *data, int64_t task, int thread)
 void bands_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
                real *to, const ConvFinish *finish, real *scratch)
 {
-    BandJob  job     = {.bands = bands_of(shape, side), .finish = finish, .from = from, .to = to};
+    BandJob job = {
+        .bands = bands_of(shape, side, WANTED_TASKS), .finish = finish, .from = from, .to = to};
     Bands   *b       = &job.bands;
     int32_t *offsets = (void *)scratch;
     job.threads      = scratch + offsets_size(b);
@@ -276,7 +275,7 @@ void bands_run(const ConvShape *shape, ConvSide side, const real *prepared, cons
         const Geometry *g   = &b->g[phase];
         job.prepared[phase] = prepared;
         job.offsets[phase]  = offsets;
-        find_offsets(b, g, offsets);
+        bands_offsets(b, g, offsets);
         prepared += geometry_prepared(g);
         offsets += g->source_channels * geometry_taps(g);
     }

@@ -4,6 +4,7 @@
  *     conv.c              chooses by channels, kernel and stride
  *     conv_winograd.c     3x3 kernels of stride 1; conv_tiles.c cuts their tiles, conv_reach.c says
  *                         where their sums are zero
+ *     conv_depthwise.c    a kernel of its own for every channel
  *     conv_image.c        input gradients to few channels: a direct product, then a sum over taps
  *     conv_bands.c        other kernels of several taps, where a task's part of an image is small
  *     conv_direct.c       everything else; conv_geometry.c says which pixels both read, and lays
@@ -38,7 +39,8 @@ static inline FinishRows conv_finish_rows(const ConvFinish *finish, real *to, in
                         .bias = finish->bias ? finish->bias + channel : NULL,
                         .add  = finish->add ? finish->add + at : NULL,
                         .gate = finish->gate ? finish->gate + at : NULL,
-                        .relu = finish->relu};
+                        .relu = finish->relu,
+                        .most = finish->most};
 }
 
 /* line[j * phases + b] = parts[b * stride + j] for j in 0..length-1, b in 0..phases-1. */
@@ -63,6 +65,17 @@ bool   bands_fit(const ConvShape *shape, ConvSide side);
 size_t bands_scratch_size(const ConvShape *shape, ConvSide side, int threads);
 void   bands_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
                  real *to, const ConvFinish *finish, real *scratch);
+
+/* Groups of one channel each, sides and strides as networks have them. */
+bool   depthwise_fits(const ConvShape *shape);
+size_t depthwise_prepared_size(const ConvShape *shape);
+void depthwise_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared);
+size_t depthwise_scratch_size(const ConvShape *shape, ConvSide side, int threads);
+void   depthwise_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
+                     real *to, const ConvFinish *finish, real *scratch);
+size_t depthwise_weight_scratch_size(const ConvShape *shape, int threads);
+void   depthwise_weight_run(const ConvShape *shape, const real *x, const real *gy, real *grad_w,
+                            real *scratch);
 
 size_t winograd_prepared_size(const ConvShape *shape, ConvSide side);
 void   winograd_prepare(const ConvShape *shape, ConvSide side, const real *weights, real *prepared);

@@ -79,7 +79,7 @@ size_t weight_winograd_scratch_size(const ConvShape *shape, int threads)
 {
     Cut cut = cut_of(shape);
     return (size_t)(cut.groups * cut.x_blocks * cut.gy_blocks * cut.block) +
-           (size_t)threads * (size_t)cut.thread + weight_reach_size(shape);
+           weight_reach_size(shape) + (size_t)threads * (size_t)cut.thread;
 }
 
 typedef struct WeightJob {
@@ -240,8 +240,8 @@ void weight_winograd_run(const ConvShape *shape, const real *x, const real *gy, 
                        .grad_w  = grad_w,
                        .results = scratch};
     int64_t   tasks = job.cut.groups * job.cut.x_blocks * job.cut.gy_blocks;
-    job.threads     = scratch + tasks * job.cut.block;
-    job.reach       = job.threads + parallel_threads() * job.cut.thread;
+    job.reach       = scratch + tasks * job.cut.block;
+    job.threads     = job.reach + weight_reach_size(shape);
     weight_reach_find(shape, x, gy, job.reach);
     parallel_for(tasks, group_task, &job);
     parallel_for(shape->c * job.cut.gy_blocks, finish_task, &job);

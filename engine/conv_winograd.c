@@ -187,27 +187,28 @@ static int64_t tiles_size(const Grid *g)
     return POINTS * v_stride(g) + (g->source_channels * REACH_PLACES * words + 15) / 16 * 16;
 }
 
-static size_t thread_scratch_size(const Grid *g)
+static int64_t thread_scratch_size(const Grid *g)
 {
-    return POINTS * (size_t)m_stride(g) + 6 * LINE + 2 * 6 * MOST_TILES;
+    return POINTS * m_stride(g) + 6 * LINE + 2 * 6 * MOST_TILES;
 }
 
 size_t winograd_scratch_size(const ConvShape *shape, ConvSide side, int threads)
 {
     Grid   g      = grid_of(shape, side);
     size_t owners = g.group ? (size_t)g.group : (size_t)threads;
-    return owners * (size_t)tiles_size(&g) + thread_scratch_size(&g) * (size_t)threads;
+    return owners * (size_t)tiles_size(&g) + (size_t)thread_scratch_size(&g) * (size_t)threads;
 }
 
 typedef struct RunJob {
     Grid              grid;
     const ConvFinish *finish;
     const real       *prepared, *from;
-    const uint16_t   *taps;                 // rows of them, see conv_reach.h
-    real             *to, *tiles, *scratch; // tiles: of every owner; scratch: every thread's rest
-    int64_t           first_block;          // of the group
-    int64_t           part;                 // channels whose pixels are seen together
-    bool              stream;
+    const uint16_t   *taps;         // rows of them, see conv_reach.h
+    real             *to, *scratch; // a block's tiles, then every thread's rest; or both
+                                    // of every thread
+    int64_t first_block;            // of the group
+    int64_t part;                   // channels whose pixels are seen together
+    bool    stream;
 } RunJob;
 
 /* Tiles of this block; the last one may hold fewer than the others. */
@@ -219,13 +220,17 @@ static int64_t tiles_of(const Grid *g, int64_t block)
 
 static Scratch scratch_of(const RunJob *job, int64_t block, int thread)
 {
-    const Grid *g       = &job->grid;
-    int64_t     owner   = g->group ? block - job->first_block : thread;
-    Scratch     scratch = {.v = job->tiles + owner * tiles_size(g),
-                           .m = job->scratch + (size_t)thread * thread_scratch_size(g)};
-    scratch.seen        = (void *)(scratch.v + POINTS * v_stride(g));
-    scratch.lines       = scratch.m + POINTS * m_stride(g);
-    scratch.ends        = scratch.lines + 6 * LINE;
+    const Grid *g     = &job->grid;
+    int64_t     tiles = tiles_size(g), rest = thread_scratch_size(g);
+    real       *own     = job->scratch + thread * (tiles + rest);
+    Scratch     scratch = {.v = own, .m = own + tiles};
+    if (g->group) {
+        scratch.v = job->scratch + (block - job->first_block) * tiles;
+        scratch.m = job->scratch + g->group * tiles + thread * rest;
+    }
+    scratch.seen  = (void *)(scratch.v + POINTS * v_stride(g));
+    scratch.lines = scratch.m + POINTS * m_stride(g);
+    scratch.ends  = scratch.lines + 6 * LINE;
     return scratch;
 }
 
@@ -407,18 +412,16 @@ static bool taps_are_whole(const Grid *g, const uint16_t *taps)
 void winograd_run(const ConvShape *shape, ConvSide side, const real *prepared, const real *from,
                   real *to, const ConvFinish *finish, real *scratch)
 {
-    RunJob  job    = {.grid     = grid_of(shape, side),
-                      .finish   = finish,
-                      .prepared = prepared,
-                      .from     = from,
-                      .to       = to,
-                      .tiles    = scratch};
-    Grid   *g      = &job.grid;
-    int64_t owners = g->group ? g->group : parallel_threads();
-    job.scratch    = scratch + owners * tiles_size(g);
-    job.taps       = (const void *)(prepared + transformed_size(g));
-    job.part       = !taps_are_whole(g, job.taps) ? 1 : g->group ? CHANNELS : g->source_channels;
-    job.stream     = conv_streams(g->n * g->target_channels * g->target_h * g->target_w);
+    RunJob job = {.grid     = grid_of(shape, side),
+                  .finish   = finish,
+                  .prepared = prepared,
+                  .from     = from,
+                  .to       = to,
+                  .scratch  = scratch};
+    Grid  *g   = &job.grid;
+    job.taps   = (const void *)(prepared + transformed_size(g));
+    job.part   = !taps_are_whole(g, job.taps) ? 1 : g->group ? CHANNELS : g->source_channels;
+    job.stream = conv_streams(g->n * g->target_channels * g->target_h * g->target_w);
     if (!g->group)
         parallel_for(g->blocks, block_task, &job);
     for (; g->group && job.first_block < g->blocks; job.first_block += g->group) {

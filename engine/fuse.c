@@ -1,8 +1,8 @@
 /* engine/fuse.c - peepholes on a finished graph, so a fused op never needs a gradient rule.
  *
- *     conv (+ bias) (+ add) (+ relu | gate)      one step, finished while the tile is in cache
- *     gather(x, maxpool_index(x))                one pass that writes values and, if read,
- *                                                positions
+ *     conv (+ bias) (+ add) (+ relu | clamp | gate)   one step, finished while the tile is in cache
+ *     gather(x, maxpool_index(x))                     one pass that writes values and, if read,
+ *                                                     positions
  *
  * Batch norms and what else runs channel by channel: fuse_channels.c. */
 #include "plan.h"
@@ -89,13 +89,16 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
             continue;
         if (node->op == OP_ADD) {
             fuse_add(graph, steps, uses, is_output, id);
-        } else if (node->op == OP_RELU && open_chain(steps, uses, is_output, node->input[0])) {
+        } else if ((node->op == OP_RELU || node->op == OP_CLAMP) &&
+                   open_chain(steps, uses, is_output, node->input[0])) {
             continue_chain(steps, node->input[0], id);
             steps[id].relu = true;
+            steps[id].most = node->params.value;
         } else if (node->op == OP_GATE && node->input[0] != node->input[1] &&
                    open_chain(steps, uses, is_output, node->input[1])) {
             continue_chain(steps, node->input[1], id);
             steps[id].gate = graph_root(graph, node->input[0]);
+            steps[id].most = node->params.value;
         } else if (node->op == OP_GATHER) {
             const Node *index = graph_node(graph, node->input[1]);
             if (index->op != OP_MAXPOOL_INDEX || index->input[0] != node->input[0] ||

@@ -38,6 +38,10 @@ void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t de
         table->transpose(panel, height, a + first * row_step, row_step, height, depth);
         return;
     }
+    if (row_step == 1 && first + height <= rows) {
+        table->pack(panel, height, a + first, depth_step, depth, height, 1);
+        return;
+    }
     for (int64_t r = 0; r < height; r++) {
         bool        inside = first + r < rows;
         const real *from   = inside ? a + (first + r) * row_step : NULL;
@@ -108,11 +112,24 @@ static size_t thread_scratch(const Kernels *table, int64_t n, int64_t k)
     return (size_t)group_size(table, n, k) * panel + TILE_MOST_ROWS * TILE_MOST_COLS;
 }
 
-size_t gemm_scratch_size(int64_t m, int64_t n, int64_t k, int threads)
+/* Small products, as those of attention: each is a task. */
+static bool is_a_task(int64_t groups, int64_t m, int64_t n, int64_t k)
+{
+    enum { FEW_GROUPS = 4, SMALL = 1 << 23 };
+    return groups >= FEW_GROUPS && m * n * k <= SMALL;
+}
+
+static size_t one_scratch_size(int64_t m, int64_t n, int64_t k, int threads)
 {
     const Kernels *table = kernels();
     size_t         rows  = (size_t)panels_of(m, table->tile_rows) * (size_t)table->tile_rows;
     return rows * (size_t)k + (size_t)threads * thread_scratch(table, n, k);
+}
+
+size_t gemm_scratch_size(int64_t groups, int64_t m, int64_t n, int64_t k, int threads)
+{
+    return is_a_task(groups, m, n, k) ? (size_t)threads * one_scratch_size(m, n, k, 1)
+                                      : one_scratch_size(m, n, k, threads);
 }
 
 typedef struct GemmJob {
@@ -150,8 +167,11 @@ static void pack_columns(const Gemm *g, const ColumnPanel *panel, int panels)
             real *to = c->packed + p * c->width;
             if (c->valid < c->width)
                 memset(to, 0, (size_t)(depths * c->width) * sizeof(real));
-            kernels()->pack(to, c->width, g->b + p * g->b_depth + c->first * g->b_column,
-                            g->b_depth, depths, c->valid, g->b_column);
+            const real *from = g->b + p * g->b_depth + c->first * g->b_column;
+            if (g->b_depth == 1)
+                kernels()->transpose(to, c->width, from, g->b_column, c->valid, depths);
+            else
+                kernels()->pack(to, c->width, from, g->b_depth, depths, c->valid, g->b_column);
         }
     }
 }
@@ -206,10 +226,14 @@ static void multiply_columns(void *data, int64_t task, int thread)
             multiply_tile(g, row, job->rows + row * g->k, &panel[p], packed + group * g->k * full);
 }
 
-void gemm_run(const Gemm *gemm, real *scratch)
+/* Product number `group`. */
+static void run_one(const Gemm *gemm, int64_t group, real *scratch)
 {
     const Kernels *table = kernels();
     Gemm           copy  = *gemm;
+    copy.a += group * gemm->m * gemm->k;
+    copy.b += group * gemm->k * gemm->n;
+    copy.c += group * gemm->m * gemm->n;
     if (gemm->m <= FEW_ROWS && gemm->b_depth == 1 && gemm->a_depth == 1) {
         parallel_for(panels_of(gemm->n, DOT_CHUNK), column_dots, &copy);
         return;
@@ -225,4 +249,28 @@ void gemm_run(const Gemm *gemm, real *scratch)
     parallel_for(row_panels, pack_one_row_panel, &job);
     int64_t columns = panels_of(gemm->n, (int64_t)table->tile_vectors * table->lanes);
     parallel_for(panels_of(columns, group_size(table, gemm->n, gemm->k)), multiply_columns, &job);
+}
+
+typedef struct GroupJob {
+    const Gemm *gemm;
+    real       *scratch;
+    size_t      size; // of a thread
+} GroupJob;
+
+/* Loops inside run as thread 0 of their caller. */
+static void group_task(void *data, int64_t group, int thread)
+{
+    const GroupJob *job = data;
+    run_one(job->gemm, group, job->scratch + (size_t)thread * job->size);
+}
+
+void gemm_run(const Gemm *gemm, real *scratch)
+{
+    int64_t  m = gemm->m, n = gemm->n, k = gemm->k;
+    GroupJob job = {.gemm = gemm, .scratch = scratch, .size = one_scratch_size(m, n, k, 1)};
+    if (is_a_task(gemm->groups, m, n, k))
+        parallel_for(gemm->groups, group_task, &job);
+    else
+        for (int64_t group = 0; group < gemm->groups; group++)
+            run_one(gemm, group, scratch);
 }

@@ -36,16 +36,16 @@ int64_t columns_padded(const Kernels *table, int64_t columns);
 void pack_rows(const Kernels *table, const real *a, int64_t row_step, int64_t depth_step,
                int64_t rows, int64_t first, int64_t depth, real *panel);
 
-/* c[m,n] = a b with a(i,p), b(p,j) given by steps; c dense. Parallel; scratch of gemm_scratch_size.
- */
+/* c[m,n] = a b with a(i,p), b(p,j) given by steps; c dense. Several such products lie behind each
+ * other, in all three arrays. Parallel; scratch of gemm_scratch_size. */
 typedef struct Gemm {
-    int64_t     m, n, k;
+    int64_t     groups, m, n, k;
     const real *a, *b;
     int64_t     a_row, a_depth, b_depth, b_column; // steps in reals
     real       *c;
 } Gemm;
 
-size_t gemm_scratch_size(int64_t m, int64_t n, int64_t k, int threads);
+size_t gemm_scratch_size(int64_t groups, int64_t m, int64_t n, int64_t k, int threads);
 void   gemm_run(const Gemm *gemm, real *scratch);
 
 #endif

@@ -20,6 +20,10 @@ typedef void GemmTile(int64_t k, const real *a, const real *b, int64_t b_step, r
 typedef void ShiftTile(int64_t k, const real *a, const real *b, const int32_t *at, real *c,
                        int64_t stride);
 
+/* out[j] = sum over taps t, in order, of weight[t] * x[at[t] + j]; so many whole vectors. */
+typedef void Correlate(real *out, const real *x, const int32_t *at, const real *weight,
+                       int64_t taps, int64_t vectors);
+
 /* Pixels of one row of an image: where the first is, and how many. */
 typedef struct PixelRun {
     int64_t at, count;
@@ -49,11 +53,13 @@ typedef struct TileSpan {
 } TileSpan;
 
 /* out = gate(relu(x + bias + add)) on rows of n; bias (one a row), add and gate may be NULL, relu
- * and gate exclude each other. With `stream` rows go past the caches where they are aligned; the
+ * and gate exclude each other. With `most` > 0 the relu is a clamp and the gate one that is open
+ * below it. With `stream` rows go past the caches where they are aligned; the
  * caller fences before others read. */
 typedef struct FinishRows {
     real       *out;
     const real *x, *bias, *add, *gate;
+    real        most;
     int64_t     rows, n, stride, x_stride; // stride: from row to row of out, add and gate
     bool        relu, stream;
 } FinishRows;
@@ -70,6 +76,7 @@ typedef struct Kernels {
     GemmTile *gemm_few;
 
     ShiftTile *shift_tile[TILE_MOST_VECTORS + 1];
+    Correlate *correlate;
 
     int      tap_rows;
     TapTile *tap_tile[TILE_MOST_VECTORS + 1]; // [v]: v vectors of channels; [0] unused
@@ -80,6 +87,8 @@ typedef struct Kernels {
     void (*scale_offset)(real *out, const real *x, real factor, real term, int64_t n);
     void (*relu)(real *out, const real *x, int64_t n);
     void (*gate)(real *out, const real *condition, const real *x, int64_t n);
+    void (*clamp)(real *out, const real *x, real most, int64_t n);
+    void (*gate_below)(real *out, const real *condition, const real *x, real most, int64_t n);
     void (*power)(real *out, const real *x, real exponent, int64_t n); // quick: -1, -2, 2, 1/2
     void (*exp)(real *out, const real *x, int64_t n);
     void (*sigmoid)(real *out, const real *x, real beta, int64_t n);
@@ -89,8 +98,14 @@ typedef struct Kernels {
      * apart. */
     void (*add_rows)(real *y, const real *factor, int64_t factor_step, const real *x, int64_t step,
                      int64_t rows, int64_t n);
+    /* total[i] += the numbers i of all rows, one row after another. */
+    void (*sum_rows)(double *total, const real *x, int64_t step, int64_t rows, int64_t n);
     real (*dot)(const real *a, const real *b, int64_t n); // one tree of 64 partial sums
     real (*sum)(const real *x, int64_t n);
+
+    /* One row: x_i - log sum_j exp x_j, and exp x_i / sum_j exp x_j. */
+    void (*log_softmax)(real *out, const real *x, int64_t n);
+    void (*softmax)(real *out, const real *x, int64_t n);
 
     /* Epilogue of a convolution; out may equal add or gate. */
     void (*finish)(const FinishRows *rows);

@@ -154,6 +154,18 @@ static void gate(real *out, const real *condition, const real *x, int64_t n)
         out[i] = condition[i] > 0 ? x[i] : 0;
 }
 
+static void clamp(real *out, const real *x, real most, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = x[i] <= 0 ? 0 : x[i] > most ? most : x[i];
+}
+
+static void gate_below(real *out, const real *condition, const real *x, real most, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (condition[i] > 0) & (condition[i] < most) ? x[i] : 0;
+}
+
 /* Rounded as if computed in double: a quotient or root of floats has no other nearest float. */
 static void power(real *out, const real *x, real exponent, int64_t n)
 {
@@ -401,6 +413,8 @@ static void normal_cdf(real *out, const real *x, int64_t n)
 #endif
 
 #include "kernels_data.h"
+#include "kernels_depthwise.h"
+#include "kernels_softmax.h"
 #include "kernels_taps.h"
 #include "kernels_winograd.h"
 
@@ -412,15 +426,16 @@ static void fill_table(Kernels *table, const char *isa)
     {
         .isa = isa, .lanes = LANES, .tile_rows = TILE_ROWS, .tile_vectors = TILE_VECTORS,
         .gemm_tile  = {NULL, gemm_tile1, gemm_tile2, gemm_tile3},
-        .shift_tile = {NULL, shift_tile1, shift_tile2, shift_tile3},
+        .shift_tile = {NULL, shift_tile1, shift_tile2, shift_tile3}, .correlate = correlate,
 #if defined SIMD_AVX512
         .few_columns = FEW_COLUMNS, .gemm_few = gemm_few,
 #endif
         .tap_rows = TAP_ROWS, .tap_tile = {NULL, tap_tile1, tap_tile2, tap_tile3},
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
-        .gate = gate, .power = power, .exp = exponential, .sigmoid = sigmoid, .softplus = softplus,
-        .normal_cdf = normal_cdf, .add_rows = add_rows, .dot = dot, .sum = sum, .finish = finish,
-        .pack = pack, .interleave = interleave, .maxpool = maxpool,
+        .gate = gate, .clamp = clamp, .gate_below = gate_below, .power = power, .exp = exponential,
+        .sigmoid = sigmoid, .softplus = softplus, .normal_cdf = normal_cdf, .add_rows = add_rows,
+        .sum_rows = sum_rows, .log_softmax = log_softmax, .softmax = softmax, .dot = dot,
+        .sum = sum, .finish = finish, .pack = pack, .interleave = interleave, .maxpool = maxpool,
         .winograd_columns = winograd_columns, .winograd_input = winograd_input,
         .winograd_output = winograd_output, .winograd_keep = winograd_keep,
         .winograd_gradient = winograd_gradient, .nonzero = nonzero,

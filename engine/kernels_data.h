@@ -4,19 +4,24 @@
 
 /* NaN stays NaN behind a ReLU. */
 static inline __attribute__((always_inline)) Vec finished(Vec x, Vec bias, Vec extra, Vec condition,
-                                                          bool add, bool relu, bool gate)
+                                                          Vec most, bool add, bool relu, bool gate,
+                                                          bool is_bounded)
 {
     Vec value = add ? x + bias + extra : x + bias;
     Vec zero  = {0};
     if (relu)
         value = vec_select(value <= zero, zero, value);
+    if (relu && is_bounded)
+        value = vec_select(value > most, most, value);
+    if (gate && is_bounded)
+        value = vec_select(condition < most, value, zero);
     return gate ? vec_select(condition > zero, value, zero) : value;
 }
 
 static inline __attribute__((always_inline)) void finish_rows(const FinishRows *f, bool add,
-                                                              bool relu, bool gate)
+                                                              bool relu, bool gate, bool is_bounded)
 {
-    Vec zero = {0};
+    Vec zero = {0}, most = vec_all(f->most);
     for (int64_t r = 0; r < f->rows; r++) {
         real       *out       = f->out + r * f->stride;
         const real *x         = f->x + r * f->x_stride;
@@ -26,8 +31,9 @@ static inline __attribute__((always_inline)) void finish_rows(const FinishRows *
         int64_t     j         = 0;
         bool        stream    = f->stream && (uintptr_t)out % sizeof(Vec) == 0;
         for (; j + LANES <= f->n; j += LANES) {
-            Vec value = finished(vec_load(x + j), bias, add ? vec_load(extra + j) : zero,
-                                 gate ? vec_load(condition + j) : zero, add, relu, gate);
+            Vec value =
+                finished(vec_load(x + j), bias, add ? vec_load(extra + j) : zero,
+                         gate ? vec_load(condition + j) : zero, most, add, relu, gate, is_bounded);
             if (stream)
                 vec_stream(out + j, value);
             else
@@ -38,26 +44,30 @@ static inline __attribute__((always_inline)) void finish_rows(const FinishRows *
             vec_store_some(out + j,
                            finished(vec_load_some(x + j, left), bias,
                                     add ? vec_load_some(extra + j, left) : zero,
-                                    gate ? vec_load_some(condition + j, left) : zero, add, relu,
-                                    gate),
+                                    gate ? vec_load_some(condition + j, left) : zero, most, add,
+                                    relu, gate, is_bounded),
                            left);
     }
 }
 
 static void finish(const FinishRows *f)
 {
-    if (f->relu && f->add)
-        finish_rows(f, true, true, false);
+    if (f->relu && f->most > 0)
+        f->add ? finish_rows(f, true, true, false, true) : finish_rows(f, false, true, false, true);
+    else if (f->gate && f->most > 0)
+        f->add ? finish_rows(f, true, false, true, true) : finish_rows(f, false, false, true, true);
+    else if (f->relu && f->add)
+        finish_rows(f, true, true, false, false);
     else if (f->relu)
-        finish_rows(f, false, true, false);
+        finish_rows(f, false, true, false, false);
     else if (f->gate && f->add)
-        finish_rows(f, true, false, true);
+        finish_rows(f, true, false, true, false);
     else if (f->gate)
-        finish_rows(f, false, false, true);
+        finish_rows(f, false, false, true, false);
     else if (f->add)
-        finish_rows(f, true, false, false);
+        finish_rows(f, true, false, false, false);
     else
-        finish_rows(f, false, false, false);
+        finish_rows(f, false, false, false, false);
 }
 
 /* ---- packing --------------------------------------------------------------------------------- */

@@ -47,7 +47,22 @@ static void tap_tile3(const TapSums *sums)
     tap_tile(sums, 3);
 }
 
-/* Four columns of LANES rows at a time. */
+/* Eight columns of LANES / 2 rows. */
+static inline void transpose_half(real *restrict to, int64_t to_step, const real *restrict from,
+                                  int64_t from_step)
+{
+    Vec in[4], out[4];
+    UNROLL for (int q = 0; q < 4; q++) in[q] =
+        vec_fours(from + q % 2 * (LANES / 4) * from_step + q / 2 * 4, from_step);
+    vec_spread4(in, out);
+    UNROLL for (int j = 0; j < 4; j++)
+    {
+        memcpy(to + j * to_step, &out[j], sizeof(Vec) / 2);
+        memcpy(to + (j + 4) * to_step, (const char *)&out[j] + sizeof(Vec) / 2, sizeof(Vec) / 2);
+    }
+}
+
+/* Four columns of LANES rows at a time, then eight of half as many rows. */
 static void transpose(real *restrict to, int64_t to_step, const real *restrict from,
                       int64_t from_step, int64_t rows, int64_t cols)
 {
@@ -60,7 +75,12 @@ static void transpose(real *restrict to, int64_t to_step, const real *restrict f
             vec_spread4(in, out);
             UNROLL for (int j = 0; j < 4; j++) vec_store(to + (c + j) * to_step + r, out[j]);
         }
+    int64_t half_rows = whole_rows, half_cols = cols / 8 * 8;
+    for (; half_rows + LANES / 2 <= rows; half_rows += LANES / 2)
+        for (int64_t c = 0; c < half_cols; c += 8)
+            transpose_half(to + c * to_step + half_rows, to_step, from + half_rows * from_step + c,
+                           from_step);
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = r < whole_rows ? whole_cols : 0; c < cols; c++)
+        for (int64_t c = r < whole_rows ? whole_cols : r < half_rows ? half_cols : 0; c < cols; c++)
             to[c * to_step + r] = from[r * from_step + c];
 }

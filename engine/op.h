@@ -67,10 +67,10 @@ ConvShape conv_shape_of(OpKind op, const OpParams *params, const Shape *in, Shap
 extern const OpInfo op_info_input, op_info_index_input, op_info_parameter, op_info_constant,
     op_info_reshape, op_info_broadcast_to, op_info_sum_to, op_info_slice, op_info_pad, op_info_add,
     op_info_scale_offset, op_info_scale_by, op_info_mul, op_info_exp, op_info_log, op_info_power,
-    op_info_sigmoid, op_info_softplus, op_info_normal_cdf, op_info_relu, op_info_gate,
-    op_info_matmul, op_info_conv2d, op_info_conv2d_input, op_info_conv2d_weight,
+    op_info_sigmoid, op_info_softplus, op_info_normal_cdf, op_info_relu, op_info_clamp,
+    op_info_gate, op_info_matmul, op_info_conv2d, op_info_conv2d_input, op_info_conv2d_weight,
     op_info_maxpool_index, op_info_gather, op_info_scatter_add, op_info_log_softmax,
-    op_info_largest, op_info_maxpool, op_info_channels;
+    op_info_softmax, op_info_largest, op_info_maxpool, op_info_channels;
 
 /* Of a sigmoid or softplus with a constant beta: beta. Of any other node: 0. */
 real op_constant_beta(const Graph *graph, NodeId node);

@@ -68,8 +68,14 @@ static void number_turn(const Kernels *k, const ChannelRun *run, const ChannelTu
     case OP_RELU:
         k->relu(out, &a, 1);
         break;
+    case OP_CLAMP:
+        k->clamp(out, &a, turn->factor, 1);
+        break;
     case OP_GATE:
-        k->gate(out, &a, &b, 1);
+        if (turn->factor > 0)
+            k->gate_below(out, &a, &b, turn->factor, 1);
+        else
+            k->gate(out, &a, &b, 1);
         break;
     case OP_POWER:
         k->power(out, &a, turn->factor, 1);
@@ -182,8 +188,14 @@ static void plane_turn(const PlaneBlock *block, const ChannelRun *run, const Cha
     case OP_RELU:
         k->relu(out, a, n);
         break;
+    case OP_CLAMP:
+        k->clamp(out, a, turn->factor, n);
+        break;
     case OP_GATE:
-        k->gate(out, a, block_at(block, turn->b), n);
+        if (turn->factor > 0)
+            k->gate_below(out, a, block_at(block, turn->b), turn->factor, n);
+        else
+            k->gate(out, a, block_at(block, turn->b), n);
         break;
     case OP_POWER:
         k->power(out, a, turn->factor, n);

@@ -4,7 +4,8 @@
 
 #include "../base/parallel.h"
 
-/* Fills the geometry from the shapes of x, w and y. */
+/* Fills the geometry from the shapes of x, w and y. A kernel that reads fewer channels than x has
+ * says by that how many groups there are. */
 static ConvShape conv_shape(Shape x, Shape w, Shape y, const OpParams *params)
 {
     return (ConvShape){.n      = x.dim[0],
@@ -17,7 +18,14 @@ static ConvShape conv_shape(Shape x, Shape w, Shape y, const OpParams *params)
                        .oh     = y.dim[2],
                        .ow     = y.dim[3],
                        .stride = params->stride,
-                       .pad    = params->pad};
+                       .pad    = params->pad,
+                       .groups = x.dim[1] / w.dim[1]};
+}
+
+/* Whether whole groups of channels of x meet whole groups of kernels. */
+static bool groups_fit(Shape x, Shape w)
+{
+    return x.dim[1] % w.dim[1] == 0 && w.dim[0] % (x.dim[1] / w.dim[1]) == 0;
 }
 
 static bool output_side(int64_t side, int64_t kernel, const OpParams *params, int64_t *out)
@@ -30,7 +38,7 @@ static bool output_side(int64_t side, int64_t kernel, const OpParams *params, in
 static bool output_shape(Shape x, Shape w, const OpParams *params, Shape *out, Error *error)
 {
     int64_t oh = 0, ow = 0;
-    if (x.rank != 4 || w.rank != 4 || x.dim[1] != w.dim[1] || params->stride < 1 ||
+    if (x.rank != 4 || w.rank != 4 || !groups_fit(x, w) || params->stride < 1 ||
         params->stride > CONV_MOST_SIDE || params->pad < 0 || params->pad > CONV_MOST_SIDE ||
         w.dim[2] > CONV_MOST_SIDE || w.dim[3] > CONV_MOST_SIDE ||
         !output_side(x.dim[2], w.dim[2], params, &oh) ||

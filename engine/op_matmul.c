@@ -39,7 +39,7 @@ static size_t matmul_scratch_size(const OpCall *call, int threads)
 {
     Product p = {0};
     product_of(call->in_shape, call->params, &p);
-    return gemm_scratch_size(p.m, p.n, p.k, threads);
+    return gemm_scratch_size(p.groups, p.m, p.n, p.k, threads);
 }
 
 static void matmul_forward(const OpCall *call)
@@ -47,21 +47,20 @@ static void matmul_forward(const OpCall *call)
     Product p = {0};
     product_of(call->in_shape, call->params, &p);
     bool ta = call->params->transpose_a, tb = call->params->transpose_b;
-    for (int64_t g = 0; g < p.groups; g++) {
-        Gemm gemm = {
-            .m        = p.m,
-            .n        = p.n,
-            .k        = p.k,
-            .a        = (const real *)call->in[0] + g * p.m * p.k,
-            .b        = (const real *)call->in[1] + g * p.k * p.n,
-            .c        = (real *)call->out + g * p.m * p.n,
-            .a_row    = ta ? 1 : p.k,
-            .a_depth  = ta ? p.m : 1,
-            .b_depth  = tb ? 1 : p.n,
-            .b_column = tb ? p.k : 1,
-        };
-        gemm_run(&gemm, call->scratch);
-    }
+    Gemm gemm = {
+        .groups   = p.groups,
+        .m        = p.m,
+        .n        = p.n,
+        .k        = p.k,
+        .a        = call->in[0],
+        .b        = call->in[1],
+        .c        = call->out,
+        .a_row    = ta ? 1 : p.k,
+        .a_depth  = ta ? p.m : 1,
+        .b_depth  = tb ? 1 : p.n,
+        .b_column = tb ? p.k : 1,
+    };
+    gemm_run(&gemm, call->scratch);
 }
 
 /* With C = op(A) op(B): d op(A) = G op(B)^T and d op(B) = op(A)^T G, stored the way A and B are. */

@@ -138,6 +138,50 @@ static void sum_element(const OpCall *call, int64_t first, int64_t count)
     }
 }
 
+/* Some output elements of one row, where the last axis is kept: whole rows are added, in order. */
+enum { COLUMNS = 64 };
+
+static void sum_columns(const OpCall *call, int64_t first, int64_t count)
+{
+    double  total[COLUMNS] = {0};
+    Repeat  r              = repeat_of(call->shape, call->in_shape[0]);
+    int64_t n = r.large[3], row = first / n, from[3], rows[3];
+    for (int d = 2; d >= 0; d--) {
+        from[d] = r.small[d] > 1 ? row % r.small[d] : 0;
+        rows[d] = r.small[d] > 1 ? 1 : r.large[d];
+        row /= r.small[d];
+    }
+    bool    is_block = rows[2] == r.large[2]; // the rows of planes that follow each other
+    int64_t step = is_block ? n : r.large[2] * n, count_rows = rows[1] * rows[2];
+    for (int64_t a = from[0]; a < from[0] + rows[0]; a++) {
+        int64_t at = ((a * r.large[1] + from[1]) * r.large[2] + from[2]) * n + first % n;
+        kernels()->sum_rows(total, (const real *)call->in[0] + at, step, count_rows, count);
+    }
+    for (int64_t i = 0; i < count; i++)
+        ((real *)call->out)[first + i] = (real)total[i];
+}
+
+static void sum_part(const OpCall *call, int64_t first, int64_t count)
+{
+    int64_t n = repeat_of(call->shape, call->in_shape[0]).small[3], end = first + count;
+    if (n == 1)
+        sum_element(call, first, count);
+    for (int64_t part = 0; first < end && n > 1; first += part) {
+        int64_t left = n - first % n < end - first ? n - first % n : end - first;
+        part         = left < COLUMNS ? left : COLUMNS;
+        sum_columns(call, first, part);
+    }
+}
+
+/* Tasks of a small result. */
+static void sum_few(void *data, int64_t task, int thread)
+{
+    const OpCall *call = data;
+    int64_t       left = call->count - task * COLUMNS;
+    (void)thread;
+    sum_part(call, task * COLUMNS, left < COLUMNS ? left : COLUMNS);
+}
+
 static void sum_one(void *data, int64_t i, int thread)
 {
     (void)thread;
@@ -146,10 +190,13 @@ static void sum_one(void *data, int64_t i, int thread)
 
 static void sum_forward(const OpCall *call)
 {
-    if (call->count <= 4096)
-        parallel_for(call->count, sum_one, (void *)(uintptr_t)call);
+    bool is_kept = repeat_of(call->shape, call->in_shape[0]).small[3] > 1; // the last axis
+    if (call->count > 4096)
+        op_chunks(call, call->count, sum_part);
+    else if (is_kept)
+        parallel_for((call->count + COLUMNS - 1) / COLUMNS, sum_few, (void *)(uintptr_t)call);
     else
-        op_chunks(call, call->count, sum_element);
+        parallel_for(call->count, sum_one, (void *)(uintptr_t)call);
 }
 
 static void broadcast_backward(Graph *graph, NodeId out, NodeId grad, const bool *wanted,

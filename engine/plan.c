@@ -222,6 +222,7 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
         .add  = step->add == NODE_NONE ? NULL : plan->buffer[step->add],
         .gate = step->gate == NODE_NONE ? NULL : plan->buffer[step->gate],
         .relu = step->relu,
+        .most = step->most,
     };
     if (step->program >= 0) {
         ChannelProgram *program = &plan->programs[step->program];
@@ -246,8 +247,17 @@ static bool is_prepared(const Plan *plan, const Graph *graph, int32_t i)
     return op_info(step->op)->prepare && graph_op(graph, step->in[1]) == OP_PARAMETER;
 }
 
+/* Groups of a convolution with these shapes; 1 for other ops. */
+static int64_t groups_of(OpKind op, const OpCall *call)
+{
+    ConvSide side;
+    return conv_side_of(op, &side)
+               ? conv_shape_of(op, call->params, call->in_shape, call->shape).groups
+               : 1;
+}
+
 /* An earlier step that has the same weights laid out the same way, or i: the layout depends on the
- * weights, the op and its parameters, never on the size of the images. So forward passes of one
+ * weights, their groups, the op and its parameters, never on the size of the images. So forward passes of one
  * network and gradients of gradients hold each layout once. */
 static int32_t prepared_with(const Plan *plan, const Graph *graph, int32_t i)
 {
@@ -258,6 +268,7 @@ static int32_t prepared_with(const Plan *plan, const Graph *graph, int32_t i)
         if (is_prepared(plan, graph, j) && plan->steps[plan->order[j]].op == op &&
             other->in[1] == own->in[1] && other->method == own->method &&
             shape_equal(other->in_shape[1], own->in_shape[1]) &&
+            groups_of(op, other) == groups_of(op, own) &&
             other->params->stride == own->params->stride && other->params->pad == own->params->pad)
             return j;
     }
@@ -481,11 +492,15 @@ StepReport plan_step_report(const Plan *plan, int32_t step)
     snprintf(report.text, sizeof report.text, "%s %s%s%s%s%s%s", op_info(s->op)->name,
              SHAPE_TEXT(call->program ? call->program->shape : call->shape),
              call->method == CONV_WINOGRAD ? " winograd" : "", call->finish.bias ? " +bias" : "",
-             call->finish.add ? " +add" : "", call->finish.relu ? " +relu" : "",
+             call->finish.add ? " +add" : "",
+             !call->finish.relu      ? ""
+             : call->finish.most > 0 ? " +clamp"
+                                     : " +relu",
              call->finish.gate ? " +gate" : "");
     if (conv) {
-        ConvShape c  = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
-        report.flops = 2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)(c.c * c.r * c.s);
+        ConvShape c = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
+        report.flops =
+            2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)(c.c / c.groups * c.r * c.s);
     } else if (s->op == OP_MATMUL) {
         Shape   a    = call->in_shape[0];
         int64_t k    = a.dim[a.rank - (call->params->transpose_a ? 2 : 1)];

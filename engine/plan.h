@@ -14,6 +14,7 @@ typedef struct Step {
     NodeId  in[OP_ARITY];
     NodeId  bias, add, gate, index; // fused tail; NODE_NONE where absent
     bool    relu;
+    real    most;           // of relu and gate, see FinishRows
     bool    absorbed;       // part of a later step
     bool    is_gradient;    // an input gradient leads to it
     int32_t group, program; // channel by channel with others; what OP_CHANNELS runs; -1: none

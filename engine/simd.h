@@ -36,6 +36,32 @@ typedef float   Vec __attribute__((vector_size(LANES * 4)));
 typedef int32_t VecInt __attribute__((vector_size(LANES * 4)));
 #endif
 
+/* Half as many doubles fill a register. */
+typedef real    VecHalf __attribute__((vector_size(LANES / 2 * sizeof(real))));
+typedef double  VecDouble __attribute__((vector_size(LANES / 2 * 8)));
+typedef int64_t VecLong __attribute__((vector_size(LANES / 2 * 8)));
+
+static inline __attribute__((always_inline)) VecDouble vec_widened(const real *p)
+{
+    VecHalf half;
+    memcpy(&half, p, sizeof half);
+    return __builtin_convertvector(half, VecDouble);
+}
+
+static inline __attribute__((always_inline)) VecDouble wide_fma(VecDouble a, VecDouble b,
+                                                                VecDouble c)
+{
+#if defined SIMD_AVX512
+    return (VecDouble)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined SIMD_AVX2
+    return (VecDouble)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined SIMD_NEON
+    return (VecDouble)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
 static inline __attribute__((always_inline)) Vec vec_load(const real *p)
 {
     Vec v;

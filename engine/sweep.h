@@ -42,6 +42,7 @@ typedef enum OpKind {
     OP_SOFTPLUS, // likewise
     OP_NORMAL_CDF,
     OP_RELU,
+    OP_CLAMP,
     OP_GATE,
     OP_MATMUL,
     OP_CONV2D,
@@ -51,6 +52,7 @@ typedef enum OpKind {
     OP_GATHER, // op_maxpool is this, by an OP_MAXPOOL_INDEX of the same array
     OP_SCATTER_ADD,
     OP_LOG_SOFTMAX,
+    OP_SOFTMAX,
     OP_LARGEST,
     OP_MAXPOOL,  // made by the plan from the two halves of op_maxpool; never a node, no gradient
     OP_CHANNELS, // made by the plan of what runs channel by channel; likewise
@@ -64,7 +66,7 @@ typedef struct OpParams {
     Shape       shape;       // of the result; gather: of the array it reads
     const real *data;        // parameter
     real        value, term; // constant, input: value (an input's first); scale_offset: factor,
-                             // term; power: exponent
+                             // term; power: exponent; clamp: most; gate: open below it, 0: any
     int64_t start, count;    // slice: start, count; pad: before, after; gather, scatter: count
                              // groups; largest: count; index_input: positions are below count
     int64_t row;             // gather, scatter: numbers a position stands for; 0: one of any

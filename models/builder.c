@@ -107,12 +107,26 @@ NodeId build_padding(Builder *builder, NodeId x, int side, int stride, int *pad)
 
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad)
 {
+    return build_grouped_conv(builder, x, base, 1, side, stride, pad);
+}
+
+NodeId build_grouped_conv(Builder *builder, NodeId x, const char *base, int64_t groups, int side,
+                          int stride, int pad)
+{
     if (builder_is_over(builder))
         return NODE_NONE;
-    Shape shape = builder_shape(builder, LAYER("%s.weight", base), 4);
-    if (shape.rank == 0)
+    Shape   shape    = builder_shape(builder, LAYER("%s.weight", base), 4);
+    int64_t channels = graph_shape(builder->graph, x).dim[1];
+    groups           = groups == DEPTHWISE ? channels : groups;
+    if (shape.rank && (channels % groups || shape.dim[0] % groups))
+        fail(
+            &builder->lack, ERROR_DATA,
+            "%s: '%s.weight' has %lld kernels for %lld channels, expected multiples of %lld groups",
+            blob_path(builder->blob), base, (long long)shape.dim[0], (long long)channels,
+            (long long)groups);
+    if (builder_is_over(builder) || shape.rank == 0)
         return NODE_NONE;
-    Shape  want   = shape_4d(shape.dim[0], graph_shape(builder->graph, x).dim[1], side, side);
+    Shape  want   = shape_4d(shape.dim[0], channels / groups, side, side);
     NodeId weight = builder_parameter(builder, base, "weight", want);
     x             = build_padding(builder, x, side, stride, &pad);
     if (builder_is_over(builder))
@@ -155,6 +169,29 @@ NodeId build_activation(Builder *builder, NodeId x)
                                       : op_relu(builder->graph, x);
 }
 
+NodeId build_relu6(Builder *builder, NodeId x)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    if (!builder->request->softplus && builder->softplus_beta == 0)
+        return op_clamp(builder->graph, x, 6);
+    NodeId above = build_activation(builder, op_offset(builder->graph, x, -6));
+    return op_sub(builder->graph, build_activation(builder, x), above);
+}
+
+NodeId build_silu(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder) ? NODE_NONE
+                                    : op_mul(builder->graph, x, op_sigmoid(builder->graph, x, 1));
+}
+
+NodeId build_response_norm(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder)
+               ? NODE_NONE
+               : op_response_norm(builder->graph, x, 5, (real)1e-4, (real)0.75, 1);
+}
+
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad)
 {
     x = build_padding(builder, x, window, stride, &pad); // zeros lose: x is not negative
@@ -179,6 +216,15 @@ NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride)
 NodeId build_add(Builder *builder, NodeId a, NodeId b)
 {
     return builder_is_over(builder) ? NODE_NONE : op_add(builder->graph, a, b);
+}
+
+NodeId build_residual(Builder *builder, NodeId y, NodeId x, int stride)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    bool is_same =
+        stride == 1 && shape_equal(graph_shape(builder->graph, y), graph_shape(builder->graph, x));
+    return is_same ? op_add(builder->graph, y, x) : y;
 }
 
 NodeId build_concat(Builder *builder, NodeId a, NodeId b)

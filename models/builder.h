@@ -34,7 +34,8 @@ typedef void FamilyBuild(Builder *builder, NodeId x, int depth);
 
 FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_cifar_build,
     resnet_v2_build, alexnet_build, densenet_build, squeezenet_build, lenet_build, vit_build,
-    encoder_build, clip_vit_build, clip_resnet_build, clip_text_build, roberta_build;
+    encoder_build, resnext_build, mobilenet_v2_build, efficientnet_build, alexnet_groups_build,
+    clip_vit_build, clip_resnet_build, clip_text_build, roberta_build;
 
 /* ((x * scale) - mean) / std per channel, with the constants of the blob. */
 NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation);
@@ -46,22 +47,36 @@ NodeId build_padding(Builder *builder, NodeId x, int side, int stride, int *pad)
 /* Convolution `base`.weight, square of this side; adds `base`.bias where the blob has it. The node
  * of the convolution alone is named `base`, as that of a dense layer's product is. */
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad);
+/* The same in `groups` groups of channels (see op_conv2d); DEPTHWISE: as many as there are channels.
+ */
+enum { DEPTHWISE = 0 };
+NodeId build_grouped_conv(Builder *builder, NodeId x, const char *base, int64_t groups, int side,
+                          int stride, int pad);
 NodeId build_norm(Builder *builder, NodeId x, const char *base); // batch norm in inference mode
 /* A convolution and the batch norm that follows it. One convolution with folded weights, whether
  * the converter folded them or it is done here, unless the request keeps norms. The bare
  * convolution can be asked for under its own name where the blob has it. */
 NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm, int side,
                        int stride, int pad);
+NodeId build_grouped_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm,
+                               int64_t groups, int side, int stride, int pad);
 /* First layers of a residual network: convolution, norm, activation. Layers `conv` (before the
  * norm, where the blob has it) and `norm` (before the activation); tensors have the prefix. */
 NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *conv,
                   const char *norm, int side, int stride);
 NodeId build_dense(Builder *builder, NodeId x, const char *base); // x [n, c] or [n, c, h, w]
 NodeId build_activation(Builder *builder, NodeId x);              // ReLU, or softplus on request
+/* ReLU that ends at 6; on request softplus(x) - softplus(x - 6), which goes to it as ReLU's does. */
+NodeId build_relu6(Builder *builder, NodeId x);
+NodeId build_silu(Builder *builder, NodeId x); // x sigmoid(x), smooth as it is
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad);
 /* The same with the last, incomplete window kept; x is not negative. */
 NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride);
+/* x / (1 + 1e-4 / 5 * the sum of squares of the five nearest channels)^(3/4), as in AlexNet. */
+NodeId build_response_norm(Builder *builder, NodeId x);
 NodeId build_add(Builder *builder, NodeId a, NodeId b);
+/* y + x where a block keeps stride and width, as inverted residual blocks do; else y. */
+NodeId build_residual(Builder *builder, NodeId y, NodeId x, int stride);
 NodeId build_concat(Builder *builder, NodeId a, NodeId b); // of channels
 NodeId build_global_mean(Builder *builder, NodeId x);
 

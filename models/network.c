@@ -5,46 +5,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct Family {
+typedef struct Family {
     const char  *name;
     FamilyBuild *build;
     int          depth;
-} architectures[] =
-    {
-        {"mini", vgg_build, 9},
-        {"vgg11", vgg_build, 11},
-        {"vgg13", vgg_build, 13},
-        {"vgg16", vgg_build, 16},
-        {"vgg19", vgg_build, 19},
-        {"vgg11_bn", vgg_bn_build, 11},
-        {"vgg13_bn", vgg_bn_build, 13},
-        {"vgg16_bn", vgg_bn_build, 16},
-        {"vgg19_bn", vgg_bn_build, 19},
-        {"resnet18", resnet_build, 18},
-        {"resnet34", resnet_build, 34},
-        {"resnet50", resnet_build, 50},
-        {"resnet101", resnet_build, 101},
-        {"resnet152", resnet_build, 152},
-        {"resnet18_cifar", resnet_small_build, 18},
-        {"resnet20", resnet_cifar_build, 20},
-        {"resnet32", resnet_cifar_build, 32},
-        {"resnet44", resnet_cifar_build, 44},
-        {"resnet56", resnet_cifar_build, 56},
-        {"resnet50_v2", resnet_v2_build, 50},
-        {"alexnet", alexnet_build, 0},
-        {"densenet121", densenet_build, 121},
-        {"squeezenet1.0", squeezenet_build, 10},
-        {"squeezenet1.1", squeezenet_build, 11},
-        {"lenet", lenet_build, 0},
-        {"vit", vit_build, 0},
-        {"encoder", encoder_build, 0},
-        {"clip_vit", clip_vit_build, 0},
-        {"clip_resnet", clip_resnet_build, 0},
-},
-  text_architectures[] = {
-      {"clip_vit", clip_text_build, 0},
-      {"clip_resnet", clip_text_build, 0},
-      {"roberta", roberta_build, 0},
+} Family;
+
+static const Family architectures[] = {
+    {"mini", vgg_build, 9},
+    {"vgg11", vgg_build, 11},
+    {"vgg13", vgg_build, 13},
+    {"vgg16", vgg_build, 16},
+    {"vgg19", vgg_build, 19},
+    {"vgg11_bn", vgg_bn_build, 11},
+    {"vgg13_bn", vgg_bn_build, 13},
+    {"vgg16_bn", vgg_bn_build, 16},
+    {"vgg19_bn", vgg_bn_build, 19},
+    {"resnet18", resnet_build, 18},
+    {"resnet34", resnet_build, 34},
+    {"resnet50", resnet_build, 50},
+    {"resnet101", resnet_build, 101},
+    {"resnet152", resnet_build, 152},
+    {"resnet18_cifar", resnet_small_build, 18},
+    {"resnet20", resnet_cifar_build, 20},
+    {"resnet32", resnet_cifar_build, 32},
+    {"resnet44", resnet_cifar_build, 44},
+    {"resnet56", resnet_cifar_build, 56},
+    {"resnet50_v2", resnet_v2_build, 50},
+    {"alexnet", alexnet_build, 0},
+    {"densenet121", densenet_build, 121},
+    {"squeezenet1.0", squeezenet_build, 10},
+    {"squeezenet1.1", squeezenet_build, 11},
+    {"lenet", lenet_build, 0},
+    {"resnext50_32x4d", resnext_build, 50},
+    {"mobilenet_v2", mobilenet_v2_build, 0},
+    {"efficientnet_b0", efficientnet_build, 0},
+    {"efficientnet_b1", efficientnet_build, 1},
+    {"efficientnet_b2", efficientnet_build, 2},
+    {"efficientnet_b3", efficientnet_build, 3},
+    {"efficientnet_b4", efficientnet_build, 4},
+    {"alexnet_groups", alexnet_groups_build, 0},
+    {"vit", vit_build, 0},
+    {"encoder", encoder_build, 0},
+    {"clip_vit", clip_vit_build, 0},
+    {"clip_resnet", clip_resnet_build, 0},
+};
+static const Family text_architectures[] = {
+    {"clip_vit", clip_text_build, 0},
+    {"clip_resnet", clip_text_build, 0},
+    {"roberta", roberta_build, 0},
 };
 enum {
     ARCHITECTURES      = sizeof architectures / sizeof *architectures,
@@ -79,11 +88,11 @@ bool network_activation(const WeightBlob *blob, real *beta, Error *error)
 }
 
 // That of the blob's architecture, on texts where tokens are asked for; or NULL.
-static const struct Family *family_of(const Builder *builder)
+static const Family *family_of(const Builder *builder)
 {
-    bool                 is_text = builder->request->tokens > 0;
-    const struct Family *table   = is_text ? text_architectures : architectures;
-    int                  count   = is_text ? TEXT_ARCHITECTURES : ARCHITECTURES;
+    bool          is_text = builder->request->tokens > 0;
+    const Family *table   = is_text ? text_architectures : architectures;
+    int           count   = is_text ? TEXT_ARCHITECTURES : ARCHITECTURES;
     for (int i = 0; i < count; i++)
         if (strcmp(table[i].name, blob_architecture(builder->blob)) == 0)
             return &table[i];
@@ -92,7 +101,7 @@ static const struct Family *family_of(const Builder *builder)
 
 static bool run_family(Builder *builder, NodeId x, Error *error)
 {
-    const struct Family *family = family_of(builder);
+    const Family *family = family_of(builder);
     if (!family)
         return fail(error, ERROR_DATA, "%s: architecture '%s' is not known%s",
                     blob_path(builder->blob), blob_architecture(builder->blob),

@@ -8,7 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double epsilon = 1e-5; // of every batch norm here
+// What is added to the variances of a blob's norms.
+static double epsilon_of(Builder *builder)
+{
+    double epsilon = 1e-5;
+    blob_number(builder->blob, "bn_epsilon", 1e-12, 1, &epsilon, &builder->lack);
+    return epsilon;
+}
 
 typedef struct Norm {
     const real *gamma, *beta, *mean, *variance;
@@ -52,13 +58,14 @@ static NodeId batch_norm(Builder *builder, NodeId x, const char *base)
     NodeId centred  = op_sub(graph, x, op_broadcast_to(graph, mean, in));
     NodeId square   = op_mul(graph, centred, centred);
     NodeId variance = op_scale(graph, op_sum_to(graph, square, one), share);
-    NodeId spread   = op_reshape(graph, op_offset(graph, variance, (real)epsilon), vector);
-    NodeId factor   = op_mul(graph, gamma, op_power(graph, spread, (real)-0.5));
-    *norm           = (TrainableNorm){.mean     = mean,
-                                      .variance = variance,
-                                      .channels = in.dim[1],
-                                      .values   = values,
-                                      .forward  = list->forward_count};
+    NodeId spread =
+        op_reshape(graph, op_offset(graph, variance, (real)epsilon_of(builder)), vector);
+    NodeId factor = op_mul(graph, gamma, op_power(graph, spread, (real)-0.5));
+    *norm         = (TrainableNorm){.mean     = mean,
+                                    .variance = variance,
+                                    .channels = in.dim[1],
+                                    .values   = values,
+                                    .forward  = list->forward_count};
     snprintf(norm->name, sizeof norm->name, "%s", base);
     return op_affine(graph, centred, factor, beta);
 }
@@ -74,18 +81,19 @@ NodeId build_norm(Builder *builder, NodeId x, const char *base)
     Shape  shape = shape_1d(graph_shape(graph, x).dim[1]);
     if (!find_norm(builder, base, shape.dim[0], &norm))
         return NODE_NONE;
-    NodeId gamma  = op_parameter(graph, shape, norm.gamma);
-    NodeId beta   = op_parameter(graph, shape, norm.beta);
-    NodeId mean   = op_parameter(graph, shape, norm.mean);
-    NodeId spread = op_offset(graph, op_parameter(graph, shape, norm.variance), (real)epsilon);
+    NodeId gamma = op_parameter(graph, shape, norm.gamma);
+    NodeId beta  = op_parameter(graph, shape, norm.beta);
+    NodeId mean  = op_parameter(graph, shape, norm.mean);
+    NodeId spread =
+        op_offset(graph, op_parameter(graph, shape, norm.variance), (real)epsilon_of(builder));
     NodeId factor = op_mul(graph, gamma, op_power(graph, spread, (real)-0.5));
     return op_affine(graph, x, factor, op_sub(graph, beta, op_mul(graph, mean, factor)));
 }
 
 /* ---- folding --------------------------------------------------------------------------------- */
 
-static void fold(const Norm *norm, const real *weight, const real *bias, Shape shape,
-                 real *out_weight, real *out_bias)
+static void fold(const Norm *norm, double epsilon, const real *weight, const real *bias,
+                 Shape shape, real *out_weight, real *out_bias)
 {
     int64_t size = shape_elements(shape) / shape.dim[0];
     for (int64_t k = 0; k < shape.dim[0]; k++) {
@@ -116,7 +124,7 @@ static bool folded_weights(Builder *builder, const char *conv, const char *norm_
                       &is_new, lack))
         return false;
     if (is_new)
-        fold(&norm, plain, shift, shape, *weight, *bias);
+        fold(&norm, epsilon_of(builder), plain, shift, shape, *weight, *bias);
     return true;
 }
 
@@ -130,18 +138,17 @@ static bool was_folded(const Builder *builder, const char *conv, const char *nor
 
 // `bare` is the convolution of x as the blob has it; the norm goes onto it, or into its weights.
 static NodeId add_norm(Builder *builder, NodeId x, NodeId bare, const char *conv, const char *norm,
-                       int side, int stride, int pad)
+                       int stride, int pad)
 {
     if (was_folded(builder, conv, norm))
         return bare;
     if (builder->request->keep_norms || builder->request->trainables || builder_is_over(builder))
         return build_norm(builder, bare, norm);
     real *weight = NULL, *bias = NULL;
-    Shape in    = graph_shape(builder->graph, x);
-    Shape shape = shape_4d(graph_shape(builder->graph, bare).dim[1], in.dim[1], side, side);
+    Shape shape = builder_shape(builder, LAYER("%s.weight", conv), 4);
     if (!folded_weights(builder, conv, norm, shape, &weight, &bias))
         return NODE_NONE;
-    x = build_padding(builder, x, side, stride, &pad);
+    x = build_padding(builder, x, (int)shape.dim[2], stride, &pad);
     NodeId y =
         op_conv2d(builder->graph, x, op_parameter(builder->graph, shape, weight), stride, pad);
     graph_name(builder->graph, y, conv);
@@ -151,10 +158,16 @@ static NodeId add_norm(Builder *builder, NodeId x, NodeId bare, const char *conv
 NodeId build_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm, int side,
                        int stride, int pad)
 {
-    NodeId bare = build_conv(builder, x, conv, side, stride, pad);
+    return build_grouped_conv_norm(builder, x, conv, norm, 1, side, stride, pad);
+}
+
+NodeId build_grouped_conv_norm(Builder *builder, NodeId x, const char *conv, const char *norm,
+                               int64_t groups, int side, int stride, int pad)
+{
+    NodeId bare = build_grouped_conv(builder, x, conv, groups, side, stride, pad);
     if (builder_has_norm(builder, norm))
         build_module(builder, bare, conv);
-    return add_norm(builder, x, bare, conv, norm, side, stride, pad);
+    return add_norm(builder, x, bare, conv, norm, stride, pad);
 }
 
 NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *conv,
@@ -165,6 +178,6 @@ NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *co
     NodeId bare         = build_conv(builder, x, conv_base.text, side, stride, side / 2);
     if (builder_has_norm(builder, norm_base.text))
         build_layer(builder, bare, conv, conv_base.text);
-    x = add_norm(builder, x, bare, conv_base.text, norm_base.text, side, stride, side / 2);
+    x = add_norm(builder, x, bare, conv_base.text, norm_base.text, stride, side / 2);
     return build_activated_layer(builder, x, norm, norm_base.text);
 }

@@ -194,7 +194,7 @@ NodeId tokens_attend(Builder *builder, const Transformer *transformer, const Nod
     if (transformer->mask != NODE_NONE)
         scores = op_add(graph, scores,
                         op_broadcast_to(graph, transformer->mask, graph_shape(graph, scores)));
-    NodeId weights = op_exp(graph, op_log_softmax(graph, scores));
+    NodeId weights = op_softmax(graph, scores);
     graph_name(graph, weights, name);
     return op_reshape(graph, op_matmul(graph, split[2], weights, false, true), out);
 }

@@ -31,13 +31,13 @@ static Sum forward_at(const ConvShape *s, const real *x, const real *w, int64_t 
 {
     Sum sum = {0, 0};
     for (int64_t c = 0; c < s->c; c++)
-        for (int64_t r = 0; r < s->r; r++)
+        for (int64_t r = 0; r < s->r && is_one_group(s, k, c); r++)
             for (int64_t q = 0; q < s->s; q++) {
                 int64_t y = i * s->stride - s->pad + r, z = j * s->stride - s->pad + q;
                 if (y < 0 || y >= s->h || z < 0 || z >= s->w)
                     continue;
                 double term = (double)x[((n * s->c + c) * s->h + y) * s->w + z] *
-                              (double)w[((k * s->c + c) * s->r + r) * s->s + q];
+                              (double)w[weight_place(s, k, c, r, q)];
                 sum.value += term;
                 sum.magnitude += fabs(term);
             }
@@ -49,7 +49,7 @@ static Sum input_at(const ConvShape *s, const real *gy, const real *w, int64_t n
 {
     Sum sum = {0, 0};
     for (int64_t k = 0; k < s->k; k++)
-        for (int64_t r = 0; r < s->r; r++)
+        for (int64_t r = 0; r < s->r && is_one_group(s, k, c); r++)
             for (int64_t q = 0; q < s->s; q++) {
                 int64_t i = y + s->pad - r, j = z + s->pad - q;
                 if (i < 0 || j < 0 || i % s->stride || j % s->stride || i / s->stride >= s->oh ||
@@ -57,7 +57,7 @@ static Sum input_at(const ConvShape *s, const real *gy, const real *w, int64_t n
                     continue;
                 double term =
                     (double)gy[((n * s->k + k) * s->oh + i / s->stride) * s->ow + j / s->stride] *
-                    (double)w[((k * s->c + c) * s->r + r) * s->s + q];
+                    (double)w[weight_place(s, k, c, r, q)];
                 sum.value += term;
                 sum.magnitude += fabs(term);
             }
@@ -89,7 +89,7 @@ static double worst(const ConvShape *s, ConvSide side, ConvMethod method, bool w
         side == CONV_FORWARD ? s->n * s->c * s->h * s->w : s->n * s->k * s->oh * s->ow;
     int64_t to_count =
         side == CONV_FORWARD ? s->n * s->k * s->oh * s->ow : s->n * s->c * s->h * s->w;
-    int64_t w_count  = s->k * s->c * s->r * s->s;
+    int64_t w_count  = s->k * kernel_channels(s) * s->r * s->s;
     real   *from     = memory_new((size_t)from_count, sizeof(real), NULL);
     real   *to       = memory_new((size_t)to_count, sizeof(real), NULL);
     real   *w        = memory_new((size_t)w_count, sizeof(real), NULL);
@@ -141,7 +141,7 @@ static void direct_is_within_its_bound(void)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (ConvSide side = CONV_FORWARD; side <= CONV_INPUT_GRADIENT; side++) {
             ConvShape s     = completed(shapes[i]);
-            double    depth = (double)((side == CONV_FORWARD ? s.c : s.k) * s.r * s.s);
+            double    depth = (double)((side == CONV_FORWARD ? s.c : s.k) / s.groups * s.r * s.s);
             CHECK_CLOSE(worst(&s, side, CONV_DIRECT, false), 0, (depth + 4) * epsilon());
         }
 }
@@ -167,7 +167,7 @@ static void winograd_is_within_its_bound(void)
 static double worst_weight(const ConvShape *s, ConvMethod method, bool whole)
 {
     int64_t x_count = s->n * s->c * s->h * s->w, y_count = s->n * s->k * s->oh * s->ow;
-    int64_t w_count = s->k * s->c * s->r * s->s;
+    int64_t w_count = s->k * kernel_channels(s) * s->r * s->s;
     size_t  size    = conv_weight_scratch_size(s, method, parallel_threads());
     real   *x       = memory_new((size_t)x_count, sizeof(real), NULL);
     real   *gy      = memory_new((size_t)y_count, sizeof(real), NULL);
@@ -179,9 +179,10 @@ static double worst_weight(const ConvShape *s, ConvMethod method, bool whole)
     memset(scratch, 0xFF, size * sizeof(real)); // NaN: nothing of it may be taken for something
     conv_weight_run(s, method, x, gy, gw, scratch);
     for (int64_t at = 0; at < w_count; at++) {
-        Sum    sum   = weight_at(s, x, gy, at / (s->s * s->r * s->c), at / (s->s * s->r) % s->c,
-                                 at / s->s % s->r, at % s->s);
-        double error = fabs((double)gw[at] - sum.value);
+        int64_t own = kernel_channels(s), k = at / (s->s * s->r * own);
+        int64_t c     = k / (s->k / s->groups) * own + at / (s->s * s->r) % own;
+        Sum     sum   = weight_at(s, x, gy, k, c, at / s->s % s->r, at % s->s);
+        double  error = fabs((double)gw[at] - sum.value);
         if (!(error <= most * sum.magnitude))
             most = sum.magnitude > 0 ? error / sum.magnitude : 1e9;
     }
@@ -216,13 +217,14 @@ static real *computed_side(const ConvShape *s, ConvSide side, ConvMethod method,
 {
     bool    is_forward = side == CONV_FORWARD;
     int64_t x_count = s->n * s->c * s->h * s->w, y_count = s->n * s->k * s->oh * s->ow;
-    int64_t w_count = s->k * s->c * s->r * s->s, from_count = is_forward ? x_count : y_count;
-    *count         = is_forward ? y_count : x_count;
-    real *prepared = memory_new(conv_prepared_size(s, side, method), sizeof(real), NULL);
-    real *scratch  = memory_new(scratch_size, sizeof(real), NULL);
-    real *w        = memory_new((size_t)w_count, sizeof(real), NULL);
-    real *from     = memory_new((size_t)from_count, sizeof(real), NULL);
-    real *to       = memory_new((size_t)*count, sizeof(real), NULL);
+    int64_t w_count    = s->k * kernel_channels(s) * s->r * s->s,
+            from_count = is_forward ? x_count : y_count;
+    *count             = is_forward ? y_count : x_count;
+    real *prepared     = memory_new(conv_prepared_size(s, side, method), sizeof(real), NULL);
+    real *scratch      = memory_new(scratch_size, sizeof(real), NULL);
+    real *w            = memory_new((size_t)w_count, sizeof(real), NULL);
+    real *from         = memory_new((size_t)from_count, sizeof(real), NULL);
+    real *to           = memory_new((size_t)*count, sizeof(real), NULL);
     fill(w, w_count, 4, false);
     fill(from, from_count, 5, false);
     memset(scratch, 0xFF, scratch_size * sizeof(real)); // NaN: nothing of it may be taken
@@ -251,7 +253,7 @@ static void bands_have_the_bits_of_panels(void)
         ConvShape s     = completed(shapes[i / 2]);
         ConvSide  side  = i % 2 ? CONV_INPUT_GRADIENT : CONV_FORWARD;
         int64_t   count = 0;
-        if (s.stride > 2 || image_fits(&s, side))
+        if (s.stride > 2 || s.groups > 1 || image_fits(&s, side))
             continue;
         size_t direct = direct_scratch_size(&s, side, parallel_threads());
         size_t bands  = bands_scratch_size(&s, side, parallel_threads());
@@ -268,10 +270,11 @@ static void bands_have_the_bits_of_panels(void)
 static void caches_change_no_bit(void)
 {
     static const ConvShape cases[] = {
-        {2, 40, 33, 34, 72, 1, 1, 33, 34, 1, 0}, {1, 300, 7, 7, 136, 1, 1, 7, 7, 1, 0},
-        {1, 24, 32, 32, 40, 1, 1, 32, 32, 1, 0}, {3, 40, 15, 14, 72, 1, 1, 8, 7, 2, 0},
-        {2, 30, 21, 20, 70, 3, 3, 11, 10, 2, 1}, {2, 48, 30, 30, 80, 3, 3, 30, 30, 1, 1},
-        {1, 100, 7, 7, 100, 3, 3, 7, 7, 1, 1},   {2, 16, 12, 13, 9, 5, 5, 12, 13, 1, 2}};
+        {2, 40, 33, 34, 72, 1, 1, 33, 34, 1, 0, 1},   {1, 300, 7, 7, 136, 1, 1, 7, 7, 1, 0, 1},
+        {1, 24, 32, 32, 40, 1, 1, 32, 32, 1, 0, 1},   {3, 40, 15, 14, 72, 1, 1, 8, 7, 2, 0, 1},
+        {2, 30, 21, 20, 70, 3, 3, 11, 10, 2, 1, 1},   {1, 2, 150, 161, 2, 5, 5, 75, 81, 2, 2, 2},
+        {1, 4, 160, 161, 4, 3, 3, 160, 161, 1, 1, 4}, {2, 48, 30, 30, 80, 3, 3, 30, 30, 1, 1, 1},
+        {1, 100, 7, 7, 100, 3, 3, 7, 7, 1, 1, 1},     {2, 16, 12, 13, 9, 5, 5, 12, 13, 1, 2, 1}};
     static const CacheSizes machines[] = {
         {64 << 10, 64 << 10}, {256 << 10, 8 << 20}, {1 << 20, 32 << 20}, {16 << 20, 1 << 30}};
     CacheSizes own = cores_caches();
@@ -332,10 +335,11 @@ static void build(Built *b, int64_t batch)
     NodeId x  = op_relu(g, op_bias(g, op_conv2d(g, b->image, w1, 1, 1), b1));
     x         = op_maxpool(g, x, 2, 2, 0);
     NodeId y  = op_bias(g, op_conv2d(g, x, w2, 1, 1), b2);
-    y         = op_relu(g, op_add(g, y, x));
+    y         = op_clamp(g, op_add(g, y, x), 2);
     graph_name(g, y, "block");
     NodeId one    = op_channel(g, y, 5);
-    NodeId square = op_dot(g, y, y);
+    NodeId last   = op_conv2d(g, y, w2, 1, 1);
+    NodeId square = op_dot(g, last, last);
     graph_gradient(g, square, &b->image, 1, &b->outputs[0]);
     b->outputs[1] = y;
     b->outputs[2] = one;
@@ -400,6 +404,47 @@ static void plans_agree_bit_for_bit(void)
     memory_free(wanted);
 }
 
+/* A unit of a depthwise or grouped convolution, and of what stands behind one. */
+static void a_unit_of_a_group_has_the_bits_of_the_layer(void)
+{
+    static const struct {
+        int64_t groups, stride;
+        int     side;
+    } cases[] = {{48, 1, 3}, {48, 2, 3}, {48, 1, 5}, {48, 2, 5}, {48, 3, 3}, {2, 1, 3}, {16, 1, 3}};
+    static const ConvMethod methods[] = {CONV_AUTO, CONV_DIRECT, CONV_WINOGRAD};
+    enum { CHANNELS = 48, UNIT = 31 };
+    for (size_t i = 0; i < 3 * sizeof cases / sizeof *cases; i++) {
+        Graph *g    = NULL;
+        Plan  *plan = NULL;
+        real   w1[CHANNELS * 5], w2[CHANNELS * 24 * 25], bias[CHANNELS];
+        int    side = cases[i / 3].side;
+        fill(w1, CHANNELS * 5, 20, false);
+        fill(w2, CHANNELS * 24 * 25, 21, false);
+        fill(bias, CHANNELS, 22, false);
+        REQUIRE(graph_create(&g, NULL));
+        Shape  kernel = shape_4d(CHANNELS, CHANNELS / cases[i / 3].groups, side, side);
+        NodeId image  = op_input(g, shape_4d(2, 5, 19, 23), "image");
+        NodeId b      = op_parameter(g, shape_1d(CHANNELS), bias);
+        NodeId x      = op_conv2d(g, image, op_parameter(g, shape_4d(CHANNELS, 5, 1, 1), w1), 1, 0);
+        x             = op_relu(g, op_bias(g, x, b));
+        x        = op_conv2d(g, x, op_parameter(g, kernel, w2), (int)cases[i / 3].stride, side / 2);
+        NodeId y = op_relu(g, op_bias(g, x, b));
+        NodeId both[2] = {y, op_channel(g, y, UNIT)};
+        REQUIRE(plan_create(&plan, g, both, 2, &(PlanOptions){.conv = methods[i % 3]}, NULL));
+        fill(plan_input(plan, image), 2 * 5 * 19 * 23, 23, false);
+        plan_run(plan);
+        Shape   shape = graph_shape(g, y);
+        int64_t plane = shape.dim[2] * shape.dim[3];
+        for (int64_t n = 0; n < 2; n++)
+            if (!CHECK(!memcmp(plan_output(plan, y) + (n * CHANNELS + UNIT) * plane,
+                               plan_output(plan, both[1]) + n * plane,
+                               (size_t)plane * sizeof(real))))
+                printf("  case %zu, method %zu\n", i / 3, i % 3);
+        plan_destroy(plan);
+        graph_destroy(g);
+    }
+}
+
 /* One unit alone, and any batch, give the bits of the whole layer. */
 static void channel_and_batch_change_no_bit(void)
 {
@@ -414,6 +459,28 @@ static void channel_and_batch_change_no_bit(void)
     CHECK(!memcmp(one + image, block, (size_t)layer * sizeof(real))); // same first image
     memory_free(three);
     memory_free(one);
+}
+
+/* The same kernels, on as many channels as they read and on twice as many. */
+static void weights_are_laid_out_for_their_groups(void)
+{
+    enum { PLANE = 6 * 6, CHANNELS = 8 };
+    Graph *g    = NULL;
+    Plan  *plan = NULL;
+    real   w[CHANNELS * CHANNELS * 9];
+    fill(w, CHANNELS * CHANNELS * 9, 30, false);
+    REQUIRE(graph_create(&g, NULL));
+    NodeId x      = op_input(g, shape_4d(1, 2 * CHANNELS, 6, 6), "x");
+    NodeId kernel = op_parameter(g, shape_4d(CHANNELS, CHANNELS, 3, 3), w);
+    NodeId first  = op_slice(g, x, 1, 0, CHANNELS);
+    NodeId dense = op_conv2d(g, first, kernel, 1, 1), grouped = op_conv2d(g, x, kernel, 1, 1);
+    REQUIRE(plan_create(&plan, g, (NodeId[]){dense, grouped}, 2, NULL, NULL));
+    fill(plan_input(plan, x), 2 * CHANNELS * PLANE, 31, false);
+    plan_run(plan);
+    CHECK(!memcmp(plan_output(plan, dense), plan_output(plan, grouped),
+                  CHANNELS / 2 * PLANE * sizeof(real)));
+    plan_destroy(plan);
+    graph_destroy(g);
 }
 
 /* Convolutions of a gradient's gradient follow no max-pool: those of the forward pass alone are
@@ -491,6 +558,8 @@ SUITE(convolution)
     RUN(weight_gradient_by_winograd_is_within_its_bound);
     RUN(plans_agree_bit_for_bit);
     RUN(channel_and_batch_change_no_bit);
+    RUN(a_unit_of_a_group_has_the_bits_of_the_layer);
+    RUN(weights_are_laid_out_for_their_groups);
     RUN(only_forward_passes_are_even);
     RUN(graphs_say_what_does_not_fit);
     RUN(plans_survive_failing_allocations);

@@ -49,6 +49,8 @@ BUILD(sigmoid_by, op_mul(g, op_sigmoid_by(g, op_offset(g, in[0], -1), in[1]), in
 BUILD(softplus_by, op_softplus_by(g, op_offset(g, in[0], -1), in[1]))
 BUILD(scale_by, op_power(g, op_scale_by(g, in[0], op_mul(g, in[1], in[1])), 2))
 BUILD(relu, op_mul(g, op_relu(g, in[0]), in[1]))
+BUILD(clamp, op_mul(g, op_clamp(g, in[0], (real)0.45), in[1]))
+BUILD(clamp_of_conv, op_power(g, op_clamp(g, op_conv2d(g, in[0], in[1], 1, 1), (real)0.3), 2))
 BUILD(gate, op_mul(g, op_gate(g, in[0], in[1]), op_mul(g, in[1], in[1])))
 BUILD(matmul,
       op_mul(g, op_matmul(g, in[0], in[1], false, false), op_matmul(g, in[0], in[1], false, false)))
@@ -62,6 +64,12 @@ BUILD(conv_stride3, op_power(g, op_conv2d(g, in[0], in[1], 3, 0), 2))
 BUILD(conv_1x1, op_power(g, op_conv2d(g, in[0], in[1], 1, 0), 2))
 BUILD(conv_input, op_power(g, op_conv2d_input(g, in[0], in[1], shape_4d(2, 2, 5, 4), 2, 1), 2))
 BUILD(conv_weight, op_power(g, op_conv2d_weight(g, in[0], in[1], shape_4d(3, 2, 3, 2), 2, 1), 2))
+BUILD(depthwise5, op_power(g, op_conv2d(g, in[0], in[1], 2, 2), 2))
+BUILD(depthwise_input, op_power(g, op_conv2d_input(g, in[0], in[1], shape_4d(2, 3, 5, 4), 2, 1), 2))
+BUILD(depthwise_weight,
+      op_power(g, op_conv2d_weight(g, in[0], in[1], shape_4d(3, 1, 3, 2), 1, 1), 2))
+BUILD(groups_input, op_power(g, op_conv2d_input(g, in[0], in[1], shape_4d(2, 4, 5, 4), 2, 1), 2))
+BUILD(groups_weight, op_power(g, op_conv2d_weight(g, in[0], in[1], shape_4d(2, 2, 3, 2), 2, 1), 2))
 BUILD(maxpool, op_power(g, op_maxpool(g, in[0], 3, 2, 1), 2))
 BUILD(maxpool2, op_power(g, op_maxpool(g, in[0], 2, 2, 0), 2))
 BUILD(scatter,
@@ -69,6 +77,7 @@ BUILD(scatter,
                op_scatter_add(g, in[0], op_maxpool_index(g, in[1], 2, 1, 0), graph_shape(g, in[1])),
                2))
 BUILD(log_softmax, op_mul(g, op_log_softmax(g, in[0]), op_log_softmax(g, in[0])))
+BUILD(softmax, op_power(g, op_softmax(g, in[0]), 2))
 BUILD(affine, op_power(g, op_affine(g, in[0], in[1], in[1]), 2))
 BUILD(avgpool, op_power(g, op_avgpool2(g, in[0]), 2))
 BUILD(global_mean, op_power(g, op_global_mean(g, in[0]), 2))
@@ -108,6 +117,8 @@ static const Case cases[] = {
     {"softplus_by", build_softplus_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
     {"scale_by", build_scale_by, 2, {{2, {3, 3}}, {0, {0}}}, -1, 2},
     {"relu", build_relu, 2, {{1, {8}}, {1, {8}}}, -1, 1},
+    {"clamp", build_clamp, 2, {{1, {8}}, {1, {8}}}, -1, 1},
+    {"clamp_of_conv", build_clamp_of_conv, 2, {{4, {1, 2, 3, 4}}, {4, {2, 1, 3, 3}}}, -1, 1},
     {"gate", build_gate, 2, {{1, {8}}, {1, {8}}}, -1, 1},
     {"matmul", build_matmul, 2, {{2, {3, 4}}, {2, {4, 2}}}, -1, 1},
     {"matmul_ta", build_matmul_ta, 2, {{2, {4, 3}}, {2, {4, 2}}}, -1, 1},
@@ -121,10 +132,21 @@ static const Case cases[] = {
     {"conv_1x1", build_conv_1x1, 2, {{4, {2, 3, 3, 2}}, {4, {2, 3, 1, 1}}}, -1, 1},
     {"conv_input", build_conv_input, 2, {{4, {2, 3, 3, 2}}, {4, {3, 2, 3, 3}}}, -1, 1},
     {"conv_weight", build_conv_weight, 2, {{4, {2, 2, 5, 4}}, {4, {2, 3, 3, 3}}}, -1, 1},
+    {"depthwise", build_conv, 2, {{4, {2, 3, 4, 5}}, {4, {3, 1, 3, 3}}}, -1, 1},
+    {"depthwise_stride", build_conv_stride, 2, {{4, {2, 3, 5, 6}}, {4, {3, 1, 3, 3}}}, -1, 1},
+    {"depthwise_stride3", build_conv_stride3, 2, {{4, {1, 3, 7, 8}}, {4, {3, 1, 2, 3}}}, -1, 1},
+    {"depthwise5", build_depthwise5, 2, {{4, {1, 2, 7, 6}}, {4, {2, 1, 5, 5}}}, -1, 1},
+    {"depthwise_input", build_depthwise_input, 2, {{4, {2, 3, 3, 2}}, {4, {3, 1, 3, 3}}}, -1, 1},
+    {"depthwise_weight", build_depthwise_weight, 2, {{4, {2, 3, 4, 3}}, {4, {2, 3, 4, 4}}}, -1, 1},
+    {"groups", build_conv, 2, {{4, {2, 4, 3, 4}}, {4, {6, 2, 3, 3}}}, -1, 1},
+    {"groups_multiplier", build_conv_stride, 2, {{4, {1, 2, 5, 6}}, {4, {4, 1, 3, 3}}}, -1, 1},
+    {"groups_input", build_groups_input, 2, {{4, {2, 2, 3, 2}}, {4, {2, 2, 3, 3}}}, -1, 1},
+    {"groups_weight", build_groups_weight, 2, {{4, {2, 4, 5, 4}}, {4, {2, 2, 3, 3}}}, -1, 1},
     {"maxpool", build_maxpool, 1, {{4, {2, 2, 5, 5}}}, -1, 1},
     {"maxpool2", build_maxpool2, 1, {{4, {2, 2, 4, 6}}}, -1, 1},
     {"scatter", build_scatter, 2, {{4, {1, 2, 2, 2}}, {4, {1, 2, 3, 3}}}, -1, 1},
     {"log_softmax", build_log_softmax, 1, {{2, {2, 5}}}, -2, 2},
+    {"softmax", build_softmax, 1, {{3, {2, 2, 5}}}, -2, 2},
     {"affine", build_affine, 2, {{4, {2, 3, 2, 2}}, {1, {3}}}, -1, 1},
     {"avgpool", build_avgpool, 1, {{4, {1, 2, 4, 4}}}, -1, 1},
     {"global_mean", build_global_mean, 1, {{4, {2, 3, 2, 3}}}, -1, 1},

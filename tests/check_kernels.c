@@ -67,18 +67,23 @@ typedef enum Entry {
     SCALE,
     RELU,
     GATE,
+    CLAMP,
+    GATE_BELOW,
     EXP,
     SIGMOID,
     SOFTPLUS,
     NORMAL_CDF,
     FINISH_ALL,
     FINISH_GATE,
+    FINISH_CLAMP,
+    FINISH_GATE_BELOW,
     ENTRIES
 } Entry;
 
 static const char *const entry_name[ENTRIES] = {
-    "add",     "mul",      "scale_offset", "relu",        "gate",       "exp",
-    "sigmoid", "softplus", "normal_cdf",   "finish+relu", "finish+gate"};
+    "add",        "mul",         "scale_offset", "relu",         "gate",
+    "clamp",      "gate_below",  "exp",          "sigmoid",      "softplus",
+    "normal_cdf", "finish+relu", "finish+gate",  "finish+clamp", "finish+gate_below"};
 
 static void call(const Kernels *k, Entry e, real *out, const real *a, const real *b, int64_t n)
 {
@@ -99,6 +104,12 @@ static void call(const Kernels *k, Entry e, real *out, const real *a, const real
     case GATE:
         k->gate(out, a, b, n);
         break;
+    case CLAMP:
+        k->clamp(out, a, (real)1.5, n);
+        break;
+    case GATE_BELOW:
+        k->gate_below(out, a, b, (real)1.5, n);
+        break;
     case EXP:
         k->exp(out, a, n);
         break;
@@ -117,6 +128,14 @@ static void call(const Kernels *k, Entry e, real *out, const real *a, const real
         break;
     case FINISH_GATE:
         k->finish(&(FinishRows){.out = out, .x = a, .bias = &half, .gate = b, .rows = 1, .n = n});
+        break;
+    case FINISH_CLAMP:
+        k->finish(&(FinishRows){
+            .out = out, .x = a, .add = b, .relu = true, .most = (real)1.5, .rows = 1, .n = n});
+        break;
+    case FINISH_GATE_BELOW:
+        k->finish(
+            &(FinishRows){.out = out, .x = a, .gate = b, .most = (real)1.5, .rows = 1, .n = n});
         break;
     case ENTRIES:
         break;
@@ -137,6 +156,10 @@ static double wanted(Entry e, double a, double b)
         return a <= 0 ? 0 : a;
     case GATE:
         return a > 0 ? b : 0;
+    case CLAMP:
+        return a <= 0 ? 0 : a > 1.5 ? 1.5 : a;
+    case GATE_BELOW:
+        return a > 0 && a < 1.5 ? b : 0;
     case EXP:
         return exp(a);
     case SIGMOID:
@@ -149,6 +172,10 @@ static double wanted(Entry e, double a, double b)
         return fmax(a + 0.5 + b, 0);
     case FINISH_GATE:
         return b > 0 ? a + 0.5 : 0;
+    case FINISH_CLAMP:
+        return fmin(fmax(a + b, 0), 1.5);
+    case FINISH_GATE_BELOW:
+        return b > 0 && b < 1.5 ? a : 0;
     case ENTRIES:
         break;
     }
@@ -263,7 +290,7 @@ static void nothing_hides_a_nan(void)
                 ones[i] = 1;
             x[at] = nan;
             for (Entry e = ADD; e < ENTRIES; e++) {
-                if (e == GATE) // a condition that is not a number is not above zero
+                if (e == GATE || e == GATE_BELOW) // a condition that is no number is not above zero
                     continue;
                 call(k, e, out, x, ones, 2 * k->lanes + 1);
                 if (!CHECK(isnan((double)out[at])))
@@ -327,6 +354,77 @@ static void rows_are_added_in_order(void)
                     CHECK(to[i] == wanted);
                 }
             }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
+/* Exactly: sums of doubles in the order of the rows, one at a time for every column. */
+static void sums_of_rows_are_exact(void)
+{
+    enum { ROWS = 5, GAP = 3, MOST = 150 };
+    Guarded x = {0};
+    REQUIRE(guarded_open(&x));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 1; k && n <= MOST; n++) {
+            int64_t step = n + GAP, count = (ROWS - 1) * step + n;
+            double  total[MOST + 1];
+            real   *from = at_end(&x, count);
+            fill(from, count, 15);
+            for (int64_t i = 0; i <= n; i++)
+                total[i] = (double)i / 3;
+            k->sum_rows(total, from, step, ROWS, n);
+            for (int64_t i = 0; i <= n; i++) {
+                double wanted = (double)i / 3;
+                for (int64_t r = 0; r < ROWS && i < n; r++)
+                    wanted += (double)from[r * step + i];
+                CHECK(total[i] == wanted);
+            }
+        }
+    }
+    guarded_close(&x);
+}
+
+/* Logarithms are those of double, rounded once (and near certainty keep their digits); shares to the
+ * last digits, after differences of up to 8 times their place. */
+static void rows_of_a_softmax(void)
+{
+    enum { MOST = 70 };
+    Guarded x = {0}, y = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 1; k && n <= MOST; n++)
+            for (int sure = 0; sure < 2; sure++) {
+                real  *from = at_end(&x, n), *to = at_end(&y, n);
+                double total = 0;
+                fill(from, n, 16);
+                from[n / 2] = sure ? 18 : from[n / 2];
+                for (int64_t i = 0; i < n; i++)
+                    total += exp((double)from[i] - 20);
+                k->log_softmax(to, from, n);
+                for (int64_t i = 0; i < n; i++) {
+                    double want = (double)from[i] - 20 - log(total);
+                    CHECK_CLOSE((double)to[i], want, 0.51 * epsilon() * fabs(want) + 1e-14);
+                }
+                k->softmax(to, from, n);
+                for (int64_t i = 0; i < n; i++) {
+                    double want = exp((double)from[i] - 20) / total;
+                    CHECK_CLOSE((double)to[i], want, 16 * epsilon() * want);
+                }
+            }
+        real wild[3] = {1, (real)NAN, 2}, out[3], far[3] = {0, -2000, (real)-HUGE_VAL};
+        for (int i = 0; k && i < 3; i++) {
+            k->softmax(out, wild, 3);
+            CHECK(isnan(out[i]));
+            k->log_softmax(out, wild, 3);
+            CHECK(isnan(out[i]));
+            k->softmax(out, far, 3);
+            CHECK(out[i] == (i == 0));
+            k->log_softmax(out, far, 3);
+            CHECK(out[i] == far[i]);
+        }
     }
     guarded_close(&x);
     guarded_close(&y);
@@ -397,6 +495,49 @@ static bool check_tile(const Kernels *table, GemmTile *tile, int64_t k, int64_t 
     return true;
 }
 
+/* Taps that overlap and lie apart; what is read ends where the last tap's vectors do. */
+static bool check_correlation(const Kernels *table, int64_t taps, int64_t vectors, Guarded *x,
+                              Guarded *y)
+{
+    int32_t at[32];
+    real    weight[32];
+    int64_t n      = vectors * table->lanes;
+    Random  random = random_stream(test_seed() + (uint64_t)vectors, "taps");
+    for (int64_t t = 0; t < taps; t++) {
+        at[t]     = (int32_t)(t * 7 % taps * 3);
+        weight[t] = (real)((int)random_below(&random, 9) - 4);
+    }
+    int64_t count = (taps - 1) * 3 + n;
+    real   *from = at_end(x, count), *out = at_end(y, n);
+    for (int64_t i = 0; i < count; i++)
+        from[i] = (real)((int)random_below(&random, 9) - 4);
+    table->correlate(out, from, at, weight, taps, vectors);
+    for (int64_t i = 0; i < n; i++) {
+        double want = 0;
+        for (int64_t t = 0; t < taps; t++)
+            want += (double)weight[t] * (double)from[at[t] + i];
+        if (!CHECK((double)out[i] == want))
+            return false;
+    }
+    return true;
+}
+
+static void correlations_are_exact_on_integers(void)
+{
+    Guarded x = {0}, y = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *table = kernels_for(isas[isa]);
+        for (int64_t vectors = 1; table && vectors <= 18; vectors++)
+            if (!check_correlation(table, 1, vectors, &x, &y) ||
+                !check_correlation(table, 9, vectors, &x, &y) ||
+                !check_correlation(table, 25, vectors, &x, &y))
+                return;
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+}
+
 static void tiles_are_exact_on_integers(void)
 {
     Guarded x = {0}, y = {0}, z = {0};
@@ -419,26 +560,28 @@ static void tiles_are_exact_on_integers(void)
 }
 
 /* Few and many rows, edges on every side, more columns than one task takes; either matrix
- * transposed. */
+ * transposed; several products, too few for a task each or not. */
 static void products_are_exact_on_integers(void)
 {
-    static const int64_t sizes[][3] = {
-        {3, 70, 19}, {16, 130, 300}, {17, 7, 33}, {41, 1601, 20}, {64, 96, 513}};
+    static const int64_t sizes[][4] = {{1, 3, 70, 19},    {1, 16, 130, 300}, {1, 17, 7, 33},
+                                       {1, 41, 1601, 20}, {1, 64, 96, 513},  {2, 20, 33, 7},
+                                       {9, 41, 70, 19},   {5, 3, 70, 19}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int transposed = 0; transposed < 4; transposed++) {
-            int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            int64_t groups = sizes[s][0], m = sizes[s][1], n = sizes[s][2], k = sizes[s][3];
             bool    flip_a = transposed & 1, flip_b = transposed & 2, equal = true;
-            real   *a = memory_new((size_t)(m * k), sizeof(real), NULL);
-            real   *b = memory_new((size_t)(k * n), sizeof(real), NULL);
-            real   *c = memory_new((size_t)(m * n), sizeof(real), NULL);
-            real   *scratch =
-                memory_new(gemm_scratch_size(m, n, k, parallel_threads()), sizeof(real), NULL);
-            Random random = random_stream(test_seed(), "product");
-            for (int64_t i = 0; i < m * k; i++)
+            real   *a            = memory_new((size_t)(groups * m * k), sizeof(real), NULL);
+            real   *b            = memory_new((size_t)(groups * k * n), sizeof(real), NULL);
+            real   *c            = memory_new((size_t)(groups * m * n), sizeof(real), NULL);
+            size_t  scratch_size = gemm_scratch_size(groups, m, n, k, parallel_threads());
+            real   *scratch      = memory_new(scratch_size, sizeof(real), NULL);
+            Random  random       = random_stream(test_seed(), "product");
+            for (int64_t i = 0; i < groups * m * k; i++)
                 a[i] = (real)((int)random_below(&random, 7) - 3);
-            for (int64_t i = 0; i < k * n; i++)
+            for (int64_t i = 0; i < groups * k * n; i++)
                 b[i] = (real)((int)random_below(&random, 7) - 3);
-            Gemm gemm = {.m        = m,
+            Gemm gemm = {.groups   = groups,
+                         .m        = m,
                          .n        = n,
                          .k        = k,
                          .a        = a,
@@ -449,16 +592,17 @@ static void products_are_exact_on_integers(void)
                          .b_depth  = flip_b ? 1 : n,
                          .b_column = flip_b ? k : 1};
             gemm_run(&gemm, scratch);
-            for (int64_t i = 0; i < m * n; i++) {
-                double want = 0;
+            for (int64_t i = 0; i < groups * m * n; i++) {
+                const real *row    = a + i / (m * n) * m * k + i / n % m * gemm.a_row;
+                const real *column = b + i / (m * n) * k * n + i % n * gemm.b_column;
+                double      want   = 0;
                 for (int64_t p = 0; p < k; p++)
-                    want += (double)a[i / n * gemm.a_row + p * gemm.a_depth] *
-                            (double)b[p * gemm.b_depth + i % n * gemm.b_column];
+                    want += (double)row[p * gemm.a_depth] * (double)column[p * gemm.b_depth];
                 equal = equal && (double)c[i] == want;
             }
             if (!CHECK(equal))
-                printf("  %lldx%lldx%lld, transposed %d\n", (long long)m, (long long)n,
-                       (long long)k, transposed);
+                printf("  %lld of %lldx%lldx%lld, transposed %d\n", (long long)groups, (long long)m,
+                       (long long)n, (long long)k, transposed);
             memory_free(a);
             memory_free(b);
             memory_free(c);
@@ -583,8 +727,11 @@ SUITE(kernels)
     RUN(nothing_hides_a_nan);
     RUN(reductions);
     RUN(rows_are_added_in_order);
+    RUN(sums_of_rows_are_exact);
+    RUN(rows_of_a_softmax);
     RUN(sums_are_one_tree_on_every_processor);
     RUN(tiles_are_exact_on_integers);
+    RUN(correlations_are_exact_on_integers);
     RUN(products_are_exact_on_integers);
     RUN(finishing_rows);
     RUN(packing_and_interleaving);

@@ -13,14 +13,14 @@ static void use_everything(Graph *g, NodeId x, NodeId w, NodeId *scalar)
 {
     NodeId y = op_conv2d(g, x, w, 1, 1);
     y = op_add(g, y, op_conv2d_input(g, op_conv2d(g, y, w, 2, 1), w, graph_shape(g, y), 2, 1));
-    y = op_maxpool(g, op_relu(g, op_softplus(g, y, 3)), 2, 2, 0);
+    y = op_maxpool(g, op_relu(g, op_clamp(g, op_softplus(g, y, 3), 5)), 2, 2, 0);
     y = op_mul(g, op_sigmoid(g, op_normal_cdf(g, y), 2), op_log(g, op_offset(g, op_exp(g, y), 1)));
     NodeId b = op_scalar_input(g, 2, "b");
     y        = op_scale_by(g, op_softplus_by(g, op_sigmoid_by(g, y, b), b), b);
     y        = op_gate(g, y, op_power(g, y, 3));
     y        = op_slice(g, op_pad(g, y, 1, 1, 1), 1, 1, 2);
     NodeId m = op_reshape(g, y, shape_2d(4, shape_elements(graph_shape(g, y)) / 4));
-    m        = op_log_softmax(g, op_matmul(g, m, m, false, true));
+    m        = op_log_softmax(g, op_softmax(g, op_matmul(g, m, m, false, true)));
     NodeId s = op_scatter_add(g, y, op_maxpool_index(g, x, 2, 2, 0), graph_shape(g, x));
     NodeId v = op_conv2d_weight(g, x, op_conv2d(g, s, w, 1, 1), graph_shape(g, w), 1, 1);
     *scalar  = op_add(g, op_dot(g, m, m),
@@ -124,6 +124,14 @@ static NodeId map_sum(Graph *g, NodeId x)
 {
     return op_sum_to(g, x, shape_4d(1, 3, 1, 5));
 }
+static NodeId map_sum_of_rows(Graph *g, NodeId x)
+{
+    return op_sum_to(g, x, shape_4d(2, 1, 1, 150));
+}
+static NodeId map_sum_of_planes(Graph *g, NodeId x)
+{
+    return op_sum_to(g, x, shape_4d(1, 1, 4, 5));
+}
 static NodeId map_slice(Graph *g, NodeId x)
 {
     return op_slice(g, x, 2, 1, 2);
@@ -145,6 +153,11 @@ static NodeId map_conv_stride(Graph *g, NodeId x)
     return op_conv2d(g, x, op_parameter(g, shape_4d(2, 3, 3, 3), kernel), 2, 1);
 }
 
+static NodeId map_depthwise(Graph *g, NodeId x)
+{
+    return op_conv2d(g, x, op_parameter(g, shape_4d(3, 1, 3, 3), kernel), 2, 1);
+}
+
 static NodeId map_gather(Graph *g, NodeId x)
 {
     static real positions[2 * 3 * 6 * 7];
@@ -162,10 +175,13 @@ static void linear_maps_and_their_gradients(void)
     } cases[] = {
         {"broadcast_to", map_broadcast, {4, {2, 1, 4, 1}}},
         {"sum_to", map_sum, {4, {2, 3, 4, 5}}},
+        {"sum_to of rows", map_sum_of_rows, {4, {2, 70, 1, 150}}},
+        {"sum_to of planes", map_sum_of_planes, {4, {2, 3, 4, 5}}},
         {"slice", map_slice, {4, {2, 3, 4, 5}}},
         {"pad", map_pad, {4, {2, 3, 4, 5}}},
         {"conv2d", map_conv, {4, {2, 3, 6, 7}}},
         {"conv2d/2", map_conv_stride, {4, {2, 3, 6, 7}}},
+        {"depthwise/2", map_depthwise, {4, {2, 3, 6, 7}}},
         {"gather", map_gather, {4, {2, 3, 6, 7}}},
     };
     real *weights = values(2 * 3 * 9, 1);

@@ -87,7 +87,7 @@ static void case_open(Case *test, int index, ConvSide side, Holes pixels, Holes 
                          .side   = side,
                          .source = {s.n, s.c, s.h, s.w},
                          .target = {s.n, s.k, s.oh, s.ow},
-                         .kernel = {s.k, s.c, s.r, s.s}};
+                         .kernel = {s.k, kernel_channels(&s), s.r, s.s}};
     if (side == CONV_INPUT_GRADIENT) {
         memcpy(test->source, (int64_t[]){s.n, s.k, s.oh, s.ow}, sizeof test->source);
         memcpy(test->target, (int64_t[]){s.n, s.c, s.h, s.w}, sizeof test->target);
@@ -125,7 +125,8 @@ static bool is_reached(const Case *test, const int64_t at[4])
     const ConvShape *s       = &test->shape;
     bool             forward = test->side == CONV_FORWARD;
     for (int64_t c = 0; c < test->source[1]; c++)
-        for (int64_t r = 0; r < s->r; r++)
+        for (int64_t r = 0; r < s->r && is_one_group(s, forward ? at[1] : c, forward ? c : at[1]);
+             r++)
             for (int64_t q = 0; q < s->s; q++) {
                 int64_t y = forward ? at[2] * s->stride - s->pad + r : at[2] + s->pad - r;
                 int64_t x = forward ? at[3] * s->stride - s->pad + q : at[3] + s->pad - q;
@@ -137,7 +138,7 @@ static bool is_reached(const Case *test, const int64_t at[4])
                 int64_t k = forward ? at[1] : c, i = forward ? c : at[1];
                 int64_t pixel = ((at[0] * test->source[1] + c) * test->source[2] + y);
                 if (test->from[pixel * test->source[3] + x] != 0 &&
-                    test->weights[((k * s->c + i) * s->r + r) * s->s + q] != 0)
+                    test->weights[weight_place(s, k, i, r, q)] != 0)
                     return true;
             }
     return false;
@@ -162,12 +163,13 @@ static bool zeros_are_exact(const Case *test)
 static bool is_weight_reached(const ConvShape *s, const real *x, const real *gy,
                               const int64_t at[4])
 {
+    int64_t c = at[0] / (s->k / s->groups) * kernel_channels(s) + at[1];
     for (int64_t n = 0; n < s->n; n++)
         for (int64_t i = 0; i < s->oh; i++)
             for (int64_t j = 0; j < s->ow; j++) {
                 int64_t y = i * s->stride - s->pad + at[2], z = j * s->stride - s->pad + at[3];
                 if (y >= 0 && z >= 0 && y < s->h && z < s->w &&
-                    x[((n * s->c + at[1]) * s->h + y) * s->w + z] != 0 &&
+                    x[((n * s->c + c) * s->h + y) * s->w + z] != 0 &&
                     gy[((n * s->k + at[0]) * s->oh + i) * s->ow + j] != 0)
                     return true;
             }
@@ -178,7 +180,7 @@ static bool is_weight_reached(const ConvShape *s, const real *x, const real *gy,
 static bool weight_zeros_are_exact(const ConvShape *s, ConvMethod method, Holes pixels,
                                    Holes gradients, uint32_t *digest)
 {
-    const int64_t kernel[4] = {s->k, s->c, s->r, s->s};
+    const int64_t kernel[4] = {s->k, kernel_channels(s), s->r, s->s};
     int64_t       count     = count_of(kernel), at[4];
     real         *x         = punched((int64_t[]){s->n, s->c, s->h, s->w}, pixels, "pixels");
     real         *gy      = punched((int64_t[]){s->n, s->k, s->oh, s->ow}, gradients, "gradients");

@@ -115,7 +115,7 @@ static void every_method_explains_every_network(void)
         if (!open_network(networks[n], &blob))
             continue;
         for (int m = 0; (method = map_method_at(m)); m++)
-            if (!method->needs_patterns)
+            if (!method->needs_patterns && !map_method_needs_attention(method))
                 check_map(networks[n], blob, method, map_mode_at(m % 3), m % 2);
         blob_close(blob);
     }
@@ -130,7 +130,8 @@ static void relevance_is_conserved_in_every_mode(void)
         if (!open_network(deep[n], &blob))
             continue;
         for (int m = 0; (method = map_method_at(m)); m++)
-            for (int k = 0; method->relevance && map_mode_at(k); k++)
+            for (int k = 0;
+                 method->relevance && !map_method_needs_attention(method) && map_mode_at(k); k++)
                 check_map(deep[n], blob, method, map_mode_at(k), false);
         blob_close(blob);
     }

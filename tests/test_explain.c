@@ -34,6 +34,11 @@ static void a_channel_is_traced_through_activation_and_concat(void)
     REQUIRE(graph_channel_sum(graph, op_add(graph, b, op_relu(graph, b)), 1, &sum, NULL));
     CHECK(sum.count == 3 && !sum.is_rectified && sum.term[2].kind == SUM_CARRIED &&
           sum.term[2].channel == 1);
+    static const real of_groups[6 * 2 * 1];
+    NodeId            groups = op_parameter(graph, shape_4d(6, 2, 1, 1), of_groups);
+    REQUIRE(graph_channel_sum(graph, op_conv2d(graph, y, groups, 1, 0), 3, &sum, NULL));
+    CHECK(sum.count == 1 && sum.term[0].channel == 2 && sum.term[0].channels == 2 &&
+          sum.term[0].weights == of_groups + 3 * 2);
     Error error = {0};
     CHECK(!graph_channel_sum(graph, x, 0, &sum, &error) && error.code == ERROR_USAGE);
     CHECK(!graph_channel_sum(graph, y, 6, &sum, NULL));

@@ -295,8 +295,11 @@ static void a_step_lowers_the_loss_of_networks_for_photos(void)
     static const struct {
         const char *name;
         int64_t     side;
-    } networks[] = {
-        {"alexnet", 63}, {"densenet121", 32}, {"squeezenet1.0", 32}, {"squeezenet1.1", 32}};
+    } networks[] = {{"alexnet", 63},
+                    {"densenet121", 32},
+                    {"squeezenet1.0", 32},
+                    {"squeezenet1.1", 32},
+                    {"vit", 8}};
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
         enum { IMAGES = 4, STEPS = 2 };
         TrainingSet   set      = {0};

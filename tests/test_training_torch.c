@@ -169,37 +169,62 @@ static void resnet20_learns_as_in_pytorch(void)
     training_set_free(&set);
 }
 
-/* One step from drawn weights against float64: gradients, weights, running statistics. */
+/* One step from start.nw against float64: loss, gradients, weights, running statistics. */
+static void check_step(const TrainingSet *set, const TrainSettings *settings)
+{
+    Curve  curve    = {0};
+    double gradient = 1, weight = 1, statistic = 1, torch = 1, loss = 0;
+    char   what[LIMIT_PATH + 32];
+    REQUIRE(write_inputs(set, settings->seed));
+    REQUIRE(train(in_folder("start.nw"), in_folder("one.nw"), set, settings, 1, true, &curve));
+    snprintf(what, sizeof what, "step %s", test_folder());
+    FILE *pipe = torch_open(what, set, settings);
+    REQUIRE(pipe);
+    int read = fscanf(pipe, "%lf %lf %lf %lf %lf", &gradient, &weight, &statistic, &torch, &loss);
+    CHECK(pclose(pipe) == 0 && read == 5);
+    printf("  gradients %.2g (PyTorch in float32 %.2g), weights %.2g, statistics %.2g, loss %.2g\n",
+           gradient, torch, weight, statistic, fabs(curve.loss[0] - loss));
+    CHECK_CLOSE(gradient, 0, 1e-5);
+    CHECK_CLOSE(weight, 0, 1e-5); // where a tensor began at 0 it is its first step
+    CHECK_CLOSE(statistic, 0, 1e-6);
+    CHECK_CLOSE(curve.loss[0], loss, 1e-5 * loss);
+}
+
 static void a_step_equals_pytorch(void)
 {
     TrainingSet   set      = {0};
     TrainSettings settings = settings_of(16, 0.05);
-    Curve         curve    = {0};
-    double        gradient = 1, weight = 1, statistic = 1, torch = 1;
-    char          what[LIMIT_PATH + 32];
     if (!test_data("cifar10/cifar10_batch_0.png"))
         SKIP("no CIFAR-10 images");
     if (!has_torch())
         SKIP("no PyTorch");
     REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
     REQUIRE(training_begin(in_folder("start.nw"), "resnet20", "relu", &set, 32, 1, NULL));
-    REQUIRE(write_inputs(&set, settings.seed));
-    REQUIRE(train(in_folder("start.nw"), in_folder("one.nw"), &set, &settings, 1, true, &curve));
-    snprintf(what, sizeof what, "step %s", test_folder());
-    FILE *pipe = torch_open(what, &set, &settings);
-    REQUIRE(pipe);
-    int read = fscanf(pipe, "%lf %lf %lf %lf", &gradient, &weight, &statistic, &torch);
-    CHECK(pclose(pipe) == 0 && read == 4);
-    printf("  gradients %.2g (PyTorch in float32 %.2g), weights %.2g, statistics %.2g\n", gradient,
-           torch, weight, statistic);
-    CHECK_CLOSE(gradient, 0, 1e-5);
-    CHECK_CLOSE(weight, 0, 1e-5); // where a tensor began at 0 it is its first step
-    CHECK_CLOSE(statistic, 0, 1e-6);
+    check_step(&set, &settings);
+    training_set_free(&set);
+}
+
+/* The last layer of the drawn transformer is zero, so that below it nothing has a gradient: three
+ * steps come first. */
+static void a_step_of_a_transformer_equals_pytorch(void)
+{
+    TrainingSet   set      = {0};
+    TrainSettings settings = settings_of(16, 0.05);
+    Curve         curve    = {0};
+    if (!test_data("cifar10/cifar10_batch_0.png"))
+        SKIP("no CIFAR-10 images");
+    if (!has_torch())
+        SKIP("no PyTorch");
+    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
+    REQUIRE(training_begin(in_folder("drawn.nw"), "vit", "relu", &set, 32, 1, NULL));
+    REQUIRE(train(in_folder("drawn.nw"), in_folder("start.nw"), &set, &settings, 3, false, &curve));
+    check_step(&set, &settings);
     training_set_free(&set);
 }
 
 SUITE(training_torch)
 {
     RUN(a_step_equals_pytorch);
+    RUN(a_step_of_a_transformer_equals_pytorch);
     RUN(resnet20_learns_as_in_pytorch);
 }

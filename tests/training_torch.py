@@ -1,4 +1,5 @@
-"""ResNet-20 for CIFAR trained by PyTorch: the other half of test_training_torch.c.
+"""ResNet-20 for CIFAR and the small vision transformer trained by PyTorch: the other half of
+test_training_torch.c.
 
     training_torch.py losses FOLDER STEPS BATCH RATE DECAY TOTAL
     training_torch.py step   FOLDER BATCH RATE DECAY TOTAL
@@ -7,8 +8,8 @@ FOLDER holds start.nw, images (bytes [n, 3, 32, 32]), labels (bytes) and order (
 one epoch after another). The rate falls in a straight line to 0 over TOTAL steps. `losses` prints
 loss and correct images of each step. `step` makes the first step in float64 and prints how far
 FOLDER/one.nw, a checkpoint after that step, is from it: the largest relative distance of a tensor's
-velocity (the gradient with weight decay), of its weights, and of the running statistics; and the
-largest distance of a velocity in PyTorch's own float32."""
+velocity (the gradient with weight decay), of its weights, and of the running statistics (0: there are
+none); the largest distance of a velocity in PyTorch's own float32; and the loss."""
 
 import os
 import struct
@@ -34,7 +35,42 @@ def read_blob(path):
     return tensors
 
 
+CIFAR10 = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+HEADS, NORM_EPSILON = 3, 1e-6  # of the transformer
+
+
+def transformer(w, x):
+    """Pre-norm blocks with exact GELU on [n, tokens, c]; logits of the class token."""
+    width, images = w['class_token'].shape[-1], len(x)
+
+    def norm(x, base):
+        return F.layer_norm(x, (width,), w[base + '.weight'], w[base + '.bias'], NORM_EPSILON)
+
+    def dense(x, base, joint='.'):
+        return F.linear(x, w[base + joint + 'weight'], w[base + joint + 'bias'])
+
+    patches = F.conv2d(x, w['conv_proj.weight'], w['conv_proj.bias'],
+                       stride=w['conv_proj.weight'].shape[-1])
+    x = torch.cat([w['class_token'].expand(images, 1, width), patches.flatten(2).transpose(1, 2)], 1)
+    x = x + w['encoder.pos_embedding']
+    block = 0
+    while f'encoder.layers.encoder_layer_{block}.ln_1.weight' in w:
+        base = f'encoder.layers.encoder_layer_{block}.'
+        packed = dense(norm(x, base + 'ln_1'), base + 'self_attention.in_proj', '_')
+        q, k, v = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in packed.chunk(3, 2))
+        scores = q @ k.transpose(2, 3) / (width // HEADS) ** 0.5
+        y = (scores.softmax(3) @ v).transpose(1, 2).flatten(2)
+        x = x + dense(y, base + 'self_attention.out_proj')
+        y = F.gelu(dense(norm(x, base + 'ln_2'), base + 'mlp.0'))
+        x = x + dense(y, base + 'mlp.3')
+        block += 1
+    return dense(norm(x, 'encoder.ln')[:, 0], 'heads.head')
+
+
 def forward(w, x):
+    if 'conv_proj.weight' in w:
+        return transformer(w, x)
+
     def norm(x, base):
         return F.batch_norm(x, w[base + '.running_mean'], w[base + '.running_var'],
                             w[base + '.weight'], w[base + '.bias'], True, 0.1, 1e-5)
@@ -71,7 +107,9 @@ class Training:
     def step(self, number):
         epoch, place = divmod(number, len(self.labels) // self.batch)
         chosen = self.order[epoch, place * self.batch:(place + 1) * self.batch]
-        x = (self.pixels[chosen].to(self.dtype) / 255 - 0.5) / 0.25
+        mean, std = ((torch.tensor(numbers, dtype=self.dtype).reshape(3, 1, 1) for numbers in CIFAR10)
+                     if 'conv_proj.weight' in self.weights else (0.5, 0.25))
+        x = (self.pixels[chosen].to(self.dtype) / 255 - mean) / std
         logits = forward(self.weights, x)
         loss = F.cross_entropy(logits, self.labels[chosen])
         self.optimiser.param_groups[0]['lr'] = self.rate * (1 - number / self.total)
@@ -86,12 +124,13 @@ class Training:
 
 
 def distance(found, wanted):
-    return max(float((found[name] - wanted[name]).norm() / wanted[name].norm()) for name in wanted)
+    return max((float((found[name] - wanted[name]).norm() / wanted[name].norm()) for name in wanted),
+               default=0)
 
 
 def compare_step(folder, settings):
     exact, plain = (Training(folder, *settings, dtype) for dtype in (torch.float64, torch.float32))
-    exact.step(0)
+    loss, _ = exact.step(0)
     plain.step(0)
     ours = {name: tensor.double() for name, tensor in
             read_blob(os.path.join(folder, 'one.nw')).items()}
@@ -100,7 +139,7 @@ def compare_step(folder, settings):
     statistics = {name: tensor for name, tensor in exact.weights.items() if 'running' in name}
     with torch.no_grad():
         print(distance(velocities, exact.velocities()), distance(ours, exact.learned),
-              distance(ours, statistics), distance(plain.velocities(), exact.velocities()))
+              distance(ours, statistics), distance(plain.velocities(), exact.velocities()), loss)
 
 
 def main():

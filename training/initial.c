@@ -9,6 +9,7 @@
  *                   and so AlexNet
  *     DRAW_UNIFORM  uniform within sqrt(6 / fan-in), biases 0: torchvision's SqueezeNet, whose last
  *                   layer is normal with a deviation of 0.01
+ * and a transformer in ways of its own (initial_vit.c).
  * Norms are 1 and 0. The network `mini` is a VGG of 3x3 kernels: 16 16, 32 32, 64 64, 96 96 units,
  * a pooling after each pair and one more, one dense layer. Its unit 0 is wired by hand, so that its
  * right label is known:
@@ -187,9 +188,11 @@ static void add_resnet_cifar(Fresh *fresh, int depth, int64_t side, int32_t clas
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 // Means and deviations of pixels: of the middle of the range, of CIFAR-10's, of ImageNet's photos.
-static const char middle[]   = "mean=0.5,0.5,0.5\nstd=0.25,0.25,0.25\n",
-                  cifar10[]  = "mean=0.4914,0.4822,0.4465\nstd=0.2023,0.1994,0.2010\n",
-                  imagenet[] = "mean=0.485,0.456,0.406\nstd=0.229,0.224,0.225\n";
+static const char middle[]    = "mean=0.5,0.5,0.5\nstd=0.25,0.25,0.25\n",
+                  cifar10[]   = "mean=0.4914,0.4822,0.4465\nstd=0.2023,0.1994,0.2010\n",
+                  imagenet[]  = "mean=0.485,0.456,0.406\nstd=0.229,0.224,0.225\n",
+                  small_vit[] = "mean=0.4914,0.4822,0.4465\nstd=0.2023,0.1994,0.2010\nheads=3\n"
+                                "norm_epsilon=1e-6\n";
 
 typedef struct Row {
     const char   *name;
@@ -226,6 +229,7 @@ static const Row rows[] = {
     {"densenet121", fresh_densenet, 121, DRAW_INPUTS, 224, imagenet, true},
     {"squeezenet1.0", fresh_squeezenet, 10, DRAW_UNIFORM, 224, imagenet, false},
     {"squeezenet1.1", fresh_squeezenet, 11, DRAW_UNIFORM, 224, imagenet, false},
+    {"vit", fresh_vit, 4, DRAW_DEFAULT, 32, small_vit, false}, // draws in its own way
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -260,7 +264,10 @@ static bool check_side(const Row *row, int64_t side, Error *error)
     if (row->add == add_mini && side != row->side)
         return fail(error, ERROR_USAGE, "mini takes images of 64 x 64, found %lld x %lld",
                     (long long)side, (long long)side);
-    if (row->add == add_resnet_cifar)
+    if (row->add == fresh_vit && side % 4)
+        return fail(error, ERROR_USAGE,
+                    "vit takes images whose side is a multiple of 4, found %lld", (long long)side);
+    if (row->add == add_resnet_cifar || row->add == fresh_vit)
         least = 8;
     if (row->add == fresh_alexnet)
         least = 63;

@@ -20,7 +20,7 @@ typedef struct Fresh {
     bool       ok;
 } Fresh;
 
-/* The tensor base.part, every number `value`; the data to fill further, or NULL. */
+/* The tensor base.part, or base (part NULL), every number `value`; the data to fill further, or NULL. */
 real *fresh_tensor(Fresh *fresh, const char *base, const char *part, Shape shape, real value);
 
 /* Fills the latest tensor from the seed and its name: normal, or uniform in -1..1; times `scale`.
@@ -39,6 +39,6 @@ void fresh_norm(Fresh *fresh, const char *base, int64_t channels);
 /* The tensors of a family; `side`: of its pixels. */
 typedef void FreshNetwork(Fresh *fresh, int depth, int64_t side, int32_t classes);
 
-FreshNetwork fresh_alexnet, fresh_densenet, fresh_squeezenet;
+FreshNetwork fresh_alexnet, fresh_densenet, fresh_squeezenet, fresh_vit;
 
 #endif

@@ -13,7 +13,8 @@ real *fresh_tensor(Fresh *fresh, const char *base, const char *part, Shape shape
         return NULL;
     for (size_t i = 0; i < count; i++)
         data[i] = value;
-    snprintf(fresh->names[fresh->count], sizeof fresh->names[0], "%s.%s", base, part);
+    snprintf(fresh->names[fresh->count], sizeof fresh->names[0], "%s%s%s", base, part ? "." : "",
+             part ? part : "");
     fresh->tensors[fresh->count] = (BlobTensor){
         .name = fresh->names[fresh->count], .type = BLOB_F32, .shape = shape, .data = data};
     fresh->count++;

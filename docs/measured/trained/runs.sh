@@ -6,10 +6,12 @@
 #                                   tables become FOLDER/NAME-METHOD-moved.csv and -random.csv
 #   pair A B METHOD                 runs of two trainings that are both here, picture by picture;
 #                                   FOLDER/A-B-METHOD-moved.csv and -random.csv
-# Set before: network, names (the words of the command line; none: all). Work is kept in $WORK.
+# Set before: network, names (the words of the command line; none: all); recipe, where it is not that of
+# the convolutional networks. Work is kept in $WORK.
 study=trained
 . docs/measured/common.sh
 threads=${THREADS:-0}
+recipe=${recipe:---schedule milestones:10,13 --activation softplus:3}
 zoo=models/zoo
 
 # All of CIFAR-10 as JPEGs; the first 2,000 pictures of each class are trained on.
@@ -42,8 +44,9 @@ learn() {
     ( # blobs say where their pictures were: a path that is the same everywhere
         program=$(realpath "$(command -v "$nemesis")") tested=$(realpath "$lossless")
         cd "$root"
+        # shellcheck disable=SC2086
         "$program" train -d cifar10/twenty --test "$tested" --flip --shift 4 --batch 128 --epochs 15 \
-            --rate 0.001 --schedule milestones:10,13 --clip 0.5 --activation softplus:3 "$@" \
+            --rate 0.001 --clip 0.5 $recipe "$@" \
             -t "$threads" --log "trained/$network/$name.csv" -o "trained/$network/$name.f32.nw" \
             --resume -q >"trained/$network/$name.txt"
     )
