@@ -317,6 +317,8 @@ def test_listed_layers_are_those_of_the_program():
     if not os.path.exists(NEMESIS):
         raise Skip('the program is not built')
     for net in architectures.all_architectures():
+        if net.name == 'milan':                        # a captioner, with words in its file
+            continue
         name = written(small(net.name))
         out = converts(name, *(('--heads', '2') if net.heads else ()))
         done = subprocess.run([NEMESIS, 'inspect', out, '--json'], capture_output=True, text=True,

@@ -18,7 +18,7 @@ def net_named(name):
     return next(net for net in architectures.all_architectures() if net.name == name)
 
 
-WIDTHS = {'classes': 3, 'tokens': 5, 'positions': 5, 'text_width': 64}
+WIDTHS = {'classes': 3, 'tokens': 5, 'positions': 5, 'text_width': 64, 'vocabulary': 8}
 FLAT = {'alexnet': 4 * 36, 'lenet': 4 * 64}            # columns of the first dense layer
 
 

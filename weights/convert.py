@@ -22,6 +22,7 @@ from architectures import all_architectures
 from checks import check_graph, epsilons, resolver
 from contents import Contents, flatten_channels_first, swap_first_channels
 from matching import detect, is_statistic, listed, plural
+from milan import inside, settings
 from narrow import is_blob, narrow
 from output import EXIT_IO, Failed, check_output, is_stream, write_output
 from preparation import LARGEST_SIDE, Preparation
@@ -50,8 +51,8 @@ def read_input(path):
         tensors, graph = read_tensorflowjs(path)
         return Checkpoint(format_name, [('', tensors)], graph=graph)
     if format_name == 'pth':
-        groups, notes = read_pth(view)
-        return Checkpoint(format_name, groups, notes)
+        groups, notes, beside = read_pth(view)
+        return Checkpoint(format_name, groups, notes, beside=beside)
     if format_name == 'npz':
         tensors, others = read_npz(view)
         notes = [f'left out entries that are no arrays: {listed(others)}'] if others else []
@@ -262,10 +263,14 @@ def convert(chosen):
     preparation = Preparation(match, checkpoint.format)
     around = {**candidate.outside, **match.extra}
     notes = preparation.take_statistics(around)
+    settings_, more = {}, []
     try:
         preparation.override(chosen)
         preparation.check_patches()
         heads, head_notes = head_counts(match, chosen.heads)
+        if match.net.name == 'milan':
+            settings_, words = settings(inside({'': checkpoint.beside}, ''), match)
+            more.append(('words', (len(words),), 'u8', lambda: [words]))
     except (Refused, Misused) as refused:
         raise type(refused)(f'{chosen.input}: {refused}') from None
     notes += head_notes
@@ -285,8 +290,8 @@ def convert(chosen):
     if chosen.fold_batchnorm:
         contents.fold()
     about = about_text(about_of(chosen, match, preparation, checkpoint, contents.norm_state(),
-                                padding, heads))
-    out = contents.tensors(chosen.dtype == 'f16')
+                                padding, {**heads, **settings_}))
+    out = contents.tensors(chosen.dtype == 'f16') + more
     out.append(('about', (len(about),), 'u8', lambda: [about]))
     write_output(chosen.output, out)
     for text in checkpoint.notes + leftover_notes(candidate, others) + notes:

@@ -22,14 +22,16 @@ QUIET = {'torch device', 'torch Size', 'torch.nn.parameter Parameter', 'argparse
          'collections defaultdict', 'collections Counter', 'builtins set', '__builtin__ set',
          'builtins dict', '__builtin__ dict', 'datetime timedelta', 'datetime datetime',
          'pathlib PosixPath', 'builtins list', '__builtin__ list', 'builtins tuple',
-         'copyreg _reconstructor', 'copy_reg _reconstructor', 'builtins object'}
+         'copyreg _reconstructor', 'copy_reg _reconstructor', 'builtins object',
+         'thinc.config Config', 'confection Config'}
 UNREAD_MAKERS = {'torch._utils _rebuild_tensor_v3', 'torch._utils _rebuild_qtensor',
                  'torch._utils _rebuild_sparse_tensor', 'torch._utils _rebuild_wrapper_subclass',
                  'torch._tensor _rebuild_from_type_v2'}
 
 
 def read_pth(view):
-    """(groups, notes) of a checkpoint: the tensors of every dictionary, nothing opened yet."""
+    """(groups, notes, the outermost dictionary) of a checkpoint: the tensors of every dictionary,
+    nothing opened yet."""
     start = view.read(0, min(4, view.size))
     if start == b'PK\3\4':
         recogniser, value, storages = open_zip(view)
@@ -60,7 +62,7 @@ def read_pth(view):
     notes = ['stepped over objects, of which nothing was run: ' + some(stepped)] if stepped else []
     if program:
         notes.append('is a TorchScript program, of which the weights were taken and nothing run')
-    return groups, notes
+    return groups, notes, value if type(value) is dict else {}
 
 
 def some(names, most=8):

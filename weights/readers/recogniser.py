@@ -7,7 +7,8 @@ import struct
 
 from .source import Refused
 
-MAX_PICKLE = 16 << 20
+MAX_PICKLE = 128 << 20      # MILAN's hold two language pipelines as texts
+MAX_TEXT = 1 << 20          # longer ones are stepped over
 MAX_OPERATIONS = 1000000
 MAX_STACK = 100000
 MAX_MEMO = 200000
@@ -210,7 +211,19 @@ class Recogniser:
             target[key] = value
 
     def text(self, size):
-        return self.take(size).decode('utf-8', 'replace')
+        return self.step_over(size) or self.take(size).decode('utf-8', 'replace')
+
+    def octets(self, size):
+        return self.step_over(size) or self.take(size)
+
+    def step_over(self, size):
+        """An Object for what is too long to be a name or a word, else None."""
+        if size <= MAX_TEXT:
+            return None
+        if self.place + size > len(self.data):
+            self.take(size)                            # says why it cannot be
+        self.place += size
+        return Object('builtins bytes')
 
     def decimal(self, size):
         if size > 16:
@@ -250,7 +263,7 @@ class Recogniser:
         b'G': lambda s: s.push(struct.unpack('>d', s.take(8))[0]),
         b'X': lambda s: s.push(s.text(s.number(4))), b'\x8c': lambda s: s.push(s.text(s.number(1))),
         b'U': lambda s: s.push(s.text(s.number(1))), b'T': lambda s: s.push(s.text(s.number(4))),
-        b'C': lambda s: s.push(s.take(s.number(1))), b'B': lambda s: s.push(s.take(s.number(4))),
+        b'C': lambda s: s.push(s.take(s.number(1))), b'B': lambda s: s.push(s.octets(s.number(4))),
         b'}': lambda s: s.push({}), b']': lambda s: s.push([]), b')': lambda s: s.push(()),
         b'd': lambda s: s.pairs(), b'l': lambda s: s.push(s.pop_to_mark()),
         b't': lambda s: s.push(tuple(s.pop_to_mark())),
@@ -268,8 +281,8 @@ class Recogniser:
         b'b': lambda s: s.build_state(), b'Q': lambda s: s.push(s.persistent(s.pop())),
         # protocol 3 to 5, and what objects beside the weights need
         b'\x8d': lambda s: s.push(s.text(s.number(8))),
-        b'\x8e': lambda s: s.push(s.take(s.number(8))),
-        b'\x96': lambda s: s.push(s.take(s.number(8))), b'2': lambda s: s.duplicate(),
+        b'\x8e': lambda s: s.push(s.octets(s.number(8))),
+        b'\x96': lambda s: s.push(s.octets(s.number(8))), b'2': lambda s: s.duplicate(),
         b'1': lambda s: s.pop_to_mark(), b'\x8f': lambda s: s.push(Object('builtins set')),
         b'\x90': lambda s: s.add_to_set(), b'\x91': lambda s: s.frozen_set(),
         b'\x92': lambda s: s.new_with_keywords(),

@@ -111,10 +111,12 @@ class Checkpoint:
     """What a reader found: tensors in groups, [(path of the dictionary they lie in, tensors)].
 
     notes    what was stepped over, for the user
-    graph    how the tensors are used, where the format says so (graph.Graph)"""
+    graph    how the tensors are used, where the format says so (graph.Graph)
+    beside   what lies beside the tensors in a PyTorch checkpoint: a dictionary of plain values"""
 
-    def __init__(self, format_name, groups, notes=(), graph=None):
+    def __init__(self, format_name, groups, notes=(), graph=None, beside=None):
         self.format, self.groups, self.notes, self.graph = format_name, groups, list(notes), graph
+        self.beside = beside or {}
 
 
 class Unread:
