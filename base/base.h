@@ -58,6 +58,7 @@ enum {
     LIMIT_CSV_ROWS       = 10000000,
     LIMIT_THREADS        = 1024,
     LIMIT_BATCH          = 4096, // images of one run of a network
+    LIMIT_TOKENS         = 4096, // of one text
     LIMIT_UNITS          = 1 << 20
 };
 #define LIMIT_TENSOR_BYTES (UINT64_C(4) << 30) // bytes

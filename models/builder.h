@@ -22,18 +22,20 @@ typedef struct Builder {
     int                   listed;                       // layers listed so far
     int                   found;                        // of the wanted layers
     NodeId                layers[NETWORK_LAYERS];       // of the wanted; NODE_NONE until found
+    NodeId                ends;                         // Network.ends
     char                  layer_name[LAYER_NAME_BYTES]; // of the one found last
     Error                 lack;                         // why nothing past here can be built
     char                  lacking[LAYER_NAME_BYTES];    // the first wanted layer after the lack
     char                  list[LAYER_LIST_BYTES]; // "conv1_1, conv1_2, ..." of what can be built
 } Builder;
 
-/* Appends a whole network on the prepared input x; the last layer is named "logits". */
+/* Appends a whole network on the prepared input x, or on tokens [batch, count]; the last layer is named "logits". */
 typedef void FamilyBuild(Builder *builder, NodeId x, int depth);
 
 FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_cifar_build,
     resnet_v2_build, alexnet_build, densenet_build, squeezenet_build, lenet_build, vit_build,
-    encoder_build, resnext_build, mobilenet_v2_build, efficientnet_build, alexnet_groups_build;
+    encoder_build, resnext_build, mobilenet_v2_build, efficientnet_build, alexnet_groups_build,
+    clip_vit_build, clip_resnet_build, clip_text_build, roberta_build;
 
 /* ((x * scale) - mean) / std per channel, with the constants of the blob. */
 NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation);

@@ -55,6 +55,7 @@ typedef struct NetworkRequest {
     const NodeId *pixels;        // a node of the graph that is read in place of a new input,
                                  // such as that of another forward pass; NULL: a new input
     int64_t     width, height;   // 0: the blob's
+    int64_t     tokens;          // of each text, for a network of texts; 0: images
     ConvMethod  conv;            // how a LayerRunner plans its convolutions
     bool        keep_norms;      // batch norms stay nodes; else they are folded into convolutions
     Trainables *trainables;      // NULL: weights are constants
@@ -66,7 +67,10 @@ typedef struct Network {
     NodeId pixels; // [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input); an input,
                    // or what the request gave
     NodeId prepared; // what its first layer reads: the pixels, prepared
-    NodeId layer;    // [batch, units, lh, lw] or [batch, classes]; of several the first
+    NodeId tokens;   // of a network of texts [batch, tokens], an index input; it has no pixels
+    NodeId ends; // places in the last tokens [batch, width, 1, tokens] of each text's end, an index
+                 // input; NODE_NONE unless the layer reads end tokens (text.h fills it)
+    NodeId layer; // [batch, units, lh, lw] or [batch, classes]; of several the first
     NodeId layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
     int    layer_count;            // 1 for a single one
     bool   is_class_token; // the first layer is a transformer's class token, which has no place

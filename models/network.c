@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
+typedef struct Family {
     const char  *name;
     FamilyBuild *build;
     int          depth;
-} architectures[] = {
+} Family;
+
+static const Family architectures[] = {
     {"mini", vgg_build, 9},
     {"vgg11", vgg_build, 11},
     {"vgg13", vgg_build, 13},
@@ -45,8 +47,18 @@ static const struct {
     {"alexnet_groups", alexnet_groups_build, 0},
     {"vit", vit_build, 0},
     {"encoder", encoder_build, 0},
+    {"clip_vit", clip_vit_build, 0},
+    {"clip_resnet", clip_resnet_build, 0},
 };
-enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
+static const Family text_architectures[] = {
+    {"clip_vit", clip_text_build, 0},
+    {"clip_resnet", clip_text_build, 0},
+    {"roberta", roberta_build, 0},
+};
+enum {
+    ARCHITECTURES      = sizeof architectures / sizeof *architectures,
+    TEXT_ARCHITECTURES = sizeof text_architectures / sizeof *text_architectures
+};
 
 bool activation_parse(const char *text, real *beta)
 {
@@ -75,16 +87,27 @@ bool network_activation(const WeightBlob *blob, real *beta, Error *error)
                 text);
 }
 
+// That of the blob's architecture, on texts where tokens are asked for; or NULL.
+static const Family *family_of(const Builder *builder)
+{
+    bool          is_text = builder->request->tokens > 0;
+    const Family *table   = is_text ? text_architectures : architectures;
+    int           count   = is_text ? TEXT_ARCHITECTURES : ARCHITECTURES;
+    for (int i = 0; i < count; i++)
+        if (strcmp(table[i].name, blob_architecture(builder->blob)) == 0)
+            return &table[i];
+    return NULL;
+}
+
 static bool run_family(Builder *builder, NodeId x, Error *error)
 {
-    const char *name = blob_architecture(builder->blob);
-    for (int i = 0; i < ARCHITECTURES; i++)
-        if (strcmp(architectures[i].name, name) == 0) {
-            architectures[i].build(builder, x, architectures[i].depth);
-            return true;
-        }
-    return fail(error, ERROR_DATA, "%s: architecture '%s' is not known", blob_path(builder->blob),
-                name);
+    const Family *family = family_of(builder);
+    if (!family)
+        return fail(error, ERROR_DATA, "%s: architecture '%s' is not known%s",
+                    blob_path(builder->blob), blob_architecture(builder->blob),
+                    builder->request->tokens ? " to take texts" : "");
+    family->build(builder, x, family->depth);
+    return true;
 }
 
 static bool check_request(const WeightBlob *blob, const NetworkRequest *request, Error *error)
@@ -96,6 +119,9 @@ static bool check_request(const WeightBlob *blob, const NetworkRequest *request,
         request->height > LIMIT_IMAGE_SIDE)
         return fail(error, ERROR_USAGE, "%s: input size %lldx%lld is out of range", blob_path(blob),
                     (long long)request->width, (long long)request->height);
+    if (request->tokens < 0 || request->tokens > LIMIT_TOKENS)
+        return fail(error, ERROR_USAGE, "%s: %lld tokens, expected 1 to %d", blob_path(blob),
+                    (long long)request->tokens, LIMIT_TOKENS);
     if (!(request->softplus_beta >= 0))
         return fail(error, ERROR_USAGE, "softplus beta is %g, expected 0 (ReLU) or more",
                     (double)request->softplus_beta);
@@ -121,8 +147,24 @@ static bool join_list(Trainables *list, const Graph *graph, const WeightBlob *bl
     return true;
 }
 
-static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request,
-                        NodeId *pixels, NodeId *prepared, Error *error)
+// Tokens of texts; the words of a vocabulary are rows of the first table.
+static bool token_nodes(Graph *graph, const WeightBlob *blob, const NetworkRequest *request,
+                        Network *out, Error *error)
+{
+    static const char *const tables[] = {"token_embedding.weight",
+                                         "embeddings.word_embeddings.weight"};
+    const BlobTensor        *table    = blob_lookup(blob, tables[0]);
+    table                             = table ? table : blob_lookup(blob, tables[1]);
+    if (!table || table->shape.rank != 2)
+        return fail(error, ERROR_DATA, "%s: no table of words '%s' or '%s'", blob_path(blob),
+                    tables[0], tables[1]);
+    out->tokens = op_index_input(graph, shape_2d(request->batch, request->tokens),
+                                 table->shape.dim[0], "tokens");
+    return graph_check(graph, error);
+}
+
+static bool pixel_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
+                        Error *error)
 {
     const Preparation *preparation = blob_preparation(blob);
     bool               is_told     = request->raw_input && request->width && request->height;
@@ -134,15 +176,28 @@ static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *re
     if (request->pixels && !shape_equal(graph_shape(graph, *request->pixels), shape))
         return fail(error, ERROR_USAGE, "%s: takes pixels of %s, found %s", blob_path(blob),
                     SHAPE_TEXT(shape), SHAPE_TEXT(graph_shape(graph, *request->pixels)));
-    *pixels   = request->pixels ? *request->pixels : op_input(graph, shape, "pixels");
-    *prepared = request->raw_input ? *pixels : prepare_pixels(graph, *pixels, preparation);
+    out->pixels = request->pixels ? *request->pixels : op_input(graph, shape, "pixels");
+    out->prepared =
+        request->raw_input ? out->pixels : prepare_pixels(graph, out->pixels, preparation);
     return graph_check(graph, error);
+}
+
+// The node that the first layer reads.
+static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
+                        NodeId *first, Error *error)
+{
+    *out    = (Network){.pixels = NODE_NONE, .prepared = NODE_NONE, .tokens = NODE_NONE};
+    bool ok = request->tokens ? token_nodes(graph, blob, request, out, error)
+                              : pixel_nodes(graph, blob, request, out, error);
+    *first  = request->tokens ? out->tokens : out->prepared;
+    return ok;
 }
 
 static void builder_start(Builder *builder, Graph *graph, WeightBlob *blob,
                           const NetworkRequest *request)
 {
-    *builder = (Builder){.graph = graph, .blob = blob, .request = request, .wanted_index = -1};
+    *builder = (Builder){
+        .graph = graph, .blob = blob, .request = request, .wanted_index = -1, .ends = NODE_NONE};
     for (int i = 0; i < NETWORK_LAYERS; i++)
         builder->layers[i] = NODE_NONE;
 }
@@ -176,10 +231,11 @@ static bool is_class_token(const char *layer)
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error)
 {
-    NodeId pixels = NODE_NONE, prepared = NODE_NONE;
+    Network network;
+    NodeId  first = NODE_NONE;
     if (!graph_check(graph, error) || !check_request(blob, request, error) ||
         !join_list(request->trainables, graph, blob, error) ||
-        !input_nodes(graph, blob, request, &pixels, &prepared, error))
+        !input_nodes(graph, blob, request, &network, &first, error))
         return false;
     const char        *single = request->layer ? request->layer : "logits";
     const char *const *names  = request->layer_count ? request->layers : &single;
@@ -191,9 +247,10 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
         return false;
     builder.wanted       = names;
     builder.wanted_count = request->layer_count ? request->layer_count : 1;
-    if (!run_family(&builder, prepared, error) || !check_found(&builder, error))
+    if (!run_family(&builder, first, error) || !check_found(&builder, error))
         return false;
-    Network network = {.pixels = pixels, .prepared = prepared, .layer_count = builder.wanted_count};
+    network.layer_count = builder.wanted_count;
+    network.ends        = builder.ends;
     memcpy(network.layers, builder.layers, sizeof network.layers);
     if (request->unit >= 0) {
         network.layers[0] = op_channel(graph, builder.layers[0], request->unit);
@@ -214,15 +271,17 @@ const char *network_layer_name(WeightBlob *blob, int index)
     static _Thread_local char name[LAYER_NAME_BYTES];
     NetworkRequest            request = {.batch = 1, .unit = -1};
     Graph                    *graph   = NULL;
-    NodeId                    pixels = NODE_NONE, prepared = NODE_NONE;
+    Network                   network;
+    NodeId                    first = NODE_NONE;
+    request.tokens                  = blob_preparation(blob) ? 0 : 1;
     if (index < 0 || !graph_create(&graph, NULL))
         return NULL;
     Builder builder;
     builder_start(&builder, graph, blob, &request);
     builder.wanted_index = index;
     builder.wanted_count = 1;
-    bool found           = input_nodes(graph, blob, &request, &pixels, &prepared, NULL) &&
-                 run_family(&builder, prepared, NULL) && builder.found == 1;
+    bool found           = input_nodes(graph, blob, &request, &network, &first, NULL) &&
+                 run_family(&builder, first, NULL) && builder.found == 1;
     snprintf(name, sizeof name, "%s", builder.layer_name);
     graph_destroy(graph);
     return found ? name : NULL;

@@ -7,21 +7,21 @@
 
 enum { MOST_BLOCKS = 1000 };
 
-void transformer_settings(Builder *builder, int64_t width, Transformer *out)
+void transformer_settings(Builder *builder, int64_t width, const char *key, Transformer *out)
 {
     WeightBlob *blob  = builder->blob;
     double      heads = 0, epsilon = 1e-5;
     if (builder_is_over(builder) ||
-        !blob_number(blob, "heads", 1, (double)width, &heads, &builder->lack) ||
+        !blob_number(blob, key, 1, (double)width, &heads, &builder->lack) ||
         !blob_number(blob, "norm_epsilon", 1e-12, 1, &epsilon, &builder->lack))
         return;
     out->heads   = (int64_t)heads;
     out->epsilon = (real)epsilon;
     if (heads == 0)
-        fail(&builder->lack, ERROR_DATA, "%s: 'about' has no heads", blob_path(blob));
+        fail(&builder->lack, ERROR_DATA, "%s: 'about' has no %s", blob_path(blob), key);
     else if (heads != floor(heads) || width % out->heads)
         fail(&builder->lack, ERROR_DATA,
-             "%s: 'about' has heads=%g, which do not divide the width of %lld", blob_path(blob),
+             "%s: 'about' has %s=%g, which do not divide the width of %lld", blob_path(blob), key,
              heads, (long long)width);
 }
 
@@ -77,32 +77,57 @@ NodeId tokens_norm(Builder *builder, NodeId x, const char *base, real epsilon)
                                     : op_layer_norm(builder->graph, x, gain, bias, epsilon);
 }
 
-/* A product with the identity turns a matrix around, exactly, and has a gradient. */
-static NodeId transposed(Builder *builder, NodeId matrix, int64_t rows)
+/* A product with the identity turns matrices [g, rows, columns] around, exactly, and has a gradient. */
+static NodeId transposed(Builder *builder, NodeId matrices)
 {
-    real *identity = NULL;
-    bool  is_new   = false;
+    Shape   in       = graph_shape(builder->graph, matrices);
+    int64_t rows     = in.dim[1];
+    real   *identity = NULL;
+    bool    is_new   = false;
     if (!blob_derived(builder->blob, LAYER("identity of %lld", (long long)rows),
                       (size_t)(rows * rows), &identity, &is_new, &builder->lack))
         return NODE_NONE;
     for (int64_t i = 0; is_new && i < rows; i++)
         identity[i * rows + i] = 1;
-    NodeId unit = op_parameter(builder->graph, shape_2d(rows, rows), identity);
-    return op_matmul(builder->graph, matrix, unit, true, false);
+    NodeId unit = op_parameter(builder->graph, shape_3d(1, rows, rows), identity);
+    unit        = op_broadcast_to(builder->graph, unit, shape_3d(in.dim[0], rows, rows));
+    return op_matmul(builder->graph, matrices, unit, true, false);
 }
 
-NodeId tokens_table(Builder *builder, const char *name, Shape stored)
+NodeId tokens_turned(Builder *builder, NodeId vectors)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
-    int64_t tokens = stored.dim[stored.rank - 2], width = stored.dim[stored.rank - 1];
-    NodeId  table = builder_tensor(builder, name, stored, shape_2d(tokens, width));
-    if (builder_is_over(builder))
-        return NODE_NONE;
-    NodeId turned = transposed(builder, table, tokens);
+    Shape  in     = graph_shape(builder->graph, vectors);
+    NodeId turned = transposed(builder, vectors);
     return builder_is_over(builder)
                ? NODE_NONE
-               : op_reshape(builder->graph, turned, shape_4d(1, width, 1, tokens));
+               : op_reshape(builder->graph, turned, shape_4d(in.dim[0], in.dim[2], 1, in.dim[1]));
+}
+
+NodeId tokens_table(Builder *builder, const char *name, Shape stored, int64_t first, int64_t count)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    int64_t rows = stored.dim[stored.rank - 2], width = stored.dim[stored.rank - 1];
+    NodeId  table = builder_tensor(builder, name, stored, shape_3d(1, rows, width));
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    return tokens_turned(builder,
+                         rows == count ? table : op_slice(builder->graph, table, 1, first, count));
+}
+
+NodeId build_projection(Builder *builder, NodeId x, const char *name)
+{
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    Shape stored = builder_shape(builder, name, 2);
+    if (stored.rank == 0)
+        return NODE_NONE;
+    stored.dim[0] = graph_shape(builder->graph, x).dim[1];
+    NodeId matrix = builder_tensor(builder, name, stored, stored);
+    return builder_is_over(builder) ? NODE_NONE
+                                    : op_matmul(builder->graph, x, matrix, false, false);
 }
 
 NodeId tokens_pick(Builder *builder, NodeId x, int64_t token)
@@ -152,34 +177,34 @@ static void projections(Builder *builder, const BlockKind *kind, NodeId x, const
                               : tokens_dense(builder, x, LAYER("%s.%s", base, single[i]), '.');
 }
 
-// softmax(q k / sqrt(d)) v with every head on its own, joined again by a reshape.
-static NodeId attention(Builder *builder, const Transformer *transformer, NodeId x,
-                        const char *base, const char *name)
+NodeId tokens_attend(Builder *builder, const Transformer *transformer, const NodeId part[3],
+                     const char *name)
 {
-    Graph *graph   = builder->graph;
-    NodeId part[3] = {NODE_NONE, NODE_NONE, NODE_NONE};
-    projections(builder, transformer->kind, x, base, part);
     if (builder_is_over(builder))
         return NODE_NONE;
-    Shape   in    = graph_shape(graph, x);
-    int64_t depth = in.dim[1] / transformer->heads, tokens = in.dim[3];
-    Shape   split = shape_3d(in.dim[0] * transformer->heads, depth, tokens);
+    Graph  *graph = builder->graph;
+    Shape   out   = graph_shape(graph, part[0]);
+    int64_t depth = out.dim[1] / transformer->heads, groups = out.dim[0] * transformer->heads;
+    NodeId  split[3];
     for (int i = 0; i < 3; i++)
-        part[i] = op_reshape(graph, part[i], split);
-    NodeId query  = op_scale(graph, part[0], 1 / (real)sqrt((double)depth));
-    NodeId scores = op_matmul(graph, query, part[1], true, false);
+        split[i] =
+            op_reshape(graph, part[i], shape_3d(groups, depth, graph_shape(graph, part[i]).dim[3]));
+    NodeId query  = op_scale(graph, split[0], 1 / (real)sqrt((double)depth));
+    NodeId scores = op_matmul(graph, query, split[1], true, false);
     if (transformer->mask != NODE_NONE)
         scores = op_add(graph, scores,
                         op_broadcast_to(graph, transformer->mask, graph_shape(graph, scores)));
     NodeId weights = op_softmax(graph, scores);
-    graph_name(graph, weights, LAYER("%s.attention", name));
-    return op_reshape(graph, op_matmul(graph, part[2], weights, false, true), in);
+    graph_name(graph, weights, name);
+    return op_reshape(graph, op_matmul(graph, split[2], weights, false, true), out);
 }
 
 static NodeId self_attention(Builder *builder, const Transformer *transformer, NodeId x,
                              const char *base, const char *name)
 {
-    x = attention(builder, transformer, x, base, name);
+    NodeId part[3] = {NODE_NONE, NODE_NONE, NODE_NONE};
+    projections(builder, transformer->kind, x, base, part);
+    x = tokens_attend(builder, transformer, part, LAYER("%s.attention", name));
     tokens_layer(builder, transformer, x, LAYER("%s.heads", name), NULL, true);
     return tokens_dense(builder, x, LAYER("%s.%s", base, transformer->kind->join), '.');
 }

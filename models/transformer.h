@@ -30,9 +30,16 @@ typedef struct Transformer {
     int64_t          rows, columns; // of the patches behind a class token; 0: tokens of a text
 } Transformer;
 
-/* Fills in heads and epsilon from the blob's `about`; width is that of the tokens. A lack where they
- * are not right. */
-void transformer_settings(Builder *builder, int64_t width, Transformer *out);
+/* The blocks of both towers of CLIP, under the names of its release. */
+#define CLIP_BLOCK                                                                                 \
+    {                                                                                              \
+        .packed = "attn.in_proj", .join = "attn.out_proj", .up = "mlp.c_fc", .down = "mlp.c_proj", \
+        .norm = {"ln_1", "ln_2"}, .norm_first = true, .activation = BLOCK_QUICK_GELU               \
+    }
+
+/* Fills in heads and epsilon from the blob's `about`; width is that of the tokens, `key` says the number
+ * of heads. A lack where they are not right. */
+void transformer_settings(Builder *builder, int64_t width, const char *key, Transformer *out);
 
 /* How many blocks there are: one more than the largest number behind `prefix` in a tensor's name. */
 int transformer_depth(const Builder *builder, const char *prefix);
@@ -54,9 +61,21 @@ NodeId tokens_pick(Builder *builder, NodeId x, int64_t token);
 /* The dense layer `base``joint`weight with its bias, at every token. */
 NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint);
 
+/* softmax(q k / sqrt(d)) v, every head on its own: of queries, keys and values [n, width, 1, tokens] (as
+ * many keys as values) one vector a query. The soft-max gets this name. */
+NodeId tokens_attend(Builder *builder, const Transformer *transformer, const NodeId part[3],
+                     const char *name);
+
 NodeId tokens_norm(Builder *builder, NodeId x, const char *base, real epsilon);
 
-/* A table of a vector a token, [tokens, width] in the blob (of this shape), as [1, width, 1, tokens]. */
-NodeId tokens_table(Builder *builder, const char *name, Shape stored);
+/* `count` rows, from the first-th on, of a table of a vector a token, in the blob of this shape, [tokens, width] or
+ * [1, tokens, width], as tokens [1, width, 1, count]. */
+NodeId tokens_table(Builder *builder, const char *name, Shape stored, int64_t first, int64_t count);
+
+/* Vectors [n, count, width] as tokens [n, width, 1, count]. */
+NodeId tokens_turned(Builder *builder, NodeId vectors);
+
+/* x [n, c] times a matrix [c, outputs] of the blob. */
+NodeId build_projection(Builder *builder, NodeId x, const char *name);
 
 #endif

@@ -1,17 +1,23 @@
-/* models/vit.c - vision transformers: torchvision's ViT, and torch's own encoder on patches.
+/* models/vit.c - vision transformers: torchvision's ViT, torch's own encoder on patches, and CLIP's
+ * image tower.
  *
  * An image is cut into patches, each becomes a token; a class token stands before them, every place
  * has a learnt vector, blocks follow, and a dense layer reads the class token. Depth, widths and the
- * side of a patch are those of the tensors.
- * Source: Dosovitskiy et al., ICLR 2021, section 3.1; torchvision's vision_transformer.py for names. */
+ * side of a patch are those of the tensors. CLIP has a layer norm before its blocks and projects the class token to
+ * an embedding; its activation is the quick GELU.
+ * Source: Dosovitskiy et al., ICLR 2021, section 3.1; torchvision's vision_transformer.py for names;
+ * Radford et al., ICML 2021, and its published model.py. */
 #include "transformer.h"
 
 typedef struct VitKind {
     BlockKind   block;
     const char *patches, *class_token, *positions; // a convolution, [1, 1, c] and [1, tokens, c]
+    bool        is_bare;                           // the latter two are [c] and [tokens, c]
+    const char *first_norm;                        // before the blocks, or NULL
     const char *blocks;                            // what stands before the number of a block
     const char *norm, *norm_layer;                 // behind the blocks
-    const char *head;
+    const char *head;                              // to logits, or NULL
+    const char *projection;                        // to an embedding: a matrix without bias
 } VitKind;
 
 static const VitKind torchvision = {
@@ -47,6 +53,19 @@ static const VitKind torch_encoder = {
     .head        = "mlp_head.1",
 };
 
+static const VitKind clip = {
+    .block       = CLIP_BLOCK,
+    .patches     = "visual.conv1",
+    .class_token = "visual.class_embedding",
+    .positions   = "visual.positional_embedding",
+    .is_bare     = true,
+    .first_norm  = "visual.ln_pre",
+    .blocks      = "visual.transformer.resblocks.",
+    .norm        = "visual.ln_post",
+    .norm_layer  = "ln",
+    .projection  = "visual.proj",
+};
+
 // Class token and patches [n, c, rows, columns] as tokens, each with the vector of its place.
 static NodeId embed(Builder *builder, const VitKind *kind, NodeId patches)
 {
@@ -55,16 +74,18 @@ static NodeId embed(Builder *builder, const VitKind *kind, NodeId patches)
     Graph  *graph = builder->graph;
     Shape   in    = graph_shape(graph, patches);
     int64_t n = in.dim[0], width = in.dim[1], count = in.dim[2] * in.dim[3];
-    Shape   table = builder_shape(builder, kind->positions, 3);
-    NodeId  first =
-        builder_tensor(builder, kind->class_token, shape_3d(1, 1, width), shape_4d(1, width, 1, 1));
-    if (table.rank && table.dim[1] != count + 1)
+    Shape   table = builder_shape(builder, kind->positions, kind->is_bare ? 2 : 3);
+    Shape   token = kind->is_bare ? shape_1d(width) : shape_3d(1, 1, width);
+    NodeId  first = builder_tensor(builder, kind->class_token, token, shape_4d(1, width, 1, 1));
+    int64_t places_there = table.rank ? table.dim[table.rank - 2] : 0;
+    if (table.rank && places_there != count + 1)
         fail(&builder->lack, ERROR_DATA,
              "%s: has places for %lld patches, an image of this size has %lld",
-             blob_path(builder->blob), (long long)table.dim[1] - 1, (long long)count);
+             blob_path(builder->blob), (long long)places_there - 1, (long long)count);
     if (builder_is_over(builder))
         return NODE_NONE;
-    NodeId places = tokens_table(builder, kind->positions, shape_3d(1, count + 1, width));
+    table.dim[table.rank - 1] = width;
+    NodeId places             = tokens_table(builder, kind->positions, table, 0, count + 1);
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId class = op_broadcast_to(graph, first, shape_4d(n, width, 1, 1));
@@ -84,9 +105,11 @@ static void run(Builder *builder, NodeId x, const VitKind *kind)
         Shape in            = graph_shape(builder->graph, x);
         transformer.rows    = in.dim[2];
         transformer.columns = in.dim[3];
-        transformer_settings(builder, in.dim[1], &transformer);
+        transformer_settings(builder, in.dim[1], "heads", &transformer);
     }
     x = embed(builder, kind, x);
+    if (kind->first_norm)
+        x = tokens_norm(builder, x, kind->first_norm, transformer.epsilon);
     for (int i = 0; i < depth; i++)
         x = transformer_block(builder, &transformer, x, LAYER("%s%d", kind->blocks, i),
                               LAYER("encoder_layer_%d", i));
@@ -94,7 +117,10 @@ static void run(Builder *builder, NodeId x, const VitKind *kind)
     tokens_layer(builder, &transformer, x, kind->norm_layer, NULL, false);
     x = tokens_pick(builder, x, 0);
     build_module(builder, x, "pooled");
-    build_layer(builder, build_dense(builder, x, kind->head), "logits", kind->head);
+    if (kind->projection)
+        build_layer(builder, build_projection(builder, x, kind->projection), "embedding", NULL);
+    else
+        build_layer(builder, build_dense(builder, x, kind->head), "logits", kind->head);
 }
 
 void vit_build(Builder *builder, NodeId x, int depth)
@@ -107,4 +133,10 @@ void encoder_build(Builder *builder, NodeId x, int depth)
 {
     (void)depth;
     run(builder, x, &torch_encoder);
+}
+
+void clip_vit_build(Builder *builder, NodeId x, int depth)
+{
+    (void)depth;
+    run(builder, x, &clip);
 }

@@ -33,27 +33,44 @@ WeightBlob *published_network(const char *relative, const char *options)
     return blob;
 }
 
+// One number of a .npy file by its type, or NaN where the type is another.
+static double number_of(const char *type, const uint8_t *at)
+{
+    union {
+        float   single;
+        double  number;
+        int32_t whole;
+        int64_t large;
+    } value = {0};
+    memcpy(&value, at, type[2] == '8' ? 8 : 4);
+    if (!strcmp(type, "<f4"))
+        return (double)value.single;
+    if (!strcmp(type, "<f8"))
+        return value.number;
+    if (!strcmp(type, "<i4"))
+        return value.whole;
+    return !strcmp(type, "<i8") ? (double)value.large : (double)NAN;
+}
+
 // Numbers behind the header of a .npy file: magic, version, 2 bytes of length, a text.
 static double *numbers_of(const Bytes *file, int64_t count)
 {
-    size_t   start = file->size > 10 ? 10 + (size_t)file->data[8] + 256 * (size_t)file->data[9] : 0;
-    bool     is_f32 = file->size > start && strstr((const char *)file->data + 10, "'<f4'") != NULL;
-    size_t   bytes  = is_f32 ? sizeof(float) : sizeof(double);
-    double  *out    = memory_new((size_t)count, sizeof *out, NULL);
-    uint64_t room   = (uint64_t)count * bytes;
-    if (!CHECK(start > 0 && file->size == start + room)) {
-        memory_free(out);
-        return NULL;
+    size_t start = file->size > 10 ? 10 + (size_t)file->data[8] + 256 * (size_t)file->data[9] : 0;
+    const char *quote   = start ? strstr((const char *)file->data + 10, "'<") : NULL;
+    char        type[4] = "";
+    double     *out     = memory_new((size_t)count, sizeof *out, NULL);
+    if (quote)
+        memcpy(type, quote + 1, 3);
+    size_t bytes = type[2] == '8' ? 8 : 4;
+    bool   ok    = CHECK(quote != NULL && file->size == start + (size_t)count * bytes);
+    for (int64_t i = 0; ok && i < count; i++) {
+        out[i] = number_of(type, file->data + start + (size_t)i * bytes);
+        ok     = CHECK(!isnan(out[i]));
     }
-    for (int64_t i = 0; i < count; i++) {
-        float single = 0;
-        if (is_f32)
-            memcpy(&single, file->data + start + (size_t)i * bytes, bytes);
-        else
-            memcpy(&out[i], file->data + start + (size_t)i * bytes, bytes);
-        out[i] = is_f32 ? (double)single : out[i];
-    }
-    return out;
+    if (ok)
+        return out;
+    memory_free(out);
+    return NULL;
 }
 
 double *published_numbers(const char *archive, const char *name, int64_t count)

@@ -62,7 +62,7 @@ typedef struct Case { // one input
 } Case;
 
 typedef struct Reference {
-    char         title[64], architecture[64]; // title: the file's name up to the activation
+    char title[64], architecture[64], layer[64]; // title: the file's name up to the activation
     BlobBuilder *builder;
     bool         is_smooth; // softplus instead of ReLU
     bool         has_norms;
@@ -119,6 +119,8 @@ static bool read_line(Reference *reference, const char *key, char *text)
         reference->builder = blob_builder_new(reference->architecture, side, side);
     } else if (!strcmp(key, "tensor"))
         return read_tensor(reference, text);
+    else if (!strcmp(key, "layer"))
+        snprintf(reference->layer, sizeof reference->layer, "%s", text);
     else if (!strcmp(key, "about"))
         return drawn_about(reference->builder, text);
     else if (!strcmp(key, "input"))
@@ -196,6 +198,7 @@ static bool answer_open(const Reference *reference, WeightBlob *blob, bool keep_
 {
     NetworkRequest request = {.batch         = 1,
                               .unit          = -1,
+                              .layer         = reference->layer[0] ? reference->layer : NULL,
                               .raw_input     = true,
                               .keep_norms    = keep_norms,
                               .softplus_beta = reference->is_smooth ? SOFTPLUS_BETA : 0};

@@ -39,7 +39,7 @@ class Architecture:
 
     convs    {base: (side, stride, pad)} in the order in which they are computed
     groups   {base: groups of channels} of convolutions that have several; 0: every channel is one
-    allowed  operations of a graph that other networks have not
+    operations               those of a graph that it has and most networks have not
     pools    (side, stride, pad) of the max pools in that order
     layers   what can be probed, in the order of models/*.c
     photos   {'' or a publisher whose names these are: Photos}, where they differ from what is usual
@@ -50,7 +50,6 @@ class Architecture:
     heads    {key of `about`: the width that its heads share}
     grid     (width that counts the positions, width or number of pixels a patch is wide)
     norm_epsilons            {'' or a publisher: what layer norms add to the variance}
-    operations               those of ONNX that it has and networks of convolutions have not
     assumed                  what tensors do not tell, a text
     parts                    ((pattern, what it is), ...) of tensors that make another network"""
 

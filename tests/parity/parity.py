@@ -264,6 +264,112 @@ def vit(side, patch, depth, heads, width, hidden, classes):
     return net
 
 
+class QuickBlock(nn.Module):
+    """A block of CLIP: norms first, x sigmoid(1.702 x) between its dense layers."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.mlp = nn.Sequential()
+        self.mlp.c_fc, self.mlp.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        y = self.ln_1(x)
+        x = x + self.attn(y, y, y, need_weights=False)[0]
+        y = self.mlp.c_fc(self.ln_2(x))
+        return x + self.mlp.c_proj(y * torch.sigmoid(1.702 * y))
+
+
+class ClipVit(nn.Module):
+    """CLIP's image tower of attention, as far as its embedding."""
+
+    def __init__(self, side, patch, width, depth, heads, outputs):
+        super().__init__()
+        self.visual = visual = nn.Module()
+        visual.class_embedding = nn.Parameter(torch.empty(width))
+        visual.positional_embedding = nn.Parameter(torch.empty((side // patch) ** 2 + 1, width))
+        visual.proj = nn.Parameter(torch.empty(width, outputs))
+        visual.conv1 = nn.Conv2d(3, width, patch, patch, bias=False)
+        visual.ln_pre, visual.ln_post = nn.LayerNorm(width), nn.LayerNorm(width)
+        visual.transformer = nn.Module()
+        visual.transformer.resblocks = nn.Sequential(*(QuickBlock(width, heads)
+                                                       for _ in range(depth)))
+        self.about, self.layer = {'heads': heads}, 'embedding'
+
+    def forward(self, x):
+        visual = self.visual
+        x = visual.conv1(x).flatten(2).transpose(1, 2)
+        x = torch.cat((visual.class_embedding.expand(len(x), 1, -1), x), 1)
+        x = visual.transformer.resblocks(visual.ln_pre(x + visual.positional_embedding))
+        return visual.ln_post(x[:, 0]) @ visual.proj
+
+
+class ClipBottleneck(nn.Module):
+    def __init__(self, inputs, inner, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, padding=1, bias=False)
+        self.bn2, self.bn3 = nn.BatchNorm2d(inner), nn.BatchNorm2d(4 * inner)
+        self.conv3 = nn.Conv2d(inner, 4 * inner, 1, bias=False)
+        self.stride, self.downsample = stride, None
+        if stride > 1 or inputs != 4 * inner:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, 4 * inner, 1, bias=False),
+                                            nn.BatchNorm2d(4 * inner))
+
+    def forward(self, x):
+        y = functional.relu(self.bn1(self.conv1(x)))
+        y = functional.relu(self.bn2(self.conv2(y)))
+        if self.stride > 1:
+            x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
+        y = self.bn3(self.conv3(y))
+        return functional.relu(y + (self.downsample(x) if self.downsample else x))
+
+
+class ClipResNet(nn.Module):
+    """CLIP's image tower of convolutions: averages for strides, attention for the last pool."""
+
+    def __init__(self, side, width, blocks, heads, outputs):
+        super().__init__()
+        self.visual = visual = nn.Module()
+        stem = (3, width // 2, width // 2, width)
+        for i in (1, 2, 3):
+            conv = nn.Conv2d(stem[i - 1], stem[i], 3, 2 if i == 1 else 1, 1, bias=False)
+            setattr(visual, f'conv{i}', conv)
+            setattr(visual, f'bn{i}', nn.BatchNorm2d(stem[i]))
+        inputs = width
+        for stage, count in enumerate(blocks):
+            layers = []
+            for i in range(count):
+                layers.append(ClipBottleneck(inputs, width << stage,
+                                             2 if stage > 0 and i == 0 else 1))
+                inputs = 4 * width << stage
+            setattr(visual, f'layer{stage + 1}', nn.Sequential(*layers))
+        visual.attnpool = pool = nn.Module()
+        pool.positional_embedding = nn.Parameter(torch.empty((side // 32) ** 2 + 1, inputs))
+        pool.q_proj, pool.k_proj = nn.Linear(inputs, inputs), nn.Linear(inputs, inputs)
+        pool.v_proj, pool.c_proj = nn.Linear(inputs, inputs), nn.Linear(inputs, outputs)
+        self.about, self.layer, self.heads = {'heads': heads}, 'embedding', heads
+
+    def pool(self, x):
+        pool = self.visual.attnpool
+        if x.requires_grad:                            # PyTorch 1.13 derives batch norms wrongly of
+            x.register_hook(lambda grad: grad.contiguous())    # turned gradients (by differences)
+        x = x.flatten(2).transpose(1, 2)
+        x = torch.cat((x.mean(1, True), x), 1) + pool.positional_embedding
+        q, k, v = (layer(y).unflatten(2, (self.heads, -1)).transpose(1, 2) for layer, y in
+                   ((pool.q_proj, x[:, :1]), (pool.k_proj, x), (pool.v_proj, x)))
+        scores = q @ k.transpose(2, 3) / q.shape[3] ** 0.5
+        return pool.c_proj((scores.softmax(3) @ v).transpose(1, 2).flatten(1))
+
+    def forward(self, x):
+        visual = self.visual
+        for i in (1, 2, 3):
+            x = functional.relu(getattr(visual, f'bn{i}')(getattr(visual, f'conv{i}')(x)))
+        x = functional.avg_pool2d(x, 2)
+        return self.pool(visual.layer4(visual.layer3(visual.layer2(visual.layer1(x)))))
+
+
 def networks(is_live):
     """name: (function that makes it, side of the input)."""
     models = torchvision.models
@@ -302,6 +408,10 @@ def networks(is_live):
         (lambda: vit(64, 16, 2, 3, 24, 48, 10), 64)
     out['encoder'] = (lambda: Encoder(32, 4, 128, 256, 6, 8), 32) if is_live else \
         (lambda: Encoder(64, 16, 24, 32, 2, 2), 64)
+    out['clip_vit'] = (lambda: ClipVit(224, 16, 768, 12, 12, 512), 224) if is_live else \
+        (lambda: ClipVit(64, 16, 24, 2, 3, 8), 64)
+    out['clip_resnet'] = (lambda: ClipResNet(224, 64, (3, 4, 6, 3), 32, 1024), 224) if is_live else \
+        (lambda: ClipResNet(64, 4, (1, 2, 1, 1), 2, 8), 64)
     if is_live:
         out['vgg16_bn_cifar'] = (vgg16_bn_cifar, 32)
     return out
@@ -326,7 +436,7 @@ def rule(name, tensor, is_residual):
 def fill(net, name):
     """Draws every tensor; returns the lines that let the other side do the same."""
     lines, state = [], net.state_dict()
-    is_residual = name.startswith(('resne', 'densenet', 'mobilenet', 'efficientnet'))
+    is_residual = name.startswith(('resne', 'densenet', 'mobilenet', 'efficientnet', 'clip_resnet'))
     for key, tensor in state.items():
         if key.endswith('num_batches_tracked'):
             continue
@@ -473,6 +583,8 @@ def write_references(folder, name, make, side, is_live):
         architecture = 'vgg16_bn' if name == 'vgg16_bn_cifar' else name
         lines = [f'architecture {architecture}', f'activation {activation}', f'side {side}']
         lines += [f'about {key} {value}' for key, value in getattr(net, 'about', {}).items()]
+        if hasattr(net, 'layer'):
+            lines.append(f'layer {net.layer}')
         lines += tensors
         lines += answers(net, double_net, side, activation, inputs, LIVE_SAMPLES if is_live else 64)
         with open(os.path.join(folder, f'{name}-{activation}.txt'), 'w') as file:
