@@ -162,6 +162,58 @@ static void vit_b_16(BlobBuilder *builder)
     blob_builder_about(builder, "norm_epsilon", "1e-06");
 }
 
+/* ---- networks that filter every channel on its own ------------------------------------------- */
+
+typedef struct Stage {
+    int64_t channels, side, blocks; // of its outputs; of its filters
+} Stage;
+
+static const Stage mobile_stages[7]    = {{16, 3, 1}, {24, 3, 2},  {32, 3, 3}, {64, 3, 4},
+                                          {96, 3, 3}, {160, 3, 3}, {320, 3, 1}};
+static const Stage efficient_stages[7] = {{16, 3, 1},  {24, 3, 2},  {40, 5, 2}, {80, 3, 3},
+                                          {112, 5, 3}, {192, 5, 4}, {320, 3, 1}};
+
+#define IN(base, part) (snprintf(name, sizeof name, "%s." part, base), name)
+
+// A block that widens its channels six times, but for the first stage's.
+static void inverted(BlobBuilder *builder, const char *base, int64_t inputs, const Stage *stage,
+                     bool is_wider, bool is_excited)
+{
+    char    name[64];
+    int64_t inner = is_wider ? 6 * inputs : inputs;
+    int     place = is_wider;
+    if (is_wider)
+        conv(builder, IN(base, "0.0"), inner, inputs, 1);
+    conv(builder, is_wider ? IN(base, "1.0") : IN(base, "0.0"), inner, 1, stage->side);
+    if (is_excited) {
+        conv(builder, is_wider ? IN(base, "2.fc1") : IN(base, "1.fc1"), inputs / 4, inner, 1);
+        conv(builder, is_wider ? IN(base, "2.fc2") : IN(base, "1.fc2"), inner, inputs / 4, 1);
+    }
+    snprintf(name, sizeof name, "%s.%d%s", base, place + 1 + is_excited, is_excited ? ".0" : "");
+    conv(builder, name, stage->channels, inner, 1);
+}
+
+/* Norms folded, as above. MobileNetV2 numbers its blocks through, EfficientNet within a stage. */
+static void inverted_network(BlobBuilder *builder, const Stage *stages, bool is_excited)
+{
+    char    base[48];
+    int64_t channels = 32;
+    int     number   = 0;
+    conv(builder, "features.0.0", channels, 3, 3);
+    for (int stage = 0; stage < 7; stage++)
+        for (int i = 0; i < stages[stage].blocks; i++) {
+            number++;
+            if (is_excited)
+                snprintf(base, sizeof base, "features.%d.%d.block", stage + 1, i);
+            else
+                snprintf(base, sizeof base, "features.%d.conv", number);
+            inverted(builder, base, channels, &stages[stage], stage > 0, is_excited);
+            channels = stages[stage].channels;
+        }
+    conv(builder, is_excited ? "features.8.0" : "features.18.0", 1280, channels, 1);
+    dense(builder, "classifier.1", 1000, 1280);
+}
+
 static const struct {
     const char *name;
     bool        is_vgg, is_deep;
@@ -178,6 +230,11 @@ static bool fill(BlobBuilder *builder, const Options *options)
 {
     if (strcmp(options->arch, "vit_b_16") == 0) {
         vit_b_16(builder);
+        return true;
+    }
+    bool is_excited = strcmp(options->arch, "efficientnet_b0") == 0;
+    if (is_excited || strcmp(options->arch, "mobilenet_v2") == 0) {
+        inverted_network(builder, is_excited ? efficient_stages : mobile_stages, is_excited);
         return true;
     }
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
@@ -202,7 +259,8 @@ bool material_save(const Options *options, const char *path, Error *error)
             ? blob_builder_save(builder, path, error)
             : fail(error, ERROR_USAGE,
                    "no random weights for '%s', expected vgg11, vgg13, vgg16, vgg19, resnet18, "
-                   "resnet34, resnet50, resnet101, resnet152 or vit_b_16",
+                   "resnet34, resnet50, resnet101, resnet152, mobilenet_v2, efficientnet_b0 or "
+                   "vit_b_16",
                    options->arch);
     blob_builder_free(builder);
     return ok;

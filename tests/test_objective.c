@@ -263,7 +263,8 @@ static void random_parts_stay_inside(void)
 static void networks_begin(void)
 {
     static const char *const names[] = {"lenet",       "vgg11_bn",      "resnet20",
-                                        "densenet121", "squeezenet1.0", "squeezenet1.1"};
+                                        "densenet121", "squeezenet1.0", "squeezenet1.1",
+                                        "mobilenet_v2"};
     TrainingSet              set     = {0};
     REQUIRE(training_set_new(&set, 1, 32, 32, 10, NULL));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -295,11 +296,8 @@ static void a_step_lowers_the_loss_of_networks_for_photos(void)
     static const struct {
         const char *name;
         int64_t     side;
-    } networks[] = {{"alexnet", 63},
-                    {"densenet121", 32},
-                    {"squeezenet1.0", 32},
-                    {"squeezenet1.1", 32},
-                    {"vit", 8}};
+    } networks[] = {{"alexnet", 63},       {"densenet121", 32},  {"squeezenet1.0", 32},
+                    {"squeezenet1.1", 32}, {"mobilenet_v2", 32}, {"vit", 8}};
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
         enum { IMAGES = 4, STEPS = 2 };
         TrainingSet   set      = {0};

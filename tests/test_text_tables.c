@@ -175,7 +175,7 @@ static void hostile_vocabularies_are_refused(void)
 
 static void too_many_tokens_are_refused(void)
 {
-    size_t size = 2 * ((size_t)LIMIT_TOKENS + 1);
+    size_t size = 2 * ((size_t)LIMIT_TABLE_LINES + 1);
     char  *text = memory_new(size, 1, NULL);
     REQUIRE(text);
     for (size_t i = 0; i < size; i++)

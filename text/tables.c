@@ -40,9 +40,9 @@ static bool lines_next(Lines *lines, Error *error)
     lines->line         = lines->next;
     lines->size         = (size_t)(stop - lines->line);
     lines->next         = stop + 1;
-    if (lines->number++ == LIMIT_TOKENS)
+    if (lines->number++ == LIMIT_TABLE_LINES)
         return fail(error, ERROR_DATA, "%s: '%s' has more than %d lines", lines->name, lines->table,
-                    LIMIT_TOKENS);
+                    LIMIT_TABLE_LINES);
     for (size_t i = 0; i < lines->size; i++)
         if (lines->line[i] < ' ' || lines->line[i] == 0x7F)
             return line_fails(lines, error, "holds a control character");
@@ -53,7 +53,7 @@ static bool lines_next(Lines *lines, Error *error)
 static size_t lines_count(const Lines *lines)
 {
     size_t count = 0;
-    for (const uint8_t *at = lines->next; at < lines->end && count < LIMIT_TOKENS; count++)
+    for (const uint8_t *at = lines->next; at < lines->end && count < LIMIT_TABLE_LINES; count++)
         at = (const uint8_t *)memchr(at, '\n', (size_t)(lines->end - at)) + 1;
     return count;
 }

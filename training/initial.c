@@ -4,7 +4,7 @@
  * are drawn, from the seed and the tensor's name:
  *     DRAW_HE       normal, variance 2 / fan-in (He et al., ICCV 2015, section 2.2); biases 0
  *     DRAW_INPUTS   the same, dense layers as in DRAW_DEFAULT: torchvision's DenseNet
- *     DRAW_OUTPUTS  the same by fan-out: torchvision's ResNet and VGG
+ *     DRAW_OUTPUTS  the same by fan-out: torchvision's ResNet, VGG and MobileNetV2
  *     DRAW_DEFAULT  uniform within 1 / sqrt(fan-in), biases too: what PyTorch's layers begin with,
  *                   and so AlexNet
  *     DRAW_UNIFORM  uniform within sqrt(6 / fan-in), biases 0: torchvision's SqueezeNet, whose last
@@ -229,6 +229,7 @@ static const Row rows[] = {
     {"densenet121", fresh_densenet, 121, DRAW_INPUTS, 224, imagenet, true},
     {"squeezenet1.0", fresh_squeezenet, 10, DRAW_UNIFORM, 224, imagenet, false},
     {"squeezenet1.1", fresh_squeezenet, 11, DRAW_UNIFORM, 224, imagenet, false},
+    {"mobilenet_v2", fresh_mobilenet, 0, DRAW_OUTPUTS, 224, imagenet, true},
     {"vit", fresh_vit, 4, DRAW_DEFAULT, 32, small_vit, false}, // draws in its own way
 };
 enum { ROWS = sizeof rows / sizeof *rows };

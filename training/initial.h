@@ -39,6 +39,6 @@ void fresh_norm(Fresh *fresh, const char *base, int64_t channels);
 /* The tensors of a family; `side`: of its pixels. */
 typedef void FreshNetwork(Fresh *fresh, int depth, int64_t side, int32_t classes);
 
-FreshNetwork fresh_alexnet, fresh_densenet, fresh_squeezenet, fresh_vit;
+FreshNetwork fresh_alexnet, fresh_densenet, fresh_squeezenet, fresh_mobilenet, fresh_vit;
 
 #endif

@@ -3,6 +3,8 @@ them. Standard library alone.
 
 `make` has the methods input(name, shape), affine(x, scale, shift) on channels, conv(x, name, stride,
 pad), relu(x), max_pool(x, side, stride, pad), add(x, y), mean(x) over a plane, flatten(x), dense(x, name).
+The last two networks, which only PyTorch runs, want conv with a number of groups (0: every channel is
+one), relu6(x), silu(x), and excite(x, name) for squeeze-and-excitation.
 Norms are folded into the convolutions, as the blob has them."""
 
 import struct
@@ -80,9 +82,46 @@ def vit_b_16(make, x, upto):
     return make.dense(make.pick(make.norm(x, 'encoder.ln')), 'heads.head')
 
 
+MOBILENET_V2 = [(1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1)]      # blocks, stride
+EFFICIENTNET_B0 = [(1, 1, 3), (2, 2, 3), (2, 2, 5), (3, 2, 3), (3, 1, 5), (4, 2, 5), (1, 1, 3)]
+
+
+def mobilenet_v2(make, x, upto):
+    x, number = make.relu6(make.conv(x, 'features.0.0', 2, 1)), 0
+    for stage, (count, stride) in enumerate(MOBILENET_V2):
+        for i in range(count):
+            number += 1
+            y, base, place = x, f'features.{number}.conv', 0
+            if stage > 0:
+                y, place = make.relu6(make.conv(y, f'{base}.0.0', 1, 0)), 1
+            y = make.relu6(make.conv(y, f'{base}.{place}.0', stride if i == 0 else 1, 1, 0))
+            y = make.conv(y, f'{base}.{place + 1}', 1, 0)
+            x = make.add(y, x) if i > 0 else y
+    x = make.relu6(make.conv(x, 'features.18.0', 1, 0))
+    return make.dense(make.mean(x), 'classifier.1')
+
+
+def efficientnet_b0(make, x, upto):
+    x = make.silu(make.conv(x, 'features.0.0', 2, 1))
+    for stage, (count, stride, side) in enumerate(EFFICIENTNET_B0):
+        for i in range(count):
+            y, base, place = x, f'features.{stage + 1}.{i}.block', 0
+            if stage > 0:
+                y, place = make.silu(make.conv(y, f'{base}.0.0', 1, 0)), 1
+            y = make.silu(make.conv(y, f'{base}.{place}.0', stride if i == 0 else 1, side // 2, 0))
+            y = make.conv(make.excite(y, f'{base}.{place + 1}'), f'{base}.{place + 2}.0', 1, 0)
+            x = make.add(y, x) if i > 0 else y
+    x = make.silu(make.conv(x, 'features.8.0', 1, 0))
+    return make.dense(make.mean(x), 'classifier.1')
+
+
+NETWORKS = {'vgg16': vgg16, 'resnet50': resnet50, 'mobilenet_v2': mobilenet_v2,
+            'efficientnet_b0': efficientnet_b0, 'vit_b_16': vit_b_16}
+
+
 def layers(make, arch, upto, x):
     """Of a prepared image."""
-    return {'vgg16': vgg16, 'resnet50': resnet50, 'vit_b_16': vit_b_16}[arch](make, x, upto)
+    return NETWORKS[arch](make, x, upto)
 
 
 def build(make, arch, upto, x, about):

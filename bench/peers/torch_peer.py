@@ -36,8 +36,19 @@ class Runner:
     def affine(self, x, scale, shift):
         return x * torch.tensor(scale).reshape(1, 3, 1, 1) + torch.tensor(shift).reshape(1, 3, 1, 1)
 
-    def conv(self, x, base, stride, pad):
-        return F.conv2d(x, self.w[base + '.weight'], self.w[base + '.bias'], stride, pad)
+    def conv(self, x, base, stride, pad, groups=1):
+        return F.conv2d(x, self.w[base + '.weight'], self.w[base + '.bias'], stride, pad,
+                        groups=groups or x.shape[1])
+
+    def relu6(self, x):
+        return F.relu6(x, inplace=True)
+
+    def silu(self, x):
+        return F.silu(x)
+
+    def excite(self, x, base):
+        squeezed = F.silu(self.conv(x.mean((2, 3), keepdim=True), base + '.fc1', 1, 0))
+        return x * torch.sigmoid(self.conv(squeezed, base + '.fc2', 1, 0))
 
     def max_pool(self, x, side, stride, pad):
         return F.max_pool2d(x, side, stride, pad)
