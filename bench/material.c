@@ -184,7 +184,7 @@ static void inverted(BlobBuilder *builder, const char *base, int64_t inputs, con
     int     place = is_wider;
     if (is_wider)
         conv(builder, IN(base, "0.0"), inner, inputs, 1);
-    conv(builder, is_wider ? IN(base, "1.0") : IN(base, "0.0"), inner, 1, stage->side);
+    conv(builder, is_wider ? IN(base, "1.0") : IN(base, "0.0"), inner, 1, (int)stage->side);
     if (is_excited) {
         conv(builder, is_wider ? IN(base, "2.fc1") : IN(base, "1.fc1"), inputs / 4, inner, 1);
         conv(builder, is_wider ? IN(base, "2.fc2") : IN(base, "1.fc2"), inner, inputs / 4, 1);

@@ -21,7 +21,7 @@
 enum {
     LIMIT_TEXT_BYTES  = 1 << 18, // of one text
     LIMIT_TABLE_BYTES = 1 << 26, // of a vocabulary, of a list of merges
-    LIMIT_TABLE_LINES      = 1 << 20, // lines of either
+    LIMIT_TABLE_LINES = 1 << 20, // lines of either
     LIMIT_TOKEN_BYTES = 1024,    // of one token as written in the tables
     CLIP_TOKENS       = 77,      // the longest text of CLIP, start and end included
     ROBERTA_TOKENS    = 512      // of RoBERTa, likewise
