@@ -446,11 +446,16 @@ def test_every_flipped_byte():
                 pass
 
 
-if __name__ == '__main__':
-    hostile_files()
+def run_hostile(suite, tests):
+    """The tests and a check of every hostile file there is by now; the exit code."""
     listed = [(f'refuses "{name}"', lambda n=name: check_hostile(n)) for name in sorted(HOSTILE)]
     kinds = collections.Counter(name.split(':')[0] for name in HOSTILE)
     print('malformed kinds refused: '
           + ', '.join(f'{name} {count}' for name, count in sorted(kinds.items()))
           + f', {len(HOSTILE)} in all')
-    sys.exit(run_tests('hostile', tests_of(globals()) + listed))
+    return run_tests(suite, tests + listed)
+
+
+if __name__ == '__main__':
+    hostile_files()
+    sys.exit(run_hostile('hostile', tests_of(globals())))

@@ -1,5 +1,6 @@
 """Tests of weights/convert.py with transformers: names, sizes and heads."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from checkpoints import (DATA, EXIT_DATA, EXIT_USAGE, LENET, Skip, check_lenet, 
                          legacy_pth, number_field, onnx_tensor, path_of, product, pth, read_blob,
                          run, run_tests, tests_of, values_of, write)
 from small_networks import check, node, prefixed, refused, scripted, small, told, written
+from transformer_names import clip_names, hugging_face_names, timm_names, turned
 import encoders
 
 VIT = small('vit')
@@ -97,89 +99,6 @@ def test_parts_that_are_missing_or_too_many():
 
 # ---- the same network under the names of others --------------------------------------------------
 
-def timm_names(tensors):
-    """torchvision's vision transformer as timm calls its tensors."""
-    out = {}
-    for name, item in tensors.items():
-        for here, there in (('class_token', 'cls_token'), ('encoder.pos_embedding', 'pos_embed'),
-                            ('conv_proj', 'patch_embed.proj'), ('encoder.ln.', 'norm.'),
-                            ('heads.head', 'head'), ('encoder.layers.encoder_layer_', 'blocks.'),
-                            ('.ln_', '.norm'), ('self_attention.in_proj_', 'attn.qkv.'),
-                            ('self_attention.out_proj', 'attn.proj'), ('mlp.0', 'mlp.fc1'),
-                            ('mlp.3', 'mlp.fc2')):
-            name = name.replace(here, there)
-        out[name] = item
-    return out
-
-
-def thirds(name, item):
-    """{query, key and value: item} of a packed tensor, or it alone."""
-    if '.in_proj_' not in name:
-        return {name: item}
-    (rows, *columns), values = item
-    base, part = name.split('.in_proj_')
-    step = len(values) // 3
-    return {f'{base}.{kind}.{part}': ((rows // 3, *columns), values[i * step:(i + 1) * step])
-            for i, kind in enumerate(('query', 'key', 'value'))}
-
-
-def hugging_face_names(tensors):
-    """The same as transformers' ViTForImageClassification calls them."""
-    out = {}
-    for whole, packed in tensors.items():
-        for name, item in thirds(whole, packed).items():
-            for here, there in (('class_token', 'embeddings.cls_token'),
-                                ('encoder.ln.', 'layernorm.'),
-                                ('encoder.pos_embedding', 'embeddings.position_embeddings'),
-                                ('conv_proj', 'embeddings.patch_embeddings.projection'),
-                                ('encoder.layers.encoder_layer_', 'encoder.layer.'),
-                                ('ln_1', 'layernorm_before'), ('ln_2', 'layernorm_after'),
-                                ('self_attention.out_proj', 'attention.output.dense'),
-                                ('self_attention', 'attention.attention'),
-                                ('mlp.0', 'intermediate.dense'), ('mlp.3', 'output.dense')):
-                name = name.replace(here, there)
-            head = name.replace('heads.head', 'classifier')
-            out[head if head != name else f'vit.{name}'] = item
-    return out
-
-
-def turned(item):
-    (rows, columns), values = item
-    return (columns, rows), [values[r * columns + c] for c in range(columns) for r in range(rows)]
-
-
-def clip_names(tensors):
-    """OpenAI's CLIP as transformers' CLIPModel calls its tensors."""
-    out = {}
-    for whole, packed in tensors.items():
-        tower = 'vision_model' if whole.startswith('visual.') else 'text_model'
-        for name, item in thirds(whole, packed).items():
-            if name in ('visual.proj', 'text_projection'):
-                kind = 'visual' if name == 'visual.proj' else 'text'
-                out[f'{kind}_projection.weight'] = turned(item)
-                continue
-            for here, there in (('visual.conv1', f'{tower}.embeddings.patch_embedding'),
-                                ('visual.class_embedding', f'{tower}.embeddings.class_embedding'),
-                                ('visual.positional_embedding',
-                                 f'{tower}.embeddings.position_embedding.weight'),
-                                ('visual.ln_pre', f'{tower}.pre_layrnorm'),
-                                ('visual.ln_post', f'{tower}.post_layernorm'),
-                                ('token_embedding', f'{tower}.embeddings.token_embedding'),
-                                ('ln_final', f'{tower}.final_layer_norm'),
-                                ('visual.transformer', 'transformer'),
-                                ('transformer.resblocks', f'{tower}.encoder.layers'),
-                                ('.attn.query', '.self_attn.q_proj'),
-                                ('.attn.key', '.self_attn.k_proj'),
-                                ('.attn.value', '.self_attn.v_proj'), ('.attn.', '.self_attn.'),
-                                ('.ln_1', '.layer_norm1'), ('.ln_2', '.layer_norm2'),
-                                ('mlp.c_fc', 'mlp.fc1'), ('mlp.c_proj', 'mlp.fc2')):
-                name = name.replace(here, there)
-            if name == 'positional_embedding':
-                name = f'{tower}.embeddings.position_embedding.weight'
-            out[name] = item
-    return out
-
-
 def test_three_publishers_of_one_vision_transformer():
     about, _ = told(written(SHALLOW), '--heads', '2')
     kept = ('architecture', 'width', 'heads', 'complete')
@@ -236,6 +155,43 @@ def test_other_transformers_are_refused_by_what_they_have():
     refused(written(distilled), 'a distillation token')
     twice = {**names, 'class_token': ((1, 1, 4), [1.0] * 4)}
     refused(written(twice), 'is not vit: 1 tensor')
+
+
+# ---- a folder from a model hub -------------------------------------------------------------------
+
+def test_a_hub_says_heads_and_epsilon():
+    os.makedirs(path_of('hub'), exist_ok=True)
+    written(hugging_face_names(SHALLOW), 'hub/model.safetensors')
+
+    def with_config(**config):
+        write('hub/config.json', json.dumps(config).encode())
+        return 'hub'
+
+    about, errors = told(with_config(num_attention_heads=4, layer_norm_eps=1e-6))
+    assert (about['heads'], about['norm_epsilon']) == ('4', '1e-06') and 'heads=' not in errors
+    assert told(with_config(num_attention_heads=4), '--heads', '2')[0]['heads'] == '2'
+    assert told(with_config(num_attention_heads=4))[0]['norm_epsilon'] == '1e-12'
+    for config, what in (({'hidden_act': 'gelu_new'}, "the activation 'gelu_new', vit has 'gelu'"),
+                         ({'num_attention_heads': '4'}, "has '4' attention heads"),
+                         ({'layer_norm_eps': 0.0}, 'has the epsilon 0.0')):
+        refused(with_config(**config), what)
+    refused(with_config(num_attention_heads=3), 'do not make 3 equal heads', code=EXIT_USAGE)
+    for text in (b'[]', b'{', b'[' * 100000, b' ' * (16 << 20) + b'{}'):
+        write('hub/config.json', text)
+        refused('hub', 'config.json: ')
+
+
+def test_a_hub_says_what_each_tower_of_clip_has():
+    os.makedirs(path_of('hub'), exist_ok=True)
+    written(clip_names(small('clip_vit')), 'hub/model.safetensors')
+    tower = {'num_attention_heads': 2, 'layer_norm_eps': 1e-5, 'hidden_act': 'quick_gelu'}
+    config = {'vision_config': tower, 'text_config': {**tower, 'num_attention_heads': 16}}
+    write('hub/config.json', json.dumps(config).encode())
+    about, errors = told('hub')
+    assert (about['heads'], about['text_heads']) == ('2', '16') and 'assumes' not in errors
+    write('hub/config.json', json.dumps({**config, 'vision_config': {'hidden_act': 'gelu'}})
+          .encode())
+    refused('hub', "the activation 'gelu', clip_vit has 'quick_gelu'")
 
 
 # ---- ONNX ----------------------------------------------------------------------------------------

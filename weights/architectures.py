@@ -50,6 +50,7 @@ class Architecture:
     heads    {key of `about`: the width that its heads share}
     grid     (width that counts the positions, width or number of pixels a patch is wide)
     norm_epsilons            {'' or a publisher: what layer norms add to the variance}
+    activation               Hugging Face's name of that of its blocks
     assumed                  what tensors do not tell, a text
     parts                    ((pattern, what it is), ...) of tensors that make another network"""
 
@@ -62,7 +63,7 @@ class Architecture:
         self.groups = {}
         self.refit = self.grid = None
         self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
-        self.operations = set()
+        self.operations, self.activation = set(), None
 
     def fitted(self, names):
         return self.refit(names) if self.refit else self

@@ -17,13 +17,13 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from about import about_text, head_counts
+from about import about_text, particulars
 from architectures import all_architectures
 from checks import check_graph, epsilons, resolver
 from contents import Contents, flatten_channels_first, swap_first_channels
-from exported import norm_epsilon, unfolder
+from exported import unfolder
+from hub import MOST_HEADS
 from matching import detect, is_statistic, listed, plural
-from milan import inside, settings
 from narrow import is_blob, narrow
 from output import EXIT_IO, Failed, check_output, is_stream, write_output
 from preparation import LARGEST_SIDE, Preparation
@@ -39,7 +39,6 @@ from vocabulary import vocabulary_tensors
 
 EXIT_USAGE, EXIT_DATA, EXIT_NOT_FOUND, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_PIPE = \
     2, 65, 66, 71, 130, 141
-MOST_HEADS = 1024
 INSIDE = ('model.safetensors', 'pytorch_model.bin')    # of a folder from a model hub
 
 
@@ -73,7 +72,9 @@ def read_input_folder(path):
         return Checkpoint('tensorflowjs', [('', tensors)], graph=graph)
     for name in INSIDE:
         if os.path.exists(os.path.join(path, name)):
-            return read_input(os.path.join(path, name))
+            checkpoint = read_input(os.path.join(path, name))
+            checkpoint.folder = path
+            return checkpoint
     inner = os.path.join(path, 'weights')             # arrays beside their test data
     has_arrays = any(name.endswith('.npy') for name in os.listdir(path))
     folder = path if has_arrays or not os.path.isdir(inner) else inner
@@ -200,18 +201,15 @@ def note(text):
     print(f'note: {text}', file=sys.stderr)
 
 
-def about_of(chosen, match, preparation, checkpoint, norm_state, padding, heads):
+def about_of(chosen, match, preparation, checkpoint, norm_state, padding, keys):
     """The keys of `about`; None is left out: so are those that are as they always were."""
-    usual = match.net.norm_epsilons
-    epsilon = usual and (norm_epsilon(checkpoint.graph, checkpoint.groups[0][1])
-                         or usual.get(match.publisher) or usual[''])
     return {'architecture': match.net.name, **preparation.keys(), 'bn': norm_state,
             'dtype': chosen.dtype,
             'complete': 'no' if match.missing else 'yes',
             'source': os.path.basename(os.path.abspath(chosen.input)),
             'source_format': checkpoint.format, 'source_sha256': source_digest(chosen.input),
             'padding': None if padding == 'torch' else padding,
-            **heads, 'norm_epsilon': f'{epsilon:.9g}' if epsilon else None}
+            **keys}
 
 
 def leftover_notes(candidate, others):
@@ -271,19 +269,13 @@ def convert(chosen):
     preparation = Preparation(match, checkpoint.format)
     around = {**candidate.outside, **match.extra}
     notes = preparation.take_statistics(around)
-    settings_, more = {}, []
     try:
         preparation.override(chosen)
         preparation.check_patches()
-        heads, head_notes = head_counts(match, chosen.heads)
-        if match.net.name == 'milan':
-            settings_, words = settings(inside({'': checkpoint.beside}, ''), match)
-            more.append(('words', (len(words),), 'u8', lambda: [words]))
+        keys, more, more_notes = particulars(match, checkpoint, chosen.heads)
     except (Refused, Misused) as refused:
         raise type(refused)(f'{chosen.input}: {refused}') from None
-    notes += head_notes
-    if match.net.assumed:
-        notes.append(f'assumes {match.net.assumed}, which tensors do not tell')
+    notes += more_notes
     if checkpoint.format == 'tensorflowjs' and checkpoint.graph is None and match.net.norms:
         notes.append('the file does not say the epsilon of its batch norms nor how it pads; 1e-5 and '
                      f'--padding {padding} were assumed')
@@ -298,7 +290,7 @@ def convert(chosen):
     if chosen.fold_batchnorm:
         contents.fold()
     about = about_text(about_of(chosen, match, preparation, checkpoint, contents.norm_state(),
-                                padding, {**heads, **settings_}))
+                                padding, keys))
     out = contents.tensors(chosen.dtype == 'f16') + more
     out.append(('about', (len(about),), 'u8', lambda: [about]))
     out += vocabulary_tensors(chosen.merges, chosen.vocabulary)

@@ -58,7 +58,7 @@ def vit(names=()):
     net = Architecture('vit', 224)
     net.refit, net.norm_epsilons = vit, {'': 1e-6, 'huggingface': 1e-12}
     net.photos = {'timm': TIMM, 'huggingface': HUGGING_FACE}
-    net.operations = {'LayerNormalization', 'Erf', 'Gelu'}
+    net.operations, net.activation = {'LayerNormalization', 'Erf', 'Gelu'}, 'gelu'
     patches(net, 'conv_proj', 'width', 'patch_embed.proj', 'embeddings.patch_embeddings.projection')
     net.tensor('class_token', (1, 1, 'width'))
     net.tensor('encoder.pos_embedding', (1, 'tokens', 'width'))
@@ -107,7 +107,7 @@ def clip(name, refit):
     net.refit, net.norm_epsilons = refit, {'': 1e-5}
     net.photos, net.parts = {'': OPENAI, 'huggingface': OPENAI}, OTHER_PARTS
     net.assumed = "sigmoid(1.702 x) x in its blocks, as OpenAI's have it"
-    net.heads = {'heads': 'width', 'text_heads': 'text_width'}
+    net.heads, net.activation = {'heads': 'width', 'text_heads': 'text_width'}, 'quick_gelu'
     net.operations = {'LayerNormalization', 'Sigmoid', 'Relu' if name == 'clip_resnet' else ''}
     return net
 
@@ -187,6 +187,7 @@ def roberta(names=()):
     net.refit, net.norm_epsilons, net.reads = roberta, {'': 1e-5}, 'tokens'
     net.parts = OTHER_PARTS
     net.heads, net.first = {'heads': 'width'}, 'embeddings.word_embeddings.weight'
+    net.activation = 'gelu'
     net.slot('embeddings.word_embeddings', 'weight', ('words', 'width'))
     net.slot('embeddings.position_embeddings', 'weight', ('positions', 'width'))
     net.slot('embeddings.token_type_embeddings', 'weight', (1, 'width'))

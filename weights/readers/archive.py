@@ -1,7 +1,7 @@
 """ZIP archives, strictly: the central directory, every local header and the bytes must agree.
 
 No entry may overlap another; entries are stored, or deflated where the caller allows it (then never
-more than the declared size is inflated). Others may be there and are refused once they are opened."""
+more than the declared size is inflated). Others may be there and are refused when opened."""
 
 import struct
 import zlib

@@ -199,6 +199,8 @@ def attributes(view, module):
         for name, inner in state.items():
             place = f'{path}.{name}' if path else name
             if type(name) is str and is_tensor(inner):
+                if place in tensors:
+                    raise Refused(f"{view.name}: has two tensors that are called '{place}'")
                 tensors[place] = inner
             elif type(name) is str and scripted(inner):
                 todo.append((place, inner, depth + 1))

@@ -9,6 +9,7 @@ from .source import Refused
 
 MAX_PICKLE = 128 << 20      # MILAN's hold two language pipelines as texts
 MAX_TEXT = 1 << 20          # longer ones are stepped over
+MAX_TEXTS = 16 << 20        # of those that are kept
 MAX_OPERATIONS = 1000000
 MAX_STACK = 100000
 MAX_MEMO = 200000
@@ -63,7 +64,7 @@ class Recogniser:
         if limit < 0:
             raise Refused(f'{view.name}: ends where a pickle should start')
         self.data, self.place = view.read(at, limit), 0
-        self.stack, self.memo = [], {}
+        self.stack, self.memo, self.kept = [], {}, 0
         self.makers, self.storages = {}, {}            # what was stepped over; all storages
 
     def bad(self, what):
@@ -219,6 +220,9 @@ class Recogniser:
     def step_over(self, size):
         """An Object for what is too long to be a name or a word, else None."""
         if size <= MAX_TEXT:
+            self.kept += size
+            if self.kept > MAX_TEXTS:
+                raise self.bad(f'more than {MAX_TEXTS} bytes of texts')
             return None
         if self.place + size > len(self.data):
             self.take(size)                            # says why it cannot be

@@ -112,11 +112,12 @@ class Checkpoint:
 
     notes    what was stepped over, for the user
     graph    how the tensors are used, where the format says so (graph.Graph)
-    beside   what lies beside the tensors in a PyTorch checkpoint: a dictionary of plain values"""
+    beside   what lies beside the tensors in a PyTorch checkpoint: a dictionary of plain values
+    folder   from a model hub, where it lies in one (hub.py)"""
 
     def __init__(self, format_name, groups, notes=(), graph=None, beside=None):
         self.format, self.groups, self.notes, self.graph = format_name, groups, list(notes), graph
-        self.beside = beside or {}
+        self.beside, self.folder = beside or {}, None
 
 
 class Unread:
