@@ -23,9 +23,9 @@ StepReport plan_step_report(const Plan *plan, int32_t step)
                                      : " +relu",
              call->finish.gate ? " +gate" : "");
     if (conv) {
-        ConvShape c = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
-        report.flops =
-            2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)(c.c / c.groups * c.r * c.s);
+        ConvShape c    = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
+        int64_t   taps = c.c / c.groups * c.r * c.s;
+        report.flops   = 2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)taps;
     } else if (s->op == OP_ATTENTION) { // weights [g,t,s] by its two products
         Shape   out     = call->shape;
         int64_t keys    = shape_elements(call->in_shape[0]) / (out.dim[0] * out.dim[1]);
