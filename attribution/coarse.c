@@ -137,6 +137,9 @@ bool make_rollout(Making *making, Error *error)
     bool        is_free = making->request->method->kind == MAP_ROLLOUT; // of the class
     int         count   = attention_find(g, making->map->layer, attention);
     int64_t     rows, columns, tokens = graph_shape(g, attention[0]).dim[1];
+    if (count > ATTENTION_MOST)
+        return fail(error, ERROR_USAGE, "%s: attention of %d blocks, expected up to %d", name,
+                    count, ATTENTION_MOST);
     for (int i = 1; i < count; i++)
         if (graph_shape(g, attention[i]).dim[1] != tokens)
             return fail(error, ERROR_USAGE, "%s: attention of %lld and of %lld tokens", name,

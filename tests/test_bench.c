@@ -127,6 +127,8 @@ static void short_table_has_the_rows_people_come_for(void)
                          "VGG16 to conv5_3, with input gradient\n"
                          "ResNet-50, forward\n"
                          "ResNet-50, with input gradient\n"
+                         "ViT-B/16, forward\n"
+                         "ViT-B/16, with input gradient\n"
                          "attack on a unit of VGG16 conv3_3, 10 steps\n"
                          "dissect VGG16 conv3_3\n"
                          "decode a photo and 3 label maps\n"
