@@ -123,7 +123,7 @@ demo: nemesis ## build, then run the main job in small: under two minutes, nothi
 demo-weights: nemesis ## train the demo's networks again and compare them with those that are there
 	@sh demo/train.sh ./nemesis
 
-bench: $(BUILD)/bench ## print ten figures of throughput in two minutes, or all of them with ALL=1
+bench: $(BUILD)/bench ## print twelve figures of throughput in two minutes, or all of them with ALL=1
 	@$(BUILD)/bench $(if $(ALL),--all)
 
 bench-compare: $(BUILD)/bench ## measure again and compare with BASE=file, an output of `bench --json`

@@ -25,9 +25,9 @@ static bool is_between_tokens(const Graph *g, NodeId node)
 int attention_find(const Graph *g, NodeId layer, NodeId attention[ATTENTION_MOST])
 {
     int count = 0;
-    for (NodeId node = 0; node < layer && count < ATTENTION_MOST; node++)
-        if (is_between_tokens(g, node))
-            attention[count++] = node;
+    for (NodeId node = 0; node < layer; node++)
+        if (is_between_tokens(g, node) && count++ < ATTENTION_MOST)
+            attention[count - 1] = node;
     return count;
 }
 

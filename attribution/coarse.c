@@ -33,8 +33,10 @@ static bool enlarge(Making *making, NodeId small, Error *error)
     int64_t count = cells.dim[0], h = image.dim[2], w = image.dim[3];
     NodeId  rows   = resizer(making, cells.dim[1], h, error),
            columns = resizer(making, cells.dim[2], w, error);
-    if (rows == NODE_NONE || columns == NODE_NONE)
-        return graph_check(g, error);
+    if (rows == NODE_NONE || columns == NODE_NONE) {
+        graph_check(g, error); // else memory, which has told
+        return false;
+    }
     // A product an image, so that no image's bits depend on how many there are.
     Shape tall = shape_3d(count, h, cells.dim[1]), broad = shape_3d(count, w, cells.dim[2]);
     rows         = op_broadcast_to(g, op_reshape(g, rows, shape_3d(1, h, cells.dim[1])), tall);
@@ -46,12 +48,17 @@ static bool enlarge(Making *making, NodeId small, Error *error)
 
 /* ---- Grad-CAM -------------------------------------------------------------------------------- */
 
+static bool is_activation(const Graph *g, NodeId node)
+{
+    OpKind op = graph_op(g, node);
+    return op == OP_RELU || op == OP_CLAMP || op == OP_SOFTPLUS || gate_input(g, node) >= 0;
+}
+
 // The last activation with places before the layer.
 static NodeId last_maps(const Graph *g, NodeId layer)
 {
     for (NodeId node = layer - 1; node >= 0; node--)
-        if ((graph_op(g, node) == OP_RELU || graph_op(g, node) == OP_SOFTPLUS) &&
-            graph_shape(g, node).rank == 4)
+        if (is_activation(g, node) && graph_shape(g, node).rank == 4)
             return node;
     return NODE_NONE;
 }
@@ -130,6 +137,9 @@ bool make_rollout(Making *making, Error *error)
     bool        is_free = making->request->method->kind == MAP_ROLLOUT; // of the class
     int         count   = attention_find(g, making->map->layer, attention);
     int64_t     rows, columns, tokens = graph_shape(g, attention[0]).dim[1];
+    if (count > ATTENTION_MOST)
+        return fail(error, ERROR_USAGE, "%s: attention of %d blocks, expected up to %d", name,
+                    count, ATTENTION_MOST);
     for (int i = 1; i < count; i++)
         if (graph_shape(g, attention[i]).dim[1] != tokens)
             return fail(error, ERROR_USAGE, "%s: attention of %lld and of %lld tokens", name,

@@ -28,6 +28,20 @@ void rule_relu(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wa
         handed[0] = op_gate(g, node, arrived);
 }
 
+/* (E6, E7) of ReLU6, which lets through what is above zero and below its bound. */
+void rule_clamp(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
+                NodeId *handed)
+{
+    const Walker *walker = self;
+    (void)wanted;
+    arrived = op_relu(g, arrived);
+    if (walker->walk->gradient == GRADIENT_GUIDED) {
+        NodeId below = op_offset(g, op_scale(g, node, -1), graph_params(g, node).value);
+        arrived      = op_gate(g, below, op_gate(g, node, arrived));
+    }
+    handed[0] = arrived;
+}
+
 void rule_softplus(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
                    NodeId *handed)
 {

@@ -48,6 +48,7 @@ bool is_never_negative(const Graph *graph, NodeId node)
     OpParams params = graph_params(graph, node);
     switch (graph_op(graph, node)) {
     case OP_RELU:
+    case OP_CLAMP:
     case OP_SOFTPLUS:
     case OP_SIGMOID:
         return true;

@@ -118,6 +118,8 @@ static SweepRule *gradient_rule(const Walker *walker, const Graph *g, NodeId nod
     OpKind      op   = graph_op(g, node);
     if (op == OP_RELU && (walk->gradient != GRADIENT_PLAIN || walk->mode.gate_at_zero))
         return rule_relu;
+    if (op == OP_CLAMP && walk->gradient != GRADIENT_PLAIN)
+        return rule_clamp;
     if (op == OP_SOFTPLUS && walk->gradient != GRADIENT_PLAIN)
         return rule_softplus;
     if (walk->pattern && has_weights(g, node))
@@ -165,6 +167,7 @@ static bool relevance_rule(const Walker *walker, const Graph *g, NodeId node, Sw
         *rule = rule_soft_max;
         return true;
     case OP_RELU:
+    case OP_CLAMP:
     case OP_SOFTPLUS:
     case OP_SIGMOID:
     case OP_NORMAL_CDF:

@@ -47,10 +47,10 @@ WalkName walk_name(const Walker *walker, const Graph *graph, NodeId node);
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 
-SweepRule rule_relu, rule_softplus;     // of gradients
-SweepRule rule_pattern;                 // of layers with weights
-SweepRule rule_linear;                  // relevance of layers with weights
-SweepRule rule_sum, rule_mean;          // relevance of residual sums and average pools
+SweepRule rule_relu, rule_clamp, rule_softplus; // of gradients
+SweepRule rule_pattern;                         // of layers with weights
+SweepRule rule_linear;                          // relevance of layers with weights
+SweepRule rule_sum, rule_mean;                  // relevance of residual sums and average pools
 SweepRule rule_term;                    // and of sums with what does not depend on the image
 SweepRule rule_centring;                // of layer norms
 SweepRule rule_product, rule_soft_max;  // of attention

@@ -124,6 +124,44 @@ static void resnet(BlobBuilder *builder, const int *blocks, bool is_deep, const 
     dense(builder, "fc", 1000, channels);
 }
 
+static void norm(BlobBuilder *builder, const char *base, int64_t width)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s.weight", base);
+    blob_builder_random(builder, name, shape_1d(width), 0, 1, 0.1f);
+    snprintf(name, sizeof name, "%s.bias", base);
+    blob_builder_random(builder, name, shape_1d(width), 0, 0, 0.1f);
+}
+
+/* Torchvision's ViT-B/16. */
+static void vit_b_16(BlobBuilder *builder)
+{
+    enum { WIDTH = 768, DEPTH = 12, SIDE = 16, TOKENS = 197 };
+    conv(builder, "conv_proj", WIDTH, 3, SIDE);
+    blob_builder_random(builder, "class_token", shape_3d(1, 1, WIDTH), 0, 0, 0.5f);
+    blob_builder_random(builder, "encoder.pos_embedding", shape_3d(1, TOKENS, WIDTH), 0, 0, 0.5f);
+    for (int i = 0; i < DEPTH; i++) {
+        char base[80];
+#define IN_BLOCK(part)                                                                             \
+    (snprintf(base, sizeof base, "encoder.layers.encoder_layer_%d." part, i), base)
+        norm(builder, IN_BLOCK("ln_1"), WIDTH);
+        blob_builder_random(builder, IN_BLOCK("self_attention.in_proj_weight"),
+                            shape_2d(3 * WIDTH, WIDTH), 0, 0, sqrtf(3.0f / WIDTH));
+        blob_builder_random(builder, IN_BLOCK("self_attention.in_proj_bias"), shape_1d(3 * WIDTH),
+                            0, 0, 0.1f);
+        dense(builder, IN_BLOCK("self_attention.out_proj"), WIDTH, WIDTH);
+        norm(builder, IN_BLOCK("ln_2"), WIDTH);
+        dense(builder, IN_BLOCK("mlp.0"), 4 * WIDTH, WIDTH);
+        dense(builder, IN_BLOCK("mlp.3"), WIDTH, 4 * WIDTH);
+#undef IN_BLOCK
+    }
+    norm(builder, "encoder.ln", WIDTH);
+    dense(builder, "heads.head", 1000, WIDTH);
+    blob_builder_about(builder, "architecture", "vit");
+    blob_builder_about(builder, "heads", "12");
+    blob_builder_about(builder, "norm_epsilon", "1e-06");
+}
+
 static const struct {
     const char *name;
     bool        is_vgg, is_deep;
@@ -138,6 +176,10 @@ static const struct {
 
 static bool fill(BlobBuilder *builder, const Options *options)
 {
+    if (strcmp(options->arch, "vit_b_16") == 0) {
+        vit_b_16(builder);
+        return true;
+    }
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         if (strcmp(families[i].name, options->arch) != 0)
             continue;
@@ -160,7 +202,7 @@ bool material_save(const Options *options, const char *path, Error *error)
             ? blob_builder_save(builder, path, error)
             : fail(error, ERROR_USAGE,
                    "no random weights for '%s', expected vgg11, vgg13, vgg16, vgg19, resnet18, "
-                   "resnet34, resnet50, resnet101 or resnet152",
+                   "resnet34, resnet50, resnet101, resnet152 or vit_b_16",
                    options->arch);
     blob_builder_free(builder);
     return ok;

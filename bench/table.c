@@ -23,6 +23,8 @@ static const TableRow table[] = {
     {"VGG16 to conv5_3, with input gradient", bench_model, "vgg16", "conv5_3", NULL, 8, 5, true, 0},
     {"ResNet-50, forward", bench_model, "resnet50", NULL, NULL, 8, 7, false, 0},
     {"ResNet-50, with input gradient", bench_model, "resnet50", NULL, NULL, 8, 5, true, 0},
+    {"ViT-B/16, forward", bench_model, "vit_b_16", NULL, NULL, 8, 5, false, 0},
+    {"ViT-B/16, with input gradient", bench_model, "vit_b_16", NULL, NULL, 8, 3, true, 0},
     {"attack on a unit of VGG16 conv3_3, 10 steps", bench_attack, "vgg16", "conv3_3", NULL, 8, 3,
      false, COUNTED_ATTACK},
     {"dissect VGG16 conv3_3", bench_dissect, "vgg16", "conv3_3", NULL, 8, 1, false,
@@ -106,7 +108,9 @@ bool bench_all(const Options *options, Error *error)
     } models[] = {
         {"vgg16", "conv5_3", 8, false}, {"vgg16", "conv5_3", 8, true},
         {"vgg16", "conv5_3", 1, false}, {"resnet50", NULL, 8, false},
-        {"resnet50", NULL, 8, true},
+        {"resnet50", NULL, 8, true},    {"vit_b_16", NULL, 8, false},
+        {"vit_b_16", NULL, 8, true},    {"vit_b_16", NULL, 1, false},
+        {"vit_b_16", NULL, 1, true},
     };
     Options usual = *options, train = *options, attack;
     usual.arch  = options->arch ? options->arch : "vgg16";

@@ -67,6 +67,9 @@ static bool add_method(Manipulation *manipulation, const MapMethod *method, Erro
     MapAttackRule  *rule     = &study->rules[study->method_count];
     if (method->needs_patterns && !manipulation->patterns)
         return fail(error, ERROR_USAGE, "method %s needs patterns: see --patterns", method->name);
+    if (blob_takes_images(manipulation->blob, NULL) &&
+        !map_method_suits(method, manipulation->blob, NULL, 0, 0, error))
+        return false;
     if (!map_attack_preset(table, blob_architecture(manipulation->blob), method->name, rule))
         return fail(error, ERROR_USAGE, "--preset %s has no row for method %s", table,
                     method->name);

@@ -22,8 +22,12 @@ static bool choose_methods(MapSession *session, Error *error)
     Error             why = {0};
     for (int i = 0; i < wanted->count; i++)
         all |= map_method_at(wanted->value[i]) == NULL;
-    for (int i = 0; i < wanted->count && !all; i++)
-        session->methods[session->method_count++] = map_method_at(wanted->value[i]);
+    for (int i = 0; i < wanted->count && !all; i++) {
+        method = map_method_at(wanted->value[i]);
+        if (!map_method_suits(method, session->blob, layer, first->height, first->width, error))
+            return false;
+        session->methods[session->method_count++] = method;
+    }
     for (int i = 0; all && (method = map_method_at(i)); i++)
         if ((!method->needs_patterns || session->settings->patterns) &&
             map_method_suits(method, session->blob, layer, first->height, first->width, &why))

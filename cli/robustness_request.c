@@ -92,6 +92,8 @@ static bool choose_methods(Robustness *robustness, Error *error)
         if (method->needs_patterns && !robustness->patterns)
             return fail(error, ERROR_USAGE, "method %s needs patterns: see --patterns",
                         method->name);
+        if (!map_method_suits(method, robustness->blob, NULL, study->height, study->width, error))
+            return false;
         study->methods[study->method_count] = method;
         study->names[study->method_count++] = method->name;
     }

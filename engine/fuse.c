@@ -4,6 +4,8 @@
  *     gather(x, maxpool_index(x))                     one pass that writes values and, if read,
  *                                                     positions
  *
+ *     matmul(v, softmax(matmul(q, k)))               one step, a head at a time
+ *
  * Batch norms and what else runs channel by channel: fuse_channels.c. */
 #include "plan.h"
 
@@ -17,7 +19,7 @@ static Step plain_step(const Graph *graph, const Step *steps, NodeId id)
                         .bias        = NODE_NONE,
                         .add         = NODE_NONE,
                         .gate        = NODE_NONE,
-                        .index       = NODE_NONE,
+                        .second      = NODE_NONE,
                         .group       = -1,
                         .program     = -1,
                         .is_gradient = node->op == OP_CONV2D_INPUT};
@@ -73,6 +75,38 @@ static void fuse_add(const Graph *graph, Step *steps, const int32_t *uses, const
     }
 }
 
+/* Whether a node that is needed reads another before `end`. */
+static bool is_read_before(const Graph *graph, const bool *needed, NodeId node, NodeId end)
+{
+    for (NodeId id = node + 1; id < end; id++)
+        if (needed[id] && graph_reads(graph, id, node))
+            return true;
+    return false;
+}
+
+/* The product v w^T, where w is the soft-max of q^T k for several heads. */
+static void fuse_attention(const Graph *graph, const bool *needed, const bool *is_output,
+                           Step *steps, const int32_t *uses, NodeId id)
+{
+    enum { FEW_GROUPS = 4 };
+    const Node *values = graph_node(graph, id), *weights = graph_node(graph, values->input[1]);
+    NodeId      scores = weights->op == OP_SOFTMAX ? weights->input[0] : NODE_NONE;
+    if (scores == NODE_NONE || graph_op(graph, scores) != OP_MATMUL || uses[scores] > 1 ||
+        is_output[scores] || values->shape.rank != 3 || values->shape.dim[0] < FEW_GROUPS ||
+        values->params.transpose_a || !values->params.transpose_b ||
+        is_read_before(graph, needed, values->input[1], id))
+        return;
+    const Node *product = graph_node(graph, scores);
+    bool        is_kept = uses[values->input[1]] > 1 || is_output[values->input[1]];
+    if (!product->params.transpose_a || product->params.transpose_b)
+        return;
+    steps[id].op           = OP_ATTENTION;
+    steps[id].in[1]        = steps[scores].in[0];
+    steps[id].in[2]        = steps[scores].in[1];
+    steps[id].second       = is_kept ? values->input[1] : NODE_NONE;
+    steps[scores].absorbed = steps[values->input[1]].absorbed = true;
+}
+
 void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bool fuse,
                Step *steps, int32_t *uses)
 {
@@ -99,6 +133,8 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
             continue_chain(steps, node->input[1], id);
             steps[id].gate = graph_root(graph, node->input[0]);
             steps[id].most = node->params.value;
+        } else if (node->op == OP_MATMUL) {
+            fuse_attention(graph, needed, is_output, steps, uses, id);
         } else if (node->op == OP_GATHER) {
             const Node *index = graph_node(graph, node->input[1]);
             if (index->op != OP_MAXPOOL_INDEX || index->input[0] != node->input[0] ||
@@ -107,7 +143,7 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
             steps[id].op                   = OP_MAXPOOL;
             steps[id].core                 = node->input[1];
             steps[id].in[1]                = NODE_NONE;
-            steps[id].index                = uses[node->input[1]] > 1 ? node->input[1] : NODE_NONE;
+            steps[id].second               = uses[node->input[1]] > 1 ? node->input[1] : NODE_NONE;
             steps[node->input[1]].absorbed = true;
         }
     }

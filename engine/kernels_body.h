@@ -163,7 +163,7 @@ static void clamp(real *out, const real *x, real most, int64_t n)
 static void gate_below(real *out, const real *condition, const real *x, real most, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        out[i] = (condition[i] > 0) & (condition[i] < most) ? x[i] : 0;
+        out[i] = ((condition[i] > 0) & (condition[i] < most)) ? x[i] : 0;
 }
 
 /* Rounded as if computed in double: a quotient or root of floats has no other nearest float. */

@@ -108,7 +108,7 @@ static void maxpool_plane(void *data, int64_t plane, int thread)
 {
     const OpCall *call = data;
     (void)thread;
-    pool_plane(call, plane, call->out, call->index);
+    pool_plane(call, plane, call->out, call->second);
 }
 
 static void maxpool_forward(const OpCall *call)

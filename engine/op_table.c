@@ -35,6 +35,7 @@ static const OpInfo *const table[OP_COUNT] = {
     [OP_SOFTMAX]       = &op_info_softmax,
     [OP_LARGEST]       = &op_info_largest,
     [OP_MAXPOOL]       = &op_info_maxpool,
+    [OP_ATTENTION]     = &op_info_attention,
     [OP_CHANNELS]      = &op_info_channels,
 };
 

@@ -3,25 +3,9 @@
 
 #include "../base/parallel.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { ALIGN = 64 };
-
-struct Plan {
-    Step           *steps;
-    OpCall         *calls;
-    OpParams       *params;             // copies, one a node, so that the graph may grow afterwards
-    void          **buffer;             // one a node; NULL where none is held
-    int32_t         step_count, *order; // nodes with a step, in order
-    uint8_t        *arena;
-    real           *scratch, *prepared;
-    size_t          bytes;
-    Block          *blocks;
-    ChannelProgram *programs;
-    int32_t         program_count;
-    int32_t *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
-};
 
 static size_t padded(size_t bytes)
 {
@@ -108,15 +92,15 @@ static void find_lifetimes(Plan *plan, const Graph *graph, const bool *needed,
             block->last  = graph->count;
             continue;
         }
-        if (step->absorbed) // a pooling index, written by the step of its gather
+        if (step->absorbed) // written by the step of its reader, as a second result
             continue;
         block->first = block->first < node ? block->first : node;
         block->last  = block->last > node ? block->last : node;
-        if (step->index != NODE_NONE) {
-            Block *index = &plan->blocks[step->index];
-            index->bytes = node_bytes(graph, step->index);
-            index->first = node;
-            index->last  = index->last > node ? index->last : node;
+        if (step->second != NODE_NONE) {
+            Block *second = &plan->blocks[step->second];
+            second->bytes = node_bytes(graph, step->second);
+            second->first = node;
+            second->last  = second->last > node ? second->last : node;
         }
         step_reads(step, reads);
         for (int i = 0; i < STEP_READS; i++)
@@ -212,11 +196,12 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
     call.count               = shape_elements(call.shape);
     for (int i = 0; i < OP_ARITY; i++)
         if (step->in[i] != NODE_NONE) {
-            call.in[i]       = plan->buffer[step->in[i]];
-            call.in_shape[i] = graph_shape(graph, core->input[i]);
+            call.in[i] = plan->buffer[step->in[i]];
+            call.in_shape[i] =
+                graph_shape(graph, step->op == OP_ATTENTION ? step->in[i] : core->input[i]);
         }
     call.out    = plan->buffer[step->node];
-    call.index  = step->index == NODE_NONE ? NULL : plan->buffer[step->index];
+    call.second = step->second == NODE_NONE ? NULL : plan->buffer[step->second];
     call.finish = (ConvFinish){
         .bias = step->bias == NODE_NONE ? NULL : plan->buffer[step->bias],
         .add  = step->add == NODE_NONE ? NULL : plan->buffer[step->add],
@@ -476,37 +461,6 @@ void plan_run_stage(Plan *plan, NodeId from, NodeId end)
 void plan_run(Plan *plan)
 {
     plan_run_stage(plan, 0, INT32_MAX);
-}
-
-int32_t plan_step_count(const Plan *plan)
-{
-    return plan->step_count;
-}
-
-StepReport plan_step_report(const Plan *plan, int32_t step)
-{
-    const OpCall *call   = &plan->calls[step];
-    const Step   *s      = &plan->steps[plan->order[step]];
-    StepReport    report = {.flops = 0};
-    bool conv = s->op == OP_CONV2D || s->op == OP_CONV2D_INPUT || s->op == OP_CONV2D_WEIGHT;
-    snprintf(report.text, sizeof report.text, "%s %s%s%s%s%s%s", op_info(s->op)->name,
-             SHAPE_TEXT(call->program ? call->program->shape : call->shape),
-             call->method == CONV_WINOGRAD ? " winograd" : "", call->finish.bias ? " +bias" : "",
-             call->finish.add ? " +add" : "",
-             !call->finish.relu      ? ""
-             : call->finish.most > 0 ? " +clamp"
-                                     : " +relu",
-             call->finish.gate ? " +gate" : "");
-    if (conv) {
-        ConvShape c = conv_shape_of(s->op, call->params, call->in_shape, call->shape);
-        report.flops =
-            2.0 * (double)(c.n * c.k * c.oh * c.ow) * (double)(c.c / c.groups * c.r * c.s);
-    } else if (s->op == OP_MATMUL) {
-        Shape   a    = call->in_shape[0];
-        int64_t k    = a.dim[a.rank - (call->params->transpose_a ? 2 : 1)];
-        report.flops = 2.0 * (double)call->count * (double)k;
-    }
-    return report;
 }
 
 size_t plan_bytes(const Plan *plan)

@@ -12,7 +12,8 @@ typedef struct Step {
     NodeId  core; // the node that gives op and parameters
     OpKind  op;   // the core's, OP_MAXPOOL or OP_CHANNELS
     NodeId  in[OP_ARITY];
-    NodeId  bias, add, gate, index; // fused tail; NODE_NONE where absent
+    NodeId  bias, add, gate; // fused tail; NODE_NONE where absent
+    NodeId  second;          // another node whose values are written, or NODE_NONE
     bool    relu;
     real    most;           // of relu and gate, see FinishRows
     bool    absorbed;       // part of a later step
@@ -79,6 +80,21 @@ void plan_share_arrays(const ChannelProgram *program, const Graph *graph, NodeId
 /* Gives every block an offset such that blocks alive together do not overlap; returns the arena
  * size. Largest first, into the smallest gap that fits. `order` is scratch for `count` indices. */
 size_t plan_place(Block *blocks, int32_t count, int32_t *order);
+
+struct Plan {
+    Step           *steps;
+    OpCall         *calls;
+    OpParams       *params;             // copies, one a node, so that the graph may grow afterwards
+    void          **buffer;             // one a node; NULL where none is held
+    int32_t         step_count, *order; // nodes with a step, in order
+    uint8_t        *arena;
+    real           *scratch, *prepared;
+    size_t          bytes;
+    Block          *blocks;
+    ChannelProgram *programs;
+    int32_t         program_count;
+    int32_t *owner; // node whose memory a node uses (itself, or the dying input it overwrites)
+};
 
 /* For benches: the steps one by one. `text` says op, result shape, method and what is fused; flops
  * counts a convolution or product as written (2 x multiplications), 0 for the rest. */

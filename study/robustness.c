@@ -156,9 +156,9 @@ static bool run_task(RobustRun *run, Error *error)
     const RobustKind *kind    = kind_of(run->task);
     void             *machine = NULL;
     if (!kind->open(&machine, run, &cause))
-        return fail(error, cause.code, "%s%s%s", run->task->method < 0 ? "" : "method ",
-                    run->task->method < 0 ? "" : run->study->names[run->task->method],
-                    cause.message);
+        return run->task->method < 0 ? fail(error, cause.code, "%s", cause.message)
+                                     : fail(error, cause.code, "method %s: %s",
+                                            run->study->names[run->task->method], cause.message);
     bool ok = run_groups(run, kind, machine, error);
     kind->close(machine);
     if (!ok)

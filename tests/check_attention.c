@@ -268,7 +268,7 @@ static void freeze(const Play *play, const Plan *plan, Small *linear)
 static void held_relevance_is_the_pixel_times_a_derivative(void)
 {
     Play   play;
-    NodeId outputs[HELD_MOST + 1], logits, slope;
+    NodeId outputs[HELD_MOST + 1], logits, slope = NODE_NONE;
     Small  linear = {0};
     if (play_open(&play, "lrp-transformer", "manipulated19", 0)) {
         CHECK(play.small.count == HELD_MOST);
@@ -390,6 +390,60 @@ static void images_do_not_touch_each_other(void)
     }
 }
 
+/* ---- gates without attention ----------------------------------------------------------------- */
+
+// SiLU, a squeeze gate and ReLU6, as EfficientNet and MobileNetV2 have them.
+static bool gated(void *self, Graph *g, NodeId image, NodeId *layer, Error *error)
+{
+    Small *small    = self;
+    Shape  one      = shape_4d(1, WIDTH, 1, 1);
+    small->used     = 0;
+    NodeId x        = dense(small, g, image, WIDTH);
+    x               = op_mul(g, x, op_sigmoid(g, x, 1));
+    NodeId squeezed = dense(small, g, op_reshape(g, op_global_mean(g, x), one), WIDTH);
+    NodeId gate     = op_sigmoid(g, squeezed, 1);
+    x               = op_mul(g, x, op_broadcast_to(g, gate, graph_shape(g, x)));
+    x               = op_clamp(g, op_scale(g, dense(small, g, x, WIDTH), 8), 1);
+    *layer          = op_global_mean(g, dense(small, g, x, CLASSES));
+    return graph_check(g, error);
+}
+
+static void check_gated(const char *method)
+{
+    Play       play    = {0};
+    MapNetwork network = {.build = gated, .self = &play.small};
+    MapRequest request = {.method = map_method_named(method), .mode = map_mode_named("clean")};
+    NodeId     outputs[64];
+    int        count = 0;
+    REQUIRE(graph_create(&play.graph, NULL));
+    play.image = op_input(play.graph, shape_4d(1, 2, SIDE, SIDE), "image");
+    if (CHECK(map_build_on(play.graph, &network, &request, play.image, &play.map, NULL))) {
+        const Account *account = &play.map.account;
+        outputs[count++]       = op_sum(play.graph, play.map.raw);
+        for (int i = 0; i < account->count; i++) {
+            outputs[count++] = account->rows[i].relevance;
+            outputs[count++] = account->rows[i].bias;
+            outputs[count++] = account->rows[i].stabiliser;
+        }
+        Plan *plan = play_run(&play, outputs, count);
+        if (plan) {
+            double kept = number_at(plan, outputs[0]), start = number_at(plan, outputs[1]);
+            CHECK(account->count == 4); // three layers and the mean; none of the gate's
+            for (int i = 0; i < account->count; i++)
+                kept += number_at(plan, outputs[2 + 3 * i]) + number_at(plan, outputs[3 + 3 * i]);
+            CHECK_CLOSE(kept, start, close_to(1e-9, 1e-4) * fabs(start));
+        }
+        plan_destroy(plan);
+    }
+    play_close(&play);
+}
+
+static void gates_are_constants(void)
+{
+    check_gated("lrp-epsilon");
+    check_gated("lrp-gamma");
+}
+
 /* ---- refusals -------------------------------------------------------------------------------- */
 
 static bool without_attention(void *self, Graph *g, NodeId image, NodeId *layer, Error *error)
@@ -436,5 +490,6 @@ SUITE(attention)
     RUN(held_relevance_is_the_pixel_times_a_derivative);
     RUN(rollouts_are_products_of_matrices);
     RUN(images_do_not_touch_each_other);
+    RUN(gates_are_constants);
     RUN(methods_say_which_networks_they_explain);
 }

@@ -74,6 +74,77 @@ def test_groups_of_channels_are_refused():
     refused(written(tensors), 'in groups of channels', '(4 groups)')
 
 
+def renamed(tensors, bases):
+    """The same tensors under the names of another publisher, {base: base there}."""
+    parts = {name: name.rpartition('.') for name in tensors}
+    return {f'{bases[base]}.{part}': tensors[name] for name, (base, _, part) in parts.items()}
+
+
+def same_contents(ours, theirs):
+    (found, about), (want, wanted) = (read_blob(converts(written(tensors)))
+                                      for tensors in (theirs, ours))
+    assert found == want and about['architecture'] == wanted['architecture']
+
+
+STAGES = (1, 2, 3, 4, 3, 3, 1)                         # blocks of MobileNetV2's stages
+EXCITED = (1, 2, 2, 3, 3, 4, 1)                        # of EfficientNet-B0's
+TIMM = {'features.0.0': 'conv_stem', 'features.0.1': 'bn1', 'classifier.1': 'classifier'}
+
+
+def test_mobilenet_is_known_under_timms_names():
+    bases, number = {**TIMM, 'features.18.0': 'conv_head', 'features.18.1': 'bn2'}, 0
+    for stage, blocks in enumerate(STAGES):
+        for block in range(blocks):
+            number += 1
+            ours, theirs = f'features.{number}.conv', f'blocks.{stage}.{block}'
+            names = ('0.0', '0.1', '1.0', '1.1', '2', '3') if stage else ('0.0', '0.1', '1', '2')
+            there = ('conv_pw', 'bn1', 'conv_dw', 'bn2', 'conv_pwl', 'bn3') if stage else \
+                ('conv_dw', 'bn1', 'conv_pw', 'bn2')
+            bases.update({f'{ours}.{a}': f'{theirs}.{b}' for a, b in zip(names, there)})
+    ours = small('mobilenet_v2')
+    same_contents(ours, renamed(ours, bases))
+
+
+def test_efficientnet_is_known_under_timms_names():
+    bases = {**TIMM, 'features.8.0': 'conv_head', 'features.8.1': 'bn2'}
+    for stage, blocks in enumerate(EXCITED):
+        for block in range(blocks):
+            ours, theirs = f'features.{stage + 1}.{block}.block', f'blocks.{stage}.{block}'
+            names = ('1.0', '1.1', '2.fc1', '2.fc2', '3.0', '3.1') if stage else \
+                ('0.0', '0.1', '1.fc1', '1.fc2', '2.0', '2.1')
+            there = ('conv_dw', 'bn2', 'se.conv_reduce', 'se.conv_expand', 'conv_pwl', 'bn3') \
+                if stage else ('conv_dw', 'bn1', 'se.conv_reduce', 'se.conv_expand', 'conv_pw', 'bn2')
+            bases.update({f'{ours}.{a}': f'{theirs}.{b}' for a, b in zip(names, there)})
+            if stage:
+                bases.update({f'{ours}.0.0': f'{theirs}.conv_pw', f'{ours}.0.1': f'{theirs}.bn1'})
+    ours = small('efficientnet_b0')
+    same_contents(ours, renamed(ours, bases))
+
+
+def test_a_first_block_that_widens_is_kept():
+    """As Gluon has it: the tensors of the widening convolution are not another network's."""
+    ours, wide = small('mobilenet_v2'), {}
+    for name, item in ours.items():
+        for here, there in (('features.1.conv.2.', 'features.1.conv.3.'),
+                            ('features.1.conv.1.', 'features.1.conv.2.'),
+                            ('features.1.conv.0.', 'features.1.conv.1.')):
+            if name.startswith(here):
+                name = there + name[len(here):]
+                break
+        wide[name] = item
+    wide['features.1.conv.0.0.weight'] = ((4, 4, 1, 1), [1.0] * 16)
+    for part in ('weight', 'bias', 'running_mean', 'running_var'):
+        wide[f'features.1.conv.0.1.{part}'] = ((4,), [1.0] * 4)
+    assert set(read_blob(converts(written(wide)))[0]) == set(wide)
+
+
+def test_equally_deep_efficientnets_are_told_apart():
+    for variant in range(5):
+        name = f'efficientnet_b{variant}'
+        about = read_blob(converts(written(small(name))))[1]
+        assert (about['architecture'], about['filter']) == (name, 'bicubic'), about
+
+
 def test_grouped_alexnet_is_named():
     shapes = {'conv1': (8, 3, 11, 11), 'conv2': (8, 4, 5, 5), 'conv3': (8, 8, 3, 3),
               'conv4': (8, 4, 3, 3), 'conv5': (8, 4, 3, 3), 'fc6': (4, 288), 'fc7': (4, 4),
@@ -81,8 +152,13 @@ def test_grouped_alexnet_is_named():
     tensors = {f'{base}.weight': (shape, [1.0] * product(shape)) for base, shape in shapes.items()}
     tensors.update({f'{base}.bias': (shape[:1], [1.0] * shape[0])
                     for base, shape in shapes.items()})
-    for renamed in (tensors, prefixed('module.', tensors)):
-        refused(written(renamed), 'AlexNet with groups', 'local response normalisation')
+    for names in (tensors, prefixed('module.', tensors)):
+        about = read_blob(converts(written(names)))[1]
+        assert (about['architecture'], about['width']) == ('alexnet_groups', '227'), about
+    places = {'conv1': 'features.0', 'conv2': 'features.3', 'conv3': 'features.6'}
+    names = {places.get(name.partition('.')[0], 'features.9') + '.' + name.partition('.')[2]: item
+             for name, item in tensors.items() if name.startswith('conv')}
+    refused(written(names), 'AlexNet with groups', 'conv1 to fc8')
 
 
 def test_other_networks_are_called_by_their_names():

@@ -238,8 +238,11 @@ def example(net):
                 continue                               # a folded bias
         if slot.base == 'classifier' and 'any' in slot.excused_by:
             continue                                   # the other head of VGG
-        shape = tuple(size if isinstance(size, int) else 2 * len(size) if isinstance(size, tuple)
-                      else 98 if size == 'flat' else 2 for size in slot.shape)
+        width = max([2, *net.groups.values()])        # some for each group
+        shape = tuple(size if isinstance(size, int)
+                      else width // size.groups if isinstance(size, architectures.Share)
+                      else width * len(size) if isinstance(size, tuple)
+                      else 98 if size == 'flat' else width for size in slot.shape)
         out.append(source.Tensor(name, shape, 'f32',
                                  source.memory_view(name, bytes(4 * product(shape)))))
     return out

@@ -19,12 +19,13 @@ def net_named(name):
 
 
 WIDTHS = {'classes': 3, 'tokens': 5, 'positions': 5, 'text_width': 64, 'vocabulary': 8}
-FLAT = {'alexnet': 4 * 36, 'lenet': 4 * 64}            # columns of the first dense layer
+FLAT = {'alexnet': 4 * 36, 'alexnet_groups': 4 * 36, 'lenet': 4 * 64}  # columns of the first dense
+FREE = {'resnext50_32x4d': 32}                         # widths that are free, where not 4
 
 
 def small(name, folded=False):
     """{tensor: (shape, values)} of an architecture, each free width 4, without its other heads."""
-    net, out = net_named(name), {}
+    net, out, free = net_named(name), {}, FREE.get(name, 4)
     folded_norms = {norm for _, norm in net.pairs} if folded else ()
     for tensor, slot in net.slots.items():
         is_conv_bias = slot.part == 'bias' and slot.base in net.convs
@@ -34,8 +35,9 @@ def small(name, folded=False):
                 or slot.base in folded_norms or is_other_head:
             continue
         shape = tuple(dim if isinstance(dim, int)
+                      else free // dim.groups if isinstance(dim, architectures.Share)
                       else sum(WIDTHS.get(part, 4) for part in dim) if isinstance(dim, tuple)
-                      else FLAT.get(name, 4 * 49) if dim == 'flat' else WIDTHS.get(dim, 4)
+                      else FLAT.get(name, 4 * 49) if dim == 'flat' else WIDTHS.get(dim, free)
                       for dim in slot.shape)
         values = values_of(tensor, shape)
         if slot.part == 'running_var':

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const networks[] = {"vgg11",         "vgg16_bn", "resnet18",
-                                       "resnet20",      "lenet",    "densenet121",
-                                       "squeezenet1.1", "alexnet",  "resnet50_v2"};
+static const char *const networks[] = {
+    "vgg11",           "vgg16_bn",        "resnet18",      "resnet20",    "lenet",
+    "densenet121",     "squeezenet1.1",   "alexnet",       "resnet50_v2", "mobilenet_v2",
+    "efficientnet_b0", "resnext50_32x4d", "alexnet_groups"};
 enum { NETWORKS = sizeof networks / sizeof *networks };
 
 // Sides that the references of tests/parity were drawn for.
@@ -19,7 +20,7 @@ static int64_t side_of(const char *name)
 {
     if (strstr(name, "cifar") || !strcmp(name, "resnet20") || !strcmp(name, "lenet"))
         return 32;
-    return strcmp(name, "alexnet") ? 64 : 224;
+    return !strcmp(name, "alexnet_groups") ? 227 : strcmp(name, "alexnet") ? 64 : 224;
 }
 
 static void draw_image(real *image, int64_t count, uint64_t seed)

@@ -7,6 +7,7 @@
 #include "../cli/commands.h"
 #include "../format/json.h"
 #include "../base/parallel.h"
+#include "../training/training.h"
 #include "../base/snapshot.h"
 #include "faults.h"
 #include "play.h"
@@ -70,7 +71,7 @@ static bool interrupted(const char *line)
 static bool make_cases(void)
 {
     const char *clean = in_folder("clean"), *photo, *classes;
-    char        names[LIMIT_PATH];
+    char        names[LIMIT_PATH], transformer[LIMIT_PATH];
     case_count = 0;
     checkpoint_interval_set(0);
     if (!play_inputs(6) ||
@@ -111,6 +112,13 @@ static bool make_cases(void)
              format("-m %s %s --method gradient,integrated,lrp --steps 2 --smooth 2:0.1 --raw "
                     "-o %%s --overwrite",
                     play_blob, photo));
+    TrainingSet two = {.classes = 2};
+    snprintf(transformer, sizeof transformer, "%s", in_folder("vit.nw"));
+    if (!training_begin(transformer, "vit", "relu", &two, 16, 1, NULL))
+        return false;
+    add_case("attribute", "tokens", 0,
+             format("-m %s %s --method rollout,gradient-rollout,attnlrp -o %%s --overwrite",
+                    transformer, photo));
     add_case("patterns", "patterns.nw", 0,
              format("-m %s -d %s --limit 2 -o %%s --overwrite", play_blob, play_probe));
     add_case("manipulate", "moved", 0,

@@ -21,6 +21,10 @@ CAFFE_RGB_MEAN = (123.68, 116.779, 103.939)
 Photos = namedtuple('Photos', 'mean std filter short')
 
 
+# Of a dimension: that part of a width which one of several groups of channels has.
+Share = namedtuple('Share', 'width groups')
+
+
 class Slot:
     """One tensor of a network. Its absence is fine when one of `excused_by` (bases) is there. With
     no part the base is the whole name (`class_token`)."""
@@ -34,6 +38,8 @@ class Architecture:
     """slots by name, aliases {other base: base}, pairs [(convolution, norm that follows it)].
 
     convs    {base: (side, stride, pad)} in the order in which they are computed
+    groups   {base: groups of channels} of convolutions that have several; 0: every channel is one
+    allowed  operations of a graph that other networks have not
     pools    (side, stride, pad) of the max pools in that order
     layers   what can be probed, in the order of models/*.c
     photos   {'' or a publisher whose names these are: Photos}, where they differ from what is usual
@@ -53,6 +59,7 @@ class Architecture:
         self.convs, self.norms, self.denses, self.pools, self.layers = {}, [], [], [], []
         self.first = self.flat_name = None            # first kernel, first dense kernel
         self.photos, self.reads = {}, 'pixels'
+        self.groups, self.allowed = {}, set()
         self.refit = self.grid = None
         self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
 
@@ -72,9 +79,12 @@ class Architecture:
             self.aliases[name] = base
 
     def conv(self, base, outputs, inputs, side, *aliases, norm=None, bias=True, stride=1,
-             pad=None):
+             pad=None, groups=1):
         """A convolution; with `norm` followed by that batch norm, of which either the four
         tensors are there or, when folded, the convolution's bias."""
+        if groups != 1:
+            self.groups[base] = groups
+            inputs = Share(inputs, groups) if groups else 1
         self.first = self.first or f'{base}.weight'
         self.convs[base] = (side, stride, side // 2 if pad is None else pad)
         self.slot(base, 'weight', (outputs, inputs, side, side))
@@ -84,6 +94,10 @@ class Architecture:
             self.norm(norm, outputs, excused_by=(f'{base}.bias',) if not bias else ())
             self.pairs.append((base, norm))
         self.alias(base, *aliases)
+
+    def depthwise(self, base, width, side, *aliases, norm, stride):
+        """A kernel for every channel; without a bias, as it always has a norm behind it."""
+        self.conv(base, width, width, side, *aliases, norm=norm, bias=False, stride=stride, groups=0)
 
     def norm(self, base, width, *aliases, excused_by=()):
         self.norms.append(base)
@@ -137,8 +151,9 @@ RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 
                  152: (3, 8, 36, 3)}
 
 
-def resnet(depth, cifar=False):
-    net = Architecture(f'resnet{depth}' + ('_cifar' if cifar else ''), 32 if cifar else 224,
+def resnet(depth, cifar=False, groups=1):
+    name = f'resnet{depth}' if groups == 1 else f'resnext{depth}_{groups}x4d'
+    net = Architecture(name + ('_cifar' if cifar else ''), 32 if cifar else 224,
                        CIFAR_GRADIENT_ALIGNMENT if cifar else IMAGENET)
     net.conv('conv1', 'stem', 3, 3 if cifar else 7, norm='bn1', bias=False,
              stride=1 if cifar else 2)
@@ -158,7 +173,7 @@ def resnet(depth, cifar=False):
             else:
                 net.conv(f'{base}.conv1', inner, before, 1, norm=f'{base}.bn1', bias=False)
                 net.conv(f'{base}.conv2', inner, inner, 3, norm=f'{base}.bn2', bias=False,
-                         stride=stride)
+                         stride=stride, groups=groups)
                 net.conv(f'{base}.conv3', after, inner, 1, norm=f'{base}.bn3', bias=False)
             if block == 0 and after != before:
                 net.conv(f'{base}.downsample.0', after, before, 1, f'{base}.shortcut.0',
@@ -236,6 +251,22 @@ def alexnet():
     return net
 
 
+def alexnet_groups():
+    """As Caffe has it: three convolutions in two groups, response normalisation behind two pools."""
+    net = Architecture('alexnet_groups', 227)
+    net.allowed = {'LRN'}
+    inputs = 3
+    for number, (side, groups) in enumerate(((11, 1), (5, 2), (3, 1), (3, 2), (3, 2)), 1):
+        net.conv(f'conv{number}', f'c{number}', inputs, side, f'features.conv{number}',
+                 stride=4 if number == 1 else 1, pad=0 if number == 1 else None, groups=groups)
+        inputs = f'c{number}'
+    for number, (outputs, inner) in enumerate((('h1', 'flat'), ('h2', 'h1'), ('classes', 'h2')), 6):
+        net.dense(f'fc{number}', outputs, inner, f'classifier.fc{number}')
+    net.pools += 3 * [(3, 2, 0)]
+    net.layers += [f'conv{number}' for number in range(1, 6)] + ['fc6', 'fc7', 'fc8', 'logits']
+    return net
+
+
 def densenet121():
     net = Architecture('densenet121', 224)
     net.conv('features.conv0', 'stem', 3, 7, norm='features.norm0', bias=False, stride=2)
@@ -300,10 +331,12 @@ def lenet():
 @lru_cache(maxsize=None)
 def all_architectures():
     """In the order in which ties are decided: what is most likely held comes first."""
-    from encoders import encoders                     # made of what is above
+    from depthwise import depthwise_networks          # made of what is above
+    from encoders import encoders
     from milan import milan
     return ([vgg(depth, batch_norm) for batch_norm in (False, True) for depth in (16, 19, 13, 11)]
             + [resnet(depth) for depth in (50, 18, 34, 101, 152)] + [resnet(18, cifar=True)]
             + [resnet_option_a(depth) for depth in (20, 32, 44, 56)]
             + [resnet50_v2(), alexnet(), densenet121(), squeezenet('1.1'), squeezenet('1.0'),
-               lenet()] + encoders() + [milan()])
+               lenet(), resnet(50, groups=32), alexnet_groups()] + depthwise_networks()
+            + encoders())

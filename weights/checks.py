@@ -115,8 +115,8 @@ def check_graph(graph, match):
         padding, windows = 'same', []
     wrong += windows
     wrong += [f'has the operation {op}'
-              for op in sorted({node.op for node in graph.nodes} & FOREIGN)]
-    wrong += gates(graph)
+              for op in sorted({node.op for node in graph.nodes} & FOREIGN - net.allowed)]
+    wrong += [] if GATES & net.allowed else gates(graph)
     wrong += before_first(graph, inputs.get(net.first.rpartition('.')[0]))
     if wrong:
         raise Refused(f'is not {net.name}: {listed(wrong, 6)}; such a network is not supported')
@@ -137,6 +137,7 @@ def window_differences(match, graph, convs, padding_of):
     wrong = []
     for base, node in convs:
         said = difference(node, *match.net.convs[base], padding_of) if base else ''
+        said = said or (group_difference(match, base, node) if base else '')
         if said:
             wrong.append(f"'{base}' {said}")
     return wrong + pool_differences(match, graph.of('MaxPool'), padding_of)
@@ -144,8 +145,6 @@ def window_differences(match, graph, convs, padding_of):
 
 def difference(node, side, stride, pad, padding_of):
     """How a window is not (side, stride, pad), or ''."""
-    if node.attributes.get('group', 1) not in (0, 1):
-        return f"has {node.attributes['group']} groups of channels"
     if any(step != 1 for step in node.attributes.get('dilations') or [1]):
         return 'is dilated'
     found_stride, padding = node.window(side)
@@ -159,6 +158,15 @@ def difference(node, side, stride, pad, padding_of):
         return ''
     shown = f'{padding[0]} before and {padding[1]} after' if padding else 'unlike amounts'
     return f'is padded by {shown}, expected {want[0]} and {want[1]}'
+
+
+def group_difference(match, base, node):
+    """How many groups of channels there are where the network has others, or ''."""
+    found, want = node.attributes.get('group', 1) or 1, match.net.groups.get(base, 1)
+    if want == 0:                                     # every channel is one
+        weight = match.tensors.get(f'{base}.weight')
+        want = weight.shape[0] if weight else found
+    return '' if found == want else f'has {found} groups of channels, expected {want}'
 
 
 def pool_differences(match, nodes, padding_of):

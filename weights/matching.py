@@ -6,7 +6,7 @@ Everything else changes layers that can be probed, so the checkpoint is refused.
 
 import re
 
-from architectures import NORM_PARTS, all_architectures
+from architectures import NORM_PARTS, Share, all_architectures
 from names import WRAPPERS, cleaned, roots, taken_apart
 from others import (GROUPED_ALEXNET, OTHER_NETWORKS, PARTS_OF_OTHERS, REPARAMETRISED,
                     is_grouped_alexnet, known_as)
@@ -83,9 +83,11 @@ class Match:
             got = (got[0], got[1] * got[2] * got[3])
         fits, wanted = len(want) == len(got), []
         for size, dim in zip(got, want):
-            if isinstance(dim, tuple):                # a concatenation: the sum of widths
+            if isinstance(dim, tuple) and not isinstance(dim, Share):   # a concatenation: the sum of widths
                 dim = sum(self.widths[d] for d in dim) if all(d in self.widths for d in dim) \
                     else None
+            elif isinstance(dim, Share):              # of a width that is known by now
+                dim = self.widths[dim.width] // dim.groups if dim.width in self.widths else None
             elif isinstance(dim, str):
                 dim = self.widths.setdefault(dim, size) if fits else self.widths.get(dim)
             wanted.append(dim)
@@ -275,7 +277,7 @@ def unknown(found, groups, wanted):
                 'expected 3 (red, green, blue)')
     if best and best.match.grouped:
         return (f'is nearest to {best.match.net.name}, but has convolutions in groups of channels, '
-                'which are not supported: ' + listed(best.match.grouped, 3))
+                'which that has not: ' + listed(best.match.grouped, 3))
     if best:
         return f'does not fit {best.match.net.name}: ' + '; '.join(best.match.misshapen[:8])
     tensors = max((tensors for _, tensors in groups), key=len)

@@ -36,9 +36,9 @@ OTHER_NETWORKS = (                                     # (a name in it, what it 
      "Keras's ResNet, whose strides are on other convolutions"),
     (r'(.*[./])?mobilenet\w*', 'a MobileNet'),
     (r'(.*[./])?stem[./].*', 'a network with another stem'))
-GROUPED_ALEXNET = ('is AlexNet with groups of channels and local response normalisation, as Caffe '
-                   "and Network Dissection have it, which is not supported yet; torchvision's "
-                   'AlexNet, without either, is')
+GROUPED_ALEXNET = ('is AlexNet with groups of channels and perhaps local response normalisation, '
+                   'under names of which the order of its layers is not known; with those of Caffe, '
+                   'conv1 to fc8, it is supported')
 
 
 def is_grouped_alexnet(names):

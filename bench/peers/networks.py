@@ -69,9 +69,20 @@ def resnet50(make, x, upto):
     return make.dense(make.flatten(make.mean(x)), 'fc')
 
 
+def vit_b_16(make, x, upto):
+    """PyTorch's runner alone has the methods tokens, norm, attention, gelu and pick."""
+    x = make.tokens(x, 'conv_proj', 'class_token', 'encoder.pos_embedding')
+    for i in range(12):
+        block = f'encoder.layers.encoder_layer_{i}'
+        x = make.add(x, make.attention(make.norm(x, block + '.ln_1'), block + '.self_attention', 12))
+        y = make.gelu(make.dense(make.norm(x, block + '.ln_2'), block + '.mlp.0'))
+        x = make.add(x, make.dense(y, block + '.mlp.3'))
+    return make.dense(make.pick(make.norm(x, 'encoder.ln')), 'heads.head')
+
+
 def layers(make, arch, upto, x):
     """Of a prepared image."""
-    return {'vgg16': vgg16, 'resnet50': resnet50}[arch](make, x, upto)
+    return {'vgg16': vgg16, 'resnet50': resnet50, 'vit_b_16': vit_b_16}[arch](make, x, upto)
 
 
 def build(make, arch, upto, x, about):

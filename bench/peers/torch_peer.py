@@ -29,7 +29,7 @@ class Runner:
     """Runs what networks.py describes."""
 
     def __init__(self, tensors, activation=F.relu_):
-        self.relu = activation
+        self.relu, self.modules = activation, {}
         self.w = {name: torch.frombuffer(bytearray(values), dtype=torch.float32).reshape(dims)
                   for name, (dims, values) in tensors.items()}
 
@@ -53,6 +53,29 @@ class Runner:
 
     def dense(self, x, base):
         return F.linear(x, self.w[base + '.weight'], self.w[base + '.bias'])
+
+    def tokens(self, x, patches, first, places):
+        side = self.w[patches + '.weight'].shape[2]
+        x = self.conv(x, patches, side, 0).flatten(2).transpose(1, 2)
+        return torch.cat([self.w[first].expand(len(x), -1, -1), x], 1) + self.w[places]
+
+    def norm(self, x, base):
+        return F.layer_norm(x, x.shape[2:], self.w[base + '.weight'], self.w[base + '.bias'], 1e-6)
+
+    def attention(self, x, base, heads):
+        """As torchvision does it: its module takes a way of its own where nobody wants a gradient."""
+        if base not in self.modules:
+            module = nn.MultiheadAttention(x.shape[2], heads, batch_first=True).eval().requires_grad_(False)
+            module.load_state_dict({name[len(base) + 1:]: value for name, value in self.w.items()
+                                    if name.startswith(base + '.')})
+            self.modules[base] = module
+        return self.modules[base](x, x, x, need_weights=False)[0]
+
+    def gelu(self, x):
+        return F.gelu(x)
+
+    def pick(self, x):
+        return x[:, 0]
 
 
 def map_attack(folder, arch):

@@ -205,6 +205,32 @@ def resnet18_cifar():
     return net
 
 
+class GroupedAlexNet(nn.Module):
+    """AlexNet as Caffe's reference network has it, in the layers of Network Dissection's authors."""
+
+    def __init__(self, widths, inner, classes):
+        super().__init__()
+        inputs = 3
+        for number, (width, groups) in enumerate(zip(widths, (1, 2, 1, 2, 2)), 1):
+            side, stride, pad = {1: (11, 4, 0), 2: (5, 1, 2)}.get(number, (3, 1, 1))
+            setattr(self, f'conv{number}',
+                    nn.Conv2d(inputs, width, side, stride, pad, groups=groups))
+            inputs = width
+        self.fc6, self.fc7 = nn.Linear(36 * inputs, inner), nn.Linear(inner, inner)
+        self.fc8 = nn.Linear(inner, classes)
+        self.norm = nn.LocalResponseNorm(5, 1e-4, 0.75)
+
+    def forward(self, x):
+        for number in range(1, 6):
+            x = functional.relu(getattr(self, f'conv{number}')(x))
+            if number in (1, 2, 5):
+                x = functional.max_pool2d(x, 3, 2)
+            if number < 3:
+                x = self.norm(x)
+        x = functional.relu(self.fc7(functional.relu(self.fc6(x.flatten(1)))))
+        return self.fc8(x)
+
+
 class Encoder(nn.Module):
     """Patches and a class token in torch's own encoder, norms behind each part."""
 
@@ -223,6 +249,12 @@ class Encoder(nn.Module):
         x = self.patch_embed.proj(x).flatten(2).transpose(1, 2)
         x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), 1) + self.pos_embed
         return self.mlp_head(self.transformer(x)[:, 0])
+
+
+def efficientnet_b0(classes, width):
+    setting, last = torchvision.models.efficientnet._efficientnet_conf(
+        'efficientnet_b0', width_mult=width, depth_mult=1.0)
+    return torchvision.models.EfficientNet(setting, 0.2, num_classes=classes, last_channel=last)
 
 
 def vit(side, patch, depth, heads, width, hidden, classes):
@@ -363,6 +395,15 @@ def networks(is_live):
     out['squeezenet1.0'] = (lambda: models.squeezenet1_0(num_classes=classes), side)
     out['squeezenet1.1'] = (lambda: models.squeezenet1_1(num_classes=classes), side)
     out['lenet'] = (LeNet, 32)
+    out['resnext50_32x4d'] = (lambda: models.resnet.ResNet(
+        models.resnet.Bottleneck, (3, 4, 6, 3), num_classes=classes, groups=32,
+        width_per_group=4 if is_live else 1), side)
+    out['mobilenet_v2'] = (lambda: models.mobilenet_v2(
+        num_classes=classes, width_mult=1 if is_live else 0.25), side)
+    out['efficientnet_b0'] = (lambda: efficientnet_b0(classes, 1 if is_live else 0.25), side)
+    out['alexnet_groups'] = (
+        lambda: GroupedAlexNet((96, 256, 384, 384, 256), 4096, 1000) if is_live else
+        GroupedAlexNet((8, 12, 14, 14, 10), 16, 10), 227)
     out['vit'] = (lambda: vit(224, 16, 12, 12, 768, 3072, 1000), 224) if is_live else \
         (lambda: vit(64, 16, 2, 3, 24, 48, 10), 64)
     out['encoder'] = (lambda: Encoder(32, 4, 128, 256, 6, 8), 32) if is_live else \
@@ -395,7 +436,7 @@ def rule(name, tensor, is_residual):
 def fill(net, name):
     """Draws every tensor; returns the lines that let the other side do the same."""
     lines, state = [], net.state_dict()
-    is_residual = name.startswith(('resnet', 'densenet', 'clip_resnet'))
+    is_residual = name.startswith(('resne', 'densenet', 'clip_resnet', 'mobilenet', 'efficientnet'))
     for key, tensor in state.items():
         if key.endswith('num_batches_tracked'):
             continue
@@ -417,11 +458,18 @@ def use_softplus(net):
 
     for module in net.modules():
         for child_name, child in module.named_children():
-            if isinstance(child, nn.ReLU):
+            if isinstance(child, nn.ReLU6):
+                setattr(module, child_name, SmoothReLU6())
+            elif isinstance(child, nn.ReLU):
                 setattr(module, child_name, nn.Softplus(BETA))
         if isinstance(module, nn.TransformerEncoderLayer):
             module.activation, module.activation_relu_or_gelu = softplus, 0
     functional.relu = softplus
+
+
+class SmoothReLU6(nn.Module):
+    def forward(self, x):
+        return functional.softplus(x, BETA) - functional.softplus(x - 6, BETA)
 
 
 class Pools:
