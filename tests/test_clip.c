@@ -1,5 +1,7 @@
 /* tests/test_clip.c - CLIP's two towers and RoBERTa's encoder beside numbers of published code. */
 #include "../models/text.h"
+#include "blob_builder.h"
+#include "program.h"
 #include "published.h"
 #include "test.h"
 
@@ -186,8 +188,121 @@ static void hidden_states_equal_roberta(void)
     blob_close(blob);
 }
 
+/* ---- a drawn text tower ---------------------------------------------------------------------- */
+
+enum { SMALL_WIDTH = 8, SMALL_ROW = 6, SMALL_WORDS = 20, SMALL_OUTPUTS = 3, SMALL_TEXTS = 3 };
+
+// The end token is 19; zeros fill the rest.
+static const int32_t small_texts[SMALL_TEXTS * SMALL_ROW] = {18, 5, 19, 0,  0, 0,  18, 7, 3,
+                                                             2,  9, 19, 18, 4, 19, 0,  0, 0};
+
+static void put(BlobBuilder *builder, const char *name, Shape shape)
+{
+    blob_builder_random(builder, name, shape, 1, 0, 0.5f);
+}
+
+static WeightBlob *small_tower(void)
+{
+    static const struct {
+        const char *name;
+        int64_t     outputs, inputs; // inputs 0: a vector
+    } tensors[]          = {{"attn.in_proj_weight", 3 * SMALL_WIDTH, SMALL_WIDTH},
+                            {"attn.in_proj_bias", 3 * SMALL_WIDTH, 0},
+                            {"attn.out_proj.weight", SMALL_WIDTH, SMALL_WIDTH},
+                            {"attn.out_proj.bias", SMALL_WIDTH, 0},
+                            {"ln_1.weight", SMALL_WIDTH, 0},
+                            {"ln_1.bias", SMALL_WIDTH, 0},
+                            {"ln_2.weight", SMALL_WIDTH, 0},
+                            {"ln_2.bias", SMALL_WIDTH, 0},
+                            {"mlp.c_fc.weight", 4 * SMALL_WIDTH, SMALL_WIDTH},
+                            {"mlp.c_fc.bias", 4 * SMALL_WIDTH, 0},
+                            {"mlp.c_proj.weight", SMALL_WIDTH, 4 * SMALL_WIDTH},
+                            {"mlp.c_proj.bias", SMALL_WIDTH, 0}};
+    WeightBlob  *blob    = NULL;
+    BlobBuilder *builder = blob_builder_new("clip_vit", 32, 32);
+    blob_builder_about(builder, "text_heads", "2");
+    put(builder, "token_embedding.weight", shape_2d(SMALL_WORDS, SMALL_WIDTH));
+    put(builder, "positional_embedding", shape_2d(SMALL_ROW, SMALL_WIDTH));
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
+        char name[80];
+        snprintf(name, sizeof name, "transformer.resblocks.0.%s", tensors[i].name);
+        put(builder, name,
+            tensors[i].inputs ? shape_2d(tensors[i].outputs, tensors[i].inputs)
+                              : shape_1d(tensors[i].outputs));
+    }
+    put(builder, "ln_final.weight", shape_1d(SMALL_WIDTH));
+    put(builder, "ln_final.bias", shape_1d(SMALL_WIDTH));
+    put(builder, "text_projection", shape_2d(SMALL_WIDTH, SMALL_OUTPUTS));
+    CHECK(blob_builder_save(builder, in_folder("tower.nw"), NULL) &&
+          blob_open(in_folder("tower.nw"), &blob, NULL));
+    blob_builder_free(builder);
+    return blob;
+}
+
+static void texts_are_cut_at_their_ends(void)
+{
+    WeightBlob *blob    = small_tower();
+    real       *cut     = NULL, whole[SMALL_TEXTS * SMALL_OUTPUTS];
+    int64_t     outputs = 0;
+    TextRunner  runner  = {0};
+    REQUIRE(text_embed(blob, small_texts, SMALL_TEXTS, SMALL_ROW, &cut, &outputs, NULL));
+    REQUIRE(outputs == SMALL_OUTPUTS);
+    REQUIRE(text_runner_open(&runner, blob, "embedding", SMALL_TEXTS, SMALL_ROW, NULL));
+    REQUIRE(text_runner_run(&runner, small_texts, SMALL_TEXTS, whole, NULL));
+    for (int i = 0; i < SMALL_TEXTS * SMALL_OUTPUTS; i++)
+        CHECK_CLOSE((double)cut[i], (double)whole[i], 1e-5);
+    text_runner_close(&runner);
+    memory_free(cut);
+    blob_close(blob);
+}
+
+static void no_memory_for_texts_is_clean(void)
+{
+    int64_t before = memory_live_blocks();
+    for (int64_t call = 1;; call++) {
+        WeightBlob *blob    = small_tower();
+        real       *out     = NULL;
+        int64_t     outputs = 0;
+        Error       error   = {0};
+        memory_fail_at(call, false);
+        bool ok = text_embed(blob, small_texts, SMALL_TEXTS, SMALL_ROW, &out, &outputs, &error);
+        memory_fail_at(0, false);
+        memory_free(out);
+        blob_close(blob);
+        CHECK(memory_live_blocks() == before);
+        if (ok)
+            break;
+        CHECK(error.code == ERROR_MEMORY && error.message[0]);
+    }
+}
+
+static void texts_that_cannot_be_are_refused(void)
+{
+    static const int32_t wrong[2] = {3, SMALL_WORDS};
+    WeightBlob          *blob     = small_tower();
+    TextRunner           runner   = {0};
+    real                 out[2 * SMALL_OUTPUTS];
+    Error                error = {0};
+    CHECK(!text_runner_open(&runner, blob, "embedding", 1, SMALL_ROW + 1, &error));
+    CHECK(strstr(error.message, "7 tokens, it takes up to 6") != NULL);
+    error = (Error){0};
+    CHECK(!text_runner_open(&runner, blob, "embedding", 1, 0, &error));
+    CHECK(error.code == ERROR_USAGE);
+    error = (Error){0};
+    CHECK(!text_runner_open(&runner, blob, "encoder_layer_1", 1, 2, &error));
+    CHECK(strstr(error.message, "has no layer 'encoder_layer_1'") != NULL);
+    error = (Error){0};
+    REQUIRE(text_runner_open(&runner, blob, "embedding", 1, 2, NULL));
+    CHECK(!text_runner_run(&runner, wrong, 1, out, &error) && error.code == ERROR_DATA);
+    text_runner_close(&runner);
+    blob_close(blob);
+}
+
 SUITE(clip)
 {
+    RUN(texts_are_cut_at_their_ends);
+    RUN(no_memory_for_texts_is_clean);
+    RUN(texts_that_cannot_be_are_refused);
     RUN(image_tower_equals_clip);
     RUN(text_tower_equals_clip);
     RUN(hidden_states_equal_roberta);

@@ -214,6 +214,30 @@ static void settings_that_cannot_be_are_refused(void)
     check_refused("source", "test", SIDE, "encoder_layer_2", "has no layer 'encoder_layer_2'");
 }
 
+static void no_memory_for_a_network_is_clean(void)
+{
+    WeightBlob *blob   = NULL;
+    int64_t     before = memory_live_blocks();
+    char       *path   = memory_text(in_folder("vit.nw"), NULL);
+    blob_close(open_drawn("vit"));
+    for (int64_t call = 1;; call++) {
+        LayerRunner    runner  = {0};
+        Error          error   = {0};
+        NetworkRequest request = {.batch = 1, .unit = -1};
+        REQUIRE(blob_open(path, &blob, NULL));
+        memory_fail_at(call, false);
+        bool ok = layer_runner_open(&runner, blob, &request, &error);
+        memory_fail_at(0, false);
+        layer_runner_close(&runner);
+        blob_close(blob);
+        CHECK(memory_live_blocks() == before + 1);
+        if (ok)
+            break;
+        CHECK(error.code == ERROR_MEMORY && error.message[0]);
+    }
+    memory_free(path);
+}
+
 /* ---- verbs ----------------------------------------------------------------------------------- */
 
 // Tokens attend to all places, so a block sees the whole image; a patch sees its own pixels.
@@ -355,6 +379,7 @@ SUITE(transformers)
     RUN(one_unit_is_that_of_the_layer);
     RUN(transformers_can_be_trained);
     RUN(settings_that_cannot_be_are_refused);
+    RUN(no_memory_for_a_network_is_clean);
     RUN(receptive_fields_end_at_attention);
     RUN(verbs_take_transformers);
     RUN(thin_vit_equals_torchvision);

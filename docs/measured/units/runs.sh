@@ -28,9 +28,9 @@ measure() {
         >"$work/$1.txt"
     "$nemesis" noise "$work/$1" --type gaussian --std 0.02,0.05,0.1 --store float -s 0 \
         -o "$work/$1-noise" --resume -q >"$work/$1-noise.txt"
-    "$nemesis" attack "$work/$1" -u detectors:24 --eps 2/255,4/255 --store float -s 0 \
-        -o "$work/$1-attack" --resume -q >"$work/$1-attack.txt"
     shorten "$work/$1/units.csv" "$folder/$1-units.csv"
     shorten "$work/$1-noise/summary.csv" "$folder/$1-noise.csv"
+    "$nemesis" attack "$work/$1" -u detectors:24 --eps 2/255,4/255 --store float -s 0 \
+        -o "$work/$1-attack" --resume -q >"$work/$1-attack.txt"
     shorten "$work/$1-attack/summary.csv" "$folder/$1-attack.csv"
 }
