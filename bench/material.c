@@ -165,7 +165,8 @@ static void vit_b_16(BlobBuilder *builder)
 /* ---- networks that filter every channel on its own ------------------------------------------- */
 
 typedef struct Stage {
-    int64_t channels, side, blocks; // of its outputs; of its filters
+    int64_t channels; // of its outputs
+    int     side, blocks;
 } Stage;
 
 static const Stage mobile_stages[7]    = {{16, 3, 1}, {24, 3, 2},  {32, 3, 3}, {64, 3, 4},

@@ -85,27 +85,40 @@ static Repeat repeat_of(Shape small, Shape large)
     return r;
 }
 
+/* One number for a plane is one row of it. */
+static Repeat broadcast_rows(const OpCall *call)
+{
+    Repeat r = repeat_of(call->in_shape[0], call->shape);
+    if (r.step[2] == 0 && r.step[3] == 0) {
+        r.large[3] *= r.large[2];
+        r.large[2] = 1;
+    }
+    return r;
+}
+
 static void broadcast_row(void *data, int64_t row, int thread)
 {
     const OpCall *call = data;
-    Repeat        r    = repeat_of(call->in_shape[0], call->shape);
+    Repeat        r    = broadcast_rows(call);
     const real   *x    = call->in[0];
     int64_t       n    = r.large[3];
     real         *to   = (real *)call->out + row * n;
     int64_t       at   = row % r.large[2] * r.step[2] + row / r.large[2] % r.large[1] * r.step[1] +
                  row / (r.large[2] * r.large[1]) * r.step[0];
     (void)thread;
-    if (r.step[3])
+    if (r.step[3]) {
         memcpy(to, x + at, (size_t)n * sizeof(real));
-    else
-        for (int64_t i = 0; i < n; i++)
-            to[i] = x[at];
+        return;
+    }
+    real value = x[at];
+    for (int64_t i = 0; i < n; i++)
+        to[i] = value;
 }
 
 static void broadcast_forward(const OpCall *call)
 {
-    Repeat r = repeat_of(call->in_shape[0], call->shape);
-    parallel_for(call->count / r.large[3], broadcast_row, (void *)(uintptr_t)call);
+    parallel_for(call->count / broadcast_rows(call).large[3], broadcast_row,
+                 (void *)(uintptr_t)call);
 }
 
 /* One output element: the sum over all large elements that share its place. */
