@@ -1,5 +1,5 @@
-"""Small transformers, {tensor: (shape, values)}, under the names of publishers other than those whose
-names blobs have: what the converter has to undo."""
+"""Small transformers, {tensor: (shape, values)}, under the names of publishers other than those
+whose names blobs have: what the converter has to undo."""
 
 
 def timm_names(tensors):
