@@ -113,7 +113,8 @@ def test_efficientnet_is_known_under_timms_names():
             names = ('1.0', '1.1', '2.fc1', '2.fc2', '3.0', '3.1') if stage else \
                 ('0.0', '0.1', '1.fc1', '1.fc2', '2.0', '2.1')
             there = ('conv_dw', 'bn2', 'se.conv_reduce', 'se.conv_expand', 'conv_pwl', 'bn3') \
-                if stage else ('conv_dw', 'bn1', 'se.conv_reduce', 'se.conv_expand', 'conv_pw', 'bn2')
+                if stage else ('conv_dw', 'bn1', 'se.conv_reduce', 'se.conv_expand', 'conv_pw',
+                               'bn2')
             bases.update({f'{ours}.{a}': f'{theirs}.{b}' for a, b in zip(names, there)})
             if stage:
                 bases.update({f'{ours}.0.0': f'{theirs}.conv_pw', f'{ours}.0.1': f'{theirs}.bn1'})

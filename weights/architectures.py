@@ -99,7 +99,8 @@ class Architecture:
 
     def depthwise(self, base, width, side, *aliases, norm, stride):
         """A kernel for every channel; without a bias, as it always has a norm behind it."""
-        self.conv(base, width, width, side, *aliases, norm=norm, bias=False, stride=stride, groups=0)
+        self.conv(base, width, width, side, *aliases, norm=norm, bias=False, stride=stride,
+                  groups=0)
 
     def norm(self, base, width, *aliases, excused_by=()):
         self.norms.append(base)
@@ -262,7 +263,8 @@ def alexnet_groups():
         net.conv(f'conv{number}', f'c{number}', inputs, side, f'features.conv{number}',
                  stride=4 if number == 1 else 1, pad=0 if number == 1 else None, groups=groups)
         inputs = f'c{number}'
-    for number, (outputs, inner) in enumerate((('h1', 'flat'), ('h2', 'h1'), ('classes', 'h2')), 6):
+    dense = (('h1', 'flat'), ('h2', 'h1'), ('classes', 'h2'))
+    for number, (outputs, inner) in enumerate(dense, 6):
         net.dense(f'fc{number}', outputs, inner, f'classifier.fc{number}')
     net.pools += 3 * [(3, 2, 0)]
     net.layers += [f'conv{number}' for number in range(1, 6)] + ['fc6', 'fc7', 'fc8', 'logits']

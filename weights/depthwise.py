@@ -1,5 +1,5 @@
-"""Networks that filter every channel on its own: MobileNetV2 and EfficientNet-B0 to B4, under the names
-of torchvision, with those of timm and Gluon beside them."""
+"""Networks that filter every channel on its own: MobileNetV2 and EfficientNet-B0 to B4, under the
+names of torchvision, with those of timm and Gluon beside them."""
 
 import math
 

@@ -83,7 +83,7 @@ class Match:
             got = (got[0], got[1] * got[2] * got[3])
         fits, wanted = len(want) == len(got), []
         for size, dim in zip(got, want):
-            if isinstance(dim, tuple) and not isinstance(dim, Share):   # a concatenation: the sum of widths
+            if type(dim) is tuple:                    # a concatenation: the sum of widths
                 dim = sum(self.widths[d] for d in dim) if all(d in self.widths for d in dim) \
                     else None
             elif isinstance(dim, Share):              # of a width that is known by now
