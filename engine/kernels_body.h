@@ -342,8 +342,9 @@ static inline Vec vec_normal_cdf(Vec x)
     q        = vec_fma(q, a, vec_all(1.0f));
     Vec s    = a * a;
     Vec lost = vec_fma(a, a, -s);
-    Vec e    = vec_exp(s * -0.5f);
-    Vec tail = vec_fma(e * lost, vec_all(-0.5f), e) * (p / q);
+    Vec r    = p / q;
+    r        = vec_fma(r * lost, vec_all(-0.5f), r); // not into the exponential: that may be lost as
+    Vec tail = vec_exp(s * -0.5f) * r;               // a denormal
     return vec_select(x > 0.0f, 1.0f - tail, tail);
 }
 
