@@ -343,8 +343,8 @@ static inline Vec vec_normal_cdf(Vec x)
     Vec s    = a * a;
     Vec lost = vec_fma(a, a, -s);
     Vec r    = p / q;
-    r        = vec_fma(r * lost, vec_all(-0.5f), r); // not into the exponential: that may be lost as
-    Vec tail = vec_exp(s * -0.5f) * r;               // a denormal
+    r = vec_fma(r * lost, vec_all(-0.5f), r); // not into the exponential: that may be lost as
+    Vec tail = vec_exp(s * -0.5f) * r;        // a denormal
     return vec_select(x > 0.0f, 1.0f - tail, tail);
 }
 
