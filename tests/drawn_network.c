@@ -51,7 +51,7 @@ bool drawn_network_with(const char *name, int64_t side, const char *key, const c
             drawn_tensor(builder, line + 7);
         else if (strncmp(line, "about ", 6) == 0)
             drawn_about(builder, line + 6);
-    if (value)
+    if (key && value)
         blob_builder_about(builder, key, value);
     bool ok = blob_builder_save(builder, path, NULL);
     blob_builder_free(builder);
