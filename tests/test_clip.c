@@ -170,7 +170,7 @@ static void hidden_states_equal_roberta(void)
         for (int layer = 0; layer <= 3; layer++) {
             TextRunner runner = {0};
             Error      error  = {0};
-            char       wanted[32];
+            char       wanted[48];
             snprintf(wanted, sizeof wanted, layer ? "encoder_layer_%d" : "embeddings", layer - 1);
             snprintf(name, sizeof name, "text%d_layer%d", text, layer);
             REQUIRE(text_runner_open(&runner, blob, wanted, 2, length, &error));

@@ -18,7 +18,7 @@ static const char *merges_of(TokenizerKind kind)
         return merges;
     for (const char *line = merges; *line;) {
         size_t size = strcspn(line, "\n") + 1;
-        if (memcmp(line + size - 5, "</w>", 4) != 0) {
+        if (size < 5 || memcmp(line + size - 5, "</w>", 4) != 0) {
             memcpy(plain + used, line, size);
             used += size;
         }
