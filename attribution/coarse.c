@@ -88,7 +88,7 @@ static bool find_patches(const Making *making, int64_t tokens, int64_t *rows, in
 {
     Shape   image = graph_shape(making->graph, making->map->image);
     int64_t h = image.dim[2], w = image.dim[3], side = 1;
-    while (side * side * (tokens - 1) < h * w)
+    while (tokens > 1 && side * side * (tokens - 1) < h * w)
         side++;
     *rows    = h / side;
     *columns = w / side;

@@ -265,6 +265,8 @@ size_t direct_scratch_size(const ConvShape *shape, ConvSide side, int threads)
     Geometry g;
     for (int phase = 0; phase < geometry_row_phases(shape, side); phase++) {
         geometry_of(shape, side, phase, &g);
+        if (g.rows < 1 || g.cols < 1)
+            continue;
         DirectJob job = {.g = &g};
         plan_tasks(shape->n, &job);
         size_t size = (size_t)job.packed_size + (size_t)threads * (size_t)job.thread_scratch;

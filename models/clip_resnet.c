@@ -54,13 +54,16 @@ static NodeId attention_pool(Builder *builder, NodeId x)
                                          "visual.attnpool.v_proj"};
     Transformer              pool     = {.mask = NODE_NONE};
     NodeId                   part[3]  = {NODE_NONE, NODE_NONE, NODE_NONE};
+    int64_t                  width    = 0;
     x                                 = embed(builder, x);
-    if (!builder_is_over(builder))
-        transformer_settings(builder, graph_shape(builder->graph, x).dim[1], "heads", &pool);
+    if (!builder_is_over(builder)) {
+        width = graph_shape(builder->graph, x).dim[1];
+        transformer_settings(builder, width, "heads", &pool);
+    }
     for (int i = 0; i < 3; i++) {
         bool   is_query = i == 0 && !builder_is_over(builder);
         NodeId from     = is_query ? op_slice(builder->graph, x, 3, 0, 1) : x;
-        part[i]         = tokens_dense(builder, from, parts[i], '.');
+        part[i]         = tokens_dense(builder, from, parts[i], '.', width);
     }
     x = tokens_attend(builder, &pool, part, "attnpool.attention");
     x = tokens_pick(builder, x, 0);

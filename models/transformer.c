@@ -43,19 +43,24 @@ int transformer_depth(const Builder *builder, const char *prefix)
 
 /* ---- tokens ---------------------------------------------------------------------------------- */
 
-NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint)
+static int64_t tokens_width(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder) ? 0 : graph_shape(builder->graph, x).dim[1];
+}
+
+NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint, int64_t outputs)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
     LayerText weight = layer_text("%s%cweight", base, joint);
     int64_t   inputs = graph_shape(builder->graph, x).dim[1];
-    Shape     stored = builder_shape(builder, weight.text, 2);
-    if (stored.rank == 0)
+    if (outputs == ANY_OUTPUTS)
+        outputs = builder_shape(builder, weight.text, 2).dim[0];
+    if (builder_is_over(builder))
         return NODE_NONE;
-    int64_t outputs = stored.dim[0];
-    NodeId  kernel  = builder_tensor(builder, weight.text, shape_2d(outputs, inputs),
-                                     shape_4d(outputs, inputs, 1, 1));
-    Shape   vector  = shape_1d(outputs);
+    NodeId kernel = builder_tensor(builder, weight.text, shape_2d(outputs, inputs),
+                                   shape_4d(outputs, inputs, 1, 1));
+    Shape  vector = shape_1d(outputs);
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId bias = builder_tensor(builder, LAYER("%s%cbias", base, joint), vector, vector);
@@ -164,17 +169,16 @@ static void projections(Builder *builder, const BlockKind *kind, NodeId x, const
                         NodeId out[3])
 {
     const char *const single[3] = {kind->query, kind->key, kind->value};
-    int64_t           width     = 0;
     NodeId            all       = NODE_NONE;
-    if (kind->packed) {
-        all = tokens_dense(builder, x, LAYER("%s.%s", base, kind->packed), '_');
-        if (builder_is_over(builder))
-            return;
-        width = graph_shape(builder->graph, x).dim[1];
-    }
+    int64_t           width     = tokens_width(builder, x);
+    if (kind->packed)
+        all = tokens_dense(builder, x, LAYER("%s.%s", base, kind->packed), '_', 3 * width);
+    if (builder_is_over(builder))
+        return;
     for (int i = 0; i < 3; i++)
-        out[i] = kind->packed ? op_slice(builder->graph, all, 1, i * width, width)
-                              : tokens_dense(builder, x, LAYER("%s.%s", base, single[i]), '.');
+        out[i] = kind->packed
+                     ? op_slice(builder->graph, all, 1, i * width, width)
+                     : tokens_dense(builder, x, LAYER("%s.%s", base, single[i]), '.', width);
 }
 
 NodeId tokens_attend(Builder *builder, const Transformer *transformer, const NodeId part[3],
@@ -202,11 +206,12 @@ NodeId tokens_attend(Builder *builder, const Transformer *transformer, const Nod
 static NodeId self_attention(Builder *builder, const Transformer *transformer, NodeId x,
                              const char *base, const char *name)
 {
-    NodeId part[3] = {NODE_NONE, NODE_NONE, NODE_NONE};
+    NodeId  part[3] = {NODE_NONE, NODE_NONE, NODE_NONE};
+    int64_t width   = tokens_width(builder, x);
     projections(builder, transformer->kind, x, base, part);
     x = tokens_attend(builder, transformer, part, LAYER("%s.attention", name));
     tokens_layer(builder, transformer, x, LAYER("%s.heads", name), NULL, true);
-    return tokens_dense(builder, x, LAYER("%s.%s", base, transformer->kind->join), '.');
+    return tokens_dense(builder, x, LAYER("%s.%s", base, transformer->kind->join), '.', width);
 }
 
 static NodeId activated(Builder *builder, NodeId x, BlockActivation activation)
@@ -221,12 +226,13 @@ static NodeId activated(Builder *builder, NodeId x, BlockActivation activation)
 static NodeId feed_forward(Builder *builder, const Transformer *transformer, NodeId x,
                            const char *base, const char *name)
 {
-    const BlockKind *kind = transformer->kind;
-    LayerText        up   = layer_text("%s.%s", base, kind->up);
-    x                     = tokens_dense(builder, x, up.text, '.');
+    const BlockKind *kind  = transformer->kind;
+    LayerText        up    = layer_text("%s.%s", base, kind->up);
+    int64_t          width = tokens_width(builder, x);
+    x                      = tokens_dense(builder, x, up.text, '.', ANY_OUTPUTS);
     tokens_layer(builder, transformer, x, LAYER("%s.mlp.0", name), up.text, true);
     x = activated(builder, x, kind->activation);
-    return tokens_dense(builder, x, LAYER("%s.%s", base, kind->down), '.');
+    return tokens_dense(builder, x, LAYER("%s.%s", base, kind->down), '.', width);
 }
 
 NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeId x,

@@ -58,8 +58,10 @@ void tokens_layer(Builder *builder, const Transformer *transformer, NodeId x, co
 /* One token as [n, width]. */
 NodeId tokens_pick(Builder *builder, NodeId x, int64_t token);
 
-/* The dense layer `base``joint`weight with its bias, at every token. */
-NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint);
+/* The dense layer `base``joint`weight with its bias, at every token. A lack unless it has so many
+ * outputs; ANY_OUTPUTS: as many as its tensor. */
+enum { ANY_OUTPUTS = 0 };
+NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint, int64_t outputs);
 
 /* softmax(q k / sqrt(d)) v, every head on its own: of queries, keys and values [n, width, 1, tokens] (as
  * many keys as values) one vector a query. The soft-max gets this name. */

@@ -454,13 +454,27 @@ static bool without_attention(void *self, Graph *g, NodeId image, NodeId *layer,
     return graph_check(g, error);
 }
 
-static void check_refusal(const char *method, bool has_attention, const char *message)
+// Attention of a single token, as no image with patches has it.
+static bool with_one_token(void *self, Graph *g, NodeId image, NodeId *layer, Error *error)
+{
+    Small *small   = self;
+    small->used    = 0;
+    NodeId x       = op_global_mean(g, op_relu(g, dense(small, g, image, CLASSES)));
+    NodeId weights = op_softmax(g, op_reshape(g, op_sum(g, x), shape_3d(1, 1, 1)));
+    NodeId y       = op_matmul(g, op_reshape(g, x, shape_3d(1, CLASSES, 1)), weights, false, true);
+    *layer         = op_reshape(g, y, shape_2d(1, CLASSES));
+    return graph_check(g, error);
+}
+
+static void check_refusal(const char *method,
+                          bool (*network_of)(void *, Graph *, NodeId, NodeId *, Error *),
+                          const char *message)
 {
     Graph     *g       = NULL;
     Map        map     = {0};
     Error      error   = {0};
     Small      small   = {0};
-    MapNetwork network = {.build = has_attention ? build : without_attention, .self = &small};
+    MapNetwork network = {.build = network_of, .self = &small};
     MapRequest request = {.method = map_method_named(method), .mode = map_mode_named("clean")};
     REQUIRE(graph_create(&g, NULL));
     NodeId image = op_input(g, shape_4d(1, 2, SIDE, SIDE), "image");
@@ -472,15 +486,19 @@ static void check_refusal(const char *method, bool has_attention, const char *me
 
 static void methods_say_which_networks_they_explain(void)
 {
-    check_refusal("rollout", false,
+    check_refusal("rollout", without_attention,
                   "rollout needs attention between patches, and this network has none");
-    check_refusal("attnlrp", false, "attnlrp needs attention, and this network has none");
-    check_refusal("lrp-epsilon", true,
+    check_refusal("attnlrp", without_attention,
+                  "attnlrp needs attention, and this network has none");
+    check_refusal("lrp-epsilon", build,
                   "lrp-epsilon has no rule for the attention of this network, expected "
                   "lrp-transformer or attnlrp");
-    check_refusal("gradcam", true,
+    check_refusal("gradcam", build,
                   "gradcam weighs the maps of a last convolution, and this network ends "
                   "with tokens, expected rollout or gradient-rollout");
+    check_refusal("rollout", with_one_token,
+                  "rollout: attention of 1 tokens, expected a class token and square patches of an "
+                  "image of 6 x 6");
 }
 
 SUITE(attention)

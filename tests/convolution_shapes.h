@@ -28,6 +28,10 @@ static const ConvShape shapes[] = {
     {2, 3, 64, 70, 9, 32, 32, 0, 0, 32, 0, 1},
     {1, 5, 28, 31, 6, 14, 14, 0, 0, 14, 0, 1},
     {1, 6, 33, 32, 5, 32, 32, 0, 0, 32, 0, 1},
+    // Fewer rows than the stride: no row of the image gradient lies in its last phases.
+    {1, 6, 1, 1, 7, 1, 1, 0, 0, 2, 0, 1},
+    {2, 5, 2, 6, 4, 3, 3, 0, 0, 3, 1, 1},
+    {2, 6, 1, 1, 6, 3, 3, 0, 0, 2, 1, 6},
     // Weight gradients by groups of images, by bands of an image, by very many short rows.
     {70, 3, 6, 5, 5, 3, 3, 0, 0, 1, 1, 1},
     {1, 2, 40, 40, 70, 3, 3, 0, 0, 1, 1, 1},

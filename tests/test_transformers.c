@@ -5,6 +5,7 @@
 #include "drawn_network.h"
 #include "program.h"
 #include "published.h"
+#include "../base/file.h"
 #include "../models/models.h"
 
 #include <math.h>
@@ -214,6 +215,59 @@ static void settings_that_cannot_be_are_refused(void)
     check_refused("source", "test", SIDE, "encoder_layer_2", "has no layer 'encoder_layer_2'");
 }
 
+// A blob of the encoder whose tensor of this name, and the bias beside it, have other sizes.
+static bool save_misshapen(const char *path, const char *weight, const char *bias, const char *row)
+{
+    static const char reference[] = "tests/parity/golden/encoder-relu.txt";
+    Bytes             file        = {0};
+    if (!CHECK(file_read(reference, LIMIT_TEXT_FILE, &file, NULL)))
+        return false;
+    BlobBuilder *builder = blob_builder_new("encoder", SIDE, SIDE);
+    char        *text = memory_text((const char *)file.data, NULL), *rest = NULL, line_of[96];
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        bool is_weight = strstr(line, weight) != NULL, is_bias = strstr(line, bias) != NULL;
+        snprintf(line_of, sizeof line_of, "%s 0 0.5 %s", is_weight ? weight : bias, row);
+        if (is_bias)
+            *strrchr(line_of, ' ') = 0; // its row without the inputs
+        if (strncmp(line, "about ", 6) == 0)
+            drawn_about(builder, line + 6);
+        else if (strncmp(line, "tensor ", 7) == 0)
+            drawn_tensor(builder, is_weight || is_bias ? line_of : line + 7);
+    }
+    bool ok = CHECK(blob_builder_save(builder, path, NULL));
+    blob_builder_free(builder);
+    memory_free(text);
+    bytes_close(&file);
+    return ok;
+}
+
+// A block keeps its width, and its queries, keys and values are as wide.
+static void blocks_of_other_widths_are_refused(void)
+{
+    static const struct {
+        const char *weight, *bias, *row, *message;
+    } cases[]  = {{"transformer.layers.1.self_attn.in_proj_weight",
+                   "transformer.layers.1.self_attn.in_proj_bias", "96 24",
+                   "in_proj_weight' is 96x24, expected 72x24"},
+                  {"transformer.layers.0.linear2.weight", "transformer.layers.0.linear2.bias",
+                   "48 32", "linear2.weight' is 48x32, expected 24x32"}};
+    char *path = memory_text(in_folder("misshapen.nw"), NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        WeightBlob    *blob    = NULL;
+        Graph         *graph   = NULL;
+        Error          error   = {0};
+        NetworkRequest request = {.batch = 1, .unit = -1};
+        Network        network;
+        if (save_misshapen(path, cases[i].weight, cases[i].bias, cases[i].row) &&
+            CHECK(blob_open(path, &blob, &error) && graph_create(&graph, &error)) &&
+            CHECK(!network_build(graph, blob, &request, &network, &error)))
+            CHECK(error.code == ERROR_DATA && strstr(error.message, cases[i].message));
+        graph_destroy(graph);
+        blob_close(blob);
+    }
+    memory_free(path);
+}
+
 static void no_memory_for_a_network_is_clean(void)
 {
     WeightBlob *blob   = NULL;
@@ -379,6 +433,7 @@ SUITE(transformers)
     RUN(one_unit_is_that_of_the_layer);
     RUN(transformers_can_be_trained);
     RUN(settings_that_cannot_be_are_refused);
+    RUN(blocks_of_other_widths_are_refused);
     RUN(no_memory_for_a_network_is_clean);
     RUN(receptive_fields_end_at_attention);
     RUN(verbs_take_transformers);
