@@ -46,6 +46,11 @@ bool attention_suits(const Graph *g, NodeId layer, const MapMethod *method, Erro
                     "%s has no rule for the attention of this network, expected lrp-transformer or "
                     "attnlrp",
                     method->name);
+    if (method->needs_patterns && has_any)
+        return fail(error, ERROR_USAGE,
+                    "%s has no rule for the attention of this network, which has no weights of its "
+                    "own to take patterns of",
+                    method->name);
     return method->kind != MAP_GRADCAM || !has_tokens ||
            fail(error, ERROR_USAGE,
                 "gradcam weighs the maps of a last convolution, and this network ends with tokens, "

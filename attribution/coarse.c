@@ -63,14 +63,18 @@ static NodeId last_maps(const Graph *g, NodeId layer)
     return NODE_NONE;
 }
 
+bool gradcam_suits(const Graph *g, NodeId layer, Error *error)
+{
+    return last_maps(g, layer) != NODE_NONE ||
+           fail(error, ERROR_USAGE, "gradcam: no activation with places lies before the layer");
+}
+
 /* (E10): relu(sum of channels, each times its mean derivative), as large as the image. */
 bool make_gradcam(Making *making, Error *error)
 {
     Graph *g    = making->graph;
     NodeId maps = last_maps(g, making->map->layer), slope;
-    if (maps == NODE_NONE)
-        return fail(error, ERROR_USAGE, "gradcam: no activation with places lies before the layer");
-    if (!making_walk(making, maps, &slope, error))
+    if (!gradcam_suits(g, making->map->layer, error) || !making_walk(making, maps, &slope, error))
         return false;
     Shape a = graph_shape(g, maps), one = a, flat = a;
     one.dim[2] = one.dim[3] = flat.dim[1] = 1;

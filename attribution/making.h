@@ -22,6 +22,8 @@ bool making_walk(Making *making, NodeId to, NodeId *result, Error *error);
 
 /* Maps of fewer cells than pixels, enlarged: they fill in map->each. */
 bool make_gradcam(Making *making, Error *error);
+/* Whether there are maps to weigh. Errors: ERROR_USAGE. */
+bool gradcam_suits(const Graph *graph, NodeId layer, Error *error);
 bool make_rollout(Making *making, Error *error);
 
 #endif

@@ -1,5 +1,6 @@
 /* attribution/network.c - maps of a network that comes from a weight blob. */
 #include "attention.h"
+#include "making.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -134,7 +135,8 @@ bool map_method_suits(const MapMethod *method, WeightBlob *blob, const char *lay
     Graph         *graph = NULL;
     bool           ok    = graph_create(&graph, error) &&
               network_build(graph, blob, &request, &network, error) &&
-              attention_suits(graph, network.layer, method, error);
+              attention_suits(graph, network.layer, method, error) &&
+              (method->kind != MAP_GRADCAM || gradcam_suits(graph, network.layer, error));
     graph_destroy(graph);
     return ok;
 }

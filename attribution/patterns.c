@@ -6,6 +6,7 @@
 
 #include "../base/file.h"
 #include "../engine/sweep.h"
+#include "attention.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,6 +167,7 @@ bool patterns_open(PatternSums **out, WeightBlob *blob, int64_t height, int64_t 
     sums->blob = blob;
     if (!graph_create(&sums->graph, error) ||
         !network_build(sums->graph, blob, &request, &sums->network, error) ||
+        !attention_suits(sums->graph, sums->network.layer, map_method_named("pattern"), error) ||
         !add_layers(sums, error) || !open_plan(sums, conv, error)) {
         patterns_close(sums);
         return false;

@@ -175,7 +175,9 @@ static bool make_maps(MapSession *session, Error *error)
 {
     const Settings *settings = session->settings;
     const char *class        = settings->explained_class ? settings->explained_class : "predicted";
-    bool ok = subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error) &&
+    // A unit has no class, and its network may end without any.
+    bool ok = (session->unit >= 0 ||
+               subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error)) &&
               explain_all(session, error) && map_tables_publish(session, error) &&
               finish(session, error) && map_tables_show(session, error);
     return ok;

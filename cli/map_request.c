@@ -11,6 +11,25 @@
 
 /* ---- what was asked for ---------------------------------------------------------------------- */
 
+static bool has_classes(WeightBlob *blob)
+{
+    const char *layer = network_layer_name(blob, 0);
+    for (int i = 0; layer && strcmp(layer, "logits") != 0; i++)
+        layer = network_layer_name(blob, i + 1);
+    return layer != NULL;
+}
+
+// Why a method does not suit; a network without classes can still be explained by its units.
+static bool fail_to_choose(const MapSession *session, const Error *why, Error *error)
+{
+    if (session->unit < 0 && !has_classes(session->blob))
+        return fail(error, why->code,
+                    "%s: has no classes to explain; --unit LAYER:U explains a unit of one of the "
+                    "layers that `inspect` lists",
+                    blob_path(session->blob));
+    return fail(error, why->code, "%s", why->message);
+}
+
 // The word `all`, behind the last method, stands for those that explain this network.
 static bool choose_methods(MapSession *session, Error *error)
 {
@@ -24,15 +43,15 @@ static bool choose_methods(MapSession *session, Error *error)
         all |= map_method_at(wanted->value[i]) == NULL;
     for (int i = 0; i < wanted->count && !all; i++) {
         method = map_method_at(wanted->value[i]);
-        if (!map_method_suits(method, session->blob, layer, first->height, first->width, error))
-            return false;
+        if (!map_method_suits(method, session->blob, layer, first->height, first->width, &why))
+            return fail_to_choose(session, &why, error);
         session->methods[session->method_count++] = method;
     }
     for (int i = 0; all && (method = map_method_at(i)); i++)
         if ((!method->needs_patterns || session->settings->patterns) &&
             map_method_suits(method, session->blob, layer, first->height, first->width, &why))
             session->methods[session->method_count++] = method;
-    return session->method_count > 0 || fail(error, why.code, "%s", why.message);
+    return session->method_count > 0 || fail_to_choose(session, &why, error);
 }
 
 static bool choose_mode(MapSession *session, Error *error)

@@ -215,9 +215,13 @@ static bool check_found(Builder *builder, Error *error)
         missing++;
     if (missing == builder->wanted_count)
         return true;
+    const char *had = builder->list[0] ? "; layers that can be had: " : "";
     if (builder->lacking[0])
-        return fail(error, ERROR_DATA, "%s, which layer '%s' needs; layers that can be had: %s",
-                    builder->lack.message, builder->lacking, builder->list);
+        return fail(error, ERROR_DATA, "%s, which layer '%s' needs%s%s", builder->lack.message,
+                    builder->lacking, had, builder->list);
+    if (strcmp(builder->wanted[missing], "logits") == 0)
+        return fail(error, ERROR_USAGE, "%s: %s has no classes, as it has no layer 'logits'%s%s",
+                    path, blob_architecture(builder->blob), had, builder->list);
     return fail(error, ERROR_USAGE, "%s: %s has no layer '%s', expected one of %s", path,
                 blob_architecture(builder->blob), builder->wanted[missing], builder->list);
 }

@@ -3,6 +3,7 @@
 #include "../base/file.h"
 #include "../base/words.h"
 #include "../format/npy.h"
+#include "blob_builder.h"
 #include "program.h"
 #include "test.h"
 
@@ -143,6 +144,24 @@ static void units_are_explained_as_classes_are(void)
     EXISTS("unit/%s", "unit-gradcam.npy");
 }
 
+// The first layers of a network: no class to explain, but units.
+static void units_of_a_network_without_classes_are_explained(void)
+{
+    const char  *one = images("trunk.npy", 1, 0), *trunk = in_folder("trunk.nw");
+    BlobBuilder *builder = blob_builder_new("vgg16", SIDE, SIDE);
+    blob_builder_random(builder, "features.0.weight", shape_4d(4, 3, 3, 3), 7, 0, 0.2f);
+    blob_builder_constant(builder, "features.0.bias", shape_1d(4), 0.1f);
+    REQUIRE(CHECK(blob_builder_save(builder, trunk, NULL)));
+    blob_builder_free(builder);
+    const Outcome *o = program_run("attribute -m %s %s --method all --unit conv1_1:2 -o %s", trunk,
+                                   one, in_folder("trunk"));
+    if (!CHECK(o->code == 0 && strstr(o->out, "conv1_1:2")))
+        printf("%s", o->err);
+    EXISTS("trunk/%s", "trunk-lrp-epsilon.npy");
+    o = program_run("attribute -m %s %s --method all -o %s", trunk, one, in_folder("classes"));
+    CHECK(o->code == 65 && strstr(o->err, "--unit LAYER:U"));
+}
+
 static void patterns_belong_to_their_network(void)
 {
     const char *one = images("one.npy", 1, 0), *patterns = in_folder("patterns.nw");
@@ -239,6 +258,7 @@ SUITE(attribute)
     RUN(neither_batch_nor_threads_nor_neighbours_change_a_map);
     RUN(a_label_is_the_place_of_the_folder);
     RUN(units_are_explained_as_classes_are);
+    RUN(units_of_a_network_without_classes_are_explained);
     RUN(patterns_belong_to_their_network);
     RUN(rules_come_from_a_file);
     RUN(bad_input_is_refused_with_a_sentence);

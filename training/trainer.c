@@ -67,7 +67,8 @@ static bool keep_state(Trainer *trainer, WeightBlob *blob, Error *error)
 static bool check_settings(const TrainSettings *s, const TrainingSet *set, Error *error)
 {
     if (s->batch < 1 || s->batch > set->count || s->batch > 4096)
-        return fail(error, ERROR_USAGE, "batch is %lld, expected 1 to %lld images",
+        return fail(error, ERROR_USAGE,
+                    "batches of %lld images, expected 1 to %lld; --batch N says how many",
                     (long long)s->batch, (long long)(set->count < 4096 ? set->count : 4096));
     if (!(s->clip >= 0) || s->crop < 0 || s->crop > LIMIT_IMAGE_SIDE || s->schedule.count < 0 ||
         s->schedule.count > MILESTONES)
