@@ -22,7 +22,7 @@ static bool has_classes(WeightBlob *blob)
 // Why a method does not suit; a network without classes can still be explained by its units.
 static bool fail_to_choose(const MapSession *session, const Error *why, Error *error)
 {
-    if (session->unit < 0 && !has_classes(session->blob))
+    if (session->unit < 0 && why->code != ERROR_MEMORY && !has_classes(session->blob))
         return fail(error, why->code,
                     "%s: has no classes to explain; --unit LAYER:U explains a unit of one of the "
                     "layers that `inspect` lists",
@@ -109,6 +109,18 @@ static bool read_baseline(MapSession *session, Error *error)
     return !text || strcmp(text, "zero") == 0 ||
            subject_read(text, session->blob, &session->baseline, &session->baseline_height,
                         &session->baseline_width, error);
+}
+
+static bool check_betas(const MapSession *session, Error *error)
+{
+    const char *layer    = session->unit >= 0 ? session->layer : NULL;
+    bool        has_relu = true;
+    if (session->settings->betas.count && !network_has_relu(session->blob, layer, &has_relu, error))
+        return false;
+    return has_relu ||
+           fail(error, ERROR_USAGE,
+                "--beta: %s has no ReLU before what is explained, so softplus would change nothing",
+                blob_path(session->blob));
 }
 
 static bool check_output(const MapSession *session, Error *error)
@@ -218,6 +230,6 @@ bool map_session_open(MapSession *session, Error *error)
            (!settings->patterns || blob_open(settings->patterns, &session->patterns, error)) &&
            read_baseline(session, error) &&
            subjects_open(&session->subjects, settings, session->blob, error) &&
-           choose_methods(session, error) && identify(session, error) &&
-           run_resume(&session->run, error);
+           choose_methods(session, error) && check_betas(session, error) &&
+           identify(session, error) && run_resume(&session->run, error);
 }

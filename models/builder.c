@@ -163,6 +163,7 @@ NodeId build_activation(Builder *builder, NodeId x)
     if (builder_is_over(builder))
         return NODE_NONE;
     const NetworkRequest *request = builder->request;
+    builder->has_relu             = true;
     if (request->softplus)
         return op_softplus_by(builder->graph, x, *request->softplus);
     return builder->softplus_beta > 0 ? op_softplus(builder->graph, x, builder->softplus_beta)
@@ -173,6 +174,7 @@ NodeId build_relu6(Builder *builder, NodeId x)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
+    builder->has_relu = true;
     if (!builder->request->softplus && builder->softplus_beta == 0)
         return op_clamp(builder->graph, x, 6);
     NodeId above = build_activation(builder, op_offset(builder->graph, x, -6));

@@ -18,6 +18,7 @@ typedef struct Builder {
     const char *const    *wanted;                       // names of layers, or NULL
     int                   wanted_count;                 // 1 for an index
     real                  softplus_beta;                // 0: ReLU
+    bool                  has_relu;                     // or softplus in its place, so far
     int                   wanted_index;                 // in the order of listed layers, or -1
     int                   listed;                       // layers listed so far
     int                   found;                        // of the wanted layers

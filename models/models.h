@@ -73,6 +73,7 @@ typedef struct Network {
     NodeId layer; // [batch, units, lh, lw] or [batch, classes]; of several the first
     NodeId layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
     int    layer_count;            // 1 for a single one
+    bool   has_relu;               // before the layer, or softplus in its place
     bool   is_class_token; // the first layer is a transformer's class token, which has no place
 } Network;
 
@@ -100,6 +101,11 @@ bool activation_parse(const char *text, real *beta);
  * next call in this thread. Blocks of a stage (`layer3.5`) can be asked for too but are not listed.
  */
 const char *network_layer_name(WeightBlob *blob, int index);
+
+/* Whether there is a ReLU before a layer (NULL: the logits) in whose place softplus can stand: a
+ * network with GELU or SiLU alone has none. True of a layer that cannot be built. Errors:
+ * ERROR_MEMORY. */
+bool network_has_relu(WeightBlob *blob, const char *layer, bool *out, Error *error);
 
 typedef struct LayerSize {
     int64_t units, height, width; // 1 x 1 for logits

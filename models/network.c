@@ -102,6 +102,9 @@ static const Family *family_of(const Builder *builder)
 static bool run_family(Builder *builder, NodeId x, Error *error)
 {
     const Family *family = family_of(builder);
+    if (!family && strcmp(blob_architecture(builder->blob), "milan") == 0)
+        return fail(error, ERROR_DATA, "%s: is a checkpoint of MILAN, which no verb takes yet",
+                    blob_path(builder->blob));
     if (!family)
         return fail(error, ERROR_DATA, "%s: architecture '%s' is not known%s",
                     blob_path(builder->blob), blob_architecture(builder->blob),
@@ -261,6 +264,7 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
         graph_name(graph, network.layers[0], builder.layer_name);
     }
     network.layer          = network.layers[0];
+    network.has_relu       = builder.has_relu;
     network.is_class_token = is_class_token(names[0]);
     if (!graph_check(graph, error))
         return false;
@@ -268,6 +272,19 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
     if (request->trainables)
         request->trainables->forward_count++;
     return true;
+}
+
+bool network_has_relu(WeightBlob *blob, const char *layer, bool *out, Error *error)
+{
+    NetworkRequest request = {.batch = 1, .layer = layer, .unit = -1};
+    Graph         *graph   = NULL;
+    Network        network;
+    Error          cause = {0};
+    bool           is_built =
+        graph_create(&graph, &cause) && network_build(graph, blob, &request, &network, &cause);
+    graph_destroy(graph);
+    *out = !is_built || network.has_relu;
+    return cause.code != ERROR_MEMORY || fail(error, ERROR_MEMORY, "%s", cause.message);
 }
 
 const char *network_layer_name(WeightBlob *blob, int index)

@@ -333,6 +333,12 @@ static void verbs_take_transformers(void)
     o = program_run("activations -m %s -l encoder_layer_1:class %s -o %s", model,
                     in_folder("set/images/mini/000013.jpg"), in_folder("a.npy"));
     CHECK(o->code == 0 && strstr(o->out, "1x24"));
+    o = program_run("activations -m %s --activation softplus:3 %s -o %s", model,
+                    in_folder("set/images/mini/000013.jpg"), in_folder("b.npy"));
+    CHECK(o->code == 2 && strstr(o->err, "has no ReLU, so"));
+    o = program_run("attribute -m %s %s --method gradient --beta 3 -o %s", model,
+                    in_folder("set/images/mini/000013.jpg"), in_folder("maps"));
+    CHECK(o->code == 2 && strstr(o->err, "no ReLU before what is explained"));
     o = program_run("patterns -m %s -d mini:2:1 -o %s", model, in_folder("patterns.nw"));
     CHECK(o->code == 2 && strstr(o->err, "pattern has no rule for the attention"));
 }
