@@ -457,12 +457,12 @@ static bool without_attention(void *self, Graph *g, NodeId image, NodeId *layer,
 // Attention of a single token, as no image with patches has it.
 static bool with_one_token(void *self, Graph *g, NodeId image, NodeId *layer, Error *error)
 {
-    Small *small   = self;
-    small->used    = 0;
-    NodeId x       = op_global_mean(g, op_relu(g, dense(small, g, image, CLASSES)));
-    NodeId weights = op_softmax(g, op_reshape(g, op_sum(g, x), shape_3d(1, 1, 1)));
-    NodeId y       = op_matmul(g, op_reshape(g, x, shape_3d(1, CLASSES, 1)), weights, false, true);
-    *layer         = op_reshape(g, y, shape_2d(1, CLASSES));
+    Small *small  = self;
+    small->used   = 0;
+    NodeId x      = op_global_mean(g, op_relu(g, dense(small, g, image, CLASSES)));
+    NodeId shares = op_softmax(g, op_reshape(g, op_sum(g, x), shape_3d(1, 1, 1)));
+    NodeId y      = op_matmul(g, op_reshape(g, x, shape_3d(1, CLASSES, 1)), shares, false, true);
+    *layer        = op_reshape(g, y, shape_2d(1, CLASSES));
     return graph_check(g, error);
 }
 
