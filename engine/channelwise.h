@@ -35,8 +35,9 @@ typedef struct Place {
  *     OP_SCALE_OFFSET   a * b + c; where b or c is not a place, a * factor + term
  *     OP_SUM_TO         number: the sum of a over the planes
  *     OP_BROADCAST_TO   plane: the number a
- *     others            as the op: a and b, or a alone; OP_POWER's exponent is the factor, the
- *                       bound of OP_CLAMP and OP_GATE, and the beta of OP_SIGMOID and OP_SOFTPLUS where b is not a place */
+ *     others            as the op: a and b, or a alone; the factor is OP_POWER's exponent, the bound
+ *                       of OP_CLAMP and OP_GATE, and the beta of OP_SIGMOID and OP_SOFTPLUS where b
+ *                       is not a place */
 typedef struct ChannelTurn {
     OpKind op;
     Place  out, a, b, c;

@@ -242,8 +242,8 @@ static int64_t groups_of(OpKind op, const OpCall *call)
 }
 
 /* An earlier step that has the same weights laid out the same way, or i: the layout depends on the
- * weights, their groups, the op and its parameters, never on the size of the images. So forward passes of one
- * network and gradients of gradients hold each layout once. */
+ * weights, their groups, the op and its parameters, never on the size of the images. So forward
+ * passes of one network and gradients of gradients hold each layout once. */
 static int32_t prepared_with(const Plan *plan, const Graph *graph, int32_t i)
 {
     const OpCall *own = &plan->calls[i];

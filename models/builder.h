@@ -30,7 +30,8 @@ typedef struct Builder {
     char                  list[LAYER_LIST_BYTES]; // "conv1_1, conv1_2, ..." of what can be built
 } Builder;
 
-/* Appends a whole network on the prepared input x, or on tokens [batch, count]; the last layer is named "logits". */
+/* Appends a whole network on the prepared input x, or on tokens [batch, count]; the last layer is
+ * named "logits". */
 typedef void FamilyBuild(Builder *builder, NodeId x, int depth);
 
 FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_cifar_build,

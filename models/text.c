@@ -1,9 +1,9 @@
 /* models/text.c - networks of texts: CLIP's text tower and RoBERTa's encoder, on tokens [n, count].
  *
  * CLIP: a vector a token and a place, blocks that see no later token, a layer norm and a matrix on the
- * end token. RoBERTa: a layer norm on the sum of three vectors, then blocks that see all tokens; places are counted from 2,
- * as its padding is token 1. Layers: encoder_layer_I and those of a block, [n, width, 1, count];
- * `embeddings` before the first block; CLIP's `embedding` [n, outputs].
+ * end token. RoBERTa: a layer norm on the sum of three vectors, then blocks that see all tokens;
+ * places are counted from 2, as its padding is token 1. Layers: encoder_layer_I and those of a block,
+ * [n, width, 1, count]; `embeddings` before the first block; CLIP's `embedding` [n, outputs].
  * Source: Radford et al., ICML 2021, section 2.4, and its published model.py; Liu et al., arXiv
  * 1907.11692, under the tensor names of Hugging Face. */
 #include "transformer.h"

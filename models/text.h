@@ -1,8 +1,8 @@
 /* models/text.h - texts through a network: CLIP's text tower, RoBERTa's encoder.
  *
- * A text is a row of tokens, numbers of words in the network's vocabulary, with its start and end tokens
- * where the network was trained with them. Errors: ERROR_USAGE (more tokens than the network has places for, no
- * such layer), ERROR_DATA (a token that is no word). */
+ * A text is a row of tokens, numbers of words in the network's vocabulary, with its start and end
+ * tokens where the network was trained with them. Errors: ERROR_USAGE (more tokens than the network
+ * has places for, no such layer), ERROR_DATA (a token that is no word). */
 #ifndef MODELS_TEXT_H
 #define MODELS_TEXT_H
 

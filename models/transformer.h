@@ -70,8 +70,8 @@ NodeId tokens_attend(Builder *builder, const Transformer *transformer, const Nod
 
 NodeId tokens_norm(Builder *builder, NodeId x, const char *base, real epsilon);
 
-/* `count` rows, from the first-th on, of a table of a vector a token, in the blob of this shape, [tokens, width] or
- * [1, tokens, width], as tokens [1, width, 1, count]. */
+/* `count` rows, from the first-th on, of a table of a vector a token, in the blob of this shape,
+ * [tokens, width] or [1, tokens, width], as tokens [1, width, 1, count]. */
 NodeId tokens_table(Builder *builder, const char *name, Shape stored, int64_t first, int64_t count);
 
 /* Vectors [n, count, width] as tokens [n, width, 1, count]. */

@@ -3,8 +3,8 @@
  *
  * An image is cut into patches, each becomes a token; a class token stands before them, every place
  * has a learnt vector, blocks follow, and a dense layer reads the class token. Depth, widths and the
- * side of a patch are those of the tensors. CLIP has a layer norm before its blocks and projects the class token to
- * an embedding; its activation is the quick GELU.
+ * side of a patch are those of the tensors. CLIP has a layer norm before its blocks and projects the
+ * class token to an embedding; its activation is the quick GELU.
  * Source: Dosovitskiy et al., ICLR 2021, section 3.1; torchvision's vision_transformer.py for names;
  * Radford et al., ICML 2021, and its published model.py. */
 #include "transformer.h"
