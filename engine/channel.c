@@ -36,16 +36,17 @@ static bool has_other_readers(const Graph *graph, NodeId x)
 /* Its own kernel, on the channels of its group; a depthwise one needs a single channel of what is
  * below. */
 // NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
-static NodeId channel_of_conv(Graph *graph, const Node *conv, int64_t channel, int depth)
+static NodeId channel_of_conv(Graph *graph, NodeId id, int64_t channel, int depth)
 {
-    NodeId  x = conv->input[0], row = op_slice(graph, conv->input[1], 0, channel, 1);
+    Node    conv  = *graph_node(graph, id);
+    int64_t first = graph_group_start(graph, id, channel);
+    NodeId  x = conv.input[0], row = op_slice(graph, conv.input[1], 0, channel, 1);
     int64_t all = graph_shape(graph, x).dim[1], own = graph_shape(graph, row).dim[1];
-    int64_t first = channel / (conv->shape.dim[1] / (all / own)) * own;
     if (own == 1 && all > 1)
         x = channel_below(graph, x, first, depth - 1);
     else if (own < all)
         x = op_slice(graph, x, 1, first, own);
-    return op_conv2d(graph, x, row, conv->params.stride, conv->params.pad);
+    return op_conv2d(graph, x, row, conv.params.stride, conv.params.pad);
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
@@ -68,7 +69,7 @@ static NodeId channel_below(Graph *graph, NodeId x, int64_t channel, int depth)
     case OP_BROADCAST_TO:
         return channel_of_vector(graph, x, channel);
     case OP_CONV2D:
-        return channel_of_conv(graph, &node, channel, depth);
+        return channel_of_conv(graph, x, channel, depth);
     case OP_PAD: // one half of a concatenation
         if (node.params.axis == 1) {
             int64_t inner = channel - node.params.start;

@@ -66,14 +66,12 @@ static SumTerm term_of(const Graph *graph, NodeId at, int64_t channel)
     term.kind           = SUM_CONVOLUTION;
     term.node           = node->input[0];
     term.channels       = shape.dim[1];
-    term.channel        = channel /
-                   (shape.dim[0] / (graph_shape(graph, term.node).dim[1] / shape.dim[1])) *
-                   shape.dim[1]; // the first of its group
-    term.rows    = shape.dim[2];
-    term.columns = shape.dim[3];
-    term.stride  = node->params.stride;
-    term.pad     = node->params.pad;
-    term.weights = weights->params.data + channel * term.channels * term.rows * term.columns;
+    term.channel        = graph_group_start(graph, at, channel);
+    term.rows           = shape.dim[2];
+    term.columns        = shape.dim[3];
+    term.stride         = node->params.stride;
+    term.pad            = node->params.pad;
+    term.weights        = weights->params.data + channel * term.channels * term.rows * term.columns;
     return term;
 }
 

@@ -1,12 +1,13 @@
 /* engine/conv.c - the door to convolutions: which method computes one.
  *
  * Depthwise where every channel has its own kernel. Else Winograd where it is possible and pays, or
- * direct, and of the direct ones a product of its own for gradients to the few channels of an image;
- * how the others read their pixels changes no bit. Several groups are as many convolutions of one
- * image each, since a group of one image lies together in memory: many of them are tasks, few run
- * one after another with tasks of their own. */
+ * direct, and of the direct ones a product of its own for gradients to the few channels of an
+ * image; how the others read their pixels changes no bit. Several groups are as many convolutions
+ * of one image each, since a group of one image lies together in memory: many of them are tasks,
+ * few run one after another with tasks of their own. */
 #include "conv_method.h"
 
+#include "gemm.h"
 #include "../base/parallel.h"
 
 #include <string.h>
@@ -98,7 +99,7 @@ static void run(const ConvShape *shape, ConvSide side, ConvMethod method, const 
 
 static size_t padded(size_t reals)
 {
-    return (reals + 15) / 16 * 16;
+    return (size_t)reals_padded((int64_t)reals);
 }
 
 typedef struct GroupJob {

@@ -87,11 +87,6 @@ bool bands_fit(const ConvShape *shape, ConvSide side)
            (b.columns >= LEAST_COLUMNS || stays_in_cache(weights));
 }
 
-static int64_t padded(int64_t reals)
-{
-    return (reals + 15) / 16 * 16;
-}
-
 /* Of a thread: the source's part and a vector past it, results of a row panel and every column
  * phase, rows of one channel interleaved, its bias. */
 typedef struct Scratch {
@@ -101,24 +96,24 @@ typedef struct Scratch {
 static Scratch scratch_of(const Bands *b, real *start)
 {
     Scratch s = {.source = start};
-    s.result  = s.source + padded(b->source + kernels()->lanes);
-    s.lines   = s.result + padded(b->g->phases * kernels()->tile_rows * b->columns);
-    s.bias    = s.lines + padded(b->rows * b->g->phases * b->g->cols);
+    s.result  = s.source + reals_padded(b->source + kernels()->lanes);
+    s.lines   = s.result + reals_padded(b->g->phases * kernels()->tile_rows * b->columns);
+    s.bias    = s.lines + reals_padded(b->rows * b->g->phases * b->g->cols);
     return s;
 }
 
 static int64_t thread_size(const Bands *b)
 {
-    return padded(b->source + kernels()->lanes) +
-           padded(b->g->phases * kernels()->tile_rows * b->columns) +
-           padded(b->rows * b->g->phases * b->g->cols) + padded(b->rows);
+    return reals_padded(b->source + kernels()->lanes) +
+           reals_padded(b->g->phases * kernels()->tile_rows * b->columns) +
+           reals_padded(b->rows * b->g->phases * b->g->cols) + reals_padded(b->rows);
 }
 
 /* Where each row of each phase's product begins in the source's part, for all threads. */
 static int64_t offsets_size(const Bands *b)
 {
-    return padded(panels_of(b->g->source_channels * b->taps * (int64_t)sizeof(int32_t),
-                            (int64_t)sizeof(real)));
+    return reals_padded(panels_of(b->g->source_channels * b->taps * (int64_t)sizeof(int32_t),
+                                  (int64_t)sizeof(real)));
 }
 
 size_t bands_scratch_size(const ConvShape *shape, ConvSide side, int threads)

@@ -1,9 +1,9 @@
 /* engine/conv_depthwise.c - depthwise convolution: every channel has a kernel of its own.
  *
  * Planes of all images and channels are images of one channel, so a product has one row: a part of
- * a plane is copied between zeros (conv_bands.h) and each tap is multiplied from its distance in the
- * copy. The sums are those of conv_direct.c for one channel, in the same order, so a unit alone has
- * the bits it has among all. */
+ * a plane is copied between zeros (conv_bands.h) and each tap is multiplied from its distance in
+ * the copy. The sums are those of conv_direct.c for one channel, in the same order, so a unit alone
+ * has the bits it has among all. */
 #include "conv_bands.h"
 
 #include "gemm.h"
@@ -31,11 +31,6 @@ static ConvShape plane_shape(const ConvShape *shape)
     plane.n         = shape->n * shape->c;
     plane.c = plane.k = plane.groups = 1;
     return plane;
-}
-
-static int64_t padded(int64_t reals)
-{
-    return (reals + 15) / 16 * 16;
 }
 
 /* ---- forward and input gradient -------------------------------------------------------------- */
@@ -82,8 +77,9 @@ static void plan_depthwise(const ConvShape *shape, ConvSide side, DepthwiseJob *
     job->channels    = shape->c;
     job->taps        = shape->r * shape->s;
     job->task_planes = columns < TASK_COLUMNS ? TASK_COLUMNS / columns : 1;
-    job->thread_size = padded(b->source + kernels()->lanes) + padded(b->g->phases * b->columns) +
-                       padded(b->rows * b->g->phases * b->g->cols) + padded(b->rows);
+    job->thread_size = reals_padded(b->source + kernels()->lanes) +
+                       reals_padded(b->g->phases * b->columns) +
+                       reals_padded(b->rows * b->g->phases * b->g->cols) + reals_padded(b->rows);
 }
 
 /* Rows first..first+rows-1 of a row phase's grid of a plane. */
@@ -93,7 +89,7 @@ static void store_rows(const DepthwiseJob *job, const Geometry *g, int64_t plane
     const Bands *b       = &job->bands;
     int64_t      channel = plane % job->channels;
     int64_t      at      = (plane * g->target_h + g->first_y + first * g->phases) * g->target_w;
-    real        *bias    = lines + padded(b->rows * g->phases * g->cols);
+    real        *bias    = lines + reals_padded(b->rows * g->phases * g->cols);
     FinishRows   f       = conv_finish_rows(job->finish, job->to, at, channel);
     f.rows               = rows;
     f.n                  = g->target_w;
@@ -113,8 +109,8 @@ static void store_rows(const DepthwiseJob *job, const Geometry *g, int64_t plane
 static void plane_band(const DepthwiseJob *job, int64_t plane, int64_t first, real *source)
 {
     const Bands   *b       = &job->bands;
-    real          *result  = source + padded(b->source + kernels()->lanes);
-    real          *lines   = result + padded(b->g->phases * b->columns);
+    real          *result  = source + reals_padded(b->source + kernels()->lanes);
+    real          *lines   = result + reals_padded(b->g->phases * b->columns);
     const real    *weights = job->prepared + plane % job->channels * job->taps;
     const int32_t *offsets = job->offsets;
     bands_copy(b, job->from, plane, first, source);
@@ -190,7 +186,7 @@ static void plan_weight(const ConvShape *shape, DepthwiseWeightJob *job)
     job->channels    = shape->c;
     job->taps        = shape->r * shape->s;
     *b               = bands_cut(&plane, CONV_FORWARD, WEIGHT_BAND);
-    job->thread_size = padded(b->source + kernels()->lanes) + padded(b->columns);
+    job->thread_size = reals_padded(b->source + kernels()->lanes) + reals_padded(b->columns);
 }
 
 /* Rows of the grid of a plane of gy, and zeros behind each. */
@@ -211,7 +207,7 @@ static void channel_task(void *data, int64_t channel, int thread)
     const DepthwiseWeightJob *job    = data;
     const Bands              *b      = &job->bands;
     real                     *source = job->threads + thread * job->thread_size;
-    real                     *gy     = source + padded(b->source + kernels()->lanes);
+    real                     *gy     = source + reals_padded(b->source + kernels()->lanes);
     real                     *sums   = job->grad_w + channel * job->taps;
     for (int64_t t = 0; t < job->taps; t++)
         sums[t] = 0;

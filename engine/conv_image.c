@@ -57,7 +57,7 @@ static int64_t lines_size(const ConvShape *shape)
 
 static int64_t products_size(const ConvShape *shape)
 {
-    return (shape->c * shape->r * shape->s * shape->oh * shape->ow + 15) / 16 * 16;
+    return reals_padded(shape->c * shape->r * shape->s * shape->oh * shape->ow);
 }
 
 size_t image_prepared_size(const ConvShape *shape)

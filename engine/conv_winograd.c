@@ -184,7 +184,7 @@ static int64_t m_stride(const Grid *g)
 static int64_t tiles_size(const Grid *g)
 {
     int64_t words = (int64_t)(sizeof(uint64_t) / sizeof(real));
-    return POINTS * v_stride(g) + (g->source_channels * REACH_PLACES * words + 15) / 16 * 16;
+    return POINTS * v_stride(g) + reals_padded(g->source_channels * REACH_PLACES * words);
 }
 
 static int64_t thread_scratch_size(const Grid *g)

@@ -3,8 +3,7 @@
  *     conv (+ bias) (+ add) (+ relu | clamp | gate)   one step, finished while the tile is in cache
  *     gather(x, maxpool_index(x))                     one pass that writes values and, if read,
  *                                                     positions
- *
- *     matmul(v, softmax(matmul(q, k)))               one step, a head at a time
+ *     matmul(v, softmax(matmul(q, k)))                one step, a head at a time
  *
  * Batch norms and what else runs channel by channel: fuse_channels.c. */
 #include "plan.h"

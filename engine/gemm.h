@@ -11,6 +11,12 @@ static inline int64_t panels_of(int64_t count, int64_t size)
     return (count + size - 1) / size;
 }
 
+/* Rounds a count of reals up so that what follows begins a cache line, 16 floats further. */
+static inline int64_t reals_padded(int64_t count)
+{
+    return panels_of(count, 16) * 16;
+}
+
 /* Column vectors of panel `index` when `columns` columns are cut into full panels: the last is as
  * narrow as it can be. */
 int panel_vectors(const Kernels *table, int64_t columns, int64_t index);

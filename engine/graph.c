@@ -99,6 +99,14 @@ NodeId graph_root(const Graph *graph, NodeId node)
     return node;
 }
 
+int64_t graph_group_start(const Graph *graph, NodeId conv, int64_t channel)
+{
+    const Node *node  = graph_node(graph, conv);
+    Shape       w     = graph_shape(graph, node->input[1]);
+    int64_t     group = channel * graph_shape(graph, node->input[0]).dim[1] / (w.dim[0] * w.dim[1]);
+    return group * w.dim[1];
+}
+
 bool graph_reads(const Graph *graph, NodeId node, NodeId input)
 {
     for (int i = 0; i < OP_ARITY; i++)

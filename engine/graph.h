@@ -30,6 +30,9 @@ bool graph_reads(const Graph *graph, NodeId node, NodeId input);
 /* The node whose memory a node uses: itself, or what it is a reshape of. */
 NodeId graph_root(const Graph *graph, NodeId node);
 
+/* The first channel of x that a channel of a convolution reads: where its group begins. */
+int64_t graph_group_start(const Graph *graph, NodeId conv, int64_t channel);
+
 /* Rules take ids, never Node *: appending may move the array. */
 static inline const Node *graph_node(const Graph *graph, NodeId node)
 {

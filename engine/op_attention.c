@@ -23,11 +23,11 @@ static AttentionJob job_of(const OpCall *call)
                         .t      = call->shape.dim[2]};
     job.s            = shape_elements(call->in_shape[IN_V]) / (job.groups * job.width);
     job.depth        = shape_elements(call->in_shape[IN_Q]) / (job.groups * job.t);
-    job.weights_size = ((size_t)(job.t * job.s) + 15) / 16 * 16;
+    job.weights_size = (size_t)reals_padded(job.t * job.s);
     size_t scores    = gemm_scratch_size(1, job.t, job.s, job.depth, 1);
     size_t values    = gemm_scratch_size(1, job.width, job.t, job.s, 1);
     size_t most      = scores > values ? scores : values;
-    job.thread_size  = job.weights_size + (most + 15) / 16 * 16;
+    job.thread_size  = job.weights_size + (size_t)reals_padded((int64_t)most);
     return job;
 }
 

@@ -2,8 +2,8 @@
  * with both, as Caffe and Network Dissection's authors have it.
  *
  * Five convolutions, conv1 to conv5 (torchvision's features.0, .3, .6, .8, .10), pooled after the
- * first, second and fifth; fc6, fc7, fc8. With groups the second, fourth and fifth have two, and what
- * the first two pools give is normalised. Sources: Krizhevsky, "One weird trick", 2014, and
+ * first, second and fifth; fc6, fc7, fc8. With groups the second, fourth and fifth have two, and
+ * what the first two pools give is normalised. Sources: Krizhevsky, "One weird trick", 2014, and
  * torchvision's alexnet.py; Krizhevsky et al., NeurIPS 2012, with pools and norms in the order of
  * Caffe's reference network. */
 #include "builder.h"

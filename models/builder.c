@@ -239,6 +239,13 @@ NodeId build_global_mean(Builder *builder, NodeId x)
     return builder_is_over(builder) ? NODE_NONE : op_global_mean(builder->graph, x);
 }
 
+void build_mean_logits(Builder *builder, NodeId x, const char *base)
+{
+    x = build_global_mean(builder, x);
+    build_layer(builder, x, "avgpool", NULL);
+    build_layer(builder, build_dense(builder, x, base), "logits", base);
+}
+
 /* ---- layers with names ----------------------------------------------------------------------- */
 
 static bool is_wanted(const Builder *builder, int i, const char *name)

@@ -81,6 +81,8 @@ NodeId build_add(Builder *builder, NodeId a, NodeId b);
 NodeId build_residual(Builder *builder, NodeId y, NodeId x, int stride);
 NodeId build_concat(Builder *builder, NodeId a, NodeId b); // of channels
 NodeId build_global_mean(Builder *builder, NodeId x);
+/* The end of most networks: the mean of every channel, `avgpool`, and a dense layer, `logits`. */
+void build_mean_logits(Builder *builder, NodeId x, const char *base);
 
 /* A layer callers may ask for, under either name (alias may be NULL); only `name` is listed. */
 void build_layer(Builder *builder, NodeId x, const char *name, const char *alias);
@@ -98,8 +100,8 @@ TrainableNorm   *trainables_add_norm(Trainables *list, Error *error);
 /* The tensor base.part: a constant, or an input where the request trains; made once for all forward
  * passes that share a list. */
 NodeId builder_parameter(Builder *builder, const char *base, const char *part, Shape shape);
-/* The same by the whole name of the tensor, which the blob has as `stored`, used under another shape:
- * the matrix of a dense layer is the kernel of a 1x1 convolution. */
+/* The same by the whole name of the tensor, which the blob has as `stored`, used under another
+ * shape: the matrix of a dense layer is the kernel of a 1x1 convolution. */
 NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape used);
 /* The shape of a tensor, or rank 0 and a lack if it is not there or has another rank. */
 Shape builder_shape(Builder *builder, const char *name, int rank);

@@ -1,8 +1,8 @@
 /* models/clip_resnet.c - CLIP's ResNets: a stem of three convolutions, average pools where other
  * ResNets have strides, and attention in place of the last mean.
  *
- * Behind the last stage the mean of all places asks, and the places and the mean itself answer; what
- * comes out is the embedding. Layers: layer1 to layer4, layer1.0 and so on, embedding.
+ * Behind the last stage the mean of all places asks, and the places and the mean itself answer;
+ * what comes out is the embedding. Layers: layer1 to layer4, layer1.0 and so on, embedding.
  * Source: Radford et al., ICML 2021, section 2.4, and its published model.py. */
 #include "transformer.h"
 

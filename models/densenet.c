@@ -42,7 +42,5 @@ void densenet_build(Builder *builder, NodeId x, int depth)
     }
     x = build_norm(builder, x, "features.norm5");
     x = build_activated_layer(builder, x, "norm5", "features.norm5");
-    x = build_global_mean(builder, x);
-    build_layer(builder, x, "avgpool", NULL);
-    build_layer(builder, build_dense(builder, x, "classifier"), "logits", "classifier");
+    build_mean_logits(builder, x, "classifier");
 }

@@ -1,14 +1,14 @@
-/* models/efficientnet.c - EfficientNet-B0 to B4: inverted residual blocks whose channels are weighed
- * by squeeze-and-excitation.
+/* models/efficientnet.c - EfficientNet-B0 to B4: inverted residual blocks whose channels are
+ * weighed by squeeze-and-excitation.
  *
  * A block widens by a 1x1 convolution (but for the first stage), filters every channel on its own,
- * multiplies each channel by a gate between 0 and 1 that is computed from the means of all channels,
- * and narrows by another 1x1. The gates see the whole picture, so nothing behind the first block has
- * a receptive field. Layers: features.0 (the first convolution), features.1 to features.7 (stages),
- * features.8 (the last convolution), after their activation where they end with it; also features.4.1
- * (a block). Widths are those of the tensors; stages of B1 to B4 have more blocks than those of B0.
- * Sources: Tan and Le, ICML 2019, table 1; Hu et al., CVPR 2018 (squeeze-and-excitation);
- * torchvision's efficientnet.py for names. */
+ * multiplies each channel by a gate between 0 and 1 that is computed from the means of all
+ * channels, and narrows by another 1x1. The gates see the whole picture, so nothing behind the
+ * first block has a receptive field. Layers: features.0 (the first convolution), features.1 to
+ * features.7 (stages), features.8 (the last convolution), after their activation where they end
+ * with it; also features.4.1 (a block). Widths are those of the tensors; stages of B1 to B4 have
+ * more blocks than those of B0. Sources: Tan and Le, ICML 2019, table 1; Hu et al., CVPR 2018
+ * (squeeze-and-excitation); torchvision's efficientnet.py for names. */
 #include "builder.h"
 
 #include <math.h>
@@ -79,7 +79,5 @@ void efficientnet_build(Builder *builder, NodeId x, int depth)
     }
     x = conv_norm_silu(builder, x, "features.8", 1, 1, 1);
     build_layer(builder, x, "features.8", NULL);
-    x = build_global_mean(builder, x);
-    build_layer(builder, x, "avgpool", NULL);
-    build_layer(builder, build_dense(builder, x, "classifier.1"), "logits", "classifier.1");
+    build_mean_logits(builder, x, "classifier.1");
 }

@@ -2,9 +2,9 @@
  *
  * A block widens by a 1x1 convolution, filters every channel on its own, and narrows by another 1x1
  * without an activation; where stride and width allow, its input is added. Layers: features.0 (the
- * first convolution) to features.17 (blocks), features.18 (the last convolution), all as torchvision's
- * modules give them, so after ReLU6 where they end with it; also features.3.conv.0 (widened) and
- * features.3.conv.1 (filtered). Widths are those of the tensors.
+ * first convolution) to features.17 (blocks), features.18 (the last convolution), all as
+ * torchvision's modules give them, so after ReLU6 where they end with it; also features.3.conv.0
+ * (widened) and features.3.conv.1 (filtered). Widths are those of the tensors.
  * Source: Sandler et al., CVPR 2018, table 2; torchvision's mobilenetv2.py for names. */
 #include "builder.h"
 
@@ -48,7 +48,5 @@ void mobilenet_v2_build(Builder *builder, NodeId x, int depth)
     }
     x = conv_norm_relu6(builder, x, "features.18", 1, 1, 1);
     build_layer(builder, x, "features.18", NULL);
-    x = build_global_mean(builder, x);
-    build_layer(builder, x, "avgpool", NULL);
-    build_layer(builder, build_dense(builder, x, "classifier.1"), "logits", "classifier.1");
+    build_mean_logits(builder, x, "classifier.1");
 }

@@ -90,8 +90,8 @@ double  logits_probability(const real *logits, int64_t classes, int64_t class);
 /* The Euclidean distance of the probabilities that two answers stand for. */
 double logits_distance(const real *a, const real *b, int64_t classes);
 
-/* The activation that a blob's text names, `activation=softplus:3` for a network that was trained so;
- * ReLU where it names none. *beta 0: ReLU. Errors: ERROR_DATA (another text). */
+/* The activation that a blob's text names, `activation=softplus:3` for a network that was trained
+ * so; ReLU where it names none. *beta 0: ReLU. Errors: ERROR_DATA (another text). */
 bool network_activation(const WeightBlob *blob, real *beta, Error *error);
 
 /* "relu" or "softplus:BETA" with 0 < BETA <= 1000000; false for any other text. */

@@ -73,9 +73,7 @@ static void stages_build(Builder *builder, NodeId x, int depth, int64_t groups)
         }
         build_layer(builder, x, LAYER("layer%d", stage + 1), NULL);
     }
-    x = build_global_mean(builder, x);
-    build_layer(builder, x, "avgpool", NULL);
-    build_layer(builder, build_dense(builder, x, "fc"), "logits", "fc");
+    build_mean_logits(builder, x, "fc");
 }
 
 void resnet_build(Builder *builder, NodeId x, int depth)

@@ -46,7 +46,5 @@ void resnet_cifar_build(Builder *builder, NodeId x, int depth)
         }
         build_layer(builder, x, LAYER("layer%d", stage), NULL);
     }
-    x = build_global_mean(builder, x);
-    build_layer(builder, x, "avgpool", NULL);
-    build_layer(builder, build_dense(builder, x, "linear"), "logits", "linear");
+    build_mean_logits(builder, x, "linear");
 }

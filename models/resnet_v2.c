@@ -36,7 +36,5 @@ void resnet_v2_build(Builder *builder, NodeId x, int depth)
         build_layer(builder, x, LAYER("layer%d", stage + 1), NULL);
     }
     x = build_activated_layer(builder, build_norm(builder, x, "bn2"), "bn2", NULL);
-    x = build_global_mean(builder, x);
-    build_layer(builder, x, "avgpool", NULL);
-    build_layer(builder, build_dense(builder, x, "fc"), "logits", "fc");
+    build_mean_logits(builder, x, "fc");
 }

@@ -1,11 +1,11 @@
 /* models/text.c - networks of texts: CLIP's text tower and RoBERTa's encoder, on tokens [n, count].
  *
- * CLIP: a vector a token and a place, blocks that see no later token, a layer norm and a matrix on the
- * end token. RoBERTa: a layer norm on the sum of three vectors, then blocks that see all tokens;
- * places are counted from 2, as its padding is token 1. Layers: encoder_layer_I and those of a block,
- * [n, width, 1, count]; `embeddings` before the first block; CLIP's `embedding` [n, outputs].
- * Source: Radford et al., ICML 2021, section 2.4, and its published model.py; Liu et al., arXiv
- * 1907.11692, under the tensor names of Hugging Face. */
+ * CLIP: a vector a token and a place, blocks that see no later token, a layer norm and a matrix on
+ * the end token. RoBERTa: a layer norm on the sum of three vectors, then blocks that see all
+ * tokens; places are counted from 2, as its padding is token 1. Layers: encoder_layer_I and those
+ * of a block, [n, width, 1, count]; `embeddings` before the first block; CLIP's `embedding` [n,
+ * outputs]. Source: Radford et al., ICML 2021, section 2.4, and its published model.py; Liu et al.,
+ * arXiv 1907.11692, under the tensor names of Hugging Face. */
 #include "transformer.h"
 
 #include <stdio.h>
@@ -68,15 +68,6 @@ static NodeId causal_mask(Builder *builder, int64_t count)
     return op_parameter(builder->graph, shape_3d(1, count, count), mask);
 }
 
-static NodeId blocks(Builder *builder, const Transformer *transformer, NodeId x, const char *prefix)
-{
-    int depth = transformer_depth(builder, prefix);
-    for (int i = 0; i < depth; i++)
-        x = transformer_block(builder, transformer, x, LAYER("%s%d", prefix, i),
-                              LAYER("encoder_layer_%d", i));
-    return x;
-}
-
 // The token of each text that `builder->ends` names, [n, width].
 static NodeId end_tokens(Builder *builder, NodeId x)
 {
@@ -101,7 +92,7 @@ void clip_text_build(Builder *builder, NodeId tokens, int depth)
         transformer.mask = causal_mask(builder, in.dim[3]);
         transformer_settings(builder, in.dim[1], "text_heads", &transformer);
     }
-    x = blocks(builder, &transformer, x, "transformer.resblocks.");
+    x = transformer_blocks(builder, &transformer, x, "transformer.resblocks.");
     x = tokens_norm(builder, end_tokens(builder, x), "ln_final", transformer.epsilon);
     build_layer(builder, build_projection(builder, x, "text_projection"), "embedding", NULL);
 }
@@ -122,5 +113,5 @@ void roberta_build(Builder *builder, NodeId tokens, int depth)
     }
     x = tokens_norm(builder, x, "embeddings.LayerNorm", transformer.epsilon);
     build_module(builder, x, "embeddings");
-    blocks(builder, &transformer, x, "encoder.layer.");
+    transformer_blocks(builder, &transformer, x, "encoder.layer.");
 }

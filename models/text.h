@@ -21,15 +21,15 @@ bool text_runner_open(TextRunner *out, WeightBlob *blob, const char *layer, int6
                       int64_t length, Error *error);
 void text_runner_close(TextRunner *runner); // accepts a zeroed object
 
-/* tokens [count, length], out [count, units, places]; count <= batch. Places are the tokens of hidden
- * states (encoder_layer_3); an embedding has one. The end of a text is the first of its
+/* tokens [count, length], out [count, units, places]; count <= batch. Places are the tokens of
+ * hidden states (encoder_layer_3); an embedding has one. The end of a text is the first of its
  * largest tokens, as CLIP has it. */
 bool text_runner_run(TextRunner *runner, const int32_t *tokens, int64_t count, real *out,
                      Error *error);
 
 /* Embeddings [count, outputs] of texts that were filled up behind their ends to rows [count, row].
- * No token sees a later one, so texts are cut at their ends, and those of one length run together: the
- * numbers are those of whole rows. *outputs is set, *out is to be released with memory_free. */
+ * No token sees a later one, so texts are cut at their ends, and those of one length run together:
+ * the numbers are those of whole rows. *outputs is set, *out is to be released with memory_free. */
 bool text_embed(WeightBlob *blob, const int32_t *tokens, int64_t count, int64_t row, real **out,
                 int64_t *outputs, Error *error);
 

@@ -235,8 +235,8 @@ static NodeId feed_forward(Builder *builder, const Transformer *transformer, Nod
     return tokens_dense(builder, x, LAYER("%s.%s", base, kind->down), '.', width);
 }
 
-NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeId x,
-                         const char *base, const char *name)
+static NodeId block(Builder *builder, const Transformer *transformer, NodeId x, const char *base,
+                    const char *name)
 {
     static NodeId (*const parts[2])(Builder *, const Transformer *, NodeId, const char *,
                                     const char *) = {self_attention, feed_forward};
@@ -250,5 +250,14 @@ NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeI
             x = tokens_norm(builder, x, norm.text, transformer->epsilon);
     }
     tokens_layer(builder, transformer, x, name, base, true);
+    return x;
+}
+
+NodeId transformer_blocks(Builder *builder, const Transformer *transformer, NodeId x,
+                          const char *prefix)
+{
+    int depth = transformer_depth(builder, prefix);
+    for (int i = 0; i < depth; i++)
+        x = block(builder, transformer, x, LAYER("%s%d", prefix, i), LAYER("encoder_layer_%d", i));
     return x;
 }

@@ -1,8 +1,8 @@
 /* models/transformer.h - transformers from a blob: tokens, blocks, and what can be read of them.
  *
  * Tokens are channel-major, [n, width, 1, tokens], so that a dense layer is a 1x1 convolution and
- * a head is a slab of channels: splitting and joining heads are reshapes. The first token of an image is
- * the class token, the others are its patches, row by row.
+ * a head is a slab of channels: splitting and joining heads are reshapes. The first token of an
+ * image is the class token, the others are its patches, row by row.
  * Source: Vaswani et al., NeurIPS 2017, section 3; Dosovitskiy et al., ICLR 2021, section 3.1. */
 #ifndef MODELS_TRANSFORMER_H
 #define MODELS_TRANSFORMER_H
@@ -37,21 +37,22 @@ typedef struct Transformer {
         .norm = {"ln_1", "ln_2"}, .norm_first = true, .activation = BLOCK_QUICK_GELU               \
     }
 
-/* Fills in heads and epsilon from the blob's `about`; width is that of the tokens, `key` says the number
- * of heads. A lack where they are not right. */
+/* Fills in heads and epsilon from the blob's `about`; width is that of the tokens, `key` says the
+ * number of heads. A lack where they are not right. */
 void transformer_settings(Builder *builder, int64_t width, const char *key, Transformer *out);
 
 /* How many blocks there are: one more than the largest number behind `prefix` in a tensor's name. */
 int transformer_depth(const Builder *builder, const char *prefix);
 
-/* One block on tokens x. `base` begins the names of its tensors; `name` is that of its layers: `name`
- * (the output, alias `base`), `name`.mlp.0 (before the activation), `name`.heads (before the output
- * projection). The node `name`.attention is the soft-max [n heads, queries, keys]. */
-NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeId x,
-                         const char *base, const char *name);
+/* All blocks on tokens x; the tensors of block I begin with `prefix`I. Its layers are
+ * encoder_layer_I (the output, alias `prefix`I), encoder_layer_I.mlp.0 (before the activation) and
+ * encoder_layer_I.heads (before the output projection); the node encoder_layer_I.attention is the
+ * soft-max [n heads, queries, keys]. */
+NodeId transformer_blocks(Builder *builder, const Transformer *transformer, NodeId x,
+                          const char *prefix);
 
-/* Layer `name` of tokens x: of an image the map of its patches [n, width, rows, columns], and its class
- * token [n, width] as `name`:class; of a text x itself. */
+/* Layer `name` of tokens x: of an image the map of its patches [n, width, rows, columns], and its
+ * class token [n, width] as `name`:class; of a text x itself. */
 void tokens_layer(Builder *builder, const Transformer *transformer, NodeId x, const char *name,
                   const char *alias, bool is_listed);
 
@@ -63,8 +64,8 @@ NodeId tokens_pick(Builder *builder, NodeId x, int64_t token);
 enum { ANY_OUTPUTS = 0 };
 NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint, int64_t outputs);
 
-/* softmax(q k / sqrt(d)) v, every head on its own: of queries, keys and values [n, width, 1, tokens] (as
- * many keys as values) one vector a query. The soft-max gets this name. */
+/* softmax(q k / sqrt(d)) v, every head on its own: of queries, keys and values [n, width, 1,
+ * tokens] (as many keys as values) one vector a query. The soft-max gets this name. */
 NodeId tokens_attend(Builder *builder, const Transformer *transformer, const NodeId part[3],
                      const char *name);
 

@@ -2,11 +2,11 @@
  * image tower.
  *
  * An image is cut into patches, each becomes a token; a class token stands before them, every place
- * has a learnt vector, blocks follow, and a dense layer reads the class token. Depth, widths and the
- * side of a patch are those of the tensors. CLIP has a layer norm before its blocks and projects the
- * class token to an embedding; its activation is the quick GELU.
- * Source: Dosovitskiy et al., ICLR 2021, section 3.1; torchvision's vision_transformer.py for names;
- * Radford et al., ICML 2021, and its published model.py. */
+ * has a learnt vector, blocks follow, and a dense layer reads the class token. Depth, widths and
+ * the side of a patch are those of the tensors. CLIP has a layer norm before its blocks and
+ * projects the class token to an embedding; its activation is the quick GELU.
+ * Source: Dosovitskiy et al., ICLR 2021, section 3.1; torchvision's vision_transformer.py for
+ * names; Radford et al., ICML 2021, and its published model.py. */
 #include "transformer.h"
 
 typedef struct VitKind {
@@ -97,7 +97,6 @@ static NodeId embed(Builder *builder, const VitKind *kind, NodeId patches)
 static void run(Builder *builder, NodeId x, const VitKind *kind)
 {
     Transformer transformer = {.kind = &kind->block, .mask = NODE_NONE};
-    int         depth       = transformer_depth(builder, kind->blocks);
     int         side = (int)builder_shape(builder, LAYER("%s.weight", kind->patches), 4).dim[2];
     x                = build_conv(builder, x, kind->patches, side, side, 0);
     build_module(builder, x, "conv_proj");
@@ -110,9 +109,7 @@ static void run(Builder *builder, NodeId x, const VitKind *kind)
     x = embed(builder, kind, x);
     if (kind->first_norm)
         x = tokens_norm(builder, x, kind->first_norm, transformer.epsilon);
-    for (int i = 0; i < depth; i++)
-        x = transformer_block(builder, &transformer, x, LAYER("%s%d", kind->blocks, i),
-                              LAYER("encoder_layer_%d", i));
+    x = transformer_blocks(builder, &transformer, x, kind->blocks);
     x = tokens_norm(builder, x, kind->norm, transformer.epsilon);
     tokens_layer(builder, &transformer, x, kind->norm_layer, NULL, false);
     x = tokens_pick(builder, x, 0);
