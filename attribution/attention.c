@@ -3,8 +3,8 @@
  * Attention is y = V A with A = softmax(Q K); both factors of a product depend on the image.
  * Sources: Ali et al., "XAI for transformers: better explanations through conservative
  * propagation", ICML 2022 (A and the deviation of a norm are held constant); Achtibat et al.,
- * "AttnLRP: attention-aware layer-wise relevance propagation for transformers", ICML 2024 (shares of
- * products, soft-max, norms as identities). */
+ * "AttnLRP: attention-aware layer-wise relevance propagation for transformers", ICML 2024 (shares
+ * of products, soft-max, norms as identities). */
 #include "attention.h"
 #include "walk.h"
 

@@ -1,9 +1,9 @@
-/* attribution/coarse.c - maps of cells that are larger than pixels, enlarged to the image: of the last
- * maps of a convolutional network, of the patches of a transformer.
+/* attribution/coarse.c - maps of cells that are larger than pixels, enlarged to the image: of the
+ * last maps of a convolutional network, of the patches of a transformer.
  *
- * Sources: Selvaraju et al., ICCV 2017 (Grad-CAM); Abnar and Zuidema, "Quantifying attention flow in
- * transformers", ACL 2020 (rollout); Chefer, Gur and Wolf, "Generic attention-model explainability
- * for interpreting bi-modal and encoder-decoder transformers", ICCV 2021 (gradient rollout). */
+ * Sources: Selvaraju et al., ICCV 2017 (Grad-CAM); Abnar and Zuidema, "Quantifying attention flow
+ * in transformers", ACL 2020 (rollout); Chefer, Gur and Wolf, "Generic attention-model
+ * explainability for interpreting bi-modal and encoder-decoder transformers", ICCV 2021 (gradient rollout). */
 #include "attention.h"
 #include "making.h"
 #include "walk.h"
@@ -114,8 +114,8 @@ static NodeId mean_of_heads(Graph *g, NodeId each, int64_t images)
 }
 
 /* What the class token, the first row, owes to each token of the first layer: the row of
- * (I + M_n) ... (I + M_1), or of their halves, with M the mean over heads of the weights of attention
- * (T2), or of the positive parts of weights times their derivatives (T3). */
+ * (I + M_n) ... (I + M_1), or of their halves, with M the mean over heads of the weights of
+ * attention (T2), or of the positive parts of weights times their derivatives (T3). */
 static NodeId class_row(Making *making, const NodeId *attention, const NodeId *slope, int count)
 {
     Graph  *g      = making->graph;

@@ -168,8 +168,8 @@ void rule_mean(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wa
 }
 
 /* (E18, T1): y = x + t with a t that does not depend on the image: x gets its share, t the rest. A
- * norm f x + t that is not folded is such a sum, and then what arrives at x is a multiple of x, which
- * the rules of proportional shares need. */
+ * norm f x + t that is not folded is such a sum, and then what arrives at x is a multiple of x,
+ * which the rules of proportional shares need. */
 void rule_term(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
                NodeId *handed)
 {

@@ -25,8 +25,8 @@ bool is_layer_norm(const Graph *graph, NodeId node); // the factor and term behi
 /* The sum of op_layer_norm in which a mean is subtracted: input 0 less its mean. */
 bool is_centring(const Graph *graph, NodeId node);
 /* Of a product of a signal and a gate, which is computed from signals too: the place of the gate, 0
- * or 1. A gate is a sigmoid, a normal distribution function, or the deviation of a norm; x times its
- * own gate is SiLU or GELU. -1: any other node. */
+ * or 1. A gate is a sigmoid, a normal distribution function, or the deviation of a norm; x times
+ * its own gate is SiLU or GELU. -1: any other node. */
 int gate_input(const Graph *graph, NodeId node);
 
 /* ---- rules of nodes -------------------------------------------------------------------------- */

@@ -55,8 +55,8 @@ Shape channel_planes(const Graph *graph, NodeId id)
 }
 
 /* What a later group computes again instead of reading it: a number spread over planes, or planes
- * times and plus numbers and a sigmoid of these (of planes that are read it is read itself: it takes
- * longer than reading), if that leads to planes in few steps. Returns how
+ * times and plus numbers and a sigmoid of these (of planes that are read it is read itself: it
+ * takes longer than reading), if that leads to planes in few steps. Returns how
  * many values it takes; 0: it must be read. */
 // NOLINTNEXTLINE(misc-no-recursion): at most `depth` calls deep
 static int32_t clone_size(const Graph *graph, const Step *steps, NodeId id, Shape planes, int depth)
@@ -148,8 +148,8 @@ static bool is_same(const Writer *w, const Value *a, const Value *b)
 
 static int32_t add_member(Writer *w, const Step *step, bool is_stored);
 
-/* One more value. What is computed again may lead to more than a group was thought to need: a writer
- * without room says that it is full, and what it has written is not used. */
+/* One more value. What is computed again may lead to more than a group was thought to need: a
+ * writer without room says that it is full, and what it has written is not used. */
 static int32_t add_value(Writer *w, const Value *value)
 {
     if (w->count == CHANNEL_VALUES) {

@@ -2,11 +2,11 @@
  * channel.
  *
  * Sums over a channel, sums and products of its planes, and arithmetic on one number a channel need
- * nothing of other channels. So planes go through all that a block at a time in a core's cache; what
- * no other step reads is never written to memory. A program goes through the planes in phases, since
- * a sum must be whole before it is used; in a later phase planes that were not stored are computed
- * again. A task is a group of images with all their channels, as they lie in memory; the sums of
- * groups are added in order. */
+ * nothing of other channels. So planes go through all that a block at a time in a core's cache;
+ * what no other step reads is never written to memory. A program goes through the planes in phases,
+ * since a sum must be whole before it is used; in a later phase planes that were not stored are
+ * computed again. A task is a group of images with all their channels, as they lie in memory; the
+ * sums of groups are added in order. */
 #ifndef ENGINE_CHANNELWISE_H
 #define ENGINE_CHANNELWISE_H
 

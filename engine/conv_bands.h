@@ -1,5 +1,5 @@
-/* engine/conv_bands.h - the part of an image that a task of a direct convolution reads, copied between
- * zeros so that a tap is a distance in the copy (conv_bands.c, conv_depthwise.c).
+/* engine/conv_bands.h - the part of an image that a task of a direct convolution reads, copied
+ * between zeros so that a tap is a distance in the copy (conv_bands.c, conv_depthwise.c).
  *
  * Columns of the grid run through the rows of the copy; those between two rows are computed and not
  * stored. Where every second pixel is read, even and odd rows and columns lie apart, so columns are

@@ -6,9 +6,9 @@
  * 36 products instead of 144. They are summed over all tiles before the last transform, so that
  * one is taken once a kernel. Source: the transposition of Lavin and Gray, CVPR 2016.
  *
- * Work is cut into groups of images by blocks of channels of x and of gy, by the shape alone. A task
- * takes 32 tiles at a time: their products are summed apart, then added in order, and so are the
- * groups. Where every product of a sum is zero the gradient is, too (weight_reach.h). */
+ * Work is cut into groups of images by blocks of channels of x and of gy, by the shape alone. A
+ * task takes 32 tiles at a time: their products are summed apart, then added in order, and so are
+ * the groups. Where every product of a sum is zero the gradient is, too (weight_reach.h). */
 #include "conv_method.h"
 
 #include "conv_tiles.h"

@@ -123,8 +123,8 @@ NodeId op_gate(Graph *graph, NodeId condition, NodeId x); // x where condition >
 /* a [m,k] b [k,n], or batched a [g,m,k] b [g,k,n]; a flag says the operand is stored transposed. */
 NodeId op_matmul(Graph *graph, NodeId a, NodeId b, bool transpose_a, bool transpose_b);
 /* x [n,c,h,w], w [k,c,r,s] -> [n,k,oh,ow], oh = (h + 2 pad - r) / stride + 1. In g groups w is
- * [k,c/g,r,s]: outputs i k/g to (i+1) k/g - 1 read the inputs i c/g to (i+1) c/g - 1 alone. The shape
- * of w says so, here and in the gradients; depthwise is c = k = g. */
+ * [k,c/g,r,s]: outputs i k/g to (i+1) k/g - 1 read the inputs i c/g to (i+1) c/g - 1 alone. The
+ * shape of w says so, here and in the gradients; depthwise is c = k = g. */
 NodeId op_conv2d(Graph *graph, NodeId x, NodeId w, int stride, int pad);
 /* The two gradients of op_conv2d: gy is the gradient in its result; these give that in x, of shape
  * x_shape, and that in w, of shape w_shape. */
@@ -141,8 +141,8 @@ NodeId op_gather_rows(Graph *graph, NodeId table, NodeId index);
 NodeId op_scatter_add_rows(Graph *graph, NodeId y, NodeId index, int64_t rows);
 NodeId op_log_softmax(Graph *graph, NodeId x); // over the last axis; so is the next
 NodeId op_softmax(Graph *graph, NodeId x);     // exp x_i / sum_j exp x_j
-/* 1 at the `count` largest numbers of each row (the last axis), 0 elsewhere; of equal ones the first
- * counts as larger. */
+/* 1 at the `count` largest numbers of each row (the last axis), 0 elsewhere; of equal ones the
+ * first counts as larger. */
 NodeId op_largest(Graph *graph, NodeId x, int64_t count);
 
 /* ---- built from the ops above ---------------------------------------------------------------- */
@@ -151,8 +151,8 @@ NodeId op_sub(Graph *graph, NodeId a, NodeId b);
 NodeId op_bias(Graph *graph, NodeId x, NodeId bias); // x [n,c,h,w] or [n,c], bias [c]
 NodeId op_affine(Graph *graph, NodeId x, NodeId factor, NodeId term); // per channel, both [c]
 /* Every place by itself: (x - mean) / sqrt(variance + epsilon), then op_affine; mean and variance
- * (the sum of squares divided by c) are those of its c channels. x [n,c,1,t] or [n,c], gain and bias
- * [c]. Source: Ba, Kiros and Hinton, arXiv 1607.06450. */
+ * (the sum of squares divided by c) are those of its c channels. x [n,c,1,t] or [n,c], gain and
+ * bias [c]. Source: Ba, Kiros and Hinton, arXiv 1607.06450. */
 NodeId op_layer_norm(Graph *graph, NodeId x, NodeId gain, NodeId bias, real epsilon);
 NodeId op_sum(Graph *graph, NodeId x);                        // all elements -> scalar
 NodeId op_dot(Graph *graph, NodeId a, NodeId b);              // sum of products -> scalar
@@ -161,9 +161,9 @@ NodeId op_pick(Graph *graph, NodeId x, int64_t element);      // one element -> 
 NodeId op_maxpool(Graph *graph, NodeId x, int window, int stride, int pad);
 NodeId op_avgpool2(Graph *graph, NodeId x);    // 2x2, stride 2, even sides
 NodeId op_global_mean(Graph *graph, NodeId x); // [n,c,h,w] -> [n,c]
-/* x / (k + alpha / size * sum of x^2 over `size` channels around each)^beta, past the first and last
- * channel zeros; size odd. Source: Krizhevsky et al., NeurIPS 2012, section 3.3; alpha is divided as in
- * Caffe and PyTorch. */
+/* x / (k + alpha / size * sum of x^2 over `size` channels around each)^beta, past the first and
+ * last channel zeros; size odd. Source: Krizhevsky et al., NeurIPS 2012, section 3.3; alpha is
+ * divided as in Caffe and PyTorch. */
 NodeId op_response_norm(Graph *graph, NodeId x, int size, real alpha, real beta, real k);
 NodeId op_concat(Graph *graph, NodeId a, NodeId b, int axis);
 

@@ -125,8 +125,8 @@ typedef struct Kernels {
                     int32_t width, int64_t n);
 
     /* Winograd F(4x4,3x3), see conv_winograd.c: columns of spans of tiles, row by row, to
-     * `lines`, pixel x of tile t at 4t + x, x < 4; the two pixels after the last tile t of a span, as
-     * they are, to ends[2i + j][t].
+     * `lines`, pixel x of tile t at 4t + x, x < 4; the two pixels after the last tile t of a span,
+     * as they are, to ends[2i + j][t].
      * Bit p of seen[span][i][p / 64] is set where pixel p inside the image is not zero; or NULL. */
     void (*winograd_columns)(real *lines, int64_t stride, real *ends, const real *plane,
                              int64_t ahead, const TileSpan *span, int64_t spans, uint64_t *seen);

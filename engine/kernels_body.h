@@ -321,10 +321,10 @@ static inline Vec vec_softplus(Vec x, real beta)
     return vec_select(x > 0.0f, x, vec_all(0.0f)) + vec_log1p(vec_exp(size)) / beta;
 }
 
-/* Phi(-a) = exp(-a^2 / 2) r(a) for a > 0, where r is smooth and slowly falling: r(a) is a quotient of
- * polynomials, to 5e-9 of itself up to a = 13.3 (least squares, reweighted until the largest error
- * stops falling). What a float loses of a^2 would be 1e-5 of the far tail, so it is given back. The
- * tail is a few ulp of itself down to -12.9, where it is no longer a normal float. */
+/* Phi(-a) = exp(-a^2 / 2) r(a) for a > 0, where r is smooth and slowly falling: r(a) is a quotient
+ * of polynomials, to 5e-9 of itself up to a = 13.3 (least squares, reweighted until the largest
+ * error stops falling). What a float loses of a^2 would be 1e-5 of the far tail, so it is given
+ * back. The tail is a few ulp of itself down to -12.9, where it is no longer a normal float. */
 static inline Vec vec_normal_cdf(Vec x)
 {
     Vec a    = vec_select(x < 0.0f, -x, x);

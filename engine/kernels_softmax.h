@@ -47,8 +47,8 @@ static real largest_of(const real *x, int64_t n)
 
 #if defined SIMD_AVX2 || defined SIMD_AVX512 || defined SIMD_NEON
 
-/* exp(x) = 2^n e^r for x <= 0, |r| <= ln 2 / 2, by Taylor's series to degree 13 (its rest is 4e-18);
- * below -700 the result is 0. */
+/* exp(x) = 2^n e^r for x <= 0, |r| <= ln 2 / 2, by Taylor's series to degree 13 (its rest is
+ * 4e-18); below -700 the result is 0. */
 static inline __attribute__((always_inline)) VecDouble wide_exp(VecDouble x)
 {
     static const double c[]  = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,

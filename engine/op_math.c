@@ -347,10 +347,10 @@ NodeId op_softplus(Graph *graph, NodeId x, real beta)
     return op_softplus_by(graph, x, op_constant(graph, shape_scalar(), beta));
 }
 
-/* ---- normal_cdf(x) = Phi(x) ----------------------------------------------------------------------
+/* ---- normal_cdf(x) = Phi(x) ---------------------------------------------------------------------
+ *
  * The share of a standard normal distribution below x; x Phi(x) is the Gaussian error linear unit.
- * Its slope is the density exp(-x^2 / 2) / sqrt(2 pi). Source: Hendrycks and Gimpel, arXiv
- * 1606.08415, section 2. */
+ * Its slope is the density exp(-x^2 / 2) / sqrt(2 pi). Source: Hendrycks and Gimpel, arXiv 1606.08415, section 2. */
 
 static void normal_cdf_chunk(const OpCall *call, int64_t first, int64_t n)
 {

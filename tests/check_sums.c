@@ -1,5 +1,5 @@
-/* tests/check_sums.c - kernels that add: dot products, sums, rows, soft-maxes of every instruction set
- * against plain arithmetic. */
+/* tests/check_sums.c - kernels that add: dot products, sums, rows, soft-maxes of every instruction
+ * set against plain arithmetic. */
 #include "guarded.h"
 
 #include <math.h>
@@ -90,8 +90,8 @@ static void sums_of_rows_are_exact(void)
     guarded_close(&x);
 }
 
-/* Logarithms are those of double, rounded once (and near certainty keep their digits); shares to the
- * last digits, after differences of up to 8 times their place. */
+/* Logarithms are those of double, rounded once (and near certainty keep their digits); shares to
+ * the last digits, after differences of up to 8 times their place. */
 static void rows_of_a_softmax(void)
 {
     enum { MOST = 70 };

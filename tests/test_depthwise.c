@@ -1,5 +1,5 @@
-/* tests/test_depthwise.c - networks with convolutions in groups: MobileNetV2, EfficientNet, ResNeXt and
- * the two-group AlexNet. What can be read of them, numbers of published code, what goes wrong.
+/* tests/test_depthwise.c - networks with convolutions in groups: MobileNetV2, EfficientNet, ResNeXt
+ * and the two-group AlexNet. What can be read of them, numbers of published code, what goes wrong.
  * Equality with another implementation is in test_parity.c. */
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* tests/test_objective.c - objectives in a training: falling losses, the same bytes after an
- * interruption and with other threads, differences, schedules, clipping, softplus in a blob; what is
- * proved of the terms, on the demo's network. */
+ * interruption and with other threads, differences, schedules, clipping, softplus in a blob; what
+ * is proved of the terms, on the demo's network. */
 #include "program.h"
 #include "test.h"
 

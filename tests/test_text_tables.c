@@ -1,5 +1,5 @@
-/* tests/test_text_tables.c - the joining of tokens beside the published algorithm, and every table and
- * text that a stranger could hand in. */
+/* tests/test_text_tables.c - the joining of tokens beside the published algorithm, and every table
+ * and text that a stranger could hand in. */
 #include "test.h"
 #include "token_tables.h"
 

@@ -7,9 +7,9 @@
 static const char *const endings[]  = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d", NULL};
 static const char *const specials[] = {"<|startoftext|>", "<|endoftext|>", NULL};
 
-/* CLIP's pattern ignores case, which behind lower case matters to two code points. A long s is an s.
- * U+0345, an iota below a vowel, is no letter, but its capital is one, so that the published code
- * (regex 2026.5.9) finds it neither in runs of letters nor in runs of what are none: it is lost. */
+/* CLIP's pattern ignores case, which behind lower case matters to two code points. A long s is an
+ * s. U+0345, an iota below a vowel, is no letter, but its capital is one, so that the published
+ * code (regex 2026.5.9) finds it neither in runs of letters nor in runs of what are none: it is lost. */
 enum { LONG_S = 0x17F, IOTA_BELOW = 0x345 };
 
 static PointClass clip_class(uint32_t point)

@@ -5,10 +5,10 @@
  * are tokens; a vocabulary gives each its id. The two tables come out of a weight blob; DESIGN.md,
  * "Vocabularies", has their form. Classes of letters and lower case are those of Unicode 14.0.0.
  *
- * Every text has ids: a byte that is not UTF-8 is read as U+FFFD. The published code of CLIP repairs
- * a text by the library ftfy first, which straightens curly quotes and composes accents, and that
- * is left out here. Names of special tokens are ordinary text, but for the two of CLIP, where the
- * published code knows them in a text.
+ * Every text has ids: a byte that is not UTF-8 is read as U+FFFD. The published code of CLIP
+ * repairs a text by the library ftfy first, which straightens curly quotes and composes accents,
+ * and that is left out here. Names of special tokens are ordinary text, but for the two of CLIP,
+ * where the published code knows them in a text.
  *
  * Sources: Sennrich et al., ACL 2016, algorithm 1 (merges); Radford et al., "Language models are
  * unsupervised multitask learners", 2019, section 2.2 (bytes). Threads: a tokenizer is only read
@@ -28,9 +28,9 @@ enum {
 };
 
 /* CLIP resolves HTML entities twice, makes spaces of white space and lower case of capitals.
- * RoBERTa and GPT-2 take the text as it is, white space included. The slow tokenizer of RoBERTa puts
- * a space before a text that does not begin with white space; the fast one, which is the default
- * elsewhere, does not. CLIP and RoBERTa put a token before and one after the text. */
+ * RoBERTa and GPT-2 take the text as it is, white space included. The slow tokenizer of RoBERTa
+ * puts a space before a text that does not begin with white space; the fast one, which is the
+ * default elsewhere, does not. CLIP and RoBERTa put a token before and one after the text. */
 typedef enum TokenizerKind {
     TOKENIZER_CLIP,
     TOKENIZER_ROBERTA,

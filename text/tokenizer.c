@@ -42,8 +42,8 @@ struct Tokenizer {
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
-/* The letter that a byte is written as in the published tables, where a token has neither spaces nor
- * control characters: itself if it is printable Latin-1, else one from U+0100 on, in order.
+/* The letter that a byte is written as in the published tables, where a token has neither spaces
+ * nor control characters: itself if it is printable Latin-1, else one from U+0100 on, in order.
  * Source: GPT-2, encoder.py, bytes_to_unicode. */
 static uint32_t letter_of(int byte)
 {

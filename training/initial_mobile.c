@@ -1,5 +1,5 @@
-/* training/initial_mobile.c - the weights that MobileNetV2 begins with, as torchvision's: convolutions
- * by fan-out, a last layer near zero. */
+/* training/initial_mobile.c - the weights that MobileNetV2 begins with, as torchvision's:
+ * convolutions by fan-out, a last layer near zero. */
 #include "initial.h"
 
 #include <stdio.h>

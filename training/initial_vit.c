@@ -1,11 +1,11 @@
 /* training/initial_vit.c - the tensors of a small vision transformer, as models/vit.c reads them: 4
  * blocks of width 96 with 3 heads, patches of 4 x 4.
  *
- * Drawn as torchvision's VisionTransformer: patches normal with variance 1 / fan-in, positions normal
- * with a deviation of 0.02, the feed-forward part and the projections of attention uniform within
- * sqrt(6 / (fan-in + fan-out)) (Glorot and Bengio, AISTATS 2010), its biases normal with a deviation
- * of 1e-6, what joins the heads uniform within 1 / sqrt(fan-in); all other biases, the class token
- * and the last layer begin at 0. */
+ * Drawn as torchvision's VisionTransformer: patches normal with variance 1 / fan-in, positions
+ * normal with a deviation of 0.02, the feed-forward part and the projections of attention uniform
+ * within sqrt(6 / (fan-in + fan-out)) (Glorot and Bengio, AISTATS 2010), its biases normal with a
+ * deviation of 1e-6, what joins the heads uniform within 1 / sqrt(fan-in); all other biases, the
+ * class token and the last layer begin at 0. */
 #include "initial.h"
 
 #include <math.h>
