@@ -1,7 +1,7 @@
 /* tests/check_kernels.c - every table entry of every instruction set this machine has, against
  * plain arithmetic in double: all tails, shifted pointers, guard pages on both sides, NaN and
  * infinity. */
-#include "guarded.h"
+#include "check_guarded.h"
 #include "../engine/gemm.h"
 #include "../base/parallel.h"
 

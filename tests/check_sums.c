@@ -1,6 +1,6 @@
 /* tests/check_sums.c - kernels that add: dot products, sums, rows, soft-maxes of every instruction
  * set against plain arithmetic. */
-#include "guarded.h"
+#include "check_guarded.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* tests/guarded.h - buffers between pages nobody may touch, for kernels of every instruction set. */
-#ifndef TESTS_GUARDED_H
-#define TESTS_GUARDED_H
+/* tests/check_guarded.h - buffers between pages nobody may touch, for kernels of all kinds. */
+#ifndef TESTS_CHECK_GUARDED_H
+#define TESTS_CHECK_GUARDED_H
 
 #include "test.h"
 #include "../engine/kernels.h"

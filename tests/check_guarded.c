@@ -1,5 +1,5 @@
-/* tests/guarded.c - see guarded.h. */
-#include "guarded.h"
+/* tests/check_guarded.c - see check_guarded.h. */
+#include "check_guarded.h"
 
 #include <float.h>
 #include <sys/mman.h>
