@@ -165,10 +165,10 @@ static bool run(const Settings *settings, Error *error)
                            2, error) &&
               check_outputs(settings, error) && blob_open(settings->model, &blob, error) &&
               open_inputs(settings, blob, &inputs, error);
-    bool has_relu = true;
+    Activation own = {.is_relu = true};
     if (ok && settings->activation)
-        ok = network_has_relu(blob, NULL, &has_relu, error);
-    if (!has_relu)
+        ok = network_activation_before(blob, NULL, &own, error);
+    if (!own.is_relu)
         ok =
             fail(error, ERROR_USAGE,
                  "--activation: %s has no ReLU, so softplus would change nothing", settings->model);

@@ -28,6 +28,7 @@ typedef struct MapSession {
     int64_t          unit; // of a layer; -1: a class
     int64_t          copies;
     double           level;
+    Activation       activation; // before what is explained
     real            *baseline, *image;
     int64_t          baseline_height, baseline_width;
     Subjects         subjects;

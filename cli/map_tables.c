@@ -130,7 +130,7 @@ static void write_row(MapSession *session, const Subject *subject, double beta)
     if (beta > 0)
         table_cell(&session->table, "%g", beta);
     else
-        table_cell(&session->table, "ReLU");
+        table_cell(&session->table, "%s", session->activation.name);
     table_cell(&session->table, "%.5g", runner->sum);
     if (runner->has_completeness)
         table_cell(&session->table, "%.3g", runner->completeness_error);

@@ -216,11 +216,9 @@ static NodeId self_attention(Builder *builder, const Transformer *transformer, N
 
 static NodeId activated(Builder *builder, NodeId x, BlockActivation activation)
 {
-    if (activation == BLOCK_RELU || builder_is_over(builder))
+    if (activation == BLOCK_RELU)
         return build_activation(builder, x);
-    NodeId share = activation == BLOCK_GELU ? op_normal_cdf(builder->graph, x)
-                                            : op_sigmoid(builder->graph, x, (real)1.702);
-    return op_mul(builder->graph, x, share);
+    return activation == BLOCK_GELU ? build_gelu(builder, x) : build_quick_gelu(builder, x);
 }
 
 static NodeId feed_forward(Builder *builder, const Transformer *transformer, NodeId x,

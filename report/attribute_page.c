@@ -275,7 +275,7 @@ static void write_row(MapPage *page, const Tables *tables, int64_t row, int64_t 
     writer_text(page->page, "</td>");
     write_number(page, tables, row, tables->at.probability);
     writer_text(page->page, "<td>");
-    html_text(page->page, *beta ? beta : "ReLU", 24);
+    html_text(page->page, *beta ? beta : page->job->activation, 24);
     writer_text(page->page, "</td>");
     write_number(page, tables, row, tables->at.sum);
     write_number(page, tables, row, tables->at.completeness);

@@ -313,6 +313,43 @@ static void receptive_fields_end_at_attention(void)
     }
 }
 
+// What would put softplus in place of ReLU, or change signals at it.
+static void options_of_relus_are_refused(void)
+{
+    static const char none[] = "has no ReLU before what is explained", rule[] = "signals of ReLUs";
+    static const struct {
+        const char *words, *option, *says;
+    } cases[] = {
+        {"attribute --method gradient --beta 3", "--beta: ", none},
+        {"attribute --method guided", "guided ", rule},
+        {"attribute --method gradient,deconvnet", "deconvnet ", rule},
+        {"manipulate --target text:I --method gradient --beta 3", "--beta: ", none},
+        {"manipulate --target text:I --method gradient --beta-growth 1:9", "--beta-growth: ", none},
+        {"manipulate --target text:I --method gradient --preset table5", "--preset table5: ", none},
+        {"curvature --beta 3", "--beta: ", none},
+    };
+    if (!program_exists())
+        SKIP("no program");
+    blob_close(open_drawn("vit"));
+    REQUIRE(program_run("mini --images 1 -o %s -q", in_folder("set"))->code == 0);
+    const char *photo = in_folder("set/images/mini/000000.jpg"), *model = in_folder("vit.nw");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const Outcome *o =
+            program_run("%s -m %s %s -o %s", cases[i].words, model, photo, in_folder("refused"));
+        CHECK(o->code == 2 && strstr(o->err, cases[i].option) && strstr(o->err, cases[i].says));
+    }
+    const Outcome *o =
+        program_run("curvature %s -m %s --steps 1 -o %s", photo, model, in_folder("curvature"));
+    CHECK(o->code == 0 && strstr(o->out, "\nGELU"));
+    o = program_run("manipulate %s -m %s --target text:I --method gradient --steps 1 -o %s", photo,
+                    model, in_folder("moved"));
+    CHECK(o->code == 0 && strstr(o->out, "GELU") && !strstr(o->err, "warning"));
+    o = program_run("attribute %s -m %s --method all -o %s", photo, model, in_folder("maps"));
+    CHECK(o->code == 0 && strstr(o->out, "GELU") && !strstr(o->out, "guided"));
+    o = program_run("inspect %s", model);
+    CHECK(o->code == 0 && strstr(o->out, "\nheads         "));
+}
+
 static void verbs_take_transformers(void)
 {
     if (!program_exists())
@@ -336,9 +373,6 @@ static void verbs_take_transformers(void)
     o = program_run("activations -m %s --activation softplus:3 %s -o %s", model,
                     in_folder("set/images/mini/000013.jpg"), in_folder("b.npy"));
     CHECK(o->code == 2 && strstr(o->err, "has no ReLU, so"));
-    o = program_run("attribute -m %s %s --method gradient --beta 3 -o %s", model,
-                    in_folder("set/images/mini/000013.jpg"), in_folder("maps"));
-    CHECK(o->code == 2 && strstr(o->err, "no ReLU before what is explained"));
     o = program_run("patterns -m %s -d mini:2:1 -o %s", model, in_folder("patterns.nw"));
     CHECK(o->code == 2 && strstr(o->err, "pattern has no rule for the attention"));
 }
@@ -444,6 +478,7 @@ SUITE(transformers)
     RUN(blocks_of_other_widths_are_refused);
     RUN(no_memory_for_a_network_is_clean);
     RUN(receptive_fields_end_at_attention);
+    RUN(options_of_relus_are_refused);
     RUN(verbs_take_transformers);
     RUN(thin_vit_equals_torchvision);
 }
