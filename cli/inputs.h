@@ -31,6 +31,9 @@ typedef struct RunInputs {
     Explainer     explainer;
 } RunInputs;
 
+/* Opens the part of the probing set that a request names by data, mode, categories and limit. */
+bool request_probe_open(ProbeSet *out, const InputsRequest *request, Error *error);
+
 /* Opens weights and probing set alone, so that a finished run can be recognised at little cost. */
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error);
 /* Opens the rest: network, label maps, method. From then on *inputs stays where it is. */
