@@ -122,6 +122,9 @@ typedef struct Settings {
     int         aam_rule, aam_target;
     const char *similarities, *given_maps; // NULL: maps are made here
 
+    // accuracy
+    const char *noises, *poisoned; // TYPE:STD[,...]; a run; NULL: none
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;

@@ -32,6 +32,9 @@ typedef struct RunInputs {
     Explainer     explainer;
 } RunInputs;
 
+/* Opens the part of the probing set that a request names by data, mode, categories and limit. */
+bool request_probe_open(ProbeSet *out, const InputsRequest *request, Error *error);
+
 /* What a run reads: weights, probing set, the method's files; returns how many. */
 enum { USED_INPUTS = 2 + METHOD_OPTIONS };
 int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS]);
