@@ -1,6 +1,6 @@
-/* cli/picture.h - picture files as networks and people want them. */
-#ifndef CLI_PICTURE_H
-#define CLI_PICTURE_H
+/* probe/picture.h - picture files as networks and people want them. */
+#ifndef PROBE_PICTURE_H
+#define PROBE_PICTURE_H
 
 #include "../engine/blob.h"
 #include "../image/image.h"

@@ -1,4 +1,4 @@
-/* cli/picture.c - see picture.h. */
+/* probe/picture.c - see picture.h. */
 #include "picture.h"
 #include "../base/file.h"
 
