@@ -16,6 +16,13 @@ bool picture_resize_short(Image *image, int length, CropGeometry geometry, Resiz
 bool picture_crop_centre(Image *image, int width, int height, CropGeometry geometry,
                          const char *name, Error *error);
 
+/* Whether a file is called as pictures are, in a format that is read here or not. */
+bool picture_is_named(const char *name);
+
+/* Makes a picture as large as the blob wants it, RGB; preparation NULL: RGB alone. `name` is the
+ * file in messages. */
+bool picture_fit(Image *image, const Preparation *preparation, const char *name, Error *error);
+
 /* A photo as large as the blob wants it, RGB: resized, or resized by its short side and cropped. */
 bool picture_fitted(const char *path, const Preparation *preparation, Image *out, Error *error);
 
