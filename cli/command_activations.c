@@ -4,9 +4,9 @@
 #include "../format/npy.h"
 #include "commands.h"
 #include "../format/json.h"
+#include "../probe/picture.h"
 #include "output.h"
 #include "outputs.h"
-#include "picture.h"
 #include "subjects.h"
 
 /* The inputs of the network: planes in 0..1, which its graph prepares, so that a gradient is in

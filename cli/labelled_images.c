@@ -6,7 +6,7 @@
 #include "../base/parallel.h"
 #include "../mini/mini.h"
 #include "data_images.h"
-#include "picture.h"
+#include "../probe/picture.h"
 
 #include <string.h>
 

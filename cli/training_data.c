@@ -5,9 +5,9 @@
 #include "../base/parallel.h"
 #include "../image/image.h"
 #include "../mini/mini.h"
+#include "../probe/picture.h"
 #include "arguments.h"
 #include "class_folders.h"
-#include "picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
