@@ -92,7 +92,7 @@ typedef struct Settings {
     bool        keep_images;
 
     // training
-    const char *arch, *test, *schedule, *log;
+    const char *arch, *test, *schedule, *log, *captions;
     int64_t     epochs, shift, random_crop, attack_steps, attack_inputs;
     int    optimiser, objective, perturb; // OptimiserKind, row of OBJECTIVE_NAMES, Perturbation
     int    detach, second_order;          // 1: no; 1: difference

@@ -56,6 +56,9 @@ static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
     if (objective->attack_inputs &&
         strcmp(word_text(OBJECTIVE_NAMES, objective->row), "triplet") == 0)
         append(out, " inputs %lld", (long long)objective->attack_inputs);
+    if (objective_has_captions(objective))
+        append(out, " captions %016llx",
+               (unsigned long long)captions_digest(trainer->set->captions));
 }
 
 // True if `text` has a line with the key of `line` (up to =), both ended by newlines.
@@ -139,10 +142,12 @@ typedef struct TensorList {
     int count;
 } TensorList;
 
-/* Room for weights with both moments, and the statistics of norms. */
-static bool list_open(TensorList *out, const Trainables *list, Error *error)
+/* Room for weights with both moments, the statistics of norms, and tables of words. */
+static bool list_open(TensorList *out, const Trainer *trainer, Error *error)
 {
-    size_t room  = 3 * (size_t)list->weight_count + 2 * (size_t)list->norm_count;
+    const Trainables *list = &trainer->whole.list;
+    size_t            room = 3 * (size_t)list->weight_count + 2 * (size_t)list->norm_count +
+                  (size_t)blob_tensor_count(trainer->blob);
     out->tensors = memory_new(room, sizeof *out->tensors, error);
     out->names   = memory_new(room, sizeof *out->names, error);
     return out->tensors && out->names;
@@ -179,6 +184,11 @@ static void list_tensors(const Trainer *trainer, bool with_state, TensorList *ou
             add_tensor(out, trainer->whole.list.norms[i].name, statistic_names[part],
                        shape_1d(trainer->whole.list.norms[i].channels),
                        trainer->statistics[part][i]);
+    for (int i = 0; i < blob_tensor_count(trainer->blob); i++) {
+        const BlobTensor *tensor = blob_tensor(trainer->blob, i);
+        if (tensor->type == BLOB_U8 && strcmp(tensor->name, "about") != 0)
+            out->tensors[out->count++] = *tensor;
+    }
 }
 
 bool trainer_save(const Trainer *trainer, const char *path, bool with_state, const char *note,
@@ -189,7 +199,7 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
     size_t     size  = 0;
     TensorList list  = {0};
     char      *about = memory_new(TEXT_BYTES, 1, error);
-    bool       ok    = about && list_open(&list, &trainer->whole.list, error);
+    bool       ok    = about && list_open(&list, trainer, error);
     if (ok) {
         describe(trainer, settings);
         if (with_state)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 real *fresh_tensor(Fresh *fresh, const char *base, const char *part, Shape shape, real value)
 {
@@ -19,6 +20,20 @@ real *fresh_tensor(Fresh *fresh, const char *base, const char *part, Shape shape
         .name = fresh->names[fresh->count], .type = BLOB_F32, .shape = shape, .data = data};
     fresh->count++;
     return data;
+}
+
+void fresh_text(Fresh *fresh, const char *name, const char *text)
+{
+    char *copy = fresh->ok ? memory_text(text, fresh->error) : NULL;
+    fresh->ok  = copy != NULL;
+    if (!copy)
+        return;
+    snprintf(fresh->names[fresh->count], sizeof fresh->names[0], "%s", name);
+    fresh->tensors[fresh->count] = (BlobTensor){.name  = fresh->names[fresh->count],
+                                                .type  = BLOB_U8,
+                                                .shape = shape_1d((int64_t)strlen(text)),
+                                                .data  = copy};
+    fresh->count++;
 }
 
 void fresh_fill(const Fresh *fresh, real *data, size_t count, bool uniform, double scale)

@@ -3,13 +3,11 @@
 
 #include <string.h>
 
-int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
-                         const int32_t *labels)
+int64_t training_correct(const real *logits, const real *target, int64_t count, int64_t classes)
 {
     int64_t correct = 0;
     for (int64_t i = 0; i < count; i++)
-        correct +=
-            logits_predicted(logits + i * classes, classes) == labels[images ? images[i] : i];
+        correct += target[i * classes + logits_predicted(logits + i * classes, classes)] > 0;
     return correct;
 }
 
@@ -55,8 +53,8 @@ static void score_batch(Score *score, const TrainingSet *set, int64_t first, int
     }
     plan_run(score->plan);
     *loss += (double)*plan_output(score->plan, score->loss);
-    *correct += training_correct(plan_output(score->plan, score->network.layer), count,
-                                 (int32_t)score->classes, NULL, set->labels + first);
+    *correct += training_correct(plan_output(score->plan, score->network.layer), target, count,
+                                 score->classes);
 }
 
 bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error)

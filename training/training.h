@@ -11,15 +11,17 @@
 
 #include "../engine/optimiser.h"
 #include "../models/models.h"
+#include "captions.h"
 #include "objective.h"
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
 typedef struct TrainingSet {
-    int64_t  count, height, width;
-    int32_t  classes;
-    uint8_t *pixels; // [count, 3, height, width]
-    int32_t *labels; // [count], each below classes
+    int64_t     count, height, width;
+    int32_t     classes;
+    uint8_t    *pixels;   // [count, 3, height, width]
+    int32_t    *labels;   // [count], each below classes
+    CaptionSet *captions; // what is said of the images; owned; NULL: nothing
 } TrainingSet;
 
 bool training_set_new(TrainingSet *out, int64_t count, int64_t height, int64_t width,
@@ -122,5 +124,18 @@ typedef struct TrainingScore {
 
 /* How a network does on a set, without augmentation. */
 bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error);
+
+/* How a pair of towers does on a set with captions. For every image the nearest (by cosine) of the
+ * shortest texts of all claims that are true of some image here: `accuracy` is the share of images
+ * of which it is true, `chance` the share of other images of which it is. */
+typedef struct RetrievalScore {
+    int64_t images, texts;
+    double  accuracy, chance;
+} RetrievalScore;
+
+/* kept: the same with claims alone that no training says, and images that have one. Errors:
+ * ERROR_DATA, ERROR_MEMORY. */
+bool training_retrieval(WeightBlob *blob, const TrainingSet *set, RetrievalScore *all,
+                        RetrievalScore *kept, Error *error);
 
 #endif
