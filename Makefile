@@ -71,7 +71,7 @@ FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_
 TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES))
 OBJECTIVES      := $(addprefix training/,adversarial.c alignment.c cross_entropy.c hessian.c modes.c objective% triplet.c)
 ifeq ($(config),gradcheck) # rules in double: the engine, what is built of its nodes, and checks
-  LIBRARY_SOURCES := $(filter base/% text/% engine/% models/% attribution/% attack/map_% $(OBJECTIVES),$(LIBRARY_SOURCES))
+  LIBRARY_SOURCES := $(filter base/% text/% image/axis% engine/% models/% attribution/% attack/map_% $(OBJECTIVES),$(LIBRARY_SOURCES))
   CLI_SOURCES     :=
   TEST_SOURCES    := tests/test.c $(wildcard tests/check_*.c)
 endif

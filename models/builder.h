@@ -15,6 +15,7 @@ typedef struct Builder {
     Graph                *graph;
     WeightBlob           *blob;
     const NetworkRequest *request;
+    const char           *prefix;                       // of its tensors' names in the blob
     const char *const    *wanted;                       // names of layers, or NULL
     int                   wanted_count;                 // 1 for an index
     real                  softplus_beta;                // 0: ReLU
@@ -110,8 +111,11 @@ NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape us
 /* The shape of a tensor, or rank 0 and a lack if it is not there or has another rank. */
 Shape builder_shape(Builder *builder, const char *name, int rank);
 bool  builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
-bool  builder_is_over(Builder *builder);
-bool  builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
+/* The vector or kernel base.part as the blob has it, without a node. Errors: of blob_find. */
+bool builder_find(Builder *builder, const char *base, const char *part, Shape shape,
+                  const real **data, Error *error);
+bool builder_is_over(Builder *builder);
+bool builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
 
 typedef struct LayerText {
     char text[LAYER_NAME_BYTES];
