@@ -171,3 +171,21 @@ void mini_claims(const MiniImage *image, bool *is_true)
                              3 * cells.compound[c.label - FIRST_COLOR][object] >= cells.label[c.of];
     }
 }
+
+bool mini_claim_cells(const MiniImage *image, int claim, uint8_t *cells)
+{
+    MiniClaim c     = mini_claim(claim);
+    bool      found = false;
+    for (int cell = 0; cell < MINI_CELLS; cell++) {
+        bool is_label = false, is_of = !c.of;
+        for (int map = 0; map < MINI_MAPS; map++) {
+            is_label |= image->maps[map][cell] == c.label;
+            is_of |= c.of && map == MINI_MAP_OBJECT && image->maps[map][cell] == c.of;
+        }
+        cells[cell] = is_label && is_of;
+        found |= cells[cell];
+    }
+    if (!found)
+        memset(cells, 1, MINI_CELLS);
+    return !found;
+}

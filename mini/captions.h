@@ -14,6 +14,7 @@
 
 enum {
     MINI_FORMS         = 4,  // of a claim
+    MINI_NAMING_FORMS  = 2,  // the first ones, which name it and speak of no photo
     MINI_CAPTION_BYTES = 64, // of a text with its zero
     MINI_CAPTION_WORDS = 157 // different ones in all texts
 };
@@ -43,5 +44,9 @@ void mini_claim_text(int claim, int form, char out[MINI_CAPTION_BYTES]);
 /* is_true [mini_claim_count()]: what the masks of an image say of every claim. What shows a label
  * in a few cells only does not show it. */
 void mini_claims(const MiniImage *image, bool *is_true);
+
+/* cells [MINI_CELLS]: 1 where the image shows a claim that is true of it. Returns true, and all are
+ * 1, where it is of the whole image: a scene, a texture, a sky that has no cells. */
+bool mini_claim_cells(const MiniImage *image, int claim, uint8_t *cells);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "../base/file.h"
 #include "../base/words.h"
+#include "../models/builder.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +57,7 @@ static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
     if (objective->attack_inputs &&
         strcmp(word_text(OBJECTIVE_NAMES, objective->row), "triplet") == 0)
         append(out, " inputs %lld", (long long)objective->attack_inputs);
-    if (objective_has_captions(objective))
+    if (objective_data(objective) != DATA_CLASSES)
         append(out, " captions %016llx",
                (unsigned long long)captions_digest(trainer->set->captions));
 }
@@ -142,7 +143,7 @@ typedef struct TensorList {
     int count;
 } TensorList;
 
-/* Room for weights with both moments, the statistics of norms, and tables of words. */
+/* Room for weights with both moments, the statistics of norms, and what is not trained. */
 static bool list_open(TensorList *out, const Trainer *trainer, Error *error)
 {
     const Trainables *list = &trainer->whole.list;
@@ -169,6 +170,18 @@ static void add_tensor(TensorList *list, const char *base, const char *part, Sha
     list->count++;
 }
 
+// Whether a tensor of the first blob stays as it is: words, an encoder that is not trained.
+static bool is_kept(const Trainer *trainer, const char *name)
+{
+    for (int i = 0; i < trainer->norm_count; i++) {
+        size_t length = strlen(trainer->whole.list.norms[i].name);
+        if (strncmp(name, trainer->whole.list.norms[i].name, length) == 0 && name[length] == '.')
+            return false;
+    }
+    return strcmp(name, "about") != 0 && strncmp(name, "state.", 6) != 0 &&
+           !trainable_weight(&trainer->whole.list, name);
+}
+
 static void list_tensors(const Trainer *trainer, bool with_state, TensorList *out)
 {
     for (int i = 0; i < trainer->whole.list.weight_count; i++) {
@@ -186,7 +199,7 @@ static void list_tensors(const Trainer *trainer, bool with_state, TensorList *ou
                        trainer->statistics[part][i]);
     for (int i = 0; i < blob_tensor_count(trainer->blob); i++) {
         const BlobTensor *tensor = blob_tensor(trainer->blob, i);
-        if (tensor->type == BLOB_U8 && strcmp(tensor->name, "about") != 0)
+        if (is_kept(trainer, tensor->name))
             out->tensors[out->count++] = *tensor;
     }
 }

@@ -37,6 +37,7 @@ void training_set_free(TrainingSet *set)
     memory_free(set->pixels);
     memory_free(set->labels);
     captions_free(set->captions);
+    unit_set_free(set->units);
     *set = (TrainingSet){0};
 }
 
@@ -209,7 +210,7 @@ static void fill_labels(Trainer *trainer, StepGraph *step, StepPlace place)
         target[i * trainer->classes + trainer->set->labels[trainer->order[place.first + i]]] = 1;
 }
 
-bool step_fill(Trainer *trainer, StepGraph *step, StepPlace place, Error *error)
+static void fill_images(Trainer *trainer, StepGraph *step, StepPlace place)
 {
     const TrainingSet   *set     = trainer->set;
     const TrainSettings *s       = &trainer->settings;
@@ -220,12 +221,23 @@ bool step_fill(Trainer *trainer, StepGraph *step, StepPlace place, Error *error)
                                     .pixels = plan_input(step->plan, step->network.pixels)};
     if (step->noise != NODE_NONE)
         filling.noise = plan_input(step->plan, step->noise);
-    if (place.epoch != trainer->epoch)
-        training_order(s->seed, place.epoch, set->count, trainer->order);
-    trainer->epoch = place.epoch;
     parallel_for(place.count, fill_one, &filling);
-    if (step->texts_target != NODE_NONE)
+}
+
+bool step_fill(Trainer *trainer, StepGraph *step, StepPlace place, Error *error)
+{
+    if (place.epoch != trainer->epoch)
+        training_order(trainer->settings.seed, place.epoch, trainer->set->count, trainer->order);
+    trainer->epoch = place.epoch;
+    switch (objective_data(&trainer->settings.objective)) {
+    case DATA_UNITS:
+        return step_fill_units(trainer, step, place, error);
+    case DATA_CAPTIONS:
+        fill_images(trainer, step, place);
         return step_fill_captions(trainer, step, place, error);
-    fill_labels(trainer, step, place);
-    return true;
+    default:
+        fill_images(trainer, step, place);
+        fill_labels(trainer, step, place);
+        return true;
+    }
 }

@@ -19,7 +19,6 @@
 #include "initial.h"
 #include "trainer.h"
 
-#include "../base/file.h"
 #include "../models/tokens.h"
 
 #include <stdio.h>
@@ -291,9 +290,7 @@ bool training_begin(const char *path, const char *architecture, const char *acti
 {
     const Row *row = row_named(architecture);
     char       about[512];
-    uint8_t   *bytes = NULL;
-    size_t     size  = 0;
-    real       beta  = 0;
+    real       beta = 0;
     if (!row)
         return unknown(architecture, error);
     if (!check_side(row, side, error))
@@ -320,11 +317,5 @@ bool training_begin(const char *path, const char *architecture, const char *acti
              is_pair ? words_token_count(set->captions->list) : set->classes);
     if (is_pair)
         fresh_text(fresh, "words", set->captions->words);
-    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
-              file_publish(path, bytes, size, error);
-    for (int i = 0; i < fresh->count; i++)
-        memory_free((void *)(uintptr_t)fresh->tensors[i].data);
-    memory_free(bytes);
-    memory_free(fresh);
-    return ok;
+    return fresh_publish(fresh, about, path);
 }

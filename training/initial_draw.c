@@ -1,6 +1,8 @@
 /* training/initial_draw.c - see initial.h. */
 #include "initial.h"
 
+#include "../base/file.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,4 +95,18 @@ void fresh_norm(Fresh *fresh, const char *base, int64_t channels)
     fresh_tensor(fresh, base, "bias", shape_1d(channels), 0);
     fresh_tensor(fresh, base, "running_mean", shape_1d(channels), 0);
     fresh_tensor(fresh, base, "running_var", shape_1d(channels), 1);
+}
+
+bool fresh_publish(Fresh *fresh, const char *about, const char *path)
+{
+    Error   *error = fresh->error;
+    uint8_t *bytes = NULL;
+    size_t   size  = 0;
+    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
+              file_publish(path, bytes, size, error);
+    for (int i = 0; i < fresh->count; i++)
+        memory_free((void *)(uintptr_t)fresh->tensors[i].data);
+    memory_free(bytes);
+    memory_free(fresh);
+    return ok;
 }

@@ -16,25 +16,36 @@ static const struct {
     ObjectiveBuild *build;
     bool            has_difference, is_aligned23; // the published code of that name has it
 } rows[] = {
-    {cross_entropy_build, false, true}, {alignment_build, true, true},
-    {hessian_build, true, true},        {adversarial_build, false, false},
-    {triplet_build, false, false},      {contrastive_build, false, false},
+    {cross_entropy_build, false, true},
+    {alignment_build, true, true},
+    {hessian_build, true, true},
+    {adversarial_build, false, false},
+    {triplet_build, false, false},
+    {contrastive_build, false, false},
+    {NULL, false, false}, // of units
 };
-enum { ROWS = sizeof rows / sizeof *rows, ROW_ALIGNMENT = 1, ROW_CONTRASTIVE = 5 };
+enum { ROWS = sizeof rows / sizeof *rows, ROW_ALIGNMENT = 1, ROW_CONTRASTIVE = 5, ROW_CAPTION = 6 };
 
 DrawnKind objective_noise(const ObjectiveSettings *settings)
 {
-    static const DrawnKind of_rows[ROWS]      = {DRAWN_NONE,    DRAWN_NONE,    DRAWN_NORMAL,
-                                                 DRAWN_UNIFORM, DRAWN_UNIFORM, DRAWN_NONE};
+    static const DrawnKind of_rows[ROWS] = {DRAWN_NONE,    DRAWN_NONE, DRAWN_NORMAL, DRAWN_UNIFORM,
+                                            DRAWN_UNIFORM, DRAWN_NONE, DRAWN_NONE};
     static const DrawnKind of_perturbations[] = {DRAWN_UNIFORM, DRAWN_NORMAL, DRAWN_NONE,
                                                  DRAWN_NONE};
     return settings->row == ROW_ALIGNMENT ? of_perturbations[settings->perturbation]
                                           : of_rows[settings->row];
 }
 
-bool objective_has_captions(const ObjectiveSettings *settings)
+ObjectiveData objective_data(const ObjectiveSettings *settings)
 {
-    return settings->row == ROW_CONTRASTIVE;
+    return settings->row == ROW_CONTRASTIVE ? DATA_CAPTIONS
+           : settings->row == ROW_CAPTION   ? DATA_UNITS
+                                            : DATA_CLASSES;
+}
+
+int objective_of_units(void)
+{
+    return ROW_CAPTION;
 }
 
 bool objective_check(const ObjectiveSettings *s, Error *error)
@@ -78,7 +89,7 @@ bool objective_build(const ObjectiveBatch *batch, ObjectiveTerms *out, Error *er
                             .counted    = 1};
     if (!objective_check(batch->settings, error))
         return false;
-    if (!objective_has_captions(batch->settings))
+    if (objective_data(batch->settings) == DATA_CLASSES)
         terms.ce = terms.loss = terms.descended =
             cross_entropy_mean(batch->graph, batch->logits, batch->target);
     if (!rows[batch->settings->row].build(batch, &terms, error) ||

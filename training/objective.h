@@ -11,7 +11,7 @@
 
 #include "../engine/engine.h"
 
-#define OBJECTIVE_NAMES "ce|l2-cosd|hessian|pgd|triplet|contrastive" // rows of objective.c
+#define OBJECTIVE_NAMES "ce|l2-cosd|hessian|pgd|triplet|contrastive|caption" // rows of objective.c
 
 /* How the second point of l2-cosd lies to the first; e is perturb_eps. */
 typedef enum Perturbation {
@@ -81,8 +81,11 @@ typedef enum DrawnKind { DRAWN_NONE, DRAWN_UNIFORM, DRAWN_NORMAL } DrawnKind; //
 /* What `noise` is to be filled with. */
 DrawnKind objective_noise(const ObjectiveSettings *settings);
 
-/* Whether it compares images with captions: then `logits` are embeddings. */
-bool objective_has_captions(const ObjectiveSettings *settings);
+/* What it is learnt from: images and their classes; images and what is said of them, whose `logits`
+ * are embeddings; units and what is said of them, whose graph captioner.h makes. */
+typedef enum ObjectiveData { DATA_CLASSES, DATA_CAPTIONS, DATA_UNITS } ObjectiveData;
+ObjectiveData objective_data(const ObjectiveSettings *settings);
+int           objective_of_units(void); // its row
 
 /* Errors: ERROR_USAGE (numbers out of range, no form by differences, a mode whose code does not have
  * the objective), before anything is built. */

@@ -109,22 +109,27 @@ static bool add_classes(const Pass *pass, int32_t classes, Error *error)
 bool step_graph_open(StepGraph *out, WeightBlob *blob, const TrainingSet *set,
                      const TrainSettings *settings, int64_t batch, Error *error)
 {
-    Pass pass          = {.step    = out,
-                          .blob    = blob,
-                          .request = {.batch         = batch,
-                                      .unit          = -1,
-                                      .softplus_beta = settings->softplus_beta,
-                                      .width         = settings->crop ? settings->crop : set->width,
-                                      .height        = settings->crop ? settings->crop : set->height,
-                                      .trainables    = &out->list}};
-    bool has_captions  = objective_has_captions(&settings->objective);
-    pass.request.layer = has_captions ? "embedding" : NULL;
-    *out               = (StepGraph){.batch = batch, .noise = NODE_NONE, .texts_target = NODE_NONE};
-    if (has_captions && !set->captions)
-        return fail(error, ERROR_USAGE, "objective %s wants captions of the images",
+    Pass          pass         = {.step    = out,
+                                  .blob    = blob,
+                                  .request = {.batch         = batch,
+                                              .unit          = -1,
+                                              .softplus_beta = settings->softplus_beta,
+                                              .width         = settings->crop ? settings->crop : set->width,
+                                              .height     = settings->crop ? settings->crop : set->height,
+                                              .trainables = &out->list}};
+    ObjectiveData data         = objective_data(&settings->objective);
+    bool          has_captions = data == DATA_CAPTIONS;
+    pass.request.layer         = has_captions ? "embedding" : NULL;
+    *out = (StepGraph){.batch = batch, .noise = NODE_NONE, .texts_target = NODE_NONE};
+    if ((data == DATA_UNITS) != (set->units != NULL) || (has_captions && !set->captions))
+        return fail(error, ERROR_USAGE, "objective %s cannot be learnt from this data",
                     word_text(OBJECTIVE_NAMES, settings->objective.row));
-    if (!graph_create(&out->graph, error) ||
-        !network_build(out->graph, blob, &pass.request, &out->network, error))
+    if (!graph_create(&out->graph, error))
+        return false;
+    if (data == DATA_UNITS)
+        return step_graph_of_units(out, blob, set, batch, error) &&
+               make_plan(out, settings->conv, error);
+    if (!network_build(out->graph, blob, &pass.request, &out->network, error))
         return false;
     if (has_captions ? !add_texts(&pass, set->captions, batch, error)
                      : !add_classes(&pass, set->classes, error))

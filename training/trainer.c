@@ -240,7 +240,7 @@ bool trainer_step(Trainer *trainer, double *loss, int64_t *correct, Error *error
     *loss    = trainer->terms.loss;
     *correct = training_correct(plan_output(step->plan, step->terms.logits),
                                 plan_input(step->plan, step->target), place.count,
-                                graph_shape(step->graph, step->target).dim[1]);
+                                graph_shape(step->graph, step->target));
     if (!isfinite(*loss) || !isfinite(trainer->terms.gradient_norm))
         return fail(error, ERROR_DATA,
                     "the loss of step %lld is not a number; a smaller rate may help",

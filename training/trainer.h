@@ -2,6 +2,7 @@
 #ifndef TRAINING_TRAINER_H
 #define TRAINING_TRAINER_H
 
+#include "captioner.h"
 #include "training.h"
 
 /* One step as a graph: loss, gradients and batch statistics of `batch` images. */
@@ -13,8 +14,10 @@ typedef struct StepGraph {
     Trainables     list;
     NodeId         target, noise; // inputs; noise only where the objective draws some
     NodeId         texts_target;
+    CaptionerGraph captioner;     // of units
     int64_t       *claims;        // of the captions, [batch]
-    int32_t       *tokens, *ends; // [batch, row] of captions; places of their ends
+    int32_t       *tokens, *ends; // [batch, row] of captions, or the words before each word of
+                                  // descriptions; places of the captions' ends
     ObjectiveTerms terms;
     NodeId        *gradients;                // one a weight
     real           unit[3], low[3], high[3]; // see ObjectiveBatch
@@ -51,15 +54,23 @@ typedef struct StepPlace {
 } StepPlace;
 StepPlace step_place(const Trainer *trainer);
 
-/* Fills the inputs of the step to come; the second those of an objective with captions, whose images
- * stand in the trainer's order. Errors: ERROR_DATA (a token that is no row of the network's table). */
+/* Fills the inputs of the step to come; the other two what an objective of captions or of units has
+ * beside images, in the trainer's order. Errors: ERROR_DATA (a token that is no row of the network's
+ * table). */
 bool step_fill(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);
 bool step_fill_captions(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);
+bool step_fill_units(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);
+
+/* The graph of an objective of units, on the graph that `out` has. */
+bool step_graph_of_units(StepGraph *out, WeightBlob *blob, const TrainingSet *set, int64_t batch,
+                         Error *error);
 
 /* Takes over the text of the blob and, from a checkpoint, moments and steps done. */
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error);
 
-/* Rows whose largest value, the first of equal ones, stands where the target is not zero. */
-int64_t training_correct(const real *logits, const real *target, int64_t count, int64_t classes);
+/* How many of `images` are right: in all their rows whose target is not zero, the largest value,
+ * the first of equal ones, stands where the target is not zero. Rows of image i are i, i + images
+ * and so on. */
+int64_t training_correct(const real *logits, const real *target, int64_t images, Shape shape);
 
 #endif

@@ -13,6 +13,7 @@
 #include "../models/models.h"
 #include "captions.h"
 #include "objective.h"
+#include "units.h"
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
@@ -21,7 +22,8 @@ typedef struct TrainingSet {
     int32_t     classes;
     uint8_t    *pixels;   // [count, 3, height, width]
     int32_t    *labels;   // [count], each below classes
-    CaptionSet *captions; // what is said of the images; owned; NULL: nothing
+    CaptionSet *captions; // what is said of the images or units; owned; NULL: nothing
+    UnitSet    *units;    // in place of images, which then have no pixels; owned; NULL: images
 } TrainingSet;
 
 bool training_set_new(TrainingSet *out, int64_t count, int64_t height, int64_t width,
@@ -115,6 +117,11 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
 bool training_begin(const char *path, const char *architecture, const char *activation,
                     const TrainingSet *set, int64_t side, uint64_t seed, Error *error);
 
+/* Writes a blob of a captioner (milan) with drawn weights over the convolutions of an encoder, mini
+ * or clip_mini, for these units. */
+bool captioner_begin(const char *path, WeightBlob *encoder, const TrainingSet *set, uint64_t seed,
+                     Error *error);
+
 /* The pixels of a side that drawn weights of this architecture are made for; 0: it is not known. */
 int64_t training_side(const char *architecture);
 
@@ -137,5 +144,17 @@ typedef struct RetrievalScore {
  * ERROR_DATA, ERROR_MEMORY. */
 bool training_retrieval(WeightBlob *blob, const TrainingSet *set, RetrievalScore *all,
                         RetrievalScore *kept, Error *error);
+
+/* How a captioner does on units, saying the likeliest word each time: the share of them whose
+ * description has all words of their claim, and what it is by chance, under random masks. */
+typedef struct DescribeScore {
+    int64_t units;
+    double  named, chance;
+} DescribeScore;
+
+/* kept: the same of units whose claims no training says. Errors: ERROR_USAGE, ERROR_DATA,
+ * ERROR_MEMORY. */
+bool training_describe(WeightBlob *blob, const TrainingSet *set, DescribeScore *all,
+                       DescribeScore *kept, Error *error);
 
 #endif
