@@ -2,6 +2,7 @@
 #include "caption_data.h"
 
 #include "../base/parallel.h"
+#include "../format/csv.h"
 #include "../mini/captions.h"
 #include "../training/vocabulary.h"
 #include "training_data.h"
@@ -77,20 +78,127 @@ static bool say_of_mini(TrainingSet *set, const char *data, Error *error)
     return ok && captions_finish(set->captions, error);
 }
 
+/* ---- a file ---------------------------------------------------------------------------------- */
+
+typedef struct CaptionFile {
+    Csv     *csv;
+    int      image, caption;  // columns
+    int64_t *images, *claims; // [rows]: first row of the same image, of the same caption; then
+                              // numbers in order of appearance
+    int64_t image_count, claim_count;
+} CaptionFile;
+
+// Numbers the texts of a column: equal ones alike.
+static int64_t number_texts(const Csv *csv, int column, int64_t *numbers)
+{
+    int64_t count = 0;
+    for (int64_t row = 0; row < csv_row_count(csv); row++) {
+        int64_t before = 0;
+        while (strcmp(csv_text(csv, before, column), csv_text(csv, row, column)) != 0)
+            before++;
+        numbers[row] = before == row ? count++ : numbers[before];
+    }
+    return count;
+}
+
+static bool file_open(CaptionFile *file, const char *path, Error *error)
+{
+    Bytes bytes = {0};
+    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
+              csv_open(&file->csv, bytes.data, bytes.size, path, error) &&
+              csv_need(file->csv, "image", &file->image, error) &&
+              csv_need(file->csv, "caption", &file->caption, error);
+    bytes_close(&bytes);
+    if (!ok)
+        return false;
+    int64_t rows = csv_row_count(file->csv);
+    if (rows < 1 || rows > CAPTION_ROWS)
+        return fail(error, ERROR_DATA, "%s: has %lld captions, expected 1 to %d", path,
+                    (long long)rows, CAPTION_ROWS);
+    file->images = memory_new((size_t)rows, sizeof *file->images, error);
+    file->claims = memory_new((size_t)rows, sizeof *file->claims, error);
+    if (!file->images || !file->claims)
+        return false;
+    file->image_count = number_texts(file->csv, file->image, file->images);
+    file->claim_count = number_texts(file->csv, file->caption, file->claims);
+    return true;
+}
+
+static void file_close(CaptionFile *file)
+{
+    csv_close(file->csv);
+    memory_free(file->images);
+    memory_free(file->claims);
+}
+
+static bool file_words(const CaptionFile *file, char **out, Error *error)
+{
+    WordCounts counts = {0};
+    bool       ok     = true;
+    for (int64_t row = 0; ok && row < csv_row_count(file->csv); row++)
+        ok = word_counts_add(&counts, csv_text(file->csv, row, file->caption), error);
+    ok = ok && word_counts_lines(&counts, CAPTION_WORDS, out, error);
+    word_counts_free(&counts);
+    return ok;
+}
+
+// Every caption is a claim of one text.
+static bool say_of_file(const CaptionFile *file, CaptionSet *captions, Error *error)
+{
+    for (int64_t row = 0; row < csv_row_count(file->csv); row++) {
+        int64_t claim = file->claims[row];
+        if (!captions->written[claim] &&
+            !captions_add(captions, claim, csv_text(file->csv, row, file->caption), error))
+            return false;
+        captions_say(captions, file->images[row], claim);
+    }
+    for (int64_t claim = 0; claim <= captions->claims; claim++)
+        captions->first[claim] = (int32_t)claim;
+    return captions_finish(captions, error);
+}
+
+static bool open_file(TrainingSet *set, const char *folder, const char *path, int64_t side,
+                      Error *error)
+{
+    CaptionFile file  = {0};
+    char       *words = NULL;
+    bool        ok    = file_open(&file, path, error) && file_words(&file, &words, error) &&
+              training_set_new(set, file.image_count, side, side, 1, error) &&
+              captions_new(&set->captions, file.image_count, file.claim_count, file.claim_count,
+                           CAPTION_ROW, words, error) &&
+              say_of_file(&file, set->captions, error);
+    for (int64_t row = 0, next = 0; ok && row < csv_row_count(file.csv); row++) {
+        const char *name = csv_text(file.csv, row, file.image);
+        char        picture[LIMIT_PATH];
+        if (file.images[row] < next)
+            continue;
+        ok = (path_is_plain(name) ||
+              fail(error, ERROR_DATA, "%s:%lld: '%s' is no path below the folder of the images",
+                   path, (long long)csv_line(file.csv, row), name)) &&
+             path_join(picture, folder, name, error) &&
+             training_data_picture(set, next++, picture,
+                                   &(Preparation){.width = side, .height = side}, error);
+    }
+    file_close(&file);
+    memory_free(words);
+    return ok;
+}
+
 bool caption_data_open(TrainingSet *out, const char *data, const char *captions, int64_t side,
                        Error *error)
 {
-    TrainingSet set = {0};
+    TrainingSet set     = {0};
+    bool        is_mini = strcmp(captions, "mini") == 0, is_drawn = strncmp(data, "mini:", 5) == 0;
     bool        ok;
-    if (strcmp(captions, "mini") == 0)
-        ok = (strncmp(data, "mini:", 5) == 0 ||
-              fail(error, ERROR_USAGE,
-                   "--captions mini are of drawn images, expected -d "
-                   "mini:COUNT:SEED, found %s",
-                   data)) &&
-             training_data_open(&set, data, side, error) && say_of_mini(&set, data, error);
+    if (is_mini != is_drawn)
+        ok = fail(error, ERROR_USAGE,
+                  "--captions %s with -d %s: expected mini with mini:COUNT:SEED, or a file with a "
+                  "folder of images",
+                  captions, data);
+    else if (is_mini)
+        ok = training_data_open(&set, data, side, error) && say_of_mini(&set, data, error);
     else
-        ok = fail(error, ERROR_USAGE, "--captions %s: expected mini", captions);
+        ok = open_file(&set, data, captions, side, error);
     if (ok)
         *out = set;
     else

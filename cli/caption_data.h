@@ -5,7 +5,8 @@
 
 #include "../training/training.h"
 
-enum { CAPTION_ROW = 12, CAPTION_WORDS = 157 }; // tokens of a text; words of a vocabulary
+/* Tokens of a text; words of a vocabulary, the most frequent ones; rows of a file. */
+enum { CAPTION_ROW = 12, CAPTION_WORDS = 157, CAPTION_ROWS = 50000 };
 
 /* Opens images with captions.
  *   captions "mini"      data is mini:COUNT:SEED; mini/captions.h has what is said and what is true

@@ -207,8 +207,8 @@ static bool gallery_open(Gallery *gallery, const char *folder, int64_t *total, E
     return ok;
 }
 
-static bool keep_picture(TrainingSet *set, int64_t index, const char *path, const Preparation *fit,
-                         Error *error)
+bool training_data_picture(TrainingSet *set, int64_t index, const char *path,
+                           const Preparation *fit, Error *error)
 {
     Image picture = {0};
     bool  ok      = picture_fitted(path, fit, &picture, error);
@@ -231,7 +231,7 @@ static bool open_folder(TrainingSet *out, const char *folder, const Preparation 
             out->labels[index] = (int32_t)k;
             ok                 = path_join(below, folder, gallery.classes[k], error) &&
                  path_join(path, below, gallery.pictures[k][i], error) &&
-                 keep_picture(out, index, path, fit, error);
+                 training_data_picture(out, index, path, fit, error);
         }
     gallery_close(&gallery);
     return ok;

@@ -64,10 +64,12 @@ static void add_encoder(Fresh *fresh, WeightBlob *encoder)
     for (int i = 0; fresh->ok && i < blob_tensor_count(encoder); i++) {
         const BlobTensor *tensor = blob_tensor(encoder, i);
         const real       *data   = NULL;
+        char              name[64];
         if (strncmp(tensor->name, "features.", 9) != 0)
             continue;
+        snprintf(name, sizeof name, "%s%.40s", CAPTIONER_PREFIX, tensor->name);
         fresh->ok  = blob_find(encoder, tensor->name, tensor->shape, &data, fresh->error);
-        real *copy = fresh_tensor(fresh, CAPTIONER_PREFIX, tensor->name, tensor->shape, 0);
+        real *copy = fresh_tensor(fresh, name, NULL, tensor->shape, 0);
         if (copy)
             memcpy(copy, data, (size_t)shape_elements(tensor->shape) * sizeof *copy);
     }

@@ -122,8 +122,11 @@ bool step_graph_open(StepGraph *out, WeightBlob *blob, const TrainingSet *set,
     pass.request.layer         = has_captions ? "embedding" : NULL;
     *out = (StepGraph){.batch = batch, .noise = NODE_NONE, .texts_target = NODE_NONE};
     if ((data == DATA_UNITS) != (set->units != NULL) || (has_captions && !set->captions))
-        return fail(error, ERROR_USAGE, "objective %s cannot be learnt from this data",
-                    word_text(OBJECTIVE_NAMES, settings->objective.row));
+        return fail(error, ERROR_USAGE, "objective %s wants %s",
+                    word_text(OBJECTIVE_NAMES, settings->objective.row),
+                    data == DATA_UNITS      ? "units"
+                    : data == DATA_CAPTIONS ? "captions of the images (--captions)"
+                                            : "images");
     if (!graph_create(&out->graph, error))
         return false;
     if (data == DATA_UNITS)
