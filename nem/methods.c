@@ -1,8 +1,10 @@
 /* nem/methods.c - the table of methods: a line each. */
 #include "dissect/dissect.h"
+#include "milan/milan.h"
 
 static const Method *const methods[] = {
     &method_dissection,
+    &method_milan,
 };
 
 const Method *method_at(int index)
