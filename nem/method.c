@@ -7,11 +7,14 @@
 /* ---- opening --------------------------------------------------------------------------------- */
 
 bool explainer_open(Explainer *out, const Method *method, const Mode *mode, const Inputs *inputs,
-                    Error *error)
+                    const char *const *values, Error *error)
 {
-    Explainer explainer = {.method = method, .mode = mode, .inputs = *inputs};
+    Explainer explainer = {.method = method, .mode = mode, .inputs = *inputs, .values = values};
+    explainer.labels    = memory_new(1, sizeof *explainer.labels, error);
+    if (!explainer.labels)
+        return false;
     if (!method->open(&explainer, error)) {
-        method->close(&explainer);
+        explainer_close(&explainer);
         return false;
     }
     *out = explainer;
@@ -22,7 +25,17 @@ void explainer_close(Explainer *explainer)
 {
     if (explainer->method)
         explainer->method->close(explainer);
+    memory_free(explainer->labels);
     *explainer = (Explainer){0};
+}
+
+const char *method_value(const Explainer *explainer, const char *name)
+{
+    const Method *method = explainer->method;
+    for (int i = 0; i < method->option_count; i++)
+        if (strcmp(method->options[i].name, name) == 0)
+            return explainer->values ? explainer->values[i] : method->options[i].initial;
+    return NULL;
 }
 
 const Method *method_named(const char *name)
@@ -101,7 +114,7 @@ bool record_check(const Explainer *explainer, const UnitRecord *record, const Ev
                 "unit %lld: the clean run found '%.60s' at threshold %.6g, these weights and "
                 "images give '%.60s' at %.6g",
                 (long long)record->unit, record->label_name, (double)record->threshold,
-                explainer->labels.text[label], (double)threshold);
+                explainer->labels->text[label], (double)threshold);
 }
 
 /* ---- attacks --------------------------------------------------------------------------------- */

@@ -97,6 +97,38 @@ typedef struct Mode {
     const void *rules;            // the method's own constants
 } Mode;
 
+/* ---- options --------------------------------------------------------------------------------- */
+
+typedef enum MethodOptionKind {
+    METHOD_FILE,   // a path; what the file holds decides results, so its SHA-256 goes with the run
+    METHOD_CHOICE, // one of the words of `value`, separated by |
+    METHOD_COUNT   // a whole number, at least 1
+} MethodOptionKind;
+
+/* What a method can be told beside its mode: a row of its table. Parser, help, completion, identity
+ * and run.json are made from these rows. Methods that have options of the same name share one: the
+ * same kind and value. */
+typedef struct MethodOption {
+    const char      *name; // "captioner", as --captioner takes it
+    MethodOptionKind kind;
+    const char      *value;   // "FILE.nw", "soft-wpmi|wpmi", "N"
+    const char      *initial; // where the option is not given; NULL: nothing, the method sees to it
+    const char      *help;
+} MethodOption;
+
+enum { METHOD_OPTIONS = 16 }; // most that all methods have together
+
+/* ---- one unit again -------------------------------------------------------------------------- */
+
+/* What a unit answers to a set of which some images may be others than in the clean run. */
+typedef struct UnitView {
+    int64_t             unit;
+    const float *const *maps;    // maps[image] -> [height, width] of the layer
+    const ImageSource  *images;  // the pixels that gave these maps
+    const int64_t      *changed; // [changed_count] images whose pixels are others, increasing
+    int64_t             changed_count;
+} UnitView;
+
 /* ---- attacks --------------------------------------------------------------------------------- */
 
 /* Where an attack is to lower a unit (source) and to raise it (target), image by image: which
@@ -140,9 +172,15 @@ struct Explainer {
     const Method *method;
     const Mode   *mode;
     Inputs        inputs;
-    Labels        labels;
-    void         *state; // the method's own
+    Labels       *labels;
+    /* [option_count] of the method's options, as given or initial; NULL: all initial. Outlive the
+     * explainer. */
+    const char *const *values;
+    void              *state; // the method's own
 };
+
+/* The value of one of the method's options; NULL: not given. */
+const char *method_value(const Explainer *explainer, const char *name);
 
 /* One row of the table of methods. Functions marked (optional) may be NULL. Those that can fail
  * leave their outputs alone when they do. */
@@ -152,10 +190,14 @@ struct Method {
     const char *score_name;       // "IoU"
     double      detector_score;   // a unit is a detector if its concept's score reaches this (D19)
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
+    bool        sees_pixels;      // reads UnitView.images; else they need not be kept
     const Mode *modes;            // [mode_count], the default first
     int         mode_count;
 
-    /* Fills labels and state; the other fields are set. */
+    const MethodOption *options; // [option_count], or NULL
+    int                 option_count;
+
+    /* Fills *labels and state; the other fields are set. */
     bool (*open)(Explainer *explainer, Error *error);
     void (*close)(Explainer *explainer); // accepts what a failed open leaves
 
@@ -164,10 +206,13 @@ struct Method {
      * explainer's own photos, or perturbed ones in their place. */
     bool (*collect)(const Explainer *explainer, const ImageSource *images, const Pass *pass,
                     Evidence **out, Error *error);
-    /* Looks at one unit whose maps are at hand, maps[image] -> [height, width]: row 0 equals the
-     * unit's row of a full collect, bit for bit (C21). */
-    bool (*collect_unit)(const Explainer *explainer, int64_t unit, const float *const *maps,
-                         Evidence **out, Error *error);
+    /* Looks at one unit whose maps are at hand: row 0 equals the unit's row of a full collect over
+     * the same pixels, bit for bit (C21). */
+    bool (*collect_unit)(const Explainer *explainer, const UnitView *view, Evidence **out,
+                         Error *error);
+    /* (optional) Reads from the folder of a clean run what is to stay as it was there. Called once
+     * by who compares with that run, before anything is collected. */
+    bool (*baseline)(Explainer *explainer, const char *folder, Error *error);
     void (*release)(Evidence *evidence); // NULL allowed
     /* What the unit stands for. */
     Concept (*explain)(const Explainer *explainer, const Evidence *evidence, int64_t row);
@@ -222,9 +267,10 @@ struct Method {
     void (*story_caption)(const Story *story, int k, Writer *page);
 };
 
-/* Opens a method on inputs, which outlive it; `mode` is one of the method's. */
+/* Opens a method on inputs, which outlive it; `mode` is one of the method's, `values` are those of
+ * its options (NULL: the initial ones). */
 bool explainer_open(Explainer *out, const Method *method, const Mode *mode, const Inputs *inputs,
-                    Error *error);
+                    const char *const *values, Error *error);
 void explainer_close(Explainer *explainer); // accepts a zeroed object
 
 /* Units in the order of their scores. */

@@ -33,11 +33,11 @@ static void write_row(Writer *writer, const Explainer *explainer, const Evidence
     Concept concept      = method->explain(explainer, evidence, unit);
     csv_write_text(writer, layer);
     writer_text(writer, ",%lld,", (long long)unit);
-    csv_write_text(writer, explainer->labels.text[concept.label]);
+    csv_write_text(writer, explainer->labels->text[concept.label]);
     writer_text(writer, ",");
     units_write_double(writer, concept.score);
     writer_text(writer, ",");
-    csv_write_text(writer, explainer->labels.category[concept.category]);
+    csv_write_text(writer, explainer->labels->category[concept.category]);
     writer_text(writer, ",");
     units_write_float(writer, method->threshold ? method->threshold(evidence, unit) : 0);
     writer_text(writer, "\n");

@@ -139,7 +139,7 @@ static void write_outcome(Report *report, int64_t unit)
     static const char *const outcome[OUTCOMES] = {
         "", ", too little for a detector", ", a near tie: the old one fits almost as before", ""};
     const ChangeRow *row    = change_of(report, report->strongest, unit);
-    const Labels    *labels = &report->explainer->labels;
+    const Labels    *labels = report->explainer->labels;
     const char      *score  = report->explainer->method->score_name;
     Writer          *page   = report->page;
     char             strength[32], method[32];

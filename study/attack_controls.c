@@ -90,7 +90,7 @@ static bool controls_load(const Chunk *chunk, const AttackJob *job, const char *
     bool    fits =
         !*found || (snapshot.count == 1 && snapshot_copy(&snapshot, 0, chunk->controls, size));
     for (int64_t i = 0; *found && fits && i < rows; i++)
-        fits = change_row_fits(&chunk->controls[i], &job->clean.explainer->labels);
+        fits = change_row_fits(&chunk->controls[i], job->clean.explainer->labels);
     snapshot_close(&snapshot);
     return fits || checkpoint_refuse(checkpoint, controls_file, error);
 }

@@ -52,7 +52,7 @@ static void write_concept(Writer *writer, const Labels *labels, int category, in
 
 static void write_row(Writer *writer, const Explainer *explainer, const ChangeRow *row)
 {
-    const Labels *labels = &explainer->labels;
+    const Labels *labels = explainer->labels;
     writer_text(writer, "%s,%.9g,%s,%lld,", row->perturbation, row->strength,
                 store_arm_name(row->store), (long long)row->unit);
     write_concept(writer, labels, row->clean.category, row->clean.label, row->clean.score);
@@ -131,7 +131,7 @@ static bool read_flag(const ChangeReader *reader, int64_t row, int column, bool 
 static bool read_concept(const ChangeReader *reader, int64_t row, int column, Concept *out,
                          Error *error)
 {
-    const Labels *labels   = &reader->explainer->labels;
+    const Labels *labels   = reader->explainer->labels;
     const char   *category = csv_name(reader->csv, row, reader->column[column]);
     const char   *label    = csv_name(reader->csv, row, reader->column[column + 1]);
     out->category          = labels_category(labels, category);
@@ -158,8 +158,8 @@ static bool read_target(const ChangeReader *reader, int64_t row, ChangeRow *out,
 static bool read_similarity(const ChangeReader *reader, int64_t row, ChangeRow *out, Error *error)
 {
     const Explainer *explainer = reader->explainer;
-    const char      *before    = explainer->labels.text[out->clean.label];
-    const char      *after     = explainer->labels.text[out->now.label];
+    const char      *before    = explainer->labels->text[out->clean.label];
+    const char      *after     = explainer->labels->text[out->now.label];
     if (has_column(explainer, COLUMN_NEM))
         return read_number(reader, row, COLUMN_SIMILARITY, &out->similarity, error);
     out->similarity = description_change(explainer->method, before, after).similarity;

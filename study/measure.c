@@ -48,7 +48,7 @@ void row_measure(ChangeRow *row, float before, float after)
 void row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at)
 {
     const Method *method = explainer->method;
-    const Labels *labels = &explainer->labels;
+    const Labels *labels = explainer->labels;
     int32_t       clean = row->clean.label, target = row->target;
     row->now             = method->explain(explainer, evidence, at);
     row->clean_label_iou = clean ? method->score_of(explainer, evidence, at, clean) : 0;

@@ -158,7 +158,7 @@ static void write_share(Writer *writer, const Changes *changes, const ChangeRow 
 bool summary_write(const Changes *changes, const Explainer *explainer, const char *folder,
                    Error *error)
 {
-    const Labels *labels = &explainer->labels;
+    const Labels *labels = explainer->labels;
     const Method *method = explainer->method;
     char          path[LIMIT_PATH];
     Writer       *writer = NULL;

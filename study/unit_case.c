@@ -20,7 +20,7 @@ static bool open_case(UnitCase *out, const AttackJob *job, const bool *present, 
         made.target_unit = target_unit(job->clean.record, unit, made.target);
         if (made.target_unit < 0)
             return fail(error, ERROR_USAGE, "unit %lld: no other unit's clean concept is '%s'",
-                        (long long)unit, explainer->labels.text[made.target]);
+                        (long long)unit, explainer->labels->text[made.target]);
     }
     if (job->masks == MASKS_LABELS && made.attackable &&
         !explainer->method->aim(explainer, record, made.target, &made.aim, error))
@@ -32,7 +32,7 @@ static bool open_case(UnitCase *out, const AttackJob *job, const bool *present, 
 bool unit_cases_open(UnitCase **out, const AttackJob *job, const int64_t *units, int64_t count,
                      Error *error)
 {
-    size_t    labels  = (size_t)job->clean.explainer->labels.count;
+    size_t    labels  = (size_t)job->clean.explainer->labels->count;
     bool     *present = memory_new(labels, sizeof *present, error);
     UnitCase *cases   = memory_new((size_t)count, sizeof *cases, error);
     bool      done    = present && cases &&
@@ -148,8 +148,9 @@ static bool collect_case(const UnitCase *unit_case, const CleanRun *clean, const
         int64_t place = index * stored->count + stored_maps_place(stored, image);
         maps[image]   = stored->maps + (size_t)place * size;
     }
-    bool done =
-        explainer->method->collect_unit(explainer, unit_case->record->unit, maps, out, error);
+    UnitView view = {
+        .unit = unit_case->record->unit, .maps = maps, .images = &explainer->inputs.images};
+    bool done = explainer->method->collect_unit(explainer, &view, out, error);
     memory_free(maps);
     return done;
 }

@@ -60,7 +60,7 @@ static const char *const texts[] = {
 enum { TEXTS = sizeof texts / sizeof *texts };
 static const char *const category_names[]   = {"color, \"odd\"", "=object"};
 static const int         category_of[TEXTS] = {1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1, 0, 1};
-static const Labels      labels             = {.count          = TEXTS,
+static Labels            labels             = {.count          = TEXTS,
                                                .text           = texts,
                                                .category_of    = category_of,
                                                .category_count = 2,
@@ -119,7 +119,7 @@ static void check_units(const Found *found, bool with_thresholds)
     RunRecord read = {0}, unnamed = {0};
     method.threshold    = with_thresholds ? found_threshold : NULL;
     Explainer explainer = {
-        .method = &method, .labels = labels, .inputs = {.layer = {.units = TEXTS}}};
+        .method = &method, .labels = &labels, .inputs = {.layer = {.units = TEXTS}}};
     REQUIRE(units_write(&explainer, (const Evidence *)(const void *)found, "layer, \"1\"",
                         test_folder(), NULL));
     REQUIRE(record_read(&read, &method, test_folder(), &labels, NULL));
@@ -231,12 +231,13 @@ static void units_alone_equal_their_rows(void)
     const Method *method = explainer.method;
     for (int unit = 0; unit < WORLD_UNITS; unit++) {
         maps_of_unit(setup.world, unit, maps, list);
-        REQUIRE(method->collect_unit(&explainer, unit, list, &one, NULL));
+        UnitView view = {.unit = unit, .maps = list, .images = &explainer.inputs.images};
+        REQUIRE(method->collect_unit(&explainer, &view, &one, NULL));
         Concept a = method->explain(&explainer, all, unit), b = method->explain(&explainer, one, 0);
         CHECK(a.label == b.label && a.category == b.category && a.score == b.score);
         CHECK(method->threshold(all, unit) == method->threshold(one, 0));
         CHECK(!a.label || method->score_of(&explainer, one, 0, a.label) == a.score);
-        for (int32_t label = 0; label < explainer.labels.count; label++)
+        for (int32_t label = 0; label < explainer.labels->count; label++)
             CHECK(method->score_of(&explainer, all, unit, label) ==
                   method->score_of(&explainer, one, 0, label));
         method->release(one);
@@ -304,8 +305,9 @@ static void stories_count_masks(void)
     for (int unit = 0; unit < WORLD_UNITS; unit++) {
         int64_t pixels = 0, images = 0, above = 0;
         maps_of_unit(setup.world, unit, maps, list);
-        int count = peaks_find(maps, 20, 16, top);
-        REQUIRE(method_dissection.collect_unit(&explainer, unit, list, &one, NULL));
+        int      count = peaks_find(maps, 20, 16, top);
+        UnitView view  = {.unit = unit, .maps = list, .images = &explainer.inputs.images};
+        REQUIRE(method_dissection.collect_unit(&explainer, &view, &one, NULL));
         REQUIRE(method_dissection.story(&explainer, one, unit, maps, top, count, &story, NULL));
         float threshold = method_dissection.threshold(one, 0);
         for (int image = 0; image < 20; image++) {
@@ -347,7 +349,8 @@ static void failed_opens_leave_nothing(void)
         Explainer explainer = {0};
         Error     error     = {0};
         memory_fail_at(call + 1, false);
-        done = explainer_open(&explainer, &method_dissection, &dissect_modes[0], &inputs, &error);
+        done = explainer_open(&explainer, &method_dissection, &dissect_modes[0], &inputs, NULL,
+                              &error);
         memory_fail_at(0, false);
         CHECK(done || (error.code == ERROR_MEMORY && !explainer.method));
         explainer_close(&explainer);
@@ -356,7 +359,7 @@ static void failed_opens_leave_nothing(void)
     CHECK(call > 5 && call < 100);
     inputs.layer.height = 0;
     Explainer explainer = {0};
-    CHECK(!explainer_open(&explainer, &method_dissection, &dissect_modes[0], &inputs, NULL));
+    CHECK(!explainer_open(&explainer, &method_dissection, &dissect_modes[0], &inputs, NULL, NULL));
     setup_close(&setup);
 }
 

@@ -222,7 +222,7 @@ static bool explain_clean(World *world)
     bool             done =
         method->collect(explainer, &explainer->inputs.images, &world->pass, &evidence, NULL) &&
         method->write(explainer, evidence, folder, NULL) &&
-        record_read(&world->record, method, folder, &explainer->labels, NULL);
+        record_read(&world->record, method, folder, explainer->labels, NULL);
     method->release(evidence);
     return done;
 }
@@ -245,7 +245,8 @@ bool world_open(World *out, const char *mode, int64_t batch)
     out->inputs.label_planes = out->planes;
     out->inputs.images       = (ImageSource){load_photo, out};
     out->builder             = (UnitBuilder){.build = build_unit, .self = out};
-    if (!explainer_open(&out->explainer, &method_dissection, &out->mode, &out->inputs, NULL) ||
+    if (!explainer_open(&out->explainer, &method_dissection, &out->mode, &out->inputs, NULL,
+                        NULL) ||
         !explain_clean(out))
         return false;
     out->layer.runs = 0;
