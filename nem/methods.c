@@ -1,8 +1,10 @@
 /* nem/methods.c - the table of methods: a line each. */
+#include "clip/clip.h"
 #include "dissect/dissect.h"
 
 static const Method *const methods[] = {
     &method_dissection,
+    &method_clip_dissect,
 };
 
 const Method *method_at(int index)

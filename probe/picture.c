@@ -116,7 +116,7 @@ bool planes_fit(const float *planes, int64_t height, int64_t width, const Prepar
     size_t plane = (size_t)height * (size_t)width;
     Image  image = {.width = (int)width, .height = (int)height, .channels = 3, .orientation = 1};
     if (is_fitting(preparation, height, width)) {
-        memcpy(out, planes, 3 * plane * sizeof *out);
+        memmove(out, planes, 3 * plane * sizeof *out);
         return true;
     }
     image.pixels = memory_new(3 * plane, 1, error);

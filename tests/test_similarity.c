@@ -76,10 +76,11 @@ static void the_worked_example_comes_out(void)
     Pass                pass     = {0};
     ScoreJob            job      = {&rows, concepts, 2, q, 2, 0, 0, &pass};
     float               scores[4];
+    const float        *rows_of[2] = {scores, scores + 2};
     double              part[2];
     rule.top = 2;
     REQUIRE(rule.score(&rule, &job, scores, NULL));
-    scores_common(scores, 2, 2, part);
+    scores_common(rows_of, 2, 2, part);
     for (int i = 0; i < 4; i++) {
         CHECK_CLOSE((double)scores[i], wanted[i], 2e-6);
         CHECK_CLOSE((double)scores[i] - rule.lambda * part[i % 2], final[i], 2e-6);

@@ -1,5 +1,6 @@
 /* nem/clip/similarity.c - the table of similarities, and what its rows share. */
 #include "similarity.h"
+#include "../../base/parallel.h"
 
 #include <math.h>
 #include <string.h>
@@ -35,16 +36,32 @@ const Similarity *similarity_named(const char *name)
     return NULL;
 }
 
-void scores_common(const float *scores, int64_t unit_count, int64_t concept_count, double *out)
+typedef struct Common {
+    const float *const *scores;
+    int64_t             unit_count, concept_count;
+    double             *out;
+} Common;
+
+static void find_common(void *data, int64_t i, int thread)
 {
-    for (int64_t m = 0; m < concept_count; m++) {
+    const Common *common = data;
+    ScoreTile     tile   = score_tile(common->concept_count, i);
+    (void)thread;
+    for (int64_t m = tile.first; m < tile.end; m++) {
         double largest = -INFINITY, sum = 0;
-        for (int64_t u = 0; u < unit_count; u++)
-            largest = fmax(largest, (double)scores[u * concept_count + m]);
-        for (int64_t u = 0; u < unit_count; u++)
-            sum += exp((double)scores[u * concept_count + m] - largest);
-        out[m] = largest + log(sum) - log((double)unit_count);
+        for (int64_t u = 0; u < common->unit_count; u++)
+            largest = fmax(largest, (double)common->scores[u][m]);
+        for (int64_t u = 0; u < common->unit_count; u++)
+            sum += exp((double)common->scores[u][m] - largest);
+        common->out[m] = largest + log(sum) - log((double)common->unit_count);
     }
+}
+
+void scores_common(const float *const *scores, int64_t unit_count, int64_t concept_count,
+                   double *out)
+{
+    Common common = {scores, unit_count, concept_count, out};
+    parallel_for(score_tiles(concept_count), find_common, &common);
 }
 
 /* ---- ranks ----------------------------------------------------------------------------------- */

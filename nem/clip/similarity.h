@@ -47,8 +47,9 @@ struct Similarity {
 const Similarity *similarity_named(const char *name); // NULL if there is none
 
 /* D[m] (L2): what concept m has in common with all units, log of the mean over units of exp(E[u][m]),
- * from scores [unit_count, concept_count]; out [concept_count]. */
-void scores_common(const float *scores, int64_t unit_count, int64_t concept_count, double *out);
+ * from scores[unit] -> [concept_count]; out [concept_count]. */
+void scores_common(const float *const *scores, int64_t unit_count, int64_t concept_count,
+                   double *out);
 
 /* The `count` images of largest activation q [images], in descending order; count <= images. */
 void images_top(const float *q, int64_t images, int64_t count, int64_t *out);
