@@ -58,7 +58,7 @@ bool corruption_load(Corruption *corruption, Error *error)
     if (run->folder.is_done)
         return true;
     if (!clean_run_load(baseline, settings->baseline, &run->pass, error) ||
-        !changes_resume(&corruption->earlier, &run->checkpoint, baseline->inputs.explainer.labels,
+        !changes_resume(&corruption->earlier, baseline->inputs.explainer.labels, &run->checkpoint,
                         error))
         return false;
     return !settings->keep_images ||
@@ -76,9 +76,9 @@ bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
     Corruption *corruption = self;
     if (changes->count <= corruption->earlier.count)
         return true;
-    return changes_save(changes, &corruption->run.checkpoint, error) &&
-           changes_write_part(changes, &corruption->baseline.inputs.explainer,
-                              corruption->run.folder.path, error);
+    const Explainer *explainer = &corruption->baseline.inputs.explainer;
+    return changes_save(changes, explainer->labels, &corruption->run.checkpoint, error) &&
+           changes_write_part(changes, explainer, corruption->run.folder.path, error);
 }
 
 ChangeObserver corruption_observer(Corruption *corruption)

@@ -129,7 +129,7 @@ static void write_outcomes(Writer *writer, const OutcomeCount *count)
 {
     for (int i = 0; i < OUTCOMES; i++)
         writer_text(writer, ",%lld", (long long)count->of[i]);
-    if (count->detectors)
+    if (count->detectors && !isnan(count->kept))
         writer_text(writer, ",%.9g\n", count->kept);
     else
         writer_text(writer, ",\n");

@@ -36,6 +36,11 @@ bool target_candidates(const AttackJob *job, bool *present, Error *error)
     if (job->masks == MASKS_ACTIVATIONS) {
         for (int64_t i = 0; i < clean->record->unit_count; i++)
             present[clean->record->units[i].label] = true;
+    } else if (!explainer->method->candidates) {
+        return fail(error, ERROR_USAGE,
+                    "units that %s explains cannot be moved to a target by "
+                    "its own masks; --masks activations can",
+                    explainer->method->title);
     } else if (!explainer->method->candidates(explainer, present, error)) {
         return false;
     }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Whether a method is at home in the program that nothing but its own file and the table of methods
-# knows: the toy program, which has `brightest` beside Network Dissection, through every verb that
-# meets a method. usage: toy_test.sh NEMESIS TOY; the last line is `N passed, N failed`.
+# knows: the toy program, which has `brightest` and `palette` beside Network Dissection, through every
+# verb that meets a method. usage: toy_test.sh NEMESIS TOY; the last line is `N passed, N failed`.
 nemesis=$(realpath "$1")
 toy=$(realpath "$2")
 root=$PWD
@@ -111,6 +111,65 @@ check 'compares' sh -c "$toy compare clean fewer >said && grep -q 'peak >= 1' sa
 check 'resumes a clean run' resumes clean $brightest
 check 'resumes noise' resumes noise $noise
 check 'resumes an attack' resumes attack $attack
+
+# ---- a method with options, free descriptions and pixels
+
+printf 'black\ndark\ngrey\npale\nwhite\nblinding\n' >words.txt
+palette="$toy describe --method palette --words words.txt $inputs"
+check 'tells its options' sh -c "$toy help describe >said && grep -q -- '--words FILE.txt' said &&
+    grep -q -- '--pool mean|max' said && grep -q 'default: 3' said"
+check 'completes its options' sh -c "$toy completion bash | grep -q \"describe --pool') values='mean max\""
+check 'describes in free texts' $palette -o free
+check 'has three words a unit' awk -F, 'NR > 1 && split($3, w, " ") != 3 { exit 1 }
+                                       END { exit NR != 97 }' free/units.csv
+check 'says its options' sh -c 'grep -q "\"pool\": *\"mean\"" free/run.json &&
+    grep -q "\"top\": *\"3\"" free/run.json && grep -q "\"path\": *\"words.txt\"" free/run.json &&
+    grep -q "\"path_from_run\": *\"../words.txt\"" free/run.json &&
+    grep -q "$(sha256sum words.txt | cut -c 1-64)" free/run.json'
+check 'takes other options' $palette --pool max --top 2 -o other
+check 'gives other texts for them' sh -c '! cmp free/units.csv other/units.csv'
+check 'is another run with other options' sh -c "
+    ! $palette --top 2 -o free --resume 2>said && grep -q top said"
+check 'refuses options of other methods' sh -c "
+    ! $brightest --words words.txt -o refused 2>said && grep -q 'brightest does not take it' said"
+check 'refuses words that are none' sh -c "
+    ! $palette --pool most -o refused 2>said && grep -q 'mean|max' said"
+check 'refuses a count of none' sh -c "! $palette --top 0 -o refused 2>said && grep -q 'top' said"
+check 'needs its file' sh -c "! $toy describe --method palette $inputs -o refused 2>said &&
+    grep -q 'needs --words' said"
+check 'misses a file' sh -c "
+    ! $toy describe --method palette --words none.txt $inputs -o refused 2>said &&
+    grep -q 'words.*none.txt' said"
+
+free_noise="$toy noise --baseline free --type gaussian --std 0.2,0.4 --store float,jpeg75 -b 2 -q"
+free_attack="$toy attack --baseline free -u 0-3 --eps 16/255 --steps 4 --store float,png8,jpeg75 -q"
+check 'sweeps noise of free texts' $free_noise -o free-noise
+check 'finds new texts' awk -F, '
+    NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    NR == FNR && !$at["strength"] { next }
+    $at["changed"] { changed++; new[$at["new_label"]] }
+    END { exit changed == 0 || length(new) < 2 }' free-noise/changes.csv
+check 'attacks units by their pixels' $free_attack -o free-attack
+check 'poisons three images a unit' test "$(column poisoned free-attack/changes.csv | sort -u)" = 3
+check 'knows no score of other texts' test -z "$(column clean_label_iou free-attack/changes.csv |
+    tr -d '\n')"
+check 'has no targets' sh -c "! $free_attack --target random -o refused 2>said &&
+    grep -q 'moved to a target' said"
+check 'resumes a clean run of free texts' resumes free $palette
+check 'resumes noise of free texts' resumes free-noise $free_noise
+check 'resumes an attack on free texts' resumes free-attack $free_attack
+for run in free free-noise free-attack; do
+    check "has a page of $run" "$toy" report "$run" -o "$run-page" -q
+done
+check 'compares free texts' sh -c "$toy compare free other >said && grep -q changed said"
+mv words.txt moved.txt
+check 'misses a file that moved' sh -c "! $free_noise -o refused 2>said &&
+    grep -q 'words.txt, which is not there; name it with --words' said"
+check 'takes a file where it is now' $free_noise --words moved.txt -o moved-noise
+check 'gives the same bytes for it' same free-noise moved-noise
+printf 'black\nwhite\n' >words.txt
+check 'refuses another file' sh -c "! $free_noise -o refused 2>said &&
+    grep -q 'words.txt: SHA-256 is' said"
 
 # ---- the other method, and the program without the toy
 
