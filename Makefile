@@ -7,7 +7,7 @@ config ?= release
 V      ?= 0 # 1: whole commands instead of a word and a file
 CC     ?= cc
 BUILD  := build/$(config)
-FLOORS := base format text engine image mini models probe nem nem/dissect nem/milan attribution attack study training report
+FLOORS := base format text engine image mini models probe nem nem/clip nem/dissect nem/milan attribution attack study training report
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi

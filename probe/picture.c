@@ -1,6 +1,8 @@
-/* cli/picture.c - see picture.h. */
+/* probe/picture.c - see picture.h. */
 #include "picture.h"
 #include "../base/file.h"
+
+#include <string.h>
 
 bool picture_open(const char *path, Image *out, Error *error)
 {
@@ -57,19 +59,25 @@ bool picture_crop_centre(Image *image, int width, int height, CropGeometry geome
     return replace(image, &next, image_crop(image, left, top, width, height, &next, error));
 }
 
-bool picture_fitted(const char *path, const Preparation *preparation, Image *out, Error *error)
+bool picture_fit(Image *image, const Preparation *preparation, const char *name, Error *error)
 {
     ResizeFilter filter = preparation->is_bicubic ? RESIZE_BICUBIC : RESIZE_BILINEAR;
-    Image        image = {0}, next = {0};
+    Image        next   = {0};
     int          width = (int)preparation->width, height = (int)preparation->height;
-    bool         ok = picture_open(path, &image, error) &&
-              replace(&image, &next, image_to_rgb(&image, &next, error));
-    if (ok && preparation->resize_short)
-        ok = picture_resize_short(&image, (int)preparation->resize_short, preparation->geometry,
-                                  filter, error) &&
-             picture_crop_centre(&image, width, height, preparation->geometry, path, error);
-    else if (ok && (image.width != width || image.height != height))
-        ok = replace(&image, &next, image_resize(&image, width, height, filter, &next, error));
+    if (!replace(image, &next, image_to_rgb(image, &next, error)))
+        return false;
+    if (preparation->resize_short)
+        return picture_resize_short(image, (int)preparation->resize_short, preparation->geometry,
+                                    filter, error) &&
+               picture_crop_centre(image, width, height, preparation->geometry, name, error);
+    return (image->width == width && image->height == height) ||
+           replace(image, &next, image_resize(image, width, height, filter, &next, error));
+}
+
+bool picture_fitted(const char *path, const Preparation *preparation, Image *out, Error *error)
+{
+    Image image = {0};
+    bool  ok = picture_open(path, &image, error) && picture_fit(&image, preparation, path, error);
     if (ok)
         *out = image;
     else
@@ -83,6 +91,41 @@ bool picture_planes(const char *path, const Preparation *preparation, float *pla
     bool  ok    = picture_fitted(path, preparation, &image, error);
     if (ok)
         image_to_planes(&image, planes);
+    image_free(&image);
+    return ok;
+}
+
+/* ---- pixels of another network ---------------------------------------------------------------- */
+
+static bool is_fitting(const Preparation *preparation, int64_t height, int64_t width)
+{
+    int64_t shorter = height < width ? height : width, wanted = preparation->resize_short;
+    return preparation->height == height && preparation->width == width &&
+           (wanted == 0 || wanted == shorter);
+}
+
+// The nearest of 256 levels; x is in 0..1.
+static uint8_t level_of(float x)
+{
+    return (uint8_t)(x * 255 + 0.5f);
+}
+
+bool planes_fit(const float *planes, int64_t height, int64_t width, const Preparation *preparation,
+                float *out, Error *error)
+{
+    size_t plane = (size_t)height * (size_t)width;
+    Image  image = {.width = (int)width, .height = (int)height, .channels = 3, .orientation = 1};
+    if (is_fitting(preparation, height, width)) {
+        memmove(out, planes, 3 * plane * sizeof *out);
+        return true;
+    }
+    image.pixels = memory_new(3 * plane, 1, error);
+    bool ok      = image.pixels != NULL;
+    for (size_t i = 0; ok && i < 3 * plane; i++)
+        image.pixels[i] = level_of(planes[i % 3 * plane + i / 3]);
+    ok = ok && picture_fit(&image, preparation, "an image of the probing set", error);
+    if (ok)
+        image_to_planes(&image, out);
     image_free(&image);
     return ok;
 }
