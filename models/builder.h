@@ -38,7 +38,11 @@ typedef void FamilyBuild(Builder *builder, NodeId x, int depth);
 FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_cifar_build,
     resnet_v2_build, alexnet_build, densenet_build, squeezenet_build, lenet_build, vit_build,
     encoder_build, resnext_build, mobilenet_v2_build, efficientnet_build, alexnet_groups_build,
-    clip_vit_build, clip_resnet_build, clip_text_build, roberta_build;
+    clip_vit_build, clip_resnet_build, clip_text_build, clip_mini_build, roberta_build;
+
+/* The convolutions of a VGG's stage, counted from 0, each with its activation. *place: the index of
+ * the first in torchvision's list, moved behind the last. */
+NodeId vgg_stage(Builder *builder, NodeId x, int stage, int convs, bool has_norms, int *place);
 
 /* ((x * scale) - mean) / std per channel, with the constants of the blob. */
 NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation);

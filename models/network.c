@@ -49,10 +49,12 @@ static const Family architectures[] = {
     {"encoder", encoder_build, 0},
     {"clip_vit", clip_vit_build, 0},
     {"clip_resnet", clip_resnet_build, 0},
+    {"clip_mini", clip_mini_build, 0},
 };
 static const Family text_architectures[] = {
     {"clip_vit", clip_text_build, 0},
     {"clip_resnet", clip_text_build, 0},
+    {"clip_mini", clip_text_build, 0},
     {"roberta", roberta_build, 0},
 };
 enum {
