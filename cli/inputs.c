@@ -43,6 +43,14 @@ static bool open_probe(RunInputs *out, Error *error)
     ProbeRequest request = {.without = wanted->mode->without_category, .limit = wanted->limit};
     char        *text    = NULL;
     bool         ok      = true;
+    if (!wanted->method->needs_label_maps && !probe_is_tables(wanted->data)) {
+        if (wanted->categories)
+            return fail(error, ERROR_USAGE,
+                        "--categories: %s has no categories, it is a folder of photos",
+                        wanted->data);
+        return probe_open_photos(&out->probe, wanted->data, blob_preparation(out->blob),
+                                 wanted->limit, error);
+    }
     if (wanted->categories) {
         text               = memory_text(wanted->categories, error);
         ok                 = text && split_categories(text, names, &request.category_count, error);
@@ -72,8 +80,8 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
                                         : request->readout == READOUT_POST};
     UsedPath used[USED_INPUTS];
     int      count = run_inputs_used(request, used);
-    if (inputs_check(used, count, error) && open_probe(out, error) &&
-        blob_open(request->model, &out->blob, error) &&
+    if (inputs_check(used, count, error) && blob_open(request->model, &out->blob, error) &&
+        open_probe(out, error) &&
         method_values_digest(request->method, &out->request.values, error))
         return true;
     run_inputs_close(out);
