@@ -114,16 +114,6 @@ static bool list_photos(PhotoList *list, Error *error)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-bool probe_is_tables(const char *folder)
-{
-    static const char *const tables[] = {"category.csv", "label.csv", "index.csv"};
-    char                     path[LIMIT_PATH];
-    for (int i = 0; i < 3; i++)
-        if (path_join(path, folder, tables[i], NULL) && file_exists(path))
-            return true;
-    return false;
-}
-
 bool probe_open_photos(ProbeSet *out, const char *folder, const Preparation *preparation,
                        int64_t limit, Error *error)
 {

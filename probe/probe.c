@@ -350,6 +350,16 @@ const ResultKind probe_result = {"index.csv", is_table};
 
 /* ---- the set --------------------------------------------------------------------------------- */
 
+bool probe_is_tables(const char *folder)
+{
+    static const char *const tables[] = {"category.csv", "label.csv", "index.csv"};
+    char                     path[LIMIT_PATH];
+    for (int i = 0; i < 3; i++)
+        if (path_join(path, folder, tables[i], NULL) && file_exists(path))
+            return true;
+    return false;
+}
+
 // A folder with one of its tables is a set that lacks something, which is told table by table.
 static bool check_folder(const char *folder, Error *error)
 {
