@@ -19,13 +19,13 @@ DrawnRoberta drawn_roberta_small(void)
                           .type   = BLOB_F32};
 }
 
-// Numbers between 2^-10 and 1 by size, as halves; what is smaller becomes zero.
+// As a half; what is below its normal numbers becomes zero. For numbers below 2^15.
 static uint16_t half_of(float value)
 {
     int      exponent = 0;
     float    fraction = frexpf(fabsf(value), &exponent); // 0.5 .. 1
     uint32_t sign     = value < 0 ? 0x8000 : 0;
-    if (exponent < -13)
+    if (fraction == 0 || exponent < -13)
         return (uint16_t)sign;
     return (uint16_t)(sign | ((uint32_t)(exponent + 14) << 10) |
                       ((uint32_t)(fraction * 2048) - 1024));
