@@ -116,6 +116,10 @@ typedef struct Settings {
     int         aam_rule, aam_target;
     const char *similarities, *given_maps; // NULL: maps are made here
 
+    // descriptions
+    const char *bert, *bert_baseline, *method_names;
+    bool        text, idf;
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;

@@ -119,21 +119,12 @@ bool bertscore_has_baseline(const BertScore *self)
 
 /* ---- texts that are known -------------------------------------------------------------------- */
 
-// Lower case, without dots and blanks at its ends (B1).
+// What is scored of a text (B1).
 static bool scored_form(const BertScore *self, const char *text, char **out, Error *error)
 {
     if (self->options.verbatim)
         return (*out = memory_text(text, error)) != NULL;
-    char *lower = NULL;
-    if (!text_lower(text, &lower, error))
-        return false;
-    size_t start = strspn(lower, ". "), end = strlen(lower);
-    while (end > start && strchr(". ", lower[end - 1]))
-        end--;
-    memmove(lower, lower + start, end - start);
-    lower[end - start] = 0;
-    *out               = lower;
-    return true;
+    return text_plain(text, out, error);
 }
 
 // The slot of a text, or the free one where it belongs.
