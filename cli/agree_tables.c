@@ -23,6 +23,19 @@ bool agree_output_check(const Settings *settings, int count, OutputCheck *check,
     return check(settings->out, bert, 2, error);
 }
 
+bool agree_read(const Settings *settings, int index, Descriptions *out, Error *error)
+{
+    char path[LIMIT_PATH];
+    for (int k = 0; descriptions_path(settings->inputs[index], k, path); k++) {
+        if (!folder_exists(path))
+            continue;
+        run_folder_note_next(path, settings);
+        if (!swap_settle(path, &run_result, error))
+            return false;
+    }
+    return descriptions_read(out, settings->inputs[index], error);
+}
+
 bool agree_weigh(const Agreement *agreement, BertScore *bert, Error *error)
 {
     const char **texts = memory_new((size_t)agreement->count, sizeof *texts, error);

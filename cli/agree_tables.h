@@ -5,12 +5,16 @@
 
 #include "../study/agreement.h"
 #include "bert_options.h"
+#include "../study/study.h"
 #include "outputs.h"
 
 /* Refuses an output that is one of the first `count` inputs, or a path of theirs, or --bert; by
  * output_file_check or output_folder_check. Nothing where there is no output. */
 typedef bool OutputCheck(const char *output, const UsedPath *used, int count, Error *error);
 bool agree_output_check(const Settings *settings, int count, OutputCheck *check, Error *error);
+
+/* The index-th input of the command line; a swap of a run that was cut off is finished first. */
+bool agree_read(const Settings *settings, int index, Descriptions *out, Error *error);
 
 /* Tokens weigh by how many descriptions of the first method have them (B5). */
 bool agree_weigh(const Agreement *agreement, BertScore *bert, Error *error);

@@ -28,6 +28,17 @@ void bert_told(const BertScore *bert, char out[128])
              bertscore_has_baseline(bert) ? "rescaled" : "raw");
 }
 
+void bert_identify(BertScore *bert, const Settings *settings, Identity *identity)
+{
+    char       told[160];
+    BertValues zero = {0};
+    if (bert) // what 0 becomes tells the baseline
+        snprintf(told, sizeof told, "%s layer %d, zero is %.9g, %s", bertscore_sha256(bert),
+                 bertscore_layer(bert), bertscore_rescaled(bert, zero).f1,
+                 settings->idf ? "idf" : "plain");
+    identity_text(identity, "bert", bert ? told : NULL);
+}
+
 void bert_json(BertScore *bert, const Settings *settings, const Run *run, JsonWriter *json)
 {
     if (!bert)

@@ -25,6 +25,9 @@ bool bert_open(const Settings *settings, BertScore **out, Error *error);
 /* One line on what F1-BERT is here: model, block, whether it is rescaled. */
 void bert_told(const BertScore *bert, char out[128]);
 
+/* What of it decides results: its digest, its baseline, idf. `bert` may be NULL. */
+void bert_identify(BertScore *bert, const Settings *settings, Identity *identity);
+
 /* The object "bert" of a document; path as run_path has it, if `run` is not NULL. */
 void bert_json(BertScore *bert, const Settings *settings, const Run *run, JsonWriter *json);
 

@@ -117,8 +117,8 @@ static bool find_figures(Comparison *self, Error *error)
 static bool open(Comparison *self, Error *error)
 {
     return agree_output_check(self->settings, 2, output_file_check, error) &&
-           descriptions_read(&self->lists[0], self->settings->inputs[0], error) &&
-           descriptions_read(&self->lists[1], self->settings->inputs[1], error) &&
+           agree_read(self->settings, 0, &self->lists[0], error) &&
+           agree_read(self->settings, 1, &self->lists[1], error) &&
            bert_open(self->settings, &self->bert, error) &&
            agreement_open(&self->agreement, self->lists, 2, self->bert, error) &&
            (!self->settings->idf || agree_weigh(&self->agreement, self->bert, error));

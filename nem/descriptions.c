@@ -112,7 +112,7 @@ static bool layer_of_run(Source *source, const char *folder, Error *error)
     bool  ok    = path_join(path, folder, "run.json", error) &&
               file_read(path, JSON_BYTES, &bytes, error) &&
               json_read(bytes.data, bytes.size, path, &json, error);
-    const char *layer = ok ? json_member_text(&json, "layer") : NULL;
+    const char *layer = ok ? json_member_text(&json, "layer.name") : NULL;
     if (ok && !layer)
         ok = fail(error, ERROR_DATA, "%s: names no layer", path);
     ok = ok && (source->layer = memory_text(layer, error)) != NULL;
@@ -174,9 +174,10 @@ static bool read_run(Source *source, const char *folder, Error *error)
     if (!is_changes && !path_join(path, folder, "units.csv", error))
         return false;
     source->path = path;
-    if (is_changes && !source->layer && !layer_of_run(source, folder, error))
-        return false;
-    return read_file(source, is_changes, error);
+    bool ok      = (!is_changes || source->layer || layer_of_run(source, folder, error)) &&
+              read_file(source, is_changes, error);
+    source->path = folder;
+    return ok;
 }
 
 // Behind LAYER=, unless there is something of that whole name.

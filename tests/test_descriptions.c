@@ -89,7 +89,7 @@ static void runs_of_any_verb(void)
     check_row(&list, 0, "conv1", 0, "dog");
     CHECK(list.rows[0].stayed == -1 && !list.has_stayed);
     descriptions_close(&list);
-    put_run("noise", "run.json", "{\"layer\": \"conv1\"}");
+    put_run("noise", "run.json", "{\"layer\": {\"name\": \"conv1\"}}");
     REQUIRE(descriptions_read(&list, put_run("noise", "changes.csv", changes), NULL));
     CHECK(list.count == 2 && list.has_stayed);
     check_row(&list, 0, "conv1", 0, "dog");
