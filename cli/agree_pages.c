@@ -17,8 +17,8 @@ static bool find_methods(const PagesRun *pages, const char **names, int *count, 
             if (name && name->kind == JSON_TEXT)
                 names[(*count)++] = name->text;
         }
-    return *count >= 2 || fail(error, ERROR_DATA, "%s: run.json names fewer than two methods",
-                               pages->told);
+    return *count >= 2 ||
+           fail(error, ERROR_DATA, "%s: run.json names fewer than two methods", pages->told);
 }
 
 bool pages_of_agreement(PagesRun *pages, Error *error)

@@ -64,9 +64,10 @@ static bool check_names(const Agree *self, Error *error)
     for (int m = 0; m < self->count; m++)
         for (int k = 0; k < m; k++)
             if (strcmp(self->lists[m].name, self->lists[k].name) == 0)
-                return fail(error, ERROR_USAGE,
-                            "inputs %d and %d are both called '%.60s'; --names A,B tells them apart",
-                            k + 1, m + 1, self->lists[m].name);
+                return fail(
+                    error, ERROR_USAGE,
+                    "inputs %d and %d are both called '%.60s'; --names A,B tells them apart", k + 1,
+                    m + 1, self->lists[m].name);
     return true;
 }
 
@@ -98,9 +99,9 @@ static void digest_of(const Descriptions *list, char out[65])
 
 static void identify(Agree *self)
 {
-    static const char *const names[AGREE_METHODS] = {"method_1", "method_2", "method_3",
-                                                     "method_4", "method_5", "method_6",
-                                                     "method_7", "method_8"};
+    static const char *const names[AGREE_METHODS]   = {"method_1", "method_2", "method_3",
+                                                       "method_4", "method_5", "method_6",
+                                                       "method_7", "method_8"};
     static const char *const digests[AGREE_METHODS] = {
         "descriptions_1_sha256", "descriptions_2_sha256", "descriptions_3_sha256",
         "descriptions_4_sha256", "descriptions_5_sha256", "descriptions_6_sha256",
@@ -227,8 +228,8 @@ static void write_figure(Writer *writer, const char *a, const char *b, const cha
     csv_write_text(writer, b);
     writer_text(writer, ",");
     csv_write_text(writer, group);
-    writer_text(writer, ",%s,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%lld\n", name, f->value, f->low,
-                f->high, f->chance, f->chance_low, f->chance_high, (long long)f->units);
+    writer_text(writer, ",%s,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%lld\n", name, f->value, f->low, f->high,
+                f->chance, f->chance_low, f->chance_high, (long long)f->units);
 }
 
 // Stability has no draws: chance is a product of shares.

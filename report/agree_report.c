@@ -14,7 +14,7 @@ typedef struct AgreePage {
     const AgreeReportJob *job;
     Csv                  *summary, *units;
     int                   a, b, group, figure; // columns of summary.csv
-    int                   layer, unit; // of agree.csv; a column a method follows them
+    int                   layer, unit;         // of agree.csv; a column a method follows them
     Writer               *page;
 } AgreePage;
 
@@ -99,7 +99,8 @@ static int64_t summary_table(AgreePage *self, bool all, bool stayed)
             continue;
         if (shown++ == 0)
             writer_text(self->page,
-                        "<div class=\"scroll tall wide\" tabindex=\"0\"><table>\n<thead><tr>"
+                        "<div class=\"scroll tall wide\" tabindex=\"0\"><table "
+                        "class=\"looks\">\n<thead><tr>"
                         "<th>A</th><th>B</th>%s<th>figure</th><th>value</th><th>95 %%</th>"
                         "<th>by chance</th><th>units</th></tr></thead>\n<tbody>\n",
                         all ? "" : "<th>layer</th>");
@@ -151,8 +152,10 @@ static int by_overlap(const void *a, const void *b)
 
 static void unit_table(AgreePage *self, const Ranked *units, int64_t step, int64_t count)
 {
-    writer_text(self->page, "<div class=\"scroll tall wide\" tabindex=\"0\"><table>\n<thead><tr>"
-                            "<th>layer</th><th>unit</th>");
+    writer_text(
+        self->page,
+        "<div class=\"scroll tall wide\" tabindex=\"0\"><table class=\"sortable\">\n<thead><tr>"
+        "<th>layer</th><th>unit</th>");
     for (int m = 0; m < self->job->method_count; m++) {
         writer_text(self->page, "<th>");
         html_name(self->page, self->job->methods[m]);
@@ -209,7 +212,7 @@ static bool write_page(AgreePage *self, Error *error)
     if (!section_of_units(self, error))
         return false;
     section_facts(self->page, self->job->facts, self->job->fact_count);
-    page_end(self->page, "Made by nemesis from the files of the run.", false);
+    page_end(self->page, "Made by nemesis from the files of the run.", true);
     return true;
 }
 

@@ -7,7 +7,7 @@
 #include "report.h"
 
 typedef struct AgreeReportJob {
-    const char        *run; // its folder
+    const char        *run;     // its folder
     const char *const *methods; // [method_count] names, as the columns of agree.csv
     int                method_count;
     const ReportFact  *facts;

@@ -34,7 +34,7 @@ static void three_lists(void)
 
 static const Outcome *agree(const char *more)
 {
-    char all[3][LIMIT_PATH];
+    char                     all[3][LIMIT_PATH];
     static const char *const names[3] = {"one.csv", "two.csv", "three.csv"};
     for (int i = 0; i < 3; i++)
         snprintf(all[i], LIMIT_PATH, "%s", in_folder("%s", names[i]));
@@ -78,8 +78,7 @@ static void names_tell_methods_apart(void)
     CHECK(agree("--overwrite --names A,,C")->code == ERROR_USAGE);
     const Outcome *run = agree("--overwrite --names A,B,A");
     CHECK(run->code == ERROR_USAGE && strstr(run->err, "1 and 3 are both called 'A'") != NULL);
-    CHECK(program_run("agree %s -o %s", in_folder("one.csv"), in_folder("x"))->code ==
-          ERROR_USAGE);
+    CHECK(program_run("agree %s -o %s", in_folder("one.csv"), in_folder("x"))->code == ERROR_USAGE);
     CHECK(program_run("agree %s %s -o %s", in_folder("one.csv"), in_folder("two.csv"),
                       in_folder("one.csv"))
               ->code == ERROR_USAGE);
@@ -102,7 +101,8 @@ static void units_that_stay_in_all_are_told(void)
     const Outcome *run = program_run("agree %s %s -o %s", in_folder("noise0"), in_folder("noise1"),
                                      in_folder("run"));
     REQUIRE(run->code == 0);
-    CHECK(strstr(run->out, "stable in all 2 methods that were tried: 1 of 3 units, 33.3 %") != NULL);
+    CHECK(strstr(run->out, "stable in all 2 methods that were tried: 1 of 3 units, 33.3 %") !=
+          NULL);
     CHECK_TEXT(text_of(in_folder("run/agree.csv")),
                "layer,unit,noise0,noise1,stayed_noise0,stayed_noise1,stayed_in_all,"
                "same_noise0_noise1,word_overlap_noise0_noise1\n"
