@@ -100,7 +100,7 @@ static int64_t summary_table(AgreePage *self, bool all, bool stayed)
         if (shown++ == 0)
             writer_text(self->page,
                         "<div class=\"scroll tall wide\" tabindex=\"0\"><table "
-                        "class=\"looks\">\n<thead><tr>"
+                        "class=\"sortable\">\n<thead><tr>"
                         "<th>A</th><th>B</th>%s<th>figure</th><th>value</th><th>95 %%</th>"
                         "<th>by chance</th><th>units</th></tr></thead>\n<tbody>\n",
                         all ? "" : "<th>layer</th>");
