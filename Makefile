@@ -68,7 +68,7 @@ CLI_SOURCES     := $(wildcard cli/*.c)
 TOY_SOURCES     := $(wildcard tests/toy/*.c)
 FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_builder.c \
                    tests/token_tables.c
-TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES))
+TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES) tests/toy/palette.c)
 OBJECTIVES      := $(addprefix training/,adversarial.c alignment.c cross_entropy.c hessian.c modes.c objective% triplet.c)
 ifeq ($(config),gradcheck) # rules in double: the engine, what is built of its nodes, and checks
   LIBRARY_SOURCES := $(filter base/% text/% engine/% models/% attribution/% attack/map_% $(OBJECTIVES),$(LIBRARY_SOURCES))

@@ -4,8 +4,8 @@
 #include "../format/json.h"
 #include "output.h"
 #include "outputs.h"
-#include "picture.h"
 #include "../models/models.h"
+#include "../probe/picture.h"
 
 #include <math.h>
 #include <string.h>

@@ -231,6 +231,7 @@ const Verb verb_report = {
         "units; a run of robustness beside another of the same images.",
     .example = "nemesis report runs/attack",
     .options = options,
-    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,
-    .run     = run,
+    .of_methods = METHOD_OPTIONS_FILES,
+    .shared     = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,
+    .run        = run,
 };

@@ -1,8 +1,8 @@
 /* cli/data_images.c - see data_images.h. */
 #include "data_images.h"
 #include "../attribution/attribution.h"
+#include "../probe/picture.h"
 #include "../probe/probe.h"
-#include "picture.h"
 
 #include <math.h>
 

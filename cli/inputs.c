@@ -1,6 +1,5 @@
 /* cli/inputs.c - see inputs.h. */
 #include "inputs.h"
-#include "outputs.h"
 
 #include <string.h>
 
@@ -44,6 +43,14 @@ static bool open_probe(RunInputs *out, Error *error)
     ProbeRequest request = {.without = wanted->mode->without_category, .limit = wanted->limit};
     char        *text    = NULL;
     bool         ok      = true;
+    if (!wanted->method->needs_label_maps && !probe_is_tables(wanted->data)) {
+        if (wanted->categories)
+            return fail(error, ERROR_USAGE,
+                        "--categories: %s has no categories, it is a folder of photos",
+                        wanted->data);
+        return probe_open_photos(&out->probe, wanted->data, blob_preparation(out->blob),
+                                 wanted->limit, error);
+    }
     if (wanted->categories) {
         text               = memory_text(wanted->categories, error);
         ok                 = text && split_categories(text, names, &request.category_count, error);
@@ -54,16 +61,28 @@ static bool open_probe(RunInputs *out, Error *error)
     return ok;
 }
 
+int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS])
+{
+    int count     = 0;
+    used[count++] = (UsedPath){"the weight blob", request->model};
+    used[count++] = (UsedPath){"the probing set", request->data};
+    for (int i = 0; i < request->method->option_count; i++)
+        if (request->method->options[i].kind == METHOD_FILE)
+            used[count++] = (UsedPath){request->method->options[i].name, request->values.value[i]};
+    return count;
+}
+
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 {
-    *out                  = (RunInputs){.request   = *request,
-                                        .post_relu = request->readout == READOUT_AUTO
-                                                         ? request->mode->post_relu
-                                                         : request->readout == READOUT_POST};
-    const UsedPath used[] = {{"the weight blob", request->model},
-                             {"the probing set", request->data}};
-    if (inputs_check(used, 2, error) && open_probe(out, error) &&
-        blob_open(request->model, &out->blob, error))
+    *out = (RunInputs){.request   = *request,
+                       .post_relu = request->readout == READOUT_AUTO
+                                        ? request->mode->post_relu
+                                        : request->readout == READOUT_POST};
+    UsedPath used[USED_INPUTS];
+    int      count = run_inputs_used(request, used);
+    if (inputs_check(used, count, error) && blob_open(request->model, &out->blob, error) &&
+        open_probe(out, error) &&
+        method_values_digest(request->method, &out->request.values, error))
         return true;
     run_inputs_close(out);
     return false;
@@ -97,7 +116,8 @@ bool run_inputs_load(RunInputs *inputs, Error *error)
                       .label_planes = inputs->planes,
                       .images       = {stored_images_load, &inputs->stored},
                       .layer        = layer_source(&inputs->runner)};
-    return explainer_open(&inputs->explainer, wanted->method, wanted->mode, &opened, error);
+    return explainer_open(&inputs->explainer, wanted->method, wanted->mode, &opened,
+                          wanted->values.value, error);
 }
 
 bool run_inputs_unprepared(const RunInputs *inputs, LayerRunner *runner, ActivationSource *source,

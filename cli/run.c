@@ -46,6 +46,7 @@ void run_identify(Run *run, const RunInputs *inputs)
     identity_text(identity, "conv", word_text(CONV_NAMES, (int)request->conv));
     identity_text(identity, "categories", request->categories);
     identity_whole(identity, "limit", (uint64_t)request->limit);
+    method_values_identify(request->method, &request->values, identity);
 }
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
@@ -167,7 +168,22 @@ static void write_inputs(const Run *run, const RunInputs *inputs, JsonWriter *js
     json_close(json);
 }
 
-static void write_method(const RunInputs *inputs, JsonWriter *json)
+// Beside the settings, which have the digests alone.
+static void write_method_files(const Run *run, const RunInputs *inputs, JsonWriter *json)
+{
+    const Method       *method = inputs->request.method;
+    const MethodValues *values = &inputs->request.values;
+    for (int i = 0; i < method->option_count; i++) {
+        if (!*values->sha256[i])
+            continue;
+        json_open_object(json, method->options[i].name);
+        run_path(run, "path", values->value[i], json);
+        json_text(json, "sha256", values->sha256[i]);
+        json_close(json);
+    }
+}
+
+static void write_method(const Run *run, const RunInputs *inputs, JsonWriter *json)
 {
     const Method *method = inputs->request.method;
     const Mode   *mode   = inputs->request.mode;
@@ -178,6 +194,11 @@ static void write_method(const RunInputs *inputs, JsonWriter *json)
         method->describe_mode(mode, json);
     json_text(json, "readout", inputs->post_relu ? "post" : "pre");
     json_close(json);
+    if (method->option_count) {
+        json_open_object(json, "files");
+        write_method_files(run, inputs, json);
+        json_close(json);
+    }
 }
 
 void run_document_start(const Run *run, JsonWriter *json)
@@ -197,7 +218,7 @@ void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json)
 {
     run_document_start(run, json);
     write_inputs(run, inputs, json);
-    write_method(inputs, json);
+    write_method(run, inputs, json);
 }
 
 static void write_machine(const Run *run, int64_t batch, JsonWriter *json)

@@ -5,8 +5,8 @@
 #include "../base/parallel.h"
 #include "../image/image.h"
 #include "../mini/mini.h"
+#include "../probe/picture.h"
 #include "arguments.h"
-#include "picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -18,7 +18,7 @@ typedef struct Builder {
     const char *const    *wanted;                       // names of layers, or NULL
     int                   wanted_count;                 // 1 for an index
     real                  softplus_beta;                // 0: ReLU
-    bool                  has_relu;                     // or softplus in its place, so far
+    Activation            activation;                   // so far
     int                   wanted_index;                 // in the order of listed layers, or -1
     int                   listed;                       // layers listed so far
     int                   found;                        // of the wanted layers
@@ -70,7 +70,9 @@ NodeId build_dense(Builder *builder, NodeId x, const char *base); // x [n, c] or
 NodeId build_activation(Builder *builder, NodeId x);              // ReLU, or softplus on request
 /* ReLU that ends at 6; on request softplus(x) - softplus(x - 6), which goes to it as ReLU's does. */
 NodeId build_relu6(Builder *builder, NodeId x);
-NodeId build_silu(Builder *builder, NodeId x); // x sigmoid(x), smooth as it is
+NodeId build_silu(Builder *builder, NodeId x);       // x sigmoid(x), smooth as it is
+NodeId build_gelu(Builder *builder, NodeId x);       // x Phi(x)
+NodeId build_quick_gelu(Builder *builder, NodeId x); // x sigmoid(1.702 x)
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad);
 /* The same with the last, incomplete window kept; x is not negative. */
 NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride);

@@ -122,6 +122,39 @@ NodeId tokens_table(Builder *builder, const char *name, Shape stored, int64_t fi
                          rows == count ? table : op_slice(builder->graph, table, 1, first, count));
 }
 
+// The grid that places are laid out in; false where nothing says so.
+static bool places_grid(const Builder *builder, int64_t places, int64_t side, int64_t *rows,
+                        int64_t *columns)
+{
+    const Preparation *preparation = blob_preparation(builder->blob);
+    *rows                          = preparation ? preparation->height / side : 0;
+    *columns                       = preparation ? preparation->width / side : 0;
+    if (*rows * *columns == places)
+        return true;
+    *rows = *columns = llround(sqrt((double)places));
+    return *rows * *columns == places;
+}
+
+void tokens_check_places(Builder *builder, int64_t places, Shape image, int64_t rows,
+                         int64_t columns, int64_t side)
+{
+    int64_t     wanted_rows, wanted_columns;
+    const char *path        = blob_path(builder->blob);
+    bool        is_laid_out = places_grid(builder, places, side, &wanted_rows, &wanted_columns);
+    if (is_laid_out && (rows != wanted_rows || columns != wanted_columns))
+        fail(&builder->lack, ERROR_DATA,
+             "%s: an image of %lldx%lld has %lldx%lld patches, and there are places for the "
+             "%lldx%lld of %lldx%lld",
+             path, (long long)image.dim[3], (long long)image.dim[2], (long long)columns,
+             (long long)rows, (long long)wanted_columns, (long long)wanted_rows,
+             (long long)(wanted_columns * side), (long long)(wanted_rows * side));
+    else if (rows * columns != places)
+        fail(&builder->lack, ERROR_DATA,
+             "%s: an image of %lldx%lld has %lldx%lld patches, and there are places for %lld", path,
+             (long long)image.dim[3], (long long)image.dim[2], (long long)columns, (long long)rows,
+             (long long)places);
+}
+
 NodeId build_projection(Builder *builder, NodeId x, const char *name)
 {
     if (builder_is_over(builder))
@@ -216,11 +249,9 @@ static NodeId self_attention(Builder *builder, const Transformer *transformer, N
 
 static NodeId activated(Builder *builder, NodeId x, BlockActivation activation)
 {
-    if (activation == BLOCK_RELU || builder_is_over(builder))
+    if (activation == BLOCK_RELU)
         return build_activation(builder, x);
-    NodeId share = activation == BLOCK_GELU ? op_normal_cdf(builder->graph, x)
-                                            : op_sigmoid(builder->graph, x, (real)1.702);
-    return op_mul(builder->graph, x, share);
+    return activation == BLOCK_GELU ? build_gelu(builder, x) : build_quick_gelu(builder, x);
 }
 
 static NodeId feed_forward(Builder *builder, const Transformer *transformer, NodeId x,

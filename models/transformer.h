@@ -79,6 +79,12 @@ NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint, in
 NodeId tokens_attend(Builder *builder, const Transformer *transformer, const NodeId part[3],
                      const char *name);
 
+/* A lack unless a network with so many places for patches reads an image that has as many, in the
+ * same rows and columns: those of the size that the blob prepares, or else a square. `side` is
+ * that of a patch in pixels. */
+void tokens_check_places(Builder *builder, int64_t places, Shape image, int64_t rows,
+                         int64_t columns, int64_t side);
+
 NodeId tokens_norm(Builder *builder, NodeId x, const char *base, real epsilon);
 
 /* `count` rows, from the first-th on, of a table of a vector a token, in the blob of this shape,

@@ -55,7 +55,9 @@ static bool open_arms(StoredMaps arms[STORE_ARMS], const AttackRun *run, const U
                                  .images     = unit_case->aim.images,
                                  .count      = unit_case->aim.image_count};
         if (!stored_maps_open(&arms[arm], job->arms[arm], run->layer.layer, job->stored_folder,
-                              name, error))
+                              name, error) ||
+            (job->clean.explainer->method->sees_pixels &&
+             !stored_maps_keep_pixels(&arms[arm], run->layer.layer, error)))
             return false;
     }
     return true;

@@ -1,5 +1,6 @@
 /* study/attack_controls.c - control rows: no perturbation, the same storage (C22). */
 #include "attack_run.h"
+#include "changes.h"
 #include "../probe/rows.h"
 
 #include <stdio.h>
@@ -68,31 +69,31 @@ static bool control_arm(AttackRun *run, Chunk *chunk, int arm, const int64_t *im
 
 static const char controls_file[] = "controls.checkpoint";
 
-static bool controls_save(const Chunk *chunk, Checkpoint *checkpoint, int arms, const char *phase,
-                          Error *error)
+static bool controls_save(const Chunk *chunk, const AttackJob *job, const char *phase, Error *error)
 {
-    SnapshotPart rows = {chunk->controls, (size_t)(chunk->count * arms) * sizeof *chunk->controls};
-    return !checkpoint || checkpoint_save(checkpoint, controls_file, phase, &rows, 1, error);
+    Checkpoint *checkpoint = job->clean.pass->checkpoint;
+    Changes     rows       = {.rows = chunk->controls, .count = chunk->count * job->arm_count};
+    return !checkpoint ||
+           rows_save(&rows, job->clean.explainer->labels, checkpoint, controls_file, phase, error);
 }
 
 static bool controls_load(const Chunk *chunk, const AttackJob *job, const char *phase, bool *found,
                           Error *error)
 {
     Checkpoint *checkpoint = job->clean.pass->checkpoint;
-    Snapshot    snapshot   = {0};
+    Changes     rows       = {0};
+    int64_t     count      = chunk->count * job->arm_count;
     *found                 = false;
     if (!checkpoint)
         return true;
-    if (!checkpoint_load(checkpoint, controls_file, phase, &snapshot, found, error))
-        return false;
-    int64_t rows = chunk->count * job->arm_count;
-    size_t  size = (size_t)rows * sizeof *chunk->controls;
-    bool    fits =
-        !*found || (snapshot.count == 1 && snapshot_copy(&snapshot, 0, chunk->controls, size));
-    for (int64_t i = 0; *found && fits && i < rows; i++)
-        fits = change_row_fits(&chunk->controls[i], &job->clean.explainer->labels);
-    snapshot_close(&snapshot);
-    return fits || checkpoint_refuse(checkpoint, controls_file, error);
+    bool ok = rows_load(&rows, job->clean.explainer->labels, checkpoint, controls_file, phase,
+                        found, error);
+    if (ok && *found && rows.count != count)
+        ok = checkpoint_refuse(checkpoint, controls_file, error);
+    for (int64_t i = 0; ok && *found && i < count; i++)
+        chunk->controls[i] = rows.rows[i];
+    changes_close(&rows);
+    return ok;
 }
 
 /* ---- all arms -------------------------------------------------------------------------------- */
@@ -137,5 +138,5 @@ bool control_rows(AttackRun *run, Chunk *chunk, Error *error)
     }
     memory_free(images);
     memory_free(marked);
-    return done && controls_save(chunk, job->clean.pass->checkpoint, job->arm_count, phase, error);
+    return done && controls_save(chunk, job, phase, error);
 }

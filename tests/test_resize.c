@@ -1,8 +1,8 @@
 /* tests/test_resize.c - resize, crop and conversion against Pillow's answers. */
 #include "test.h"
 #include "pictures.h"
-#include "../cli/picture.h"
 #include "../base/file.h"
+#include "../probe/picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -52,6 +52,7 @@ class Architecture:
     norm_epsilons            {'' or a publisher: what layer norms add to the variance}
     activation               Hugging Face's name of that of its blocks
     assumed                  what tensors do not tell, a text
+    specials                 {special token: its id}, one below 0 from the end, of the vocabulary
     parts                    ((pattern, what it is), ...) of tensors that make another network"""
 
     def __init__(self, name, size, statistics=IMAGENET):
@@ -63,7 +64,7 @@ class Architecture:
         self.groups = {}
         self.refit = self.grid = None
         self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
-        self.operations, self.activation = set(), None
+        self.operations, self.activation, self.specials = set(), None, {}
 
     def fitted(self, names):
         return self.refit(names) if self.refit else self

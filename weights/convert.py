@@ -294,7 +294,8 @@ def convert(chosen):
                                 padding, keys))
     out = contents.tensors(chosen.dtype == 'f16') + more
     out.append(('about', (len(about),), 'u8', lambda: [about]))
-    out += vocabulary_tensors(chosen.merges, chosen.vocabulary)
+    out += vocabulary_tensors(chosen.merges, chosen.vocabulary, match.net,
+                              match.widths.get('words'))
     write_output(chosen.output, out)
     for text in checkpoint.notes + leftover_notes(candidate, others) + notes:
         note(text)

@@ -145,6 +145,6 @@ bool dissection_write(const Dissection *dissection, const char *folder, Error *e
 
 /* Reads them again. labels: what names are looked up in, and a name that is none of them is
  * ERROR_DATA; NULL: names only. */
-bool dissection_read(RunRecord *out, const char *folder, const Labels *labels, Error *error);
+bool dissection_read(RunRecord *out, const char *folder, Labels *labels, Error *error);
 
 #endif

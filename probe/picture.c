@@ -1,6 +1,9 @@
-/* cli/picture.c - see picture.h. */
+/* probe/picture.c - see picture.h. */
 #include "picture.h"
 #include "../base/file.h"
+
+#include <string.h>
+#include <strings.h>
 
 bool picture_open(const char *path, Image *out, Error *error)
 {
@@ -57,19 +60,38 @@ bool picture_crop_centre(Image *image, int width, int height, CropGeometry geome
     return replace(image, &next, image_crop(image, left, top, width, height, &next, error));
 }
 
+bool picture_is_named(const char *name)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".bmp",  ".gif",
+                                          ".ppm", ".pgm", ".tif",  ".tiff", ".webp"};
+    const char              *ending    = strrchr(name, '.');
+    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(ending, endings[i]) == 0)
+            return true;
+    return false;
+}
+
+bool picture_fit(Image *image, const Preparation *preparation, const char *name, Error *error)
+{
+    Image next = {0};
+    if (!replace(image, &next, image_to_rgb(image, &next, error)))
+        return false;
+    if (!preparation)
+        return true;
+    ResizeFilter filter = preparation->is_bicubic ? RESIZE_BICUBIC : RESIZE_BILINEAR;
+    int          width = (int)preparation->width, height = (int)preparation->height;
+    if (preparation->resize_short)
+        return picture_resize_short(image, (int)preparation->resize_short, preparation->geometry,
+                                    filter, error) &&
+               picture_crop_centre(image, width, height, preparation->geometry, name, error);
+    return (image->width == width && image->height == height) ||
+           replace(image, &next, image_resize(image, width, height, filter, &next, error));
+}
+
 bool picture_fitted(const char *path, const Preparation *preparation, Image *out, Error *error)
 {
-    ResizeFilter filter = preparation->is_bicubic ? RESIZE_BICUBIC : RESIZE_BILINEAR;
-    Image        image = {0}, next = {0};
-    int          width = (int)preparation->width, height = (int)preparation->height;
-    bool         ok = picture_open(path, &image, error) &&
-              replace(&image, &next, image_to_rgb(&image, &next, error));
-    if (ok && preparation->resize_short)
-        ok = picture_resize_short(&image, (int)preparation->resize_short, preparation->geometry,
-                                  filter, error) &&
-             picture_crop_centre(&image, width, height, preparation->geometry, path, error);
-    else if (ok && (image.width != width || image.height != height))
-        ok = replace(&image, &next, image_resize(&image, width, height, filter, &next, error));
+    Image image = {0};
+    bool  ok = picture_open(path, &image, error) && picture_fit(&image, preparation, path, error);
     if (ok)
         *out = image;
     else
