@@ -37,16 +37,22 @@ void duration_text(double seconds, char out[32])
 
 /* Work does not go at one pace (an attack begins with cheap passes), so the rate is that of the
  * last quarter of a minute. */
-static double recent_rate(Progress *progress, double now)
+static void update_rate(Progress *progress, double now)
 {
     enum { SPAN_SECONDS = 15 };
+    double elapsed = now - progress->start;
     if (now - progress->mark >= SPAN_SECONDS) {
         progress->rate   = (double)(progress->done - progress->marked) / (now - progress->mark);
         progress->mark   = now;
         progress->marked = progress->done;
+    } else if (progress->mark <= progress->start && elapsed > 0) {
+        progress->rate = (double)progress->done / elapsed;
     }
-    double elapsed = now - progress->start;
-    return progress->rate > 0 ? progress->rate : elapsed > 0 ? (double)progress->done / elapsed : 0;
+}
+
+double progress_left(const Progress *progress)
+{
+    return progress->rate > 0 ? (double)(progress->total - progress->done) / progress->rate : -1;
 }
 
 int terminal_columns(void)
@@ -123,16 +129,20 @@ void progress_step(void *self, int64_t done, int64_t total)
     char      text[PROGRESS_TEXT];
     progress->done  = done;
     progress->total = total;
-    double rate     = recent_rate(progress, now);
+    update_rate(progress, now);
+    if (progress->watch && now - progress->watched >= WATCH_SECONDS) {
+        progress->watched = now;
+        progress->watch(progress->watch_self);
+    }
     if (progress->silent || done <= 0 || total <= 0 ||
         now - progress->printed < (progress->bar ? 0.1 : 10.0))
         return;
     progress->printed = now;
     if (progress->bar) {
-        progress_text(progress, rate, terminal_columns(), text);
+        progress_text(progress, progress->rate, terminal_columns(), text);
         fprintf(stderr, "\r%s\033[K", text);
     } else {
-        form_text(progress, rate, 0, text);
+        form_text(progress, progress->rate, 0, text);
         fprintf(stderr, "%s: %s\n", progress->what, text);
     }
     fflush(stderr);

@@ -14,9 +14,15 @@ typedef struct Progress {
     double      start;               // clock_seconds
     double      printed;             // time of the last line or bar
     double      mark;                // time from which the rate is measured
-    double      rate;                // per second, of the last whole span; 0: none yet
+    double      rate;                // per second; 0: not known yet
     int64_t     done, total, marked; // marked: done at the mark
+    /* Called now and then, every WATCH_SECONDS at most, silent or not; NULL: nobody watches. */
+    void (*watch)(void *self);
+    void  *watch_self;
+    double watched; // time of its last call
 } Progress;
+
+enum { WATCH_SECONDS = 5 };
 
 /* The form follows --progress; -q means none. */
 void progress_start(Progress *progress, const char *what, const char *counted,
@@ -24,6 +30,9 @@ void progress_start(Progress *progress, const char *what, const char *counted,
 
 /* To be handed to libraries as their callback for progress; `self` is a Progress. */
 void progress_step(void *self, int64_t done, int64_t total);
+
+/* Seconds until `total`; negative as long as nothing can be said. */
+double progress_left(const Progress *progress);
 
 void progress_end(Progress *progress); // clears the bar
 
