@@ -30,12 +30,25 @@ typedef struct Chunk {
 
 /* Counts runs of the network and tells the observer of progress. */
 void attack_progress(AttackRun *run, int64_t amount);
+/* Work that turns out not to be needed. */
+void attack_discount(AttackRun *run, int64_t amount);
+/* Masks from activations are known now: what the cases cost, and the pass that found them. */
+void attack_aimed(AttackRun *run, const UnitCase *cases, int64_t count);
+/* Rows of an earlier run: counted as done from the beginning, unless their cost was not known. */
+void attack_found(AttackRun *run, int64_t amount);
+void attack_found_chunk(AttackRun *run, const UnitCase *cases, int64_t count);
+/* The pass of one run over the whole set: while it goes on its images are told, but not counted. */
+Pass counted_pass(AttackRun *run, const char *file, const char *phase);
+/* Marks [total] the images that are poisoned for any of these cases; returns how many there are. */
+int64_t poisoned_images(const UnitCase *cases, int64_t count, int64_t total, bool *marked);
 /* Counts the passes of the run, whose cases are open, and tells who asked for the plan. `chunk`:
  * units that go together. */
 bool attack_plan(AttackRun *run, int64_t chunk, Error *error);
 /* Runs of the network for one poisoned image at one eps, a gradient being worth three. */
 int64_t cost_of_image(const AttackJob *job);
 int64_t images_of_set(const AttackRun *run);
+/* At all eps. As long as masks from activations are not known, the most it may be. */
+int64_t cost_of_unit(const AttackRun *run, const UnitCase *unit_case);
 
 /* The rows [arms] of a unit and strength, if an earlier run has them for every arm. */
 bool take_earlier(const AttackRun *run, int64_t unit, double strength, ChangeRow *rows);
