@@ -252,19 +252,40 @@ static bool run_images(LinearAttack *attack, const PgdRule *rule, LinearRun *run
     return true;
 }
 
+static bool run_open(LinearRun *run, LinearAttack *attack, Error *error)
+{
+    size_t total = (size_t)run->count;
+    run->weights = memory_new(total, attack->map_size * sizeof(float), error);
+    run->windows = memory_new(total, sizeof *run->windows, error);
+    run->taken   = memory_new(total, sizeof *run->taken, error);
+    return run->weights && run->windows && run->taken && weigh_images(attack, run, error);
+}
+
+static void run_close(LinearRun *run)
+{
+    memory_free(run->weights);
+    memory_free(run->windows);
+    memory_free(run->taken);
+}
+
+bool linear_attack_shares(LinearAttack *attack, const int64_t *images, int64_t count, float *shares,
+                          Error *error)
+{
+    LinearRun run   = {.images = images, .count = count};
+    double    whole = (double)(attack->grid.image_height * attack->grid.image_width);
+    bool      done  = run_open(&run, attack, error);
+    for (int64_t i = 0; done && i < count; i++)
+        shares[i] = (float)((double)(run.windows[i].height * run.windows[i].width) / whole);
+    run_close(&run);
+    return done;
+}
+
 bool linear_attack_run(LinearAttack *attack, const PgdRule *rule, const int64_t *images,
                        int64_t count, const PerturbedSink *sink, const StateWatch *watch,
                        Error *error)
 {
-    size_t    total = (size_t)count;
-    LinearRun run   = {.images = images, .count = count};
-    run.weights     = memory_new(total, attack->map_size * sizeof(float), error);
-    run.windows     = memory_new(total, sizeof *run.windows, error);
-    run.taken       = memory_new(total, sizeof *run.taken, error);
-    bool done = run.weights && run.windows && run.taken && weigh_images(attack, &run, error) &&
-                run_images(attack, rule, &run, sink, watch, error);
-    memory_free(run.weights);
-    memory_free(run.windows);
-    memory_free(run.taken);
+    LinearRun run = {.images = images, .count = count};
+    bool done = run_open(&run, attack, error) && run_images(attack, rule, &run, sink, watch, error);
+    run_close(&run);
     return done;
 }

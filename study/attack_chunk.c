@@ -18,6 +18,12 @@ static bool sink_has(void *self, int64_t image)
     return saved_setting_has(&sink->setting, image);
 }
 
+static int64_t cost_in(const ArmSink *sink, int64_t image)
+{
+    const AttackRun *run = sink->run;
+    return cost_of_image(run->job, run->shares[stored_maps_place(&sink->setting.arms[0], image)]);
+}
+
 static bool sink_take(void *self, const int64_t *images, int64_t count, const real *clean,
                       const real *perturbed, Error *error)
 {
@@ -28,7 +34,10 @@ static bool sink_take(void *self, const int64_t *images, int64_t count, const re
                                perturbed, &sink->unit_case->clean_maps, error))
             return false;
     }
-    attack_progress(run, count * cost_of_image(run->job));
+    int64_t cost = 0;
+    for (int64_t i = 0; i < count; i++)
+        cost += cost_in(sink, images[i]);
+    attack_progress(run, cost);
     return saved_setting_save(&sink->setting, error) &&
            !attack_cancelled(run->job->clean.pass, error);
 }
@@ -36,11 +45,10 @@ static bool sink_take(void *self, const int64_t *images, int64_t count, const re
 // Images that a checkpoint has are not run again.
 static void discount_filled(const ArmSink *sink)
 {
-    const Aim *aim    = &sink->unit_case->aim;
-    int64_t    filled = 0;
+    const Aim *aim = &sink->unit_case->aim;
     for (int64_t i = 0; i < aim->image_count; i++)
-        filled += saved_setting_has(&sink->setting, aim->images[i]);
-    attack_discount(sink->run, filled * cost_of_image(sink->run->job));
+        if (saved_setting_has(&sink->setting, aim->images[i]))
+            attack_discount(sink->run, cost_in(sink, aim->images[i]));
 }
 
 static bool open_arms(StoredMaps arms[STORE_ARMS], const AttackRun *run, const UnitCase *unit_case,
@@ -77,6 +85,7 @@ static bool attack_once(AttackRun *run, UnitCase *unit_case, UnitAttack *attack,
     bool done =
         open_arms(arms, run, unit_case, eps, error) && saved_setting_load(&armed.setting, error);
     if (done && attack) {
+        attack_begun(run, unit_case);
         discount_filled(&armed);
         done = unit_attack_run(attack, &rule, aim->images, aim->image_count, &sink, NULL, error);
         if (!done) // cancelled within a batch: those before it are saved
@@ -100,9 +109,11 @@ static bool attack_unit(AttackRun *run, UnitCase *unit_case, const ChangeRow *co
     for (int e = 0; done && e < job->eps_count; e++) {
         ChangeRow rows[STORE_ARMS];
         if (take_earlier(run, unit_case->record->unit, job->eps[e], rows))
-            attack_found(run, images * cost_of_image(job));
+            attack_found(run, cost_of_unit(run, unit_case) / job->eps_count);
         else
-            done = (!images || attack.attack || case_attack_open(&attack, unit_case, job, error)) &&
+            done = (!images || attack.attack ||
+                    (case_attack_open(&attack, unit_case, job, error) &&
+                     attack_opened(run, unit_case, attack.attack, error))) &&
                    attack_once(run, unit_case, attack.attack, job->eps[e], rows, error);
         done = done && add_rows(run, rows, error);
     }
