@@ -78,20 +78,14 @@ static bool controls_save(const Chunk *chunk, Checkpoint *checkpoint, int arms, 
 static bool controls_load(const Chunk *chunk, const AttackJob *job, const char *phase, bool *found,
                           Error *error)
 {
-    Checkpoint *checkpoint = job->clean.pass->checkpoint;
-    Snapshot    snapshot   = {0};
-    *found                 = false;
-    if (!checkpoint)
-        return true;
-    if (!checkpoint_load(checkpoint, controls_file, phase, &snapshot, found, error))
+    Checkpoint  *checkpoint = job->clean.pass->checkpoint;
+    int64_t      rows       = chunk->count * job->arm_count;
+    SnapshotPart controls   = {chunk->controls, (size_t)rows * sizeof *chunk->controls};
+    if (!checkpoint_restore(checkpoint, controls_file, phase, &controls, 1, found, error))
         return false;
-    int64_t rows = chunk->count * job->arm_count;
-    size_t  size = (size_t)rows * sizeof *chunk->controls;
-    bool    fits =
-        !*found || (snapshot.count == 1 && snapshot_copy(&snapshot, 0, chunk->controls, size));
+    bool fits = true;
     for (int64_t i = 0; *found && fits && i < rows; i++)
         fits = change_row_fits(&chunk->controls[i], &job->clean.explainer->labels);
-    snapshot_close(&snapshot);
     return fits || checkpoint_refuse(checkpoint, controls_file, error);
 }
 
