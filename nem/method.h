@@ -221,6 +221,7 @@ struct Method {
     double      detector_score;   // a unit is a detector if its concept's score reaches this (D19)
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
     bool        sees_pixels;      // reads UnitView.images; else they need not be kept
+    bool        reads_class;      // of a transformer's layer it takes the class token, not patches
     const Mode *modes;            // [mode_count], the default first
     int         mode_count;
 

@@ -117,7 +117,7 @@ static bool open_clip(Explainer *explainer, Error *error)
     clip->top = strtoll(method_value(explainer, "top"), NULL, 10);
     if (clip->top > clip->concepts.count)
         clip->top = clip->concepts.count;
-    if (clip->rules->recrops)
+    if (clip->rules->recrops && !clip->probe->is_photos)
         explainer->inputs.images = (ImageSource){clip_recropped_load, clip};
     *explainer->labels = (Labels){.count          = clip->concepts.count + 1,
                                   .text           = clip->concepts.text,
@@ -154,6 +154,7 @@ const Method method_clip_dissect = {
     .score_name     = "similarity",
     .detector_score = 0, // above what the word has in common with the layer (L14)
     .sees_pixels    = true,
+    .reads_class    = true,
     .modes          = modes,
     .mode_count     = sizeof modes / sizeof *modes,
     .options        = options,

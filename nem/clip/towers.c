@@ -46,21 +46,40 @@ static bool is_clean(const Listed *listed, int64_t image, const float *pixels, f
     return true;
 }
 
+// A photo of the clean run as its file has it, prepared for the tower alone.
+static bool load_photo(const Clip *clip, int64_t image, float *room, float *planes, Error *error)
+{
+    const Preparation *preparation = blob_preparation(clip->blob);
+    const ProbeSet    *probe       = clip->probe;
+    if (!probe->is_photos)
+        return clip->photos.load(clip->photos.self, image, room, error) &&
+               planes_fit(room, probe->image_height, probe->image_width, preparation, planes,
+                          error);
+    ProbeSet fitted = *probe;
+    Image    rgb    = {0};
+    fitted.fit      = preparation;
+    if (!probe_picture(&fitted, image, &rgb, error))
+        return false;
+    image_to_planes(&rgb, planes);
+    image_free(&rgb);
+    return true;
+}
+
 static bool load_listed(void *self, int64_t index, float *planes, Error *error)
 {
     const Listed   *listed = self;
     const Clip     *clip   = listed->explainer->state;
-    const ProbeSet *probe  = listed->explainer->inputs.probe;
+    const ProbeSet *probe  = clip->probe;
     int64_t         image = listed->list[index], height = probe->image_height;
-    int64_t         width  = probe->image_width;
-    size_t          size   = 3 * (size_t)height * (size_t)width;
+    size_t          size   = 3 * (size_t)height * (size_t)probe->image_width;
     float          *pixels = memory_new(2 * size, sizeof *pixels, error);
-    bool            ok = pixels != NULL, clean = false;
-    ok = ok && listed->images->load(listed->images->self, image, pixels, error) &&
-         (!clip->rules->sees_files ||
-          is_clean(listed, image, pixels, pixels + size, &clean, error)) &&
-         (!clean || clip->photos.load(clip->photos.self, image, pixels, error)) &&
-         planes_fit(pixels, height, width, blob_preparation(clip->blob), planes, error);
+    bool            clean  = false;
+    bool            ok =
+        pixels && listed->images->load(listed->images->self, image, pixels, error) &&
+        (!clip->rules->sees_files || is_clean(listed, image, pixels, pixels + size, &clean, error));
+    ok = ok && (clean ? load_photo(clip, image, pixels, planes, error)
+                      : planes_fit(pixels, height, probe->image_width, blob_preparation(clip->blob),
+                                   planes, error));
     memory_free(pixels);
     return ok;
 }
