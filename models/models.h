@@ -89,6 +89,11 @@ typedef struct Network {
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
 
+/* Which family builds a blob's network: its architecture, or the encoder that a captioner (`milan`)
+ * looks at images with, which has its tensors' names behind CAPTIONER_PREFIX. */
+#define CAPTIONER_PREFIX "encoder.encoder.model."
+const char *network_architecture(const WeightBlob *blob);
+
 /* What the logits of one image say: the class of the largest, the first of equal ones, and the
  * soft-max probability of a class, in 0..1. */
 int64_t logits_predicted(const real *logits, int64_t classes);
