@@ -61,6 +61,8 @@ void method_values_identify(const Method *method, const MethodValues *values, Id
     for (int i = 0; i < method->option_count; i++) {
         const MethodOption *row   = &method->options[i];
         uint64_t            count = 0;
+        if (row->kind == METHOD_FOLDER)
+            continue;
         if (row->kind == METHOD_COUNT && values->value[i] && whole_parse(values->value[i], &count))
             identity_whole(identity, row->name, count);
         else

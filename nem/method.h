@@ -124,6 +124,7 @@ typedef struct Mode {
 
 typedef enum MethodOptionKind {
     METHOD_FILE,   // a path; what the file holds decides results, so its SHA-256 goes with the run
+    METHOD_FOLDER, // a path that decides no result, so that it is no part of a run's settings
     METHOD_CHOICE, // one of the words of `value`, separated by |
     METHOD_COUNT   // a whole number, at least 1
 } MethodOptionKind;

@@ -56,6 +56,11 @@ static const MethodOption options[] = {
      .value   = "N",
      .initial = "5",
      .help    = "words of each unit in words.csv"},
+    {.name  = "cache",
+     .kind  = METHOD_FOLDER,
+     .value = "DIR",
+     .help  = "keeps embeddings of photos and words for other runs, which find them by what they "
+              "were computed from"},
 };
 
 static bool is_set(const Explainer *explainer, const char *name, const char *value)
@@ -117,6 +122,7 @@ static bool open_clip(Explainer *explainer, Error *error)
     clip->top = strtoll(method_value(explainer, "top"), NULL, 10);
     if (clip->top > clip->concepts.count)
         clip->top = clip->concepts.count;
+    clip->cache = method_value(explainer, "cache");
     if (clip->rules->recrops && !clip->probe->is_photos)
         explainer->inputs.images = (ImageSource){clip_recropped_load, clip};
     *explainer->labels = (Labels){.count          = clip->concepts.count + 1,
