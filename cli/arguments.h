@@ -122,6 +122,13 @@ typedef struct Settings {
     int         aam_rule, aam_target;
     const char *similarities, *given_maps; // NULL: maps are made here
 
+    // accuracy
+    const char *noises, *poisoned; // TYPE:STD[,...]; a run; NULL: none
+
+    // descriptions
+    const char *bert, *bert_baseline, *method_names;
+    bool        text, idf;
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;

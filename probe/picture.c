@@ -3,6 +3,7 @@
 #include "../base/file.h"
 
 #include <string.h>
+#include <strings.h>
 
 bool picture_open(const char *path, Image *out, Error *error)
 {
@@ -59,13 +60,26 @@ bool picture_crop_centre(Image *image, int width, int height, CropGeometry geome
     return replace(image, &next, image_crop(image, left, top, width, height, &next, error));
 }
 
+bool picture_is_named(const char *name)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".bmp",  ".gif",
+                                          ".ppm", ".pgm", ".tif",  ".tiff", ".webp"};
+    const char              *ending    = strrchr(name, '.');
+    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(ending, endings[i]) == 0)
+            return true;
+    return false;
+}
+
 bool picture_fit(Image *image, const Preparation *preparation, const char *name, Error *error)
 {
-    ResizeFilter filter = preparation->is_bicubic ? RESIZE_BICUBIC : RESIZE_BILINEAR;
-    Image        next   = {0};
-    int          width = (int)preparation->width, height = (int)preparation->height;
+    Image next = {0};
     if (!replace(image, &next, image_to_rgb(image, &next, error)))
         return false;
+    if (!preparation)
+        return true;
+    ResizeFilter filter = preparation->is_bicubic ? RESIZE_BICUBIC : RESIZE_BILINEAR;
+    int          width = (int)preparation->width, height = (int)preparation->height;
     if (preparation->resize_short)
         return picture_resize_short(image, (int)preparation->resize_short, preparation->geometry,
                                     filter, error) &&

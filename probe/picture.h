@@ -16,8 +16,11 @@ bool picture_resize_short(Image *image, int length, CropGeometry geometry, Resiz
 bool picture_crop_centre(Image *image, int width, int height, CropGeometry geometry,
                          const char *name, Error *error);
 
-/* Makes a picture RGB and as large as the blob wants it: resized, or resized by its short side and
- * cropped. `name` is for messages. */
+/* Whether a file is called as pictures are, in a format that is read here or not. */
+bool picture_is_named(const char *name);
+
+/* Makes a picture as large as the blob wants it, RGB; preparation NULL: RGB alone. `name` is the
+ * file in messages. */
 bool picture_fit(Image *image, const Preparation *preparation, const char *name, Error *error);
 
 /* A photo as large as the blob wants it, RGB: resized, or resized by its short side and cropped. */
@@ -27,8 +30,8 @@ bool picture_fitted(const char *path, const Preparation *preparation, Image *out
 bool picture_planes(const char *path, const Preparation *preparation, float *planes, Error *error);
 
 /* Pixels [3, height, width] in 0..1 that one network takes as another one is to see them: as they
- * are where they have its size already, else rounded to 8 bits and fitted as a picture is. `out` may be
- * `planes`. */
+ * are where they have its size already, else rounded to 8 bits and fitted as a picture is. `out` may
+ * be `planes`. */
 bool planes_fit(const float *planes, int64_t height, int64_t width, const Preparation *preparation,
                 float *out, Error *error);
 

@@ -1,5 +1,6 @@
 /* tests/test_clip_dissect.c - CLIP-Dissect on a set of drawn images: a whole layer, one unit again
  * after some images changed, lists of concepts, attacks, stories, runs of the program. */
+#include "../attack/unit_attack.h"
 #include "../base/file.h"
 #include "../nem/clip/clip_private.h"
 #include "program.h"
@@ -428,6 +429,85 @@ static void attacks_aim_at_the_closest_images(void)
     memory_free(world);
 }
 
+/* ---- the loss on ranks ----------------------------------------------------------------------- */
+
+static double loss_at(UnitObjective *objective, const float *maps, float *weights)
+{
+    double loss = 0;
+    CHECK(unit_objective_weigh(objective, maps, weights, &loss, NULL));
+    return loss;
+}
+
+static void check_rank_loss(ClipWorld *world, const char *pool, int32_t target)
+{
+    enum { SHOWN = 7, NUMBERS = SHOWN * CELLS };
+    Explainer      again     = {0};
+    Evidence      *clean     = NULL;
+    Aim            aim       = {0};
+    UnitObjective *objective = NULL;
+    UnitRecord     unit      = {.unit = 1, .label = 3};
+    float          maps[NUMBERS], weights[NUMBERS], unused[NUMBERS];
+    Random         random = random_stream(test_seed(), "rank loss");
+    set_value(world, "pool", pool);
+    REQUIRE(reopen(world, "clean", &again, &clean) && clip_aim(&again, &unit, target, &aim, NULL));
+    REQUIRE(aim.gain && aim.softness > 0);
+    REQUIRE(unit_objective_open(&objective, &aim, LOSS_SOFT_WPMI, false, CELLS, NULL));
+    CHECK(!unit_objective_is_linear(objective));
+    REQUIRE(unit_objective_load(objective, aim.images, SHOWN, NULL));
+    for (int i = 0; i < NUMBERS; i++)
+        maps[i] = aim.level + aim.softness * (4 * level(&random) - 2);
+    double loss = loss_at(objective, maps, weights), by_hand = 0;
+    for (int i = 0; i < SHOWN; i++) {
+        double q = (double)clip_pooled(again.state, maps + (ptrdiff_t)i * CELLS, CELLS);
+        by_hand += (double)aim.gain[aim.images[i]] /
+                   (1 + exp(-(q - (double)aim.level) / (double)aim.softness));
+    }
+    CHECK_CLOSE(loss, by_hand, 1e-9);
+    for (int i = 0; i < NUMBERS; i++) {
+        float kept = maps[i], step = 0.02f * aim.softness;
+        maps[i]     = kept + step;
+        double more = loss_at(objective, maps, unused), width = (double)maps[i];
+        maps[i]     = kept - step;
+        double less = loss_at(objective, maps, unused);
+        width -= (double)maps[i];
+        maps[i] = kept;
+        CHECK_CLOSE((double)weights[i] * width, more - less, 2e-3 * fabs(more - less) + 1e-6);
+    }
+    unit_objective_close(objective);
+    aim_close(&aim);
+    clip_release(clean);
+    explainer_close(&again);
+}
+
+static void weights_are_the_gradient_of_the_loss_on_ranks(void)
+{
+    ClipWorld *world = memory_new(1, sizeof *world, NULL);
+    REQUIRE(world && draw_world(world));
+    check_rank_loss(world, "mean", 0);
+    check_rank_loss(world, "max", 2);
+    memory_free(world);
+}
+
+static void the_loss_on_ranks_is_refused_without_gains(void)
+{
+    ClipWorld     *world     = memory_new(1, sizeof *world, NULL);
+    Explainer      again     = {0};
+    Evidence      *clean     = NULL;
+    Aim            aim       = {0};
+    UnitObjective *objective = NULL;
+    UnitRecord     unit      = {.unit = 1, .label = 3};
+    Error          error     = {0};
+    REQUIRE(world && draw_world(world));
+    set_value(world, "similarity", "cosine");
+    REQUIRE(reopen(world, "clean", &again, &clean) && clip_aim(&again, &unit, 0, &aim, NULL));
+    CHECK(!unit_objective_open(&objective, &aim, LOSS_SOFT_WPMI, false, CELLS, &error));
+    CHECK(error.code == ERROR_USAGE && strstr(error.message, "the loss soft-wpmi is for"));
+    aim_close(&aim);
+    clip_release(clean);
+    explainer_close(&again);
+    memory_free(world);
+}
+
 static void best_words_are_in_order(void)
 {
     float    scores[] = {1, NAN, 3, 3, -INFINITY, 2};
@@ -511,6 +591,8 @@ SUITE(clip_dissect)
     RUN(what_is_no_list_is_refused);
     RUN(words_need_towers_and_a_list);
     RUN(attacks_aim_at_the_closest_images);
+    RUN(weights_are_the_gradient_of_the_loss_on_ranks);
+    RUN(the_loss_on_ranks_is_refused_without_gains);
     RUN(best_words_are_in_order);
     RUN(no_memory_is_clean);
 }

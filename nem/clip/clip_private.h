@@ -66,6 +66,8 @@ struct Evidence {
     float  *images;      // [images, width], likewise
 };
 
+/* Room for the scores of so many units. */
+bool clip_evidence(Evidence **out, const Clip *clip, int64_t rows, Error *error);
 void clip_release(Evidence *evidence); // NULL allowed
 
 /* How well a concept fits; NAN where there is no answer. */

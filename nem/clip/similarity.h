@@ -56,6 +56,7 @@ void images_top(const float *q, int64_t images, int64_t count, int64_t *out);
 
 /* ---- the rows ---------------------------------------------------------------------------------- */
 
+#define WPMI_LEAST_PROBABILITY 1e-7 // added below the logarithm (L2)
 bool wpmi_score(const Similarity *rule, const ScoreJob *job, float *scores, Error *error);
 bool cosine_score(const Similarity *rule, const ScoreJob *job, float *scores, Error *error);
 bool rank_reorder_score(const Similarity *rule, const ScoreJob *job, float *scores, Error *error);

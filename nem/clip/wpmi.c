@@ -11,8 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double LEAST_PROBABILITY = 1e-7;
-
 enum { SUM_BYTES = 128 << 20 }; // of sums that are held at a time
 
 typedef struct TopImage {
@@ -138,7 +136,7 @@ static void add_images(void *data, int64_t i, int thread)
         const TopImage *top   = &wpmi->top[tile.unit * wpmi->rule->top + k];
         const double   *share = wpmi->share + wpmi->row_of[top->image] * concepts;
         for (int64_t m = tile.first; m < tile.end; m++)
-            sums[m] += log(1 + top->share * (share[m] - 1) + LEAST_PROBABILITY);
+            sums[m] += log(1 + top->share * (share[m] - 1) + WPMI_LEAST_PROBABILITY);
     }
 }
 
