@@ -73,8 +73,10 @@ bool milan_story_text(const Explainer *explainer, const Story *story, FILE *stre
 {
     Table             table     = {.columns = 4, .alignment = "rrrl"};
     const char *const headers[] = {"rank", "activation", "shown", "exemplar"};
+    fprintf(stream, "caption: ");
+    print_name(stream, *story->text ? story->text : "(empty)");
     fprintf(stream,
-            "PMI %.6f: log p of the caption given the exemplars, less what the language model "
+            "\nPMI %.6f: log p of the caption given the exemplars, less what the language model "
             "says\nshown to the captioner is what exceeds %.9g, the level of the top hundredth\n\n",
             story->score, (double)story->exemplars.level);
     for (int i = 0; i < table.columns; i++)
