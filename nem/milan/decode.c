@@ -313,7 +313,8 @@ static int words_scored(const Decoder *self, const int32_t *tokens, int length, 
 void decoder_language(Decoder *decoder, const Sentences *sentences, bool extra_stop, double *out)
 {
     Captioner *captioner = &decoder->captioner;
-    int        length = sentences->length, scored[DECODE_MOST_BEAM], most = 0;
+    int        length = sentences->length, most = 0;
+    int        scored[DECODE_MOST_BEAM] = {0};
     memset(decoder->heard, 0,
            2 * (size_t)captioner->language_layers * (size_t)captioner->rows *
                (size_t)captioner->language_hidden * sizeof(real));

@@ -104,7 +104,7 @@ static void write_base64(Writer *page, const uint8_t *bytes, size_t size)
         group |= left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
         group |= left > 2 ? (uint32_t)bytes[i + 2] : 0;
         for (uint32_t k = 0; k < 4; k++)
-            text[k] = k > left ? '=' : digits[group >> (18 - 6 * k) & 63];
+            text[k] = (char)(k > left ? '=' : digits[group >> (18 - 6 * k) & 63]);
         writer_bytes(page, text, 4);
     }
 }
