@@ -163,10 +163,10 @@ static bool run_dissect(const Settings *settings, Error *error)
 }
 
 // clang-format off
-#define CLEAN_RUN_OPTIONS                                                                          \
+#define CLEAN_RUN_OPTIONS(more)                                                                          \
     OPTION_MODEL,                                                                                  \
     OPTION_LAYER,                                                                                  \
-    OPTION_DATA("PROBE", "probing set, a folder in Broden's layout"),                                                                                   \
+    OPTION_DATA("PROBE", "probing set, a folder in Broden's layout" more),                                                                                   \
     OPTION_OUT("RUN", "run folder to make"),                                                       \
     OPTION_READOUT("read convolutions before or after their ReLU; auto: as the compat mode does"), \
     {.name = "categories", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, categories),        \
@@ -186,8 +186,9 @@ static const Option describe_options[] = {{.name    = "method",
                                            .word    = method_name_at,
                                            .initial = "dissection",
                                            .help    = "how units are explained"},
-                                          CLEAN_RUN_OPTIONS};
-static const Option dissect_options[]  = {CLEAN_RUN_OPTIONS};
+                                          CLEAN_RUN_OPTIONS("; for methods that need no label "
+                                                            "maps also one of photos")};
+static const Option dissect_options[]  = {CLEAN_RUN_OPTIONS("")};
 
 const Verb verb_describe = {
     .name       = "describe",

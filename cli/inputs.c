@@ -36,19 +36,26 @@ static bool split_categories(char *text, const char *names[PROBE_MAX_CATEGORIES]
     return true;
 }
 
-static bool open_probe(RunInputs *out, Error *error)
+bool request_probe_open(ProbeSet *out, const InputsRequest *wanted, const Preparation *fit,
+                        Error *error)
 {
-    const InputsRequest *wanted = &out->request;
-    const char          *names[PROBE_MAX_CATEGORIES];
+    const char  *names[PROBE_MAX_CATEGORIES];
     ProbeRequest request = {.without = wanted->mode->without_category, .limit = wanted->limit};
     char        *text    = NULL;
     bool         ok      = true;
+    if (!wanted->method->needs_label_maps && !probe_is_tables(wanted->data)) {
+        if (wanted->categories)
+            return fail(error, ERROR_USAGE,
+                        "--categories: %s has no categories, it is a folder of photos",
+                        wanted->data);
+        return probe_open_photos(out, wanted->data, fit, wanted->limit, error);
+    }
     if (wanted->categories) {
         text               = memory_text(wanted->categories, error);
         ok                 = text && split_categories(text, names, &request.category_count, error);
         request.categories = names;
     }
-    ok = ok && probe_open(&out->probe, wanted->data, &request, error);
+    ok = ok && probe_open(out, wanted->data, &request, error);
     memory_free(text);
     return ok;
 }
@@ -72,8 +79,8 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
                                         : request->readout == READOUT_POST};
     UsedPath used[USED_INPUTS];
     int      count = run_inputs_used(request, used);
-    if (inputs_check(used, count, error) && open_probe(out, error) &&
-        blob_open(request->model, &out->blob, error) &&
+    if (inputs_check(used, count, error) && blob_open(request->model, &out->blob, error) &&
+        request_probe_open(&out->probe, request, blob_preparation(out->blob), error) &&
         method_values_digest(request->method, &out->request.values, error))
         return true;
     run_inputs_close(out);

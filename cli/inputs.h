@@ -32,6 +32,11 @@ typedef struct RunInputs {
     Explainer     explainer;
 } RunInputs;
 
+/* Opens the part of the probing set that a request names by data, mode, categories and limit; photos
+ * of a folder without tables are made to fit as `fit` says, which outlives the set. */
+bool request_probe_open(ProbeSet *out, const InputsRequest *request, const Preparation *fit,
+                        Error *error);
+
 /* What a run reads: weights, probing set, the method's files; returns how many. */
 enum { USED_INPUTS = 2 + METHOD_OPTIONS };
 int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS]);

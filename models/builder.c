@@ -173,7 +173,8 @@ NodeId build_activation(Builder *builder, NodeId x)
     if (builder_is_over(builder))
         return NODE_NONE;
     const NetworkRequest *request = builder->request;
-    builder->has_relu             = true;
+    if (!builder->activation.is_relu)
+        builder->activation = (Activation){builder->softplus_beta > 0 ? "softplus" : "ReLU", true};
     if (request->softplus)
         return op_softplus_by(builder->graph, x, *request->softplus);
     return builder->softplus_beta > 0 ? op_softplus(builder->graph, x, builder->softplus_beta)
@@ -184,17 +185,37 @@ NodeId build_relu6(Builder *builder, NodeId x)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
-    builder->has_relu = true;
+    builder->activation = (Activation){"ReLU6", true};
     if (!builder->request->softplus && builder->softplus_beta == 0)
         return op_clamp(builder->graph, x, 6);
     NodeId above = build_activation(builder, op_offset(builder->graph, x, -6));
     return op_sub(builder->graph, build_activation(builder, x), above);
 }
 
+// x times a gate that is computed from it.
+static NodeId gated(Builder *builder, NodeId x, const char *name, NodeId gate)
+{
+    builder->activation = (Activation){name, false};
+    return op_mul(builder->graph, x, gate);
+}
+
 NodeId build_silu(Builder *builder, NodeId x)
 {
     return builder_is_over(builder) ? NODE_NONE
-                                    : op_mul(builder->graph, x, op_sigmoid(builder->graph, x, 1));
+                                    : gated(builder, x, "SiLU", op_sigmoid(builder->graph, x, 1));
+}
+
+NodeId build_gelu(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder) ? NODE_NONE
+                                    : gated(builder, x, "GELU", op_normal_cdf(builder->graph, x));
+}
+
+NodeId build_quick_gelu(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder)
+               ? NODE_NONE
+               : gated(builder, x, "quick GELU", op_sigmoid(builder->graph, x, (real)1.702));
 }
 
 NodeId build_response_norm(Builder *builder, NodeId x)

@@ -49,10 +49,12 @@ static const Family architectures[] = {
     {"encoder", encoder_build, 0},
     {"clip_vit", clip_vit_build, 0},
     {"clip_resnet", clip_resnet_build, 0},
+    {"clip_mini", clip_mini_build, 0},
 };
 static const Family text_architectures[] = {
     {"clip_vit", clip_text_build, 0},
     {"clip_resnet", clip_text_build, 0},
+    {"clip_mini", clip_text_build, 0},
     {"roberta", roberta_build, 0},
 };
 enum {
@@ -210,6 +212,7 @@ static void builder_start(Builder *builder, Graph *graph, WeightBlob *blob,
                          .prefix       = "",
                          .wanted_index = -1,
                          .ends         = NODE_NONE};
+    builder->activation.name = "none";
     for (int i = 0; i < NETWORK_LAYERS; i++)
         builder->layers[i] = NODE_NONE;
 }
@@ -273,7 +276,7 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
         graph_name(graph, network.layers[0], builder.layer_name);
     }
     network.layer          = network.layers[0];
-    network.has_relu       = builder.has_relu;
+    network.activation     = builder.activation;
     network.is_class_token = is_class_token(names[0]);
     if (!graph_check(graph, error))
         return false;
@@ -283,7 +286,7 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
     return true;
 }
 
-bool network_has_relu(WeightBlob *blob, const char *layer, bool *out, Error *error)
+bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error)
 {
     NetworkRequest request = {.batch = 1, .layer = layer, .unit = -1};
     Graph         *graph   = NULL;
@@ -292,7 +295,7 @@ bool network_has_relu(WeightBlob *blob, const char *layer, bool *out, Error *err
     bool           is_built =
         graph_create(&graph, &cause) && network_build(graph, blob, &request, &network, &cause);
     graph_destroy(graph);
-    *out = !is_built || network.has_relu;
+    *out = is_built ? network.activation : (Activation){"ReLU", true};
     return cause.code != ERROR_MEMORY || fail(error, ERROR_MEMORY, "%s", cause.message);
 }
 

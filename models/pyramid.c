@@ -14,6 +14,7 @@ static const struct {
     {"resnet101", {"conv1", "layer1", "layer2", "layer3", "layer4"}},
     {"alexnet", {"conv1", "conv2", "conv3", "conv4", "conv5"}},
     {"mini", {"conv1_2", "conv2_2", "conv3_2", "conv4_2"}},
+    {"clip_mini", {"conv1_2", "conv2_2", "conv3_2", "conv4_2"}}, // the same convolutions
 };
 enum { ENCODERS = sizeof encoders / sizeof *encoders };
 

@@ -168,6 +168,12 @@ typedef struct Aim {
     void (*enlarge)(const void *self, const float *map, float *out);
     void (*transpose)(const void *self, const float *weights, float *out);
     float threshold; // the unit's, for the soft-iou loss (C11)
+    /* For the soft-wpmi loss (L13), else NULL: what each image of the set adds when it is among the
+     * unit's strongest, which it is by sigmoid((q - level) / softness). q is what `pool` makes of
+     * the map; slope, as large as the map, is its derivative. */
+    const float *gain;
+    float        level, softness;
+    float (*pool)(const void *self, const float *map, float *slope);
     void *self;
     void (*close)(void *self);
 } Aim;

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -74,6 +75,56 @@ static void labels_are_found(void)
     CHECK(labels_find(&labels, "=1+1", 1) == 0 && labels_find(&labels, "blue", -1) == 0);
     CHECK(labels_find(&labels, "", -1) == 0 && labels_find(&labels, "", 1) == 0);
     CHECK(labels_category(&labels, "=object") == 1 && labels_category(&labels, "object") == -1);
+}
+
+static void free_labels_grow(void)
+{
+    Labels  free   = {0};
+    int64_t before = memory_live_blocks();
+    int32_t label  = -1;
+    REQUIRE(labels_open_free(&free, "caption", NULL) && free.count == 1 &&
+            free.category_count == 1);
+    CHECK_TEXT(free.text[0], "");
+    CHECK_TEXT(free.category[0], "caption");
+    for (int round = 0; round < 2; round++) // a text keeps the number of its first appearance
+        for (int i = 1; i <= 1000; i++) {
+            char text[32];
+            snprintf(text, sizeof text, "caption %d", i * 7919);
+            REQUIRE(labels_intern(&free, text, &label, NULL) && label == i);
+            CHECK(labels_find(&free, text, -1) == i && free.category_of[i] == 0);
+            CHECK_TEXT(free.text[i], text);
+        }
+    CHECK(labels_intern(&free, "", &label, NULL) && label == 0 && free.count == 1001);
+    CHECK(labels_find(&free, "other", -1) == 0 && labels_find(&free, "caption 7919", 1) == 0);
+    CHECK(labels_number(&free, "other", 0, &label, NULL) && label == 1001);
+    CHECK(labels_number(&labels, "other", 0, &label, NULL) && label == 0);
+    labels_close(&free);
+    labels_close(&free);
+    CHECK(memory_live_blocks() == before);
+}
+
+static void free_labels_survive_a_lack_of_memory(void)
+{
+    int64_t before = memory_live_blocks(), call = 0;
+    for (bool done = false; !done && call < 1000; call++) {
+        Labels  free  = {0};
+        Error   error = {0};
+        int32_t label = 0;
+        memory_fail_at(call + 1, false);
+        done = labels_open_free(&free, "caption", &error);
+        for (int i = 0; done && i < 200; i++) {
+            char text[16];
+            snprintf(text, sizeof text, "%d", i);
+            done = labels_intern(&free, text, &label, &error);
+            for (int32_t k = 1; k < free.count; k++)
+                CHECK(atoi(free.text[k]) == k - 1 && labels_find(&free, free.text[k], 0) == k);
+        }
+        memory_fail_at(0, false);
+        CHECK(done || error.code == ERROR_MEMORY);
+        labels_close(&free);
+        CHECK(memory_live_blocks() == before);
+    }
+    CHECK(call > 200 && call < 1000);
 }
 
 static Change compare_lengths(const char *before, const char *after)
@@ -368,6 +419,8 @@ SUITE(methods)
     RUN(methods_and_modes_have_names);
     RUN(modes_of_dissection);
     RUN(labels_are_found);
+    RUN(free_labels_grow);
+    RUN(free_labels_survive_a_lack_of_memory);
     RUN(descriptions_change);
     RUN(units_read_back);
     RUN(broken_units_are_refused);

@@ -187,7 +187,7 @@ static const double *row_scores(Decoder *self, StepScores scores, double tempera
     return self->row_score;
 }
 
-/* ---- beam search (L8) ------------------------------------------------------------------------ */
+/* ---- beam search (N8) ------------------------------------------------------------------------ */
 
 // Puts a candidate where it belongs among the best, behind equal ones. False: it is not one.
 static bool place(Candidate *best, int64_t room, int64_t *count, Candidate candidate)
@@ -298,7 +298,7 @@ const Sentences *decoder_greedy(Decoder *decoder, const real *features, double t
     return sentences;
 }
 
-/* ---- rerank (L9) ----------------------------------------------------------------------------- */
+/* ---- rerank (N9) ----------------------------------------------------------------------------- */
 
 // How many words of a sentence the language model scores.
 static int words_scored(const Decoder *self, const int32_t *tokens, int length, bool extra_stop)

@@ -171,6 +171,46 @@ printf 'black\nwhite\n' >words.txt
 check 'refuses another file' sh -c "! $free_noise -o refused 2>said &&
     grep -q 'words.txt: SHA-256 is' said"
 
+# ---- photos without label maps, flat and in folders
+
+mkdir -p photos/b photos/a/deeper photos/.hidden few
+cp world/images/mini/00000[0-3].jpg photos/b
+cp world/images/mini/00000[4-7].jpg photos/a
+cp world/images/mini/000008.jpg photos/z.JPG
+cp world/images/mini/000009.jpg photos/.hidden
+cp world/images/mini/000009.jpg photos/a/deeper
+echo notes >photos/a/notes.txt
+"$nemesis" image world/images/mini/000010.jpg --resize 100 -o photos/b/large.png -q >/dev/null
+from_photos="-m $root/demo/mini.nw -l conv4_2 -d photos -q"
+check 'verifies photos' sh -c "$nemesis verify photos >said && grep -q '^10 photos .* 0 problems' said"
+check 'describes by photos' $toy describe --method brightest $from_photos -o by-photos
+check 'sees pixels of photos' $toy describe --method palette --words moved.txt $from_photos -o seen
+check 'takes the first by their names' $toy describe --method brightest --limit 2 $from_photos -o two
+check 'begins with the flat ones' test "$(column description two/units.csv | sort -u | tr '\n' ' ')" = \
+    ' a/000004.jpg z.JPG '
+check 'sweeps noise on photos' $toy noise seen --type gaussian --std 0.3 -o photos-noise -q
+check 'attacks on photos' $toy attack seen -u 0-1 --eps 8/255 --steps 2 -o photos-attack -q
+check 'has pages of photos' $toy report photos-attack -q
+mv photos/z.JPG photos/zz.JPG
+check 'sees that names are others' sh -c "! $toy noise seen --type gaussian --std 0.3 -o refused -q \
+    2>said && grep -q 'SHA-256' said"
+mv photos/zz.JPG photos/z.JPG
+check 'has no categories of photos' sh -c "! $toy describe --method brightest $from_photos \
+    --categories color -o refused 2>said && grep -q 'folder of photos' said"
+check 'refuses photos where masks are needed' sh -c "! $nemesis dissect $from_photos -o refused \
+    2>said && grep -q 'is no probing set' said"
+check 'refuses a folder without photos' sh -c "! $toy describe --method brightest -m $root/demo/mini.nw -l conv4_2 -d few -o refused -q \
+    2>said && grep -q 'has no photo in it' said"
+printf 'GIF89a' >photos/x.gif
+head -c 300 world/images/mini/000003.jpg >photos/a/broken.jpg
+ln -s . photos/self
+check 'tells what is wrong with photos' sh -c "$nemesis verify photos >said
+    [ \$? -eq 1 ] && grep -q 'x.gif: is neither' said && grep -q 'broken.jpg: ' said &&
+    grep -q 'symbolic link' said && grep -q '^14 photos .* 4 problems' said"
+rm photos/self
+check 'refuses a broken photo by name' sh -c "! $toy describe --method brightest $from_photos \
+    -o refused 2>said && grep -q 'photos/x.gif: is neither' said"
+
 # ---- the other method, and the program without the toy
 
 check 'dissects' "$nemesis" dissect $inputs -o dissected
