@@ -95,7 +95,7 @@ static float threshold(const Evidence *evidence, int64_t row)
     return evidence->exemplars[row].level;
 }
 
-// As an exemplar's (L3), at the size that pages show.
+// As an exemplar's (N3), at the size that pages show.
 static int64_t mask(const Explainer *explainer, const float *map, float level, float *room,
                     uint8_t *mask)
 {
