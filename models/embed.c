@@ -87,59 +87,56 @@ static bool encode_text(const Tokenizer *tokenizer, const WeightBlob *blob, cons
     return true;
 }
 
-static bool encode_pairs(const WeightBlob *blob, const char *const *texts, int64_t count,
-                         TokenRows *rows, Error *error)
+// What a blob's texts are tokenized by: one of the two.
+typedef struct TextTokens {
+    Tokenizer *pairs;
+    WordList  *words;
+} TextTokens;
+
+static bool tokens_open(TextTokens *out, const WeightBlob *blob, Error *error)
 {
-    Tokenizer *tokenizer = NULL;
-    bool       ok        = blob_tokenizer(blob, TOKENIZER_CLIP, &tokenizer, error);
-    for (int64_t i = 0; ok && i < count; i++)
-        ok = encode_text(tokenizer, blob, texts[i], rows->row, rows->tokens + i * rows->row, error);
-    tokenizer_free(tokenizer);
-    return ok;
+    *out = (TextTokens){NULL, NULL};
+    return blob_lookup(blob, "words") ? blob_words(blob, &out->words, error)
+                                      : blob_tokenizer(blob, TOKENIZER_CLIP, &out->pairs, error);
 }
 
-// Every word is to be one of the list, and all of them are to fit between start and end; ids [row].
-static bool check_words(const WordList *list, const WeightBlob *blob, const char *text, int64_t row,
-                        int32_t *ids, Error *error)
+static bool encode_words(const WordList *words, const WeightBlob *blob, const char *text,
+                         int64_t row, int32_t *out, Error *error)
 {
-    int64_t count = word_list_ids(list, text, row - 1, ids);
-    if (count > row - 2)
-        return fail(error, ERROR_DATA, "%s: '%.60s' has more than %lld words", blob_path(blob),
-                    text, (long long)row - 2);
-    for (int64_t i = 0; i < count; i++)
-        if (ids[i] >= word_list_count(list))
-            return fail(error, ERROR_DATA, "%s: '%.60s' is not made of the %d words it knows",
-                        blob_path(blob), text, word_list_count(list));
-    return count > 0 || fail(error, ERROR_DATA, "%s: '%.60s' has no word", blob_path(blob), text);
-}
-
-static bool encode_words(const WeightBlob *blob, const char *const *texts, int64_t count,
-                         TokenRows *rows, Error *error)
-{
-    WordList *list = NULL;
-    bool      ok   = blob_words(blob, &list, error);
-    for (int64_t i = 0; ok && i < count; i++) {
-        int32_t *out = rows->tokens + i * rows->row;
-        ok           = check_words(list, blob, texts[i], rows->row, out, error);
-        if (ok)
-            words_tokens(list, texts[i], rows->row, out);
+    const char *rest = text;
+    char        word[LIMIT_WORD_BYTES];
+    int64_t     count = 0;
+    for (; word_next(&rest, word); count++) {
+        int32_t id = 0;
+        word_list_ids(words, word, 1, &id);
+        if (id >= word_list_count(words))
+            return fail(error, ERROR_DATA, "%s: '%.60s': it does not know the word '%s'",
+                        blob_path(blob), text, word);
     }
-    word_list_close(list);
-    return ok;
+    if (count < 1 || count > row - 2)
+        return fail(error, ERROR_DATA, "%s: '%.60s' has %lld words, expected 1 to %lld",
+                    blob_path(blob), text, (long long)count, (long long)row - 2);
+    words_tokens(words, text, row, out);
+    return true;
 }
 
 static bool encode_texts(const WeightBlob *blob, const char *const *texts, int64_t count,
                          TokenRows *out, Error *error)
 {
-    TokenRows rows    = {0};
-    size_t    numbers = 0;
-    if (!row_of(blob, &rows.row, error))
-        return false;
-    if (!size_mul((size_t)count, (size_t)rows.row, &numbers))
-        return fail(error, ERROR_MEMORY, "%lld texts do not fit into memory", (long long)count);
-    rows.tokens = memory_new(numbers, sizeof *rows.tokens, error);
-    bool ok     = rows.tokens && (blob_lookup(blob, "words") ? encode_words : encode_pairs)(
-                                 blob, texts, count, &rows, error);
+    TextTokens by      = {NULL, NULL};
+    TokenRows  rows    = {0};
+    size_t     numbers = 0;
+    bool       ok      = row_of(blob, &rows.row, error) && tokens_open(&by, blob, error);
+    if (ok && !size_mul((size_t)count, (size_t)rows.row, &numbers))
+        ok = fail(error, ERROR_MEMORY, "%lld texts do not fit into memory", (long long)count);
+    ok = ok && (rows.tokens = memory_new(numbers, sizeof *rows.tokens, error)) != NULL;
+    for (int64_t i = 0; ok && i < count; i++)
+        ok = by.words ? encode_words(by.words, blob, texts[i], rows.row, rows.tokens + i * rows.row,
+                                     error)
+                      : encode_text(by.pairs, blob, texts[i], rows.row, rows.tokens + i * rows.row,
+                                    error);
+    tokenizer_free(by.pairs);
+    word_list_close(by.words);
     if (ok)
         *out = rows;
     else

@@ -108,8 +108,9 @@ static void whole_words_are_embedded_or_refused(void)
 {
     static const char *const texts[]  = {"red house", "House, red!", "a red hous", "...",
                                          "red red red red red red red red red red red"};
-    static const char *const errors[] = {"'a red hous' is not made of the ", "'...' has no word",
-                                         "has more than 10 words"};
+    static const char *const errors[] = {"it does not know the word 'hous'",
+                                         "'...' has 0 words, expected 1 to 10",
+                                         "has 11 words, expected 1 to 10"};
     TrainingSet              set      = {0};
     WeightBlob              *blob     = NULL;
     ImageTower               tower    = {0};

@@ -4,6 +4,7 @@
 
 #include "../../base/digest.h"
 #include "../../models/embed.h"
+#include "../../models/embedded.h"
 #include "clip.h"
 #include "similarity.h"
 
