@@ -6,6 +6,7 @@
 #include "../base/file.h"
 #include "faults.h"
 #include "nem_world.h"
+#include "small_captioner.h"
 #include "small_inputs.h"
 
 #include <dirent.h>
@@ -67,6 +68,16 @@ const char *play_classes(int images)
     for (int i = 0; ok && i < images; i++)
         ok = copy_photo(i, class[i >= (images + 1) / 2]);
     return ok ? folder : NULL;
+}
+
+const char *play_captioner(void)
+{
+    static char  path[LIMIT_PATH];
+    BlobBuilder *builder = small_captioner();
+    snprintf(path, sizeof path, "%s", in_folder("captioner.nw"));
+    CHECK(blob_builder_save(builder, path, NULL));
+    blob_builder_free(builder);
+    return path;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */

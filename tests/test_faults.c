@@ -28,7 +28,7 @@ typedef struct Case {
     const char *from; // what the output is before each run, "" for nothing or the last output
 } Case;
 
-enum { MOST_CASES = 32 };
+enum { MOST_CASES = 48 };
 
 static char lines[MOST_CASES][LINE];
 static Case cases[MOST_CASES];
@@ -66,6 +66,29 @@ static void die_late(void *self)
 static bool interrupted(const char *line)
 {
     return play_result(play_start(die_late, NULL, line))->code == 128 + SIGKILL;
+}
+
+// MILAN: a clean run, an attack on it, its page and one unit told.
+static bool add_captions(void)
+{
+    const char *described = in_folder("captions");
+    const char *attack    = "-u 0 --steps 2 --eps 0.1 --store float";
+    add_case("describe", "described", 0,
+             format("--method milan --captioner %s -m %s -l conv22 -d %s -o %%s --overwrite",
+                    play_captioner(), play_blob, play_probe));
+    if (play("describe --method milan --captioner %s -m %s -l conv22 -d %s -o %s -t 1 -q",
+             play_captioner(), play_blob, play_probe, described)
+            ->code ||
+        play("attack --baseline %s %s -o %s -t 1 -q", described, attack,
+             in_folder("captions-attack"))
+            ->code)
+        return false;
+    add_case("attack", "recaptioned", 0,
+             format("--baseline %s %s -o %%s --overwrite", described, attack));
+    add_case("report", "captions-report", 0,
+             format("%s -o %%s --overwrite", in_folder("captions-attack")));
+    add_case("explain", "", 0, format("unit 0 --baseline %s", described));
+    return true;
 }
 
 static bool make_cases(void)
@@ -165,7 +188,7 @@ static bool make_cases(void)
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));
     add_case("inspect", "", 0, format("%s", play_blob));
-    return true;
+    return add_captions();
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */
