@@ -2,6 +2,7 @@
 #include "corruption.h"
 #include "output.h"
 
+#include <math.h>
 #include <string.h>
 
 static void write_share(JsonWriter *json, const char *key, const ChangeShare *share, bool targeted)
@@ -139,7 +140,7 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
         table_cell(&table, "%lld", (long long)now.detectors);
         for (int k = 0; k < OUTCOMES; k++)
             table_cell(&table, "%lld", (long long)now.of[k]);
-        if (now.detectors)
+        if (now.detectors && !isnan(now.kept))
             table_cell(&table, "%.1f %%", 100 * now.kept);
         else
             table_cell(&table, "-");
