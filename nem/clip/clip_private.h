@@ -3,6 +3,7 @@
 #define NEM_CLIP_CLIP_PRIVATE_H
 
 #include "../../models/embed.h"
+#include "../../models/embedded.h"
 #include "clip.h"
 #include "similarity.h"
 

@@ -30,7 +30,8 @@ static const MethodOption options[] = {
     {.name  = "clip",
      .kind  = METHOD_FILE,
      .value = "FILE.nw",
-     .help  = "the two towers of CLIP that photos and words are embedded by"},
+     .help  = "the two towers that photos and words are embedded by (default: built-in ones, which "
+              "know the mini world)"},
     {.name  = "concepts",
      .kind  = METHOD_FILE,
      .value = "FILE.txt",
@@ -87,13 +88,11 @@ static bool open_files(const Explainer *explainer, Clip *clip, Error *error)
 {
     const char *towers = method_value(explainer, "clip");
     const char *words  = method_value(explainer, "concepts");
-    if (!towers)
-        return fail(error, ERROR_USAGE,
-                    "CLIP-Dissect embeds photos and words: --clip FILE.nw says by which towers");
     if (!words)
         return fail(error, ERROR_USAGE,
                     "CLIP-Dissect names units by words of a list: --concepts FILE.txt says which");
-    return concepts_open(&clip->concepts, words, error) && blob_open(towers, &clip->blob, error) &&
+    return concepts_open(&clip->concepts, words, error) &&
+           blob_open_or_embedded(towers, "clip", &clip->blob, error) &&
            blob_takes_images(clip->blob, error);
 }
 

@@ -2,6 +2,7 @@
 #ifndef NEM_MILAN_PRIVATE_H
 #define NEM_MILAN_PRIVATE_H
 
+#include "../../models/embedded.h"
 #include "../../models/pyramid.h"
 #include "../../probe/stream.h"
 #include "../resample.h"
