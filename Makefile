@@ -94,6 +94,9 @@ $(BUILD)/toy:     $(call object,$(filter-out nem/methods.c,$(LIBRARY_SOURCES)) $
 $(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench $(BUILD)/toy:
 	$(call said,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
+# Its assembler text takes these files in.
+$(BUILD)/objects/models/embedded.o: models/zoo/towers.nw models/zoo/captioner.nw
+
 # The texts re-included per instruction set are tuned by these flags alone.
 $(BUILD)/objects/engine/isa_avx2.o $(BUILD)/objects/bench/peak_avx2.o:     CFLAGS += -O3 -mavx2 -mfma
 $(BUILD)/objects/engine/isa_avx512.o $(BUILD)/objects/bench/peak_avx512.o: CFLAGS += -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512

@@ -92,6 +92,11 @@ typedef struct PerturbedSink {
     void *self;
 } PerturbedSink;
 
+/* How much of each of `images` (increasing) an attack runs, shares [count]: less than 1 where all that
+ * can move the unit lies in a part of the image. Cost: the masks of these images. */
+bool unit_attack_shares(UnitAttack *attack, const int64_t *images, int64_t count, float *shares,
+                        Error *error);
+
 /* Sees each state of one image of a run, planes [3, height, width]. The loss is the image's own if
  * the objective is linear, else that of its group. */
 typedef struct StateWatch {

@@ -125,6 +125,10 @@ typedef struct Settings {
     // accuracy
     const char *noises, *poisoned; // TYPE:STD[,...]; a run; NULL: none
 
+    // descriptions
+    const char *bert, *bert_baseline, *method_names;
+    bool        text, idf;
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;

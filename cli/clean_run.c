@@ -91,6 +91,15 @@ static bool read_values(CleanRunFiles *run, const char *folder, const Settings *
         const char *given = request->values.value[i];
         if (!set || (row->kind == METHOD_FILE && given))
             continue;
+        if (strncmp(set, "built-in ", 9) == 0) {
+            char embedded[METHOD_EMBEDDED_TEXT] = "none";
+            method_embedded(row, embedded);
+            if (strcmp(set, embedded) != 0)
+                return fail(error, ERROR_DATA,
+                            "%s: is of a program with another built-in %s: --%s FILE.nw gives it",
+                            folder, row->name, row->name);
+            continue; // as where nothing is given
+        }
         request->values.value[i] = strcmp(set, "(none)") == 0 ? NULL : set;
         if (row->kind != METHOD_FILE || !request->values.value[i])
             continue;

@@ -189,6 +189,7 @@ static bool run_epochs(Session *session, Error *error)
     int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer);
     double   kept = clock_seconds();
     progress_start(&progress, "train", "steps", session->settings);
+    progress_step(&progress, trainer_done(trainer), total);
     while (trainer_done(trainer) < total) {
         double  loss    = 0;
         int64_t correct = 0, number = trainer_done(trainer) / per_epoch + 1;

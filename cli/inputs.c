@@ -71,6 +71,20 @@ int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS])
     return count;
 }
 
+// The layer as the method reads it: of a transformer's maybe the class token alone.
+static bool choose_layer(RunInputs *out, Error *error)
+{
+    const InputsRequest *wanted   = &out->request;
+    bool                 is_class = false;
+    if (wanted->method->reads_class &&
+        !network_has_class_token(out->blob, wanted->layer, &is_class, error))
+        return false;
+    int length =
+        snprintf(out->layer, sizeof out->layer, "%s%s", wanted->layer, is_class ? CLASS_TOKEN : "");
+    return length < (int)sizeof out->layer ||
+           fail(error, ERROR_USAGE, "%.64s...: no layer has such a long name", wanted->layer);
+}
+
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 {
     *out = (RunInputs){.request   = *request,
@@ -80,6 +94,7 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
     UsedPath used[USED_INPUTS];
     int      count = run_inputs_used(request, used);
     if (inputs_check(used, count, error) && blob_open(request->model, &out->blob, error) &&
+        choose_layer(out, error) &&
         request_probe_open(&out->probe, request, blob_preparation(out->blob), error) &&
         method_values_digest(request->method, &out->request.values, error))
         return true;
@@ -90,7 +105,7 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 static NetworkRequest network_request(const RunInputs *inputs, int64_t batch)
 {
     return (NetworkRequest){.batch     = batch,
-                            .layer     = inputs->request.layer,
+                            .layer     = inputs->layer,
                             .post_relu = inputs->post_relu,
                             .unit      = -1,
                             .width     = inputs->probe.image_width,

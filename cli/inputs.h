@@ -22,6 +22,7 @@ typedef struct InputsRequest {
 
 typedef struct RunInputs {
     InputsRequest request;
+    char          layer[96]; // that the network is cut at: the request's, or its class token
     bool          post_relu;
     WeightBlob   *blob;
     ProbeSet      probe;

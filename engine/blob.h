@@ -43,7 +43,10 @@ typedef struct Preparation {
 typedef struct WeightBlob WeightBlob;
 
 bool blob_open(const char *path, WeightBlob **out, Error *error); // checks everything incl. CRCs
-void blob_close(WeightBlob *blob);                                // NULL allowed
+/* The same of bytes in memory, 64-byte aligned, that outlive the blob; `path` is their name. */
+bool blob_open_memory(const char *path, const void *data, size_t size, WeightBlob **out,
+                      Error *error);
+void blob_close(WeightBlob *blob); // NULL allowed
 
 const char        *blob_path(const WeightBlob *blob);
 const char        *blob_architecture(const WeightBlob *blob); // "vgg16", "resnet50", ...
@@ -72,6 +75,10 @@ bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data
  * blob and found again under `key`. *is_new: to be filled by the caller. */
 bool blob_derived(WeightBlob *blob, const char *key, size_t count, real **data, bool *is_new,
                   Error *error);
+
+/* Gives back what the two functions above hold beside the file. No graph or plan made of this blob
+ * may be in use any more. */
+void blob_forget(WeightBlob *blob);
 
 /* Makes the bytes of a blob with these tensors (name of at most 127 bytes, type, shape and data are
  * read) and the text "about". *out is released with memory_free. What it holds is checked where it

@@ -1,4 +1,4 @@
-/* mini/captions.h - what can be said of a drawn photo, and whether it is true.
+/* mini/captions.h - what can be said of a drawn photo, and whether it is true (V1 to V3).
  *
  * A claim is one thing that a photo's masks decide: that a car is there, a wheel, a wheel of a car,
  * something red, a red car, brick, a street, a striped texture. Each can be said in several forms,

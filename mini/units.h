@@ -1,5 +1,5 @@
 /* mini/units.h - units as a captioner sees them, made up: photos of one claim, and masks of where it
- * is seen.
+ * is seen (V8).
  *
  * A unit that detects a thing is given by the photos that excite it most and, on each, the places
  * where it is active. A made-up unit has photos of which its claim is true, and masks as coarse as

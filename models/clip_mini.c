@@ -1,4 +1,5 @@
-/* models/clip_mini.c - the image tower of the small contrastive pair that is built into the program.
+/* models/clip_mini.c - the image tower of the small contrastive pair that is built into the program
+ * (V6).
  *
  * The eight convolutions of the demo's network `mini` (vgg.c), the mean of each of the last one's
  * units over all places after its ReLU, and a matrix: layers conv1_1 to conv4_2 and `embedding`

@@ -86,7 +86,7 @@ void clip_resnet_build(Builder *builder, NodeId x, int depth)
     x = halved(builder, x);
     for (int stage = 1; stage <= 4; stage++) {
         LayerText name   = layer_text("layer%d", stage);
-        int       blocks = transformer_depth(builder, LAYER("visual.%s.", name.text));
+        int       blocks = transformer_depth(builder->blob, LAYER("visual.%s.", name.text));
         for (int i = 0; i < blocks; i++) {
             x = bottleneck(builder, x, LAYER("visual.%s.%d", name.text, i), stage > 1 && i == 0);
             build_module(builder, x, LAYER("%s.%d", name.text, i));

@@ -87,20 +87,56 @@ static bool encode_text(const Tokenizer *tokenizer, const WeightBlob *blob, cons
     return true;
 }
 
+// What a blob's texts are tokenized by: one of the two.
+typedef struct TextTokens {
+    Tokenizer *pairs;
+    WordList  *words;
+} TextTokens;
+
+static bool tokens_open(TextTokens *out, const WeightBlob *blob, Error *error)
+{
+    *out = (TextTokens){NULL, NULL};
+    return blob_lookup(blob, "words") ? blob_words(blob, &out->words, error)
+                                      : blob_tokenizer(blob, TOKENIZER_CLIP, &out->pairs, error);
+}
+
+static bool encode_words(const WordList *words, const WeightBlob *blob, const char *text,
+                         int64_t row, int32_t *out, Error *error)
+{
+    const char *rest = text;
+    char        word[LIMIT_WORD_BYTES];
+    int64_t     count = 0;
+    for (; word_next(&rest, word); count++) {
+        int32_t id = 0;
+        word_list_ids(words, word, 1, &id);
+        if (id >= word_list_count(words))
+            return fail(error, ERROR_DATA, "%s: '%.60s': it does not know the word '%s'",
+                        blob_path(blob), text, word);
+    }
+    if (count < 1 || count > row - 2)
+        return fail(error, ERROR_DATA, "%s: '%.60s' has %lld words, expected 1 to %lld",
+                    blob_path(blob), text, (long long)count, (long long)row - 2);
+    words_tokens(words, text, row, out);
+    return true;
+}
+
 static bool encode_texts(const WeightBlob *blob, const char *const *texts, int64_t count,
                          TokenRows *out, Error *error)
 {
-    Tokenizer *tokenizer = NULL;
-    TokenRows  rows      = {0};
-    size_t     numbers   = 0;
-    bool       ok =
-        row_of(blob, &rows.row, error) && blob_tokenizer(blob, TOKENIZER_CLIP, &tokenizer, error);
+    TextTokens by      = {NULL, NULL};
+    TokenRows  rows    = {0};
+    size_t     numbers = 0;
+    bool       ok      = row_of(blob, &rows.row, error) && tokens_open(&by, blob, error);
     if (ok && !size_mul((size_t)count, (size_t)rows.row, &numbers))
         ok = fail(error, ERROR_MEMORY, "%lld texts do not fit into memory", (long long)count);
     ok = ok && (rows.tokens = memory_new(numbers, sizeof *rows.tokens, error)) != NULL;
     for (int64_t i = 0; ok && i < count; i++)
-        ok = encode_text(tokenizer, blob, texts[i], rows.row, rows.tokens + i * rows.row, error);
-    tokenizer_free(tokenizer);
+        ok = by.words ? encode_words(by.words, blob, texts[i], rows.row, rows.tokens + i * rows.row,
+                                     error)
+                      : encode_text(by.pairs, blob, texts[i], rows.row, rows.tokens + i * rows.row,
+                                    error);
+    tokenizer_free(by.pairs);
+    word_list_close(by.words);
     if (ok)
         *out = rows;
     else

@@ -25,12 +25,12 @@ void transformer_settings(Builder *builder, int64_t width, const char *key, Tran
              heads, (long long)width);
 }
 
-int transformer_depth(const Builder *builder, const char *prefix)
+int transformer_depth(const WeightBlob *blob, const char *prefix)
 {
     size_t length = strlen(prefix);
     int    depth  = 0;
-    for (int i = 0; i < blob_tensor_count(builder->blob); i++) {
-        const char *name = blob_tensor(builder->blob, i)->name;
+    for (int i = 0; i < blob_tensor_count(blob); i++) {
+        const char *name = blob_tensor(blob, i)->name;
         char       *end  = NULL;
         if (strncmp(name, prefix, length) != 0)
             continue;
@@ -284,11 +284,17 @@ static NodeId block(Builder *builder, const Transformer *transformer, NodeId x, 
     return x;
 }
 
+NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeId x,
+                         const char *prefix, int i)
+{
+    return block(builder, transformer, x, LAYER("%s%d", prefix, i), LAYER("encoder_layer_%d", i));
+}
+
 NodeId transformer_blocks(Builder *builder, const Transformer *transformer, NodeId x,
                           const char *prefix)
 {
-    int depth = transformer_depth(builder, prefix);
+    int depth = transformer_depth(builder->blob, prefix);
     for (int i = 0; i < depth; i++)
-        x = block(builder, transformer, x, LAYER("%s%d", prefix, i), LAYER("encoder_layer_%d", i));
+        x = transformer_block(builder, transformer, x, prefix, i);
     return x;
 }

@@ -51,11 +51,13 @@ int64_t together_images(const Together *together)
     return together->images;
 }
 
-// Runs the network for a layer, and for all that ask for the same pixels.
+// Runs the network for a layer if it asks, and for all that ask for the same pixels.
 static void answer(Together *together, int layer)
 {
     real       *maps[NETWORK_LAYERS] = {NULL};
     const Asked first                = together->asked[layer];
+    if (!first.pixels)
+        return;
     size_t image = (size_t)(3 * together->runner->image_height * together->runner->image_width);
     size_t bytes = (size_t)first.count * image * sizeof *first.pixels;
     for (int i = layer; i < together->runner->network.layer_count; i++) {
@@ -74,8 +76,7 @@ static void meet(void *self)
 {
     Together *together = self;
     for (int i = 0; i < together->runner->network.layer_count; i++)
-        if (together->asked[i].pixels)
-            answer(together, i);
+        answer(together, i);
 }
 
 static void run_layer(void *self, const real *pixels, int64_t count, real *maps)

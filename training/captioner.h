@@ -3,8 +3,8 @@
  * A unit is `exemplars` rows of features. The decoder is an LSTM that looks at a mixture of them
  * before each word; the language model, an LSTM of two layers, sees the words alone. Both are given
  * the words of the right description and are to say the next one each time; the loss is the mean over
- * words of the two cross-entropies, so that one step trains both. Notation, shapes and names of
- * tensors: docs/methods/milan.md. Source: Hernandez et al., ICLR 2022, section 3, and its published
+ * words of the two cross-entropies, so that one step trains both (V9). Notation, shapes and names of
+ * tensors are those of the published code. Source: Hernandez et al., ICLR 2022, section 3, and its published
  * decoders.py and lms.py. */
 #ifndef TRAINING_CAPTIONER_H
 #define TRAINING_CAPTIONER_H

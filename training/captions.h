@@ -2,7 +2,8 @@
  *
  * A claim is one thing that can be said, in one or several texts; of every image it is known which
  * claims are true. So a caption that another image of a batch has, too, is no example of a wrong
- * one. The caption of an image is drawn anew in every epoch, rare claims as often as common ones. */
+ * one. The caption of an image is drawn anew in every epoch, rare claims as often as common ones
+ * (V4). */
 #ifndef TRAINING_CAPTIONS_H
 #define TRAINING_CAPTIONS_H
 

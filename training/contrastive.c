@@ -1,4 +1,5 @@
-/* training/contrastive.c - contrastive: an image lies near the captions that are true of it.
+/* training/contrastive.c - contrastive: an image lies near the captions that are true of it
+ * (V5).
  *
  *     s_ij = cos(image i, caption j) / 0.07
  *     loss = (mean over images of the cross-entropy of softmax_j s_ij with t_ij / sum_j t_ij

@@ -37,8 +37,7 @@ static bool say(Describing *self, const real *values, int64_t first, int64_t cou
     return true;
 }
 
-// Whether all words of a claim's shortest text are among those up to the stop.
-static bool names(const CaptionSet *captions, const int32_t *said, int64_t claim)
+bool training_names(const CaptionSet *captions, const int32_t *said, int64_t claim)
 {
     const int32_t *wanted = captions->tokens + captions->first[claim] * captions->row + 1;
     int32_t        words  = word_list_count(captions->list);
@@ -71,7 +70,7 @@ static bool score_set(Describing *self, const real *values, int64_t named[2], Er
         for (int64_t i = 0; ok && i < count; i++) {
             int64_t claim = self->set->units->claims[first + i];
             named[self->set->captions->is_kept[claim]] +=
-                names(self->set->captions, said + i * self->steps, claim);
+                training_names(self->set->captions, said + i * self->steps, claim);
         }
     }
     memory_free(said);

@@ -98,6 +98,6 @@ bool captioner_begin(const char *path, WeightBlob *encoder, const TrainingSet *s
     add_captioner(fresh, set->units->features,
                   word_list_count(set->captions->list) + SPECIAL_WORDS);
     add_encoder(fresh, encoder);
-    fresh_text(fresh, "vocabulary", set->captions->words);
+    fresh_text(fresh, "words", set->captions->words);
     return fresh_publish(fresh, about, path);
 }

@@ -65,6 +65,10 @@ bool step_fill_units(Trainer *trainer, StepGraph *step, StepPlace place, Error *
 bool step_graph_of_units(StepGraph *out, WeightBlob *blob, const TrainingSet *set, int64_t batch,
                          Error *error);
 
+/* Whether a description says a claim: all words of its shortest text stand before the stop. `said`:
+ * ids of a captioner, as many as a caption has tokens less 1. */
+bool training_names(const CaptionSet *captions, const int32_t *said, int64_t claim);
+
 /* Takes over the text of the blob and, from a checkpoint, moments and steps done. */
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error);
 

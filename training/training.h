@@ -132,7 +132,7 @@ typedef struct TrainingScore {
 /* How a network does on a set, without augmentation. */
 bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error);
 
-/* How a pair of towers does on a set with captions. For every image the nearest (by cosine) of the
+/* How a pair of towers does on a set with captions (V7). For every image the nearest (by cosine) of the
  * shortest texts of all claims that are true of some image here: `accuracy` is the share of images
  * of which it is true, `chance` the share of other images of which it is. */
 typedef struct RetrievalScore {
@@ -145,7 +145,7 @@ typedef struct RetrievalScore {
 bool training_retrieval(WeightBlob *blob, const TrainingSet *set, RetrievalScore *all,
                         RetrievalScore *kept, Error *error);
 
-/* How a captioner does on units, saying the likeliest word each time: the share of them whose
+/* How a captioner does on units (V10), saying the likeliest word each time: the share of them whose
  * description has all words of their claim, and what it is by chance, under random masks. */
 typedef struct DescribeScore {
     int64_t units;

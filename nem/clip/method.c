@@ -30,7 +30,8 @@ static const MethodOption options[] = {
     {.name  = "clip",
      .kind  = METHOD_FILE,
      .value = "FILE.nw",
-     .help  = "the two towers of CLIP that photos and words are embedded by"},
+     .help  = "the two towers that photos and words are embedded by (default: built-in ones, which "
+              "know the mini world)"},
     {.name  = "concepts",
      .kind  = METHOD_FILE,
      .value = "FILE.txt",
@@ -56,6 +57,11 @@ static const MethodOption options[] = {
      .value   = "N",
      .initial = "5",
      .help    = "words of each unit in words.csv"},
+    {.name  = "cache",
+     .kind  = METHOD_FOLDER,
+     .value = "DIR",
+     .help  = "keeps embeddings of photos and words for other runs, which find them by what they "
+              "were computed from"},
 };
 
 static bool is_set(const Explainer *explainer, const char *name, const char *value)
@@ -87,13 +93,11 @@ static bool open_files(const Explainer *explainer, Clip *clip, Error *error)
 {
     const char *towers = method_value(explainer, "clip");
     const char *words  = method_value(explainer, "concepts");
-    if (!towers)
-        return fail(error, ERROR_USAGE,
-                    "CLIP-Dissect embeds photos and words: --clip FILE.nw says by which towers");
     if (!words)
         return fail(error, ERROR_USAGE,
                     "CLIP-Dissect names units by words of a list: --concepts FILE.txt says which");
-    return concepts_open(&clip->concepts, words, error) && blob_open(towers, &clip->blob, error) &&
+    return concepts_open(&clip->concepts, words, error) &&
+           blob_open_or_embedded(towers, "clip", &clip->blob, error) &&
            blob_takes_images(clip->blob, error);
 }
 
@@ -117,7 +121,8 @@ static bool open_clip(Explainer *explainer, Error *error)
     clip->top = strtoll(method_value(explainer, "top"), NULL, 10);
     if (clip->top > clip->concepts.count)
         clip->top = clip->concepts.count;
-    if (clip->rules->recrops)
+    clip->cache = method_value(explainer, "cache");
+    if (clip->rules->recrops && !clip->probe->is_photos)
         explainer->inputs.images = (ImageSource){clip_recropped_load, clip};
     *explainer->labels = (Labels){.count          = clip->concepts.count + 1,
                                   .text           = clip->concepts.text,
@@ -154,6 +159,7 @@ const Method method_clip_dissect = {
     .score_name     = "similarity",
     .detector_score = 0, // above what the word has in common with the layer (L14)
     .sees_pixels    = true,
+    .reads_class    = true,
     .modes          = modes,
     .mode_count     = sizeof modes / sizeof *modes,
     .options        = options,

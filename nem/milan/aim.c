@@ -1,5 +1,5 @@
 /* nem/milan/aim.c - where an attack lowers a unit and raises another concept: in the masks of the
- * unit's clean exemplars, and of those of a unit that has the target's caption (L14). */
+ * unit's clean exemplars, and of those of a unit that has the target's caption (N14). */
 #include "milan_private.h"
 
 #include <stdlib.h>

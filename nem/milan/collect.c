@@ -76,14 +76,6 @@ static bool pause_looks(void *data, int64_t done, int64_t images, Error *error)
 
 /* ---- phases ---------------------------------------------------------------------------------- */
 
-bool collecting_looks(Collecting *collecting, Error *error)
-{
-    for (int64_t unit = 0; unit < collecting->gathering.unit_count; unit++)
-        collecting->evidence->exemplars[unit] = collecting->gathering.units[unit].exemplars;
-    return looks_open(&collecting->looks, &collecting->gathering,
-                      collecting->milan->pyramid.features, error);
-}
-
 static bool gather_images(Collecting *self, const ImageSource *images, Error *error)
 {
     Stream stream = {0};

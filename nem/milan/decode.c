@@ -187,7 +187,7 @@ static const double *row_scores(Decoder *self, StepScores scores, double tempera
     return self->row_score;
 }
 
-/* ---- beam search (L8) ------------------------------------------------------------------------ */
+/* ---- beam search (N8) ------------------------------------------------------------------------ */
 
 // Puts a candidate where it belongs among the best, behind equal ones. False: it is not one.
 static bool place(Candidate *best, int64_t room, int64_t *count, Candidate candidate)
@@ -298,7 +298,7 @@ const Sentences *decoder_greedy(Decoder *decoder, const real *features, double t
     return sentences;
 }
 
-/* ---- rerank (L9) ----------------------------------------------------------------------------- */
+/* ---- rerank (N9) ----------------------------------------------------------------------------- */
 
 // How many words of a sentence the language model scores.
 static int words_scored(const Decoder *self, const int32_t *tokens, int length, bool extra_stop)
@@ -313,7 +313,8 @@ static int words_scored(const Decoder *self, const int32_t *tokens, int length, 
 void decoder_language(Decoder *decoder, const Sentences *sentences, bool extra_stop, double *out)
 {
     Captioner *captioner = &decoder->captioner;
-    int        length = sentences->length, scored[DECODE_MOST_BEAM], most = 0;
+    int        length = sentences->length, most = 0;
+    int        scored[DECODE_MOST_BEAM] = {0};
     memset(decoder->heard, 0,
            2 * (size_t)captioner->language_layers * (size_t)captioner->rows *
                (size_t)captioner->language_hidden * sizeof(real));

@@ -2,7 +2,7 @@
  *
  * A beam search keeps the `beam` likeliest sentences; of these the best by pointwise mutual
  * information is taken, log p(sentence | images) - temperature * log p(sentence), so that a sentence
- * that fits everything loses (L9). Words are ids of text/word_list.h. Sums of log p are kept in
+ * that fits everything loses (N9). Words are ids of text/word_list.h. Sums of log p are kept in
  * double. Equal scores: the lower word and the earlier sentence come first. */
 #ifndef NEM_MILAN_DECODE_H
 #define NEM_MILAN_DECODE_H

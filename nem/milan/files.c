@@ -1,5 +1,5 @@
 /* nem/milan/files.c - exemplars.csv of a run folder, and what a clean run is read back for: its
- * exemplars are where an attack perturbs (L14). */
+ * exemplars are where an attack perturbs (N14). */
 #include "milan_private.h"
 
 #include "../../format/csv.h"

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { LEVEL_ENTRY = 99, LEVEL_ENTRIES = 101 }; // 99/100 (L2)
+enum { LEVEL_ENTRY = 99, LEVEL_ENTRIES = 101 }; // 99/100 (N2)
 
 static bool unit_open(const Gathering *gathering, UnitGathering *unit, int64_t number,
                       int64_t values, Error *error)

@@ -57,6 +57,14 @@ void looks_close(Looks *looks)
     *looks = (Looks){0};
 }
 
+bool collecting_looks(Collecting *collecting, Error *error)
+{
+    for (int64_t unit = 0; unit < collecting->gathering.unit_count; unit++)
+        collecting->evidence->exemplars[unit] = collecting->gathering.units[unit].exemplars;
+    return looks_open(&collecting->looks, &collecting->gathering,
+                      collecting->milan->pyramid.features, error);
+}
+
 void looks_gather(const Looks *looks, const Milan *milan, int64_t unit, real *out)
 {
     int64_t features = milan->pyramid.features;

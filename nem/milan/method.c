@@ -13,7 +13,9 @@ static const MethodOption options[] = {
     {.name  = "captioner",
      .kind  = METHOD_FILE,
      .value = "FILE.nw",
-     .help  = "what describes units: encoder, decoder, words"},
+     .help =
+         "what describes units: encoder, decoder, words (default: the built-in one, which knows "
+         "the mini world)"},
     {.name  = "beam",
      .kind  = METHOD_COUNT,
      .value = "N",
@@ -42,11 +44,7 @@ static bool open_captioner(Milan *milan, const Explainer *explainer, Error *erro
     const char *path = method_value(explainer, "captioner"),
                *beam = method_value(explainer, "beam");
     DecodeRules rules;
-    if (!path)
-        return fail(error, ERROR_USAGE,
-                    "MILAN needs a captioner, --captioner FILE.nw: weights/convert.py makes one of "
-                    "a published checkpoint");
-    if (!blob_open(path, &milan->captioner, error) ||
+    if (!blob_open_or_embedded(path, "captioner", &milan->captioner, error) ||
         !decode_rules(&rules, milan->captioner, beam ? strtoll(beam, NULL, 10) : 0, error) ||
         !pyramid_open(&milan->pyramid, milan->captioner, IMAGES_AT_ONCE, error))
         return false;
@@ -57,8 +55,9 @@ static bool open_captioner(Milan *milan, const Explainer *explainer, Error *erro
     milan->width  = milan->pyramid.runner.image_width;
     return decoder_features(milan->decoder) == milan->pyramid.features ||
            fail(error, ERROR_DATA,
-                "%s: its encoder gives %lld features of an image, its decoder reads %lld", path,
-                (long long)milan->pyramid.features, (long long)decoder_features(milan->decoder));
+                "%s: its encoder gives %lld features of an image, its decoder reads %lld",
+                blob_path(milan->captioner), (long long)milan->pyramid.features,
+                (long long)decoder_features(milan->decoder));
 }
 
 static bool open_milan(Explainer *explainer, Error *error)
@@ -96,7 +95,7 @@ static float threshold(const Evidence *evidence, int64_t row)
     return evidence->exemplars[row].level;
 }
 
-// As an exemplar's (L3), at the size that pages show.
+// As an exemplar's (N3), at the size that pages show.
 static int64_t mask(const Explainer *explainer, const float *map, float level, float *room,
                     uint8_t *mask)
 {
@@ -114,9 +113,12 @@ static int64_t mask(const Explainer *explainer, const float *map, float level, f
 static const char *const files[] = {MILAN_FILE, NULL};
 
 const Method method_milan = {
-    .name           = "milan",
-    .title          = "MILAN",
-    .score_name     = "PMI",
+    .name       = "milan",
+    .title      = "MILAN",
+    .score_name = "PMI",
+    .score_says =
+        "How much likelier the captioner finds a caption when it sees the unit\xe2\x80\x99s "
+        "exemplars than a language model that sees nothing, in logarithms.",
     .detector_score = -INFINITY, // every unit with a caption has one
     .sees_pixels    = true,
     .modes          = milan_modes,

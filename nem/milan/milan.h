@@ -16,12 +16,12 @@ extern const Method method_milan; // its row of the table of methods
 
 enum { MILAN_EXEMPLARS = 15 };
 
-/* The exemplars of one unit, the highest peak first, the first image among equals (L1). */
+/* The exemplars of one unit, the highest peak first, the first image among equals (N1). */
 typedef struct Exemplars {
     int64_t count; // 15, or all images of a smaller set
     int64_t image[MILAN_EXEMPLARS];
     float   peak[MILAN_EXEMPLARS]; // largest activation of the map
-    float   level;                 // what of a map exceeds it is shown to the captioner (L2)
+    float   level;                 // what of a map exceeds it is shown to the captioner (N2)
 } Exemplars;
 
 /* Of a unit of the evidence. */

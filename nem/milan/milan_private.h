@@ -2,6 +2,7 @@
 #ifndef NEM_MILAN_PRIVATE_H
 #define NEM_MILAN_PRIVATE_H
 
+#include "../../models/embedded.h"
 #include "../../models/pyramid.h"
 #include "../../probe/stream.h"
 #include "../resample.h"
@@ -14,8 +15,8 @@
 
 /* What a mode decides for MILAN. */
 typedef struct MilanRules {
-    bool is_sketched; // the level is the estimate of the published exemplars (L4), else exact
-    bool is_rounded;  // pixels become the nearest byte, else the one below (L5)
+    bool is_sketched; // the level is the estimate of the published exemplars (N4), else exact
+    bool is_rounded;  // pixels become the nearest byte, else the one below (N5)
     bool extra_stop;  // as in DecodeRules
 } MilanRules;
 
@@ -33,8 +34,8 @@ typedef struct MilanClean {
 typedef struct Milan {
     const MilanRules *rules;
     WeightBlob       *captioner; // the file of --captioner, owned
-    Resampler        *upward;    // from a map of the layer to the encoder's images, for masks (L3)
-    Resampler        *smooth;    // the same for attacks, with ends that go on (L14)
+    Resampler        *upward;    // from a map of the layer to the encoder's images, for masks (N3)
+    Resampler        *smooth;    // the same for attacks, with ends that go on (N14)
     Resampler        *shown;     // to the size of the set's label maps, for pages
     Pyramid           pyramid;
     Decoder          *decoder;
@@ -109,7 +110,7 @@ bool looks_run(Looks *looks, Milan *milan, const Gathering *gathering, const Ima
 void looks_gather(const Looks *looks, const Milan *milan, int64_t unit, real *out);
 
 /* An exemplar as the captioner's encoder sees it: planes [3, image_height, image_width] of the
- * inputs in 0..1 become bytes, and then pixels [3, height, width] of the encoder (L5). */
+ * inputs in 0..1 become bytes, and then pixels [3, height, width] of the encoder (N5). */
 void exemplar_bytes(const Milan *milan, const Inputs *inputs, const float *planes, uint8_t *bytes);
 /* The mask [height, width] of a map; returns its pixels. `room` is [height, width]. */
 int64_t exemplar_mask(const Milan *milan, const float *map, float level, float *room,

@@ -1,5 +1,5 @@
 /* nem/milan/sketch.h - the running estimate of a quantile that the published exemplars of MILAN were
- * cut with: it keeps about 25,000 of a unit's activations, each standing for many (L4).
+ * cut with: it keeps about 25,000 of a unit's activations, each standing for many (N4).
  *
  * Buffers of falling size: values go into the smallest; a full buffer is sorted and every second
  * value, beginning with the first or the second by the toss of a coin, moves to the next, where it

@@ -73,8 +73,10 @@ bool milan_story_text(const Explainer *explainer, const Story *story, FILE *stre
 {
     Table             table     = {.columns = 4, .alignment = "rrrl"};
     const char *const headers[] = {"rank", "activation", "shown", "exemplar"};
+    fprintf(stream, "caption: ");
+    print_name(stream, *story->text ? story->text : "(empty)");
     fprintf(stream,
-            "PMI %.6f: log p of the caption given the exemplars, less what the language model "
+            "\nPMI %.6f: log p of the caption given the exemplars, less what the language model "
             "says\nshown to the captioner is what exceeds %.9g, the level of the top hundredth\n\n",
             story->score, (double)story->exemplars.level);
     for (int i = 0; i < table.columns; i++)
@@ -102,7 +104,7 @@ static void write_base64(Writer *page, const uint8_t *bytes, size_t size)
         group |= left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
         group |= left > 2 ? (uint32_t)bytes[i + 2] : 0;
         for (uint32_t k = 0; k < 4; k++)
-            text[k] = k > left ? '=' : digits[group >> (18 - 6 * k) & 63];
+            text[k] = (char)(k > left ? '=' : digits[group >> (18 - 6 * k) & 63]);
         writer_bytes(page, text, 4);
     }
 }
