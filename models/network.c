@@ -115,7 +115,7 @@ static bool run_family(Builder *builder, NodeId x, Error *error)
         return fail(error, ERROR_DATA, "%s: architecture '%s' is not known%s",
                     blob_path(builder->blob), name,
                     builder->request->tokens ? " to take texts" : "");
-    builder->prefix = name == blob_architecture(builder->blob) ? "" : CAPTIONER_PREFIX;
+    builder->prefix = name == blob_architecture(builder->blob) ? NULL : CAPTIONER_PREFIX;
     family->build(builder, x, family->depth);
     return true;
 }
@@ -206,12 +206,8 @@ static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *re
 static void builder_start(Builder *builder, Graph *graph, WeightBlob *blob,
                           const NetworkRequest *request)
 {
-    *builder                 = (Builder){.graph        = graph,
-                                         .blob         = blob,
-                                         .request      = request,
-                                         .prefix       = "",
-                                         .wanted_index = -1,
-                                         .ends         = NODE_NONE};
+    *builder = (Builder){
+        .graph = graph, .blob = blob, .request = request, .wanted_index = -1, .ends = NODE_NONE};
     builder->activation.name = "none";
     for (int i = 0; i < NETWORK_LAYERS; i++)
         builder->layers[i] = NODE_NONE;

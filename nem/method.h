@@ -219,7 +219,9 @@ struct Method {
     const char *name;             // "dissection", as --method takes it
     const char *title;            // "Network Dissection"
     const char *score_name;       // "IoU"
-    double      detector_score;   // a unit is a detector if its concept's score reaches this (D19)
+    const char *score_says;       // what a high score means, one sentence for pages
+    double      detector_score;   // a unit is a detector if its concept's score reaches this (D19);
+                                  // -INFINITY: the method draws no such line
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
     bool        sees_pixels;      // reads UnitView.images; else they need not be kept
     bool        reads_class;      // of a transformer's layer it takes the class token, not patches
