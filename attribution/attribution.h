@@ -53,7 +53,8 @@ const MapMethod *map_method_named(const char *name); // NULL if there is none
 bool map_method_needs_attention(const MapMethod *method);
 
 /* Whether a method explains a network, up to a layer (NULL: its logits), of images of this size (0:
- * the blob's). Errors: ERROR_USAGE: it needs attention, or has no rule for it; Grad-CAM, and no
+ * the blob's). Errors: ERROR_USAGE: it needs attention, or has no rule for it; it needs a
+ * ReLU, and there is none; Grad-CAM, and no
  * activation lies before the layer; those of network_build. */
 bool map_method_suits(const MapMethod *method, WeightBlob *blob, const char *layer, int64_t height,
                       int64_t width, Error *error);

@@ -122,6 +122,16 @@ bool map_build(Graph *graph, WeightBlob *blob, const MapRequest *request, Map *o
            map_build_on(graph, &network, request, image, out, error);
 }
 
+// Without a ReLU these rules have nothing to change.
+static bool gradient_suits(const MapMethod *method, const Network *network, Error *error)
+{
+    return method->rule == GRADIENT_PLAIN || network->activation.is_relu ||
+           fail(error, ERROR_USAGE,
+                "%s changes the signals of ReLUs, and this network has none before what is "
+                "explained, so its map would be that of gradient",
+                method->name);
+}
+
 bool map_method_suits(const MapMethod *method, WeightBlob *blob, const char *layer, int64_t height,
                       int64_t width, Error *error)
 {
@@ -135,6 +145,7 @@ bool map_method_suits(const MapMethod *method, WeightBlob *blob, const char *lay
     Graph         *graph = NULL;
     bool           ok    = graph_create(&graph, error) &&
               network_build(graph, blob, &request, &network, error) &&
+              gradient_suits(method, &network, error) &&
               attention_suits(graph, network.layer, method, error) &&
               (method->kind != MAP_GRADCAM || gradcam_suits(graph, network.layer, error));
     graph_destroy(graph);

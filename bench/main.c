@@ -12,8 +12,8 @@ static const char usage[] =
     "usage: bench [options]            the rows people come for; two minutes on idle cores\n"
     "       bench --all [options]      all rows of all verbs\n"
     "       bench --against torch|onnxruntime|openblas [options]   in turns with another\n"
-    "       bench gemm|conv|model|decode|dissect|attack|train|attribute|manipulate\n"
-    "             [options]\n"
+    "       bench gemm|conv|model|decode|dissect|attack|train|attribute|manipulate|\n"
+    "             milan [options]\n"
     "  --arch NAME                    network of conv, model, dissect, attack, attribute,\n"
     "                                 manipulate (vgg16);\n"
     "                                 of train (all three)\n"
@@ -51,6 +51,7 @@ static const struct {
     {"train", bench_train, 5, 128},
     {"attribute", bench_attribute, 5, 1},
     {"manipulate", bench_manipulate, 5, 1},
+    {"milan", bench_milan, 5, 1},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

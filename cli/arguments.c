@@ -3,6 +3,7 @@
 #include "../attack/attack.h"
 #include "../training/training.h"
 #include "commands.h"
+#include "method_options.h"
 #include "units.h"
 
 #include <math.h>
@@ -16,7 +17,8 @@ const char *option_choices(const Option *option)
     static char text[256];
     const char *word;
     size_t      used = 0;
-    if (option->kind == ARGUMENT_CHOICE || option->kind == ARGUMENT_CHOICES)
+    if (option->kind == ARGUMENT_CHOICE || option->kind == ARGUMENT_CHOICES ||
+        (option->kind == ARGUMENT_NAME && !option->word))
         return option->value;
     if (option->kind != ARGUMENT_NAME)
         return NULL;
@@ -83,14 +85,13 @@ bool whole_parse(const char *text, uint64_t *out)
 
 static bool bad_value(const Option *option, const char *text, Error *error)
 {
-    bool has_range = option->kind == ARGUMENT_WHOLE || option->kind == ARGUMENT_NUMBER ||
-                     option->kind == ARGUMENT_NUMBERS || option->kind == ARGUMENT_PAIR;
+    bool is_whole = option->kind == ARGUMENT_WHOLE || option->kind == ARGUMENT_COUNT ||
+                    option->kind == ARGUMENT_PAIR;
+    bool has_range =
+        is_whole || option->kind == ARGUMENT_NUMBER || option->kind == ARGUMENT_NUMBERS;
     if (has_range)
         return fail(error, ERROR_USAGE, "--%s: '%s' is not %s in %.15g..%.15g", option->name, text,
-                    option->kind == ARGUMENT_WHOLE || option->kind == ARGUMENT_PAIR
-                        ? "a whole number"
-                        : "a number",
-                    option->least, option->most);
+                    is_whole ? "a whole number" : "a number", option->least, option->most);
     if (option->kind == ARGUMENT_SEED)
         return fail(error, ERROR_USAGE, "--%s: '%s' is not a whole number in 0..%llu", option->name,
                     text, (unsigned long long)UINT64_MAX);
@@ -147,7 +148,8 @@ static bool whole_in_range(const Option *option, const char *text, int64_t *out)
 
 static bool value_set(const Option *option, const char *text, Settings *out, Error *error)
 {
-    void *place = (char *)out + option->offset;
+    void   *place = (char *)out + option->offset;
+    int64_t whole;
     switch (option->kind) {
     case ARGUMENT_FLAG:
         *(bool *)place = true;
@@ -171,6 +173,9 @@ static bool value_set(const Option *option, const char *text, Settings *out, Err
         if (!whole_in_range(option, text, place))
             return bad_value(option, text, error);
         return true;
+    case ARGUMENT_COUNT:
+        *(const char **)place = text;
+        return whole_in_range(option, text, &whole) || bad_value(option, text, error);
     case ARGUMENT_SEED:
         return whole_parse(text, place) || bad_value(option, text, error);
     case ARGUMENT_NUMBER:
@@ -201,12 +206,16 @@ static bool lists(const Verb *verb, const Option *shared)
     return verb->shared && word_index(verb->shared, shared->name, strlen(shared->name)) >= 0;
 }
 
-// The index-th option that a verb takes: its own first, then shared ones; NULL past the last.
+// The index-th option that a verb takes: its own first, then those of methods, then shared ones;
+// NULL past the last.
 static const Option *option_at(const Verb *verb, int index, bool only_listed)
 {
     for (const Option *own = verb->options; own && own->name; own++)
         if (index-- == 0)
             return own;
+    for (int i = 0; method_option(verb->of_methods, i); i++)
+        if (index-- == 0)
+            return method_option(verb->of_methods, i);
     for (const Option *shared = shared_options; shared->name; shared++)
         if ((lists(verb, shared) || (shared->holds_anyway && !only_listed)) && index-- == 0)
             return shared;
@@ -355,7 +364,8 @@ static bool complete(const Verb *verb, const bool seen[OPTION_LIMIT], Settings *
             !value_set(option, option->initial, out, error))
             return false;
     for (int i = 0; (option = option_at(verb, i, false)); i++) {
-        if (!seen[i] && option->initial && !value_set(option, option->initial, out, error))
+        if (!seen[i] && option->initial && !option->of_method &&
+            !value_set(option, option->initial, out, error))
             return false;
         if (!seen[i] && option->required)
             add_missing(missing, &used, "--", option->name, option_shown(option));

@@ -16,7 +16,8 @@
 
 #include <stdio.h>
 
-enum { ARGUMENT_LIST = 32 }; // longest list of values of one option
+enum { ARGUMENT_LIST = 32 };        // longest list of values of one option
+enum { ARGUMENTS_OF_METHODS = 16 }; // as METHOD_OPTIONS of nem/method.h
 
 typedef struct NumberList {
     double value[ARGUMENT_LIST];
@@ -36,9 +37,11 @@ typedef struct NumberAndText {
 typedef enum ArgumentKind {
     ARGUMENT_FLAG,    // bool
     ARGUMENT_TEXT,    // const char *; NULL when not given
-    ARGUMENT_NAME,    // const char *: one of the words of `word`; NULL when not given
+    ARGUMENT_NAME,    // const char *: one of the words of `word`, or else of `value`; NULL when not
+                      // given
     ARGUMENT_UNITS,   // const char *; checked by units_check
     ARGUMENT_WHOLE,   // int64_t in least..most
+    ARGUMENT_COUNT,   // const char *: the text of such a number; NULL when not given
     ARGUMENT_SEED,    // uint64_t
     ARGUMENT_NUMBER,  // double in least..most; decimal or a fraction such as 4/255
     ARGUMENT_NUMBERS, // NumberList of such numbers, separated by commas
@@ -76,11 +79,14 @@ typedef struct Settings {
     const char *categories; // comma-separated; NULL: all of the probing set
 
     // networks
-    const char   *method;        // name of a neuron explanation method
     int           readout, conv; // Readout, ConvMethod
     int           store;         // StoreArm of the photos of a clean run
     const char   *activation;    // relu or softplus:BETA
     NumberAndText gradient;      // class and file
+
+    // neuron explanation methods
+    const char *method;                           // its name
+    const char *of_methods[ARGUMENTS_OF_METHODS]; // by method_option (method_options.h)
 
     // corruption
     const char *units, *target;
@@ -92,8 +98,8 @@ typedef struct Settings {
     bool        keep_images;
 
     // training
-    const char *arch, *test, *schedule, *log;
-    int64_t     epochs, shift, random_crop, attack_steps, attack_inputs;
+    const char *arch, *test, *schedule, *log, *captions, *encoder;
+    int64_t     made_units, epochs, shift, random_crop, attack_steps, attack_inputs;
     int    optimiser, objective, perturb; // OptimiserKind, row of OBJECTIVE_NAMES, Perturbation
     int    detach, second_order;          // 1: no; 1: difference
     double rate, decay, clip, lambda_l2, lambda_cos, lambda_hessian, perturb_eps, attack_eps;
@@ -119,6 +125,10 @@ typedef struct Settings {
     // accuracy
     const char *noises, *poisoned; // TYPE:STD[,...]; a run; NULL: none
 
+    // descriptions
+    const char *bert, *bert_baseline, *method_names;
+    bool        text, idf;
+
     // the rest
     int64_t     top, quality, resize, crop, images;
     int         sampling;
@@ -142,24 +152,33 @@ typedef struct Option {
     size_t       offset; // of the value in Settings
     const char  *value;  // shown in help; for choices also the grammar, words separated by |
     const char  *shown;  // in help, in place of many words; NULL: the words, or `value`
-    const char *(*word)(int index); // of ARGUMENT_NAME: NULL past the last
+    const char *(*word)(int index); // of ARGUMENT_NAME: NULL past the last, or no function
     const char *initial; // parsed when the option is absent; NULL: nothing, or `required`
     const char *help;
     double      least, most; // numbers only
     bool        required;
     bool        holds_anyway; // shared: where it makes no difference it is taken and not listed
+    bool        of_method;    // `initial` is not parsed: which methods have it is known later
 } Option;
+
+/* Which of the options that explanation methods list a verb takes. */
+typedef enum MethodOptionsTaken {
+    METHOD_OPTIONS_NONE,
+    METHOD_OPTIONS_ALL,
+    METHOD_OPTIONS_FILES // of a verb that opens a finished run: where a file is now, if it moved
+} MethodOptionsTaken;
 
 /* What `nemesis VERB` takes, tells and does. */
 typedef struct Verb {
-    const char   *name;
-    const char   *inputs; // positional arguments as help shows them; "" for none
-    int           input_least, input_most;
-    const char   *summary; // one line, no full stop
-    const char   *details; // paragraphs under the usage line; "" for none
-    const char   *example; // a command that runs
-    const Option *options; // ends with a NULL name
-    const char   *shared;  // names of the shared options it takes, separated by |
+    const char        *name;
+    const char        *inputs; // positional arguments as help shows them; "" for none
+    int                input_least, input_most;
+    const char        *summary; // one line, no full stop
+    const char        *details; // paragraphs under the usage line; "" for none
+    const char        *example; // a command that runs
+    const Option      *options; // ends with a NULL name
+    const char        *shared;  // names of the shared options it takes, separated by |
+    MethodOptionsTaken of_methods;
     /* An own option that is another spelling of the last input: its value is there in the end,
      * however it was given. NULL: none. */
     const char *spelled;
@@ -173,8 +192,8 @@ typedef struct Verb {
 extern const Option shared_options[];
 #define SHARED_BY_ALL "quiet|verbose|json|help"
 
-/* The index-th option that a verb takes and lists: its own first, then shared ones; NULL past the
- * last. */
+/* The index-th option that a verb takes and lists: its own first, then those of methods, then
+ * shared ones; NULL past the last. */
 const Option *verb_option(const Verb *verb, int index);
 
 /* The words an option takes, separated by |, or NULL if it is no choice. Static storage. */

@@ -75,6 +75,33 @@ static bool agrees_with(const Settings *settings, const InputsRequest *request, 
     return true;
 }
 
+// The values of the method's options; a run that is older than an option has its initial value.
+static bool read_values(CleanRunFiles *run, const char *folder, const Settings *settings,
+                        InputsRequest *request, Error *error)
+{
+    const Method *method = request->method;
+    if (!method_values_given(method, settings, &request->values, error))
+        return false;
+    for (int i = 0; i < method->option_count; i++) {
+        const MethodOption *row = &method->options[i];
+        char                key[96], option[64];
+        snprintf(key, sizeof key, "settings.%s", row->name);
+        snprintf(option, sizeof option, "--%s", row->name);
+        const char *set   = json_member_text(&run->json, key);
+        const char *given = request->values.value[i];
+        if (!set || (row->kind == METHOD_FILE && given))
+            continue;
+        request->values.value[i] = strcmp(set, "(none)") == 0 ? NULL : set;
+        if (row->kind != METHOD_FILE || !request->values.value[i])
+            continue;
+        snprintf(key, sizeof key, "files.%s.path", row->name);
+        if (!run_locate(&run->json, folder, key, row->name, option, run->files[i], error))
+            return false;
+        request->values.value[i] = run->files[i];
+    }
+    return true;
+}
+
 bool run_request_read(const Json *run, const char *folder, InputsRequest *out, Error *error)
 {
     const char *mode, *readout, *conv, *limit;
@@ -128,13 +155,28 @@ static bool same_digest(const Json *run, const char *folder, const char *path, c
                 of, found, wanted);
 }
 
+static bool same_method_files(const CleanRunFiles *run, const char *folder, Error *error)
+{
+    const InputsRequest *request = &run->inputs.request;
+    for (int i = 0; i < request->method->option_count; i++) {
+        char key[96];
+        snprintf(key, sizeof key, "files.%s.sha256", request->method->options[i].name);
+        if (*request->values.sha256[i] &&
+            !same_digest(&run->json, folder, key, request->values.value[i],
+                         request->values.sha256[i], error))
+            return false;
+    }
+    return true;
+}
+
 bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings, Error *error)
 {
     InputsRequest request = {.batch = batch_of(settings, DEFAULT_BATCH)};
     *out                  = (CleanRunFiles){0};
     if (!run_folder_read(folder, &out->json, error) ||
         !read_clean_request(&out->json, folder, &request, error) ||
-        !locate(out, folder, settings, error))
+        !locate(out, folder, settings, error) ||
+        !read_values(out, folder, settings, &request, error))
         return false;
     run_folder_note_next(folder, settings);
     request.model = out->inputs.request.model;
@@ -144,7 +186,8 @@ bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *sett
            same_digest(&out->json, folder, "weights.sha256", request.model,
                        blob_sha256(out->inputs.blob), error) &&
            same_digest(&out->json, folder, "data.index_sha256", request.data,
-                       out->inputs.probe.index_sha256, error);
+                       out->inputs.probe.index_sha256, error) &&
+           same_method_files(out, folder, error);
 }
 
 // Runs of earlier versions do not say what their photos were.
@@ -162,15 +205,15 @@ bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Er
 {
     RunInputs *inputs = &run->inputs;
     if (!run_inputs_load(inputs, error) || !same_files(run, folder, error) ||
-        !record_read(&run->record, inputs->request.method, folder, &inputs->explainer.labels,
-                     error))
+        !record_read(&run->record, inputs->request.method, folder, inputs->explainer.labels, error))
         return false;
     if (run->record.unit_count != inputs->runner.units)
         return fail(error, ERROR_DATA, "%s: has %lld units, layer '%s' has %lld", folder,
                     (long long)run->record.unit_count, inputs->request.layer,
                     (long long)inputs->runner.units);
-    run->clean = (CleanRun){&inputs->explainer, &run->record, pass};
-    return true;
+    const Method *method = inputs->request.method;
+    run->clean           = (CleanRun){&inputs->explainer, &run->record, pass};
+    return !method->baseline || method->baseline(&inputs->explainer, folder, error);
 }
 
 bool clean_run_is_baseline(const CleanRunFiles *run, const char *folder, Error *error)

@@ -8,6 +8,7 @@
 typedef struct CleanRunFiles {
     Json      json;                                // run.json; texts of the request point into it
     char      model[LIMIT_PATH], data[LIMIT_PATH]; // where they are now
+    char      files[METHOD_OPTIONS][LIMIT_PATH];   // likewise of the method
     RunInputs inputs;
     RunRecord record;
     CleanRun  clean;
@@ -22,8 +23,9 @@ bool run_locate(const Json *run, const char *folder, const char *name, const cha
  * weights and probing set; texts point into the document. Errors: ERROR_DATA. */
 bool run_request_read(const Json *run, const char *folder, InputsRequest *out, Error *error);
 
-/* Weights and probing set of a run of describe or dissect: as --model and --data say, else where
- * run.json says they are; refused when their SHA-256 is another. What the command line says about
+/* Weights, probing set and the method's files of a run of describe or dissect: as --model, --data
+ * and the method's options say, else where run.json says they are; refused when their SHA-256 is
+ * another. What the command line says about
  * mode and limit must agree with the run.
  * Errors: ERROR_NOT_FOUND, ERROR_DATA, ERROR_USAGE (a run of another verb, other settings). */
 bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *settings, Error *error);

@@ -4,9 +4,9 @@
 #include "../format/npy.h"
 #include "commands.h"
 #include "../format/json.h"
+#include "../probe/picture.h"
 #include "output.h"
 #include "outputs.h"
-#include "picture.h"
 #include "subjects.h"
 
 /* The inputs of the network: planes in 0..1, which its graph prepares, so that a gradient is in
@@ -165,10 +165,9 @@ static bool run(const Settings *settings, Error *error)
                            2, error) &&
               check_outputs(settings, error) && blob_open(settings->model, &blob, error) &&
               open_inputs(settings, blob, &inputs, error);
-    bool has_relu = true;
-    if (ok && settings->activation)
-        ok = network_has_relu(blob, NULL, &has_relu, error);
-    if (!has_relu)
+    Activation own = {.is_relu = true};
+    ok             = ok && network_activation_before(blob, NULL, &own, error);
+    if (ok && settings->activation && !own.is_relu)
         ok =
             fail(error, ERROR_USAGE,
                  "--activation: %s has no ReLU, so softplus would change nothing", settings->model);
@@ -189,7 +188,7 @@ static bool run(const Settings *settings, Error *error)
         json_open_object(&json, NULL);
     if (ok)
         tell("activations", settings->out, shape, &json, settings->json);
-    if (ok && settings->layer && settings->readout == READOUT_AUTO)
+    if (ok && own.is_relu && settings->layer && settings->readout == READOUT_AUTO)
         note(settings, "note: convolutions are read before their ReLU, as --readout pre says; post "
                        "reads them after it");
     if (ok && wants_gradient)

@@ -84,7 +84,7 @@ static bool attack(Corruption *corruption, Error *error)
                                  .planned       = tell_plan,
                                  .planned_self  = corruption};
     bool             ok       = (!settings->target ||
-               target_parse(settings->target, &inputs->explainer.labels, &job.target, error)) &&
+               target_parse(settings->target, inputs->explainer.labels, &job.target, error)) &&
               select_units(corruption, &units, &job.unit_count, error);
     if (ok && job.masks == MASKS_ACTIVATIONS && inputs->request.mode->raw_masks)
         ok = run_inputs_unprepared(inputs, &raw, &job.unprepared, error);
@@ -182,8 +182,9 @@ const Verb verb_attack = {
         "(and the target), "
         "within eps per pixel, and explains the unit again. Writes changes.csv, summary.csv and "
         "run.json into OUT.",
-    .example = "nemesis attack runs/clean -u detectors:8 --eps 4/255 -o runs/attack",
-    .options = options,
+    .example    = "nemesis attack runs/clean -u detectors:8 --eps 4/255 -o runs/attack",
+    .options    = options,
+    .of_methods = METHOD_OPTIONS_FILES,
     .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run    = run,
 };

@@ -156,6 +156,7 @@ static bool finish(MapSession *session, Error *error)
     run_document_start(run, &json);
     run_weights(run, session->blob, &json);
     map_options_mode_json(&session->mode, &json);
+    map_options_activation_json(&session->activation, &json);
     json_open_object(&json, "counts");
     json_whole(&json, "images", session->subjects.count);
     json_whole(&json, "maps", session->done);

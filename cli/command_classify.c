@@ -5,8 +5,8 @@
 #include "../format/json.h"
 #include "output.h"
 #include "outputs.h"
-#include "picture.h"
 #include "../models/models.h"
+#include "../probe/picture.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,9 @@
 #include "../format/csv.h"
 #include "clean_run.h"
 #include "commands.h"
+#include "bert_options.h"
 #include "compare_robustness.h"
+#include "compare_text.h"
 #include "differences.h"
 #include "output.h"
 #include "outputs.h"
@@ -221,8 +223,20 @@ static bool compare_units(const Settings *settings, Error *error)
     return ok;
 }
 
+static bool check(const Settings *settings, Error *error)
+{
+    const char *given = settings->idf             ? "idf"
+                        : settings->bert_baseline ? "bert-baseline"
+                        : settings->bert          ? "bert"
+                                                  : NULL;
+    return settings->text || !given ||
+           fail(error, ERROR_USAGE, "--%s compares descriptions: say --text as well", given);
+}
+
 static bool run(const Settings *settings, Error *error)
 {
+    if (settings->text)
+        return compare_text(settings, error);
     bool a = is_robustness_run(settings->inputs[0]), b = is_robustness_run(settings->inputs[1]);
     if (a != b)
         return fail(error, ERROR_USAGE, "%s is a run of robustness and %s is none; expected two",
@@ -230,21 +244,31 @@ static bool run(const Settings *settings, Error *error)
     return a ? compare_robustness(settings, error) : compare_units(settings, error);
 }
 
-static const Option options[] = {{.name   = "out",
-                                  .letter = 'o',
-                                  .kind   = ARGUMENT_TEXT,
-                                  .offset = offsetof(Settings, out),
-                                  .value  = "FILE.csv",
-                                  .help =
-                                      "every unit, before and after; or every row of two runs of "
-                                      "robustness"},
-                                 {.name   = "fail-over",
-                                  .kind   = ARGUMENT_NUMBER,
-                                  .offset = offsetof(Settings, fail_over),
-                                  .value  = "P",
-                                  .help   = "exit 1 when more than P percent of the units changed",
-                                  .most   = 100},
-                                 OPTION_END};
+static const Option options[] = {
+    {.name   = "out",
+     .letter = 'o',
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, out),
+     .value  = "FILE.csv",
+     .help   = "every unit, before and after; or every row of two runs of "
+               "robustness"},
+    {.name   = "fail-over",
+     .kind   = ARGUMENT_NUMBER,
+     .offset = offsetof(Settings, fail_over),
+     .value  = "P",
+     .help   = "exit 1 when more than P percent of the units changed",
+     .most   = 100},
+    {.name   = "text",
+     .kind   = ARGUMENT_FLAG,
+     .offset = offsetof(Settings, text),
+     .help   = "compare descriptions, of runs or CSV files, by how alike "
+               "the texts are"},
+    OPTIONS_BERT,
+    {.name   = "idf",
+     .kind   = ARGUMENT_FLAG,
+     .offset = offsetof(Settings, idf),
+     .help   = "in F1-BERT rare tokens of A's descriptions count more"},
+    OPTION_END};
 
 const Verb verb_compare = {
     .name        = "compare",
@@ -252,14 +276,20 @@ const Verb verb_compare = {
     .input_least = 2,
     .input_most  = 2,
     .summary     = "compare two clean runs unit by unit, or two runs of robustness",
-    .details     = "Joins two runs of the same layer by unit and counts the units that are "
-                   "described otherwise, with a Wilson 95 % interval. Runs of other weights, "
-                   "another layer or another method are refused; any other setting that differs is "
-                   "named. Of two runs of robustness on the same images, as of two trainings, it "
-                   "pairs what was measured of each image: the mean of the differences B - A with "
-                   "its 95 % interval over images, and the sign test's p.",
-    .example     = "nemesis compare runs/clean runs/other --fail-over 5",
-    .options     = options,
-    .shared      = SHARED_BY_ALL,
-    .run         = run,
+    .details =
+        "Joins two runs of the same layer by unit and counts the units that are "
+        "described otherwise, with a Wilson 95 % interval. Runs of other weights, "
+        "another layer or another method are refused; any other setting that differs is "
+        "named. Of two runs of robustness on the same images, as of two trainings, it "
+        "pairs what was measured of each image: the mean of the differences B - A with "
+        "its 95 % interval over images, and the sign test's p. With --text A and B are runs of "
+        "any method, files layer,unit,description, or tallies of Network Dissection "
+        "(LAYER=tally.csv, or its name ends in _LAYER); several are joined by commas. "
+        "Units in both are compared by equal texts, by their words and with --bert by "
+        "F1-BERT; A is the reference.",
+    .example = "nemesis compare runs/clean runs/other --fail-over 5",
+    .options = options,
+    .shared  = SHARED_BY_ALL,
+    .check   = check,
+    .run     = run,
 };

@@ -15,12 +15,15 @@
 #include <string.h>
 
 enum { DEFAULT_STEPS = 32 };
+static const double default_beta = 10;
 
 typedef struct CurvatureRun {
     const Settings *settings;
     Run             run;
     WeightBlob     *blob;
     MapMode         mode;
+    Activation      activation;
+    NumberList      betas;       // a single 0: of a network that is smooth as it is
     Subjects        subjects;    // one
     real           *image, *end; // end NULL: along the principal direction
     CurvatureStudy  study;
@@ -29,8 +32,7 @@ typedef struct CurvatureRun {
 
 static bool is_part(const char *name)
 {
-    return strcmp(name, "curvature.csv") == 0 || strcmp(name, "unfinished.json") == 0 ||
-           strcmp(name, "path" PASS_FILE_ENDING) == 0;
+    return strcmp(name, "curvature.csv") == 0 || is_run_work(name);
 }
 
 static const ResultKind curvature_result = {"run.json", is_part};
@@ -49,6 +51,19 @@ static bool check_words(const Settings *settings, Error *error)
                         "curvature; expected the beta of a softplus, such as 10",
                         settings->betas.value[i]);
     return output_folder_check(settings->out, used, 3, error);
+}
+
+// A network without a ReLU has a curvature of its own.
+static bool choose_betas(CurvatureRun *self, Error *error)
+{
+    self->betas = self->settings->betas;
+    if (!network_activation_before(self->blob, NULL, &self->activation, error))
+        return false;
+    if (self->betas.count)
+        return map_options_need_relu("--beta", self->blob, NULL, error);
+    self->betas.count    = 1;
+    self->betas.value[0] = self->activation.is_relu ? default_beta : 0;
+    return true;
 }
 
 static bool read_end(CurvatureRun *self, Error *error)
@@ -87,10 +102,8 @@ static void identify(CurvatureRun *self)
     const Subject *subject  = &self->subjects.list[0];
     Identity      *identity = &self->run.identity;
     size_t         size     = 3 * (size_t)(subject->height * subject->width) * sizeof(real);
-    NumberList     betas    = {.count = self->study.beta_count};
     Sha256         sha;
     char           text[65];
-    memcpy(betas.value, self->study.betas, (size_t)betas.count * sizeof *betas.value);
     sha256_start(&sha);
     sha256_add(&sha, self->image, size);
     if (self->end)
@@ -101,7 +114,7 @@ static void identify(CurvatureRun *self)
     identity_text(identity, "weights_sha256", blob_sha256(self->blob));
     identity_text(identity, "images_sha256", text);
     identity_text(identity, "path", self->end ? "line" : "principal direction");
-    identity_numbers(identity, "beta", &betas);
+    identity_numbers(identity, "beta", &self->betas);
     identity_whole(identity, "steps", (uint64_t)self->study.steps);
     identity_text(identity, "conv", word_text(CONV_NAMES, self->settings->conv));
     identity_text(identity, "compat", self->mode.name);
@@ -113,7 +126,8 @@ static bool open_run(CurvatureRun *self, Error *error)
     const Settings *settings = self->settings;
     if (!check_words(settings, error) || !map_options_mode(settings, &self->mode, error) ||
         !run_folder_claim(&self->run.folder, settings, &curvature_result, error) ||
-        !blob_open(settings->model, &self->blob, error) || !read_images(self, error))
+        !blob_open(settings->model, &self->blob, error) || !choose_betas(self, error) ||
+        !read_images(self, error))
         return false;
     self->study = (CurvatureStudy){.blob       = self->blob,
                                    .image      = self->image,
@@ -121,8 +135,8 @@ static bool open_run(CurvatureRun *self, Error *error)
                                    .height     = self->subjects.list[0].height,
                                    .width      = self->subjects.list[0].width,
                                    .steps      = settings->steps ? settings->steps : DEFAULT_STEPS,
-                                   .betas      = settings->betas.value,
-                                   .beta_count = settings->betas.count,
+                                   .betas      = self->betas.value,
+                                   .beta_count = self->betas.count,
                                    .seed       = settings->seed,
                                    .conv       = (ConvMethod)settings->conv,
                                    .pass       = &self->run.pass};
@@ -191,6 +205,7 @@ static bool finish(CurvatureRun *self, Error *error)
     run_document_start(run, &json);
     run_weights(run, self->blob, &json);
     map_options_mode_json(&self->mode, &json);
+    map_options_activation_json(&self->activation, &json);
     json_whole(&json, "class", subject->class);
     json_number(&json, "probability", subject->probability);
     json_open_object(&json, "power_iteration");
@@ -220,7 +235,10 @@ static bool show(const CurvatureRun *self, Error *error)
     int64_t limited = 0, switches = 0;
     for (int i = 0; i < self->study.beta_count; i++) {
         BetaSummary summary = summarise(&self->study, self->rows, i);
-        table_cell(&table, "%g", self->study.betas[i]);
+        if (self->study.betas[i] > 0)
+            table_cell(&table, "%g", self->study.betas[i]);
+        else
+            table_cell(&table, "%s", self->activation.name);
         table_cell(&table, "%.4g", summary.first);
         table_cell(&table, "%.4g", summary.largest);
         table_cell(&table, "%.4g", summary.end.path_length);
@@ -295,14 +313,14 @@ static bool run(const Settings *settings, Error *error)
 static const Option options[] = {
     OPTION_MODEL,
     OPTION_OUT("RUN", "run folder to write"),
-    {.name    = "beta",
-     .kind    = ARGUMENT_NUMBERS,
-     .offset  = offsetof(Settings, betas),
-     .value   = "B[,B...]",
-     .initial = "10",
-     .help    = "of the softplus that stands in place of every ReLU, which has no curvature",
-     .least   = 0,
-     .most    = 1e6},
+    {.name   = "beta",
+     .kind   = ARGUMENT_NUMBERS,
+     .offset = offsetof(Settings, betas),
+     .value  = "B[,B...]",
+     .help = "of the softplus that stands in place of every ReLU, which has no curvature (default: "
+             "10)",
+     .least = 0,
+     .most  = 1e6},
     {.name   = "towards",
      .kind   = ARGUMENT_TEXT,
      .offset = offsetof(Settings, towards),

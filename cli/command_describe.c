@@ -37,7 +37,7 @@ static void write_summary(const Explainer *explainer, const Evidence *evidence, 
 static bool print_units(const Explainer *explainer, const Evidence *evidence, Error *error)
 {
     const Method *method = explainer->method;
-    const Labels *labels = &explainer->labels;
+    const Labels *labels = explainer->labels;
     int64_t       count  = explainer->inputs.layer.units;
     Table         table  = {.columns = 3, .alignment = "rlr"};
     RankedUnit   *units  = units_rank(explainer, evidence, error);
@@ -108,23 +108,23 @@ static bool collect(Run *run, RunInputs *inputs, Error *error)
 
 static bool describe(const Verb *verb, const Method *method, const Settings *settings, Error *error)
 {
-    Run            run;
-    RunInputs      inputs  = {0};
-    InputsRequest  request = {.model      = settings->model,
-                              .layer      = settings->layer,
-                              .data       = settings->data,
-                              .categories = settings->categories,
-                              .method     = method,
-                              .readout    = (Readout)settings->readout,
-                              .conv       = (ConvMethod)settings->conv,
-                              .store      = (StoreArm)settings->store,
-                              .limit      = settings->limit,
-                              .batch      = batch_of(settings, DEFAULT_BATCH)};
-    const UsedPath used[]  = {{"the probing set", settings->data},
-                              {"the weight blob", settings->model}};
+    Run           run;
+    RunInputs     inputs  = {0};
+    InputsRequest request = {.model      = settings->model,
+                             .layer      = settings->layer,
+                             .data       = settings->data,
+                             .categories = settings->categories,
+                             .method     = method,
+                             .readout    = (Readout)settings->readout,
+                             .conv       = (ConvMethod)settings->conv,
+                             .store      = (StoreArm)settings->store,
+                             .limit      = settings->limit,
+                             .batch      = batch_of(settings, DEFAULT_BATCH)};
+    UsedPath      used[USED_INPUTS];
     run_open(&run, verb->name, settings);
     bool ok = mode_choose(method, settings->compat, &request.mode, error) &&
-              output_folder_check(settings->out, used, 2, error) &&
+              method_values_given(method, settings, &request.values, error) &&
+              output_folder_check(settings->out, used, run_inputs_used(&request, used), error) &&
               run_folder_claim(&run.folder, settings, &run_result, error) &&
               run_inputs_open(&inputs, &request, error);
     if (ok) {
@@ -163,10 +163,10 @@ static bool run_dissect(const Settings *settings, Error *error)
 }
 
 // clang-format off
-#define CLEAN_RUN_OPTIONS                                                                          \
+#define CLEAN_RUN_OPTIONS(more)                                                                          \
     OPTION_MODEL,                                                                                  \
     OPTION_LAYER,                                                                                  \
-    OPTION_DATA("PROBE", "probing set, a folder in Broden's layout"),                                                                                   \
+    OPTION_DATA("PROBE", "probing set, a folder in Broden's layout" more),                                                                                   \
     OPTION_OUT("RUN", "run folder to make"),                                                       \
     OPTION_READOUT("read convolutions before or after their ReLU; auto: as the compat mode does"), \
     {.name = "categories", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, categories),        \
@@ -186,20 +186,22 @@ static const Option describe_options[] = {{.name    = "method",
                                            .word    = method_name_at,
                                            .initial = "dissection",
                                            .help    = "how units are explained"},
-                                          CLEAN_RUN_OPTIONS};
-static const Option dissect_options[]  = {CLEAN_RUN_OPTIONS};
+                                          CLEAN_RUN_OPTIONS("; for methods that need no label "
+                                                            "maps also one of photos")};
+static const Option dissect_options[]  = {CLEAN_RUN_OPTIONS("")};
 
 const Verb verb_describe = {
-    .name    = "describe",
-    .inputs  = "",
-    .summary = "say what every unit of one layer stands for, by any method",
-    .details = "Runs the network over the probing set and lets the method find a description of "
-               "every unit. Writes units.csv, the method's own files and run.json into RUN and a "
-               "summary to stdout.",
-    .example = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
-    .options = describe_options,
-    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run     = run_describe,
+    .name       = "describe",
+    .inputs     = "",
+    .summary    = "say what every unit of one layer stands for, by any method",
+    .details    = "Runs the network over the probing set and lets the method find a description of "
+                  "every unit. Writes units.csv, the method's own files and run.json into RUN and a "
+                  "summary to stdout.",
+    .example    = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
+    .options    = describe_options,
+    .of_methods = METHOD_OPTIONS_ALL,
+    .shared     = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
+    .run        = run_describe,
 };
 
 const Verb verb_dissect = {

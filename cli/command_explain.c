@@ -186,8 +186,9 @@ const Verb verb_explain = {
         "integers of the IoU, runners-up, the margin and the top images. `pixel IMAGE` lists "
         "every product of the convolution that makes one activation, highest first, with bias "
         "and total.",
-    .example = "nemesis explain unit 89 runs/clean",
-    .options = options,
-    .shared  = "threads|batch|limit|max-pixels|compat|progress|" SHARED_BY_ALL,
-    .run     = run_explain,
+    .example    = "nemesis explain unit 89 runs/clean",
+    .options    = options,
+    .of_methods = METHOD_OPTIONS_FILES,
+    .shared     = "threads|batch|limit|max-pixels|compat|progress|" SHARED_BY_ALL,
+    .run        = run_explain,
 };

@@ -3,9 +3,9 @@
 #include "../format/npy.h"
 #include "commands.h"
 #include "../format/json.h"
+#include "../probe/picture.h"
 #include "output.h"
 #include "outputs.h"
-#include "picture.h"
 
 #include <string.h>
 

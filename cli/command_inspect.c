@@ -10,6 +10,11 @@ static const char *type_name(BlobType type)
     return type == BLOB_F32 ? "f32" : type == BLOB_F16 ? "f16" : "u8";
 }
 
+// What `about` says of a network beside its preparation.
+static const char *const about_keys[] = {"heads",   "text_heads", "activation",
+                                         "padding", "bn_epsilon", "norm_epsilon"};
+enum { ABOUT_KEYS = sizeof about_keys / sizeof *about_keys };
+
 static void write_json(WeightBlob *blob, JsonWriter *json)
 {
     const Preparation *preparation = blob_preparation(blob);
@@ -19,6 +24,11 @@ static void write_json(WeightBlob *blob, JsonWriter *json)
     json_text(json, "sha256", blob_sha256(blob));
     if (preparation)
         run_preparation(preparation, json);
+    json_open_object(json, "network");
+    for (int i = 0; i < ABOUT_KEYS; i++)
+        if (blob_about(blob, about_keys[i]))
+            json_text(json, about_keys[i], blob_about(blob, about_keys[i]));
+    json_close(json);
     json_open_array(json, "layers");
     const char *layer;
     for (int i = 0; (layer = network_layer_name(blob, i)); i++)
@@ -69,12 +79,12 @@ static bool print_text(WeightBlob *blob, Error *error)
     printf("\nsha256        %s\n", blob_sha256(blob));
     if (p)
         print_preparation(p);
-    const char *padding = blob_about(blob, "padding");
-    if (padding) {
-        printf("padding       ");
-        print_clean(stdout, padding);
-        printf("\n");
-    }
+    for (int i = 0; i < ABOUT_KEYS; i++)
+        if (blob_about(blob, about_keys[i])) {
+            printf("%-13s ", about_keys[i]);
+            print_clean(stdout, blob_about(blob, about_keys[i]));
+            printf("\n");
+        }
     printf("layers       ");
     for (int i = 0; (layer = network_layer_name(blob, i)); i++) {
         printf(" ");

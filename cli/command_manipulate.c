@@ -43,7 +43,7 @@ static bool show(const Manipulation *manipulation, const MapResults *results, Er
         if (row->pair)
             continue;
         table_cell(&table, "%s", study->methods[row->method]->name);
-        table_cell(&table, "%s", row->is_softplus ? "softplus" : "relu");
+        table_cell(&table, "%s", row->is_softplus ? "softplus" : manipulation->activation.name);
         table_cell(&table, "%s", store_arm_name(row->store));
         table_cell(&table, "%s", row->is_control ? "clean" : "attacked");
         for (int k = 0; k < NUMBERS; k++)
@@ -98,6 +98,7 @@ static bool finish(Manipulation *manipulation, const MapResults *results, Error 
     run_weights(run, manipulation->blob, &json);
     run_preparation(blob_preparation(manipulation->blob), &json);
     map_options_mode_json(&study->mode, &json);
+    map_options_activation_json(&manipulation->activation, &json);
     rules_json(study, &json);
     if (manipulation->order) {
         json_open_array(&json, "pairs");

@@ -81,8 +81,9 @@ const Verb verb_noise = {
         "Repeats RUN, a clean run, on noisy images for each strength and storage, with a "
         "control of no noise but the same storage, and counts the units whose concept changes. "
         "Writes changes.csv, summary.csv and run.json into OUT.",
-    .example = "nemesis noise runs/clean --type gaussian --std 0.05 -o runs/noise",
-    .options = options,
+    .example    = "nemesis noise runs/clean --type gaussian --std 0.05 -o runs/noise",
+    .options    = options,
+    .of_methods = METHOD_OPTIONS_FILES,
     .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
     .run    = run,
 };

@@ -1,4 +1,5 @@
 /* cli/command_verify.c - checks a probing set: every file, label and count. */
+#include "../base/file.h"
 #include "../probe/probe.h"
 #include "commands.h"
 #include "../format/json.h"
@@ -26,7 +27,10 @@ static bool run(const Settings *settings, Error *error)
     ProbeRequest request  = {.limit = settings->limit, .accepts_twice = true};
     Findings     findings = {.as_json = settings->json};
     int64_t      problems = 0;
-    if (!probe_open(&probe, settings->data, &request, error))
+    bool         tables   = probe_is_tables(settings->data);
+    if (!(tables || !folder_exists(settings->data)
+              ? probe_open(&probe, settings->data, &request, error)
+              : probe_open_photos(&probe, settings->data, NULL, settings->limit, error)))
         return false;
     JsonWriter *json = &findings.json;
     json_open_object(json, NULL);
@@ -35,11 +39,15 @@ static bool run(const Settings *settings, Error *error)
     json_whole(json, "images", probe.image_count);
     json_whole(json, "labels", probe.label_count - 1);
     json_open_array(json, "problems");
-    bool ok = probe_verify(&probe, report_problem, &findings, &problems, NULL, error);
+    bool ok = tables ? probe_verify(&probe, report_problem, &findings, &problems, NULL, error)
+                     : probe_verify_photos(&probe, report_problem, &findings, &problems, error);
     json_close(json);
     json_close(json);
     if (ok && settings->json)
         ok = json_print(json, error);
+    else if (ok && !tables)
+        printf("%lld photos without label maps: %lld problem%s\n", (long long)probe.image_count,
+               (long long)problems, problems == 1 ? "" : "s");
     else if (ok)
         printf("%lld images, %d labels, %d categories: %lld problem%s\n",
                (long long)probe.image_count, (int)probe.label_count - 1, probe.category_count,
@@ -52,13 +60,14 @@ static bool run(const Settings *settings, Error *error)
     return ok;
 }
 
-static const Option options[] = {{.name   = "data",
-                                  .letter = 'd',
-                                  .kind   = ARGUMENT_TEXT,
-                                  .offset = offsetof(Settings, data),
-                                  .value  = "PROBE",
-                                  .help   = "the same as PROBE: a folder in Broden's layout"},
-                                 OPTION_END};
+static const Option options[] = {
+    {.name   = "data",
+     .letter = 'd',
+     .kind   = ARGUMENT_TEXT,
+     .offset = offsetof(Settings, data),
+     .value  = "PROBE",
+     .help   = "the same as PROBE: a folder in Broden's layout, or of photos"},
+    OPTION_END};
 
 const Verb verb_verify = {
     .name        = "verify",
@@ -69,7 +78,8 @@ const Verb verb_verify = {
     .summary     = "check a probing set",
     .details =
         "Opens every picture and label map of index.csv, checks sizes, label numbers and the "
-        "counts of label.csv, and lists each problem on a line. Exit 1 if there is one.",
+        "counts of label.csv, and lists each problem on a line; of a folder of photos, or of "
+        "folders of photos, opens each. Exit 1 if there is a problem.",
     .example = "nemesis verify broden1_224",
     .options = options,
     .shared  = "threads|limit|max-pixels|" SHARED_BY_ALL,

@@ -32,10 +32,11 @@ bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings
         !clean_run_is_baseline(&out->baseline, settings->baseline, error))
         return false;
     const InputsRequest *request = &out->baseline.inputs.request;
-    const UsedPath       used[]  = {{"the baseline", settings->baseline},
-                                    {"the probing set", request->data},
-                                    {"the weight blob", request->model}};
-    if (!output_folder_check(settings->out, used, 3, error) ||
+    UsedPath             used[USED_INPUTS];
+    int                  count = run_inputs_used(request, used);
+    if (!output_folder_check(settings->out, &(UsedPath){"the baseline", settings->baseline}, 1,
+                             error) ||
+        !output_folder_check(settings->out, used, count, error) ||
         !run_folder_claim(&out->run.folder, settings, &run_result, error))
         return false;
     run_identify(&out->run, &out->baseline.inputs);
@@ -57,7 +58,7 @@ bool corruption_load(Corruption *corruption, Error *error)
     if (run->folder.is_done)
         return true;
     if (!clean_run_load(baseline, settings->baseline, &run->pass, error) ||
-        !changes_resume(&corruption->earlier, &run->checkpoint, &baseline->inputs.explainer.labels,
+        !changes_resume(&corruption->earlier, baseline->inputs.explainer.labels, &run->checkpoint,
                         error))
         return false;
     return !settings->keep_images ||
@@ -75,9 +76,9 @@ bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
     Corruption *corruption = self;
     if (changes->count <= corruption->earlier.count)
         return true;
-    return changes_save(changes, &corruption->run.checkpoint, error) &&
-           changes_write_part(changes, &corruption->baseline.inputs.explainer,
-                              corruption->run.folder.path, error);
+    const Explainer *explainer = &corruption->baseline.inputs.explainer;
+    return changes_save(changes, explainer->labels, &corruption->run.checkpoint, error) &&
+           changes_write_part(changes, explainer, corruption->run.folder.path, error);
 }
 
 ChangeObserver corruption_observer(Corruption *corruption)

@@ -1,9 +1,9 @@
 /* cli/explain_pixel.c - every product behind one activation. */
 #include "../models/models.h"
+#include "../probe/picture.h"
 #include "explain.h"
 #include "output.h"
 #include "outputs.h"
-#include "picture.h"
 
 #include <math.h>
 #include <stdlib.h>

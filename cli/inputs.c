@@ -1,6 +1,5 @@
 /* cli/inputs.c - see inputs.h. */
 #include "inputs.h"
-#include "outputs.h"
 
 #include <string.h>
 
@@ -37,12 +36,20 @@ static bool split_categories(char *text, const char *names[PROBE_MAX_CATEGORIES]
     return true;
 }
 
-bool request_probe_open(ProbeSet *out, const InputsRequest *wanted, Error *error)
+bool request_probe_open(ProbeSet *out, const InputsRequest *wanted, const Preparation *fit,
+                        Error *error)
 {
     const char  *names[PROBE_MAX_CATEGORIES];
     ProbeRequest request = {.without = wanted->mode->without_category, .limit = wanted->limit};
     char        *text    = NULL;
     bool         ok      = true;
+    if (!wanted->method->needs_label_maps && !probe_is_tables(wanted->data)) {
+        if (wanted->categories)
+            return fail(error, ERROR_USAGE,
+                        "--categories: %s has no categories, it is a folder of photos",
+                        wanted->data);
+        return probe_open_photos(out, wanted->data, fit, wanted->limit, error);
+    }
     if (wanted->categories) {
         text               = memory_text(wanted->categories, error);
         ok                 = text && split_categories(text, names, &request.category_count, error);
@@ -53,16 +60,28 @@ bool request_probe_open(ProbeSet *out, const InputsRequest *wanted, Error *error
     return ok;
 }
 
+int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS])
+{
+    int count     = 0;
+    used[count++] = (UsedPath){"the weight blob", request->model};
+    used[count++] = (UsedPath){"the probing set", request->data};
+    for (int i = 0; i < request->method->option_count; i++)
+        if (request->method->options[i].kind == METHOD_FILE)
+            used[count++] = (UsedPath){request->method->options[i].name, request->values.value[i]};
+    return count;
+}
+
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 {
-    *out                  = (RunInputs){.request   = *request,
-                                        .post_relu = request->readout == READOUT_AUTO
-                                                         ? request->mode->post_relu
-                                                         : request->readout == READOUT_POST};
-    const UsedPath used[] = {{"the weight blob", request->model},
-                             {"the probing set", request->data}};
-    if (inputs_check(used, 2, error) && request_probe_open(&out->probe, request, error) &&
-        blob_open(request->model, &out->blob, error))
+    *out = (RunInputs){.request   = *request,
+                       .post_relu = request->readout == READOUT_AUTO
+                                        ? request->mode->post_relu
+                                        : request->readout == READOUT_POST};
+    UsedPath used[USED_INPUTS];
+    int      count = run_inputs_used(request, used);
+    if (inputs_check(used, count, error) && blob_open(request->model, &out->blob, error) &&
+        request_probe_open(&out->probe, request, blob_preparation(out->blob), error) &&
+        method_values_digest(request->method, &out->request.values, error))
         return true;
     run_inputs_close(out);
     return false;
@@ -96,7 +115,8 @@ bool run_inputs_load(RunInputs *inputs, Error *error)
                       .label_planes = inputs->planes,
                       .images       = {stored_images_load, &inputs->stored},
                       .layer        = layer_source(&inputs->runner)};
-    return explainer_open(&inputs->explainer, wanted->method, wanted->mode, &opened, error);
+    return explainer_open(&inputs->explainer, wanted->method, wanted->mode, &opened,
+                          wanted->values.value, error);
 }
 
 bool run_inputs_unprepared(const RunInputs *inputs, LayerRunner *runner, ActivationSource *source,

@@ -4,14 +4,15 @@
 #define CLI_INPUTS_H
 
 #include "../attack/attack.h"
-#include "../nem/method.h"
-#include "arguments.h"
+#include "method_options.h"
+#include "outputs.h"
 
 typedef struct InputsRequest {
     const char   *model, *layer, *data;
     const char   *categories; // comma-separated; NULL: the mode's
     const Method *method;
-    const Mode   *mode; // one of the method's
+    const Mode   *mode;   // one of the method's
+    MethodValues  values; // of its options
     Readout       readout;
     ConvMethod    conv;
     StoreArm      store;        // how photos are stored before they are seen; float: as they are
@@ -31,10 +32,17 @@ typedef struct RunInputs {
     Explainer     explainer;
 } RunInputs;
 
-/* Opens the part of the probing set that a request names by data, mode, categories and limit. */
-bool request_probe_open(ProbeSet *out, const InputsRequest *request, Error *error);
+/* Opens the part of the probing set that a request names by data, mode, categories and limit; photos
+ * of a folder without tables are made to fit as `fit` says, which outlives the set. */
+bool request_probe_open(ProbeSet *out, const InputsRequest *request, const Preparation *fit,
+                        Error *error);
 
-/* Opens weights and probing set alone, so that a finished run can be recognised at little cost. */
+/* What a run reads: weights, probing set, the method's files; returns how many. */
+enum { USED_INPUTS = 2 + METHOD_OPTIONS };
+int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS]);
+
+/* Opens weights and probing set alone, and takes the digests of the method's files, so that a
+ * finished run can be recognised at little cost. */
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error);
 /* Opens the rest: network, label maps, method. From then on *inputs stays where it is. */
 bool run_inputs_load(RunInputs *inputs, Error *error);

@@ -12,6 +12,7 @@ typedef struct Manipulation {
     Run             run;
     WeightBlob     *blob, *patterns;
     MapStudy        study;
+    Activation      activation;     // of the network
     TrainingSet     set;            // of --pairs
     int64_t        *order;          // images of the set, shuffled: pair i is 2 i and 2 i + 1
     float          *planes;         // [3, cells]

@@ -59,6 +59,25 @@ static bool check_options(const Manipulation *manipulation, Error *error)
     return true;
 }
 
+/* A smooth network is attacked as it is: without a ReLU as it stands, trained with softplus with
+ * its own beta. */
+static bool fit_betas(const Manipulation *manipulation, MapAttackRule *rule, Error *error)
+{
+    const Settings *settings = manipulation->settings;
+    real            own      = 0;
+    if (!network_activation(manipulation->blob, &own, error))
+        return false;
+    if (settings->preset && rule->beta_first > 0 && rule->beta_first == rule->beta_last &&
+        !map_options_need_relu("--preset table5", manipulation->blob, NULL, error))
+        return false;
+    if (own > 0 || !manipulation->activation.is_relu)
+        rule->beta_first = rule->beta_last = (double)own;
+    if (settings->betas.count && settings->betas.value[0] > 0)
+        return map_options_need_relu("--beta", manipulation->blob, NULL, error);
+    return !settings->beta_growth ||
+           map_options_need_relu("--beta-growth", manipulation->blob, NULL, error);
+}
+
 static bool add_method(Manipulation *manipulation, const MapMethod *method, Error *error)
 {
     const Settings *settings = manipulation->settings;
@@ -73,12 +92,8 @@ static bool add_method(Manipulation *manipulation, const MapMethod *method, Erro
     if (!map_attack_preset(table, blob_architecture(manipulation->blob), method->name, rule))
         return fail(error, ERROR_USAGE, "--preset %s has no row for method %s", table,
                     method->name);
-    // A network that was trained with softplus is attacked as it is.
-    real own = 0;
-    if (!network_activation(manipulation->blob, &own, error))
+    if (!fit_betas(manipulation, rule, error))
         return false;
-    if (own > 0)
-        rule->beta_first = rule->beta_last = (double)own;
     rule->noise                           = (NoiseRule)settings->noise;
     rule->copies                          = study->copies;
     rule->level                           = study->level;
@@ -92,7 +107,8 @@ bool manipulation_rules(Manipulation *manipulation, Error *error)
     const Settings *settings = manipulation->settings;
     MapStudy       *study    = &manipulation->study;
     if (!check_options(manipulation, error) || !map_options_mode(settings, &study->mode, error) ||
-        !map_options_smooth(settings, &study->copies, &study->level, error))
+        !map_options_smooth(settings, &study->copies, &study->level, error) ||
+        !network_activation_before(manipulation->blob, NULL, &manipulation->activation, error))
         return false;
     // What the loss compares (M4); the mode decides all else.
     study->mode.form = (MapForm){MAP_SIGN_ABS, MAP_SCALE_SUM};
@@ -124,7 +140,8 @@ void manipulation_warn(const Manipulation *manipulation)
                  "max-pools alone, with softplus as with ReLU, so the map term has no gradient and "
                  "the attack will not move it; use --method guided",
                  study->methods[i]->name);
-        else if (study->rules[i].beta_first <= 0 && study->methods[i]->is_flat_on_relu)
+        else if (manipulation->activation.is_relu && study->rules[i].beta_first <= 0 &&
+                 study->methods[i]->is_flat_on_relu)
             note(manipulation->settings,
                  "warning: maps of method %s are constant in pieces on a ReLU network, so the map "
                  "term has no gradient and the attack will not move; use --beta-growth 10:100",

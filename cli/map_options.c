@@ -51,3 +51,22 @@ bool map_options_smooth(const Settings *settings, int64_t *copies, double *level
     *copies = (int64_t)whole;
     return true;
 }
+
+void map_options_activation_json(const Activation *activation, JsonWriter *json)
+{
+    json_open_object(json, "activation");
+    json_text(json, "name", activation->name);
+    json_flag(json, "is_relu", activation->is_relu);
+    json_close(json);
+}
+
+bool map_options_need_relu(const char *option, WeightBlob *blob, const char *layer, Error *error)
+{
+    Activation activation;
+    if (!network_activation_before(blob, layer, &activation, error))
+        return false;
+    return activation.is_relu ||
+           fail(error, ERROR_USAGE,
+                "%s: %s has no ReLU before what is explained, so softplus would change nothing",
+                option, blob_path(blob));
+}

@@ -13,4 +13,10 @@ void map_options_mode_json(const MapMode *mode, JsonWriter *json); // the object
 /* --smooth N:LEVEL, "10:0.05"; copies 0 where it was not given. Errors: ERROR_USAGE. */
 bool map_options_smooth(const Settings *settings, int64_t *copies, double *level, Error *error);
 
+void map_options_activation_json(const Activation *activation, JsonWriter *json);
+
+/* Refuses an option that puts softplus in place of ReLU, of a network that has none before what is
+ * explained (layer NULL: the logits). Errors: ERROR_USAGE. */
+bool map_options_need_relu(const char *option, WeightBlob *blob, const char *layer, Error *error);
+
 #endif

@@ -36,10 +36,13 @@ bool preparation_levels(const Json *json, float step[3], float middle[3])
 bool map_pages_job(const Json *json, const char *told, MapReportJob *out, Error *error)
 {
     const char *pairs = json_member_text(json, "settings.pairs");
+    const char *own   = json_member_text(json, "activation.name");
     float       middle[3];
-    *out = (MapReportJob){.seed      = fact_text(json, "seed"),
-                          .run       = told,
-                          .has_pairs = pairs && strcmp(pairs, "0") != 0};
+    *out = (MapReportJob){.seed       = fact_text(json, "seed"),
+                          .run        = told,
+                          .activation = own ? own : "ReLU", // older runs do not say
+                          .is_relu    = strcmp(fact_text(json, "activation.is_relu"), "no") != 0,
+                          .has_pairs  = pairs && strcmp(pairs, "0") != 0};
     return run_need(json, told, "verb", &out->verb, error) &&
            run_need(json, told, "weights.architecture", &out->network, error) &&
            run_need(json, told, "compat.mode", &out->mode, error) &&

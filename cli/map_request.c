@@ -111,16 +111,12 @@ static bool read_baseline(MapSession *session, Error *error)
                         &session->baseline_width, error);
 }
 
-static bool check_betas(const MapSession *session, Error *error)
+static bool check_betas(MapSession *session, Error *error)
 {
-    const char *layer    = session->unit >= 0 ? session->layer : NULL;
-    bool        has_relu = true;
-    if (session->settings->betas.count && !network_has_relu(session->blob, layer, &has_relu, error))
-        return false;
-    return has_relu ||
-           fail(error, ERROR_USAGE,
-                "--beta: %s has no ReLU before what is explained, so softplus would change nothing",
-                blob_path(session->blob));
+    const char *layer = session->unit >= 0 ? session->layer : NULL;
+    return network_activation_before(session->blob, layer, &session->activation, error) &&
+           (!session->settings->betas.count ||
+            map_options_need_relu("--beta", session->blob, layer, error));
 }
 
 static bool check_output(const MapSession *session, Error *error)

@@ -28,6 +28,7 @@ typedef struct MapSession {
     int64_t          unit; // of a layer; -1: a class
     int64_t          copies;
     double           level;
+    Activation       activation; // before what is explained
     real            *baseline, *image;
     int64_t          baseline_height, baseline_width;
     Subjects         subjects;
@@ -40,6 +41,8 @@ typedef struct MapSession {
     int64_t          saved_count; // maps that a checkpoint has
     int64_t          sum_count, sum_room;
     double           worst_completeness, worst_conservation;
+    double           worst_growth; // of relevance, its size over what it began with
+    const char      *grown;        // method of that map
 } MapSession;
 
 /* Reads what was asked for, claims the folder, opens weights, patterns, baseline and inputs, and

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { ROWS_SHOWN = 24 };
+static const double most_growth = 1e5; // of which float32 keeps a hundredth of what it began with
 
 bool map_session_has_relevance(const MapSession *session)
 {
@@ -64,7 +65,7 @@ static void write_account(MapSession *session, const Subject *subject, double be
 {
     const MapRunner *runner = &session->runner;
     const Account   *rows   = &runner->map.account;
-    double           lost   = 0;
+    double           lost = 0, largest = 0;
     for (int i = 0; i <= rows->count && rows->count; i++) {
         bool        is_end = i == rows->count;
         AccountSums sums   = is_end ? (AccountSums){.relevance = runner->sum, .size = runner->size}
@@ -83,12 +84,17 @@ static void write_account(MapSession *session, const Subject *subject, double be
         else
             writer_text(session->account, ",");
         writer_text(session->account, "\n");
+        largest = fmax(largest, sums.size);
         lost += sums.bias + sums.stabiliser + sums.dead;
     }
     if (rows->count && runner->account[0].relevance != 0) {
         double start                = runner->account[0].relevance;
         double share                = fabs((runner->sum + lost - start) / start);
         session->worst_conservation = fmax(session->worst_conservation, share);
+        if (largest / fabs(start) > session->worst_growth) {
+            session->worst_growth = largest / fabs(start);
+            session->grown        = runner->job.method->name;
+        }
     }
 }
 
@@ -130,7 +136,7 @@ static void write_row(MapSession *session, const Subject *subject, double beta)
     if (beta > 0)
         table_cell(&session->table, "%g", beta);
     else
-        table_cell(&session->table, "ReLU");
+        table_cell(&session->table, "%s", session->activation.name);
     table_cell(&session->table, "%.5g", runner->sum);
     if (runner->has_completeness)
         table_cell(&session->table, "%.3g", runner->completeness_error);
@@ -157,6 +163,11 @@ bool map_tables_show(MapSession *session, Error *error)
     bool quiet = session->settings->json;
     if (!table_print(&session->table, quiet ? NULL : stdout, error))
         return false;
+    if (session->worst_growth > most_growth)
+        note(session->settings,
+             "warning: relevance of %s grows to %.1e times what it began with and cancels, so its "
+             "map is rounding errors; docs/methods/explanation-maps.md says why (E13)",
+             session->grown, session->worst_growth);
     if (quiet)
         return true;
     if (session->done > ROWS_SHOWN)

@@ -32,6 +32,7 @@ typedef struct PagesRun {
 bool pages_of_units(PagesRun *pages, Error *error);      // describe, dissect, noise, attack
 bool pages_of_maps(PagesRun *pages, Error *error);       // attribute, manipulate
 bool pages_of_robustness(PagesRun *pages, Error *error); // robustness, one run or two
+bool pages_of_agreement(PagesRun *pages, Error *error);  // agree
 
 /* A run of robustness read for its pages; texts are those of `json`. To be closed by
  * robust_report_close. Errors: those of the run's files. */

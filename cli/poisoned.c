@@ -3,7 +3,7 @@
 #include "../base/digest.h"
 #include "../base/file.h"
 #include "../format/npy.h"
-#include "picture.h"
+#include "../probe/picture.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -337,7 +337,7 @@ static bool open_probing_set(Poisoned *poisoned, const LabelledImages *images, E
         !run_need(&poisoned->json, poisoned->path, "data.index_sha256", &wanted, error))
         return false;
     request.data = data;
-    return request_probe_open(&poisoned->probe, &request, error) &&
+    return request_probe_open(&poisoned->probe, &request, images->fit, error) &&
            (strcmp(poisoned->probe.index_sha256, wanted) == 0 ||
             fail(error, ERROR_DATA, "%s: SHA-256 is %.12s..., %s was made with %.12s...", data,
                  poisoned->probe.index_sha256, poisoned->path, wanted));

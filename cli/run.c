@@ -26,6 +26,7 @@ void run_open(Run *out, const char *verb, const Settings *settings)
 
 void run_close(Run *run)
 {
+    run_progress_end(run);
     run_folder_close(&run->folder);
     identity_free(&run->identity);
     memory_free(run->key);
@@ -46,6 +47,7 @@ void run_identify(Run *run, const RunInputs *inputs)
     identity_text(identity, "conv", word_text(CONV_NAMES, (int)request->conv));
     identity_text(identity, "categories", request->categories);
     identity_whole(identity, "limit", (uint64_t)request->limit);
+    method_values_identify(request->method, &request->values, identity);
 }
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
@@ -91,18 +93,13 @@ bool run_resume(Run *run, Error *error)
                                         .warn   = warn_of_checkpoint,
                                         .self   = run};
     run->pass.checkpoint = &run->checkpoint;
-    return run->key != NULL;
+    if (!run->key)
+        return false;
+    run_progress_start(run);
+    return true;
 }
 
 /* ---- run.json -------------------------------------------------------------------------------- */
-
-static void write_command(const Settings *settings, JsonWriter *json)
-{
-    json_open_array(json, "command");
-    for (int i = 0; i < settings->command_count; i++)
-        json_text(json, NULL, settings->command[i]);
-    json_close(json);
-}
 
 void run_path(const Run *run, const char *name, const char *path, JsonWriter *json)
 {
@@ -167,7 +164,22 @@ static void write_inputs(const Run *run, const RunInputs *inputs, JsonWriter *js
     json_close(json);
 }
 
-static void write_method(const RunInputs *inputs, JsonWriter *json)
+// Beside the settings, which have the digests alone.
+static void write_method_files(const Run *run, const RunInputs *inputs, JsonWriter *json)
+{
+    const Method       *method = inputs->request.method;
+    const MethodValues *values = &inputs->request.values;
+    for (int i = 0; i < method->option_count; i++) {
+        if (!*values->sha256[i])
+            continue;
+        json_open_object(json, method->options[i].name);
+        run_path(run, "path", values->value[i], json);
+        json_text(json, "sha256", values->sha256[i]);
+        json_close(json);
+    }
+}
+
+static void write_method(const Run *run, const RunInputs *inputs, JsonWriter *json)
 {
     const Method *method = inputs->request.method;
     const Mode   *mode   = inputs->request.mode;
@@ -178,6 +190,11 @@ static void write_method(const RunInputs *inputs, JsonWriter *json)
         method->describe_mode(mode, json);
     json_text(json, "readout", inputs->post_relu ? "post" : "pre");
     json_close(json);
+    if (method->option_count) {
+        json_open_object(json, "files");
+        write_method_files(run, inputs, json);
+        json_close(json);
+    }
 }
 
 void run_document_start(const Run *run, JsonWriter *json)
@@ -186,7 +203,7 @@ void run_document_start(const Run *run, JsonWriter *json)
     json_text(json, "program", "nemesis");
     json_text(json, "version", NEMESIS_VERSION);
     json_text(json, "verb", run->verb);
-    write_command(run->settings, json);
+    run_command(run->settings, json);
     json_text(json, "state", "done");
     json_whole(json, "exit", 0);
     json_natural(json, "seed", run->settings->seed);
@@ -197,7 +214,7 @@ void run_document(const Run *run, const RunInputs *inputs, JsonWriter *json)
 {
     run_document_start(run, json);
     write_inputs(run, inputs, json);
-    write_method(inputs, json);
+    write_method(run, inputs, json);
 }
 
 static void write_machine(const Run *run, int64_t batch, JsonWriter *json)

@@ -3,8 +3,8 @@
 #include "../attribution/attribution.h"
 #include "../base/file.h"
 #include "../format/npy.h"
+#include "../probe/picture.h"
 #include "output.h"
-#include "picture.h"
 
 #include <math.h>
 #include <string.h>

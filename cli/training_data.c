@@ -5,9 +5,9 @@
 #include "../base/parallel.h"
 #include "../image/image.h"
 #include "../mini/mini.h"
+#include "../probe/picture.h"
 #include "arguments.h"
 #include "class_folders.h"
-#include "picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,21 +39,30 @@ static void draw_one(void *data, int64_t i, int thread)
     drawing->set->labels[i] = image.kind;
 }
 
-static bool open_mini(TrainingSet *out, const char *name, Error *error)
+bool training_data_mini(const char *name, int64_t *images, uint64_t *seed, Error *error)
 {
     char        count_text[24] = "";
-    uint64_t    count = 0, seed = 0;
+    uint64_t    count          = 0;
     const char *middle = strchr(name, ':') + 1, *colon = strchr(middle, ':');
     size_t      length = colon ? (size_t)(colon - middle) : sizeof count_text;
     if (length < sizeof count_text)
         memcpy(count_text, middle, length);
-    if (!whole_parse(count_text, &count) || !whole_parse(colon + 1, &seed) || count < 1 ||
+    if (!whole_parse(count_text, &count) || !whole_parse(colon + 1, seed) || count < 1 ||
         count > 1000000)
         return fail(error, ERROR_USAGE, "'%s' is not mini:COUNT:SEED with 1 to 1000000 images",
                     name);
-    if (!training_set_new(out, (int64_t)count, MINI_SIDE, MINI_SIDE, mini_kind_count(), error))
+    *images = (int64_t)count;
+    return true;
+}
+
+static bool open_mini(TrainingSet *out, const char *name, Error *error)
+{
+    int64_t  count = 0;
+    uint64_t seed  = 0;
+    if (!training_data_mini(name, &count, &seed, error) ||
+        !training_set_new(out, count, MINI_SIDE, MINI_SIDE, mini_kind_count(), error))
         return false;
-    parallel_for((int64_t)count, draw_one, &(Drawing){out, seed});
+    parallel_for(count, draw_one, &(Drawing){out, seed});
     return true;
 }
 
@@ -129,8 +138,8 @@ static bool open_cifar(TrainingSet *out, const char *path, Error *error)
 
 /* ---- a folder of folders --------------------------------------------------------------------- */
 
-static bool keep_picture(TrainingSet *set, int64_t index, const char *path, const Preparation *fit,
-                         Error *error)
+bool training_data_picture(TrainingSet *set, int64_t index, const char *path,
+                           const Preparation *fit, Error *error)
 {
     Image picture = {0};
     bool  ok      = picture_fitted(path, fit, &picture, error);
@@ -149,7 +158,7 @@ static bool open_folder(TrainingSet *out, const char *name, const Preparation *f
                                (int32_t)folders.classes, error);
     for (int64_t i = 0; ok && i < folders.total; i++)
         ok = class_folders_picture(&folders, i, &out->labels[i], path, error) &&
-             keep_picture(out, i, path, fit, error);
+             training_data_picture(out, i, path, fit, error);
     class_folders_close(&folders);
     return ok;
 }

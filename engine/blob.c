@@ -361,18 +361,25 @@ bool blob_open(const char *path, WeightBlob **out, Error *error)
     return true;
 }
 
-void blob_close(WeightBlob *blob)
+void blob_forget(WeightBlob *blob)
 {
-    if (!blob)
-        return;
-    for (int i = 0; blob->widened && i < blob->count; i++)
+    for (int i = 0; blob->widened && i < blob->count; i++) {
         memory_free(blob->widened[i]);
-    memory_free(blob->widened);
+        blob->widened[i] = NULL;
+    }
     for (Derived *next; blob->derived; blob->derived = next) {
         next = blob->derived->next;
         memory_free(blob->derived->data);
         memory_free(blob->derived);
     }
+}
+
+void blob_close(WeightBlob *blob)
+{
+    if (!blob)
+        return;
+    blob_forget(blob);
+    memory_free(blob->widened);
     memory_free(blob->tensors);
     about_close(&blob->about);
     memory_free(blob->sha256);

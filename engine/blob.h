@@ -73,6 +73,10 @@ bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data
 bool blob_derived(WeightBlob *blob, const char *key, size_t count, real **data, bool *is_new,
                   Error *error);
 
+/* Gives back what the two functions above hold beside the file. No graph or plan made of this blob
+ * may be in use any more. */
+void blob_forget(WeightBlob *blob);
+
 /* Makes the bytes of a blob with these tensors (name of at most 127 bytes, type, shape and data are
  * read) and the text "about". *out is released with memory_free. What it holds is checked where it
  * is opened. Errors: ERROR_MEMORY. */

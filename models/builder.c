@@ -25,7 +25,14 @@ bool builder_is_over(Builder *builder)
 
 bool builder_has(const Builder *builder, const char *base, const char *part)
 {
-    return blob_lookup(builder->blob, LAYER("%s.%s", base, part)) != NULL;
+    return blob_lookup(builder->blob, LAYER("%s%s.%s", builder->prefix, base, part)) != NULL;
+}
+
+bool builder_find(Builder *builder, const char *base, const char *part, Shape shape,
+                  const real **data, Error *error)
+{
+    return blob_find(builder->blob, LAYER("%s%s.%s", builder->prefix, base, part), shape, data,
+                     error);
 }
 
 bool builder_has_norm(const Builder *builder, const char *norm)
@@ -35,14 +42,16 @@ bool builder_has_norm(const Builder *builder, const char *norm)
 
 Shape builder_shape(Builder *builder, const char *name, int rank)
 {
-    const BlobTensor *tensor = blob_lookup(builder->blob, name);
+    LayerText         whole  = layer_text("%s%s", builder->prefix, name);
+    const BlobTensor *tensor = blob_lookup(builder->blob, whole.text);
     if (tensor && tensor->shape.rank == rank)
         return tensor->shape;
     if (tensor)
         fail(&builder->lack, ERROR_DATA, "%s: '%s' is %s, expected rank %d",
-             blob_path(builder->blob), name, SHAPE_TEXT(tensor->shape), rank);
+             blob_path(builder->blob), whole.text, SHAPE_TEXT(tensor->shape), rank);
     else
-        fail(&builder->lack, ERROR_DATA, "%s: no tensor '%s'", blob_path(builder->blob), name);
+        fail(&builder->lack, ERROR_DATA, "%s: no tensor '%s'", blob_path(builder->blob),
+             whole.text);
     return shape_scalar();
 }
 
@@ -64,12 +73,13 @@ static NodeId trained_input(Builder *builder, const char *name, Shape shape, con
 
 NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape used)
 {
-    const real *data = NULL;
-    if (!blob_find(builder->blob, name, stored, &data, &builder->lack))
+    LayerText   whole = layer_text("%s%s", builder->prefix, name);
+    const real *data  = NULL;
+    if (!blob_find(builder->blob, whole.text, stored, &data, &builder->lack))
         return NODE_NONE;
     if (!builder->request->trainables) // a leaf, so that a plan prepares it for its kernel
         return op_parameter(builder->graph, used, data);
-    NodeId input = trained_input(builder, name, stored, data);
+    NodeId input = trained_input(builder, whole.text, stored, data);
     return input == NODE_NONE || shape_equal(stored, used)
                ? input
                : op_reshape(builder->graph, input, used);
@@ -163,7 +173,8 @@ NodeId build_activation(Builder *builder, NodeId x)
     if (builder_is_over(builder))
         return NODE_NONE;
     const NetworkRequest *request = builder->request;
-    builder->has_relu             = true;
+    if (!builder->activation.is_relu)
+        builder->activation = (Activation){builder->softplus_beta > 0 ? "softplus" : "ReLU", true};
     if (request->softplus)
         return op_softplus_by(builder->graph, x, *request->softplus);
     return builder->softplus_beta > 0 ? op_softplus(builder->graph, x, builder->softplus_beta)
@@ -174,17 +185,37 @@ NodeId build_relu6(Builder *builder, NodeId x)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
-    builder->has_relu = true;
+    builder->activation = (Activation){"ReLU6", true};
     if (!builder->request->softplus && builder->softplus_beta == 0)
         return op_clamp(builder->graph, x, 6);
     NodeId above = build_activation(builder, op_offset(builder->graph, x, -6));
     return op_sub(builder->graph, build_activation(builder, x), above);
 }
 
+// x times a gate that is computed from it.
+static NodeId gated(Builder *builder, NodeId x, const char *name, NodeId gate)
+{
+    builder->activation = (Activation){name, false};
+    return op_mul(builder->graph, x, gate);
+}
+
 NodeId build_silu(Builder *builder, NodeId x)
 {
     return builder_is_over(builder) ? NODE_NONE
-                                    : op_mul(builder->graph, x, op_sigmoid(builder->graph, x, 1));
+                                    : gated(builder, x, "SiLU", op_sigmoid(builder->graph, x, 1));
+}
+
+NodeId build_gelu(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder) ? NODE_NONE
+                                    : gated(builder, x, "GELU", op_normal_cdf(builder->graph, x));
+}
+
+NodeId build_quick_gelu(Builder *builder, NodeId x)
+{
+    return builder_is_over(builder)
+               ? NODE_NONE
+               : gated(builder, x, "quick GELU", op_sigmoid(builder->graph, x, (real)1.702));
 }
 
 NodeId build_response_norm(Builder *builder, NodeId x)

@@ -15,10 +15,11 @@ typedef struct Builder {
     Graph                *graph;
     WeightBlob           *blob;
     const NetworkRequest *request;
+    const char           *prefix;                       // of its tensors' names in the blob
     const char *const    *wanted;                       // names of layers, or NULL
     int                   wanted_count;                 // 1 for an index
     real                  softplus_beta;                // 0: ReLU
-    bool                  has_relu;                     // or softplus in its place, so far
+    Activation            activation;                   // so far
     int                   wanted_index;                 // in the order of listed layers, or -1
     int                   listed;                       // layers listed so far
     int                   found;                        // of the wanted layers
@@ -37,7 +38,11 @@ typedef void FamilyBuild(Builder *builder, NodeId x, int depth);
 FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_cifar_build,
     resnet_v2_build, alexnet_build, densenet_build, squeezenet_build, lenet_build, vit_build,
     encoder_build, resnext_build, mobilenet_v2_build, efficientnet_build, alexnet_groups_build,
-    clip_vit_build, clip_resnet_build, clip_text_build, roberta_build;
+    clip_vit_build, clip_resnet_build, clip_text_build, clip_mini_build, roberta_build;
+
+/* The convolutions of a VGG's stage, counted from 0, each with its activation. *place: the index of
+ * the first in torchvision's list, moved behind the last. */
+NodeId vgg_stage(Builder *builder, NodeId x, int stage, int convs, bool has_norms, int *place);
 
 /* ((x * scale) - mean) / std per channel, with the constants of the blob. */
 NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation);
@@ -70,7 +75,9 @@ NodeId build_dense(Builder *builder, NodeId x, const char *base); // x [n, c] or
 NodeId build_activation(Builder *builder, NodeId x);              // ReLU, or softplus on request
 /* ReLU that ends at 6; on request softplus(x) - softplus(x - 6), which goes to it as ReLU's does. */
 NodeId build_relu6(Builder *builder, NodeId x);
-NodeId build_silu(Builder *builder, NodeId x); // x sigmoid(x), smooth as it is
+NodeId build_silu(Builder *builder, NodeId x);       // x sigmoid(x), smooth as it is
+NodeId build_gelu(Builder *builder, NodeId x);       // x Phi(x)
+NodeId build_quick_gelu(Builder *builder, NodeId x); // x sigmoid(1.702 x)
 NodeId build_maxpool(Builder *builder, NodeId x, int window, int stride, int pad);
 /* The same with the last, incomplete window kept; x is not negative. */
 NodeId build_maxpool_ceil(Builder *builder, NodeId x, int window, int stride);
@@ -106,8 +113,11 @@ NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape us
 /* The shape of a tensor, or rank 0 and a lack if it is not there or has another rank. */
 Shape builder_shape(Builder *builder, const char *name, int rank);
 bool  builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
-bool  builder_is_over(Builder *builder);
-bool  builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
+/* The vector or kernel base.part as the blob has it, without a node. Errors: of blob_find. */
+bool builder_find(Builder *builder, const char *base, const char *part, Shape shape,
+                  const real **data, Error *error);
+bool builder_is_over(Builder *builder);
+bool builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
 
 typedef struct LayerText {
     char text[LAYER_NAME_BYTES];

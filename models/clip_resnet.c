@@ -6,6 +6,8 @@
  * Source: Radford et al., ICML 2021, section 2.4, and its published model.py. */
 #include "transformer.h"
 
+enum { STRIDE = 32 }; // pixels from one place of the last stage to the next
+
 static NodeId halved(Builder *builder, NodeId x)
 {
     return builder_is_over(builder) ? NODE_NONE : op_avgpool2(builder->graph, x);
@@ -31,7 +33,7 @@ static NodeId bottleneck(Builder *builder, NodeId x, const char *block, bool is_
 }
 
 // The mean and all places as tokens, each with the vector of its place.
-static NodeId embed(Builder *builder, NodeId x)
+static NodeId embed(Builder *builder, NodeId x, Shape image)
 {
     static const char positions[] = "visual.attnpool.positional_embedding";
     if (builder_is_over(builder))
@@ -39,7 +41,12 @@ static NodeId embed(Builder *builder, NodeId x)
     Graph  *graph = builder->graph;
     Shape   in    = graph_shape(graph, x);
     int64_t width = in.dim[1], count = in.dim[2] * in.dim[3] + 1;
-    NodeId  table = tokens_table(builder, positions, shape_2d(count, width), 0, count);
+    Shape   there = builder_shape(builder, positions, 2);
+    if (there.rank)
+        tokens_check_places(builder, there.dim[0] - 1, image, in.dim[2], in.dim[3], STRIDE);
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    NodeId table = tokens_table(builder, positions, shape_2d(count, width), 0, count);
     if (builder_is_over(builder))
         return NODE_NONE;
     NodeId mean = op_reshape(graph, op_global_mean(graph, x), shape_4d(in.dim[0], width, 1, 1));
@@ -48,14 +55,14 @@ static NodeId embed(Builder *builder, NodeId x)
     return op_add(graph, all, op_broadcast_to(graph, table, graph_shape(graph, all)));
 }
 
-static NodeId attention_pool(Builder *builder, NodeId x)
+static NodeId attention_pool(Builder *builder, NodeId x, Shape image)
 {
     static const char *const parts[3] = {"visual.attnpool.q_proj", "visual.attnpool.k_proj",
                                          "visual.attnpool.v_proj"};
     Transformer              pool     = {.mask = NODE_NONE};
     NodeId                   part[3]  = {NODE_NONE, NODE_NONE, NODE_NONE};
     int64_t                  width    = 0;
-    x                                 = embed(builder, x);
+    x                                 = embed(builder, x, image);
     if (!builder_is_over(builder)) {
         width = graph_shape(builder->graph, x).dim[1];
         transformer_settings(builder, width, "heads", &pool);
@@ -73,17 +80,18 @@ static NodeId attention_pool(Builder *builder, NodeId x)
 void clip_resnet_build(Builder *builder, NodeId x, int depth)
 {
     (void)depth; // counted in the blob
+    Shape image = graph_shape(builder->graph, x);
     for (int i = 1; i <= 3; i++)
         x = build_activation(builder, conv(builder, x, "visual", i, 3, i == 1 ? 2 : 1));
     x = halved(builder, x);
     for (int stage = 1; stage <= 4; stage++) {
         LayerText name   = layer_text("layer%d", stage);
-        int       blocks = transformer_depth(builder, LAYER("visual.%s.", name.text));
+        int       blocks = transformer_depth(builder->blob, LAYER("visual.%s.", name.text));
         for (int i = 0; i < blocks; i++) {
             x = bottleneck(builder, x, LAYER("visual.%s.%d", name.text, i), stage > 1 && i == 0);
             build_module(builder, x, LAYER("%s.%d", name.text, i));
         }
         build_layer(builder, x, name.text, LAYER("visual.%s", name.text));
     }
-    build_layer(builder, attention_pool(builder, x), "embedding", NULL);
+    build_layer(builder, attention_pool(builder, x, image), "embedding", NULL);
 }

@@ -63,6 +63,12 @@ typedef struct NetworkRequest {
 
 enum { NETWORK_LAYERS = 32 };
 
+/* What stands between the layers of a network; all families have one kind alone. */
+typedef struct Activation {
+    const char *name;    // ReLU, ReLU6, GELU, quick GELU, SiLU, softplus, or none
+    bool        is_relu; // softplus can stand in its place, or does
+} Activation;
+
 typedef struct Network {
     NodeId pixels; // [batch, 3, h, w], RGB in 0..1 (the prepared tensor when raw_input); an input,
                    // or what the request gave
@@ -70,11 +76,11 @@ typedef struct Network {
     NodeId tokens;   // of a network of texts [batch, tokens], an index input; it has no pixels
     NodeId ends; // places in the last tokens [batch, width, 1, tokens] of each text's end, an index
                  // input; NODE_NONE unless the layer reads end tokens (text.h fills it)
-    NodeId layer; // [batch, units, lh, lw] or [batch, classes]; of several the first
-    NodeId layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
-    int    layer_count;            // 1 for a single one
-    bool   has_relu;               // before the layer, or softplus in its place
-    bool   is_class_token; // the first layer is a transformer's class token, which has no place
+    NodeId     layer; // [batch, units, lh, lw] or [batch, classes]; of several the first
+    NodeId     layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
+    int        layer_count;            // 1 for a single one
+    Activation activation;             // before the layer
+    bool       is_class_token; // the first layer is a transformer's class token, which has no place
 } Network;
 
 /* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks
@@ -82,6 +88,11 @@ typedef struct Network {
  * one graph are held once by a plan. */
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
+
+/* Which family builds a blob's network: its architecture, or the encoder that a captioner (`milan`)
+ * looks at images with, which has its tensors' names behind CAPTIONER_PREFIX. */
+#define CAPTIONER_PREFIX "encoder.encoder.model."
+const char *network_architecture(const WeightBlob *blob);
 
 /* What the logits of one image say: the class of the largest, the first of equal ones, and the
  * soft-max probability of a class, in 0..1. */
@@ -102,10 +113,9 @@ bool activation_parse(const char *text, real *beta);
  */
 const char *network_layer_name(WeightBlob *blob, int index);
 
-/* Whether there is a ReLU before a layer (NULL: the logits) in whose place softplus can stand: a
- * network with GELU or SiLU alone has none. True of a layer that cannot be built. Errors:
+/* The activation before a layer (NULL: the logits); ReLU of a layer that cannot be built. Errors:
  * ERROR_MEMORY. */
-bool network_has_relu(WeightBlob *blob, const char *layer, bool *out, Error *error);
+bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error);
 
 typedef struct LayerSize {
     int64_t units, height, width; // 1 x 1 for logits

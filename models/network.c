@@ -49,10 +49,12 @@ static const Family architectures[] = {
     {"encoder", encoder_build, 0},
     {"clip_vit", clip_vit_build, 0},
     {"clip_resnet", clip_resnet_build, 0},
+    {"clip_mini", clip_mini_build, 0},
 };
 static const Family text_architectures[] = {
     {"clip_vit", clip_text_build, 0},
     {"clip_resnet", clip_text_build, 0},
+    {"clip_mini", clip_text_build, 0},
     {"roberta", roberta_build, 0},
 };
 enum {
@@ -87,28 +89,33 @@ bool network_activation(const WeightBlob *blob, real *beta, Error *error)
                 text);
 }
 
-// That of the blob's architecture, on texts where tokens are asked for; or NULL.
-static const Family *family_of(const Builder *builder)
+// On texts where tokens are asked for; or NULL.
+static const Family *family_named(const char *name, bool is_text)
 {
-    bool          is_text = builder->request->tokens > 0;
-    const Family *table   = is_text ? text_architectures : architectures;
-    int           count   = is_text ? TEXT_ARCHITECTURES : ARCHITECTURES;
+    const Family *table = is_text ? text_architectures : architectures;
+    int           count = is_text ? TEXT_ARCHITECTURES : ARCHITECTURES;
     for (int i = 0; i < count; i++)
-        if (strcmp(table[i].name, blob_architecture(builder->blob)) == 0)
+        if (strcmp(table[i].name, name) == 0)
             return &table[i];
     return NULL;
 }
 
+const char *network_architecture(const WeightBlob *blob)
+{
+    const char *name    = blob_architecture(blob);
+    const char *encoder = strcmp(name, "milan") == 0 ? blob_about(blob, "encoder") : NULL;
+    return encoder ? encoder : name;
+}
+
 static bool run_family(Builder *builder, NodeId x, Error *error)
 {
-    const Family *family = family_of(builder);
-    if (!family && strcmp(blob_architecture(builder->blob), "milan") == 0)
-        return fail(error, ERROR_DATA, "%s: is a checkpoint of MILAN, which no verb takes yet",
-                    blob_path(builder->blob));
+    const char   *name   = network_architecture(builder->blob);
+    const Family *family = family_named(name, builder->request->tokens > 0);
     if (!family)
         return fail(error, ERROR_DATA, "%s: architecture '%s' is not known%s",
-                    blob_path(builder->blob), blob_architecture(builder->blob),
+                    blob_path(builder->blob), name,
                     builder->request->tokens ? " to take texts" : "");
+    builder->prefix = name == blob_architecture(builder->blob) ? "" : CAPTIONER_PREFIX;
     family->build(builder, x, family->depth);
     return true;
 }
@@ -199,8 +206,13 @@ static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *re
 static void builder_start(Builder *builder, Graph *graph, WeightBlob *blob,
                           const NetworkRequest *request)
 {
-    *builder = (Builder){
-        .graph = graph, .blob = blob, .request = request, .wanted_index = -1, .ends = NODE_NONE};
+    *builder                 = (Builder){.graph        = graph,
+                                         .blob         = blob,
+                                         .request      = request,
+                                         .prefix       = "",
+                                         .wanted_index = -1,
+                                         .ends         = NODE_NONE};
+    builder->activation.name = "none";
     for (int i = 0; i < NETWORK_LAYERS; i++)
         builder->layers[i] = NODE_NONE;
 }
@@ -264,7 +276,7 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
         graph_name(graph, network.layers[0], builder.layer_name);
     }
     network.layer          = network.layers[0];
-    network.has_relu       = builder.has_relu;
+    network.activation     = builder.activation;
     network.is_class_token = is_class_token(names[0]);
     if (!graph_check(graph, error))
         return false;
@@ -274,7 +286,7 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
     return true;
 }
 
-bool network_has_relu(WeightBlob *blob, const char *layer, bool *out, Error *error)
+bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error)
 {
     NetworkRequest request = {.batch = 1, .layer = layer, .unit = -1};
     Graph         *graph   = NULL;
@@ -283,7 +295,7 @@ bool network_has_relu(WeightBlob *blob, const char *layer, bool *out, Error *err
     bool           is_built =
         graph_create(&graph, &cause) && network_build(graph, blob, &request, &network, &cause);
     graph_destroy(graph);
-    *out = !is_built || network.has_relu;
+    *out = is_built ? network.activation : (Activation){"ReLU", true};
     return cause.code != ERROR_MEMORY || fail(error, ERROR_MEMORY, "%s", cause.message);
 }
 

@@ -12,17 +12,18 @@
 
 enum { ROBERTA_FIRST_PLACE = 2 };
 
-static const real hidden_score = (real)-1e30; // finite, and its exponential is zero
+static const real hidden_score     = (real)-1e30; // finite, and its exponential is zero
+static const char roberta_blocks[] = "encoder.layer.";
 
-static const BlockKind clip_block    = CLIP_BLOCK;
-static const BlockKind roberta_block = {.query = "attention.self.query",
-                                        .key   = "attention.self.key",
-                                        .value = "attention.self.value",
-                                        .join  = "attention.output.dense",
-                                        .up    = "intermediate.dense",
-                                        .down  = "output.dense",
-                                        .norm  = {"attention.output.LayerNorm", "output.LayerNorm"},
-                                        .activation = BLOCK_GELU};
+static const BlockKind clip_block   = CLIP_BLOCK;
+static const BlockKind roberta_kind = {.query = "attention.self.query",
+                                       .key   = "attention.self.key",
+                                       .value = "attention.self.value",
+                                       .join  = "attention.output.dense",
+                                       .up    = "intermediate.dense",
+                                       .down  = "output.dense",
+                                       .norm  = {"attention.output.LayerNorm", "output.LayerNorm"},
+                                       .activation = BLOCK_GELU};
 
 // Vectors of the tokens [n, width, 1, count].
 static NodeId look_up(Builder *builder, NodeId tokens, const char *base)
@@ -97,12 +98,11 @@ void clip_text_build(Builder *builder, NodeId tokens, int depth)
     build_layer(builder, build_projection(builder, x, "text_projection"), "embedding", NULL);
 }
 
-void roberta_build(Builder *builder, NodeId tokens, int depth)
+NodeId roberta_start(Builder *builder, NodeId tokens)
 {
     static const char types[]     = "embeddings.token_type_embeddings.weight";
-    Transformer       transformer = {.kind = &roberta_block, .mask = NODE_NONE};
+    Transformer       transformer = {.kind = &roberta_kind};
     NodeId            x           = look_up(builder, tokens, "embeddings.word_embeddings");
-    (void)depth;
     x = add_places(builder, x, "embeddings.position_embeddings.weight", ROBERTA_FIRST_PLACE);
     if (!builder_is_over(builder)) {
         Shape in = graph_shape(builder->graph, x);
@@ -111,7 +111,27 @@ void roberta_build(Builder *builder, NodeId tokens, int depth)
         if (!builder_is_over(builder))
             x = op_add(builder->graph, x, op_broadcast_to(builder->graph, type, in));
     }
-    x = tokens_norm(builder, x, "embeddings.LayerNorm", transformer.epsilon);
+    return tokens_norm(builder, x, "embeddings.LayerNorm", transformer.epsilon);
+}
+
+NodeId roberta_block(Builder *builder, NodeId x, int block)
+{
+    Transformer transformer = {.kind = &roberta_kind, .mask = NODE_NONE};
+    if (!builder_is_over(builder))
+        transformer_settings(builder, graph_shape(builder->graph, x).dim[1], "heads", &transformer);
+    return transformer_block(builder, &transformer, x, roberta_blocks, block);
+}
+
+void roberta_build(Builder *builder, NodeId tokens, int depth)
+{
+    NodeId x = roberta_start(builder, tokens);
     build_module(builder, x, "embeddings");
-    transformer_blocks(builder, &transformer, x, "encoder.layer.");
+    depth = roberta_depth(builder->blob);
+    for (int i = 0; i < depth; i++)
+        x = roberta_block(builder, x, i);
+}
+
+int roberta_depth(const WeightBlob *blob)
+{
+    return transformer_depth(blob, roberta_blocks);
 }

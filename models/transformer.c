@@ -25,12 +25,12 @@ void transformer_settings(Builder *builder, int64_t width, const char *key, Tran
              heads, (long long)width);
 }
 
-int transformer_depth(const Builder *builder, const char *prefix)
+int transformer_depth(const WeightBlob *blob, const char *prefix)
 {
     size_t length = strlen(prefix);
     int    depth  = 0;
-    for (int i = 0; i < blob_tensor_count(builder->blob); i++) {
-        const char *name = blob_tensor(builder->blob, i)->name;
+    for (int i = 0; i < blob_tensor_count(blob); i++) {
+        const char *name = blob_tensor(blob, i)->name;
         char       *end  = NULL;
         if (strncmp(name, prefix, length) != 0)
             continue;
@@ -120,6 +120,39 @@ NodeId tokens_table(Builder *builder, const char *name, Shape stored, int64_t fi
         return NODE_NONE;
     return tokens_turned(builder,
                          rows == count ? table : op_slice(builder->graph, table, 1, first, count));
+}
+
+// The grid that places are laid out in; false where nothing says so.
+static bool places_grid(const Builder *builder, int64_t places, int64_t side, int64_t *rows,
+                        int64_t *columns)
+{
+    const Preparation *preparation = blob_preparation(builder->blob);
+    *rows                          = preparation ? preparation->height / side : 0;
+    *columns                       = preparation ? preparation->width / side : 0;
+    if (*rows * *columns == places)
+        return true;
+    *rows = *columns = llround(sqrt((double)places));
+    return *rows * *columns == places;
+}
+
+void tokens_check_places(Builder *builder, int64_t places, Shape image, int64_t rows,
+                         int64_t columns, int64_t side)
+{
+    int64_t     wanted_rows, wanted_columns;
+    const char *path        = blob_path(builder->blob);
+    bool        is_laid_out = places_grid(builder, places, side, &wanted_rows, &wanted_columns);
+    if (is_laid_out && (rows != wanted_rows || columns != wanted_columns))
+        fail(&builder->lack, ERROR_DATA,
+             "%s: an image of %lldx%lld has %lldx%lld patches, and there are places for the "
+             "%lldx%lld of %lldx%lld",
+             path, (long long)image.dim[3], (long long)image.dim[2], (long long)columns,
+             (long long)rows, (long long)wanted_columns, (long long)wanted_rows,
+             (long long)(wanted_columns * side), (long long)(wanted_rows * side));
+    else if (rows * columns != places)
+        fail(&builder->lack, ERROR_DATA,
+             "%s: an image of %lldx%lld has %lldx%lld patches, and there are places for %lld", path,
+             (long long)image.dim[3], (long long)image.dim[2], (long long)columns, (long long)rows,
+             (long long)places);
 }
 
 NodeId build_projection(Builder *builder, NodeId x, const char *name)
@@ -216,11 +249,9 @@ static NodeId self_attention(Builder *builder, const Transformer *transformer, N
 
 static NodeId activated(Builder *builder, NodeId x, BlockActivation activation)
 {
-    if (activation == BLOCK_RELU || builder_is_over(builder))
+    if (activation == BLOCK_RELU)
         return build_activation(builder, x);
-    NodeId share = activation == BLOCK_GELU ? op_normal_cdf(builder->graph, x)
-                                            : op_sigmoid(builder->graph, x, (real)1.702);
-    return op_mul(builder->graph, x, share);
+    return activation == BLOCK_GELU ? build_gelu(builder, x) : build_quick_gelu(builder, x);
 }
 
 static NodeId feed_forward(Builder *builder, const Transformer *transformer, NodeId x,
@@ -253,11 +284,17 @@ static NodeId block(Builder *builder, const Transformer *transformer, NodeId x, 
     return x;
 }
 
+NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeId x,
+                         const char *prefix, int i)
+{
+    return block(builder, transformer, x, LAYER("%s%d", prefix, i), LAYER("encoder_layer_%d", i));
+}
+
 NodeId transformer_blocks(Builder *builder, const Transformer *transformer, NodeId x,
                           const char *prefix)
 {
-    int depth = transformer_depth(builder, prefix);
+    int depth = transformer_depth(builder->blob, prefix);
     for (int i = 0; i < depth; i++)
-        x = block(builder, transformer, x, LAYER("%s%d", prefix, i), LAYER("encoder_layer_%d", i));
+        x = transformer_block(builder, transformer, x, prefix, i);
     return x;
 }

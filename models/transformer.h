@@ -8,6 +8,7 @@
 #define MODELS_TRANSFORMER_H
 
 #include "builder.h"
+#include "text.h"
 
 typedef enum BlockActivation { BLOCK_RELU, BLOCK_GELU, BLOCK_QUICK_GELU } BlockActivation;
 
@@ -42,7 +43,7 @@ typedef struct Transformer {
 void transformer_settings(Builder *builder, int64_t width, const char *key, Transformer *out);
 
 /* How many blocks there are: one more than the largest number behind `prefix` in a tensor's name. */
-int transformer_depth(const Builder *builder, const char *prefix);
+int transformer_depth(const WeightBlob *blob, const char *prefix);
 
 /* All blocks on tokens x; the tensors of block I begin with `prefix`I. Its layers are
  * encoder_layer_I (the output, alias `prefix`I), encoder_layer_I.mlp.0 (before the activation) and
@@ -50,6 +51,15 @@ int transformer_depth(const Builder *builder, const char *prefix);
  * soft-max [n heads, queries, keys]. */
 NodeId transformer_blocks(Builder *builder, const Transformer *transformer, NodeId x,
                           const char *prefix);
+
+/* Block i alone. */
+NodeId transformer_block(Builder *builder, const Transformer *transformer, NodeId x,
+                         const char *prefix, int i);
+
+/* RoBERTa in pieces: what its first block reads of tokens [n, count], and one block of it. How many
+ * blocks there are stands in text.h. */
+NodeId roberta_start(Builder *builder, NodeId tokens);
+NodeId roberta_block(Builder *builder, NodeId x, int block);
 
 /* Layer `name` of tokens x: of an image the map of its patches [n, width, rows, columns], and its
  * class token [n, width] as `name`:class; of a text x itself. */
@@ -68,6 +78,12 @@ NodeId tokens_dense(Builder *builder, NodeId x, const char *base, char joint, in
  * tokens] (as many keys as values) one vector a query. The soft-max gets this name. */
 NodeId tokens_attend(Builder *builder, const Transformer *transformer, const NodeId part[3],
                      const char *name);
+
+/* A lack unless a network with so many places for patches reads an image that has as many, in the
+ * same rows and columns: those of the size that the blob prepares, or else a square. `side` is
+ * that of a patch in pixels. */
+void tokens_check_places(Builder *builder, int64_t places, Shape image, int64_t rows,
+                         int64_t columns, int64_t side);
 
 NodeId tokens_norm(Builder *builder, NodeId x, const char *base, real epsilon);
 

@@ -67,7 +67,7 @@ static const VitKind clip = {
 };
 
 // Class token and patches [n, c, rows, columns] as tokens, each with the vector of its place.
-static NodeId embed(Builder *builder, const VitKind *kind, NodeId patches)
+static NodeId embed(Builder *builder, const VitKind *kind, NodeId patches, Shape image)
 {
     if (builder_is_over(builder))
         return NODE_NONE;
@@ -77,11 +77,9 @@ static NodeId embed(Builder *builder, const VitKind *kind, NodeId patches)
     Shape   table = builder_shape(builder, kind->positions, kind->is_bare ? 2 : 3);
     Shape   token = kind->is_bare ? shape_1d(width) : shape_3d(1, 1, width);
     NodeId  first = builder_tensor(builder, kind->class_token, token, shape_4d(1, width, 1, 1));
-    int64_t places_there = table.rank ? table.dim[table.rank - 2] : 0;
-    if (table.rank && places_there != count + 1)
-        fail(&builder->lack, ERROR_DATA,
-             "%s: has places for %lld patches, an image of this size has %lld",
-             blob_path(builder->blob), (long long)places_there - 1, (long long)count);
+    if (table.rank)
+        tokens_check_places(builder, table.dim[table.rank - 2] - 1, image, in.dim[2], in.dim[3],
+                            image.dim[2] / in.dim[2]);
     if (builder_is_over(builder))
         return NODE_NONE;
     table.dim[table.rank - 1] = width;
@@ -97,8 +95,14 @@ static NodeId embed(Builder *builder, const VitKind *kind, NodeId patches)
 static void run(Builder *builder, NodeId x, const VitKind *kind)
 {
     Transformer transformer = {.kind = &kind->block, .mask = NODE_NONE};
-    int         side = (int)builder_shape(builder, LAYER("%s.weight", kind->patches), 4).dim[2];
-    x                = build_conv(builder, x, kind->patches, side, side, 0);
+    int         side  = (int)builder_shape(builder, LAYER("%s.weight", kind->patches), 4).dim[2];
+    Shape       image = graph_shape(builder->graph, x);
+    if (side > 0 && (image.dim[2] % side || image.dim[3] % side))
+        fail(&builder->lack, ERROR_DATA,
+             "%s: an image of %lldx%lld cannot be cut into whole patches of %dx%d",
+             blob_path(builder->blob), (long long)image.dim[3], (long long)image.dim[2], side,
+             side);
+    x = build_conv(builder, x, kind->patches, side, side, 0);
     build_module(builder, x, "conv_proj");
     if (!builder_is_over(builder)) {
         Shape in            = graph_shape(builder->graph, x);
@@ -106,7 +110,7 @@ static void run(Builder *builder, NodeId x, const VitKind *kind)
         transformer.columns = in.dim[3];
         transformer_settings(builder, in.dim[1], "heads", &transformer);
     }
-    x = embed(builder, kind, x);
+    x = embed(builder, kind, x, image);
     if (kind->first_norm)
         x = tokens_norm(builder, x, kind->first_norm, transformer.epsilon);
     x = transformer_blocks(builder, &transformer, x, kind->blocks);

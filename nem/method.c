@@ -7,11 +7,14 @@
 /* ---- opening --------------------------------------------------------------------------------- */
 
 bool explainer_open(Explainer *out, const Method *method, const Mode *mode, const Inputs *inputs,
-                    Error *error)
+                    const char *const *values, Error *error)
 {
-    Explainer explainer = {.method = method, .mode = mode, .inputs = *inputs};
+    Explainer explainer = {.method = method, .mode = mode, .inputs = *inputs, .values = values};
+    explainer.labels    = memory_new(1, sizeof *explainer.labels, error);
+    if (!explainer.labels)
+        return false;
     if (!method->open(&explainer, error)) {
-        method->close(&explainer);
+        explainer_close(&explainer);
         return false;
     }
     *out = explainer;
@@ -22,7 +25,18 @@ void explainer_close(Explainer *explainer)
 {
     if (explainer->method)
         explainer->method->close(explainer);
+    labels_close(explainer->labels);
+    memory_free(explainer->labels);
     *explainer = (Explainer){0};
+}
+
+const char *method_value(const Explainer *explainer, const char *name)
+{
+    const Method *method = explainer->method;
+    for (int i = 0; i < method->option_count; i++)
+        if (strcmp(method->options[i].name, name) == 0)
+            return explainer->values ? explainer->values[i] : method->options[i].initial;
+    return NULL;
 }
 
 const Method *method_named(const char *name)
@@ -41,25 +55,6 @@ const Mode *mode_named(const Method *method, const char *name)
     return NULL;
 }
 
-/* ---- labels ---------------------------------------------------------------------------------- */
-
-int32_t labels_find(const Labels *labels, const char *text, int category)
-{
-    for (int32_t i = 1; i < labels->count && *text; i++)
-        if ((category < 0 || labels->category_of[i] == category) &&
-            strcmp(labels->text[i], text) == 0)
-            return i;
-    return 0;
-}
-
-int labels_category(const Labels *labels, const char *name)
-{
-    for (int i = 0; i < labels->category_count; i++)
-        if (strcmp(labels->category[i], name) == 0)
-            return i;
-    return -1;
-}
-
 /* ---- descriptions ---------------------------------------------------------------------------- */
 
 bool is_detector(const Method *method, double score)
@@ -72,6 +67,17 @@ Change description_change(const Method *method, const char *before, const char *
     bool same = strcmp(before, after) == 0;
     return method->compare ? method->compare(before, after)
                            : (Change){.changed = !same, .similarity = same};
+}
+
+bool explainer_change(const Explainer *explainer, const char *before, const char *after,
+                      Change *out, Error *error)
+{
+    const Likeness *likeness = explainer->likeness;
+    Change          change   = description_change(explainer->method, before, after);
+    if (likeness && !likeness->measure(likeness->self, before, after, &change.similarity, error))
+        return false;
+    *out = change;
+    return true;
 }
 
 /* ---- clean runs ------------------------------------------------------------------------------ */
@@ -89,19 +95,23 @@ void run_record_close(RunRecord *record)
 // Relative; instruction sets round differently, other weights or images are far apart.
 static const float SAME_THRESHOLD = 1e-4f;
 
+static bool same_threshold(float now, float before)
+{
+    return fabsf(now - before) <= SAME_THRESHOLD * fabsf(now);
+}
+
 bool record_check(const Explainer *explainer, const UnitRecord *record, const Evidence *evidence,
                   int64_t row, Error *error)
 {
     const Method *method    = explainer->method;
     int32_t       label     = method->explain(explainer, evidence, row).label;
     float         threshold = method->threshold ? method->threshold(evidence, row) : 0;
-    float         apart     = fabsf(threshold - record->threshold);
-    return (label == record->label && apart <= SAME_THRESHOLD * fabsf(threshold)) ||
+    return (label == record->label && same_threshold(threshold, record->threshold)) ||
            fail(error, ERROR_DATA,
                 "unit %lld: the clean run found '%.60s' at threshold %.6g, these weights and "
                 "images give '%.60s' at %.6g",
                 (long long)record->unit, record->label_name, (double)record->threshold,
-                explainer->labels.text[label], (double)threshold);
+                explainer->labels->text[label], (double)threshold);
 }
 
 /* ---- attacks --------------------------------------------------------------------------------- */

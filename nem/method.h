@@ -37,13 +37,18 @@ typedef struct Concept {
     double  score;    // how well it fits; what it means depends on the method
 } Concept;
 
-/* The texts that labels and categories stand for. Arrays belong to the method. */
+typedef struct LabelPool LabelPool;
+
+/* The texts that labels and categories stand for. Arrays belong to the method, unless labels grow:
+ * descriptions that nobody knows beforehand, such as captions, get their numbers one by one. So
+ * what outlives the process holds texts, never numbers. */
 typedef struct Labels {
     int32_t            count;          // numbers 0 to count - 1; the text of 0 is ""
     const char *const *text;           // [count]
     const int         *category_of;    // [count]
     int                category_count; // at least 1, at most PROBE_MAX_CATEGORIES
     const char *const *category;       // [category_count]
+    LabelPool         *grown;          // of labels_open_free; NULL: all are known
 } Labels;
 
 /* The number of a label's text in a category (-1: in any); 0 if there is none. */
@@ -51,12 +56,30 @@ int32_t labels_find(const Labels *labels, const char *text, int category);
 /* The number of a category; -1 if there is none of that name. */
 int labels_category(const Labels *labels, const char *name);
 
+/* Labels that grow, of one category; for a method's `open`. labels_close comes by itself. */
+bool labels_open_free(Labels *labels, const char *category, Error *error);
+/* The number of a text: that of its first appearance, or else the next one; 0 for "". Texts stay
+ * where they are, the arrays of `labels` may move. Only by the thread that called collect,
+ * collect_unit or read. Errors: ERROR_MEMORY. */
+bool labels_intern(Labels *labels, const char *text, int32_t *label, Error *error);
+/* The number of a text that was read from a file: interned where labels grow; else as labels_find,
+ * 0 if there is none. */
+bool labels_number(Labels *labels, const char *text, int category, int32_t *label, Error *error);
+void labels_close(Labels *labels); // accepts a zeroed object and labels that do not grow
+
 /* Whether one description of a unit is another than before (C19), and how alike they are (1: the
  * same). */
 typedef struct Change {
     bool   changed;
     double similarity;
 } Change;
+
+/* How alike two descriptions are by a measure that a verb brings along: 1 for the same. */
+typedef struct Likeness {
+    const char *name; // "f1-bert"
+    bool (*measure)(void *self, const char *before, const char *after, double *out, Error *error);
+    void *self;
+} Likeness;
 
 /* ---- a clean run on disk --------------------------------------------------------------------- */
 
@@ -81,7 +104,7 @@ void run_record_close(RunRecord *record); // accepts a zeroed object
  * It is written for every method, and read back where the method has no files of its own. */
 bool units_write(const Explainer *explainer, const Evidence *evidence, const char *layer,
                  const char *folder, Error *error);
-bool units_read(RunRecord *out, const char *folder, const Labels *labels, Error *error);
+bool units_read(RunRecord *out, const char *folder, Labels *labels, Error *error);
 
 /* ---- modes ----------------------------------------------------------------------------------- */
 
@@ -96,6 +119,38 @@ typedef struct Mode {
     const char *without_category; // left out of the probing set by default, or NULL (Q10)
     const void *rules;            // the method's own constants
 } Mode;
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+typedef enum MethodOptionKind {
+    METHOD_FILE,   // a path; what the file holds decides results, so its SHA-256 goes with the run
+    METHOD_CHOICE, // one of the words of `value`, separated by |
+    METHOD_COUNT   // a whole number, at least 1
+} MethodOptionKind;
+
+/* What a method can be told beside its mode: a row of its table. Parser, help, completion, identity
+ * and run.json are made from these rows. Methods that have options of the same name share one: the
+ * same kind and value. */
+typedef struct MethodOption {
+    const char      *name; // "captioner", as --captioner takes it
+    MethodOptionKind kind;
+    const char      *value;   // "FILE.nw", "soft-wpmi|wpmi", "N"
+    const char      *initial; // where the option is not given; NULL: nothing, the method sees to it
+    const char      *help;
+} MethodOption;
+
+enum { METHOD_OPTIONS = 16 }; // most that all methods have together
+
+/* ---- one unit again -------------------------------------------------------------------------- */
+
+/* What a unit answers to a set of which some images may be others than in the clean run. */
+typedef struct UnitView {
+    int64_t             unit;
+    const float *const *maps;    // maps[image] -> [height, width] of the layer
+    const ImageSource  *images;  // the pixels that gave these maps
+    const int64_t      *changed; // [changed_count] images whose pixels are others, increasing
+    int64_t             changed_count;
+} UnitView;
 
 /* ---- attacks --------------------------------------------------------------------------------- */
 
@@ -113,6 +168,12 @@ typedef struct Aim {
     void (*enlarge)(const void *self, const float *map, float *out);
     void (*transpose)(const void *self, const float *weights, float *out);
     float threshold; // the unit's, for the soft-iou loss (C11)
+    /* For the soft-wpmi loss (L13), else NULL: what each image of the set adds when it is among the
+     * unit's strongest, which it is by sigmoid((q - level) / softness). q is what `pool` makes of
+     * the map; slope, as large as the map, is its derivative. */
+    const float *gain;
+    float        level, softness;
+    float (*pool)(const void *self, const float *map, float *slope);
     void *self;
     void (*close)(void *self);
 } Aim;
@@ -140,9 +201,16 @@ struct Explainer {
     const Method *method;
     const Mode   *mode;
     Inputs        inputs;
-    Labels        labels;
-    void         *state; // the method's own
+    Labels       *labels;
+    /* [option_count] of the method's options, as given or initial; NULL: all initial. Outlive the
+     * explainer. */
+    const char *const *values;
+    const Likeness    *likeness; // of descriptions; NULL: the method's own compare
+    void              *state;    // the method's own
 };
+
+/* The value of one of the method's options; NULL: not given. */
+const char *method_value(const Explainer *explainer, const char *name);
 
 /* One row of the table of methods. Functions marked (optional) may be NULL. Those that can fail
  * leave their outputs alone when they do. */
@@ -152,10 +220,14 @@ struct Method {
     const char *score_name;       // "IoU"
     double      detector_score;   // a unit is a detector if its concept's score reaches this (D19)
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
+    bool        sees_pixels;      // reads UnitView.images; else they need not be kept
     const Mode *modes;            // [mode_count], the default first
     int         mode_count;
 
-    /* Fills labels and state; the other fields are set. */
+    const MethodOption *options; // [option_count], or NULL
+    int                 option_count;
+
+    /* Fills *labels and state; the other fields are set. */
     bool (*open)(Explainer *explainer, Error *error);
     void (*close)(Explainer *explainer); // accepts what a failed open leaves
 
@@ -164,15 +236,18 @@ struct Method {
      * explainer's own photos, or perturbed ones in their place. */
     bool (*collect)(const Explainer *explainer, const ImageSource *images, const Pass *pass,
                     Evidence **out, Error *error);
-    /* Looks at one unit whose maps are at hand, maps[image] -> [height, width]: row 0 equals the
-     * unit's row of a full collect, bit for bit (C21). */
-    bool (*collect_unit)(const Explainer *explainer, int64_t unit, const float *const *maps,
-                         Evidence **out, Error *error);
+    /* Looks at one unit whose maps are at hand: row 0 equals the unit's row of a full collect over
+     * the same pixels, bit for bit (C21). */
+    bool (*collect_unit)(const Explainer *explainer, const UnitView *view, Evidence **out,
+                         Error *error);
+    /* (optional) Reads from the folder of a clean run what is to stay as it was there. Called once
+     * by who compares with that run, before anything is collected. */
+    bool (*baseline)(Explainer *explainer, const char *folder, Error *error);
     void (*release)(Evidence *evidence); // NULL allowed
-    /* What the unit stands for. */
+    /* What the unit stands for. Free descriptions were interned as the evidence was collected. */
     Concept (*explain)(const Explainer *explainer, const Evidence *evidence, int64_t row);
-    /* The score of any label for the unit. So an attack can tell how well the old concept and the
-     * target fit afterwards. */
+    /* (optional) The score of any label for the unit. So an attack can tell how well the old
+     * concept and the target fit afterwards. */
     double (*score_of)(const Explainer *explainer, const Evidence *evidence, int64_t row,
                        int32_t label);
     /* (optional) The activation above which the unit counts as active; 0 without. */
@@ -187,7 +262,7 @@ struct Method {
     const char *const *files; // names, ends with NULL
     bool (*write)(const Explainer *explainer, const Evidence *evidence, const char *folder,
                   Error *error);
-    bool (*read)(RunRecord *out, const char *folder, const Labels *labels, Error *error);
+    bool (*read)(RunRecord *out, const char *folder, Labels *labels, Error *error);
 
     /* ---- what it tells of a clean run (optional) */
     void (*describe_mode)(const Mode *mode, JsonWriter *json);
@@ -199,7 +274,8 @@ struct Method {
     /* Where the unit's clean concept is to be lowered and a target (0: none) raised. */
     bool (*aim)(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
                 Error *error);
-    /* Marks the labels that can be a target (C13) in present [labels.count], zeroed before. */
+    /* Marks the labels that can be a target (C13) in present [labels.count], zeroed before.
+     * NULL: none can. */
     bool (*candidates)(const Explainer *explainer, bool *present, Error *error);
 
     /* ---- pictures and stories (optional): how one unit came by its concept. maps [images, height,
@@ -222,9 +298,10 @@ struct Method {
     void (*story_caption)(const Story *story, int k, Writer *page);
 };
 
-/* Opens a method on inputs, which outlive it; `mode` is one of the method's. */
+/* Opens a method on inputs, which outlive it; `mode` is one of the method's, `values` are those of
+ * its options (NULL: the initial ones). */
 bool explainer_open(Explainer *out, const Method *method, const Mode *mode, const Inputs *inputs,
-                    Error *error);
+                    const char *const *values, Error *error);
 void explainer_close(Explainer *explainer); // accepts a zeroed object
 
 /* Units in the order of their scores. */
@@ -244,10 +321,13 @@ bool is_detector(const Method *method, double score);
 /* What became of a description: another text is a change, unless the method says otherwise (C19).
  */
 Change description_change(const Method *method, const char *before, const char *after);
+/* The same, with the similarity of the explainer's likeness where it has one. Errors: its own. */
+bool explainer_change(const Explainer *explainer, const char *before, const char *after,
+                      Change *out, Error *error);
 /* A finished run's record, from the method's own files or from units.csv; names are looked up in
  * labels, or kept as names only where labels is NULL. Errors: ERROR_NOT_FOUND, ERROR_DATA
  * (malformed, or a name that is no label). */
-bool record_read(RunRecord *out, const Method *method, const char *folder, const Labels *labels,
+bool record_read(RunRecord *out, const Method *method, const char *folder, Labels *labels,
                  Error *error);
 /* Whether evidence of one unit agrees with what the clean run found: the same label, and nearly the
  * same threshold. Where it does, weights and images are those of the clean run. Errors:

@@ -12,12 +12,12 @@ struct Evidence {
 
 static float *row_of(const Explainer *explainer, const Evidence *evidence, int64_t row)
 {
-    return evidence->scores + row * explainer->labels.count;
+    return evidence->scores + row * explainer->labels->count;
 }
 
 static size_t table_size(const Explainer *explainer, int64_t rows)
 {
-    return (size_t)rows * (size_t)explainer->labels.count;
+    return (size_t)rows * (size_t)explainer->labels->count;
 }
 
 static bool evidence_open(Evidence **out, const Explainer *explainer, int64_t rows, Error *error)
@@ -101,13 +101,13 @@ bool scores_collect(const Explainer *explainer, const ImageSource *images, const
     return done;
 }
 
-bool scores_collect_unit(const Explainer *explainer, int64_t unit, const float *const *maps,
-                         Evidence **out, Error *error)
+bool scores_collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
+                         Error *error)
 {
     Evidence *evidence = NULL;
     bool      done     = evidence_open(&evidence, explainer, 1, error);
     for (int64_t image = 0; done && image < explainer->inputs.probe->image_count; image++)
-        done = add_map(explainer, unit, image, maps[image], evidence->scores, error);
+        done = add_map(explainer, view->unit, image, view->maps[image], evidence->scores, error);
     if (done)
         *out = evidence;
     else
@@ -121,10 +121,10 @@ Concept scores_explain(const Explainer *explainer, const Evidence *evidence, int
 {
     const float *scores = row_of(explainer, evidence, row);
     int32_t      best   = 0;
-    for (int32_t label = 1; label < explainer->labels.count; label++)
+    for (int32_t label = 1; label < explainer->labels->count; label++)
         if (scores[label] > scores[best])
             best = label;
-    return (Concept){best, explainer->labels.category_of[best], (double)scores[best]};
+    return (Concept){best, explainer->labels->category_of[best], (double)scores[best]};
 }
 
 double scores_of(const Explainer *explainer, const Evidence *evidence, int64_t row, int32_t label)
@@ -135,6 +135,6 @@ double scores_of(const Explainer *explainer, const Evidence *evidence, int64_t r
 bool scores_candidates(const Explainer *explainer, bool *present, Error *error)
 {
     (void)error;
-    memset(present + 1, true, (size_t)explainer->labels.count - 1);
+    memset(present + 1, true, (size_t)explainer->labels->count - 1);
     return true;
 }

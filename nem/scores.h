@@ -16,8 +16,8 @@
 
 bool    scores_collect(const Explainer *explainer, const ImageSource *images, const Pass *pass,
                        Evidence **out, Error *error);
-bool    scores_collect_unit(const Explainer *explainer, int64_t unit, const float *const *maps,
-                            Evidence **out, Error *error);
+bool    scores_collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
+                            Error *error);
 void    scores_release(Evidence *evidence);
 Concept scores_explain(const Explainer *explainer, const Evidence *evidence, int64_t row);
 double  scores_of(const Explainer *explainer, const Evidence *evidence, int64_t row, int32_t label);

@@ -33,11 +33,11 @@ static void write_row(Writer *writer, const Explainer *explainer, const Evidence
     Concept concept      = method->explain(explainer, evidence, unit);
     csv_write_text(writer, layer);
     writer_text(writer, ",%lld,", (long long)unit);
-    csv_write_text(writer, explainer->labels.text[concept.label]);
+    csv_write_text(writer, explainer->labels->text[concept.label]);
     writer_text(writer, ",");
     units_write_double(writer, concept.score);
     writer_text(writer, ",");
-    csv_write_text(writer, explainer->labels.category[concept.category]);
+    csv_write_text(writer, explainer->labels->category[concept.category]);
     writer_text(writer, ",");
     units_write_float(writer, method->threshold ? method->threshold(evidence, unit) : 0);
     writer_text(writer, "\n");
@@ -60,7 +60,7 @@ bool units_write(const Explainer *explainer, const Evidence *evidence, const cha
 
 typedef struct TableReader {
     const UnitTable *table;
-    const Labels    *labels;
+    Labels          *labels;
     const char      *path;
     Csv             *csv;
     int              unit, category, label, score, threshold; // columns
@@ -80,12 +80,12 @@ static bool find_columns(TableReader *reader, Error *error)
 
 static bool read_names(const TableReader *reader, int64_t row, UnitRecord *unit, Error *error)
 {
-    const Labels *labels   = reader->labels;
-    const char   *category = csv_name(reader->csv, row, reader->category);
-    const char   *label    = csv_name(reader->csv, row, reader->label);
-    unit->category_name    = memory_text(category, error);
-    unit->label_name       = memory_text(label, error);
-    unit->category         = -1;
+    Labels     *labels   = reader->labels;
+    const char *category = csv_name(reader->csv, row, reader->category);
+    const char *label    = csv_name(reader->csv, row, reader->label);
+    unit->category_name  = memory_text(category, error);
+    unit->label_name     = memory_text(label, error);
+    unit->category       = -1;
     if (!unit->category_name || !unit->label_name)
         return false;
     if (!labels)
@@ -94,7 +94,8 @@ static bool read_names(const TableReader *reader, int64_t row, UnitRecord *unit,
     if (unit->category < 0)
         return fail(error, ERROR_DATA, "%s: line %lld: there is no category '%.60s'", reader->path,
                     (long long)csv_line(reader->csv, row), category);
-    unit->label = labels_find(labels, label, unit->category);
+    if (!labels_number(labels, label, unit->category, &unit->label, error))
+        return false;
     if (*label && unit->label == 0)
         return fail(error, ERROR_DATA, "%s: line %lld: there is no %.60s '%.60s'", reader->path,
                     (long long)csv_line(reader->csv, row), category, label);
@@ -143,8 +144,8 @@ static bool read_rows(TableReader *reader, Error *error)
     return true;
 }
 
-bool unit_table_read(RunRecord *out, const UnitTable *table, const char *folder,
-                     const Labels *labels, Error *error)
+bool unit_table_read(RunRecord *out, const UnitTable *table, const char *folder, Labels *labels,
+                     Error *error)
 {
     char        path[LIMIT_PATH];
     Bytes       bytes  = {0};
@@ -162,14 +163,14 @@ bool unit_table_read(RunRecord *out, const UnitTable *table, const char *folder,
     return ok;
 }
 
-bool units_read(RunRecord *out, const char *folder, const Labels *labels, Error *error)
+bool units_read(RunRecord *out, const char *folder, Labels *labels, Error *error)
 {
     UnitTable table = {
         .file = FILE_NAME, .label = "description", .score = "score", .threshold = "threshold"};
     return unit_table_read(out, &table, folder, labels, error);
 }
 
-bool record_read(RunRecord *out, const Method *method, const char *folder, const Labels *labels,
+bool record_read(RunRecord *out, const Method *method, const char *folder, Labels *labels,
                  Error *error)
 {
     return (method->read ? method->read : units_read)(out, folder, labels, error);

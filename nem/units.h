@@ -18,7 +18,7 @@ typedef struct UnitTable {
 
 /* Reads folder/file, rows in the order of units; names are looked up in labels, or kept as names
  * only where labels is NULL. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
-bool unit_table_read(RunRecord *out, const UnitTable *table, const char *folder,
-                     const Labels *labels, Error *error);
+bool unit_table_read(RunRecord *out, const UnitTable *table, const char *folder, Labels *labels,
+                     Error *error);
 
 #endif

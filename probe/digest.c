@@ -20,7 +20,7 @@ static bool add_file(const ProbeSet *probe, const char *relative, Sha256 *sha, E
     char     folder[LIMIT_PATH];
     Bytes    bytes = {0};
     uint64_t size;
-    if (!path_join(folder, probe->folder, "images", error) ||
+    if (!probe_picture_folder(probe, folder, error) ||
         !file_read_below(folder, relative, LIMIT_IMAGE_FILE, &bytes, error))
         return false;
     size = bytes.size; // so that a byte cannot move from one file to the next

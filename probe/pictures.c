@@ -2,17 +2,25 @@
 #include "probe.h"
 
 #include "../base/file.h"
-#include "../image/image.h"
+#include "picture.h"
 
+#include <stdio.h>
 #include <string.h>
 
-// A file below images/. `path` receives the name for messages.
+bool probe_picture_folder(const ProbeSet *probe, char out[LIMIT_PATH], Error *error)
+{
+    if (!probe->is_photos)
+        return path_join(out, probe->folder, "images", error);
+    return snprintf(out, LIMIT_PATH, "%s", probe->folder) < LIMIT_PATH ||
+           fail(error, ERROR_NOT_FOUND, "%.60s...: the path is too long", probe->folder);
+}
+
+// A file of the set's pictures. `path` receives the name for messages.
 static bool picture_read(const ProbeSet *probe, const char *relative, char path[LIMIT_PATH],
                          Bytes *bytes, Error *error)
 {
     char folder[LIMIT_PATH];
-    return path_join(folder, probe->folder, "images", error) &&
-           path_join(path, folder, relative, error) &&
+    return probe_picture_folder(probe, folder, error) && path_join(path, folder, relative, error) &&
            file_read_below(folder, relative, LIMIT_IMAGE_FILE, bytes, error);
 }
 
@@ -27,7 +35,7 @@ static bool has_size(const Image *image, int64_t height, int64_t width, const ch
 
 /* ---- photos ---------------------------------------------------------------------------------- */
 
-static bool photo_decode(const ProbeSet *probe, int64_t index, Image *rgb, Error *error)
+bool probe_picture(const ProbeSet *probe, int64_t index, Image *rgb, Error *error)
 {
     char  path[LIMIT_PATH];
     Bytes bytes = {0};
@@ -35,17 +43,21 @@ static bool photo_decode(const ProbeSet *probe, int64_t index, Image *rgb, Error
     if (!picture_read(probe, probe_image_path(probe, index), path, &bytes, error))
         return false;
     bool ok = image_decode(bytes.data, bytes.size, path, &image, error) &&
-              has_size(&image, probe->image_height, probe->image_width, path, error) &&
-              image_to_rgb(&image, rgb, error);
-    image_free(&image);
+              (probe->is_photos ||
+               has_size(&image, probe->image_height, probe->image_width, path, error)) &&
+              picture_fit(&image, probe->fit, path, error);
     bytes_close(&bytes);
+    if (ok)
+        *rgb = image;
+    else
+        image_free(&image);
     return ok;
 }
 
 bool probe_photo(const ProbeSet *probe, int64_t image, uint8_t *pixels, Error *error)
 {
     Image rgb = {0};
-    if (!photo_decode(probe, image, &rgb, error))
+    if (!probe_picture(probe, image, &rgb, error))
         return false;
     memcpy(pixels, rgb.pixels, (size_t)rgb.width * (size_t)rgb.height * 3);
     image_free(&rgb);
@@ -55,7 +67,7 @@ bool probe_photo(const ProbeSet *probe, int64_t image, uint8_t *pixels, Error *e
 static bool photo_load(void *self, int64_t image, float *planes, Error *error)
 {
     Image rgb = {0};
-    if (!photo_decode(self, image, &rgb, error))
+    if (!probe_picture(self, image, &rgb, error))
         return false;
     image_to_planes(&rgb, planes);
     image_free(&rgb);

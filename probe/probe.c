@@ -350,20 +350,26 @@ const ResultKind probe_result = {"index.csv", is_table};
 
 /* ---- the set --------------------------------------------------------------------------------- */
 
-// A folder with one of its tables is a set that lacks something, which is told table by table.
-static bool check_folder(const char *folder, Error *error)
+bool probe_is_tables(const char *folder)
 {
     static const char *const tables[] = {"category.csv", "label.csv", "index.csv"};
     char                     path[LIMIT_PATH];
-    if (!folder_exists(folder))
-        return fail(error, ERROR_NOT_FOUND, "%s: there is no such folder, expected a probing set",
-                    folder);
     for (int i = 0; i < 3; i++)
         if (path_join(path, folder, tables[i], NULL) && file_exists(path))
             return true;
-    return fail(error, ERROR_NOT_FOUND,
+    return false;
+}
+
+// A folder with one of its tables is a set that lacks something, which is told table by table.
+static bool check_folder(const char *folder, Error *error)
+{
+    if (!folder_exists(folder))
+        return fail(error, ERROR_NOT_FOUND, "%s: there is no such folder, expected a probing set",
+                    folder);
+    return probe_is_tables(folder) ||
+           fail(error, ERROR_NOT_FOUND,
                 "%s: is no probing set (no category.csv, label.csv or index.csv): a folder in "
-                "Broden's layout is",
+                "Broden's layout is; photos alone serve methods that need no label maps",
                 folder);
 }
 

@@ -10,6 +10,7 @@
 #define PROBE_PROBE_H
 
 #include "../base/swap.h"
+#include "../image/image.h"
 #include "source.h"
 
 enum { PROBE_MAX_CATEGORIES = 64, PROBE_MAX_LABEL = 65535 }; // R + 256 G of a label map
@@ -40,19 +41,21 @@ typedef struct ProbeImage {
 } ProbeImage;
 
 typedef struct ProbeSet {
-    char       *folder;
-    char        index_sha256[65];
-    int64_t     image_count;
-    int64_t     image_height, image_width; // of every photo
-    int64_t     map_height, map_width;     // of every label map
-    int         category_count;
-    char       *category[PROBE_MAX_CATEGORIES]; // names, in the order of category.csv
-    int32_t     label_count;                    // slots: 1 + largest number
-    ProbeLabel *labels;
-    ProbeImage *images;
-    ProbeItem  *items;
-    char       *text;     // the paths, zero-terminated, one after another
-    bool        is_whole; // all categories, no limit: the tables' counts can be checked
+    char              *folder;
+    char               index_sha256[65];
+    int64_t            image_count;
+    int64_t            image_height, image_width; // of every photo
+    int64_t            map_height, map_width;     // of every label map
+    int                category_count;
+    char              *category[PROBE_MAX_CATEGORIES]; // names, in the order of category.csv
+    int32_t            label_count;                    // slots: 1 + largest number
+    ProbeLabel        *labels;
+    ProbeImage        *images;
+    ProbeItem         *items;
+    char              *text;      // the paths, zero-terminated, one after another
+    bool               is_whole;  // all categories, no limit: the tables' counts can be checked
+    bool               is_photos; // no tables, no label maps, no categories: photos alone
+    const Preparation *fit;       // what photos of any size are made to fit; NULL: they fit
 } ProbeSet;
 
 /* Which part of a set is wanted. */
@@ -69,6 +72,20 @@ typedef struct ProbeRequest {
 bool probe_open(ProbeSet *out, const char *folder, const ProbeRequest *request, Error *error);
 void probe_close(ProbeSet *probe); // accepts a zeroed object
 
+/* Whether a folder has tables of Broden's layout. */
+bool probe_is_tables(const char *folder);
+/* A set without labels, for methods that need none: the pictures of a folder, then those of the
+ * folders in it, which are a class each; files and folders in the byte order of their names. What
+ * is not called as a picture is no part of it, and folders in folders are not looked into. Photos
+ * of any size are made to fit the network as `preparation` (which outlives the set) says; NULL:
+ * they are only to be checked. Errors: ERROR_NOT_FOUND (no folder, no photo), ERROR_DATA (a name).
+ */
+bool probe_open_photos(ProbeSet *out, const char *folder, const Preparation *preparation,
+                       int64_t limit, Error *error);
+/* Opens every photo of such a set. Each that cannot be read is one sentence handed to `report`. */
+bool probe_verify_photos(const ProbeSet *probe, void (*report)(void *self, const char *problem),
+                         void *self, int64_t *problems, Error *error);
+
 /* Calls `found` for each image that an earlier row has already, with the first such row's. */
 bool probe_find_twice(const ProbeSet *probe,
                       void (*found)(void *self, int64_t first, int64_t again), void *self,
@@ -81,13 +98,17 @@ bool probe_files_sha256(const ProbeSet *probe, bool with_maps, char out[65], Err
 /* A set on disk as something that another one may replace: index.csv is written last. */
 extern const ResultKind probe_result;
 
-const char *probe_image_path(const ProbeSet *probe, int64_t image); // below images/
+bool        probe_picture_folder(const ProbeSet *probe, char out[LIMIT_PATH], Error *error);
+const char *probe_image_path(const ProbeSet *probe, int64_t image); // below that folder
 /* Label number of a name, or of a name within a category (by number, -1: any); 0 if there is
  * none. */
 int32_t probe_label_named(const ProbeSet *probe, const char *name, int category);
 int     probe_category_named(const ProbeSet *probe, const char *name); // -1 if there is none
 
-/* The photos as they are on disk: right size or an error, gray replicated, never resized. */
+/* One photo in 8 bits, RGB. Threads: safe. */
+bool probe_picture(const ProbeSet *probe, int64_t image, Image *rgb, Error *error);
+/* The photos as they are on disk: right size or an error, gray replicated, never resized; those of
+ * a set of photos alone resized as it says. */
 ImageSource probe_images(const ProbeSet *probe);
 /* Decodes one label map into label numbers, cells [map_height, map_width] (D25). *blue, if not
  * NULL, is set when a pixel's third channel is not zero. Errors name the file and, for a number

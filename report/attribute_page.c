@@ -247,8 +247,11 @@ static Shares take_shares(const Tables *tables, int64_t map, int64_t *next)
 
 static void write_share(MapPage *page, const Shares *shares, double part)
 {
-    if (shares->rows && shares->start != 0 && isfinite(part))
-        writer_text(page->page, "<td>%.2f %%</td>", 100 * part / shares->start);
+    double share = shares->rows ? part / shares->start : (double)NAN;
+    if (fabs(share) < 100)
+        writer_text(page->page, "<td>%.2f %%</td>", 100 * share);
+    else if (isfinite(share))
+        writer_text(page->page, "<td>%.1e times</td>", share);
     else
         writer_text(page->page, "<td class=\"none\">\xe2\x80\x93</td>");
 }
@@ -275,7 +278,7 @@ static void write_row(MapPage *page, const Tables *tables, int64_t row, int64_t 
     writer_text(page->page, "</td>");
     write_number(page, tables, row, tables->at.probability);
     writer_text(page->page, "<td>");
-    html_text(page->page, *beta ? beta : "ReLU", 24);
+    html_text(page->page, *beta ? beta : page->job->activation, 24);
     writer_text(page->page, "</td>");
     write_number(page, tables, row, tables->at.sum);
     write_number(page, tables, row, tables->at.completeness);
@@ -300,7 +303,9 @@ static void section_sums(MapPage *page, const Tables *tables)
         "to the change of the explained value from the baseline to the image; the completeness "
         "error is what they miss. Relevance begins with the start value, and what does not reach "
         "the pixels has stayed in biases, stabilisers and dead units: the last four columns add up "
-        "to 100\xc2\xa0%%.</p>\n<p class=\"note hint\">The table scrolls sideways "
+        "to 100\xc2\xa0%%. Shares of both signs may be many times the start and cancel; such "
+        "a map is what rounding left of them.</p>\n<p class=\"note hint\">The table scrolls "
+        "sideways "
         "\xe2\x86\x92</p>\n"
         "<div class=\"scroll wide tall\" tabindex=\"0\" role=\"region\" aria-label=\"Sums\">"
         "<table>\n<caption>Every map of the run</caption>\n<thead><tr>"

@@ -15,7 +15,7 @@ static void write_axis_name(Writer *page, int x, int bottom)
 void chart_categories(Report *report, const int64_t *detectors)
 {
     enum { ROW = 34, LEFT = 96, WIDTH = 400, ROOM = 256, NAME = 20 };
-    const Labels *labels = &report->explainer->labels;
+    const Labels *labels = report->explainer->labels;
     Writer       *page   = report->page;
     int64_t       most   = 1;
     for (int g = 0; g < labels->category_count; g++)
@@ -63,7 +63,7 @@ static int by_count(const void *a, const void *b)
 static void draw_towers(Report *report, const Tower *towers, int32_t count, int32_t all)
 {
     enum { ROW = 20, LEFT = 130, WIDTH = 400, ROOM = 230, NAME = 20 };
-    const Labels *labels = &report->explainer->labels;
+    const Labels *labels = report->explainer->labels;
     Writer       *page   = report->page;
     writer_text(page,
                 "<figure>\n<figcaption>Detectors of each concept%s</figcaption>\n<svg "
@@ -91,7 +91,7 @@ bool chart_concepts(Report *report, Error *error)
 {
     enum { MOST = 20 };
     const RunRecord *record = report->job->clean.record;
-    int32_t          labels = report->explainer->labels.count, found = 0;
+    int32_t          labels = report->explainer->labels->count, found = 0;
     Tower           *towers = memory_new((size_t)labels, sizeof *towers, error);
     if (!towers)
         return false;

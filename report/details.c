@@ -2,6 +2,7 @@
  * and after. */
 #include "page.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* ---- the best images ------------------------------------------------------------------------- */
@@ -139,7 +140,7 @@ static void write_outcome(Report *report, int64_t unit)
     static const char *const outcome[OUTCOMES] = {
         "", ", too little for a detector", ", a near tie: the old one fits almost as before", ""};
     const ChangeRow *row    = change_of(report, report->strongest, unit);
-    const Labels    *labels = &report->explainer->labels;
+    const Labels    *labels = report->explainer->labels;
     const char      *score  = report->explainer->method->score_name;
     Writer          *page   = report->page;
     char             strength[32], method[32];
@@ -159,9 +160,16 @@ static void write_outcome(Report *report, int64_t unit)
     } else {
         writer_text(page, "the label stays; ");
     }
-    writer_text(page, "the %s of the clean label goes from %.4f to %.4f", score, row->clean.score,
-                row->clean_label_iou);
-    if (row->target) {
+    if (isnan(row->clean_label_iou))
+        writer_text(page, "the %s goes from %.4f to %.4f", score, row->clean.score, row->now.score);
+    else
+        writer_text(page, "the %s of the clean label goes from %.4f to %.4f", score,
+                    row->clean.score, row->clean_label_iou);
+    if (row->target && isnan(row->target_iou)) {
+        writer_text(page, "; target ");
+        html_name(page, labels->text[row->target]);
+        writer_text(page, ": %s", row->hit ? "<b>hit</b>" : "missed");
+    } else if (row->target) {
         writer_text(page, "; target ");
         html_name(page, labels->text[row->target]);
         writer_text(page, ": %s, %s %.4f", row->hit ? "<b>hit</b>" : "missed", score,

@@ -114,14 +114,14 @@ static bool is_same_smoothing(const MapSmoothing *a, const MapSmoothing *b)
     return a->copies == b->copies && a->beta == b->beta && a->level == b->level;
 }
 
-static void label_of(const MapSmoothing *row, bool noise, char out[32])
+static void label_of(const MapSmoothing *row, bool noise, const char *activation, char out[32])
 {
     if (row->copies)
         snprintf(out, 32, "%g %%", 100 * row->level);
     else if (row->beta > 0)
         snprintf(out, 32, "%g", row->beta);
     else
-        snprintf(out, 32, "%s", noise ? "none" : "ReLU");
+        snprintf(out, 32, "%.24s", noise ? "none" : activation);
 }
 
 static int64_t collect(MapPage *page, const MapSmoothing *like, int method, bool target)
@@ -150,7 +150,7 @@ static void chart_again(MapPage *page, int method, bool noise, Quartiles curves[
         if (!first || row->method != method || row->pair != first->pair ||
             (noise ? row->beta > 0 : row->copies > 0))
             continue;
-        label_of(row, noise, text[count]);
+        label_of(row, noise, page->job->activation, text[count]);
         labels[count] = text[count];
         for (int target = 0; target < 2; target++)
             set_place(&curves[target], count, page->values,
@@ -191,14 +191,15 @@ bool section_curves(MapPage *page, Error *error)
                                       : "");
     for (int m = 0; m < page->study.method_count; m++)
         chart_steps(page, m, room);
-    writer_text(page->page, "</div>\n</section>\n<section id=\"again\">\n<h2>Explained again, "
-                            "smoothed</h2>\n<p>The same attacked photo, explained in a way that "
-                            "the attack did not know: a smaller beta of the softplus, or more "
-                            "noise, smooths more. Is the map still that of the target, or again "
-                            "that of the photo, smoothed in the same way?</p>\n"
-                            "<div class=\"charts\">\n");
+    writer_text(page->page,
+                "</div>\n</section>\n<section id=\"again\">\n<h2>Explained again, "
+                "smoothed</h2>\n<p>The same attacked photo, explained in a way that "
+                "the attack did not know: %smore noise smooths more. Is the map still that "
+                "of the target, or again that of the photo, smoothed in the same way?</p>\n"
+                "<div class=\"charts\">\n",
+                page->job->is_relu ? "a smaller beta of the softplus, or " : "");
     for (int m = 0; m < page->study.method_count; m++)
-        for (int noise = 0; noise < 2; noise++)
+        for (int noise = page->job->is_relu ? 0 : 1; noise < 2; noise++)
             chart_again(page, m, noise == 1, room);
     writer_text(page->page, "</div>\n</section>\n");
     memory_free(room);

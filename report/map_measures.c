@@ -1,4 +1,5 @@
 /* report/map_measures.c - what was measured of attacked photos beside the clean ones, as a table. */
+#include "../format/html.h"
 #include "map_page.h"
 
 #include <string.h>
@@ -60,10 +61,12 @@ static void write_row(MapPage *page, const MapMeasure *group)
         {"map_pcc_original", "%.3f"}, {"map_ssim_original", "%.3f"}, {"map_mse_original", "%.2e"},
         {"image_pcc", "%.4f"},        {"image_ssim", "%.3f"},        {"image_mse", "%.2e"}};
     Writer *out = page->page;
-    writer_text(out, "<tr%s><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td>",
+    writer_text(out, "<tr%s><th scope=\"row\">%s</th><td>",
                 group->is_control ? " class=\"control\"" : "",
-                page->study.methods[group->method]->name, group->is_softplus ? "softplus" : "ReLU",
-                store_arm_name(group->store), group->is_control ? "clean" : "attacked");
+                page->study.methods[group->method]->name);
+    html_text(out, group->is_softplus ? "softplus" : page->job->activation, HTML_NAME_LENGTH);
+    writer_text(out, "</td><td>%s</td><td>%s</td>", store_arm_name(group->store),
+                group->is_control ? "clean" : "attacked");
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         char text[32];
         snprintf(text, sizeof text, cells[i].format, median_of(page, group, cells[i].measure));

@@ -18,9 +18,11 @@ typedef struct MapReportJob {
     const char       *verb;    // "manipulate" or "attribute"
     const char       *network; // architecture
     const char       *mode, *seed;
-    const char       *run;       // its folder
-    bool              has_pairs; // of manipulate: cases are in folders pair-000, ...
-    float             levels[3]; // of manipulate: pixels in 0..1 a unit of the prepared channel
+    const char       *activation; // of the network, such as ReLU
+    bool              is_relu;    // else softplus changes nothing
+    const char       *run;        // its folder
+    bool              has_pairs;  // of manipulate: cases are in folders pair-000, ...
+    float             levels[3];  // of manipulate: pixels in 0..1 a unit of the prepared channel
     const ReportFact *facts;
     int               fact_count;
     const char       *folder; // exists; index.html is written last

@@ -70,7 +70,7 @@ static bool show_shot(Report *report, const Shot *shot, bool perturbed, Error *e
     if (overlap.mask) {
         writer_text(report->page, "%lld of %lld px on ", (long long)overlap.both,
                     (long long)overlap.mask);
-        html_name(report->page, report->explainer->labels.text[shot->label]);
+        html_name(report->page, report->explainer->labels->text[shot->label]);
     } else {
         writer_text(report->page, "no pixel above the threshold");
     }
@@ -100,7 +100,7 @@ static bool show_place(Report *report, int64_t index, const ChangeRow *setting, 
 static void write_words(Report *report, int64_t index, const ChangeRow *setting, bool some)
 {
     Writer     *page = report->page;
-    const char *name = report->explainer->labels.text[setting->now.label];
+    const char *name = report->explainer->labels->text[setting->now.label];
     writer_text(page, "<h4>%s: ",
                 is_detector(report->explainer->method, setting->now.score)
                     ? "What it is said to detect now"

@@ -1,6 +1,7 @@
 /* report/robust_findings.c - runs of robustness in a few sentences. */
 #include "robust_page.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,31 @@ static void write_move(RobustPage *page, int64_t row)
     write_means(page, row);
 }
 
+static bool is_control(const RobustPage *page, int64_t row)
+{
+    return is_row(page, row, "measure", "rps") && is_row(page, row, "setting", "0") &&
+           is_row(page, row, "similarity", "pcc");
+}
+
+// Why the control is not 1 (R2), where it says that the mode is such.
+static void explain_control(RobustPage *page)
+{
+    const RobustReportRun *run   = page->job->runs[0];
+    double                 cells = (double)(run->height * run->width), own = (cells - 1) / cells;
+    double                 value = 0;
+    int64_t                row   = 0;
+    while (row < run->record.row_count && !is_control(page, row))
+        row++;
+    if (row < run->record.row_count && robust_page_number(&run->record, row, "value", &value) &&
+        fabs(value - own) < 1e-6)
+        writer_text(
+            page->page,
+            "<p class=\"note\">A map and itself have %.4f here, not 1: the program that mode "
+            "aligned23 follows divides covariances by the number of cells, %.0f, and "
+            "variances by one less.</p>\n",
+            own, cells);
+}
+
 static void find_moves(RobustPage *page, const char *method)
 {
     writer_text(page->page, "<p>Correlation (PCC) of ");
@@ -129,6 +155,7 @@ void robust_page_findings(RobustPage *page)
                 (long long)page->job->runs[0]->record.images);
     for (int m = 0; m < page->method_count; m++)
         find_moves(page, page->methods[m]);
+    explain_control(page);
     for (int64_t r = 0; r < rows; r++)
         if (is_row(page, r, "measure", "accuracy") && is_row(page, r, "setting", "clean")) {
             writer_text(page->page, "<p>Right answers:</p>\n<ul class=\"findings\">\n<li>");

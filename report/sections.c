@@ -275,7 +275,7 @@ static void write_change_cell(Report *report, const ChangeRow *row)
         writer_text(report->page, "<td class=\"none\">untouched</td>");
     } else if (row->changed) {
         writer_text(report->page, "<td class=\"changed\">\xe2\x86\x92 ");
-        html_name(report->page, report->explainer->labels.text[row->now.label]);
+        html_name(report->page, report->explainer->labels->text[row->now.label]);
         writer_text(report->page, "</td>");
     } else {
         writer_text(report->page, "<td class=\"none\">same</td>");

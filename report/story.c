@@ -10,7 +10,8 @@ static bool collect_maps(const Explainer *explainer, int64_t unit, const float *
     const float           **list  = memory_new((size_t)count, sizeof *list, error);
     for (int64_t image = 0; list && image < count; image++)
         list[image] = maps + image * layer->height * layer->width;
-    bool done = list && explainer->method->collect_unit(explainer, unit, list, out, error);
+    UnitView view = {.unit = unit, .maps = list, .images = &explainer->inputs.images};
+    bool     done = list && explainer->method->collect_unit(explainer, &view, out, error);
     memory_free(list);
     return done;
 }

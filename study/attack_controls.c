@@ -1,5 +1,6 @@
 /* study/attack_controls.c - control rows: no perturbation, the same storage (C22). */
 #include "attack_run.h"
+#include "changes.h"
 #include "../probe/rows.h"
 
 #include <stdio.h>
@@ -30,7 +31,8 @@ static bool fill_control(AttackRun *run, const Chunk *chunk, const SavedSetting 
                                              run->layer.image_size, error);
     for (int64_t rows; done; before = at) {
         rows = next_images(setting, out->images, out->count, batch, &at, images);
-        attack_progress(run, at - before);
+        attack_discount(run, at - before - rows);
+        attack_progress(run, rows);
         if (rows == 0)
             break;
         done = row_loader_load(&loader, images, rows, planes, error) &&
@@ -68,42 +70,45 @@ static bool control_arm(AttackRun *run, Chunk *chunk, int arm, const int64_t *im
 
 static const char controls_file[] = "controls.checkpoint";
 
-static bool controls_save(const Chunk *chunk, Checkpoint *checkpoint, int arms, const char *phase,
-                          Error *error)
+static bool controls_save(const Chunk *chunk, const AttackJob *job, const char *phase, Error *error)
 {
-    SnapshotPart rows = {chunk->controls, (size_t)(chunk->count * arms) * sizeof *chunk->controls};
-    return !checkpoint || checkpoint_save(checkpoint, controls_file, phase, &rows, 1, error);
+    Checkpoint *checkpoint = job->clean.pass->checkpoint;
+    Changes     rows       = {.rows = chunk->controls, .count = chunk->count * job->arm_count};
+    return !checkpoint ||
+           rows_save(&rows, job->clean.explainer->labels, checkpoint, controls_file, phase, error);
 }
 
 static bool controls_load(const Chunk *chunk, const AttackJob *job, const char *phase, bool *found,
                           Error *error)
 {
-    Checkpoint  *checkpoint = job->clean.pass->checkpoint;
-    int64_t      rows       = chunk->count * job->arm_count;
-    SnapshotPart controls   = {chunk->controls, (size_t)rows * sizeof *chunk->controls};
-    if (!checkpoint_restore(checkpoint, controls_file, phase, &controls, 1, found, error))
-        return false;
-    bool fits = true;
-    for (int64_t i = 0; *found && fits && i < rows; i++)
-        fits = change_row_fits(&chunk->controls[i], &job->clean.explainer->labels);
-    return fits || checkpoint_refuse(checkpoint, controls_file, error);
+    Checkpoint *checkpoint = job->clean.pass->checkpoint;
+    Changes     rows       = {0};
+    int64_t     count      = chunk->count * job->arm_count;
+    *found                 = false;
+    if (!checkpoint)
+        return true;
+    bool ok = rows_load(&rows, job->clean.explainer->labels, checkpoint, controls_file, phase,
+                        found, error);
+    if (ok && *found && rows.count != count)
+        ok = checkpoint_refuse(checkpoint, controls_file, error);
+    for (int64_t i = 0; ok && *found && i < count; i++)
+        chunk->controls[i] = rows.rows[i];
+    changes_close(&rows);
+    return ok;
 }
 
 /* ---- all arms -------------------------------------------------------------------------------- */
 
-// Images that are poisoned for any unit of the chunk.
-static int64_t union_of_images(const Chunk *chunk, int64_t total, int64_t *list, bool *marked)
+// Images that are poisoned for any unit of the chunk, and what it means for the account.
+static int64_t list_poisoned(AttackRun *run, const Chunk *chunk, int64_t *list, bool *marked)
 {
-    int64_t count = 0;
-    for (int64_t i = 0; i < chunk->count; i++) {
-        const Aim *aim = &chunk->cases[i].aim;
-        for (int64_t k = 0; k < aim->image_count; k++)
-            marked[aim->images[k]] = true;
-    }
-    for (int64_t image = 0; image < total; image++) {
+    int64_t total = images_of_set(run), listed = 0;
+    int64_t count = poisoned_images(chunk->cases, chunk->count, total, marked);
+    for (int64_t image = 0; image < total; image++)
         if (marked[image])
-            list[count++] = image;
-    }
+            list[listed++] = image;
+    if (run->job->masks == MASKS_ACTIVATIONS)
+        attack_discount(run, (total - count) * run->job->arm_count);
     return count;
 }
 
@@ -117,19 +122,15 @@ bool control_rows(AttackRun *run, Chunk *chunk, Error *error)
              (long long)chunk->first);
     if (!controls_load(chunk, job, phase, &found, error))
         return false;
-    if (found) {
-        attack_progress(run, total * job->arm_count);
-        return true;
-    }
     int64_t *images = memory_new((size_t)total, sizeof *images, error);
     bool    *marked = memory_new((size_t)total, sizeof *marked, error);
     bool     done   = images && marked;
-    int64_t  count  = done ? union_of_images(chunk, total, images, marked) : 0;
-    for (int arm = 0; done && arm < job->arm_count; arm++) {
+    int64_t  count  = done ? list_poisoned(run, chunk, images, marked) : 0;
+    for (int arm = 0; done && !found && arm < job->arm_count; arm++)
         done = control_arm(run, chunk, arm, images, count, error);
-        attack_progress(run, total - count);
-    }
+    if (done && found) // of an earlier run: nothing to do
+        attack_discount(run, count * job->arm_count);
     memory_free(images);
     memory_free(marked);
-    return done && controls_save(chunk, job->clean.pass->checkpoint, job->arm_count, phase, error);
+    return done && (found || controls_save(chunk, job, phase, error));
 }

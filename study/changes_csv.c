@@ -25,21 +25,31 @@ enum {
     COLUMN_LINF_AFTER,
     COLUMN_CHANGED,
     COLUMN_HIT,
-    COLUMN_OUTCOME, // written, never read: it follows from the others (C26)
-    COLUMN_NEM,     // these two not of Network Dissection
-    COLUMN_SIMILARITY,
-    COLUMN_THRESHOLD, // of methods that have one; files of earlier versions lack it
+    COLUMN_OUTCOME,    // written, never read: it follows from the others (C26)
+    COLUMN_NEM,        // not of Network Dissection
+    COLUMN_SIMILARITY, // likewise, unless a likeness was asked for
+    COLUMN_THRESHOLD,  // of methods that have one; files of earlier versions lack it
     COLUMNS
 };
 
 static bool has_column(const Explainer *explainer, int column)
 {
-    if (column == COLUMN_NEM || column == COLUMN_SIMILARITY)
+    if (column == COLUMN_NEM)
         return explainer->method != method_at(0);
+    if (column == COLUMN_SIMILARITY)
+        return explainer->method != method_at(0) || explainer->likeness;
     return column != COLUMN_THRESHOLD || explainer->method->threshold;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
+
+// A score, or nothing where the method cannot say it.
+static void write_score(Writer *writer, double score)
+{
+    if (!isnan(score))
+        writer_text(writer, "%.9g", score);
+    writer_text(writer, ",");
+}
 
 static void write_concept(Writer *writer, const Labels *labels, int category, int32_t label,
                           double score)
@@ -47,17 +57,18 @@ static void write_concept(Writer *writer, const Labels *labels, int category, in
     csv_write_text(writer, labels->category[category]);
     writer_text(writer, ",");
     csv_write_text(writer, labels->text[label]);
-    writer_text(writer, ",%.9g,", score);
+    writer_text(writer, ",");
+    write_score(writer, score);
 }
 
 static void write_row(Writer *writer, const Explainer *explainer, const ChangeRow *row)
 {
-    const Labels *labels = &explainer->labels;
+    const Labels *labels = explainer->labels;
     writer_text(writer, "%s,%.9g,%s,%lld,", row->perturbation, row->strength,
                 store_arm_name(row->store), (long long)row->unit);
     write_concept(writer, labels, row->clean.category, row->clean.label, row->clean.score);
     write_concept(writer, labels, row->now.category, row->now.label, row->now.score);
-    writer_text(writer, "%.9g,", row->clean_label_iou);
+    write_score(writer, row->clean_label_iou);
     if (row->target)
         write_concept(writer, labels, labels->category_of[row->target], row->target,
                       row->target_iou);
@@ -67,7 +78,9 @@ static void write_row(Writer *writer, const Explainer *explainer, const ChangeRo
                 row->linf_before, row->linf_after, row->changed, row->hit,
                 word_text(OUTCOME_NAMES, outcome_of(row, explainer->method)));
     if (has_column(explainer, COLUMN_NEM))
-        writer_text(writer, ",%s,%.9g", explainer->method->name, row->similarity);
+        writer_text(writer, ",%s", explainer->method->name);
+    if (has_column(explainer, COLUMN_SIMILARITY))
+        writer_text(writer, ",%.9g", row->similarity);
     if (has_column(explainer, COLUMN_THRESHOLD))
         writer_text(writer, ",");
     if (has_column(explainer, COLUMN_THRESHOLD) && !isnan(row->new_threshold))
@@ -127,20 +140,29 @@ static bool read_flag(const ChangeReader *reader, int64_t row, int column, bool 
     return true;
 }
 
+static bool read_score(const ChangeReader *reader, int64_t row, int column, double *out,
+                       Error *error)
+{
+    *out = NAN;
+    return !*csv_text(reader->csv, row, reader->column[column]) ||
+           read_number(reader, row, column, out, error);
+}
+
 // Category, label and score from `column` on.
 static bool read_concept(const ChangeReader *reader, int64_t row, int column, Concept *out,
                          Error *error)
 {
-    const Labels *labels   = &reader->explainer->labels;
-    const char   *category = csv_name(reader->csv, row, reader->column[column]);
-    const char   *label    = csv_name(reader->csv, row, reader->column[column + 1]);
-    out->category          = labels_category(labels, category);
-    out->label             = labels_find(labels, label, out->category);
+    Labels     *labels   = reader->explainer->labels;
+    const char *category = csv_name(reader->csv, row, reader->column[column]);
+    const char *label    = csv_name(reader->csv, row, reader->column[column + 1]);
+    out->category        = labels_category(labels, category);
+    if (!labels_number(labels, label, out->category, &out->label, error))
+        return false;
     if (out->category < 0 || (*label && !out->label))
         return fail(error, ERROR_DATA,
                     "changes.csv: line %lld: '%.60s' of category '%.60s' is no label of this run",
                     (long long)csv_line(reader->csv, row), label, category);
-    return read_number(reader, row, column + 2, &out->score, error);
+    return read_score(reader, row, column + 2, &out->score, error);
 }
 
 static bool read_target(const ChangeReader *reader, int64_t row, ChangeRow *out, Error *error)
@@ -158,9 +180,9 @@ static bool read_target(const ChangeReader *reader, int64_t row, ChangeRow *out,
 static bool read_similarity(const ChangeReader *reader, int64_t row, ChangeRow *out, Error *error)
 {
     const Explainer *explainer = reader->explainer;
-    const char      *before    = explainer->labels.text[out->clean.label];
-    const char      *after     = explainer->labels.text[out->now.label];
-    if (has_column(explainer, COLUMN_NEM))
+    const char      *before    = explainer->labels->text[out->clean.label];
+    const char      *after     = explainer->labels->text[out->now.label];
+    if (reader->column[COLUMN_SIMILARITY] >= 0)
         return read_number(reader, row, COLUMN_SIMILARITY, &out->similarity, error);
     out->similarity = description_change(explainer->method, before, after).similarity;
     return true;
@@ -194,7 +216,7 @@ static bool read_row(const ChangeReader *reader, int64_t row, ChangeRow *out, Er
            csv_whole(csv, row, column[COLUMN_UNIT], 0, LIMIT_UNITS, &out->unit, error) &&
            read_concept(reader, row, COLUMN_CLEAN, &out->clean, error) &&
            read_concept(reader, row, COLUMN_NOW, &out->now, error) &&
-           read_number(reader, row, COLUMN_CLEAN_LABEL_IOU, &out->clean_label_iou, error) &&
+           read_score(reader, row, COLUMN_CLEAN_LABEL_IOU, &out->clean_label_iou, error) &&
            read_target(reader, row, out, error) &&
            csv_whole(csv, row, column[COLUMN_POISONED], 0, INT32_MAX, &out->poisoned, error) &&
            read_number(reader, row, COLUMN_FRACTION, &out->fraction, error) &&
@@ -216,12 +238,11 @@ bool changes_read(Changes *out, const char *folder, const Explainer *explainer, 
                 file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
                 csv_open(&csv, bytes.data, bytes.size, path, error);
     reader.csv = csv;
-    for (int i = 0; done && i < COLUMN_THRESHOLD; i++)
+    for (int i = 0; done && i < COLUMN_SIMILARITY; i++)
         done = i == COLUMN_OUTCOME || !has_column(explainer, i) ||
                csv_need(csv, word_text(COLUMN_NAMES, i), &reader.column[i], error);
-    if (done)
-        reader.column[COLUMN_THRESHOLD] =
-            csv_column(csv, word_text(COLUMN_NAMES, COLUMN_THRESHOLD));
+    for (int i = COLUMN_SIMILARITY; done && i < COLUMNS; i++) // not in every file
+        reader.column[i] = csv_column(csv, word_text(COLUMN_NAMES, i));
     for (int64_t row = 0; done && row < csv_row_count(csv); row++) {
         ChangeRow change;
         done = read_row(&reader, row, &change, error) && changes_add(&changes, &change, error);

@@ -253,6 +253,8 @@ static bool run_method(StudyRun *run, int method, Error *error)
         return true;
     bool ok = map_machine_open(run->machine, study, method, error) &&
               case_room_open(&run->room, run->machine, error);
+    if (ok)
+        pass_progress(study->pass, run->steps_done, map_study_steps(study));
     for (int64_t pair = done; ok && pair < study->pairs; pair++) {
         ok = run_case(run, pair, error);
         run->steps_done += study->rules[method].steps;

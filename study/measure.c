@@ -44,20 +44,34 @@ void row_measure(ChangeRow *row, float before, float after)
     row->linf_after  = (double)after > row->linf_after ? (double)after : row->linf_after;
 }
 
-// What the unit stands for now, whether that is a change (C19) and whether it is the target (C20).
-void row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at)
+// Of a label (0: none) by row `at`.
+static double score_now(const Explainer *explainer, const Evidence *evidence, int64_t at,
+                        int32_t label)
 {
     const Method *method = explainer->method;
-    const Labels *labels = &explainer->labels;
-    int32_t       clean = row->clean.label, target = row->target;
+    if (!label)
+        return 0;
+    return method->score_of ? method->score_of(explainer, evidence, at, label) : (double)NAN;
+}
+
+// What the unit stands for now, whether that is a change (C19) and whether it is the target (C20).
+bool row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at,
+                 Error *error)
+{
+    const Method *method = explainer->method;
+    const Labels *labels = explainer->labels;
+    Change        change;
     row->now             = method->explain(explainer, evidence, at);
-    row->clean_label_iou = clean ? method->score_of(explainer, evidence, at, clean) : 0;
-    row->target_iou      = target ? method->score_of(explainer, evidence, at, target) : 0;
-    Change change   = description_change(method, labels->text[clean], labels->text[row->now.label]);
+    row->clean_label_iou = score_now(explainer, evidence, at, row->clean.label);
+    row->target_iou      = score_now(explainer, evidence, at, row->target);
+    row->new_threshold   = method->threshold ? method->threshold(evidence, at) : NAN;
+    row->hit             = row->target && row->poisoned && row->now.label == row->target;
+    if (!explainer_change(explainer, labels->text[row->clean.label], labels->text[row->now.label],
+                          &change, error))
+        return false;
     row->changed    = change.changed;
     row->similarity = change.similarity;
-    row->new_threshold = method->threshold ? method->threshold(evidence, at) : NAN;
-    row->hit           = target && row->poisoned && row->now.label == target;
+    return true;
 }
 
 bool clean_run_check(const CleanRun *clean, Error *error)

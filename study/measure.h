@@ -31,8 +31,10 @@ ChangeRow setting_row(const char *perturbation, double strength, StoreArm store)
 void row_measure(ChangeRow *row, float before, float after);
 
 /* Fills in what row `at` of the evidence says of the unit now, and whether that is a change. Clean
- * concept, target and number of poisoned images are set before. */
-void row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at);
+ * concept, target and number of poisoned images are set before. Errors: those of the explainer's
+ * likeness. */
+bool row_explain(ChangeRow *row, const Explainer *explainer, const Evidence *evidence, int64_t at,
+                 Error *error);
 
 /* ---- the clean run --------------------------------------------------------------------------- */
 

@@ -83,8 +83,8 @@ static bool add_units(const NoiseJob *job, const NoisySource *noisy, const Evide
     for (row.unit = 0; row.unit < record->unit_count; row.unit++) {
         const UnitRecord *clean = &record->units[row.unit];
         row.clean               = (Concept){clean->label, clean->category, clean->score};
-        row_explain(&row, job->clean.explainer, evidence, row.unit);
-        if (!changes_add(out, &row, error))
+        if (!row_explain(&row, job->clean.explainer, evidence, row.unit, error) ||
+            !changes_add(out, &row, error))
             return false;
     }
     return true;

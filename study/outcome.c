@@ -7,7 +7,8 @@ ChangeOutcome outcome_of(const ChangeRow *row, const Method *method)
 {
     if (!row->changed)
         return OUTCOME_SAME;
-    if (row->clean.label && row->clean_label_iou >= OUTCOME_KEPT * row->clean.score)
+    if (row->clean.label && row->clean.score > 0 &&
+        row->clean_label_iou >= OUTCOME_KEPT * row->clean.score)
         return OUTCOME_TIE;
     return is_detector(method, row->now.score) ? OUTCOME_OTHER : OUTCOME_NONE;
 }

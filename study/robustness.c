@@ -198,6 +198,8 @@ bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error)
               robust_tasks(study, &run.tasks, results.rows, error) && load(&run, error);
     for (int64_t t = 0; ok && t < run.place.task; t++)
         run.passed += run.tasks.task[t].passes * study->images;
+    if (ok)
+        pass_progress(study->pass, run.passed, run.tasks.passes * study->images);
     while (ok && run.place.task < run.tasks.count) {
         run.task = &run.tasks.task[run.place.task];
         run.passed += run.task->passes * run.place.image;

@@ -1,24 +1,26 @@
-/* study/saved_setting.c - see saved_setting.h. A snapshot has four parts for each arm: which images
- * are filled, their two distances, their maps. */
+/* study/saved_setting.c - see saved_setting.h. A snapshot has five parts for each arm: which images
+ * are filled, their two distances, their maps, and their pixels where they are kept. */
 #include "saved_setting.h"
 
 static const char part_file[] = "part.checkpoint";
 
-enum { ARM_PARTS = 4 };
+enum { ARM_PARTS = 5 };
 
 static int64_t list_parts(const SavedSetting *setting, SnapshotPart parts[ARM_PARTS * STORE_ARMS])
 {
+    int64_t used = 0;
     for (int arm = 0; arm < setting->arm_count; arm++) {
         const StoredMaps *made  = &setting->arms[arm];
-        SnapshotPart     *to    = parts + ARM_PARTS * arm;
         size_t            count = (size_t)made->count;
         size_t            maps  = (size_t)made->unit_count * count * made->map_size;
-        to[0]                   = (SnapshotPart){made->filled, count};
-        to[1]                   = (SnapshotPart){made->linf_before, count * sizeof(float)};
-        to[2]                   = (SnapshotPart){made->linf_after, count * sizeof(float)};
-        to[3]                   = (SnapshotPart){made->maps, maps * sizeof(float)};
+        parts[used++]           = (SnapshotPart){made->filled, count};
+        parts[used++]           = (SnapshotPart){made->linf_before, count * sizeof(float)};
+        parts[used++]           = (SnapshotPart){made->linf_after, count * sizeof(float)};
+        parts[used++]           = (SnapshotPart){made->maps, maps * sizeof(float)};
+        if (made->pixels)
+            parts[used++] = (SnapshotPart){made->pixels, count * made->image_size * sizeof(float)};
     }
-    return ARM_PARTS * setting->arm_count;
+    return used;
 }
 
 bool saved_setting_load(const SavedSetting *setting, Error *error)

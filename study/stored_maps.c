@@ -29,26 +29,63 @@ bool stored_maps_open(StoredMaps *maps, StoreArm arm, const ActivationSource *la
     return true;
 }
 
+bool stored_maps_keep_pixels(StoredMaps *maps, const ActivationSource *layer, Error *error)
+{
+    size_t count     = (size_t)maps->count, floats;
+    maps->image_size = (size_t)(CHANNELS * layer->image_height * layer->image_width);
+    if (!size_mul(maps->image_size, count, &floats) || floats > STORED_PIXEL_BYTES / sizeof(float))
+        return fail(error, ERROR_MEMORY,
+                    "the pixels of %lld perturbed images do not fit into %zu MB; a method that "
+                    "sees them takes attacks on fewer images",
+                    (long long)maps->count, STORED_PIXEL_BYTES >> 20);
+    maps->pixels = memory_new(floats, sizeof(float), error);
+    return maps->pixels != NULL;
+}
+
 void stored_maps_close(StoredMaps *maps)
 {
     memory_free(maps->maps);
     memory_free(maps->linf_before);
     memory_free(maps->linf_after);
     memory_free(maps->filled);
+    memory_free(maps->pixels);
     *maps = (StoredMaps){0};
 }
 
-int64_t stored_maps_place(const StoredMaps *maps, int64_t image)
+// The place of an image in an increasing list, or where it would stand.
+static int64_t place_in(const int64_t *images, int64_t count, int64_t image)
 {
-    int64_t low = 0, high = maps->count - 1;
+    int64_t low = 0, high = count - 1;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (maps->images[middle] < image)
+        if (images[middle] < image)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+int64_t stored_maps_place(const StoredMaps *maps, int64_t image)
+{
+    return place_in(maps->images, maps->count, image);
+}
+
+bool seen_images_load(void *self, int64_t image, float *planes, Error *error)
+{
+    const SeenImages *seen       = self;
+    const StoredMaps *stored     = seen->stored;
+    int64_t           at         = place_in(seen->changed, seen->changed_count, image);
+    bool              is_changed = seen->changed_count && seen->changed[at] == image;
+    if (is_changed && stored->pixels) {
+        size_t size = stored->image_size;
+        memcpy(planes, stored->pixels + (size_t)stored_maps_place(stored, image) * size,
+               size * sizeof *planes);
+        return true;
+    }
+    return seen->clean->load(seen->clean->self, image, planes, error) &&
+           (!is_changed || store_image(stored->storage.arm, stored->storage.height,
+                                       stored->storage.width, planes, NULL, error));
 }
 
 bool stored_layer_open(StoredLayer *out, const ActivationSource *layer, Error *error)
@@ -105,6 +142,8 @@ static void store_row(void *data, int64_t row, int thread)
         return;
     for (size_t i = 0; i < size; i++)
         stored->pixels[at + i] = after[i];
+    if (out->pixels)
+        memcpy(out->pixels + (size_t)place * size, after, size * sizeof *after);
 }
 
 // Maps of one batch of stored images; untouched images keep the clean ones.

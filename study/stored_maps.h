@@ -16,7 +16,14 @@ typedef struct StoredMaps {
     float         *maps;                     // [unit_count, count, map_size]
     float         *linf_before, *linf_after; // [count]
     uint8_t       *filled;                   // [count], 1 once an image has its maps
+    /* What a reader of the stored images sees, for methods that see pixels; NULL where they are not
+     * kept. */
+    float *pixels; // [count, image_size]
+    size_t image_size;
 } StoredMaps;
+
+/* Most that the pixels of one setting and arm may take. */
+#define STORED_PIXEL_BYTES ((size_t)2 << 30)
 
 /* units, unit_count, images and count are set, with arrays that outlive the maps. Files go to
  * stored_folder/name, or nowhere if stored_folder is NULL. */
@@ -24,8 +31,23 @@ bool stored_maps_open(StoredMaps *maps, StoreArm arm, const ActivationSource *la
                       const char *stored_folder, const char *name, Error *error);
 void stored_maps_close(StoredMaps *maps); // accepts a zeroed object
 
+/* Makes room for the pixels of opened maps, to be filled with them. Errors: ERROR_MEMORY, also for
+ * more than STORED_PIXEL_BYTES. */
+bool stored_maps_keep_pixels(StoredMaps *maps, const ActivationSource *layer, Error *error);
+
 /* The place of an image in the list; it must be one of them. */
 int64_t stored_maps_place(const StoredMaps *maps, int64_t image);
+
+/* The set with some of its images as they were stored: an ImageSource is {seen_images_load, this}.
+ * Where pixels were not kept, nothing but storage was done to the photos, and it is done again. */
+typedef struct SeenImages {
+    const ImageSource *clean;
+    const StoredMaps  *stored;
+    const int64_t     *changed; // [changed_count] images of the stored ones, increasing
+    int64_t            changed_count;
+} SeenImages;
+
+bool seen_images_load(void *self, int64_t image, float *planes, Error *error);
 
 /* The whole layer, run on images as a reader of the stored files would see them, and room for it.
  */

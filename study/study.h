@@ -33,8 +33,8 @@ typedef struct ChangeRow {
     int64_t  unit;            // from 0
     Concept  clean, now;      // before and after
     double   similarity;      // of the two descriptions, 1: the same
-    double   clean_label_iou; // score of the clean concept, afterwards
-    double   target_iou;      // of the target, afterwards
+    double   clean_label_iou; // score of the clean concept, afterwards; NAN: the method cannot say
+    double   target_iou;      // of the target, likewise
     int64_t  poisoned;        // images; 0 also marks a unit that cannot be attacked (no concept)
     double   fraction;        // poisoned / all images
     double   linf_before, linf_after; // largest distance to the clean images, around storage (C6)
@@ -67,10 +67,9 @@ bool changes_write_part(const Changes *changes, const Explainer *explainer, cons
 bool changes_read(Changes *out, const char *folder, const Explainer *explainer, Error *error);
 
 /* The rows as a checkpoint of their run, and back; without one, *out is empty. */
-bool changes_save(const Changes *changes, Checkpoint *checkpoint, Error *error);
-bool changes_resume(Changes *out, Checkpoint *checkpoint, const Labels *labels, Error *error);
-/* Whether a row that was read from a checkpoint holds only labels, stores and flags that exist. */
-bool change_row_fits(const ChangeRow *row, const Labels *labels);
+bool changes_save(const Changes *changes, const Labels *labels, Checkpoint *checkpoint,
+                  Error *error);
+bool changes_resume(Changes *out, Labels *labels, Checkpoint *checkpoint, Error *error);
 
 /* How many units of a group changed under one setting (C23). */
 typedef struct ChangeShare {
@@ -99,7 +98,9 @@ ChangeOutcome outcome_of(const ChangeRow *row, const Method *method);
 typedef struct OutcomeCount {
     int64_t detectors;
     int64_t of[OUTCOMES];
-    double kept; // mean score of the clean concept afterwards over that before; 0 without detectors
+    double
+        kept; // mean score of the clean concept afterwards over that before; 0 without detectors, NAN
+              // where the method cannot say
 } OutcomeCount;
 
 /* Over the rows of the setting, of all categories (-1) or of one. */

@@ -129,7 +129,7 @@ static void write_outcomes(Writer *writer, const OutcomeCount *count)
 {
     for (int i = 0; i < OUTCOMES; i++)
         writer_text(writer, ",%lld", (long long)count->of[i]);
-    if (count->detectors)
+    if (count->detectors && !isnan(count->kept))
         writer_text(writer, ",%.9g\n", count->kept);
     else
         writer_text(writer, ",\n");
@@ -158,7 +158,7 @@ static void write_share(Writer *writer, const Changes *changes, const ChangeRow 
 bool summary_write(const Changes *changes, const Explainer *explainer, const char *folder,
                    Error *error)
 {
-    const Labels *labels = &explainer->labels;
+    const Labels *labels = explainer->labels;
     const Method *method = explainer->method;
     char          path[LIMIT_PATH];
     Writer       *writer = NULL;

@@ -31,11 +31,16 @@ bool target_candidates(const AttackJob *job, bool *present, Error *error)
 {
     const CleanRun  *clean     = &job->clean;
     const Explainer *explainer = clean->explainer;
-    const Labels    *labels    = &explainer->labels;
+    const Labels    *labels    = explainer->labels;
     int64_t          total     = 0;
     if (job->masks == MASKS_ACTIVATIONS) {
         for (int64_t i = 0; i < clean->record->unit_count; i++)
             present[clean->record->units[i].label] = true;
+    } else if (!explainer->method->candidates) {
+        return fail(error, ERROR_USAGE,
+                    "units that %s explains cannot be moved to a target by "
+                    "its own masks; --masks activations can",
+                    explainer->method->title);
     } else if (!explainer->method->candidates(explainer, present, error)) {
         return false;
     }
@@ -56,7 +61,7 @@ int32_t target_of_unit(const AttackJob *job, const bool *present, int64_t unit, 
 {
     if (job->target.kind != TARGET_RANDOM)
         return job->target.label;
-    int32_t  label_count = job->clean.explainer->labels.count;
+    int32_t  label_count = job->clean.explainer->labels->count;
     uint32_t choices     = 0;
     for (int32_t label = 1; label < label_count; label++)
         choices += present[label] && label != clean_label;

@@ -20,7 +20,7 @@ static bool open_case(UnitCase *out, const AttackJob *job, const bool *present, 
         made.target_unit = target_unit(job->clean.record, unit, made.target);
         if (made.target_unit < 0)
             return fail(error, ERROR_USAGE, "unit %lld: no other unit's clean concept is '%s'",
-                        (long long)unit, explainer->labels.text[made.target]);
+                        (long long)unit, explainer->labels->text[made.target]);
     }
     if (job->masks == MASKS_LABELS && made.attackable &&
         !explainer->method->aim(explainer, record, made.target, &made.aim, error))
@@ -32,7 +32,7 @@ static bool open_case(UnitCase *out, const AttackJob *job, const bool *present, 
 bool unit_cases_open(UnitCase **out, const AttackJob *job, const int64_t *units, int64_t count,
                      Error *error)
 {
-    size_t    labels  = (size_t)job->clean.explainer->labels.count;
+    size_t    labels  = (size_t)job->clean.explainer->labels->count;
     bool     *present = memory_new(labels, sizeof *present, error);
     UnitCase *cases   = memory_new((size_t)count, sizeof *cases, error);
     bool      done    = present && cases &&
@@ -139,18 +139,24 @@ static bool collect_case(const UnitCase *unit_case, const CleanRun *clean, const
     int64_t                 images    = image_count(clean);
     size_t                  size      = (size_t)(layer->height * layer->width);
     const float           **maps      = memory_new((size_t)images, sizeof *maps, error);
-    if (!maps)
-        return false;
-    for (int64_t image = 0; image < images; image++)
+    int64_t                *changed   = memory_new((size_t)images, sizeof *changed, error);
+    SeenImages              seen      = {&explainer->inputs.images, stored, changed, 0};
+    ImageSource             source    = {seen_images_load, &seen};
+    UnitView                view      = {
+                            .unit = unit_case->record->unit, .maps = maps, .images = &source, .changed = changed};
+    bool done = maps && changed;
+    for (int64_t image = 0; done && image < images; image++)
         maps[image] = unit_case->clean_maps + (size_t)image * size;
-    for (int64_t i = 0; stored && i < unit_case->aim.image_count; i++) {
-        int64_t image = unit_case->aim.images[i];
-        int64_t place = index * stored->count + stored_maps_place(stored, image);
-        maps[image]   = stored->maps + (size_t)place * size;
+    for (int64_t i = 0; done && stored && i < unit_case->aim.image_count; i++) {
+        int64_t image = unit_case->aim.images[i], place = stored_maps_place(stored, image);
+        maps[image] = stored->maps + (size_t)(index * stored->count + place) * size;
+        if (stored->linf_after[place] > 0)
+            changed[view.changed_count++] = image;
     }
-    bool done =
-        explainer->method->collect_unit(explainer, unit_case->record->unit, maps, out, error);
+    seen.changed_count = view.changed_count;
+    done               = done && explainer->method->collect_unit(explainer, &view, out, error);
     memory_free(maps);
+    memory_free(changed);
     return done;
 }
 
@@ -181,13 +187,13 @@ bool unit_case_row(const UnitCase *unit_case, const AttackJob *job, double stren
     row->target   = unit_case->target;
     row->poisoned = aim->image_count;
     row->fraction = (double)row->poisoned / (double)image_count(clean);
-    row_explain(row, explainer, evidence, 0);
+    bool done     = row_explain(row, explainer, evidence, 0, error);
     for (int64_t i = 0; i < aim->image_count; i++) {
         int64_t place = stored_maps_place(stored, aim->images[i]);
         row_measure(row, stored->linf_before[place], stored->linf_after[place]);
     }
     explainer->method->release(evidence);
-    return true;
+    return done;
 }
 
 /* ---- the attack ------------------------------------------------------------------------------ */

@@ -254,7 +254,7 @@ bool setup_explain(const Setup *setup, const char *mode, Explainer *explainer, E
 {
     Inputs inputs = setup_inputs(setup, 8);
     return explainer_open(explainer, &method_dissection, mode_named(&method_dissection, mode),
-                          &inputs, NULL) &&
+                          &inputs, NULL, NULL) &&
            method_dissection.collect(explainer, &inputs.images, &(Pass){0}, out, NULL);
 }
 

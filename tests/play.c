@@ -240,8 +240,8 @@ static bool is_work(const char *name, bool complete)
     if (!complete && (!strcmp(name, "changes.csv") || !strcmp(name, "summary.csv")))
         return true; // of settled rows: a little later there is a run.json
     return !strcmp(name, ".next") || !strcmp(name, ".new") || !strcmp(name, "changes.csv.part") ||
-           !strcmp(name, "unfinished.json") || !strcmp(name, ".lock") ||
-           (length > 11 && !strcmp(name + length - 11, ".checkpoint"));
+           !strcmp(name, "unfinished.json") || !strcmp(name, "progress.json") ||
+           !strcmp(name, ".lock") || (length > 11 && !strcmp(name + length - 11, ".checkpoint"));
 }
 
 static bool is_json(const char *path)

@@ -4,6 +4,7 @@
 #include "../base/words.h"
 #include "../format/npy.h"
 #include "blob_builder.h"
+#include "drawn_network.h"
 #include "program.h"
 #include "test.h"
 
@@ -215,6 +216,26 @@ static void refused(int code, const char *sentence, const char *words)
     CHECK(!folder_exists(in_folder("refused")));
 }
 
+// Linear bottlenecks: gamma's shares grow from block to block, those of gamma for both signs do not.
+static void relevance_that_cancels_is_warned_of(void)
+{
+    const char *model = in_folder("mobile.nw"), *one = images("one.npy", 1, 0);
+    const char *out = in_folder("cancels"), *file = in_folder("signed.rules");
+    REQUIRE(drawn_network("mobilenet_v2", SIDE, model));
+    write_text(file, "conv gamma-signed\n");
+    const Outcome *o =
+        program_run("attribute -m %s %s --method lrp,lrp-gamma --class 1 -o %s", model, one, out);
+    CHECK(o->code == 0 && strstr(o->err, "warning: relevance of lrp-gamma grows to "));
+    REQUIRE(program_run("report %s -o %s", out, in_folder("pages"))->code == 0);
+    Bytes page = {0};
+    REQUIRE(file_read(in_folder("pages/index.html"), LIMIT_TEXT_FILE, &page, NULL));
+    CHECK(strstr((const char *)page.data, " times</td>") != NULL);
+    bytes_close(&page);
+    o = program_run("attribute -m %s %s --method lrp --rules %s --class 1 -o %s --overwrite", model,
+                    one, file, out);
+    CHECK(o->code == 0 && !strstr(o->err, "warning"));
+}
+
 static void bad_input_is_refused_with_a_sentence(void)
 {
     char words[3 * LIMIT_PATH], one[LIMIT_PATH]; // in_folder has few slots
@@ -261,5 +282,6 @@ SUITE(attribute)
     RUN(units_of_a_network_without_classes_are_explained);
     RUN(patterns_belong_to_their_network);
     RUN(rules_come_from_a_file);
+    RUN(relevance_that_cancels_is_warned_of);
     RUN(bad_input_is_refused_with_a_sentence);
 }

@@ -7,6 +7,7 @@
 #include "../image/image.h"
 #include "../format/npy.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,16 +57,26 @@ static bool stored_load(void *self, int64_t image, float *planes, Error *error)
     return clean->load(clean->self, image, planes, error);
 }
 
+// Of one row's stored images.
+static bool folder_of_row(char out[LIMIT_PATH], const ChangeRow *row, const char *poisoned)
+{
+    char name[128];
+    if (row->strength > 0)
+        snprintf(name, sizeof name, "unit%lld_%.6g_%s", (long long)row->unit, row->strength,
+                 store_arm_name(row->store));
+    else
+        snprintf(name, sizeof name, "control_%s", store_arm_name(row->store));
+    return path_join(out, poisoned, name, NULL) && folder_exists(out);
+}
+
 // A full dissection with a row's stored images agrees with the row to the last bit.
 static bool row_equals_rerun(const World *world, const ChangeRow *row, const char *poisoned)
 {
-    char         name[128], folder[LIMIT_PATH];
+    char         folder[LIMIT_PATH];
     Dissection   full   = {0};
     StoredSource stored = {world, folder, row->store, 0};
     ImageSource  source = {stored_load, &stored};
-    snprintf(name, sizeof name, "unit%lld_%.6g_%s", (long long)row->unit, row->strength,
-             store_arm_name(row->store));
-    if (!path_join(folder, poisoned, name, NULL) || !folder_exists(folder) ||
+    if (!folder_of_row(folder, row, poisoned) ||
         !dissect_layer(&full, &world->rules, &world->inputs, &source, &world->pass, NULL))
         return false;
     Concept now   = dissect_concept(&full, row->unit);
@@ -136,6 +147,67 @@ static void soft_iou_rows_equal_full_reruns(void)
     job.loss        = LOSS_SOFT_IOU;
     check_reruns(&job, &world);
     world_close(&world);
+}
+
+/* ---- a method of free texts that sees pixels ------------------------------------------------- */
+
+extern const Method method_palette; // tests/toy/palette.c
+
+static bool palette_open(World *out, const char *pool)
+{
+    static char words[LIMIT_PATH];
+    const char *values[] = {words, pool, "4"};
+    return path_join(words, test_folder(), "words.txt", NULL) &&
+           file_publish(words, "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\n", 24, NULL) &&
+           world_open_by(out, &method_palette, values, 4);
+}
+
+// As a full collect of the stored images says it, to the last bit.
+static bool palette_row_equals_rerun(const World *world, const ChangeRow *row, const char *poisoned)
+{
+    const Explainer *explainer = world->clean.explainer;
+    char             folder[LIMIT_PATH];
+    Evidence        *full   = NULL;
+    StoredSource     stored = {world, folder, row->store, 0};
+    ImageSource      source = {stored_load, &stored};
+    if (!folder_of_row(folder, row, poisoned) ||
+        !method_palette.collect(explainer, &source, &world->pass, &full, NULL))
+        return false;
+    Concept now   = method_palette.explain(explainer, full, row->unit);
+    bool    equal = now.label == row->now.label && now.score == row->now.score;
+    method_palette.release(full);
+    return equal;
+}
+
+// One unit, so that the images of its controls are those of the unit.
+static void check_palette(const char *pool, AttackMasks masks)
+{
+    World   world;
+    Changes changes = {0};
+    char    poisoned[LIMIT_PATH];
+    int     changed = 0;
+    REQUIRE(palette_open(&world, pool));
+    REQUIRE(path_join(poisoned, test_folder(), pool, NULL) && folder_create(poisoned, NULL));
+    AttackJob job     = world_job(&world);
+    job.stored_folder = poisoned;
+    job.masks         = masks;
+    job.unit_count = job.eps_count = 1;
+    REQUIRE(attack_run(&job, &changes, NULL));
+    for (int64_t i = 0; i < changes.count; i++) {
+        const ChangeRow *row = &changes.rows[i];
+        CHECK(palette_row_equals_rerun(&world, row, poisoned));
+        CHECK(isnan(row->clean_label_iou) && isnan(row->new_threshold));
+        changed += row->strength > 0 && row->changed;
+    }
+    CHECK(changes.count == 2 * STORE_ARMS && changed > 0);
+    changes_close(&changes);
+    world_close(&world);
+}
+
+static void pixels_are_seen_as_stored(void)
+{
+    check_palette("mean", MASKS_LABELS);
+    check_palette("max", MASKS_ACTIVATIONS);
 }
 
 /* ---- what rows say --------------------------------------------------------------------------- */
@@ -332,7 +404,7 @@ static void nothing_leaks_when_memory_runs_out(void)
     job.unit_count = job.eps_count = 1;
     int64_t live = memory_live_blocks(), call = 1;
     bool    done = false;
-    for (; !done && call < 5000; call += 7) {
+    for (; !done && call < 10000; call += 11) {
         Changes changes = {0};
         Error   error   = {0};
         memory_fail_at(call, false);
@@ -546,6 +618,7 @@ SUITE(evaluation)
     RUN(incremental_rows_equal_full_reruns);
     RUN(targeted_clean_rows_equal_full_reruns);
     RUN(soft_iou_rows_equal_full_reruns);
+    RUN(pixels_are_seen_as_stored);
     RUN(float_controls_change_nothing);
     RUN(the_plan_of_an_attack_is_what_it_costs);
     RUN(distances_keep_their_bounds);

@@ -37,7 +37,7 @@ static void read_labels(void)
 static bool has_category(int image, int at, int category)
 {
     for (int label = 0; label < LABELS; label++)
-        if (carried[image][at][label] && world.explainer.labels.category_of[label] == category)
+        if (carried[image][at][label] && world.explainer.labels->category_of[label] == category)
             return true;
     return false;
 }
@@ -54,7 +54,7 @@ static bool is_present(int image, int category)
 
 static ConceptSum count(int label)
 {
-    ConceptSum sum = {.concept = {label, world.explainer.labels.category_of[label], 0}};
+    ConceptSum sum = {.concept = {label, world.explainer.labels->category_of[label], 0}};
     for (int image = 0; image < WORLD_IMAGES; image++) {
         bool present = is_present(image, sum.concept.category);
         for (int at = 0; at < CELLS; at++) {
@@ -153,7 +153,7 @@ static void a_margin_is_what_counting_again_finds(void)
     static const char *const modes[] = {"corrupt23", "lite"};
     for (int i = 0; i < 2; i++) {
         REQUIRE(world_open(&world, modes[i], 4));
-        REQUIRE(world.explainer.labels.count == LABELS);
+        REQUIRE(world.explainer.labels->count == LABELS);
         read_labels();
         compare_margins(PRESENCE_IN_MASK);
         compare_margins(PRESENCE_IN_IMAGE);

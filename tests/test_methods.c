@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -60,7 +61,7 @@ static const char *const texts[] = {
 enum { TEXTS = sizeof texts / sizeof *texts };
 static const char *const category_names[]   = {"color, \"odd\"", "=object"};
 static const int         category_of[TEXTS] = {1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1, 0, 1};
-static const Labels      labels             = {.count          = TEXTS,
+static Labels            labels             = {.count          = TEXTS,
                                                .text           = texts,
                                                .category_of    = category_of,
                                                .category_count = 2,
@@ -74,6 +75,56 @@ static void labels_are_found(void)
     CHECK(labels_find(&labels, "=1+1", 1) == 0 && labels_find(&labels, "blue", -1) == 0);
     CHECK(labels_find(&labels, "", -1) == 0 && labels_find(&labels, "", 1) == 0);
     CHECK(labels_category(&labels, "=object") == 1 && labels_category(&labels, "object") == -1);
+}
+
+static void free_labels_grow(void)
+{
+    Labels  free   = {0};
+    int64_t before = memory_live_blocks();
+    int32_t label  = -1;
+    REQUIRE(labels_open_free(&free, "caption", NULL) && free.count == 1 &&
+            free.category_count == 1);
+    CHECK_TEXT(free.text[0], "");
+    CHECK_TEXT(free.category[0], "caption");
+    for (int round = 0; round < 2; round++) // a text keeps the number of its first appearance
+        for (int i = 1; i <= 1000; i++) {
+            char text[32];
+            snprintf(text, sizeof text, "caption %d", i * 7919);
+            REQUIRE(labels_intern(&free, text, &label, NULL) && label == i);
+            CHECK(labels_find(&free, text, -1) == i && free.category_of[i] == 0);
+            CHECK_TEXT(free.text[i], text);
+        }
+    CHECK(labels_intern(&free, "", &label, NULL) && label == 0 && free.count == 1001);
+    CHECK(labels_find(&free, "other", -1) == 0 && labels_find(&free, "caption 7919", 1) == 0);
+    CHECK(labels_number(&free, "other", 0, &label, NULL) && label == 1001);
+    CHECK(labels_number(&labels, "other", 0, &label, NULL) && label == 0);
+    labels_close(&free);
+    labels_close(&free);
+    CHECK(memory_live_blocks() == before);
+}
+
+static void free_labels_survive_a_lack_of_memory(void)
+{
+    int64_t before = memory_live_blocks(), call = 0;
+    for (bool done = false; !done && call < 1000; call++) {
+        Labels  free  = {0};
+        Error   error = {0};
+        int32_t label = 0;
+        memory_fail_at(call + 1, false);
+        done = labels_open_free(&free, "caption", &error);
+        for (int i = 0; done && i < 200; i++) {
+            char text[16];
+            snprintf(text, sizeof text, "%d", i);
+            done = labels_intern(&free, text, &label, &error);
+            for (int32_t k = 1; k < free.count; k++)
+                CHECK(atoi(free.text[k]) == k - 1 && labels_find(&free, free.text[k], 0) == k);
+        }
+        memory_fail_at(0, false);
+        CHECK(done || error.code == ERROR_MEMORY);
+        labels_close(&free);
+        CHECK(memory_live_blocks() == before);
+    }
+    CHECK(call > 200 && call < 1000);
 }
 
 static Change compare_lengths(const char *before, const char *after)
@@ -119,7 +170,7 @@ static void check_units(const Found *found, bool with_thresholds)
     RunRecord read = {0}, unnamed = {0};
     method.threshold    = with_thresholds ? found_threshold : NULL;
     Explainer explainer = {
-        .method = &method, .labels = labels, .inputs = {.layer = {.units = TEXTS}}};
+        .method = &method, .labels = &labels, .inputs = {.layer = {.units = TEXTS}}};
     REQUIRE(units_write(&explainer, (const Evidence *)(const void *)found, "layer, \"1\"",
                         test_folder(), NULL));
     REQUIRE(record_read(&read, &method, test_folder(), &labels, NULL));
@@ -231,12 +282,13 @@ static void units_alone_equal_their_rows(void)
     const Method *method = explainer.method;
     for (int unit = 0; unit < WORLD_UNITS; unit++) {
         maps_of_unit(setup.world, unit, maps, list);
-        REQUIRE(method->collect_unit(&explainer, unit, list, &one, NULL));
+        UnitView view = {.unit = unit, .maps = list, .images = &explainer.inputs.images};
+        REQUIRE(method->collect_unit(&explainer, &view, &one, NULL));
         Concept a = method->explain(&explainer, all, unit), b = method->explain(&explainer, one, 0);
         CHECK(a.label == b.label && a.category == b.category && a.score == b.score);
         CHECK(method->threshold(all, unit) == method->threshold(one, 0));
         CHECK(!a.label || method->score_of(&explainer, one, 0, a.label) == a.score);
-        for (int32_t label = 0; label < explainer.labels.count; label++)
+        for (int32_t label = 0; label < explainer.labels->count; label++)
             CHECK(method->score_of(&explainer, all, unit, label) ==
                   method->score_of(&explainer, one, 0, label));
         method->release(one);
@@ -304,8 +356,9 @@ static void stories_count_masks(void)
     for (int unit = 0; unit < WORLD_UNITS; unit++) {
         int64_t pixels = 0, images = 0, above = 0;
         maps_of_unit(setup.world, unit, maps, list);
-        int count = peaks_find(maps, 20, 16, top);
-        REQUIRE(method_dissection.collect_unit(&explainer, unit, list, &one, NULL));
+        int      count = peaks_find(maps, 20, 16, top);
+        UnitView view  = {.unit = unit, .maps = list, .images = &explainer.inputs.images};
+        REQUIRE(method_dissection.collect_unit(&explainer, &view, &one, NULL));
         REQUIRE(method_dissection.story(&explainer, one, unit, maps, top, count, &story, NULL));
         float threshold = method_dissection.threshold(one, 0);
         for (int image = 0; image < 20; image++) {
@@ -347,7 +400,8 @@ static void failed_opens_leave_nothing(void)
         Explainer explainer = {0};
         Error     error     = {0};
         memory_fail_at(call + 1, false);
-        done = explainer_open(&explainer, &method_dissection, &dissect_modes[0], &inputs, &error);
+        done = explainer_open(&explainer, &method_dissection, &dissect_modes[0], &inputs, NULL,
+                              &error);
         memory_fail_at(0, false);
         CHECK(done || (error.code == ERROR_MEMORY && !explainer.method));
         explainer_close(&explainer);
@@ -356,7 +410,7 @@ static void failed_opens_leave_nothing(void)
     CHECK(call > 5 && call < 100);
     inputs.layer.height = 0;
     Explainer explainer = {0};
-    CHECK(!explainer_open(&explainer, &method_dissection, &dissect_modes[0], &inputs, NULL));
+    CHECK(!explainer_open(&explainer, &method_dissection, &dissect_modes[0], &inputs, NULL, NULL));
     setup_close(&setup);
 }
 
@@ -365,6 +419,8 @@ SUITE(methods)
     RUN(methods_and_modes_have_names);
     RUN(modes_of_dissection);
     RUN(labels_are_found);
+    RUN(free_labels_grow);
+    RUN(free_labels_survive_a_lack_of_memory);
     RUN(descriptions_change);
     RUN(units_read_back);
     RUN(broken_units_are_refused);

@@ -4,11 +4,11 @@
 
 #include "blob_builder.h"
 #include "published.h"
-#include "../cli/picture.h"
 #include "../base/file.h"
 #include "../image/image.h"
 #include "../models/models.h"
 #include "../format/npy.h"
+#include "../probe/picture.h"
 
 #include <math.h>
 #include <stdio.h>

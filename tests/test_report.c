@@ -219,7 +219,7 @@ static void untouched_units_are_counted_apart(void)
 static bool rename_label(int32_t label, const char *name)
 {
     RunRecord   *record = &world.record;
-    const char **texts  = (const char **)(uintptr_t)world.explainer.labels.text;
+    const char **texts  = (const char **)(uintptr_t)world.explainer.labels->text;
     memory_free(world.probe.labels[label].name);
     world.probe.labels[label].name = memory_text(name, NULL);
     texts[label]                   = world.probe.labels[label].name;

@@ -307,6 +307,7 @@ static void pages_show_one_run_or_two(void)
     REQUIRE(measure("b", "--method gradient --measures rps --seed 2")->code == 0);
     const char *a = in_folder("a"), *b = in_folder("b"), *units = in_folder("units");
     REQUIRE(play("report %s -q", a)->code == 0);
+    CHECK(page_has("a-pages", "A map and itself have 0.9"));
     CHECK(page_has("a-pages", "adv-insertion") && page_has("a-pages", "map-0-1-3-2.png"));
     CHECK(file_exists(in_folder("a-pages/map-0-1-3-2.png")) && !page_has("a-pages", "<script"));
     REQUIRE(play("report %s %s -o %s -q", a, b, in_folder("two"))->code == 0);

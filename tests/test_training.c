@@ -4,9 +4,9 @@
 
 #include "../base/file.h"
 #include "../base/parallel.h"
-#include "../cli/picture.h"
 #include "../cli/training_data.h"
 #include "../mini/mini.h"
+#include "../probe/picture.h"
 #include "../training/trainer.h"
 
 #include <math.h>

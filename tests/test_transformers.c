@@ -210,9 +210,46 @@ static void settings_that_cannot_be_are_refused(void)
     check_refused("heads", "0", SIDE, NULL, "expected 1 number in 1 to 24");
     check_refused("heads", "many", SIDE, NULL, "heads=many");
     check_refused("norm_epsilon", "0", SIDE, NULL, "norm_epsilon=0");
-    check_refused("source", "test", SIDE + 16, NULL,
-                  "has places for 16 patches, an image of this size has 25");
     check_refused("source", "test", SIDE, "encoder_layer_2", "has no layer 'encoder_layer_2'");
+}
+
+// Places are those of one size and shape of an image, and patches are whole.
+static void images_of_other_sizes_are_refused(void)
+{
+    static const struct {
+        const char *network, *layer;
+        int64_t     width, height;
+        const char *message;
+    } cases[] = {
+        {"encoder", "logits", 80, 80,
+         "an image of 80x80 has 5x5 patches, and there are places for the 4x4 of 64x64"},
+        {"vit", "logits", 128, 32,
+         "an image of 128x32 has 8x2 patches, and there are places for the 4x4 of 64x64"},
+        {"clip_vit", "embedding", 48, 64, "an image of 48x64 has "},
+        {"vit", "logits", 70, 64, "an image of 70x64 cannot be cut into whole patches of 16x16"},
+        {"clip_vit", "conv_proj", 64, 65, "an image of 64x65 cannot be cut into whole patches"},
+        {"clip_resnet", "embedding", 128, 32,
+         "an image of 128x32 has 4x1 patches, and there are places for the 2x2 of 64x64"},
+        {"clip_resnet", "embedding", 96, 96,
+         "an image of 96x96 has 3x3 patches, and there are places for the 2x2 of 64x64"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        WeightBlob    *blob    = open_drawn(cases[i].network);
+        Graph         *graph   = NULL;
+        Error          error   = {0};
+        NetworkRequest request = {.batch  = 1,
+                                  .unit   = -1,
+                                  .layer  = cases[i].layer,
+                                  .width  = cases[i].width,
+                                  .height = cases[i].height};
+        Network        network;
+        REQUIRE(blob && graph_create(&graph, NULL));
+        CHECK(!network_build(graph, blob, &request, &network, &error));
+        if (!CHECK(error.code == ERROR_DATA && strstr(error.message, cases[i].message)))
+            printf("  %s\n", error.message);
+        graph_destroy(graph);
+        blob_close(blob);
+    }
 }
 
 // A blob of the encoder whose tensor of this name, and the bias beside it, have other sizes.
@@ -313,6 +350,43 @@ static void receptive_fields_end_at_attention(void)
     }
 }
 
+// What would put softplus in place of ReLU, or change signals at it.
+static void options_of_relus_are_refused(void)
+{
+    static const char none[] = "has no ReLU before what is explained", rule[] = "signals of ReLUs";
+    static const struct {
+        const char *words, *option, *says;
+    } cases[] = {
+        {"attribute --method gradient --beta 3", "--beta: ", none},
+        {"attribute --method guided", "guided ", rule},
+        {"attribute --method gradient,deconvnet", "deconvnet ", rule},
+        {"manipulate --target text:I --method gradient --beta 3", "--beta: ", none},
+        {"manipulate --target text:I --method gradient --beta-growth 1:9", "--beta-growth: ", none},
+        {"manipulate --target text:I --method gradient --preset table5", "--preset table5: ", none},
+        {"curvature --beta 3", "--beta: ", none},
+    };
+    if (!program_exists())
+        SKIP("no program");
+    blob_close(open_drawn("vit"));
+    REQUIRE(program_run("mini --images 1 -o %s -q", in_folder("set"))->code == 0);
+    const char *photo = in_folder("set/images/mini/000000.jpg"), *model = in_folder("vit.nw");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const Outcome *o =
+            program_run("%s -m %s %s -o %s", cases[i].words, model, photo, in_folder("refused"));
+        CHECK(o->code == 2 && strstr(o->err, cases[i].option) && strstr(o->err, cases[i].says));
+    }
+    const Outcome *o =
+        program_run("curvature %s -m %s --steps 1 -o %s", photo, model, in_folder("curvature"));
+    CHECK(o->code == 0 && strstr(o->out, "\nGELU"));
+    o = program_run("manipulate %s -m %s --target text:I --method gradient --steps 1 -o %s", photo,
+                    model, in_folder("moved"));
+    CHECK(o->code == 0 && strstr(o->out, "GELU") && !strstr(o->err, "warning"));
+    o = program_run("attribute %s -m %s --method all -o %s", photo, model, in_folder("maps"));
+    CHECK(o->code == 0 && strstr(o->out, "GELU") && !strstr(o->out, "guided"));
+    o = program_run("inspect %s", model);
+    CHECK(o->code == 0 && strstr(o->out, "\nheads         "));
+}
+
 static void verbs_take_transformers(void)
 {
     if (!program_exists())
@@ -336,9 +410,6 @@ static void verbs_take_transformers(void)
     o = program_run("activations -m %s --activation softplus:3 %s -o %s", model,
                     in_folder("set/images/mini/000013.jpg"), in_folder("b.npy"));
     CHECK(o->code == 2 && strstr(o->err, "has no ReLU, so"));
-    o = program_run("attribute -m %s %s --method gradient --beta 3 -o %s", model,
-                    in_folder("set/images/mini/000013.jpg"), in_folder("maps"));
-    CHECK(o->code == 2 && strstr(o->err, "no ReLU before what is explained"));
     o = program_run("patterns -m %s -d mini:2:1 -o %s", model, in_folder("patterns.nw"));
     CHECK(o->code == 2 && strstr(o->err, "pattern has no rule for the attention"));
 }
@@ -441,9 +512,11 @@ SUITE(transformers)
     RUN(one_unit_is_that_of_the_layer);
     RUN(transformers_can_be_trained);
     RUN(settings_that_cannot_be_are_refused);
+    RUN(images_of_other_sizes_are_refused);
     RUN(blocks_of_other_widths_are_refused);
     RUN(no_memory_for_a_network_is_clean);
     RUN(receptive_fields_end_at_attention);
+    RUN(options_of_relus_are_refused);
     RUN(verbs_take_transformers);
     RUN(thin_vit_equals_torchvision);
 }

@@ -301,14 +301,14 @@ static void targets_are_read(void)
     TargetChoice choice = {0};
     Error        error  = {0};
     REQUIRE(world_open(&world, "clean", 4));
-    CHECK(target_parse("random", &world.explainer.labels, &choice, NULL) &&
+    CHECK(target_parse("random", world.explainer.labels, &choice, NULL) &&
           choice.kind == TARGET_RANDOM);
-    CHECK(target_parse("object:ball", &world.explainer.labels, &choice, NULL) &&
-          choice.label == 4 && choice.kind == TARGET_LABEL);
+    CHECK(target_parse("object:ball", world.explainer.labels, &choice, NULL) && choice.label == 4 &&
+          choice.kind == TARGET_LABEL);
     static const char *const wrong[] = {"object:red-c", "thing:ball", "ball", "", "obj:ball", ":"};
     for (int i = 0; i < 6; i++) {
         error = (Error){0};
-        CHECK(!target_parse(wrong[i], &world.explainer.labels, &choice, &error) &&
+        CHECK(!target_parse(wrong[i], world.explainer.labels, &choice, &error) &&
               error.code == ERROR_USAGE);
     }
     CHECK(choice.label == 4);

@@ -222,22 +222,20 @@ static bool explain_clean(World *world)
     bool             done =
         method->collect(explainer, &explainer->inputs.images, &world->pass, &evidence, NULL) &&
         method->write(explainer, evidence, folder, NULL) &&
-        record_read(&world->record, method, folder, &explainer->labels, NULL);
+        units_write(explainer, evidence, "layer", folder, NULL) &&
+        record_read(&world->record, method, folder, explainer->labels, NULL);
     method->release(evidence);
     return done;
 }
 
-bool world_open(World *out, const char *mode, int64_t batch)
+static bool open_inputs(World *out, int64_t batch)
 {
-    *out = (World){.rules = *dissect_rules(mode), .mode = *mode_named(&method_dissection, mode)};
-    out->mode.rules = &out->rules;
     draw("first", out->first, WORLD_HIDDEN * 27);
     draw("second", out->second, (WORLD_UNITS - 1) * WORLD_HIDDEN * 9); // the last unit stays zero
     draw("bias", out->bias, WORLD_UNITS);
     for (int image = 0; image < WORLD_IMAGES; image++)
         paint(image, out->photos[image]);
-    if (!dissect_set_alpha(&out->rules, 0.1, NULL) || !write_set(test_folder()) ||
-        !probe_open(&out->probe, test_folder(), NULL, NULL) ||
+    if (!write_set(test_folder()) || !probe_open(&out->probe, test_folder(), NULL, NULL) ||
         !planes_open(&out->planes, &out->probe, PLANE_CACHE_BYTES, NULL) ||
         !world_layer_open(out, &out->layer, batch, 1, &out->inputs.layer))
         return false;
@@ -245,12 +243,33 @@ bool world_open(World *out, const char *mode, int64_t batch)
     out->inputs.label_planes = out->planes;
     out->inputs.images       = (ImageSource){load_photo, out};
     out->builder             = (UnitBuilder){.build = build_unit, .self = out};
-    if (!explainer_open(&out->explainer, &method_dissection, &out->mode, &out->inputs, NULL) ||
-        !explain_clean(out))
+    return true;
+}
+
+static bool explain(World *out, const Method *method, const char *const *values)
+{
+    Explainer *explainer = &out->explainer;
+    if (!explainer_open(explainer, method, &out->mode, &out->inputs, values, NULL) ||
+        !explain_clean(out) ||
+        (method->baseline && !method->baseline(explainer, out->probe.folder, NULL)))
         return false;
     out->layer.runs = 0;
-    out->clean      = (CleanRun){&out->explainer, &out->record, &out->pass};
+    out->clean      = (CleanRun){explainer, &out->record, &out->pass};
     return true;
+}
+
+bool world_open(World *out, const char *mode, int64_t batch)
+{
+    *out = (World){.rules = *dissect_rules(mode), .mode = *mode_named(&method_dissection, mode)};
+    out->mode.rules = &out->rules;
+    return dissect_set_alpha(&out->rules, 0.1, NULL) && open_inputs(out, batch) &&
+           explain(out, &method_dissection, NULL);
+}
+
+bool world_open_by(World *out, const Method *method, const char *const *values, int64_t batch)
+{
+    *out = (World){.mode = method->modes[0]};
+    return open_inputs(out, batch) && explain(out, method, values);
 }
 
 void world_close(World *world)

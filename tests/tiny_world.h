@@ -32,7 +32,7 @@ typedef struct World {
     Inputs       inputs; // all of the above
     DissectRules rules;  // of the mode, with a quantile for few cells
     Mode         mode;
-    Explainer    explainer; // Network Dissection
+    Explainer    explainer; // Network Dissection, or another method
     RunRecord    record;    // of a clean run
     Pass         pass;      // zeroed
     CleanRun     clean;
@@ -42,6 +42,8 @@ typedef struct World {
 /* Writes the label maps and tables below test_folder(), opens the set and dissects it in a mode.
  * Labels: 1 red-c, 2 blue-c, 3 box, 4 ball, 5 dotted, 6 striped. The world stays where it is. */
 bool world_open(World *out, const char *mode, int64_t batch);
+/* The same, explained by another method in its default mode. */
+bool world_open_by(World *out, const Method *method, const char *const *values, int64_t batch);
 void world_close(World *world); // accepts a zeroed object
 
 extern const int64_t  world_units[WORLD_UNITS]; // all of them

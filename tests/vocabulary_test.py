@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 
 from checkpoints import (EXIT_DATA, EXIT_NOT_FOUND, EXIT_USAGE, HERE, Skip, path_of, pth, read_blob,
                          run, run_tests, tests_of, write)
+import encoders
 import vocabulary
 from readers.source import Misused, Refused
 
@@ -38,9 +39,9 @@ def texts(merges_path, vocabulary_path=None):
     return out
 
 
-def refused(sentence, merges_path, vocabulary_path=None, error=Refused):
+def refused(sentence, merges_path, vocabulary_path=None, error=Refused, net=None, rows=None):
     try:
-        vocabulary.vocabulary_tensors(merges_path, vocabulary_path)
+        vocabulary.vocabulary_tensors(merges_path, vocabulary_path, net, rows)
     except error as found:
         assert sentence in str(found), found
         return
@@ -141,6 +142,22 @@ def test_files_that_do_not_fit():
     refused('two merges make the same token',
             write('twice.txt', b'a b\nab c</w>\nb c</w>\na bc</w>\n'))
     refused('is a folder, expected a file', path_of('.'))
+
+
+def test_vocabularies_of_other_networks():
+    clip = write('clip.txt', b't h\nth e</w>\n')
+    roberta = ['<s>', '<pad>', '</s>', *TOKENS[2:]]
+    for net, tokens in ((encoders.roberta(), roberta), (encoders.clip_vit(), None)):
+        paths = files(tokens=roberta) if tokens else (clip, None)
+        vocabulary.vocabulary_tensors(*paths, net, len(tokens or LETTERS * 2) + 4)
+    refused("the token of id 0 is '!', roberta was trained with '<s>' there",
+            *files(tokens=TOKENS[2:]), net=encoders.roberta())
+    refused("the token of id 1 is '</s>', roberta was trained with '<pad>' there",
+            *files(), net=encoders.roberta())
+    refused("clip_vit was trained with '<|startoftext|>' there", *files(tokens=roberta),
+            net=encoders.clip_vit())
+    refused('has 263 tokens, the network has rows for 262', *files(tokens=roberta),
+            net=encoders.roberta(), rows=262)
 
 
 def test_the_converter_takes_them():

@@ -69,4 +69,8 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size,
                       LongText when_long, Tokens *out, Error *error);
 void tokens_free(Tokens *tokens); // accepts a zeroed object
 
+/* A text in lower case, as Python's str.lower() has it, without dots and blanks at its ends (B1);
+ * memory_free. Errors: ERROR_MEMORY. */
+bool text_plain(const char *text, char **out, Error *error);
+
 #endif

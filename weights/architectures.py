@@ -45,6 +45,8 @@ class Architecture:
     photos   {'' or a publisher whose names these are: Photos}, where they differ from what is usual
     reads    'pixels' or 'tokens'
 
+    ported_epsilon           of batch norms that were trained in TensorFlow, or None
+
     Of networks that attend (encoders.py):
     refit    function (names) -> this architecture with the depth that the names have
     heads    {key of `about`: the width that its heads share}
@@ -52,6 +54,7 @@ class Architecture:
     norm_epsilons            {'' or a publisher: what layer norms add to the variance}
     activation               Hugging Face's name of that of its blocks
     assumed                  what tensors do not tell, a text
+    specials                 {special token: its id}, one below 0 from the end, of the vocabulary
     parts                    ((pattern, what it is), ...) of tensors that make another network"""
 
     def __init__(self, name, size, statistics=IMAGENET):
@@ -60,10 +63,10 @@ class Architecture:
         self.convs, self.norms, self.denses, self.pools, self.layers = {}, [], [], [], []
         self.first = self.flat_name = None            # first kernel, first dense kernel
         self.photos, self.reads = {}, 'pixels'
-        self.groups = {}
+        self.groups, self.ported_epsilon = {}, None
         self.refit = self.grid = None
         self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
-        self.operations, self.activation = set(), None
+        self.operations, self.activation, self.specials = set(), None, {}
 
     def fitted(self, names):
         return self.refit(names) if self.refit else self

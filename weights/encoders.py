@@ -108,6 +108,7 @@ def clip(name, refit):
     net.photos, net.parts = {'': OPENAI, 'huggingface': OPENAI}, OTHER_PARTS
     net.assumed = "sigmoid(1.702 x) x in its blocks, as OpenAI's have it"
     net.heads, net.activation = {'heads': 'width', 'text_heads': 'text_width'}, 'quick_gelu'
+    net.specials = {'<|startoftext|>': -2, '<|endoftext|>': -1}
     net.operations = {'LayerNormalization', 'Sigmoid', 'Relu' if name == 'clip_resnet' else ''}
     return net
 
@@ -187,7 +188,7 @@ def roberta(names=()):
     net.refit, net.norm_epsilons, net.reads = roberta, {'': 1e-5}, 'tokens'
     net.parts = OTHER_PARTS
     net.heads, net.first = {'heads': 'width'}, 'embeddings.word_embeddings.weight'
-    net.activation = 'gelu'
+    net.activation, net.specials = 'gelu', {'<s>': 0, '<pad>': 1, '</s>': 2}
     net.slot('embeddings.word_embeddings', 'weight', ('words', 'width'))
     net.slot('embeddings.position_embeddings', 'weight', ('positions', 'width'))
     net.slot('embeddings.token_type_embeddings', 'weight', (1, 'width'))

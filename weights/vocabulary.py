@@ -122,8 +122,22 @@ def check_merges(path, merges, tokens):
         seen.add((left, right))
 
 
-def vocabulary_tensors(merges_path, vocabulary_path):
-    """The two tensors for write_blob, or none without files."""
+def check_network(path, tokens, net, rows):
+    """Whether the ids are those that the network was trained with: its table has `rows` (or None)
+    of them, and special tokens have their places."""
+    if rows is not None and len(tokens) > rows:
+        raise Refused(f'{path}: has {len(tokens)} tokens, the network has rows for {rows}')
+    for token, number in net.specials.items():
+        place = number % len(tokens)
+        if tokens[place] != token:
+            raise Refused(f"{path}: the token of id {place} is '{tokens[place]}', {net.name} was "
+                          f"trained with '{token}' there, so this is the vocabulary of another "
+                          'network')
+
+
+def vocabulary_tensors(merges_path, vocabulary_path, net=None, rows=None):
+    """The two tensors for write_blob, or none without files; `net` is the Architecture that reads
+    them, if it reads texts."""
     if not merges_path:
         if vocabulary_path:
             raise Misused('--vocabulary FILE needs --merges FILE')
@@ -136,6 +150,8 @@ def vocabulary_tensors(merges_path, vocabulary_path):
         tokens = clip_vocabulary(merges_path, merges)
     check_tokens(vocabulary_path or merges_path, tokens)
     check_merges(merges_path, merges, tokens)
+    if net:
+        check_network(vocabulary_path or merges_path, tokens, net, rows)
     texts = {'vocabulary': tokens, 'merges': (' '.join(pair) for pair in merges)}
     data = {name: ''.join(f'{line}\n' for line in lines).encode() for name, lines in texts.items()}
     for name, text in data.items():

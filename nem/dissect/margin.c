@@ -38,7 +38,7 @@ typedef struct Margin {
 
 static void carry(const Margin *margin, int32_t label, Carried *carried)
 {
-    const Labels *labels = &margin->explainer->labels;
+    const Labels *labels = margin->explainer->labels;
     for (int i = 0; i < 2; i++) {
         carried->label[i] += label == margin->sum[i].concept.label;
         carried->category[i] += labels->category_of[label] == margin->sum[i].concept.category;
@@ -89,7 +89,7 @@ static bool add_image(Margin *margin, int32_t image, float threshold, const floa
         return false;
     for (int i = 0; margin->in_image && i < count; i++)
         for (int k = 0; k < 2; k++)
-    state->always[k] |= labels[i].pixels > 0 && explainer->labels.category_of[labels[i].label] ==
+    state->always[k] |= labels[i].pixels > 0 && explainer->labels->category_of[labels[i].label] ==
                                                     margin->sum[k].concept.category;
     resampler_map(dissector->resampler, map, margin->room);
     for (uint32_t at = 0; at < (uint32_t)(probe->map_height * probe->map_width); at++) {

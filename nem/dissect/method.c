@@ -41,11 +41,11 @@ static bool open_dissector(Explainer *explainer, Error *error)
         dissector->text[label]        = probe->labels[label].name;
         dissector->category_of[label] = probe->labels[label].category;
     }
-    explainer->labels = (Labels){.count          = probe->label_count,
-                                 .text           = dissector->text,
-                                 .category_of    = dissector->category_of,
-                                 .category_count = probe->category_count,
-                                 .category       = (const char *const *)probe->category};
+    *explainer->labels = (Labels){.count          = probe->label_count,
+                                  .text           = dissector->text,
+                                  .category_of    = dissector->category_of,
+                                  .category_count = probe->category_count,
+                                  .category       = (const char *const *)probe->category};
     return true;
 }
 
@@ -71,13 +71,12 @@ static bool collect(const Explainer *explainer, const ImageSource *images, const
     return true;
 }
 
-static bool collect_unit(const Explainer *explainer, int64_t unit, const float *const *maps,
-                         Evidence **out, Error *error)
+static bool collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
+                         Error *error)
 {
     Evidence *evidence = memory_new(1, sizeof *evidence, error);
-    (void)unit;
     if (!evidence || !dissect_unit(&evidence->dissection, explainer->mode->rules,
-                                   &explainer->inputs, maps, error)) {
+                                   &explainer->inputs, view->maps, error)) {
         memory_free(evidence);
         return false;
     }

@@ -134,7 +134,7 @@ static bool read_thresholds(RunRecord *record, const char *folder, Error *error)
     return ok;
 }
 
-bool dissection_read(RunRecord *out, const char *folder, const Labels *labels, Error *error)
+bool dissection_read(RunRecord *out, const char *folder, Labels *labels, Error *error)
 {
     UnitTable table  = {.file = "tally.csv", .label = "label", .score = "score", .first = 1};
     RunRecord record = {0};

@@ -38,7 +38,7 @@ void dissect_story_json(const Explainer *explainer, const Story *story, JsonWrit
     json_whole(json, "mask_images", story->images);
     json_open_array(json, "concepts");
     for (int i = 0; i < story->rank_count; i++)
-        write_rank(&explainer->labels, &story->rank[i], json);
+        write_rank(explainer->labels, &story->rank[i], json);
     json_close(json);
     json_open_object(json, "margin");
     json_natural(json, "leave", story->leave);
@@ -113,8 +113,8 @@ bool dissect_story_text(const Explainer *explainer, const Story *story, FILE *st
             (double)story->threshold, (long long)story->above, (long long)story->values,
             100 * (double)story->above / (double)story->values, (long long)story->mask,
             (long long)story->images);
-    bool ok = print_ranks(&explainer->labels, story, stream, error);
-    print_margin(&explainer->labels, story, stream);
+    bool ok = print_ranks(explainer->labels, story, stream, error);
+    print_margin(explainer->labels, story, stream);
     fprintf(stream, "\n");
     return print_top(explainer->inputs.probe, story, stream, error) && ok;
 }
@@ -202,9 +202,9 @@ void dissect_story_page(const Explainer *explainer, const Story *story, Writer *
             page,
             "<p class=\"note\">Shared pixels over mask (where the label\xe2\x80\x99s category "
             "is present) plus label minus shared.</p>\n");
-        page_margin(page, &explainer->labels, story);
+        page_margin(page, explainer->labels, story);
         writer_text(page, "</div>\n<div>\n");
-        page_ranks(page, &explainer->labels, story);
+        page_ranks(page, explainer->labels, story);
     } else {
         writer_text(page, "<p>The mask meets no label of the probing set.</p>\n");
     }

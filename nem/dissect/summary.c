@@ -44,7 +44,7 @@ static void write_counts(const Dissection *dissection, const Findings *findings,
 void dissect_summary_json(const Explainer *explainer, const Evidence *evidence, JsonWriter *json)
 {
     const Dissection *dissection = &evidence->dissection;
-    const Labels     *labels     = &explainer->labels;
+    const Labels     *labels     = explainer->labels;
     Findings          findings;
     if (!find(explainer, evidence, &findings, &json->error))
         return;
@@ -109,7 +109,7 @@ static bool print_units(const Labels *labels, const Dissection *dissection,
 bool dissect_summary_text(const Explainer *explainer, const Evidence *evidence, FILE *stream,
                           Error *error)
 {
-    const Labels *labels = &explainer->labels;
+    const Labels *labels = explainer->labels;
     Findings      findings;
     if (!find(explainer, evidence, &findings, error))
         return false;

@@ -14,8 +14,12 @@ static bool open_labels(Explainer *explainer, Error *error)
         return false;
     for (size_t label = 0; label < count; label++)
         text[label] = label ? probe_image_path(probe, (int64_t)label - 1) : "";
-    explainer->state  = text;
-    explainer->labels = (Labels){(int32_t)count, text, (const int *)(text + count), 1, &category};
+    explainer->state   = text;
+    *explainer->labels = (Labels){.count          = (int32_t)count,
+                                  .text           = text,
+                                  .category_of    = (const int *)(text + count),
+                                  .category_count = 1,
+                                  .category       = &category};
     return true;
 }
 

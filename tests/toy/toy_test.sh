@@ -1,7 +1,7 @@
 #!/bin/sh
 # Whether a method is at home in the program that nothing but its own file and the table of methods
-# knows: the toy program, which has `brightest` beside Network Dissection, through every verb that
-# meets a method. usage: toy_test.sh NEMESIS TOY; the last line is `N passed, N failed`.
+# knows: the toy program, which has `brightest` and `palette` beside Network Dissection, through every
+# verb that meets a method. usage: toy_test.sh NEMESIS TOY; the last line is `N passed, N failed`.
 nemesis=$(realpath "$1")
 toy=$(realpath "$2")
 root=$PWD
@@ -111,6 +111,105 @@ check 'compares' sh -c "$toy compare clean fewer >said && grep -q 'peak >= 1' sa
 check 'resumes a clean run' resumes clean $brightest
 check 'resumes noise' resumes noise $noise
 check 'resumes an attack' resumes attack $attack
+
+# ---- a method with options, free descriptions and pixels
+
+printf 'black\ndark\ngrey\npale\nwhite\nblinding\n' >words.txt
+palette="$toy describe --method palette --words words.txt $inputs"
+check 'tells its options' sh -c "$toy help describe >said && grep -q -- '--words FILE.txt' said &&
+    grep -q -- '--pool mean|max' said && grep -q 'default: 3' said"
+check 'completes its options' sh -c "$toy completion bash | grep -q \"describe --pool') values='mean max\""
+check 'describes in free texts' $palette -o free
+check 'has three words a unit' awk -F, 'NR > 1 && split($3, w, " ") != 3 { exit 1 }
+                                       END { exit NR != 97 }' free/units.csv
+check 'says its options' sh -c 'grep -q "\"pool\": *\"mean\"" free/run.json &&
+    grep -q "\"top\": *\"3\"" free/run.json && grep -q "\"path\": *\"words.txt\"" free/run.json &&
+    grep -q "\"path_from_run\": *\"../words.txt\"" free/run.json &&
+    grep -q "$(sha256sum words.txt | cut -c 1-64)" free/run.json'
+check 'takes other options' $palette --pool max --top 2 -o other
+check 'gives other texts for them' sh -c '! cmp free/units.csv other/units.csv'
+check 'is another run with other options' sh -c "
+    ! $palette --top 2 -o free --resume 2>said && grep -q top said"
+check 'refuses options of other methods' sh -c "
+    ! $brightest --words words.txt -o refused 2>said && grep -q 'brightest does not take it' said"
+check 'refuses words that are none' sh -c "
+    ! $palette --pool most -o refused 2>said && grep -q 'mean|max' said"
+check 'refuses a count of none' sh -c "! $palette --top 0 -o refused 2>said && grep -q 'top' said"
+check 'needs its file' sh -c "! $toy describe --method palette $inputs -o refused 2>said &&
+    grep -q 'needs --words' said"
+check 'misses a file' sh -c "
+    ! $toy describe --method palette --words none.txt $inputs -o refused 2>said &&
+    grep -q 'words.*none.txt' said"
+
+free_noise="$toy noise --baseline free --type gaussian --std 0.2,0.4 --store float,jpeg75 -b 2 -q"
+free_attack="$toy attack --baseline free -u 0-3 --eps 16/255 --steps 4 --store float,png8,jpeg75 -q"
+check 'sweeps noise of free texts' $free_noise -o free-noise
+check 'finds new texts' awk -F, '
+    NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    NR == FNR && !$at["strength"] { next }
+    $at["changed"] { changed++; new[$at["new_label"]] }
+    END { exit changed == 0 || length(new) < 2 }' free-noise/changes.csv
+check 'attacks units by their pixels' $free_attack -o free-attack
+check 'poisons three images a unit' test "$(column poisoned free-attack/changes.csv | sort -u)" = 3
+check 'knows no score of other texts' test -z "$(column clean_label_iou free-attack/changes.csv |
+    tr -d '\n')"
+check 'has no targets' sh -c "! $free_attack --target random -o refused 2>said &&
+    grep -q 'moved to a target' said"
+check 'resumes a clean run of free texts' resumes free $palette
+check 'resumes noise of free texts' resumes free-noise $free_noise
+check 'resumes an attack on free texts' resumes free-attack $free_attack
+for run in free free-noise free-attack; do
+    check "has a page of $run" "$toy" report "$run" -o "$run-page" -q
+done
+check 'compares free texts' sh -c "$toy compare free other >said && grep -q changed said"
+mv words.txt moved.txt
+check 'misses a file that moved' sh -c "! $free_noise -o refused 2>said &&
+    grep -q 'words.txt, which is not there; name it with --words' said"
+check 'takes a file where it is now' $free_noise --words moved.txt -o moved-noise
+check 'gives the same bytes for it' same free-noise moved-noise
+printf 'black\nwhite\n' >words.txt
+check 'refuses another file' sh -c "! $free_noise -o refused 2>said &&
+    grep -q 'words.txt: SHA-256 is' said"
+
+# ---- photos without label maps, flat and in folders
+
+mkdir -p photos/b photos/a/deeper photos/.hidden few
+cp world/images/mini/00000[0-3].jpg photos/b
+cp world/images/mini/00000[4-7].jpg photos/a
+cp world/images/mini/000008.jpg photos/z.JPG
+cp world/images/mini/000009.jpg photos/.hidden
+cp world/images/mini/000009.jpg photos/a/deeper
+echo notes >photos/a/notes.txt
+"$nemesis" image world/images/mini/000010.jpg --resize 100 -o photos/b/large.png -q >/dev/null
+from_photos="-m $root/demo/mini.nw -l conv4_2 -d photos -q"
+check 'verifies photos' sh -c "$nemesis verify photos >said && grep -q '^10 photos .* 0 problems' said"
+check 'describes by photos' $toy describe --method brightest $from_photos -o by-photos
+check 'sees pixels of photos' $toy describe --method palette --words moved.txt $from_photos -o seen
+check 'takes the first by their names' $toy describe --method brightest --limit 2 $from_photos -o two
+check 'begins with the flat ones' test "$(column description two/units.csv | sort -u | tr '\n' ' ')" = \
+    ' a/000004.jpg z.JPG '
+check 'sweeps noise on photos' $toy noise seen --type gaussian --std 0.3 -o photos-noise -q
+check 'attacks on photos' $toy attack seen -u 0-1 --eps 8/255 --steps 2 -o photos-attack -q
+check 'has pages of photos' $toy report photos-attack -q
+mv photos/z.JPG photos/zz.JPG
+check 'sees that names are others' sh -c "! $toy noise seen --type gaussian --std 0.3 -o refused -q \
+    2>said && grep -q 'SHA-256' said"
+mv photos/zz.JPG photos/z.JPG
+check 'has no categories of photos' sh -c "! $toy describe --method brightest $from_photos \
+    --categories color -o refused 2>said && grep -q 'folder of photos' said"
+check 'refuses photos where masks are needed' sh -c "! $nemesis dissect $from_photos -o refused \
+    2>said && grep -q 'is no probing set' said"
+check 'refuses a folder without photos' sh -c "! $toy describe --method brightest -m $root/demo/mini.nw -l conv4_2 -d few -o refused -q \
+    2>said && grep -q 'has no photo in it' said"
+printf 'GIF89a' >photos/x.gif
+head -c 300 world/images/mini/000003.jpg >photos/a/broken.jpg
+ln -s . photos/self
+check 'tells what is wrong with photos' sh -c "$nemesis verify photos >said
+    [ \$? -eq 1 ] && grep -q 'x.gif: is neither' said && grep -q 'broken.jpg: ' said &&
+    grep -q 'symbolic link' said && grep -q '^14 photos .* 4 problems' said"
+rm photos/self
+check 'refuses a broken photo by name' sh -c "! $toy describe --method brightest $from_photos \
+    -o refused 2>said && grep -q 'photos/x.gif: is neither' said"
 
 # ---- the other method, and the program without the toy
 
