@@ -118,7 +118,8 @@ void material_fill(real *values, size_t count, const char *purpose, real centre,
 bool material_blob(WeightBlob **out, const Options *options, Error *error);
 bool material_save(const Options *options, const char *path, Error *error); // the same as a file
 
-/* A folder below TMPDIR (default /tmp), and its removal with all it holds. */
+/* A folder below TMPDIR (default /tmp), and its removal with all it holds. It also goes when the
+ * program ends without that, killed or not. */
 bool folder_temporary(char out[LIMIT_PATH], Error *error);
 void folder_discard(const char *path);
 
