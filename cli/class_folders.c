@@ -3,7 +3,6 @@
 #include "../base/file.h"
 #include "../probe/picture.h"
 
-#include <string.h>
 
 void class_folders_close(ClassFolders *folders)
 {
