@@ -229,8 +229,8 @@ const Verb verb_report = {
         "of the run alone. RUN_B is shown beside it: a run of "
         "manipulate, and one or two of robustness, as sections of the page of a run of "
         "units; a run of robustness beside another of the same images.",
-    .example = "nemesis report runs/attack",
-    .options = options,
+    .example    = "nemesis report runs/attack",
+    .options    = options,
     .of_methods = METHOD_OPTIONS_FILES,
     .shared     = "threads|batch|limit|max-pixels|compat|progress|overwrite|" SHARED_BY_ALL,
     .run        = run,

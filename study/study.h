@@ -131,6 +131,23 @@ typedef struct SettingList {
 bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
 void setting_list_close(SettingList *list); // accepts a zeroed object
 
+/* How alike descriptions stayed under one setting, where a likeness was asked for (B16). */
+enum { SIMILARITY_CUTS = 5 };
+extern const double similarity_cuts[SIMILARITY_CUTS]; // 0.3, 0.4, 0.5, 0.6, 0.7
+
+typedef struct SimilarityShare {
+    int64_t units;
+    double  mean, low, high;        // with its 95 % bootstrap interval
+    int64_t below[SIMILARITY_CUTS]; // units whose similarity is below a cut-off
+} SimilarityShare;
+
+bool changes_similarity(const Changes *changes, const ChangeRow *setting, ChangeGroup group,
+                        SimilarityShare *out, Error *error);
+
+/* The 2.5 and 97.5 % points of the means of 1,000 samples drawn with replacement. Source: Efron,
+ * Annals of Statistics 7, 1979. */
+void bootstrap_mean(const double *values, int64_t count, uint64_t seed, double *low, double *high);
+
 #define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal: of 95 % intervals
 
 /* Wilson's 95 % interval for a share of which `hits` out of `count` were seen (C24): how well such

@@ -47,7 +47,7 @@ ChangeGroup group_category(int category)
     return (ChangeGroup){.category = category};
 }
 
-static bool in_group(ChangeGroup group, const Concept *clean)
+bool group_holds(ChangeGroup group, const Concept *clean)
 {
     return (!group.only_detectors || clean->score >= group.detector_score) &&
            (group.category < 0 || (clean->label && clean->category == group.category));
@@ -59,7 +59,7 @@ ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, Chan
     double      fraction = 0;
     for (int64_t i = 0; i < changes->count; i++) {
         const ChangeRow *row = &changes->rows[i];
-        if (!setting_equal(row, setting) || !in_group(group, &row->clean))
+        if (!setting_equal(row, setting) || !group_holds(group, &row->clean))
             continue;
         share.units++;
         share.changed += row->changed;
@@ -112,7 +112,7 @@ void setting_list_close(SettingList *list)
     *list = (SettingList){0};
 }
 
-static bool is_first_of_setting(const Changes *changes, int64_t index)
+bool is_first_of_setting(const Changes *changes, int64_t index)
 {
     const ChangeRow *rows = changes->rows;
     if (index > 0 && setting_equal(&rows[index - 1], &rows[index]))
