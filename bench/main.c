@@ -12,7 +12,8 @@ static const char usage[] =
     "usage: bench [options]            the rows people come for; two minutes on idle cores\n"
     "       bench --all [options]      all rows of all verbs\n"
     "       bench --against torch|onnxruntime|openblas [options]   in turns with another\n"
-    "       bench gemm|conv|model|decode|dissect|attack|train|attribute|manipulate\n"
+    "       bench gemm|conv|model|decode|dissect|attack|train|attribute|manipulate|\n"
+    "             bertscore\n"
     "             [options]\n"
     "  --arch NAME                    network of conv, model, dissect, attack, attribute,\n"
     "                                 manipulate (vgg16);\n"
@@ -22,7 +23,8 @@ static const char usage[] =
     "  --pass forward|input-gradient  of conv and model\n"
     "  --objective " OBJECTIVE_NAMES "|all\n"
     "                                 of train (ce)\n"
-    "  -b, --batch N                  images of a run (8; 128 for train)\n"
+    "  -b, --batch N                  images of a run (8; 128 for train), texts of\n"
+    "                                 bertscore (1024)\n"
     "  -t, --threads N                0: OMP_NUM_THREADS or the cores that are ours\n"
     "  --isa NAME                     portable, avx2, avx512 or neon; the best there is\n"
     "  --conv auto|direct|winograd    how 3x3 stride-1 convolutions are computed\n"
@@ -51,6 +53,7 @@ static const struct {
     {"train", bench_train, 5, 128},
     {"attribute", bench_attribute, 5, 1},
     {"manipulate", bench_manipulate, 5, 1},
+    {"bertscore", bench_bertscore, 1, 1024},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
