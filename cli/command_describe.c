@@ -4,7 +4,7 @@
 #include "next.h"
 #include "output.h"
 #include "outputs.h"
-#include "run.h"
+#include "rehearse_clean.h"
 
 #include <string.h>
 
@@ -134,8 +134,9 @@ static bool describe(const Verb *verb, const Method *method, const Settings *set
         ok = run_resume(&run, error);
     }
     if (ok)
-        ok = run.folder.is_done ? run_folder_show_done(&run.folder, settings, error)
-                                : collect(&run, &inputs, error);
+        ok = run.folder.is_done  ? run_folder_show_done(&run.folder, settings, error)
+             : settings->dry_run ? clean_run_rehearse(&run, &inputs, error)
+                                 : collect(&run, &inputs, error);
     ok = ok && tell_results(settings, method->files, result_files, error);
     if (ok)
         tell_next_report(settings);
@@ -198,8 +199,9 @@ const Verb verb_describe = {
                "summary to stdout.",
     .example = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
     .options = describe_options,
-    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run     = run_describe,
+    .shared =
+        "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
+    .run = run_describe,
 };
 
 const Verb verb_dissect = {
@@ -211,6 +213,7 @@ const Verb verb_dissect = {
                "quantile.npy, units.csv and run.json into RUN and a summary to stdout.",
     .example = "nemesis dissect -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/clean",
     .options = dissect_options,
-    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run     = run_dissect,
+    .shared =
+        "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
+    .run = run_dissect,
 };

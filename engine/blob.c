@@ -343,14 +343,17 @@ static bool read_about(WeightBlob *blob, Error *error)
                              error);
 }
 
-bool blob_open(const char *path, WeightBlob **out, Error *error)
+bool blob_take(Bytes *file, const char *name, WeightBlob **out, Error *error)
 {
     WeightBlob *blob = memory_new(1, sizeof *blob, error);
-    if (!blob)
+    if (!blob) {
+        bytes_close(file);
         return false;
-    bool ok = (blob->path = memory_text(path, error)) != NULL &&
-              (blob->sha256 = memory_new(65, 1, error)) != NULL &&
-              file_read(path, LIMIT_ARRAY_FILE, &blob->file, error) && check_index(blob, error);
+    }
+    blob->file = *file;
+    *file      = (Bytes){0};
+    bool ok    = (blob->path = memory_text(name, error)) != NULL &&
+              (blob->sha256 = memory_new(65, 1, error)) != NULL && check_index(blob, error);
     for (int i = 0; ok && i < blob->count; i++)
         ok = check_data(blob, blob->tensors + i, error);
     if (!ok || !read_about(blob, error)) {
@@ -359,6 +362,17 @@ bool blob_open(const char *path, WeightBlob **out, Error *error)
     }
     *out = blob;
     return true;
+}
+
+bool blob_open(const char *path, WeightBlob **out, Error *error)
+{
+    Bytes file = {0};
+    return file_read(path, LIMIT_ARRAY_FILE, &file, error) && blob_take(&file, path, out, error);
+}
+
+int64_t blob_bytes(const WeightBlob *blob)
+{
+    return (int64_t)blob->file.size;
 }
 
 void blob_close(WeightBlob *blob)

@@ -277,8 +277,8 @@ static bool check_side(const Row *row, int64_t side, Error *error)
                 row->name, (long long)least, (long long)side);
 }
 
-bool training_begin(const char *path, const char *architecture, const char *activation,
-                    const TrainingSet *set, int64_t side, uint64_t seed, Error *error)
+bool training_draw(Bytes *out, const char *architecture, const char *activation,
+                   const TrainingSet *set, int64_t side, uint64_t seed, Error *error)
 {
     const Row *row = row_named(architecture);
     char       about[512];
@@ -305,11 +305,21 @@ bool training_begin(const char *path, const char *architecture, const char *acti
         snprintf(about + used, sizeof about - used, "activation=%s\n", activation);
     }
     row->add(fresh, row->depth, side, set->classes);
-    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
-              file_publish(path, bytes, size, error);
+    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error);
+    if (ok)
+        *out = (Bytes){bytes, size};
     for (int i = 0; i < fresh->count; i++)
         memory_free((void *)(uintptr_t)fresh->tensors[i].data);
-    memory_free(bytes);
     memory_free(fresh);
+    return ok;
+}
+
+bool training_begin(const char *path, const char *architecture, const char *activation,
+                    const TrainingSet *set, int64_t side, uint64_t seed, Error *error)
+{
+    Bytes bytes = {0};
+    bool  ok    = training_draw(&bytes, architecture, activation, set, side, seed, error) &&
+              file_publish(path, bytes.data, bytes.size, error);
+    bytes_close(&bytes);
     return ok;
 }

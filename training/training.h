@@ -108,8 +108,11 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
 
 /* ---- before and after ------------------------------------------------------------------------ */
 
-/* Writes a blob of drawn weights, to start from; see initial.c for the rows and how each is drawn.
- * `activation`: "relu" or "softplus:BETA". */
+/* The bytes of a blob of drawn weights, to start from; see initial.c for the rows and how each is
+ * drawn. `activation`: "relu" or "softplus:BETA". */
+bool training_draw(Bytes *out, const char *architecture, const char *activation,
+                   const TrainingSet *set, int64_t side, uint64_t seed, Error *error);
+/* The same, written to a file. */
 bool training_begin(const char *path, const char *architecture, const char *activation,
                     const TrainingSet *set, int64_t side, uint64_t seed, Error *error);
 
