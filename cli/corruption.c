@@ -70,7 +70,7 @@ bool corruption_load(Corruption *corruption, Error *error)
     if (!changes_resume(&corruption->earlier, baseline->inputs.explainer.labels, &run->checkpoint,
                         error))
         return false;
-    return !settings->keep_images ||
+    return !settings->keep_images || settings->dry_run ||
            (path_join(corruption->images, run->folder.path, "poisoned", error) &&
             folder_create(corruption->images, error));
 }
@@ -83,11 +83,25 @@ const char *corruption_stored_folder(const Corruption *corruption)
 bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
 {
     Corruption *corruption = self;
-    if (changes->count <= corruption->earlier.count)
+    if (changes->count <= corruption->earlier.count || corruption->run.settings->dry_run)
         return true;
     const Explainer *explainer = &corruption->baseline.inputs.explainer;
     return changes_save(changes, explainer->labels, &corruption->run.checkpoint, error) &&
            changes_write_part(changes, explainer, corruption->run.folder.path, error);
+}
+
+// Rows of changes.csv have about 200 bytes; stored images are as large as pixels are, or smaller.
+int64_t corruption_bytes(const Corruption *corruption, int64_t rows, int64_t images)
+{
+    const ActivationSource *layer  = &corruption->baseline.inputs.explainer.inputs.layer;
+    int64_t                 values = 3 * layer->image_height * layer->image_width, bytes = 0;
+    for (int i = 0; i < corruption->arm_count; i++) {
+        StoreArm arm = corruption->arms[i];
+        bytes += images * (arm == STORE_FLOAT  ? 4 * values
+                           : arm == STORE_PNG8 ? values
+                                               : values / 4);
+    }
+    return (corruption->run.settings->keep_images ? bytes : 0) + 200 * rows + 8192;
 }
 
 ChangeObserver corruption_observer(Corruption *corruption)

@@ -216,6 +216,7 @@ typedef struct AttackPlan {
     int64_t        total, shared; // shared: clean maps and control rows, of all units together
     const int64_t *of_unit;       // [unit_count], of each unit alone
     int64_t        unit_count;
+    int64_t        images;  // perturbed at each eps, of all units together
     bool           at_most; // masks from activations: which images are perturbed turns out later
 } AttackPlan;
 
