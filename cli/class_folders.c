@@ -3,8 +3,6 @@
 #include "../base/file.h"
 #include "../probe/picture.h"
 
-#include <string.h>
-
 void class_folders_close(ClassFolders *folders)
 {
     for (int64_t k = 0; folders->pictures && folders->counts && k < folders->classes; k++)

@@ -86,8 +86,8 @@ static bool add(Labels *labels, const char *text, Error *error)
     int32_t    count = labels->count;
     if (count == LIMIT_CSV_ROWS)
         return fail(error, ERROR_DATA, "more than %d descriptions", LIMIT_CSV_ROWS);
-    bool       fits  = count < pool->room || grow(pool, count, error);
-    labels->text     = (const char *const *)pool->text; // moved, even if there was too little room
+    bool fits    = count < pool->room || grow(pool, count, error);
+    labels->text = (const char *const *)pool->text; // moved, even if there was too little room
     labels->category_of = pool->category_of;
     char *copy          = fits ? memory_text(text, error) : NULL;
     if (!copy)
