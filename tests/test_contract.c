@@ -256,7 +256,7 @@ static void all_inputs_that_are_missing_are_told_at_once(void)
     snprintf(line[3], sizeof line[3], "explain pixel %s -m %s -l conv22 -u 0 --at 0,0", photo, net);
     snprintf(line[4], sizeof line[4], "compare %s %s", net, set);
     REQUIRE(folder_create(in_folder("empty"), NULL));
-    CHECK(strstr(program_run("verify %s", in_folder("empty"))->err, "is no probing set"));
+    CHECK(strstr(program_run("verify %s", in_folder("empty"))->err, "has no photo in it"));
     CHECK(strstr(program_run("verify %s", set)->err, "there is no such folder"));
     for (int i = 0; i < 5; i++) {
         const Outcome *o = program_run("%s", line[i]);
