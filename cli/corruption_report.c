@@ -151,6 +151,35 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
     return table_print(&table, stdout, error);
 }
 
+// A third one, where descriptions can be more or less alike.
+static bool print_similarities(const Corruption *corruption, const SettingList *settings,
+                               Error *error)
+{
+    const Explainer *explainer = &corruption->baseline.inputs.explainer;
+    Table            table     = {.columns = 4 + SIMILARITY_CUTS, .alignment = "llrrrrrrr"};
+    if (!similarity_counts(explainer))
+        return true;
+    printf("\nsimilarity of descriptions%s%s: its mean, and how many units are below\n\n",
+           explainer->likeness ? " by " : "", explainer->likeness ? explainer->likeness->name : "");
+    table_cell(&table, "method");
+    table_cell(&table, "store");
+    table_cell(&table, "strength");
+    table_cell(&table, "mean");
+    for (int i = 0; i < SIMILARITY_CUTS; i++)
+        table_cell(&table, "%.1f", similarity_cuts[i]);
+    for (int i = 0; i < settings->count; i++) {
+        const ChangeRow *row   = settings->rows[i];
+        ChangeShare      share = share_of(corruption, row, COUNTED_ALL);
+        table_cell(&table, "%s", row->strength > 0 ? row->perturbation : "control");
+        table_cell(&table, "%s", store_arm_name(row->store));
+        table_cell(&table, "%.6g", row->strength);
+        table_cell(&table, "%.3f", share.similarity);
+        for (int k = 0; k < SIMILARITY_CUTS; k++)
+            table_cell(&table, "%lld", (long long)share.below[k]);
+    }
+    return table_print(&table, stdout, error);
+}
+
 // Publishes the rows and takes them back as written, so that every summary follows from the nine
 // digits of changes.csv alone, whether a run was resumed or not.
 static bool settle(Corruption *corruption, Error *error)
@@ -195,7 +224,8 @@ bool corruption_publish(Corruption *corruption, Error *error)
         ok = run_document_finish(run, inputs, &json, error);
     }
     ok = ok && (run->settings->json || (print_settings(corruption, &settings, targeted, error) &&
-                                        print_outcomes(corruption, &settings, error)));
+                                        print_outcomes(corruption, &settings, error) &&
+                                        print_similarities(corruption, &settings, error)));
     if (ok && untouched)
         note(run->settings,
              "note: %lld units have no image to perturb (no concept, or their own as the target): "

@@ -181,7 +181,7 @@ static bool match_folders(LabelledImages *images, const ClassNames *names, Error
         if (ok)
             images->class_name[class_of[k]] = folders->names[k];
     }
-    for (int64_t i = 0; ok && i < images->count; i++)
+    for (int64_t i = 0; ok && images->labels && i < images->count; i++)
         images->labels[i] = class_of[images->labels[i]];
     memory_free(class_of);
     return ok;

@@ -124,6 +124,7 @@ typedef struct Mode {
 
 typedef enum MethodOptionKind {
     METHOD_FILE,   // a path; what the file holds decides results, so its SHA-256 goes with the run
+    METHOD_FOLDER, // a path that decides no result, so that it is no part of a run's settings
     METHOD_CHOICE, // one of the words of `value`, separated by |
     METHOD_COUNT   // a whole number, at least 1
 } MethodOptionKind;
@@ -223,6 +224,7 @@ struct Method {
                                   // -INFINITY: the method draws no such line
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
     bool        sees_pixels;      // reads UnitView.images; else they need not be kept
+    bool        reads_class;      // of a transformer's layer it takes the class token, not patches
     const Mode *modes;            // [mode_count], the default first
     int         mode_count;
 

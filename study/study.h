@@ -71,6 +71,11 @@ bool changes_save(const Changes *changes, const Labels *labels, Checkpoint *chec
                   Error *error);
 bool changes_resume(Changes *out, Labels *labels, Checkpoint *checkpoint, Error *error);
 
+/* Below which similarity a description may count as another; no published cut is known, so a table
+ * has these. */
+enum { SIMILARITY_CUTS = 5 };
+extern const double similarity_cuts[SIMILARITY_CUTS]; // 0.3 to 0.7
+
 /* How many units of a group changed under one setting (C23). */
 typedef struct ChangeShare {
     int64_t units, changed;
@@ -79,7 +84,12 @@ typedef struct ChangeShare {
     double  fraction;         // mean poisoned fraction
     int64_t targeted, hits;   // units with a target; those that took it on
     double  hit_share, hit_low, hit_high; // hits / targeted
+    double  similarity;                   // mean, of the descriptions before and after
+    int64_t below[SIMILARITY_CUTS];       // units whose similarity is below each cut
 } ChangeShare;
+
+/* Whether similarities of descriptions say more than whether they are the same. */
+bool similarity_counts(const Explainer *explainer);
 
 /* What became of a description (C26): a change of words alone says little. */
 typedef enum ChangeOutcome {

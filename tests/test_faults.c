@@ -127,9 +127,17 @@ static bool make_cases(void)
     add_case("train", "trained.nw", 0, "-d mini:4:1 --epochs 1 -b 2 -o %s --overwrite");
     add_case("explain", "", 0, format("unit 0 --baseline %s", clean));
     snprintf(names, sizeof names, "%s", in_folder("names.txt"));
-    if (!file_publish(names, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", 20, NULL))
+    if (!file_publish(names, "a\nb\n2\n3\n4\n5\n6\n7\n8\n9\n", 20, NULL))
         return false;
     add_case("classify", "", 0, format("-m %s %s --names %s", play_blob, photo, names));
+    if (play("attack %s -u 0 --steps 1 --eps 0.1 --store png8,float --keep-images -t 1 -q -o %s",
+             clean, in_folder("kept"))
+            ->code)
+        return false;
+    add_case("accuracy", "accuracy", 0,
+             format("-m %s -d %s --names %s --noise gaussian:0.1 --store jpeg75,float --poisoned "
+                    "%s -b 2 -o %%s --overwrite",
+                    play_blob, classes, names, in_folder("kept")));
     add_case("activations", "maps.npy", 0, format("-m %s -l conv22 %s -o %%s", play_blob, photo));
     add_case("attribute", "maps", 0,
              format("-m %s %s --method gradient,integrated,lrp --steps 2 --smooth 2:0.1 --raw "
