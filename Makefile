@@ -69,14 +69,15 @@ TOY_SOURCES     := $(wildcard tests/toy/*.c)
 FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_builder.c \
                    tests/token_tables.c
 TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES) tests/toy/palette.c)
-OBJECTIVES      := $(addprefix training/,adversarial.c alignment.c captioner.c contrastive.c cross_entropy.c hessian.c modes.c objective% triplet.c)
+OBJECTIVES      := $(addprefix training/,adversarial.c alignment.c contrastive.c cross_entropy.c description.c hessian.c modes.c objective% triplet.c)
 ifeq ($(config),gradcheck) # rules in double: the engine, what is built of its nodes, and checks
   LIBRARY_SOURCES := $(filter base/% text/% image/axis% engine/% models/% attribution/% attack/map_% $(OBJECTIVES),$(LIBRARY_SOURCES))
   CLI_SOURCES     :=
   TEST_SOURCES    := tests/test.c $(wildcard tests/check_*.c)
 endif
 BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)) \
-                   $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c
+                   $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c tests/drawn_roberta.c \
+                   tests/token_tables.c
 FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 

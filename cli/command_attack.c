@@ -166,6 +166,7 @@ static const Option options[] = {
      .help    = "where the concept is: as label maps say, or where units are active"},
     OPTION_STORES("the compat mode's"),
     OPTION_KEEP_IMAGES,
+    OPTIONS_BERT,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};
 

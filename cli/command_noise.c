@@ -67,6 +67,7 @@ static const Option options[] = {
      .most    = 1},
     OPTION_STORES("the compat mode's"),
     OPTION_KEEP_IMAGES,
+    OPTIONS_BERT,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};
 

@@ -3,6 +3,7 @@
 #ifndef CLI_CORRUPTION_H
 #define CLI_CORRUPTION_H
 
+#include "bert_options.h"
 #include "clean_run.h"
 
 typedef struct Corruption {
@@ -10,6 +11,8 @@ typedef struct Corruption {
     CleanRunFiles baseline;
     StoreArm      arms[STORE_ARMS];
     int           arm_count;
+    BertScore    *bert; // NULL: none asked for
+    Likeness      likeness;
     Changes       earlier; // of an unfinished run of the same settings
     Changes       changes;
     char          images[LIMIT_PATH]; // folder of stored images

@@ -5,7 +5,6 @@
 #include "../base/loop_errors.h"
 #include "../base/parallel.h"
 #include "../mini/mini.h"
-#include "data_images.h"
 #include "../probe/picture.h"
 
 #include <string.h>
@@ -124,9 +123,9 @@ bool labelled_images_open(LabelledImages *out, const char *data, const Preparati
                           int64_t limit, Error *error)
 {
     *out    = (LabelledImages){.data = data, .fit = fit};
-    bool ok = data_is_probing_set(data) ? open_probing_set(out, error)
-              : folder_exists(data)     ? open_folders(out, error)
-                                        : open_drawn(out, error);
+    bool ok = probe_is_tables(data) ? open_probing_set(out, error)
+              : folder_exists(data) ? open_folders(out, error)
+                                    : open_drawn(out, error);
     if (!ok)
         return false;
     if (limit && limit < out->count)

@@ -158,9 +158,10 @@ static void write_inputs(const Run *run, const RunInputs *inputs, JsonWriter *js
     json_close(json);
     json_open_object(json, "layer");
     json_text(json, "name", inputs->request.layer);
-    json_whole(json, "units", inputs->runner.units);
-    json_whole(json, "height", inputs->runner.height);
-    json_whole(json, "width", inputs->runner.width);
+    const ActivationSource *layer = &inputs->explainer.inputs.layer;
+    json_whole(json, "units", layer->units);
+    json_whole(json, "height", layer->height);
+    json_whole(json, "width", layer->width);
     json_close(json);
 }
 
@@ -238,7 +239,7 @@ static void write_machine(const Run *run, int64_t batch, JsonWriter *json)
 
 bool run_document_finish(const Run *run, const RunInputs *inputs, JsonWriter *json, Error *error)
 {
-    return run_document_end(run, inputs->runner.batch, json, error);
+    return run_document_end(run, inputs->explainer.inputs.layer.batch, json, error);
 }
 
 bool run_document_end(const Run *run, int64_t batch, JsonWriter *json, Error *error)

@@ -269,7 +269,8 @@ static bool is_stored(const char *relative)
 
 static bool is_run_part(const char *name)
 {
-    static const char *const files[] = {"units.csv", "changes.csv", "summary.csv", NULL};
+    static const char *const files[] = {"units.csv", "changes.csv", "summary.csv", "similarity.csv",
+                                        NULL};
     const Method            *method;
     bool                     found = is_run_work(name) || is_stored(name) || is_one_of(name, files);
     for (int i = 0; !found && (method = method_at(i)); i++)

@@ -3,13 +3,14 @@
 
 #include "../mini/units.h"
 #include "../models/pyramid.h"
+#include "../training/vocabulary.h"
 #include "caption_data.h"
 #include "training_data.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_PHOTOS = 20, BATCH = 16 };
+enum { LEAST_PHOTOS = 20, BATCH = 16, UNIT_ROW = 8 };
 
 /* An exemplar of a unit: its photo. */
 typedef struct Exemplar {
@@ -149,23 +150,37 @@ static bool features(UnitData *data, Pyramid *pyramid, Error *error)
 
 /* ---- the set --------------------------------------------------------------------------------- */
 
-// What is said of units: of each its claim alone.
+static const char *shortest(const CaptionSet *captions, int64_t claim)
+{
+    return captions->written[captions->first[claim]];
+}
+
+static bool words_of(const CaptionSet *captions, char **out, Error *error)
+{
+    WordCounts counts = {0};
+    bool       ok     = true;
+    for (int64_t claim = 0; ok && claim < captions->claims; claim++)
+        ok = word_counts_add(&counts, shortest(captions, claim), error);
+    ok = ok && word_counts_lines(&counts, CAPTION_WORDS, out, error);
+    word_counts_free(&counts);
+    return ok;
+}
+
+// What is said of units: of each its claim alone, in its shortest form.
 static bool say_of_units(const CaptionSet *of_photos, const UnitSet *units, CaptionSet **out,
                          Error *error)
 {
     CaptionSet *captions = NULL;
-    int64_t     forms    = MINI_NAMING_FORMS;
-    if (!captions_new(&captions, units->count, of_photos->claims, of_photos->claims * forms,
-                      CAPTION_ROW, of_photos->words, error))
-        return false;
-    bool ok = true;
-    for (int64_t claim = 0; ok && claim < captions->claims; claim++) {
-        captions->first[claim]     = (int32_t)(claim * forms);
-        captions->first[claim + 1] = (int32_t)((claim + 1) * forms);
+    char       *words    = NULL;
+    int64_t     claims   = of_photos->claims;
+    bool        ok       = words_of(of_photos, &words, error) &&
+              captions_new(&captions, units->count, claims, claims, UNIT_ROW, words, error);
+    memory_free(words);
+    for (int64_t claim = 0; ok && claim < claims; claim++) {
+        captions->first[claim]     = (int32_t)claim;
+        captions->first[claim + 1] = (int32_t)claim + 1;
         captions->is_kept[claim]   = of_photos->is_kept[claim];
-        for (int64_t form = 0; ok && form < forms; form++)
-            ok = captions_add(captions, claim * forms + form,
-                              of_photos->written[of_photos->first[claim] + form], error);
+        ok = captions_add(captions, claim, shortest(of_photos, claim), error);
     }
     for (int64_t i = 0; ok && i < units->count; i++)
         captions_say(captions, i, units->claims[i]);

@@ -6,7 +6,6 @@
 #include "../base/digest.h"
 #include "../base/file.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -266,13 +265,15 @@ static bool check_data(const WeightBlob *blob, const BlobTensor *tensor, Error *
     return true;
 }
 
+// The exponent of a float counts from 112 lower; a subnormal half is a normal float.
 static real half_value(uint16_t half)
 {
-    uint32_t exponent = half >> 10 & 31, fraction = half & 1023;
-    real     size = (real)fraction * (real)0x1p-24; // exact, also when subnormal
-    if (exponent > 0)
-        size = (real)ldexp(1024 + (double)fraction, (int)exponent - 25);
-    return half & 0x8000 ? -size : size;
+    uint32_t size = half & 0x7fff, bits = (size << 13) + (112u << 23);
+    float    value;
+    memcpy(&value, &bits, sizeof value);
+    if (size < 0x400)
+        value = (float)size * 0x1p-24f;
+    return (real)(half & 0x8000 ? -value : value);
 }
 
 static void widen(const BlobTensor *tensor, size_t elements, real *out)

@@ -14,7 +14,6 @@
 
 enum {
     MINI_FORMS         = 4,  // of a claim
-    MINI_NAMING_FORMS  = 2,  // the first ones, which name it and speak of no photo
     MINI_CAPTION_BYTES = 64, // of a text with its zero
     MINI_CAPTION_WORDS = 157 // different ones in all texts
 };

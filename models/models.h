@@ -80,7 +80,7 @@ typedef struct Network {
     NodeId     layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
     int        layer_count;            // 1 for a single one
     Activation activation;             // before the layer
-    bool       is_class_token; // the first layer is a transformer's class token, which has no place
+    bool       is_class_token[NETWORK_LAYERS]; // of each: a transformer's, which has no place
 } Network;
 
 /* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks

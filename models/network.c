@@ -206,8 +206,12 @@ static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *re
 static void builder_start(Builder *builder, Graph *graph, WeightBlob *blob,
                           const NetworkRequest *request)
 {
-    *builder = (Builder){
-        .graph = graph, .blob = blob, .request = request, .wanted_index = -1, .ends = NODE_NONE};
+    *builder                 = (Builder){.graph        = graph,
+                                         .blob         = blob,
+                                         .request      = request,
+                                         .prefix       = "",
+                                         .wanted_index = -1,
+                                         .ends         = NODE_NONE};
     builder->activation.name = "none";
     for (int i = 0; i < NETWORK_LAYERS; i++)
         builder->layers[i] = NODE_NONE;
@@ -271,9 +275,10 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
         network.layers[0] = op_channel(graph, builder.layers[0], request->unit);
         graph_name(graph, network.layers[0], builder.layer_name);
     }
-    network.layer          = network.layers[0];
-    network.activation     = builder.activation;
-    network.is_class_token = is_class_token(names[0]);
+    network.layer      = network.layers[0];
+    network.activation = builder.activation;
+    for (int i = 0; i < network.layer_count; i++)
+        network.is_class_token[i] = is_class_token(names[i]);
     if (!graph_check(graph, error))
         return false;
     *out = network;

@@ -1,7 +1,8 @@
 /* tests/check_towers.c - objectives of captions in double: gradients against differences, and what
  * several right captions do. */
-#include "../training/captioner.h"
+#include "../training/description.h"
 #include "../training/objective.h"
+#include "../base/file.h"
 #include "check_difference.h"
 #include "test.h"
 
@@ -116,65 +117,117 @@ static void contrastive_loss_is_the_formula(void)
 
 /* ---- the captioner --------------------------------------------------------------------------- */
 
-enum { MOST_WEIGHTS = 32 };
+enum { WORDS = 7, HIDDEN = 3, FEATURES = 4, LM_HIDDEN = 2, EMBEDDING = 2 };
 
-static const CaptionerSizes sizes = {.units        = 2,
-                                     .exemplars    = 3,
-                                     .features     = 4,
-                                     .steps        = 3,
-                                     .words        = 7,
-                                     .embedding    = 2,
-                                     .hidden       = 3,
-                                     .attention    = 3,
-                                     .lm_embedding = 2,
-                                     .lm_hidden    = 2};
+static const struct {
+    const char *name;
+    Shape       shape;
+} tensors[] = {
+    {"init_h.0.weight", {2, {HIDDEN, FEATURES}}},
+    {"init_h.0.bias", {1, {HIDDEN}}},
+    {"init_c.0.weight", {2, {HIDDEN, FEATURES}}},
+    {"init_c.0.bias", {1, {HIDDEN}}},
+    {"embedding.weight", {2, {WORDS, EMBEDDING}}},
+    {"attend.query_to_hidden.weight", {2, {HIDDEN, HIDDEN}}},
+    {"attend.query_to_hidden.bias", {1, {HIDDEN}}},
+    {"attend.key_to_hidden.weight", {2, {HIDDEN, FEATURES}}},
+    {"attend.key_to_hidden.bias", {1, {HIDDEN}}},
+    {"attend.output.0.weight", {2, {1, HIDDEN}}},
+    {"attend.output.0.bias", {1, {1}}},
+    {"feature_gate.0.weight", {2, {FEATURES, HIDDEN}}},
+    {"feature_gate.0.bias", {1, {FEATURES}}},
+    {"lstm.weight_ih", {2, {4 * HIDDEN, EMBEDDING + FEATURES}}},
+    {"lstm.weight_hh", {2, {4 * HIDDEN, HIDDEN}}},
+    {"lstm.bias_ih", {1, {4 * HIDDEN}}},
+    {"lstm.bias_hh", {1, {4 * HIDDEN}}},
+    {"output.1.weight", {2, {WORDS, HIDDEN}}},
+    {"output.1.bias", {1, {WORDS}}},
+    {"lm.embedding.weight", {2, {WORDS, EMBEDDING}}},
+    {"lm.lstm.weight_ih_l0", {2, {4 * LM_HIDDEN, EMBEDDING}}},
+    {"lm.lstm.weight_hh_l0", {2, {4 * LM_HIDDEN, LM_HIDDEN}}},
+    {"lm.lstm.bias_ih_l0", {1, {4 * LM_HIDDEN}}},
+    {"lm.lstm.bias_hh_l0", {1, {4 * LM_HIDDEN}}},
+    {"lm.lstm.weight_ih_l1", {2, {4 * LM_HIDDEN, LM_HIDDEN}}},
+    {"lm.lstm.weight_hh_l1", {2, {4 * LM_HIDDEN, LM_HIDDEN}}},
+    {"lm.lstm.bias_ih_l1", {1, {4 * LM_HIDDEN}}},
+    {"lm.lstm.bias_hh_l1", {1, {4 * LM_HIDDEN}}},
+    {"lm.output.0.weight", {2, {WORDS, LM_HIDDEN}}},
+    {"lm.output.0.bias", {1, {WORDS}}},
+};
+enum { TENSORS = sizeof tensors / sizeof *tensors };
+
+static bool save_captioner(const char *path)
+{
+    static float zeros[128];
+    BlobTensor   list[TENSORS];
+    uint8_t     *bytes = NULL;
+    size_t       size  = 0;
+    for (int i = 0; i < TENSORS; i++)
+        list[i] = (BlobTensor){
+            .name = tensors[i].name, .type = BLOB_F32, .shape = tensors[i].shape, .data = zeros};
+    bool ok =
+        blob_encode(list, TENSORS, "architecture=milan\nencoder=mini\n", &bytes, &size, NULL) &&
+        file_publish(path, bytes, size, NULL);
+    memory_free(bytes);
+    return ok;
+}
+
+static const DescriptionSizes sizes = {
+    .units = 2, .exemplars = 3, .features = FEATURES, .steps = 3};
 
 typedef struct Describer {
-    Graph         *graph;
-    Plan          *plan;
-    NodeId         weights[MOST_WEIGHTS], gradients[MOST_WEIGHTS];
-    int            count;
-    CaptionerGraph captioner;
+    Graph           *graph;
+    Plan            *plan;
+    WeightBlob      *blob;
+    Trainables       list;
+    NodeId           gradients[TENSORS];
+    DescriptionGraph description;
 } Describer;
-
-static NodeId add_weight(void *self, const char *name, Shape shape)
-{
-    Describer *d                  = self;
-    return d->weights[d->count++] = op_input(d->graph, shape, name);
-}
 
 static bool describer_open(Describer *d)
 {
-    NodeId outputs[MOST_WEIGHTS + 3];
-    if (!CHECK(graph_create(&d->graph, NULL)))
+    NodeId outputs[TENSORS + 3], weights[TENSORS];
+    char   path[LIMIT_PATH];
+    snprintf(path, sizeof path, "%s/captioner.nw", test_folder());
+    if (!CHECK(save_captioner(path) && blob_open(path, &d->blob, NULL) &&
+               graph_create(&d->graph, NULL)) ||
+        !CHECK(description_build(d->graph, d->blob, &sizes, &d->list, &d->description, NULL)) ||
+        !CHECK(d->list.weight_count == TENSORS))
         return false;
-    captioner_build(d->graph, &sizes, add_weight, d, &d->captioner);
-    graph_gradient(d->graph, d->captioner.loss, d->weights, d->count, d->gradients);
-    memcpy(outputs, d->gradients, (size_t)d->count * sizeof *outputs);
-    outputs[d->count]     = d->captioner.loss;
-    outputs[d->count + 1] = d->captioner.logits;
-    outputs[d->count + 2] = d->captioner.lm_logits;
-    return CHECK(plan_create(&d->plan, d->graph, outputs, d->count + 3, NULL, NULL));
+    for (int i = 0; i < TENSORS; i++)
+        weights[i] = d->list.weights[i].node;
+    graph_gradient(d->graph, d->description.loss, weights, TENSORS, d->gradients);
+    memcpy(outputs, d->gradients, sizeof d->gradients);
+    outputs[TENSORS]     = d->description.loss;
+    outputs[TENSORS + 1] = d->description.log_p;
+    outputs[TENSORS + 2] = d->description.language_log_p;
+    return CHECK(plan_create(&d->plan, d->graph, outputs, TENSORS + 3, NULL, NULL));
 }
 
 static void describer_close(Describer *d)
 {
     plan_destroy(d->plan);
     graph_destroy(d->graph);
+    trainables_close(&d->list);
+    blob_close(d->blob);
+}
+
+static void set_words(const Describer *d, const int32_t words[3][2])
+{
+    for (int step = 0; step < 3; step++)
+        CHECK(plan_set_index(d->plan, d->description.words[step], words[step], NULL));
 }
 
 static void describer_fill(const Describer *d)
 {
-    static const int32_t words[] = {5, 5, 0, 1, 2, 3}, right[] = {0, 1, 2, 3, 6, 6};
-    for (int i = 0; i < d->count; i++)
-        check_fill(plan_input(d->plan, d->weights[i]),
-                   shape_elements(graph_shape(d->graph, d->weights[i])), -0.9, 0.9, (uint64_t)i);
-    check_fill(plan_input(d->plan, d->captioner.features), 2 * 3 * 4, -1, 1, 99);
-    CHECK(plan_set_index(d->plan, d->captioner.words, words, NULL));
-    for (int row = 0; row < 6; row++) // the last unit ends a word earlier
-        if (row != 5)
-            plan_input(d->plan, d->captioner.target)[row * sizes.words + right[row]] =
-                (real)(1 / 5.0);
+    static const int32_t words[3][2] = {{5, 5}, {0, 1}, {2, 3}}, right[] = {0, 1, 2, 3, 6};
+    for (int i = 0; i < TENSORS; i++)
+        check_fill(plan_input(d->plan, d->list.weights[i].node),
+                   shape_elements(d->list.weights[i].shape), -0.9, 0.9, (uint64_t)i);
+    check_fill(plan_input(d->plan, d->description.features), 2 * 3 * FEATURES, -1, 1, 99);
+    set_words(d, words);
+    for (int row = 0; row < 5; row++) // the last unit ends a word earlier
+        plan_input(d->plan, d->description.target)[row * WORDS + right[row]] = (real)(1 / 5.0);
 }
 
 static void captioner_gradients_are_slopes(void)
@@ -182,12 +235,11 @@ static void captioner_gradients_are_slopes(void)
     Describer d = {0};
     if (describer_open(&d)) {
         describer_fill(&d);
-        CHECK(d.count == 30);
-        for (int i = 0; i < d.count; i++) {
-            int64_t count = shape_elements(graph_shape(d.graph, d.weights[i]));
-            if (!check_slope(d.plan,
-                             &(Slope){d.captioner.loss, d.weights[i], d.gradients[i], count}))
-                printf("  %s\n", graph_name_of(d.graph, d.weights[i]));
+        for (int i = 0; i < TENSORS; i++) {
+            const TrainableWeight *weight = &d.list.weights[i];
+            if (!check_slope(d.plan, &(Slope){d.description.loss, weight->node, d.gradients[i],
+                                              shape_elements(weight->shape)}))
+                printf("  %s\n", weight->name);
         }
     }
     describer_close(&d);
@@ -196,23 +248,22 @@ static void captioner_gradients_are_slopes(void)
 // What is said first depends on no later word, and nothing of a unit on the other's features.
 static void words_see_what_is_before_them(void)
 {
-    static const int32_t other[] = {5, 5, 3, 1, 6, 3};
-    enum { ROW = 7, UNITS = 2 };
-    Describer d = {0};
-    real      first[UNITS * ROW], second[ROW];
+    static const int32_t other[3][2] = {{5, 5}, {3, 1}, {6, 3}};
+    Describer            d           = {0};
+    real                 first[2 * WORDS], second[WORDS];
     if (describer_open(&d)) {
         describer_fill(&d);
         plan_run(d.plan);
-        const real *logits = plan_output(d.plan, d.captioner.logits);
-        memcpy(first, logits, sizeof first);
-        memcpy(second, logits + 3 * ROW, sizeof second); // of unit 1, its second word
-        CHECK(plan_set_index(d.plan, d.captioner.words, other, NULL));
-        plan_input(d.plan, d.captioner.features)[0] += 1; // of unit 0
+        const real *log_p = plan_output(d.plan, d.description.log_p);
+        memcpy(first, log_p, sizeof first);
+        memcpy(second, log_p + 3 * WORDS, sizeof second); // of unit 1, its second word
+        set_words(&d, other);
+        plan_input(d.plan, d.description.features)[0] += 1; // of unit 0
         plan_run(d.plan);
-        logits = plan_output(d.plan, d.captioner.logits);
-        CHECK(memcmp(first + ROW, logits + ROW, sizeof second) == 0);
-        CHECK(memcmp(second, logits + 3 * ROW, sizeof second) == 0);
-        CHECK(memcmp(first, logits, sizeof second) != 0);
+        log_p = plan_output(d.plan, d.description.log_p);
+        CHECK(memcmp(first + WORDS, log_p + WORDS, sizeof second) == 0);
+        CHECK(memcmp(second, log_p + 3 * WORDS, sizeof second) == 0);
+        CHECK(memcmp(first, log_p, sizeof second) != 0);
     }
     describer_close(&d);
 }

@@ -435,6 +435,7 @@ static void what_is_no_list_is_refused(void)
           error.code == ERROR_NOT_FOUND);
 }
 
+// Towers are built in, words are not.
 static void words_need_a_list(void)
 {
     ClipWorld *world     = memory_new(1, sizeof *world, NULL);

@@ -9,6 +9,7 @@
 #include "../base/parallel.h"
 #include "../training/training.h"
 #include "../base/snapshot.h"
+#include "drawn_roberta.h"
 #include "faults.h"
 #include "play.h"
 #include "small_inputs.h"
@@ -201,6 +202,20 @@ static bool make_cases(void)
                     in_folder("measured"), in_folder("measured")));
     add_case("compare", "pairs.csv", 0,
              format("%s %s -o %%s", in_folder("measured"), in_folder("measured")));
+    DrawnRoberta encoder = drawn_roberta_small();
+    snprintf(names, sizeof names, "%s", in_folder("bert.nw"));
+    if (!drawn_roberta_save(&encoder, names, NULL) ||
+        play("agree %s %s --names A,B -t 1 -q -o %s", clean, clean, in_folder("agreed"))->code)
+        return false;
+    add_case("agree", "agree", 0,
+             format("%s %s --names A,B --bert %s --idf -o %%s --overwrite", clean, clean, names));
+    add_case("compare", "texts.csv", 0,
+             format("--text %s %s --bert %s -o %%s", clean, clean, names));
+    add_case("report", "agree-pages", 0, format("%s -o %%s --overwrite", in_folder("agreed")));
+    add_case("noise", "similar", 0,
+             format("--baseline %s --type gaussian --std 2 --store float --bert %s -o %%s "
+                    "--overwrite",
+                    clean, names));
     add_case("curvature", "bent", 0,
              format("-m %s %s --steps 1 --beta 5,2 -o %%s --overwrite", play_blob, photo));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));

@@ -19,17 +19,16 @@ static bool say(Describing *self, const real *values, int64_t first, int64_t cou
     StepGraph  *step   = self->step;
     const real *logits = NULL;
     size_t      size   = (size_t)(self->set->units->exemplars * self->set->units->features);
-    memcpy(plan_input(step->plan, step->captioner.features), values + (size_t)first * size,
+    memcpy(plan_input(step->plan, step->description.features), values + (size_t)first * size,
            (size_t)count * size * sizeof *values);
     for (int64_t k = 0; k < self->steps; k++) {
         for (int64_t i = 0; i < BATCH; i++)
-            step->tokens[k * BATCH + i] =
-                k ? said[i * self->steps + k - 1]
-                  : word_list_special(self->set->captions->list, WORD_START);
-        if (!plan_set_index(step->plan, step->captioner.words, step->tokens, error))
+            step->tokens[i] = k ? said[i * self->steps + k - 1]
+                                : word_list_special(self->set->captions->list, WORD_START);
+        if (!plan_set_index(step->plan, step->description.words[k], step->tokens, error))
             return false;
         plan_run(step->plan);
-        logits = plan_output(step->plan, step->captioner.logits);
+        logits = plan_output(step->plan, step->description.log_p);
         for (int64_t i = 0; i < BATCH; i++)
             said[i * self->steps + k] =
                 (int32_t)logits_predicted(logits + (k * BATCH + i) * self->words, self->words);

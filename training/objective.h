@@ -82,7 +82,7 @@ typedef enum DrawnKind { DRAWN_NONE, DRAWN_UNIFORM, DRAWN_NORMAL } DrawnKind; //
 DrawnKind objective_noise(const ObjectiveSettings *settings);
 
 /* What it is learnt from: images and their classes; images and what is said of them, whose `logits`
- * are embeddings; units and what is said of them, whose graph captioner.h makes. */
+ * are embeddings; units and what is said of them, whose graph description.h makes. */
 typedef enum ObjectiveData { DATA_CLASSES, DATA_CAPTIONS, DATA_UNITS } ObjectiveData;
 ObjectiveData objective_data(const ObjectiveSettings *settings);
 int           objective_of_units(void); // its row

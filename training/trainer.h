@@ -2,22 +2,22 @@
 #ifndef TRAINING_TRAINER_H
 #define TRAINING_TRAINER_H
 
-#include "captioner.h"
+#include "description.h"
 #include "training.h"
 
 /* One step as a graph: loss, gradients and batch statistics of `batch` images. */
 typedef struct StepGraph {
-    int64_t        batch; // 0: not made
-    Graph         *graph;
-    Plan          *plan;
-    Network        network, texts; // texts: only where the objective has captions
-    Trainables     list;
-    NodeId         target, noise; // inputs; noise only where the objective draws some
-    NodeId         texts_target;
-    CaptionerGraph captioner;     // of units
-    int64_t       *claims;        // of the captions, [batch]
-    int32_t       *tokens, *ends; // [batch, row] of captions, or the words before each word of
-                                  // descriptions; places of the captions' ends
+    int64_t          batch; // 0: not made
+    Graph           *graph;
+    Plan            *plan;
+    Network          network, texts; // texts: only where the objective has captions
+    Trainables       list;
+    NodeId           target, noise; // inputs; noise only where the objective draws some
+    NodeId           texts_target;
+    DescriptionGraph description;   // of units
+    int64_t         *claims;        // of the captions, [batch]
+    int32_t         *tokens, *ends; // [batch, row] of captions, or [batch] words of descriptions;
+                                    // places of the captions' ends
     ObjectiveTerms terms;
     NodeId        *gradients;                // one a weight
     real           unit[3], low[3], high[3]; // see ObjectiveBatch
