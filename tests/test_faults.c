@@ -92,6 +92,25 @@ static bool add_captions(void)
     return true;
 }
 
+// CLIP-Dissect: a clean run with and without embeddings of another, noise, an attack, a page.
+static bool add_words(void)
+{
+    const char *words = play_words(), *named = in_folder("words");
+    const char *line = format("%s -m %s -l conv22 -d %s", words, play_blob, play_probe);
+    if (play("describe %s -o %s -t 1 -q", line, named)->code)
+        return false;
+    add_case("describe", "named", 0,
+             format("%s --cache %s -o %%s --overwrite", line, in_folder("cache")));
+    add_case(
+        "noise", "noisy-words", 0,
+        format("--baseline %s --type gaussian --std 0.2 --store float -o %%s --overwrite", named));
+    add_case(
+        "attack", "moved-words", 0,
+        format("--baseline %s -u 0 --steps 2 --eps 0.1 --store float -o %%s --overwrite", named));
+    add_case("report", "words-report", 0, format("%s -o %%s --overwrite", named));
+    return true;
+}
+
 static bool make_cases(void)
 {
     const char *clean = in_folder("clean"), *photo, *classes;
@@ -203,7 +222,7 @@ static bool make_cases(void)
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));
     add_case("inspect", "", 0, format("%s", play_blob));
-    return add_captions();
+    return add_captions() && add_words();
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */
