@@ -7,7 +7,7 @@ config ?= release
 V      ?= 0 # 1: whole commands instead of a word and a file
 CC     ?= cc
 BUILD  := build/$(config)
-FLOORS := base format text engine image mini models probe nem nem/dissect attribution attack study training report
+FLOORS := base format text engine image mini models probe nem nem/clip nem/dissect nem/milan attribution attack study training report
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
@@ -69,9 +69,9 @@ TOY_SOURCES     := $(wildcard tests/toy/*.c)
 FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/file.c tests/blob_builder.c \
                    tests/token_tables.c
 TEST_SOURCES    := $(sort $(wildcard tests/*.c) $(FUZZ_SOURCES) tests/toy/palette.c)
-OBJECTIVES      := $(addprefix training/,adversarial.c alignment.c cross_entropy.c hessian.c modes.c objective% triplet.c)
+OBJECTIVES      := $(addprefix training/,adversarial.c alignment.c captioner.c contrastive.c cross_entropy.c hessian.c modes.c objective% triplet.c)
 ifeq ($(config),gradcheck) # rules in double: the engine, what is built of its nodes, and checks
-  LIBRARY_SOURCES := $(filter base/% text/% engine/% models/% attribution/% attack/map_% $(OBJECTIVES),$(LIBRARY_SOURCES))
+  LIBRARY_SOURCES := $(filter base/% text/% image/axis% engine/% models/% attribution/% attack/map_% $(OBJECTIVES),$(LIBRARY_SOURCES))
   CLI_SOURCES     :=
   TEST_SOURCES    := tests/test.c $(wildcard tests/check_*.c)
 endif
@@ -94,6 +94,9 @@ $(BUILD)/bench:   $(call object,$(LIBRARY_SOURCES) $(BENCH_SOURCES))
 $(BUILD)/toy:     $(call object,$(filter-out nem/methods.c,$(LIBRARY_SOURCES)) $(CLI_SOURCES) $(TOY_SOURCES))
 $(BUILD)/nemesis $(BUILD)/tests $(BUILD)/bench $(BUILD)/toy:
 	$(call said,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+# Its assembler text takes these files in.
+$(BUILD)/objects/models/embedded.o: models/zoo/towers.nw models/zoo/captioner.nw
 
 # The texts re-included per instruction set are tuned by these flags alone.
 $(BUILD)/objects/engine/isa_avx2.o $(BUILD)/objects/bench/peak_avx2.o:     CFLAGS += -O3 -mavx2 -mfma

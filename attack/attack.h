@@ -41,6 +41,16 @@ bool noise_poisons(const Noise *noise, int64_t image);
  * / 4. */
 void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *planes);
 
+/* The images of a source with noise on the poisoned ones: an ImageSource is {noisy_images_load,
+ * this}. What it points to outlives it. Threads: as of the source. */
+typedef struct NoisyImages {
+    const ImageSource *images;
+    Noise              noise;
+    int64_t            plane_size;
+} NoisyImages;
+
+bool noisy_images_load(void *self, int64_t image, float *planes, Error *error);
+
 /* ---- storage --------------------------------------------------------------------------------- */
 
 /* How a perturbed image is stored before it is measured. png8 truncates 255 x to a byte, as

@@ -180,22 +180,39 @@ static bool run_batch(LinearAttack *attack, UnitNetwork *network, const PgdRule 
     return sink->take(sink->self, images, count, attack->clean, attack->pixels, error);
 }
 
-// Images `first` to `end` - 1 whose window has the size of image `first`'s.
+static bool is_next_of(const LinearRun *run, int64_t image, const Window *size)
+{
+    const Window *window = &run->windows[image];
+    return !run->taken[image] && window->height == size->height && window->width == size->width;
+}
+
+// Images of one run of the network: as few runs as `most` allows, and all of about one length, since
+// a row costs the same whether there is an image in it or not.
+static int64_t even_batch(const LinearRun *run, int64_t first, int64_t end, int64_t most)
+{
+    int64_t count = 0;
+    for (int64_t i = first; i < end; i++)
+        count += is_next_of(run, i, &run->windows[first]);
+    int64_t batches = (count + most - 1) / most;
+    return (count + batches - 1) / batches;
+}
+
+// Images `first` to `end` - 1 whose window has the size of image `first`'s, which is not taken.
 static bool run_size(LinearAttack *attack, const PgdRule *rule, LinearRun *run, int64_t first,
                      int64_t end, const PerturbedSink *sink, const StateWatch *watch, Error *error)
 {
     Window      size    = run->windows[first];
     UnitNetwork network = {0};
     int64_t     rows[LIMIT_BATCH], filled = 0;
-    bool done = unit_network_open(&network, &attack->setup.builder, attack->unit, attack->batch,
-                                  size.height, size.width, error);
+    int64_t     batch = even_batch(run, first, end, attack->batch);
+    bool        done  = unit_network_open(&network, &attack->setup.builder, attack->unit, batch,
+                                          size.height, size.width, error);
     for (int64_t i = first; done && i < end; i++) {
-        if (!run->taken[i] && run->windows[i].height == size.height &&
-            run->windows[i].width == size.width) {
+        if (is_next_of(run, i, &size)) {
             run->taken[i]  = true;
             rows[filled++] = i;
         }
-        if (filled > 0 && (filled == attack->batch || i + 1 == end)) {
+        if (filled > 0 && (filled == batch || i + 1 == end)) {
             done   = run_batch(attack, &network, rule, run, rows, filled, sink, watch, error);
             filled = 0;
         }
@@ -235,19 +252,40 @@ static bool run_images(LinearAttack *attack, const PgdRule *rule, LinearRun *run
     return true;
 }
 
+static bool run_open(LinearRun *run, LinearAttack *attack, Error *error)
+{
+    size_t total = (size_t)run->count;
+    run->weights = memory_new(total, attack->map_size * sizeof(float), error);
+    run->windows = memory_new(total, sizeof *run->windows, error);
+    run->taken   = memory_new(total, sizeof *run->taken, error);
+    return run->weights && run->windows && run->taken && weigh_images(attack, run, error);
+}
+
+static void run_close(LinearRun *run)
+{
+    memory_free(run->weights);
+    memory_free(run->windows);
+    memory_free(run->taken);
+}
+
+bool linear_attack_shares(LinearAttack *attack, const int64_t *images, int64_t count, float *shares,
+                          Error *error)
+{
+    LinearRun run   = {.images = images, .count = count};
+    double    whole = (double)(attack->grid.image_height * attack->grid.image_width);
+    bool      done  = run_open(&run, attack, error);
+    for (int64_t i = 0; done && i < count; i++)
+        shares[i] = (float)((double)(run.windows[i].height * run.windows[i].width) / whole);
+    run_close(&run);
+    return done;
+}
+
 bool linear_attack_run(LinearAttack *attack, const PgdRule *rule, const int64_t *images,
                        int64_t count, const PerturbedSink *sink, const StateWatch *watch,
                        Error *error)
 {
-    size_t    total = (size_t)count;
-    LinearRun run   = {.images = images, .count = count};
-    run.weights     = memory_new(total, attack->map_size * sizeof(float), error);
-    run.windows     = memory_new(total, sizeof *run.windows, error);
-    run.taken       = memory_new(total, sizeof *run.taken, error);
-    bool done = run.weights && run.windows && run.taken && weigh_images(attack, &run, error) &&
-                run_images(attack, rule, &run, sink, watch, error);
-    memory_free(run.weights);
-    memory_free(run.windows);
-    memory_free(run.taken);
+    LinearRun run = {.images = images, .count = count};
+    bool done = run_open(&run, attack, error) && run_images(attack, rule, &run, sink, watch, error);
+    run_close(&run);
     return done;
 }

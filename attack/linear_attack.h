@@ -11,6 +11,10 @@ bool linear_attack_open(LinearAttack **out, const AttackSetup *setup, int64_t un
                         UnitObjective *objective, Error *error);
 void linear_attack_close(LinearAttack *attack); // NULL allowed
 
+/* See unit_attack_shares. */
+bool linear_attack_shares(LinearAttack *attack, const int64_t *images, int64_t count, float *shares,
+                          Error *error);
+
 /* See unit_attack_run. Batches reach the sink sorted by the size of their windows. */
 bool linear_attack_run(LinearAttack *attack, const PgdRule *rule, const int64_t *images,
                        int64_t count, const PerturbedSink *sink, const StateWatch *watch,

@@ -76,3 +76,13 @@ void noise_add(const Noise *noise, int64_t image, int64_t plane_size, float *pla
         }
     }
 }
+
+bool noisy_images_load(void *self, int64_t image, float *planes, Error *error)
+{
+    const NoisyImages *noisy = self;
+    if (!noisy->images->load(noisy->images->self, image, planes, error))
+        return false;
+    if (noise_poisons(&noisy->noise, image))
+        noise_add(&noisy->noise, image, noisy->plane_size, planes);
+    return true;
+}

@@ -33,6 +33,16 @@ void unit_attack_close(UnitAttack *attack)
     memory_free(attack);
 }
 
+bool unit_attack_shares(UnitAttack *attack, const int64_t *images, int64_t count, float *shares,
+                        Error *error)
+{
+    if (attack->linear)
+        return linear_attack_shares(attack->linear, images, count, shares, error);
+    for (int64_t i = 0; i < count; i++)
+        shares[i] = 1;
+    return true;
+}
+
 bool unit_attack_run(UnitAttack *attack, const PgdRule *rule, const int64_t *images, int64_t count,
                      const PerturbedSink *sink, const StateWatch *watch, Error *error)
 {

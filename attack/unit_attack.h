@@ -3,7 +3,7 @@
  *
  * What an attack makes small is its objective, a number computed from the unit's maps. Only weights
  * on the maps reach the network: the gradient of sum(maps * weights) tells how each pixel is to
- * move. For the mean loss the weights are constant; for soft-iou they are the gradient
+ * move. For the mean loss the weights are constant; for others they are the gradient
  * of the loss at the current maps, taken anew before each step. Either way, images that share one
  * objective need not share a run of the network. What is lowered and raised is an Aim: nothing here
  * knows which method explains the unit. */
@@ -43,13 +43,14 @@ typedef struct AttackSetup {
 
 /* ---- objective ------------------------------------------------------------------------------- */
 
-typedef enum AttackLoss { LOSS_MEAN, LOSS_SOFT_IOU } AttackLoss;
-#define LOSS_NAMES "mean|soft-iou"
+typedef enum AttackLoss { LOSS_MEAN, LOSS_SOFT_IOU, LOSS_SOFT_WPMI } AttackLoss;
+#define LOSS_NAMES "mean|soft-iou|soft-wpmi"
 
 typedef struct UnitObjective UnitObjective;
 
 /* Makes the objective of an aim, which outlives it. `coupled`: one objective for a whole group
- * (C10), else one for each image. map_count: elements of one map of the unit. */
+ * (C10), else one for each image. map_count: elements of one map of the unit. Errors: ERROR_USAGE
+ * (soft-wpmi, and the aim has no gains). */
 bool unit_objective_open(UnitObjective **out, const Aim *aim, AttackLoss loss, bool coupled,
                          int64_t map_count, Error *error);
 void unit_objective_close(UnitObjective *objective); // NULL allowed
@@ -67,7 +68,9 @@ bool unit_objective_is_linear(const UnitObjective *objective);
  *   mean      (C9) sum(maps * weights) = average over the source mask - average over the target
  *             mask, each area that of the image, or of the group + 1e-8 when coupled
  *   soft-iou  (C11) m = sigmoid((up(maps) - T) / std(up(maps))), score(L) = sum(m L) / (sum(max(m,
- * L)) + 1e-8); weights are the gradient of score(source) - score(target) */
+ * L)) + 1e-8); weights are the gradient of score(source) - score(target)
+ *   soft-wpmi (L13) sum of sigmoid((q - level) / softness) gain over the images; masks do not count
+ */
 bool unit_objective_weigh(UnitObjective *objective, const float *maps, float *weights, double *loss,
                           Error *error);
 
@@ -88,6 +91,11 @@ typedef struct PerturbedSink {
                  const real *perturbed, Error *error);
     void *self;
 } PerturbedSink;
+
+/* How much of each of `images` (increasing) an attack runs, shares [count]: less than 1 where all that
+ * can move the unit lies in a part of the image. Cost: the masks of these images. */
+bool unit_attack_shares(UnitAttack *attack, const int64_t *images, int64_t count, float *shares,
+                        Error *error);
 
 /* Sees each state of one image of a run, planes [3, height, width]. The loss is the image's own if
  * the objective is linear, else that of its group. */

@@ -1,5 +1,6 @@
 /* attack/unit_objective.c - what an attack minimises: weights on the maps of one unit. */
 #include "soft_iou.h"
+#include "soft_rank.h"
 #include "unit_attack.h"
 
 static const float AREA_EPSILON = 1e-8f; // added to the areas of coupled objectives (C10)
@@ -9,7 +10,8 @@ struct UnitObjective {
     AttackLoss loss;
     bool       coupled;
     int64_t    map_count;
-    int64_t    count;           // current images
+    int64_t    count; // current images
+    int64_t    images[ATTACK_GROUP];
     uint8_t   *source, *target; // [ATTACK_GROUP, mask_count], of the current images
     float     *full;            // [mask_count]: weights at the masks' resolution
     SoftIou   *soft;            // of soft_images images, made when first needed
@@ -19,7 +21,11 @@ struct UnitObjective {
 bool unit_objective_open(UnitObjective **out, const Aim *aim, AttackLoss loss, bool coupled,
                          int64_t map_count, Error *error)
 {
-    size_t         pixels    = (size_t)aim->mask_count;
+    size_t pixels = (size_t)aim->mask_count;
+    if (loss == LOSS_SOFT_WPMI && !aim->gain)
+        return fail(error, ERROR_USAGE,
+                    "the loss soft-wpmi is for units whose words rank images, which CLIP-Dissect's "
+                    "soft-wpmi and wpmi do");
     UnitObjective *objective = memory_new(1, sizeof *objective, error);
     if (!objective)
         return false;
@@ -52,7 +58,8 @@ bool unit_objective_load(UnitObjective *objective, const int64_t *images, int64_
 {
     const Aim *aim = objective->aim;
     for (int64_t i = 0; i < count; i++) {
-        int64_t at = i * aim->mask_count;
+        int64_t at           = i * aim->mask_count;
+        objective->images[i] = images[i];
         if (!aim->masks(aim->self, images[i], objective->source + at, objective->target + at,
                         error))
             return false;
@@ -108,7 +115,7 @@ static void weigh_mean(const UnitObjective *objective, float *weights)
     }
 }
 
-/* ---- both losses ----------------------------------------------------------------------------- */
+/* ---- every loss ------------------------------------------------------------------------------ */
 
 static bool weigh_soft_iou(UnitObjective *objective, const float *maps, float *weights,
                            double *loss, Error *error)
@@ -136,10 +143,17 @@ static bool weigh_soft_iou(UnitObjective *objective, const float *maps, float *w
 bool unit_objective_weigh(UnitObjective *objective, const float *maps, float *weights, double *loss,
                           Error *error)
 {
-    if (!unit_objective_is_linear(objective))
-        return weigh_soft_iou(objective, maps, weights, loss, error);
-    weigh_mean(objective, weights);
     double sum = 0;
+    if (objective->loss == LOSS_SOFT_IOU)
+        return weigh_soft_iou(objective, maps, weights, loss, error);
+    if (objective->loss == LOSS_SOFT_WPMI) {
+        sum = soft_rank_weigh(objective->aim, objective->images, objective->count,
+                              objective->map_count, maps, weights);
+        if (loss)
+            *loss = sum;
+        return true;
+    }
+    weigh_mean(objective, weights);
     for (int64_t i = 0; loss && i < objective->count * objective->map_count; i++)
         sum += (double)maps[i] * (double)weights[i];
     if (loss)

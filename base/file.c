@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -140,6 +141,17 @@ bool folder_exists(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+double file_age(const char *path)
+{
+    struct stat     info;
+    struct timespec now;
+    if (stat(path, &info) != 0 || clock_gettime(CLOCK_REALTIME, &now) != 0)
+        return -1;
+    double age = (double)(now.tv_sec - info.st_mtim.tv_sec) +
+                 1e-9 * (double)(now.tv_nsec - info.st_mtim.tv_nsec);
+    return age > 0 ? age : 0; // clocks of two hosts differ
 }
 
 static int by_text(const void *a, const void *b)

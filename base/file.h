@@ -31,6 +31,9 @@ void bytes_close(Bytes *bytes); // accepts a zeroed object
 bool file_exists(const char *path);
 bool folder_exists(const char *path);
 
+/* Seconds since the file was written; negative if it is not there. */
+double file_age(const char *path);
+
 /* Names in a folder in byte order, without those that begin with a dot. names_free (NULL allowed).
  */
 bool folder_list(const char *path, char ***names, int64_t *count, Error *error);
@@ -74,6 +77,10 @@ void writer_discard(Writer *writer);               // removes the temporary; NUL
 /* One call for a result that is already in memory. */
 bool file_publish(const char *path, const void *data, size_t size, Error *error);
 
+/* The same for what other processes look at while this one works: they see the old file or the new
+ * one, but nothing waits for the disk, and whoever survives a power cut may find neither. */
+bool file_show(const char *path, const void *data, size_t size, Error *error);
+
 /* Removes a file; one that is not there is fine. Errors: ERROR_CREATE. */
 bool file_remove(const char *path, Error *error);
 
@@ -100,6 +107,11 @@ typedef struct FileLock {
  */
 bool file_lock(FileLock *out, const char *path, Error *error);
 void file_unlock(FileLock *lock); // removes the file; accepts a zeroed object
+
+/* Whether another process holds the lock, asked without taking it. LOCK_UNKNOWN: the file cannot be
+ * read, or the file system has no locks. *holder: the process, 0 where it cannot be told. */
+typedef enum LockState { LOCK_FREE, LOCK_HELD, LOCK_UNKNOWN } LockState;
+LockState file_lock_state(const char *path, long *holder);
 
 /* ---- for tests: making operations fail ------------------------------------------------------- */
 

@@ -121,9 +121,19 @@ int seam_lock(int handle, long *holder)
     if (result == 0)
         return 0;
     int reason = errno;
-    *holder    = 0;
-    if (fcntl(handle, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-        *holder = (long)lock.l_pid;
+    seam_lock_state(handle, holder);
     errno = reason;
     return -1;
+}
+
+LockState seam_lock_state(int handle, long *holder)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    *holder           = 0;
+    if (fcntl(handle, F_GETLK, &lock) != 0)
+        return LOCK_UNKNOWN;
+    if (lock.l_type == F_UNLCK)
+        return LOCK_FREE;
+    *holder = lock.l_pid > 0 ? (long)lock.l_pid : 0; // of another host it is none
+    return LOCK_HELD;
 }

@@ -23,6 +23,7 @@ int     seam_remove_folder(const char *path);
 DIR    *seam_list(const char *path);
 /* A write lock on the whole file: 0 taken; -1 with errno, and in *holder the process that has it.
  */
-int seam_lock(int handle, long *holder);
+int       seam_lock(int handle, long *holder);
+LockState seam_lock_state(int handle, long *holder);
 
 #endif

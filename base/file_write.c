@@ -50,7 +50,8 @@ enum { WRITER_BLOCK = 1 << 16, MOST_TRIES = 1000 };
 struct Writer {
     char    path[LIMIT_PATH];
     char    temporary[LIMIT_PATH + 32];
-    bool    is_direct; // no file: written as it is, not replaced
+    bool    is_direct;   // no file: written as it is, not replaced
+    bool    is_fleeting; // not worth waiting for the disk
     int     handle;
     int     reason; // errno of the first failed write, 0 if none
     size_t  filled;
@@ -215,7 +216,7 @@ static bool sync_folder_of(const char *path)
 // What is no file may have nothing to sync.
 static bool sync_data(const Writer *writer)
 {
-    return seam_sync(writer->handle) == 0 ||
+    return writer->is_fleeting || seam_sync(writer->handle) == 0 ||
            (writer->is_direct && (errno == EINVAL || errno == EROFS || errno == ENOTSUP));
 }
 
@@ -231,7 +232,8 @@ bool writer_publish(Writer *writer, Error *error)
     }
     writer->handle = -1;
     if (ok && !writer->is_direct &&
-        (seam_rename(writer->temporary, writer->path) != 0 || !sync_folder_of(writer->path))) {
+        (seam_rename(writer->temporary, writer->path) != 0 ||
+         (!writer->is_fleeting && !sync_folder_of(writer->path)))) {
         ok             = false;
         writer->reason = errno;
     }
@@ -250,6 +252,16 @@ bool file_publish(const char *path, const void *data, size_t size, Error *error)
     Writer *writer = NULL;
     if (!writer_open(&writer, path, error))
         return false;
+    writer_bytes(writer, data, size);
+    return writer_publish(writer, error);
+}
+
+bool file_show(const char *path, const void *data, size_t size, Error *error)
+{
+    Writer *writer = NULL;
+    if (!writer_open(&writer, path, error))
+        return false;
+    writer->is_fleeting = true;
     writer_bytes(writer, data, size);
     return writer_publish(writer, error);
 }
@@ -307,6 +319,17 @@ bool file_lock(FileLock *out, const char *path, Error *error)
     }
     return fail(error, ERROR_CREATE, "%s: is gone each of %d times it is made; use another folder",
                 path, MOST_TRIES);
+}
+
+LockState file_lock_state(const char *path, long *holder)
+{
+    *holder    = 0;
+    int handle = seam_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (handle < 0)
+        return errno == ENOENT ? LOCK_FREE : LOCK_UNKNOWN;
+    LockState state = seam_lock_state(handle, holder);
+    close(handle);
+    return state;
 }
 
 void file_unlock(FileLock *lock)

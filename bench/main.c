@@ -13,8 +13,7 @@ static const char usage[] =
     "       bench --all [options]      all rows of all verbs\n"
     "       bench --against torch|onnxruntime|openblas [options]   in turns with another\n"
     "       bench gemm|conv|model|decode|dissect|attack|train|attribute|manipulate|\n"
-    "             bertscore\n"
-    "             [options]\n"
+    "             milan|bertscore [options]\n"
     "  --arch NAME                    network of conv, model, dissect, attack, attribute,\n"
     "                                 manipulate (vgg16);\n"
     "                                 of train (all three)\n"
@@ -53,6 +52,7 @@ static const struct {
     {"train", bench_train, 5, 128},
     {"attribute", bench_attribute, 5, 1},
     {"manipulate", bench_manipulate, 5, 1},
+    {"milan", bench_milan, 5, 1},
     {"bertscore", bench_bertscore, 1, 1024},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };

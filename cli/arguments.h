@@ -98,8 +98,8 @@ typedef struct Settings {
     bool        keep_images;
 
     // training
-    const char *arch, *test, *schedule, *log;
-    int64_t     epochs, shift, random_crop, attack_steps, attack_inputs;
+    const char *arch, *test, *schedule, *log, *captions, *encoder;
+    int64_t     made_units, epochs, shift, random_crop, attack_steps, attack_inputs;
     int    optimiser, objective, perturb; // OptimiserKind, row of OBJECTIVE_NAMES, Perturbation
     int    detach, second_order;          // 1: no; 1: difference
     double rate, decay, clip, lambda_l2, lambda_cos, lambda_hessian, perturb_eps, attack_eps;
@@ -121,6 +121,9 @@ typedef struct Settings {
     double      aam_eps;
     int         aam_rule, aam_target;
     const char *similarities, *given_maps; // NULL: maps are made here
+
+    // accuracy
+    const char *noises, *poisoned; // TYPE:STD[,...]; a run; NULL: none
 
     // descriptions
     const char *bert, *bert_baseline, *method_names;

@@ -91,6 +91,15 @@ static bool read_values(CleanRunFiles *run, const char *folder, const Settings *
         const char *given = request->values.value[i];
         if (!set || (row->kind == METHOD_FILE && given))
             continue;
+        if (strncmp(set, "built-in ", 9) == 0) {
+            char embedded[METHOD_EMBEDDED_TEXT] = "none";
+            method_embedded(row, embedded);
+            if (strcmp(set, embedded) != 0)
+                return fail(error, ERROR_DATA,
+                            "%s: is of a program with another built-in %s: --%s FILE.nw gives it",
+                            folder, row->name, row->name);
+            continue; // as where nothing is given
+        }
         request->values.value[i] = strcmp(set, "(none)") == 0 ? NULL : set;
         if (row->kind != METHOD_FILE || !request->values.value[i])
             continue;
@@ -102,31 +111,24 @@ static bool read_values(CleanRunFiles *run, const char *folder, const Settings *
     return true;
 }
 
-// What opened the inputs of a clean run.
-static bool read_request(const Json *run, const char *folder, InputsRequest *out, Error *error)
+bool run_request_read(const Json *run, const char *folder, InputsRequest *out, Error *error)
 {
-    const char *verb, *mode, *readout, *conv, *limit;
-    const char *store = json_member_text(run, "settings.store"); // younger than the others
+    const char *mode, *readout, *conv, *limit;
     uint64_t    limit_value;
     out->store = STORE_FLOAT;
-    if (!run_need(run, folder, "verb", &verb, error) ||
-        !run_need(run, folder, "settings.layer", &out->layer, error) ||
+    if (!run_need(run, folder, "settings.layer", &out->layer, error) ||
         !run_need(run, folder, "settings.compat", &mode, error) ||
         !run_need(run, folder, "settings.readout", &readout, error) ||
         !run_need(run, folder, "settings.conv", &conv, error) ||
         !run_need(run, folder, "settings.categories", &out->categories, error) ||
-        !run_need(run, folder, "settings.limit", &limit, error))
-        return false;
-    if (!verb_is_clean(verb))
-        return fail(error, ERROR_USAGE,
-                    "%s: is a run of '%.40s', expected one of describe, dissect", folder, verb);
-    if (!run_method(run, folder, &out->method, error))
+        !run_need(run, folder, "settings.limit", &limit, error) ||
+        !run_method(run, folder, &out->method, error))
         return false;
     int conv_index    = word_index(CONV_NAMES, conv, strlen(conv));
     int readout_index = word_index(READOUT_NAMES, readout, strlen(readout));
     out->mode         = mode_named(out->method, mode);
     if (!out->mode || conv_index < 0 || readout_index < 0 || !whole_parse(limit, &limit_value) ||
-        limit_value > LIMIT_CSV_ROWS || (store && !store_arm_parse(store, &out->store, NULL)))
+        limit_value > LIMIT_CSV_ROWS)
         return fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value", folder);
     if (strcmp(out->categories, "(none)") == 0)
         out->categories = NULL;
@@ -134,6 +136,21 @@ static bool read_request(const Json *run, const char *folder, InputsRequest *out
     out->readout = (Readout)readout_index;
     out->limit   = (int64_t)limit_value;
     return true;
+}
+
+// Of a clean run, whose photos may have been stored before they were seen.
+static bool read_clean_request(const Json *run, const char *folder, InputsRequest *out,
+                               Error *error)
+{
+    const char *verb, *store = json_member_text(run, "settings.store"); // younger than the others
+    if (!run_need(run, folder, "verb", &verb, error))
+        return false;
+    if (!verb_is_clean(verb))
+        return fail(error, ERROR_USAGE,
+                    "%s: is a run of '%.40s', expected one of describe, dissect", folder, verb);
+    return run_request_read(run, folder, out, error) &&
+           (!store || store_arm_parse(store, &out->store, NULL) ||
+            fail(error, ERROR_DATA, "%s/run.json: a setting has an unknown value", folder));
 }
 
 static bool same_digest(const Json *run, const char *folder, const char *path, const char *of,
@@ -166,7 +183,7 @@ bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *sett
     InputsRequest request = {.batch = batch_of(settings, DEFAULT_BATCH)};
     *out                  = (CleanRunFiles){0};
     if (!run_folder_read(folder, &out->json, error) ||
-        !read_request(&out->json, folder, &request, error) ||
+        !read_clean_request(&out->json, folder, &request, error) ||
         !locate(out, folder, settings, error) ||
         !read_values(out, folder, settings, &request, error))
         return false;

@@ -19,6 +19,10 @@ typedef struct CleanRunFiles {
 bool run_locate(const Json *run, const char *folder, const char *name, const char *what,
                 const char *option, char out[LIMIT_PATH], Error *error);
 
+/* What opened the inputs of a run of describe, dissect, noise or attack, but for the paths of
+ * weights and probing set; texts point into the document. Errors: ERROR_DATA. */
+bool run_request_read(const Json *run, const char *folder, InputsRequest *out, Error *error);
+
 /* Weights, probing set and the method's files of a run of describe or dissect: as --model, --data
  * and the method's options say, else where run.json says they are; refused when their SHA-256 is
  * another. What the command line says about

@@ -64,26 +64,25 @@ static bool attack(Corruption *corruption, Error *error)
     const Settings  *settings = corruption->run.settings;
     const RunInputs *inputs   = &corruption->baseline.inputs;
     LayerRunner      raw      = {0};
-    BlobLayer        layer    = {inputs->blob, inputs->request.layer, inputs->post_relu,
-                                 inputs->request.conv};
-    int64_t         *units    = NULL;
-    AttackJob        job      = {.clean         = corruption->baseline.clean,
-                                 .builder       = unit_builder(&layer),
-                                 .eps           = settings->strengths.value,
-                                 .eps_count     = settings->strengths.count,
-                                 .variant       = (PgdVariant)settings->pgd,
-                                 .steps         = (int)settings->steps,
-                                 .loss          = (AttackLoss)settings->loss,
-                                 .masks         = (AttackMasks)settings->masks,
-                                 .arms          = corruption->arms,
-                                 .arm_count     = corruption->arm_count,
-                                 .seed          = settings->seed,
-                                 .stored_folder = corruption_stored_folder(corruption),
-                                 .earlier       = &corruption->earlier,
-                                 .observer      = corruption_observer(corruption),
-                                 .planned       = tell_plan,
-                                 .planned_self  = corruption};
-    bool             ok       = (!settings->target ||
+    BlobLayer        layer = {inputs->blob, inputs->layer, inputs->post_relu, inputs->request.conv};
+    int64_t         *units = NULL;
+    AttackJob        job   = {.clean         = corruption->baseline.clean,
+                              .builder       = unit_builder(&layer),
+                              .eps           = settings->strengths.value,
+                              .eps_count     = settings->strengths.count,
+                              .variant       = (PgdVariant)settings->pgd,
+                              .steps         = (int)settings->steps,
+                              .loss          = (AttackLoss)settings->loss,
+                              .masks         = (AttackMasks)settings->masks,
+                              .arms          = corruption->arms,
+                              .arm_count     = corruption->arm_count,
+                              .seed          = settings->seed,
+                              .stored_folder = corruption_stored_folder(corruption),
+                              .earlier       = &corruption->earlier,
+                              .observer      = corruption_observer(corruption),
+                              .planned       = tell_plan,
+                              .planned_self  = corruption};
+    bool             ok    = (!settings->target ||
                target_parse(settings->target, inputs->explainer.labels, &job.target, error)) &&
               select_units(corruption, &units, &job.unit_count, error);
     if (ok && job.masks == MASKS_ACTIVATIONS && inputs->request.mode->raw_masks)

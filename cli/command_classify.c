@@ -1,5 +1,6 @@
 /* cli/command_classify.c - the classes a network sees in photos. */
 #include "../base/file.h"
+#include "class_names.h"
 #include "commands.h"
 #include "../format/json.h"
 #include "output.h"
@@ -26,55 +27,6 @@ static void best_classes(const real *logits, int64_t count, int64_t wanted, int6
         }
         best[k] = place;
     }
-}
-
-/* ---- names of classes ------------------------------------------------------------------------ */
-
-// A file with a name on each line, class 0 first; empty without --names.
-typedef struct ClassNames {
-    char   *text;  // the file; each line ends with a zero
-    char  **lines; // into it
-    int64_t count;
-} ClassNames;
-
-static void names_close(ClassNames *names)
-{
-    memory_free(names->text);
-    memory_free(names->lines);
-    *names = (ClassNames){0};
-}
-
-// Cuts the text at its line ends, LF or CRLF; the last line may lack its own.
-static bool split_lines(ClassNames *names, Error *error)
-{
-    int64_t most = 1;
-    for (const char *at = names->text; *at; at++)
-        most += *at == '\n';
-    names->lines = memory_new((size_t)most, sizeof *names->lines, error);
-    if (!names->lines)
-        return false;
-    for (char *at = names->text; *at;) {
-        size_t length                = strcspn(at, "\n");
-        char  *next                  = at + length + (at[length] == '\n');
-        names->lines[names->count++] = at;
-        at[length]                   = 0;
-        if (length && at[length - 1] == '\r')
-            at[length - 1] = 0;
-        at = next;
-    }
-    return true;
-}
-
-static bool names_open(ClassNames *out, const char *path, Error *error)
-{
-    Bytes bytes = {0};
-    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, error);
-    if (ok && memchr(bytes.data, 0, bytes.size))
-        ok = fail(error, ERROR_DATA, "%s: is no text; expected a class name on each line", path);
-    ok =
-        ok && (out->text = memory_text((const char *)bytes.data, error)) && split_lines(out, error);
-    bytes_close(&bytes);
-    return ok;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -124,9 +76,8 @@ static bool classify(const Settings *settings, WeightBlob *blob, Answer *answer,
     bool           ok = layer_runner_open(&runner, blob, &request, error);
     if (ok) {
         int64_t classes = runner.units * runner.height * runner.width;
-        if (settings->names && answer->names.count != classes)
-            ok = fail(error, ERROR_DATA, "%s: has %lld lines, %s has %lld classes", settings->names,
-                      (long long)answer->names.count, settings->model, (long long)classes);
+        if (settings->names)
+            ok = class_names_open(&answer->names, settings->names, settings->model, classes, error);
         pixels = memory_new((size_t)(3 * runner.image_height * runner.image_width), sizeof *pixels,
                             error);
         logits = memory_new((size_t)classes, sizeof *logits, error);
@@ -158,13 +109,9 @@ static bool run(const Settings *settings, Error *error)
     UsedPath    used[]  = {{"the weight blob", settings->model},
                            {"the names", settings->names},
                            {"the photo", settings->input_count == 1 ? settings->inputs[0] : NULL}};
-    bool        ok      = inputs_check(used, 3, error) &&
-              (!settings->names || names_open(&answer.names, settings->names, error)) &&
-              blob_open(settings->model, &blob, error);
-    if (!ok) {
-        names_close(&answer.names);
+    bool        ok      = inputs_check(used, 3, error) && blob_open(settings->model, &blob, error);
+    if (!ok)
         return false;
-    }
     json_open_object(&answer.json, NULL);
     json_text(&answer.json, "architecture", blob_architecture(blob));
     json_text(&answer.json, "weights_sha256", blob_sha256(blob));
@@ -183,7 +130,7 @@ static bool run(const Settings *settings, Error *error)
         ok = json_print(&answer.json, error);
     ok = table_print(&answer.table, ok && !settings->json ? stdout : NULL, error) && ok;
     json_discard(&answer.json);
-    names_close(&answer.names);
+    class_names_close(&answer.names);
     blob_close(blob);
     if (ok && skipped)
         ok = fail(error, ERROR_SKIPPED, "%d of %d images were skipped", skipped,

@@ -32,8 +32,7 @@ typedef struct CurvatureRun {
 
 static bool is_part(const char *name)
 {
-    return strcmp(name, "curvature.csv") == 0 || strcmp(name, "unfinished.json") == 0 ||
-           strcmp(name, "path" PASS_FILE_ENDING) == 0;
+    return strcmp(name, "curvature.csv") == 0 || is_run_work(name);
 }
 
 static const ResultKind curvature_result = {"run.json", is_part};

@@ -10,13 +10,12 @@
 
 static bool is_part(const char *relative)
 {
-    static const char *const names[] = {"robustness.csv", "values.npy",   "maps.npy",
-                                        "photos.npy",     "attacked.npy", "unfinished.json"};
-    static const char        work[]  = "robustness" PASS_FILE_ENDING;
+    static const char *const names[] = {"robustness.csv", "values.npy", "maps.npy", "photos.npy",
+                                        "attacked.npy"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(relative, names[i]) == 0)
             return true;
-    return strcmp(relative, work) == 0;
+    return is_run_work(relative);
 }
 
 const ResultKind robustness_result = {"run.json", is_part};

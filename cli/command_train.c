@@ -1,5 +1,6 @@
 /* cli/command_train.c - trains a network; a checkpoint after every epoch. */
 #include "../base/snapshot.h"
+#include "caption_data.h"
 #include "commands.h"
 #include "../format/json.h"
 #include "next.h"
@@ -10,6 +11,7 @@
 #include "train_options.h"
 #include "training_data.h"
 #include "training_log.h"
+#include "unit_data.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,12 +29,53 @@ typedef struct Session {
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
+static bool is_of_units(const Settings *settings)
+{
+    return settings->objective == objective_of_units();
+}
+
+// Units for training and for the test, as the encoder sees them.
+static bool open_units(Session *session, Error *error)
+{
+    const Settings *settings = session->settings;
+    WeightBlob     *encoder  = NULL;
+    int64_t         units    = settings->made_units;
+    if (!settings->encoder || !settings->captions || strcmp(settings->captions, "mini") != 0)
+        return fail(error, ERROR_USAGE,
+                    "objective caption wants --captions mini and --encoder FILE.nw");
+    bool ok = blob_open(settings->encoder, &encoder, error) &&
+              unit_data_open(&session->set, settings->data, units, encoder, false, error) &&
+              (!settings->test ||
+               unit_data_open(&session->test, settings->test, units / 5, encoder, true, error));
+    blob_close(encoder);
+    return ok;
+}
+
+static bool begin_captioner(const Session *session, Error *error)
+{
+    WeightBlob *encoder = NULL;
+    bool        ok      = blob_open(session->settings->encoder, &encoder, error) &&
+              captioner_begin(session->checkpoint, encoder, &session->set, session->settings->seed,
+                              error);
+    blob_close(encoder);
+    return ok;
+}
+
+static bool open_set(TrainingSet *out, const Settings *settings, const char *data, int64_t side,
+                     Error *error)
+{
+    return settings->captions ? caption_data_open(out, data, settings->captions, side, error)
+                              : training_data_open(out, data, side, error);
+}
+
 // Images are as large as the network wants them.
 static bool open_data(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
     int64_t         side     = training_side(settings->arch);
     WeightBlob     *start    = NULL;
+    if (is_of_units(settings))
+        return open_units(session, error);
     if (settings->model) {
         if (!blob_open(settings->model, &start, error))
             return false;
@@ -44,8 +87,8 @@ static bool open_data(Session *session, Error *error)
     }
     // What is cropped is kept as much larger as photos usually are.
     int64_t crop = settings->random_crop;
-    return training_data_open(&session->set, settings->data, crop ? crop * 8 / 7 : side, error) &&
-           (!settings->test || training_data_open(&session->test, settings->test, side, error));
+    return open_set(&session->set, settings, settings->data, crop ? crop * 8 / 7 : side, error) &&
+           (!settings->test || open_set(&session->test, settings, settings->test, side, error));
 }
 
 // From the checkpoint with --resume, else from the given or from drawn weights.
@@ -65,9 +108,13 @@ static bool open_trainer(Session *session, Error *error)
         return fail(error, damage.code, "%s", damage.message);
     if (damage.code)
         note(settings, "warning: %s; the training starts over", damage.message);
-    if (!session->start && !settings->model &&
-        !training_begin(session->checkpoint, settings->arch, activation, &session->set,
-                        training.crop ? training.crop : session->set.width, settings->seed, error))
+    if (!session->start && !settings->model && is_of_units(settings)) {
+        if (!begin_captioner(session, error))
+            return false;
+    } else if (!session->start && !settings->model &&
+               !training_begin(session->checkpoint, settings->arch, activation, &session->set,
+                               training.crop ? training.crop : session->set.width, settings->seed,
+                               error))
         return false;
     return (session->start || blob_open(start, &session->start, error)) &&
            network_activation(session->start, &own, error) &&
@@ -142,6 +189,7 @@ static bool run_epochs(Session *session, Error *error)
     int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer);
     double   kept = clock_seconds();
     progress_start(&progress, "train", "steps", session->settings);
+    progress_step(&progress, trainer_done(trainer), total);
     while (trainer_done(trainer) < total) {
         double  loss    = 0;
         int64_t correct = 0, number = trainer_done(trainer) / per_epoch + 1;
@@ -173,21 +221,102 @@ static bool run_epochs(Session *session, Error *error)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+// How the finished weights do on held-out data.
+typedef struct HeldOut {
+    TrainingScore  classes;
+    RetrievalScore captions, kept;    // of a pair of towers
+    DescribeScore  units, kept_units; // of a captioner
+} HeldOut;
+
 // Scores the finished weights as anyone who opens the file would.
-static bool score(const Session *session, TrainingScore *out, Error *error)
+static bool score(const Session *session, HeldOut *out, Error *error)
 {
     WeightBlob *blob = NULL;
     bool        ok   = blob_open(session->settings->out, &blob, error) &&
-              training_score(blob, &session->test, out, error);
+              (session->test.units
+                   ? training_describe(blob, &session->test, &out->units, &out->kept_units, error)
+               : session->test.captions
+                   ? training_retrieval(blob, &session->test, &out->captions, &out->kept, error)
+                   : training_score(blob, &session->test, &out->classes, error));
     blob_close(blob);
     return ok;
+}
+
+static void retrieval_json(JsonWriter *json, const char *name, const RetrievalScore *score)
+{
+    json_open_object(json, name);
+    json_whole(json, "images", score->images);
+    json_whole(json, "texts", score->texts);
+    json_number(json, "accuracy", score->accuracy);
+    json_number(json, "chance", score->chance);
+    json_close(json);
+}
+
+static void described_json(JsonWriter *json, const char *name, const DescribeScore *score)
+{
+    json_open_object(json, name);
+    json_whole(json, "units", score->units);
+    json_number(json, "named", score->named);
+    json_number(json, "chance", score->chance);
+    json_close(json);
+}
+
+static void report_json(Session *session, const HeldOut *held_out)
+{
+    JsonWriter *json = &session->json;
+    if (session->test.units) {
+        described_json(json, "held_out", &held_out->units);
+        described_json(json, "held_out_claims", &held_out->kept_units);
+        return;
+    }
+    if (session->test.captions) {
+        retrieval_json(json, "held_out", &held_out->captions);
+        retrieval_json(json, "held_out_claims", &held_out->kept);
+        return;
+    }
+    json_open_object(json, "held_out");
+    json_whole(json, "images", session->test.count);
+    json_number(json, "loss", held_out->classes.loss);
+    json_number(json, "accuracy", held_out->classes.accuracy);
+    json_close(json);
+}
+
+static void retrieval_text(const char *name, const RetrievalScore *score)
+{
+    printf("%s: of %lld images the nearest of %lld texts is true of %.2f %% (of another image: "
+           "%.2f %%)\n",
+           name, (long long)score->images, (long long)score->texts, 100 * score->accuracy,
+           100 * score->chance);
+}
+
+static void described_text(const char *name, const DescribeScore *score)
+{
+    printf("%s: of %lld units %.2f %% are named (under random masks: %.2f %%)\n", name,
+           (long long)score->units, 100 * score->named, 100 * score->chance);
+}
+
+static void report_text(const Session *session, const HeldOut *held_out)
+{
+    if (session->test.units) {
+        described_text("held out", &held_out->units);
+        described_text("compounds that no training said", &held_out->kept_units);
+        return;
+    }
+    if (!session->test.captions) {
+        printf("held out: loss %.4f, accuracy %.2f %% of %lld images\n", held_out->classes.loss,
+               100 * held_out->classes.accuracy, (long long)session->test.count);
+        return;
+    }
+    retrieval_text("held out", &held_out->captions);
+    if (held_out->kept.images)
+        retrieval_text("compounds that no training said", &held_out->kept);
 }
 
 static bool finish(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
     JsonWriter     *json     = &session->json;
-    TrainingScore   held_out = {0};
+    HeldOut         held_out = {0};
     char            recipe[TRAIN_NOTE];
     train_note(settings, recipe);
     if (!training_log_publish(&session->log, error) ||
@@ -196,13 +325,8 @@ static bool finish(Session *session, Error *error)
         !file_remove(session->checkpoint, error))
         return false;
     json_close(json);
-    if (settings->test) {
-        json_open_object(json, "held_out");
-        json_whole(json, "images", session->test.count);
-        json_number(json, "loss", held_out.loss);
-        json_number(json, "accuracy", held_out.accuracy);
-        json_close(json);
-    }
+    if (settings->test)
+        report_json(session, &held_out);
     json_close(json);
     if (settings->json)
         return json_print(json, error);
@@ -211,8 +335,7 @@ static bool finish(Session *session, Error *error)
            (long long)trainer_steps(session->trainer), (long long)session->set.count,
            (int)session->set.classes);
     if (settings->test)
-        printf("held out: loss %.4f, accuracy %.2f %% of %lld images\n", held_out.loss,
-               100 * held_out.accuracy, (long long)session->test.count);
+        report_text(session, &held_out);
     return true;
 }
 

@@ -97,14 +97,9 @@ ChangeObserver corruption_observer(Corruption *corruption)
 
 bool corruption_tell(const Corruption *corruption, Error *error)
 {
-    const Settings *settings = corruption->run.settings;
-    const char     *files[6] = {"changes.csv", "summary.csv"};
-    int             count    = 2;
-    if (corruption->bert)
-        files[count++] = "similarity.csv";
-    files[count++] = "run.json";
-    if (settings->keep_images)
-        files[count] = "poisoned/";
+    const Settings   *settings = corruption->run.settings;
+    const char *const files[]  = {"changes.csv", "summary.csv", "run.json",
+                                 settings->keep_images ? "poisoned/" : NULL, NULL};
     if (!tell_results(settings, files, NULL, error))
         return false;
     tell_next_report(settings);

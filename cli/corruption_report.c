@@ -2,6 +2,7 @@
 #include "corruption.h"
 #include "output.h"
 
+#include <math.h>
 #include <string.h>
 
 static void write_share(JsonWriter *json, const char *key, const ChangeShare *share, bool targeted)
@@ -139,7 +140,7 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
         table_cell(&table, "%lld", (long long)now.detectors);
         for (int k = 0; k < OUTCOMES; k++)
             table_cell(&table, "%lld", (long long)now.of[k]);
-        if (now.detectors)
+        if (now.detectors && !isnan(now.kept))
             table_cell(&table, "%.1f %%", 100 * now.kept);
         else
             table_cell(&table, "-");
@@ -150,39 +151,32 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
     return table_print(&table, stdout, error);
 }
 
-// How alike descriptions stayed (B16).
-static bool print_similarity(const Corruption *corruption, const SettingList *settings,
-                             Error *error)
+// A third one, where descriptions can be more or less alike.
+static bool print_similarities(const Corruption *corruption, const SettingList *settings,
+                               Error *error)
 {
-    Table             table     = {.columns = 10, .alignment = "llrrrrrrrr"};
-    const char *const headers[] = {"method", "store", "strength", "mean", "95 %"};
-    char              told[128];
-    if (!corruption->bert)
+    const Explainer *explainer = &corruption->baseline.inputs.explainer;
+    Table            table     = {.columns = 4 + SIMILARITY_CUTS, .alignment = "llrrrrrrr"};
+    if (!similarity_counts(explainer))
         return true;
-    for (int i = 0; i < 5; i++)
-        table_cell(&table, "%s", headers[i]);
-    for (int cut = 0; cut < SIMILARITY_CUTS; cut++)
-        table_cell(&table, "< %g", similarity_cuts[cut]);
+    printf("\nsimilarity of descriptions%s%s: its mean, and how many units are below\n\n",
+           explainer->likeness ? " by " : "", explainer->likeness ? explainer->likeness->name : "");
+    table_cell(&table, "method");
+    table_cell(&table, "store");
+    table_cell(&table, "strength");
+    table_cell(&table, "mean");
+    for (int i = 0; i < SIMILARITY_CUTS; i++)
+        table_cell(&table, "%.1f", similarity_cuts[i]);
     for (int i = 0; i < settings->count; i++) {
-        const ChangeRow *row = settings->rows[i];
-        SimilarityShare  share;
-        if (!changes_similarity(&corruption->changes, row, group_all(), &share, error)) {
-            table_print(&table, NULL, NULL); // releases it
-            return false;
-        }
+        const ChangeRow *row   = settings->rows[i];
+        ChangeShare      share = share_of(corruption, row, COUNTED_ALL);
         table_cell(&table, "%s", row->strength > 0 ? row->perturbation : "control");
         table_cell(&table, "%s", store_arm_name(row->store));
         table_cell(&table, "%.6g", row->strength);
-        table_cell(&table, "%.3f", share.mean);
-        table_cell(&table, "%.3f to %.3f", share.low, share.high);
-        for (int cut = 0; cut < SIMILARITY_CUTS; cut++)
-            table_cell(&table, "%.1f %%",
-                       100 * (double)share.below[cut] / (double)(share.units ? share.units : 1));
+        table_cell(&table, "%.3f", share.similarity);
+        for (int k = 0; k < SIMILARITY_CUTS; k++)
+            table_cell(&table, "%lld", (long long)share.below[k]);
     }
-    bert_told(corruption->bert, told);
-    printf("\nF1-BERT of descriptions before and after, all units (%s);\n"
-           "< 0.3: the share of units below that\n\n",
-           told);
     return table_print(&table, stdout, error);
 }
 
@@ -232,7 +226,7 @@ bool corruption_publish(Corruption *corruption, Error *error)
     }
     ok = ok && (run->settings->json || (print_settings(corruption, &settings, targeted, error) &&
                                         print_outcomes(corruption, &settings, error) &&
-                                        print_similarity(corruption, &settings, error)));
+                                        print_similarities(corruption, &settings, error)));
     if (ok && untouched)
         note(run->settings,
              "note: %lld units have no image to perturb (no concept, or their own as the target): "

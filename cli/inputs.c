@@ -36,10 +36,10 @@ static bool split_categories(char *text, const char *names[PROBE_MAX_CATEGORIES]
     return true;
 }
 
-static bool open_probe(RunInputs *out, Error *error)
+bool request_probe_open(ProbeSet *out, const InputsRequest *wanted, const Preparation *fit,
+                        Error *error)
 {
-    const InputsRequest *wanted = &out->request;
-    const char          *names[PROBE_MAX_CATEGORIES];
+    const char  *names[PROBE_MAX_CATEGORIES];
     ProbeRequest request = {.without = wanted->mode->without_category, .limit = wanted->limit};
     char        *text    = NULL;
     bool         ok      = true;
@@ -48,15 +48,14 @@ static bool open_probe(RunInputs *out, Error *error)
             return fail(error, ERROR_USAGE,
                         "--categories: %s has no categories, it is a folder of photos",
                         wanted->data);
-        return probe_open_photos(&out->probe, wanted->data, blob_preparation(out->blob),
-                                 wanted->limit, error);
+        return probe_open_photos(out, wanted->data, fit, wanted->limit, error);
     }
     if (wanted->categories) {
         text               = memory_text(wanted->categories, error);
         ok                 = text && split_categories(text, names, &request.category_count, error);
         request.categories = names;
     }
-    ok = ok && probe_open(&out->probe, wanted->data, &request, error);
+    ok = ok && probe_open(out, wanted->data, &request, error);
     memory_free(text);
     return ok;
 }
@@ -72,6 +71,20 @@ int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS])
     return count;
 }
 
+// The layer as the method reads it: of a transformer's maybe the class token alone.
+static bool choose_layer(RunInputs *out, Error *error)
+{
+    const InputsRequest *wanted   = &out->request;
+    bool                 is_class = false;
+    if (wanted->method->reads_class &&
+        !network_has_class_token(out->blob, wanted->layer, &is_class, error))
+        return false;
+    int length =
+        snprintf(out->layer, sizeof out->layer, "%s%s", wanted->layer, is_class ? CLASS_TOKEN : "");
+    return length < (int)sizeof out->layer ||
+           fail(error, ERROR_USAGE, "%.64s...: no layer has such a long name", wanted->layer);
+}
+
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 {
     *out = (RunInputs){.request   = *request,
@@ -81,7 +94,8 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
     UsedPath used[USED_INPUTS];
     int      count = run_inputs_used(request, used);
     if (inputs_check(used, count, error) && blob_open(request->model, &out->blob, error) &&
-        open_probe(out, error) &&
+        choose_layer(out, error) &&
+        request_probe_open(&out->probe, request, blob_preparation(out->blob), error) &&
         method_values_digest(request->method, &out->request.values, error))
         return true;
     run_inputs_close(out);
@@ -91,7 +105,7 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 static NetworkRequest network_request(const RunInputs *inputs, int64_t batch)
 {
     return (NetworkRequest){.batch     = batch,
-                            .layer     = inputs->request.layer,
+                            .layer     = inputs->layer,
                             .post_relu = inputs->post_relu,
                             .unit      = -1,
                             .width     = inputs->probe.image_width,

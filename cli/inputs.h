@@ -21,6 +21,7 @@ typedef struct InputsRequest {
 
 typedef struct RunInputs {
     InputsRequest request;
+    char          layer[96]; // that the network is cut at: the request's, or its class token
     bool          post_relu;
     WeightBlob   *blob;
     ProbeSet      probe;
@@ -31,6 +32,11 @@ typedef struct RunInputs {
     StoredImages  stored; // of `photos`
     Explainer     explainer;
 } RunInputs;
+
+/* Opens the part of the probing set that a request names by data, mode, categories and limit; photos
+ * of a folder without tables are made to fit as `fit` says, which outlives the set. */
+bool request_probe_open(ProbeSet *out, const InputsRequest *request, const Preparation *fit,
+                        Error *error);
 
 /* What a run reads: weights, probing set, the method's files; returns how many. */
 enum { USED_INPUTS = 2 + METHOD_OPTIONS };

@@ -40,17 +40,14 @@ static bool is_case_file(const char *name)
 
 static bool is_part(const char *name)
 {
-    static const char *const files[] = {"measures.csv",
-                                        "smoothing.csv",
-                                        "steps.csv",
-                                        "summary.csv",
-                                        "unfinished.json",
-                                        "cases" PASS_FILE_ENDING,
-                                        "attack" PASS_FILE_ENDING};
+    static const char *const files[] = {"measures.csv", "smoothing.csv", "steps.csv",
+                                        "summary.csv"};
     size_t                   digits  = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strcmp(name, files[i]) == 0)
             return true;
+    if (is_run_work(name))
+        return true;
     if (strncmp(name, pair_folder, sizeof pair_folder - 1) != 0)
         return is_case_file(name);
     name += sizeof pair_folder - 1;

@@ -111,6 +111,7 @@ static const Entry files[] = {
      "photos of the first"},
     {"poisoned/", "noise, attack with --keep-images: the perturbed images as stored"},
     {"unfinished.json, *.checkpoint", "an unfinished run, which --resume goes on with"},
+    {"progress.json", "how far an unfinished run is, for `nemesis status`"},
     {NULL, NULL}};
 
 static const Entry environment[] = {

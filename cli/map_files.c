@@ -30,8 +30,7 @@ static bool is_map_part(const char *name)
     static const char *const endings[] = {"-raw.npy", ".npy", "-overlay.png", ".png"};
     size_t                   length    = strlen(name);
     if (strcmp(name, "maps.csv") == 0 || strcmp(name, "conservation.csv") == 0 ||
-        strcmp(name, "unfinished.json") == 0 || strcmp(name, "maps" PASS_FILE_ENDING) == 0 ||
-        ends_with(name, length, photo_ending))
+        is_run_work(name) || ends_with(name, length, photo_ending))
         return true;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (ends_with(name, length, endings[i])) {

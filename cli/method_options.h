@@ -23,6 +23,10 @@ bool method_values_given(const Method *method, const Settings *settings, MethodV
                          Error *error);
 /* Reads the files once for their SHA-256. Errors: those of files, with the option's name. */
 bool method_values_digest(const Method *method, MethodValues *values, Error *error);
+/* What stands in a run's settings where a blob of the program serves in place of a file: "built-in"
+ * and its SHA-256. False: there is none for this option. */
+enum { METHOD_EMBEDDED_TEXT = 80 };
+bool method_embedded(const MethodOption *option, char out[METHOD_EMBEDDED_TEXT]);
 /* Files are what they hold, not where they lie. */
 void method_values_identify(const Method *method, const MethodValues *values, Identity *identity);
 

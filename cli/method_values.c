@@ -1,8 +1,10 @@
 /* cli/method_values.c - what the options of one method are set to. */
 #include "../base/digest.h"
 #include "../base/file.h"
+#include "../models/embedded.h"
 #include "method_options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // The place of a name among the method's options; -1 if it has none of that name.
@@ -56,13 +58,33 @@ bool method_values_digest(const Method *method, MethodValues *values, Error *err
     return true;
 }
 
+bool method_embedded(const MethodOption *option, char out[METHOD_EMBEDDED_TEXT])
+{
+    Sha256      sha;
+    char        digest[65];
+    size_t      size = 0;
+    const void *data = option->kind == METHOD_FILE ? embedded_blob(option->name, &size) : NULL;
+    if (!data)
+        return false;
+    sha256_start(&sha);
+    sha256_add(&sha, data, size);
+    sha256_text(&sha, digest);
+    snprintf(out, METHOD_EMBEDDED_TEXT, "built-in %s", digest);
+    return true;
+}
+
 void method_values_identify(const Method *method, const MethodValues *values, Identity *identity)
 {
     for (int i = 0; i < method->option_count; i++) {
         const MethodOption *row   = &method->options[i];
         uint64_t            count = 0;
+        char                embedded[METHOD_EMBEDDED_TEXT];
+        if (row->kind == METHOD_FOLDER)
+            continue;
         if (row->kind == METHOD_COUNT && values->value[i] && whole_parse(values->value[i], &count))
             identity_whole(identity, row->name, count);
+        else if (!values->value[i] && method_embedded(row, embedded))
+            identity_text(identity, row->name, embedded);
         else
             identity_text(identity, row->name,
                           *values->sha256[i] ? values->sha256[i] : values->value[i]);

@@ -17,10 +17,9 @@ void progress_start(Progress *progress, const char *what, const char *counted,
     *progress  = (Progress){.what    = what,
                             .counted = counted,
                             .bar     = bar,
+                            .spacing = 0.25,
                             .silent  = settings->progress == PROGRESS_NONE ||
                                       (settings->quiet && settings->progress == PROGRESS_AUTO),
-                            .start   = now,
-                            .mark    = now,
                             .printed = bar ? 0 : now};
 }
 
@@ -35,18 +34,41 @@ void duration_text(double seconds, char out[32])
         snprintf(out, 32, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
 }
 
-/* Work does not go at one pace (an attack begins with cheap passes), so the rate is that of the
- * last quarter of a minute. */
-static double recent_rate(Progress *progress, double now)
+// Every second of them goes, and what comes is twice as far apart.
+static void thin_marks(Progress *progress)
 {
-    enum { SPAN_SECONDS = 15 };
-    if (now - progress->mark >= SPAN_SECONDS) {
-        progress->rate   = (double)(progress->done - progress->marked) / (now - progress->mark);
-        progress->mark   = now;
-        progress->marked = progress->done;
-    }
-    double elapsed = now - progress->start;
-    return progress->rate > 0 ? progress->rate : elapsed > 0 ? (double)progress->done / elapsed : 0;
+    int kept = 0;
+    for (int i = 0; i < progress->mark_count; i += 2)
+        progress->marks[kept++] = progress->marks[i];
+    progress->mark_count = kept;
+    progress->spacing *= 2;
+}
+
+/* Work does not go at one pace (an attack has phases, a machine has other work), so the rate is that
+ * of the later half of the time, but of a quarter of a minute at least. */
+void progress_note(Progress *progress, double now, int64_t done, int64_t total)
+{
+    enum { LEAST_SECONDS = 15 };
+    ProgressMark *marks = progress->marks;
+    int           from  = 0, count;
+    if (progress->mark_count == PROGRESS_MARKS)
+        thin_marks(progress);
+    count = progress->mark_count;
+    if (count == 0 || now - marks[count - 1].time >= progress->spacing)
+        marks[progress->mark_count++] = (ProgressMark){now, done};
+    double span = (now - marks[0].time) / 2;
+    span        = span > LEAST_SECONDS ? span : LEAST_SECONDS;
+    while (from + 1 < count && now - marks[from + 1].time >= span)
+        from++;
+    double elapsed  = now - marks[from].time;
+    progress->done  = done;
+    progress->total = total;
+    progress->rate  = elapsed > 0 ? (double)(done - marks[from].done) / elapsed : 0;
+}
+
+double progress_left(const Progress *progress)
+{
+    return progress->rate > 0 ? (double)(progress->total - progress->done) / progress->rate : -1;
 }
 
 int terminal_columns(void)
@@ -92,7 +114,9 @@ static bool form_text(const Progress *progress, double rate, int form, char out[
     count_text(progress->done, done);
     count_text(progress->total, total);
     duration_text(rate > 0 ? (double)(progress->total - progress->done) / rate : 0, left);
-    if (form == 0)
+    if (rate <= 0)
+        snprintf(out, PROGRESS_TEXT, "%s of %s %s", done, total, progress->counted);
+    else if (form == 0)
         snprintf(out, PROGRESS_TEXT, "%s of %s %s, %.1f/s, %s left", done, total, progress->counted,
                  rate, left);
     else if (form == 1)
@@ -121,18 +145,20 @@ void progress_step(void *self, int64_t done, int64_t total)
     Progress *progress = self;
     double    now      = clock_seconds();
     char      text[PROGRESS_TEXT];
-    progress->done  = done;
-    progress->total = total;
-    double rate     = recent_rate(progress, now);
+    progress_note(progress, now, done, total);
+    if (progress->watch && now - progress->watched >= WATCH_SECONDS) {
+        progress->watched = now;
+        progress->watch(progress->watch_self);
+    }
     if (progress->silent || done <= 0 || total <= 0 ||
         now - progress->printed < (progress->bar ? 0.1 : 10.0))
         return;
     progress->printed = now;
     if (progress->bar) {
-        progress_text(progress, rate, terminal_columns(), text);
+        progress_text(progress, progress->rate, terminal_columns(), text);
         fprintf(stderr, "\r%s\033[K", text);
     } else {
-        form_text(progress, rate, 0, text);
+        form_text(progress, progress->rate, 0, text);
         fprintf(stderr, "%s: %s\n", progress->what, text);
     }
     fflush(stderr);

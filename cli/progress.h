@@ -7,23 +7,42 @@
 
 #include "arguments.h"
 
+enum { PROGRESS_MARKS = 32, WATCH_SECONDS = 5 };
+
+typedef struct ProgressMark {
+    double  time; // clock_seconds
+    int64_t done;
+} ProgressMark;
+
 typedef struct Progress {
-    const char *what;    // "dissect"
-    const char *counted; // "passes": one photo through the network each; "images", "steps"
-    bool        bar, silent;
-    double      start;               // clock_seconds
-    double      printed;             // time of the last line or bar
-    double      mark;                // time from which the rate is measured
-    double      rate;                // per second, of the last whole span; 0: none yet
-    int64_t     done, total, marked; // marked: done at the mark
+    const char  *what;    // "dissect"
+    const char  *counted; // "passes": one photo through the network each; "images", "steps"
+    bool         bar, silent;
+    double       printed;               // time of the last line or bar
+    ProgressMark marks[PROGRESS_MARKS]; // how far it was then, from the first step on
+    int          mark_count;
+    double       spacing; // seconds between two of them
+    double       rate;    // per second, of late; 0: not known yet
+    int64_t      done, total;
+    /* Called now and then, every WATCH_SECONDS at most, silent or not; NULL: nobody watches. */
+    void (*watch)(void *self);
+    void  *watch_self;
+    double watched; // time of its last call
 } Progress;
 
 /* The form follows --progress; -q means none. */
 void progress_start(Progress *progress, const char *what, const char *counted,
                     const Settings *settings);
 
-/* To be handed to libraries as their callback for progress; `self` is a Progress. */
+/* To be handed to libraries as their callback for progress; `self` is a Progress. The first call
+ * begins the clock: what is done by then was done by an earlier run. */
 void progress_step(void *self, int64_t done, int64_t total);
+
+/* Seconds until `total`; negative as long as nothing can be said. */
+double progress_left(const Progress *progress);
+
+/* What is said of a run at a moment: progress_step with the clock handed in, and nothing printed. */
+void progress_note(Progress *progress, double now, int64_t done, int64_t total);
 
 void progress_end(Progress *progress); // clears the bar
 

@@ -26,6 +26,7 @@ void run_open(Run *out, const char *verb, const Settings *settings)
 
 void run_close(Run *run)
 {
+    run_progress_end(run);
     run_folder_close(&run->folder);
     identity_free(&run->identity);
     memory_free(run->key);
@@ -92,18 +93,13 @@ bool run_resume(Run *run, Error *error)
                                         .warn   = warn_of_checkpoint,
                                         .self   = run};
     run->pass.checkpoint = &run->checkpoint;
-    return run->key != NULL;
+    if (!run->key)
+        return false;
+    run_progress_start(run);
+    return true;
 }
 
 /* ---- run.json -------------------------------------------------------------------------------- */
-
-static void write_command(const Settings *settings, JsonWriter *json)
-{
-    json_open_array(json, "command");
-    for (int i = 0; i < settings->command_count; i++)
-        json_text(json, NULL, settings->command[i]);
-    json_close(json);
-}
 
 void run_path(const Run *run, const char *name, const char *path, JsonWriter *json)
 {
@@ -207,7 +203,7 @@ void run_document_start(const Run *run, JsonWriter *json)
     json_text(json, "program", "nemesis");
     json_text(json, "version", NEMESIS_VERSION);
     json_text(json, "verb", run->verb);
-    write_command(run->settings, json);
+    run_command(run->settings, json);
     json_text(json, "state", "done");
     json_whole(json, "exit", 0);
     json_natural(json, "seed", run->settings->seed);

@@ -33,8 +33,17 @@ void run_identify(Run *run, const RunInputs *inputs);
  * find. */
 bool run_resume(Run *run, Error *error);
 
+/* While a run goes on, progress.json in its folder says how far it is, as of a few seconds ago; a
+ * run that did not finish leaves it behind. What cannot be written is left out: no run ends because
+ * nobody can be told of it. */
+void run_progress_start(Run *run);
+void run_progress_end(Run *run);
+
 /* A path as it was typed, and as NAME_from_run from the run's folder, so that both may move. */
 void run_path(const Run *run, const char *name, const char *path, JsonWriter *json);
+
+/* The words of the command line. */
+void run_command(const Settings *settings, JsonWriter *json);
 
 /* Where a blob lies, what it is, and where its numbers come from. */
 void run_weights(const Run *run, const WeightBlob *blob, JsonWriter *json);

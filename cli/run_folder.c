@@ -239,12 +239,13 @@ static bool remove_in(const char *folder, const char *file, Error *error)
     return path_join(name, folder, file, error) && file_remove(name, error);
 }
 
-// What is of use until the run is finished.
-static bool is_work(const char *name)
+bool is_run_work(const char *name)
 {
     size_t length = strlen(name), ending = strlen(PASS_FILE_ENDING);
-    return strcmp(name, CHANGES_PART) == 0 ||
-           (length > ending && strcmp(name + length - ending, PASS_FILE_ENDING) == 0);
+    return strcmp(name, CHANGES_PART) == 0 || strcmp(name, PROGRESS_FILE) == 0 ||
+           strcmp(name, "unfinished.json") == 0 ||
+           (length > ending && strcmp(name + length - ending, PASS_FILE_ENDING) == 0 &&
+            !strchr(name, '/'));
 }
 
 static bool is_one_of(const char *name, const char *const *files)
@@ -268,10 +269,9 @@ static bool is_stored(const char *relative)
 
 static bool is_run_part(const char *name)
 {
-    static const char *const files[] = {"units.csv",      "changes.csv",     "summary.csv",
-                                        "similarity.csv", "unfinished.json", NULL};
+    static const char *const files[] = {"units.csv", "changes.csv", "summary.csv", NULL};
     const Method            *method;
-    bool                     found = is_work(name) || is_stored(name) || is_one_of(name, files);
+    bool                     found = is_run_work(name) || is_stored(name) || is_one_of(name, files);
     for (int i = 0; !found && (method = method_at(i)); i++)
         found = is_one_of(name, method->files);
     return found;
@@ -291,7 +291,8 @@ static bool is_folder_in(const char *folder, const char *name)
     return path_join(path, folder, name, NULL) && folder_exists(path);
 }
 
-// run.json first: without it nothing that is left looks like a finished run.
+// run.json first: without it nothing that is left looks like a finished run. What tells how far a
+// run is stays: it is this one's already.
 static bool remove_results(const RunFolder *folder, Error *error)
 {
     char  **names = NULL;
@@ -299,8 +300,8 @@ static bool remove_results(const RunFolder *folder, Error *error)
     bool    ok    = remove_in(folder->path, folder->kind->last, error) &&
               folder_list(folder->path, &names, &count, error);
     for (int64_t i = 0; ok && i < count; i++)
-        ok = !folder->kind->is_part(names[i]) || is_folder_in(folder->path, names[i]) ||
-             remove_in(folder->path, names[i], error);
+        ok = !folder->kind->is_part(names[i]) || strcmp(names[i], PROGRESS_FILE) == 0 ||
+             is_folder_in(folder->path, names[i]) || remove_in(folder->path, names[i], error);
     names_free(names, count);
     return ok;
 }
@@ -310,7 +311,7 @@ static bool remove_checkpoints(const char *folder, char *const *names, int64_t c
 {
     bool ok = remove_in(folder, "unfinished.json", error);
     for (int64_t i = 0; ok && i < count; i++)
-        ok = !is_work(names[i]) || remove_in(folder, names[i], error);
+        ok = !is_run_work(names[i]) || remove_in(folder, names[i], error);
     return ok;
 }
 

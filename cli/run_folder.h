@@ -42,6 +42,13 @@ typedef struct RunFolder {
     bool              has_checkpoint; // --resume found an unfinished run of the same settings
 } RunFolder;
 
+/* How far a run is, for `nemesis status` (run_progress.c). */
+#define PROGRESS_FILE "progress.json"
+
+/* Whether a file in a run folder is of use only until the run is finished: checkpoints, what says
+ * how far it is, settled rows. Every ResultKind that ends with run.json has these parts. */
+bool is_run_work(const char *name);
+
 extern const ResultKind run_result, page_result; // with run.json; with index.html
 
 /* Makes the folder, or accepts an existing one with --overwrite or --resume; until run_folder_close

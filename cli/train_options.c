@@ -151,6 +151,10 @@ void train_note(const Settings *s, char out[TRAIN_NOTE])
         word_text(OPTIMISER_NAMES, s->optimiser), s->rate, s->decay,
         (long long)(s->batch ? s->batch : TRAINING_BATCH), (long long)s->epochs,
         (long long)s->shift);
+    if (s->captions)
+        add(out, " --captions %.1000s", s->captions);
+    if (s->encoder)
+        add(out, " --encoder %.1000s --made-units %lld", s->encoder, (long long)s->made_units);
     if (s->flip)
         add(out, " --flip");
     if (s->random_crop)
@@ -206,9 +210,18 @@ void train_note(const Settings *s, char out[TRAIN_NOTE])
 const Option train_options[] = {
     OPTION_DATA("DATA", "mini:COUNT:SEED, a folder of class folders, or a CIFAR picture"),
     TEXT("test", test, "DATA", NULL, "held-out data: scored at the end"),
+    TEXT("captions", captions, "mini|FILE.csv", NULL,
+         "what is said of the images, for objective contrastive: of drawn ones by their masks; or "
+         "columns image and caption, images below the folder DATA"),
+    TEXT("encoder", encoder, "FILE.nw", NULL,
+         "the network through which a captioner sees, for objective caption; it becomes a part of "
+         "the result"),
+    WHOLE("made-units", made_units, "N", "5000", 32, 100000,
+          "units made up of drawn photos that a captioner learns to describe"),
     TEXT("arch", arch, "NAME", "mini",
          "network with drawn weights: mini, lenet, resnet18_cifar, vgg16_bn, resnet20, resnet18, "
-         "densenet121, vit (4 blocks of width 96, 3 heads, patches of 4) and others"),
+         "densenet121, clip_mini (towers of images and captions), vit (4 blocks of width 96, 3 "
+         "heads, patches of 4) and others"),
     {.name   = "model",
      .letter = 'm',
      .kind   = ARGUMENT_TEXT,
@@ -222,7 +235,8 @@ const Option train_options[] = {
     TEXT("log", log, "FILE.csv", NULL, "a row a step: loss, its terms, rate, gradient"),
     CHOICE("objective", objective, OBJECTIVE_NAMES, "ce",
            "what is lowered: cross-entropy alone, with alignment of gradients, with curvature, at "
-           "attacked images, or there with a triplet of gradients"),
+           "attacked images, or there with a triplet of gradients; or how far images are from "
+           "their captions, or what is said of units"),
     NUMBER("lambda-l2", lambda_l2, "X", "0.01", 0, 1e9,
            "factor of the squared distance of gradients"),
     NUMBER("lambda-cos", lambda_cos, "X", "1", 0, 1e9, "factor of their cosine distance"),

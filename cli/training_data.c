@@ -7,11 +7,11 @@
 #include "../mini/mini.h"
 #include "../probe/picture.h"
 #include "arguments.h"
+#include "class_folders.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 // Interleaved pixels to planes.
 static void keep_pixels(TrainingSet *set, int64_t index, const uint8_t *pixels)
@@ -39,21 +39,30 @@ static void draw_one(void *data, int64_t i, int thread)
     drawing->set->labels[i] = image.kind;
 }
 
-static bool open_mini(TrainingSet *out, const char *name, Error *error)
+bool training_data_mini(const char *name, int64_t *images, uint64_t *seed, Error *error)
 {
     char        count_text[24] = "";
-    uint64_t    count = 0, seed = 0;
+    uint64_t    count          = 0;
     const char *middle = strchr(name, ':') + 1, *colon = strchr(middle, ':');
     size_t      length = colon ? (size_t)(colon - middle) : sizeof count_text;
     if (length < sizeof count_text)
         memcpy(count_text, middle, length);
-    if (!whole_parse(count_text, &count) || !whole_parse(colon + 1, &seed) || count < 1 ||
+    if (!whole_parse(count_text, &count) || !whole_parse(colon + 1, seed) || count < 1 ||
         count > 1000000)
         return fail(error, ERROR_USAGE, "'%s' is not mini:COUNT:SEED with 1 to 1000000 images",
                     name);
-    if (!training_set_new(out, (int64_t)count, MINI_SIDE, MINI_SIDE, mini_kind_count(), error))
+    *images = (int64_t)count;
+    return true;
+}
+
+static bool open_mini(TrainingSet *out, const char *name, Error *error)
+{
+    int64_t  count = 0;
+    uint64_t seed  = 0;
+    if (!training_data_mini(name, &count, &seed, error) ||
+        !training_set_new(out, count, MINI_SIDE, MINI_SIDE, mini_kind_count(), error))
         return false;
-    parallel_for((int64_t)count, draw_one, &(Drawing){out, seed});
+    parallel_for(count, draw_one, &(Drawing){out, seed});
     return true;
 }
 
@@ -129,77 +138,8 @@ static bool open_cifar(TrainingSet *out, const char *path, Error *error)
 
 /* ---- a folder of folders --------------------------------------------------------------------- */
 
-typedef struct Gallery {
-    char   **classes; // names of the folders
-    int64_t  class_count;
-    char  ***pictures; // [class_count] lists of names
-    int64_t *counts;   // [class_count]
-} Gallery;
-
-static void gallery_close(Gallery *gallery)
-{
-    for (int64_t k = 0; gallery->pictures && gallery->counts && k < gallery->class_count; k++)
-        names_free(gallery->pictures[k], gallery->counts[k]);
-    memory_free(gallery->pictures);
-    memory_free(gallery->counts);
-    names_free(gallery->classes, gallery->class_count);
-}
-
-static bool is_picture(const char *folder, const char *name)
-{
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".bmp",  ".gif",
-                                          ".ppm", ".pgm", ".tif",  ".tiff", ".webp"};
-    const char              *ending    = strrchr(name, '.');
-    (void)folder;
-    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(ending, endings[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool is_class(const char *folder, const char *name)
-{
-    char path[LIMIT_PATH];
-    return path_join(path, folder, name, NULL) && folder_exists(path);
-}
-
-// Names that are wanted come first; the others are forgotten.
-static void keep_wanted(bool (*is_wanted)(const char *folder, const char *name), const char *folder,
-                        char **names, int64_t *count)
-{
-    int64_t kept = 0;
-    for (int64_t i = 0; i < *count; i++)
-        if (is_wanted(folder, names[i]))
-            names[kept++] = names[i];
-        else
-            memory_free(names[i]);
-    *count = kept;
-}
-
-static bool gallery_open(Gallery *gallery, const char *folder, int64_t *total, Error *error)
-{
-    if (!folder_list(folder, &gallery->classes, &gallery->class_count, error))
-        return false;
-    keep_wanted(is_class, folder, gallery->classes, &gallery->class_count);
-    if (gallery->class_count == 0)
-        return fail(error, ERROR_DATA,
-                    "%s: has no folders in it, expected a folder of class folders", folder);
-    gallery->pictures = memory_new((size_t)gallery->class_count, sizeof *gallery->pictures, error);
-    gallery->counts   = memory_new((size_t)gallery->class_count, sizeof *gallery->counts, error);
-    bool ok           = gallery->pictures && gallery->counts;
-    for (int64_t k = 0; ok && k < gallery->class_count; k++) {
-        char path[LIMIT_PATH];
-        ok = path_join(path, folder, gallery->classes[k], error) &&
-             folder_list(path, &gallery->pictures[k], &gallery->counts[k], error);
-        if (ok)
-            keep_wanted(is_picture, path, gallery->pictures[k], &gallery->counts[k]);
-        *total += gallery->counts[k];
-    }
-    return ok;
-}
-
-static bool keep_picture(TrainingSet *set, int64_t index, const char *path, const Preparation *fit,
-                         Error *error)
+bool training_data_picture(TrainingSet *set, int64_t index, const char *path,
+                           const Preparation *fit, Error *error)
 {
     Image picture = {0};
     bool  ok      = picture_fitted(path, fit, &picture, error);
@@ -209,22 +149,17 @@ static bool keep_picture(TrainingSet *set, int64_t index, const char *path, cons
     return ok;
 }
 
-static bool open_folder(TrainingSet *out, const char *folder, const Preparation *fit, Error *error)
+static bool open_folder(TrainingSet *out, const char *name, const Preparation *fit, Error *error)
 {
-    Gallery gallery = {0};
-    int64_t total = 0, index = 0;
-    bool    ok =
-        gallery_open(&gallery, folder, &total, error) &&
-        training_set_new(out, total, fit->height, fit->width, (int32_t)gallery.class_count, error);
-    for (int64_t k = 0; ok && k < gallery.class_count; k++)
-        for (int64_t i = 0; ok && i < gallery.counts[k]; i++, index++) {
-            char below[LIMIT_PATH], path[LIMIT_PATH];
-            out->labels[index] = (int32_t)k;
-            ok                 = path_join(below, folder, gallery.classes[k], error) &&
-                 path_join(path, below, gallery.pictures[k][i], error) &&
-                 keep_picture(out, index, path, fit, error);
-        }
-    gallery_close(&gallery);
+    ClassFolders folders = {0};
+    char         path[LIMIT_PATH];
+    bool         ok = class_folders_open(&folders, name, error) &&
+              training_set_new(out, folders.total, fit->height, fit->width,
+                               (int32_t)folders.classes, error);
+    for (int64_t i = 0; ok && i < folders.total; i++)
+        ok = class_folders_picture(&folders, i, &out->labels[i], path, error) &&
+             training_data_picture(out, i, path, fit, error);
+    class_folders_close(&folders);
     return ok;
 }
 

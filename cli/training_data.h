@@ -19,6 +19,13 @@ bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error 
  * short side and cropped where it says so. */
 bool training_data_fitted(TrainingSet *out, const char *name, const Preparation *fit, Error *error);
 
+/* A picture of a file, resized, as image `index` of a set. */
+bool training_data_picture(TrainingSet *set, int64_t index, const char *path,
+                           const Preparation *fit, Error *error);
+
+/* COUNT and SEED of a name mini:COUNT:SEED. Errors: ERROR_USAGE. */
+bool training_data_mini(const char *name, int64_t *count, uint64_t *seed, Error *error);
+
 /* Where the labels of a CIFAR picture are: `out`. NULL for a name that is NULL. */
 const char *training_data_labels(const char *name, char out[LIMIT_PATH]);
 

@@ -55,6 +55,7 @@ typedef struct Derived {
 struct WeightBlob {
     char       *path;
     Bytes       file;
+    bool        is_lent; // the file is memory of somebody else
     int         count;
     BlobTensor *tensors; // [count], sorted by name
     real      **widened; // [count], NULL until a tensor is asked for that cannot be used in place
@@ -344,17 +345,49 @@ static bool read_about(WeightBlob *blob, Error *error)
                              error);
 }
 
-bool blob_open(const char *path, WeightBlob **out, Error *error)
+// With its file, or the bytes that are lent to it, in place.
+static bool check_all(WeightBlob *blob, Error *error)
+{
+    if (!check_index(blob, error))
+        return false;
+    for (int i = 0; i < blob->count; i++)
+        if (!check_data(blob, blob->tensors + i, error))
+            return false;
+    return read_about(blob, error);
+}
+
+static WeightBlob *blob_new(const char *path, Error *error)
 {
     WeightBlob *blob = memory_new(1, sizeof *blob, error);
+    if (blob && (blob->path = memory_text(path, error)) != NULL &&
+        (blob->sha256 = memory_new(65, 1, error)) != NULL)
+        return blob;
+    blob_close(blob);
+    return NULL;
+}
+
+bool blob_open(const char *path, WeightBlob **out, Error *error)
+{
+    WeightBlob *blob = blob_new(path, error);
     if (!blob)
         return false;
-    bool ok = (blob->path = memory_text(path, error)) != NULL &&
-              (blob->sha256 = memory_new(65, 1, error)) != NULL &&
-              file_read(path, LIMIT_ARRAY_FILE, &blob->file, error) && check_index(blob, error);
-    for (int i = 0; ok && i < blob->count; i++)
-        ok = check_data(blob, blob->tensors + i, error);
-    if (!ok || !read_about(blob, error)) {
+    if (!file_read(path, LIMIT_ARRAY_FILE, &blob->file, error) || !check_all(blob, error)) {
+        blob_close(blob);
+        return false;
+    }
+    *out = blob;
+    return true;
+}
+
+bool blob_open_memory(const char *path, const void *data, size_t size, WeightBlob **out,
+                      Error *error)
+{
+    WeightBlob *blob = blob_new(path, error);
+    if (!blob)
+        return false;
+    blob->is_lent = true;
+    blob->file    = (Bytes){data, size};
+    if (!check_all(blob, error)) {
         blob_close(blob);
         return false;
     }
@@ -385,7 +418,8 @@ void blob_close(WeightBlob *blob)
     about_close(&blob->about);
     memory_free(blob->sha256);
     memory_free(blob->path);
-    bytes_close(&blob->file);
+    if (!blob->is_lent)
+        bytes_close(&blob->file);
     memory_free(blob);
 }
 

@@ -43,7 +43,10 @@ typedef struct Preparation {
 typedef struct WeightBlob WeightBlob;
 
 bool blob_open(const char *path, WeightBlob **out, Error *error); // checks everything incl. CRCs
-void blob_close(WeightBlob *blob);                                // NULL allowed
+/* The same of bytes in memory, 64-byte aligned, that outlive the blob; `path` is their name. */
+bool blob_open_memory(const char *path, const void *data, size_t size, WeightBlob **out,
+                      Error *error);
+void blob_close(WeightBlob *blob); // NULL allowed
 
 const char        *blob_path(const WeightBlob *blob);
 const char        *blob_architecture(const WeightBlob *blob); // "vgg16", "resnet50", ...

@@ -23,9 +23,21 @@ bool builder_is_over(Builder *builder)
 
 /* ---- tensors of the blob --------------------------------------------------------------------- */
 
+static const char *prefix_of(const Builder *builder)
+{
+    return builder->prefix ? builder->prefix : "";
+}
+
 bool builder_has(const Builder *builder, const char *base, const char *part)
 {
-    return blob_lookup(builder->blob, LAYER("%s.%s", base, part)) != NULL;
+    return blob_lookup(builder->blob, LAYER("%s%s.%s", prefix_of(builder), base, part)) != NULL;
+}
+
+bool builder_find(Builder *builder, const char *base, const char *part, Shape shape,
+                  const real **data, Error *error)
+{
+    return blob_find(builder->blob, LAYER("%s%s.%s", prefix_of(builder), base, part), shape, data,
+                     error);
 }
 
 bool builder_has_norm(const Builder *builder, const char *norm)
@@ -35,14 +47,16 @@ bool builder_has_norm(const Builder *builder, const char *norm)
 
 Shape builder_shape(Builder *builder, const char *name, int rank)
 {
-    const BlobTensor *tensor = blob_lookup(builder->blob, name);
+    LayerText         whole  = layer_text("%s%s", prefix_of(builder), name);
+    const BlobTensor *tensor = blob_lookup(builder->blob, whole.text);
     if (tensor && tensor->shape.rank == rank)
         return tensor->shape;
     if (tensor)
         fail(&builder->lack, ERROR_DATA, "%s: '%s' is %s, expected rank %d",
-             blob_path(builder->blob), name, SHAPE_TEXT(tensor->shape), rank);
+             blob_path(builder->blob), whole.text, SHAPE_TEXT(tensor->shape), rank);
     else
-        fail(&builder->lack, ERROR_DATA, "%s: no tensor '%s'", blob_path(builder->blob), name);
+        fail(&builder->lack, ERROR_DATA, "%s: no tensor '%s'", blob_path(builder->blob),
+             whole.text);
     return shape_scalar();
 }
 
@@ -64,12 +78,13 @@ static NodeId trained_input(Builder *builder, const char *name, Shape shape, con
 
 NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape used)
 {
-    const real *data = NULL;
-    if (!blob_find(builder->blob, name, stored, &data, &builder->lack))
+    LayerText   whole = layer_text("%s%s", prefix_of(builder), name);
+    const real *data  = NULL;
+    if (!blob_find(builder->blob, whole.text, stored, &data, &builder->lack))
         return NODE_NONE;
     if (!builder->request->trainables) // a leaf, so that a plan prepares it for its kernel
         return op_parameter(builder->graph, used, data);
-    NodeId input = trained_input(builder, name, stored, data);
+    NodeId input = trained_input(builder, whole.text, stored, data);
     return input == NODE_NONE || shape_equal(stored, used)
                ? input
                : op_reshape(builder->graph, input, used);

@@ -15,15 +15,16 @@ typedef struct Builder {
     Graph                *graph;
     WeightBlob           *blob;
     const NetworkRequest *request;
-    const char *const    *wanted;                       // names of layers, or NULL
-    int                   wanted_count;                 // 1 for an index
-    real                  softplus_beta;                // 0: ReLU
-    Activation            activation;                   // so far
-    int                   wanted_index;                 // in the order of listed layers, or -1
-    int                   listed;                       // layers listed so far
-    int                   found;                        // of the wanted layers
-    NodeId                layers[NETWORK_LAYERS];       // of the wanted; NODE_NONE until found
-    NodeId                ends;                         // Network.ends
+    const char           *prefix;                 // of its tensors' names in the blob; NULL: none
+    const char *const    *wanted;                 // names of layers, or NULL
+    int                   wanted_count;           // 1 for an index
+    real                  softplus_beta;          // 0: ReLU
+    Activation            activation;             // so far
+    int                   wanted_index;           // in the order of listed layers, or -1
+    int                   listed;                 // layers listed so far
+    int                   found;                  // of the wanted layers
+    NodeId                layers[NETWORK_LAYERS]; // of the wanted; NODE_NONE until found
+    NodeId                ends;                   // Network.ends
     char                  layer_name[LAYER_NAME_BYTES]; // of the one found last
     Error                 lack;                         // why nothing past here can be built
     char                  lacking[LAYER_NAME_BYTES];    // the first wanted layer after the lack
@@ -37,7 +38,11 @@ typedef void FamilyBuild(Builder *builder, NodeId x, int depth);
 FamilyBuild vgg_build, vgg_bn_build, resnet_build, resnet_small_build, resnet_cifar_build,
     resnet_v2_build, alexnet_build, densenet_build, squeezenet_build, lenet_build, vit_build,
     encoder_build, resnext_build, mobilenet_v2_build, efficientnet_build, alexnet_groups_build,
-    clip_vit_build, clip_resnet_build, clip_text_build, roberta_build;
+    clip_vit_build, clip_resnet_build, clip_text_build, clip_mini_build, roberta_build;
+
+/* The convolutions of a VGG's stage, counted from 0, each with its activation. *place: the index of
+ * the first in torchvision's list, moved behind the last. */
+NodeId vgg_stage(Builder *builder, NodeId x, int stage, int convs, bool has_norms, int *place);
 
 /* ((x * scale) - mean) / std per channel, with the constants of the blob. */
 NodeId prepare_pixels(Graph *graph, NodeId pixels, const Preparation *preparation);
@@ -108,8 +113,11 @@ NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape us
 /* The shape of a tensor, or rank 0 and a lack if it is not there or has another rank. */
 Shape builder_shape(Builder *builder, const char *name, int rank);
 bool  builder_has(const Builder *builder, const char *base, const char *part); // tensor base.part
-bool  builder_is_over(Builder *builder);
-bool  builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
+/* The vector or kernel base.part as the blob has it, without a node. Errors: of blob_find. */
+bool builder_find(Builder *builder, const char *base, const char *part, Shape shape,
+                  const real **data, Error *error);
+bool builder_is_over(Builder *builder);
+bool builder_has_norm(const Builder *builder, const char *norm); // as tensors, not folded
 
 typedef struct LayerText {
     char text[LAYER_NAME_BYTES];

@@ -89,6 +89,11 @@ typedef struct Network {
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
                    Error *error);
 
+/* Which family builds a blob's network: its architecture, or the encoder that a captioner (`milan`)
+ * looks at images with, which has its tensors' names behind CAPTIONER_PREFIX. */
+#define CAPTIONER_PREFIX "encoder.encoder.model."
+const char *network_architecture(const WeightBlob *blob);
+
 /* What the logits of one image say: the class of the largest, the first of equal ones, and the
  * soft-max probability of a class, in 0..1. */
 int64_t logits_predicted(const real *logits, int64_t classes);
@@ -111,6 +116,11 @@ const char *network_layer_name(WeightBlob *blob, int index);
 /* The activation before a layer (NULL: the logits); ReLU of a layer that cannot be built. Errors:
  * ERROR_MEMORY. */
 bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error);
+
+/* Whether a layer is a transformer's map of patches, whose class token is the layer of this name and
+ * CLASS_TOKEN. Errors: ERROR_MEMORY. */
+#define CLASS_TOKEN ":class"
+bool network_has_class_token(WeightBlob *blob, const char *layer, bool *out, Error *error);
 
 typedef struct LayerSize {
     int64_t units, height, width; // 1 x 1 for logits

@@ -49,10 +49,12 @@ static const Family architectures[] = {
     {"encoder", encoder_build, 0},
     {"clip_vit", clip_vit_build, 0},
     {"clip_resnet", clip_resnet_build, 0},
+    {"clip_mini", clip_mini_build, 0},
 };
 static const Family text_architectures[] = {
     {"clip_vit", clip_text_build, 0},
     {"clip_resnet", clip_text_build, 0},
+    {"clip_mini", clip_text_build, 0},
     {"roberta", roberta_build, 0},
 };
 enum {
@@ -87,28 +89,33 @@ bool network_activation(const WeightBlob *blob, real *beta, Error *error)
                 text);
 }
 
-// That of the blob's architecture, on texts where tokens are asked for; or NULL.
-static const Family *family_of(const Builder *builder)
+// On texts where tokens are asked for; or NULL.
+static const Family *family_named(const char *name, bool is_text)
 {
-    bool          is_text = builder->request->tokens > 0;
-    const Family *table   = is_text ? text_architectures : architectures;
-    int           count   = is_text ? TEXT_ARCHITECTURES : ARCHITECTURES;
+    const Family *table = is_text ? text_architectures : architectures;
+    int           count = is_text ? TEXT_ARCHITECTURES : ARCHITECTURES;
     for (int i = 0; i < count; i++)
-        if (strcmp(table[i].name, blob_architecture(builder->blob)) == 0)
+        if (strcmp(table[i].name, name) == 0)
             return &table[i];
     return NULL;
 }
 
+const char *network_architecture(const WeightBlob *blob)
+{
+    const char *name    = blob_architecture(blob);
+    const char *encoder = strcmp(name, "milan") == 0 ? blob_about(blob, "encoder") : NULL;
+    return encoder ? encoder : name;
+}
+
 static bool run_family(Builder *builder, NodeId x, Error *error)
 {
-    const Family *family = family_of(builder);
-    if (!family && strcmp(blob_architecture(builder->blob), "milan") == 0)
-        return fail(error, ERROR_DATA, "%s: is a checkpoint of MILAN, which no verb takes yet",
-                    blob_path(builder->blob));
+    const char   *name   = network_architecture(builder->blob);
+    const Family *family = family_named(name, builder->request->tokens > 0);
     if (!family)
         return fail(error, ERROR_DATA, "%s: architecture '%s' is not known%s",
-                    blob_path(builder->blob), blob_architecture(builder->blob),
+                    blob_path(builder->blob), name,
                     builder->request->tokens ? " to take texts" : "");
+    builder->prefix = name == blob_architecture(builder->blob) ? NULL : CAPTIONER_PREFIX;
     family->build(builder, x, family->depth);
     return true;
 }
@@ -233,7 +240,7 @@ static bool check_found(Builder *builder, Error *error)
 static bool is_class_token(const char *layer)
 {
     const char *colon = strrchr(layer, ':');
-    return colon && strcmp(colon, ":class") == 0;
+    return colon && strcmp(colon, CLASS_TOKEN) == 0;
 }
 
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
@@ -275,17 +282,32 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
     return true;
 }
 
-bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error)
+// The nodes of a layer alone, on a graph that is gone; *is_built false: there is no such layer.
+static bool try_layer(WeightBlob *blob, const char *layer, Network *out, bool *is_built,
+                      Error *error)
 {
     NetworkRequest request = {.batch = 1, .layer = layer, .unit = -1};
     Graph         *graph   = NULL;
-    Network        network;
-    Error          cause = {0};
-    bool           is_built =
-        graph_create(&graph, &cause) && network_build(graph, blob, &request, &network, &cause);
+    Error          cause   = {0};
+    *is_built = graph_create(&graph, &cause) && network_build(graph, blob, &request, out, &cause);
     graph_destroy(graph);
-    *out = is_built ? network.activation : (Activation){"ReLU", true};
     return cause.code != ERROR_MEMORY || fail(error, ERROR_MEMORY, "%s", cause.message);
+}
+
+bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error)
+{
+    Network network  = {0};
+    bool    is_built = false, ok = try_layer(blob, layer, &network, &is_built, error);
+    *out = is_built ? network.activation : (Activation){"ReLU", true};
+    return ok;
+}
+
+bool network_has_class_token(WeightBlob *blob, const char *layer, bool *out, Error *error)
+{
+    Network network = {0};
+    *out            = false;
+    return is_class_token(layer) ||
+           try_layer(blob, LAYER("%s" CLASS_TOKEN, layer), &network, out, error);
 }
 
 const char *network_layer_name(WeightBlob *blob, int index)

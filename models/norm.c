@@ -26,8 +26,7 @@ static bool find_norm(Builder *builder, const char *base, int64_t channels, Norm
     static const char *const parts[4]   = {"weight", "bias", "running_mean", "running_var"};
     const real             **vectors[4] = {&out->gamma, &out->beta, &out->mean, &out->variance};
     for (int i = 0; i < 4; i++)
-        if (!blob_find(builder->blob, LAYER("%s.%s", base, parts[i]), shape_1d(channels),
-                       vectors[i], &builder->lack))
+        if (!builder_find(builder, base, parts[i], shape_1d(channels), vectors[i], &builder->lack))
             return false;
     for (int64_t c = 0; c < channels; c++)
         if (!(out->variance[c] >= 0))
@@ -116,9 +115,9 @@ static bool folded_weights(Builder *builder, const char *conv, const char *norm_
     bool        is_new  = false;
     int64_t     outputs = shape.dim[0];
     if (!find_norm(builder, norm_name, outputs, &norm) ||
-        !blob_find(blob, LAYER("%s.weight", conv), shape, &plain, lack) ||
+        !builder_find(builder, conv, "weight", shape, &plain, lack) ||
         (builder_has(builder, conv, "bias") &&
-         !blob_find(blob, LAYER("%s.bias", conv), shape_1d(outputs), &shift, lack)) ||
+         !builder_find(builder, conv, "bias", shape_1d(outputs), &shift, lack)) ||
         !blob_derived(blob, LAYER("%s.bias, folded", conv), (size_t)outputs, bias, &is_new, lack) ||
         !blob_derived(blob, LAYER("%s.weight, folded", conv), (size_t)shape_elements(shape), weight,
                       &is_new, lack))

@@ -28,6 +28,10 @@ void text_runner_close(TextRunner *runner); // accepts a zeroed object
 bool text_runner_run(TextRunner *runner, const int32_t *tokens, int64_t count, real *out,
                      Error *error);
 
+/* What Network.ends is to be set to: of every channel of the end token of every text its place in
+ * [count, width, 1, row]; tokens [count, row], out [count, width]. */
+void text_ends(const int32_t *tokens, int64_t count, int64_t row, int64_t width, int32_t *out);
+
 /* Embeddings [count, outputs] of texts that were filled up behind their ends to rows [count, row].
  * No token sees a later one, so texts are cut at their ends, and those of one length run together:
  * the numbers are those of whole rows. *outputs is set, *out is to be released with memory_free. */

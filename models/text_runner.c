@@ -57,15 +57,19 @@ static int64_t end_of(const int32_t *text, int64_t length)
     return end;
 }
 
-// Every channel of the end token of every text, as places in [batch, width, 1, length].
+void text_ends(const int32_t *tokens, int64_t count, int64_t row, int64_t width, int32_t *out)
+{
+    for (int64_t text = 0; text < count; text++) {
+        int64_t end = end_of(tokens + text * row, row);
+        for (int64_t c = text * width; c < (text + 1) * width; c++)
+            out[c] = (int32_t)(c * row + end);
+    }
+}
+
 static bool set_ends(TextRunner *runner, const int32_t *tokens, int64_t count, Error *error)
 {
     Shape shape = graph_shape(runner->graph, runner->network.ends);
-    for (int64_t text = 0; text < count; text++) {
-        int64_t end = end_of(tokens + text * runner->length, runner->length);
-        for (int64_t c = text * shape.dim[1]; c < (text + 1) * shape.dim[1]; c++)
-            runner->ends[c] = (int32_t)(c * runner->length + end);
-    }
+    text_ends(tokens, count, runner->length, shape.dim[1], runner->ends);
     return plan_set_index(runner->plan, runner->network.ends, runner->ends, error);
 }
 

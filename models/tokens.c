@@ -48,3 +48,38 @@ bool blob_tokenizer(const WeightBlob *blob, TokenizerKind kind, Tokenizer **out,
     *out = tokenizer;
     return true;
 }
+
+/* ---- whole words ----------------------------------------------------------------------------- */
+
+// After the words, in an order in which the end is the largest token, as CLIP's tower has it.
+enum { TOKEN_UNKNOWN, TOKEN_START, TOKEN_END, WORD_TOKENS };
+
+int32_t words_token_count(const WordList *list)
+{
+    return word_list_count(list) + WORD_TOKENS;
+}
+
+bool blob_words(const WeightBlob *blob, WordList **out, Error *error)
+{
+    const BlobTensor *words = blob_lookup(blob, "words");
+    if (!words || words->type != BLOB_U8)
+        return fail(error, ERROR_DATA, "%s: has no list 'words'", blob_path(blob));
+    if (!word_list_open(out, words->data, words->bytes, blob_path(blob), error))
+        return false;
+    if (ids_have_rows(blob, words_token_count(*out), error))
+        return true;
+    word_list_close(*out);
+    return false;
+}
+
+void words_tokens(const WordList *list, const char *text, int64_t row, int32_t *out)
+{
+    int32_t words = word_list_count(list);
+    out[0]        = words + TOKEN_START;
+    int64_t count = word_list_ids(list, text, row - 2, out + 1);
+    for (int64_t i = 1; i <= count; i++)
+        out[i] = out[i] < words ? out[i] : words + TOKEN_UNKNOWN;
+    out[count + 1] = words + TOKEN_END;
+    for (int64_t i = count + 2; i < row; i++)
+        out[i] = 0;
+}

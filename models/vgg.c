@@ -36,22 +36,28 @@ static NodeId vgg_head(Builder *builder, NodeId x)
     return x;
 }
 
+NodeId vgg_stage(Builder *builder, NodeId x, int stage, int convs, bool has_norms, int *place)
+{
+    for (int i = 0; i < convs; i++) {
+        LayerText base = layer_text("features.%d", (*place)++);
+        if (has_norms) {
+            LayerText norm = layer_text("features.%d", (*place)++);
+            x              = build_conv_norm(builder, x, base.text, norm.text, 3, 1, 1);
+            base           = norm;
+        } else {
+            x = build_conv(builder, x, base.text, 3, 1, 1);
+        }
+        (*place)++; // the activation
+        x = build_activated_layer(builder, x, LAYER("conv%d_%d", stage + 1, i + 1), base.text);
+    }
+    return x;
+}
+
 static NodeId vgg_features(Builder *builder, NodeId x, int depth, bool has_norms)
 {
     const int *convs = stages(depth);
     for (int stage = 0, place = 0; stage < 5; stage++, place++) {
-        for (int i = 0; i < convs[stage]; i++) {
-            LayerText base = layer_text("features.%d", place++);
-            if (has_norms) {
-                LayerText norm = layer_text("features.%d", place++);
-                x              = build_conv_norm(builder, x, base.text, norm.text, 3, 1, 1);
-                base           = norm;
-            } else {
-                x = build_conv(builder, x, base.text, 3, 1, 1);
-            }
-            place++; // the activation
-            x = build_activated_layer(builder, x, LAYER("conv%d_%d", stage + 1, i + 1), base.text);
-        }
+        x = vgg_stage(builder, x, stage, convs[stage], has_norms, &place);
         x = build_maxpool(builder, x, 2, 2, 0);
         build_module(builder, x, LAYER("pool%d", stage + 1));
     }

@@ -126,6 +126,7 @@ typedef struct Mode {
 
 typedef enum MethodOptionKind {
     METHOD_FILE,   // a path; what the file holds decides results, so its SHA-256 goes with the run
+    METHOD_FOLDER, // a path that decides no result, so that it is no part of a run's settings
     METHOD_CHOICE, // one of the words of `value`, separated by |
     METHOD_COUNT   // a whole number, at least 1
 } MethodOptionKind;
@@ -170,6 +171,12 @@ typedef struct Aim {
     void (*enlarge)(const void *self, const float *map, float *out);
     void (*transpose)(const void *self, const float *weights, float *out);
     float threshold; // the unit's, for the soft-iou loss (C11)
+    /* For the soft-wpmi loss (L13), else NULL: what each image of the set adds when it is among the
+     * unit's strongest, which it is by sigmoid((q - level) / softness). q is what `pool` makes of
+     * the map; slope, as large as the map, is its derivative. */
+    const float *gain;
+    float        level, softness;
+    float (*pool)(const void *self, const float *map, float *slope);
     void *self;
     void (*close)(void *self);
 } Aim;
@@ -214,9 +221,12 @@ struct Method {
     const char *name;             // "dissection", as --method takes it
     const char *title;            // "Network Dissection"
     const char *score_name;       // "IoU"
-    double      detector_score;   // a unit is a detector if its concept's score reaches this (D19)
+    const char *score_says;       // what a high score means, one sentence for pages
+    double      detector_score;   // a unit is a detector if its concept's score reaches this (D19);
+                                  // -INFINITY: the method draws no such line
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
     bool        sees_pixels;      // reads UnitView.images; else they need not be kept
+    bool        reads_class;      // of a transformer's layer it takes the class token, not patches
     const Mode *modes;            // [mode_count], the default first
     int         mode_count;
 

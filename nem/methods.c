@@ -1,8 +1,12 @@
 /* nem/methods.c - the table of methods: a line each. */
+#include "clip/clip.h"
 #include "dissect/dissect.h"
+#include "milan/milan.h"
 
 static const Method *const methods[] = {
     &method_dissection,
+    &method_milan,
+    &method_clip_dissect,
 };
 
 const Method *method_at(int index)

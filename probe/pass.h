@@ -10,8 +10,9 @@
 /* Zeroed: the pass runs to its end, reports nothing and saves nothing. */
 typedef struct Pass {
     const volatile bool *cancel; // ends the pass with ERROR_AGAIN once true; NULL: never
-    /* Called between batches by the calling thread; total may grow when more work turns out to be
-     * needed. NULL: nobody listens. */
+    /* Called by the calling thread before the first batch, with what an earlier run has done, and
+     * between batches; total may change when more or less work turns out to be needed. NULL: nobody
+     * listens. */
     void (*progress)(void *self, int64_t done, int64_t total);
     void       *progress_self;
     Checkpoint *checkpoint; // NULL: nothing is saved

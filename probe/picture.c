@@ -108,3 +108,38 @@ bool picture_planes(const char *path, const Preparation *preparation, float *pla
     image_free(&image);
     return ok;
 }
+
+/* ---- pixels of another network ---------------------------------------------------------------- */
+
+static bool is_fitting(const Preparation *preparation, int64_t height, int64_t width)
+{
+    int64_t shorter = height < width ? height : width, wanted = preparation->resize_short;
+    return preparation->height == height && preparation->width == width &&
+           (wanted == 0 || wanted == shorter);
+}
+
+// The nearest of 256 levels; x is in 0..1.
+static uint8_t level_of(float x)
+{
+    return (uint8_t)(x * 255 + 0.5f);
+}
+
+bool planes_fit(const float *planes, int64_t height, int64_t width, const Preparation *preparation,
+                float *out, Error *error)
+{
+    size_t plane = (size_t)height * (size_t)width;
+    Image  image = {.width = (int)width, .height = (int)height, .channels = 3, .orientation = 1};
+    if (is_fitting(preparation, height, width)) {
+        memmove(out, planes, 3 * plane * sizeof *out);
+        return true;
+    }
+    image.pixels = memory_new(3 * plane, 1, error);
+    bool ok      = image.pixels != NULL;
+    for (size_t i = 0; ok && i < 3 * plane; i++)
+        image.pixels[i] = level_of(planes[i % 3 * plane + i / 3]);
+    ok = ok && picture_fit(&image, preparation, "an image of the probing set", error);
+    if (ok)
+        image_to_planes(&image, out);
+    image_free(&image);
+    return ok;
+}

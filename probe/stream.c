@@ -55,6 +55,7 @@ bool stream_run(Stream *stream, int runs, int64_t start, StreamTake *take, void 
     const ActivationSource *layer = &stream->inputs->layer;
     int64_t                 total = stream->inputs->probe->image_count;
     stream->done += start;
+    pass_progress(stream->pass, stream->done, total * runs);
     for (int64_t first = start; first < total; first += layer->batch) {
         int64_t count = total - first < layer->batch ? total - first : layer->batch;
         for (int64_t i = 0; i < count; i++)

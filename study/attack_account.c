@@ -2,16 +2,50 @@
 #include "attack_run.h"
 #include "changes.h"
 
+#include <math.h>
+#include <string.h>
+
 void attack_progress(AttackRun *run, int64_t amount)
 {
     run->done += amount;
     pass_progress(run->job->clean.pass, run->done, run->total);
 }
 
-int64_t cost_of_image(const AttackJob *job)
+void attack_discount(AttackRun *run, int64_t amount)
+{
+    run->total -= amount;
+}
+
+static bool is_known(const AttackRun *run)
+{
+    return run->job->masks != MASKS_ACTIVATIONS;
+}
+
+void attack_found(AttackRun *run, int64_t amount)
+{
+    if (!is_known(run))
+        attack_discount(run, amount);
+}
+
+static void pass_over_set(void *self, int64_t done, int64_t total)
+{
+    const AttackRun *run = self;
+    (void)total;
+    pass_progress(run->job->clean.pass, run->done + done, run->total);
+}
+
+Pass counted_pass(AttackRun *run, const char *file, const char *phase)
+{
+    Pass pass          = pass_within(run->job->clean.pass, file, phase);
+    pass.progress      = pass_over_set;
+    pass.progress_self = run;
+    return pass;
+}
+
+int64_t cost_of_image(const AttackJob *job, float share)
 {
     int64_t steps = job->variant == PGD_FGSM ? 1 : job->steps;
-    return 3 * steps + job->arm_count;
+    return (int64_t)ceil(3 * (double)steps * (double)share) + job->arm_count;
 }
 
 int64_t images_of_set(const AttackRun *run)
@@ -19,35 +53,154 @@ int64_t images_of_set(const AttackRun *run)
     return run->job->clean.explainer->inputs.probe->image_count;
 }
 
-static int64_t cost_of_unit(const AttackRun *run, const UnitCase *unit_case)
+int64_t poisoned_images(const UnitCase *cases, int64_t count, int64_t total, bool *marked)
 {
-    const AttackJob *job     = run->job;
-    bool             unknown = unit_case->attackable && job->masks == MASKS_ACTIVATIONS;
-    int64_t          images  = unknown ? images_of_set(run) : unit_case->aim.image_count;
-    return images * job->eps_count * cost_of_image(job);
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t k = 0; k < cases[i].aim.image_count; k++)
+            marked[cases[i].aim.images[k]] = true;
+    for (int64_t image = 0; image < total; image++)
+        found += marked[image];
+    return found;
+}
+
+int64_t cost_of_unit(const AttackRun *run, const UnitCase *unit_case)
+{
+    return run->unit_cost[unit_case - run->cases] * run->job->eps_count;
+}
+
+// Of all of the unit's images, from some of them, which are spread evenly.
+static bool sample_cost(const AttackRun *run, const UnitCase *unit_case, int64_t *cost,
+                        Error *error)
+{
+    enum { SAMPLE = 16 };
+    const Aim *aim   = &unit_case->aim;
+    int64_t    taken = aim->image_count < SAMPLE ? aim->image_count : SAMPLE, sum = 0;
+    CaseAttack attack = {0};
+    int64_t    images[SAMPLE];
+    float      shares[SAMPLE];
+    *cost = 0;
+    if (taken == 0)
+        return true;
+    for (int64_t i = 0; i < taken; i++)
+        images[i] = aim->images[i * aim->image_count / taken];
+    bool ok = case_attack_open(&attack, unit_case, run->job, error) &&
+              unit_attack_shares(attack.attack, images, taken, shares, error);
+    for (int64_t i = 0; ok && i < taken; i++)
+        sum += cost_of_image(run->job, shares[i]);
+    case_attack_close(&attack);
+    *cost = sum * aim->image_count / taken;
+    return ok;
+}
+
+static bool cost_units(AttackRun *run, Error *error)
+{
+    const AttackJob *job = run->job;
+    run->unit_cost       = memory_new((size_t)job->unit_count, sizeof *run->unit_cost, error);
+    bool ok              = run->unit_cost != NULL;
+    for (int64_t i = 0; ok && i < job->unit_count; i++) {
+        UnitCase *unit_case = &run->cases[i];
+        if (unit_case->attackable && !is_known(run))
+            run->unit_cost[i] = images_of_set(run) * cost_of_image(job, 1);
+        else
+            ok = sample_cost(run, unit_case, &run->unit_cost[i], error);
+    }
+    return ok;
+}
+
+bool attack_opened(AttackRun *run, const UnitCase *unit_case, UnitAttack *attack, Error *error)
+{
+    const Aim *aim = &unit_case->aim;
+    memory_free(run->shares);
+    run->shares = memory_new((size_t)aim->image_count, sizeof *run->shares, error);
+    return run->shares &&
+           unit_attack_shares(attack, aim->images, aim->image_count, run->shares, error);
+}
+
+void attack_begun(AttackRun *run, const UnitCase *unit_case)
+{
+    int64_t cost = 0;
+    for (int64_t i = 0; i < unit_case->aim.image_count; i++)
+        cost += cost_of_image(run->job, run->shares[i]);
+    attack_discount(run, run->unit_cost[unit_case - run->cases] - cost);
+}
+
+void attack_aimed(AttackRun *run, const UnitCase *cases, int64_t count)
+{
+    if (is_known(run))
+        return;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t before = cost_of_unit(run, &cases[i]);
+        run->unit_cost[&cases[i] - run->cases] =
+            cases[i].aim.image_count * cost_of_image(run->job, 1);
+        attack_discount(run, before - cost_of_unit(run, &cases[i]));
+    }
+    attack_progress(run, images_of_set(run));
+}
+
+void attack_found_chunk(AttackRun *run, const UnitCase *cases, int64_t count)
+{
+    attack_found(run, images_of_set(run) * (2 + run->job->arm_count));
+    for (int64_t i = 0; i < count; i++)
+        attack_found(run, cost_of_unit(run, &cases[i]));
+}
+
+// What the units of a chunk share: clean maps, masks if they come from activations, control rows.
+static int64_t cost_of_chunk(const AttackRun *run, int64_t first, int64_t count, bool *marked)
+{
+    const AttackJob *job    = run->job;
+    int64_t          images = images_of_set(run);
+    if (!is_known(run))
+        return images * (2 + job->arm_count);
+    memset(marked, 0, (size_t)images * sizeof *marked);
+    return images + job->arm_count * poisoned_images(run->cases + first, count, images, marked);
+}
+
+// Passes whose rows an earlier run has, and with them nothing is run again.
+static int64_t cost_of_earlier(const AttackRun *run, int64_t first, int64_t count, int64_t shared)
+{
+    const AttackJob *job    = run->job;
+    bool             is_all = is_known(run);
+    int64_t          found  = 0;
+    ChangeRow        rows[STORE_ARMS];
+    for (int64_t i = first; i < first + count; i++) {
+        is_all = is_all && take_earlier(run, job->units[i], 0, rows);
+        for (int e = 0; e < job->eps_count; e++) {
+            bool has = take_earlier(run, job->units[i], job->eps[e], rows);
+            is_all   = is_all && has;
+            found += has && is_known(run) ? cost_of_unit(run, &run->cases[i]) / job->eps_count : 0;
+        }
+    }
+    return found + (is_all ? shared : 0);
 }
 
 bool attack_plan(AttackRun *run, int64_t chunk, Error *error)
 {
-    const AttackJob *job   = run->job;
-    int64_t          count = job->unit_count, chunks = (count + chunk - 1) / chunk;
+    const AttackJob *job     = run->job;
+    int64_t          count   = job->unit_count;
     int64_t         *of_unit = memory_new((size_t)count, sizeof *of_unit, error);
-    if (!of_unit)
-        return false;
-    AttackPlan plan = {.shared     = chunks * images_of_set(run) * (1 + job->arm_count),
-                       .of_unit    = of_unit,
-                       .unit_count = count,
-                       .at_most    = job->masks == MASKS_ACTIVATIONS};
-    plan.total      = plan.shared;
-    for (int64_t i = 0; i < count; i++) {
+    bool            *marked  = memory_new((size_t)images_of_set(run), sizeof *marked, error);
+    AttackPlan       plan    = {.of_unit = of_unit, .unit_count = count, .at_most = !is_known(run)};
+    bool             ok      = of_unit && marked && cost_units(run, error);
+    for (int64_t first = 0; ok && first < count; first += chunk) {
+        int64_t length = count - first < chunk ? count - first : chunk;
+        int64_t shared = cost_of_chunk(run, first, length, marked);
+        plan.shared += shared;
+        run->done += cost_of_earlier(run, first, length, shared);
+    }
+    plan.total = plan.shared;
+    for (int64_t i = 0; ok && i < count; i++) {
         of_unit[i] = cost_of_unit(run, &run->cases[i]);
         plan.total += of_unit[i];
     }
     run->total = plan.total;
-    if (job->planned)
+    if (ok && job->planned)
         job->planned(job->planned_self, &plan);
+    if (ok)
+        attack_progress(run, 0);
     memory_free(of_unit);
-    return true;
+    memory_free(marked);
+    return ok;
 }
 
 bool take_earlier(const AttackRun *run, int64_t unit, double strength, ChangeRow *rows)

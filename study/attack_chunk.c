@@ -18,6 +18,12 @@ static bool sink_has(void *self, int64_t image)
     return saved_setting_has(&sink->setting, image);
 }
 
+static int64_t cost_in(const ArmSink *sink, int64_t image)
+{
+    const AttackRun *run = sink->run;
+    return cost_of_image(run->job, run->shares[stored_maps_place(&sink->setting.arms[0], image)]);
+}
+
 static bool sink_take(void *self, const int64_t *images, int64_t count, const real *clean,
                       const real *perturbed, Error *error)
 {
@@ -28,18 +34,21 @@ static bool sink_take(void *self, const int64_t *images, int64_t count, const re
                                perturbed, &sink->unit_case->clean_maps, error))
             return false;
     }
-    attack_progress(run, count * cost_of_image(run->job));
+    int64_t cost = 0;
+    for (int64_t i = 0; i < count; i++)
+        cost += cost_in(sink, images[i]);
+    attack_progress(run, cost);
     return saved_setting_save(&sink->setting, error) &&
            !attack_cancelled(run->job->clean.pass, error);
 }
 
-static void count_filled(const ArmSink *sink)
+// Images that a checkpoint has are not run again.
+static void discount_filled(const ArmSink *sink)
 {
-    const Aim *aim    = &sink->unit_case->aim;
-    int64_t    filled = 0;
+    const Aim *aim = &sink->unit_case->aim;
     for (int64_t i = 0; i < aim->image_count; i++)
-        filled += saved_setting_has(&sink->setting, aim->images[i]);
-    attack_progress(sink->run, filled * cost_of_image(sink->run->job));
+        if (saved_setting_has(&sink->setting, aim->images[i]))
+            attack_discount(sink->run, cost_in(sink, aim->images[i]));
 }
 
 static bool open_arms(StoredMaps arms[STORE_ARMS], const AttackRun *run, const UnitCase *unit_case,
@@ -78,7 +87,8 @@ static bool attack_once(AttackRun *run, UnitCase *unit_case, UnitAttack *attack,
     bool done =
         open_arms(arms, run, unit_case, eps, error) && saved_setting_load(&armed.setting, error);
     if (done && attack) {
-        count_filled(&armed);
+        attack_begun(run, unit_case);
+        discount_filled(&armed);
         done = unit_attack_run(attack, &rule, aim->images, aim->image_count, &sink, NULL, error);
         if (!done) // cancelled within a batch: those before it are saved
             saved_setting_save(&armed.setting, error);
@@ -101,9 +111,11 @@ static bool attack_unit(AttackRun *run, UnitCase *unit_case, const ChangeRow *co
     for (int e = 0; done && e < job->eps_count; e++) {
         ChangeRow rows[STORE_ARMS];
         if (take_earlier(run, unit_case->record->unit, job->eps[e], rows))
-            attack_progress(run, images * cost_of_image(job));
+            attack_found(run, cost_of_unit(run, unit_case) / job->eps_count);
         else
-            done = (!images || attack.attack || case_attack_open(&attack, unit_case, job, error)) &&
+            done = (!images || attack.attack ||
+                    (case_attack_open(&attack, unit_case, job, error) &&
+                     attack_opened(run, unit_case, attack.attack, error))) &&
                    attack_once(run, unit_case, attack.attack, job->eps[e], rows, error);
         done = done && add_rows(run, rows, error);
     }
@@ -144,7 +156,7 @@ static bool chunk_collect(AttackRun *run, Chunk *chunk, Error *error)
     char            phase[64];
     snprintf(phase, sizeof phase, "clean maps of %lld from %lld", (long long)chunk->count,
              (long long)chunk->first);
-    Pass pass   = pass_within(clean->pass, "clean.checkpoint", phase);
+    Pass pass   = counted_pass(run, "clean.checkpoint", phase);
     chunk->maps = memory_new((size_t)chunk->count * run->set_size, sizeof *chunk->maps, error);
     if (!chunk->maps || !maps_collect(&clean->explainer->inputs, chunk->units, chunk->count, &pass,
                                       chunk->maps, error))
@@ -156,7 +168,10 @@ static bool chunk_collect(AttackRun *run, Chunk *chunk, Error *error)
         if (!unit_case_check(&chunk->cases[i], clean, error))
             return false;
     }
-    return unit_cases_aim(chunk->cases, chunk->first, chunk->count, run->job, error);
+    if (!unit_cases_aim(chunk->cases, chunk->first, chunk->count, run->job, error))
+        return false;
+    attack_aimed(run, chunk->cases, chunk->count);
+    return true;
 }
 
 static bool has_earlier(const AttackRun *run, const Chunk *chunk)
@@ -185,6 +200,7 @@ bool chunk_run(AttackRun *run, UnitCase *cases, int64_t count, Error *error)
     Chunk chunk = {.cases = cases, .first = cases - run->cases, .count = count};
     bool  done  = chunk_open(run, &chunk, error);
     if (done && has_earlier(run, &chunk)) {
+        attack_found_chunk(run, cases, count);
         done = copy_chunk(run, &chunk, error);
     } else {
         done = done && chunk_collect(run, &chunk, error) && control_rows(run, &chunk, error);

@@ -31,7 +31,8 @@ static bool fill_control(AttackRun *run, const Chunk *chunk, const SavedSetting 
                                              run->layer.image_size, error);
     for (int64_t rows; done; before = at) {
         rows = next_images(setting, out->images, out->count, batch, &at, images);
-        attack_progress(run, at - before);
+        attack_discount(run, at - before - rows);
+        attack_progress(run, rows);
         if (rows == 0)
             break;
         done = row_loader_load(&loader, images, rows, planes, error) &&
@@ -98,19 +99,16 @@ static bool controls_load(const Chunk *chunk, const AttackJob *job, const char *
 
 /* ---- all arms -------------------------------------------------------------------------------- */
 
-// Images that are poisoned for any unit of the chunk.
-static int64_t union_of_images(const Chunk *chunk, int64_t total, int64_t *list, bool *marked)
+// Images that are poisoned for any unit of the chunk, and what it means for the account.
+static int64_t list_poisoned(AttackRun *run, const Chunk *chunk, int64_t *list, bool *marked)
 {
-    int64_t count = 0;
-    for (int64_t i = 0; i < chunk->count; i++) {
-        const Aim *aim = &chunk->cases[i].aim;
-        for (int64_t k = 0; k < aim->image_count; k++)
-            marked[aim->images[k]] = true;
-    }
-    for (int64_t image = 0; image < total; image++) {
+    int64_t total = images_of_set(run), listed = 0;
+    int64_t count = poisoned_images(chunk->cases, chunk->count, total, marked);
+    for (int64_t image = 0; image < total; image++)
         if (marked[image])
-            list[count++] = image;
-    }
+            list[listed++] = image;
+    if (run->job->masks == MASKS_ACTIVATIONS)
+        attack_discount(run, (total - count) * run->job->arm_count);
     return count;
 }
 
@@ -124,19 +122,15 @@ bool control_rows(AttackRun *run, Chunk *chunk, Error *error)
              (long long)chunk->first);
     if (!controls_load(chunk, job, phase, &found, error))
         return false;
-    if (found) {
-        attack_progress(run, total * job->arm_count);
-        return true;
-    }
     int64_t *images = memory_new((size_t)total, sizeof *images, error);
     bool    *marked = memory_new((size_t)total, sizeof *marked, error);
     bool     done   = images && marked;
-    int64_t  count  = done ? union_of_images(chunk, total, images, marked) : 0;
-    for (int arm = 0; done && arm < job->arm_count; arm++) {
+    int64_t  count  = done ? list_poisoned(run, chunk, images, marked) : 0;
+    for (int arm = 0; done && !found && arm < job->arm_count; arm++)
         done = control_arm(run, chunk, arm, images, count, error);
-        attack_progress(run, total - count);
-    }
+    if (done && found) // of an earlier run: nothing to do
+        attack_discount(run, count * job->arm_count);
     memory_free(images);
     memory_free(marked);
-    return done && controls_save(chunk, job, phase, error);
+    return done && (found || controls_save(chunk, job, phase, error));
 }

@@ -56,6 +56,8 @@ bool attack_run(const AttackJob *job, Changes *out, Error *error)
         int64_t count = job->unit_count - first < length ? job->unit_count - first : length;
         done          = chunk_run(&run, run.cases + first, count, error);
     }
+    memory_free(run.unit_cost);
+    memory_free(run.shares);
     unit_cases_close(run.cases, job->unit_count);
     stored_layer_close(&run.layer);
     return done;

@@ -12,6 +12,8 @@ typedef struct AttackRun {
     StoredLayer      layer;
     UnitCase        *cases;       // [job->unit_count]
     size_t           set_size;    // floats of a unit's maps over all images
+    int64_t         *unit_cost;   // [job->unit_count] of each at one eps, as far as it is known
+    float           *shares;      // of the unit at hand: how much of each of its images is run
     int64_t          done, total; // runs of the network, for progress
 } AttackRun;
 
@@ -30,12 +32,32 @@ typedef struct Chunk {
 
 /* Counts runs of the network and tells the observer of progress. */
 void attack_progress(AttackRun *run, int64_t amount);
+/* Work that turns out not to be needed. */
+void attack_discount(AttackRun *run, int64_t amount);
+/* Masks from activations are known now: what the cases cost, and the pass that found them. */
+void attack_aimed(AttackRun *run, const UnitCase *cases, int64_t count);
+/* Rows of an earlier run: counted as done from the beginning, unless their cost was not known. */
+void attack_found(AttackRun *run, int64_t amount);
+void attack_found_chunk(AttackRun *run, const UnitCase *cases, int64_t count);
+/* The pass of one run over the whole set: while it goes on its images are told, but not counted. */
+Pass counted_pass(AttackRun *run, const char *file, const char *phase);
+/* Marks [total] the images that are poisoned for any of these cases; returns how many there are. */
+int64_t poisoned_images(const UnitCase *cases, int64_t count, int64_t total, bool *marked);
 /* Counts the passes of the run, whose cases are open, and tells who asked for the plan. `chunk`:
  * units that go together. */
 bool attack_plan(AttackRun *run, int64_t chunk, Error *error);
-/* Runs of the network for one poisoned image at one eps, a gradient being worth three. */
-int64_t cost_of_image(const AttackJob *job);
+/* Runs of the network for one poisoned image at one eps, a gradient being worth three, and a part of
+ * the image its share. */
+int64_t cost_of_image(const AttackJob *job, float share);
+/* The attack on a unit is open: what it costs is counted exactly, and no longer from a sample. */
+bool    attack_opened(AttackRun *run, const UnitCase *unit_case, UnitAttack *attack, Error *error);
 int64_t images_of_set(const AttackRun *run);
+/* The attack on a unit is open: finds the shares of its images. */
+bool attack_opened(AttackRun *run, const UnitCase *unit_case, UnitAttack *attack, Error *error);
+/* Begins one of its eps, whose cost is known from the shares, and no longer from a sample. */
+void attack_begun(AttackRun *run, const UnitCase *unit_case);
+/* At all eps. As long as masks from activations are not known, the most it may be. */
+int64_t cost_of_unit(const AttackRun *run, const UnitCase *unit_case);
 
 /* The rows [arms] of a unit and strength, if an earlier run has them for every arm. */
 bool take_earlier(const AttackRun *run, int64_t unit, double strength, ChangeRow *rows);

@@ -111,6 +111,7 @@ def test_words_that_do_not_fit_are_refused():
     for options, what in (({'words': WORDS[:3]}, 'has 3 words and 4 special tokens'),
                           ({'words': ()}, 'holds no words'),
                           ({'words': WORDS[:3] + ('two\nlines',)}, 'its word 3 is not a text'),
+                          ({'words': WORDS[:3] + ('two words',)}, 'its word 3 is not a text'),
                           ({'words': WORDS[:3] + ('',)}, 'its word 3 is not a text'),
                           ({'words': WORDS[:3] + (7,)}, 'its word 3 is not a text'),
                           ({'words': WORDS[:3] + ('w' * 2000,)}, 'its word 3 is not a text'),

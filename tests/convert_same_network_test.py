@@ -330,17 +330,60 @@ def test_keras_layers_are_checked():
 def test_keras_residual_networks_keep_padding_and_epsilon():
     layers, names = residual_layers(net_named('resnet18'))
     write_keras(RESNET18, layers, names)
-    about, errors = told('keras')
-    assert about['padding'] == 'same' and about['complete'] == 'yes', errors
-    found, _ = read_blob(path_of('told.nw'))
-    for name, (shape, values) in RESNET18.items():
-        more = 0.001 - 1e-5 if name.endswith('running_var') else 0
-        assert found[name][0] == shape, name
-        assert all(abs(a - b - more) < 1e-6 for a, b in zip(floats(found[name][2]), values)), name
+
+    def check_variances(epsilon, more):
+        about, errors = told('keras')
+        assert about['padding'] == 'same' and about['complete'] == 'yes', errors
+        assert about.get('bn_epsilon') == epsilon and 'assumed' not in errors.split('prepares')[0]
+        found, _ = read_blob(path_of('told.nw'))
+        for name, (shape, values) in RESNET18.items():
+            add = more(name) if name.endswith('running_var') else 0
+            assert found[name][0] == shape, name
+            assert all(abs(a - b - add) < 1e-6
+                       for a, b in zip(floats(found[name][2]), values)), name
+
+    check_variances('0.001', lambda name: 0)
+    layers[1][2]['epsilon'] = 0.002                   # where norms differ
+    write_keras(RESNET18, layers, names)
+    check_variances(None, lambda name: (0.002 if name.startswith('bn1.') else 0.001) - 1e-5)
     refused('keras', 'padded as --padding same', code=EXIT_USAGE, options=('--padding', 'torch'))
     layers[4][2]['padding'] = 'valid'
     write_keras(RESNET18, layers, names)
     refused('keras', 'is padded by')
+
+
+def test_networks_from_tensorflow_have_its_epsilon():
+    """Tensors do not tell; --padding same does, or the name that timm gives such a network."""
+    os.makedirs(path_of('hub'), exist_ok=True)
+    for network in ('mobilenet_v2', 'efficientnet_b0'):
+        tensors = small(network)
+        names = [written(tensors, f'{name}.safetensors') for name in ('a', f'tf_{network}_ap', 'hub/model')]
+        for name, options, padding, epsilon in (
+                (names[0], (), None, None), (names[0], ('--padding', 'same'), 'same', '0.001'),
+                (names[1], (), 'same', '0.001'), (names[1], ('--padding', 'torch'), None, None)):
+            about, errors = told(name, *options)
+            assert (about.get('padding'), about.get('bn_epsilon')) == (padding, epsilon), name
+            assert f'{epsilon or "1e-05"} and --padding {padding or "torch"} were assumed' in errors
+        for architecture, padding in ((f'tf_{network}', 'same'), (network, None), (3, None)):
+            write('hub/config.json', json.dumps({'architecture': architecture}).encode())
+            assert told('hub')[0].get('padding') == padding, architecture
+    about, errors = told(written(RESNET18, 'tf_resnet18.safetensors'))
+    assert 'padding' not in about and 'bn_epsilon' not in about and 'epsilon' not in errors
+
+
+def test_folding_takes_the_epsilon_of_the_norms():
+    folded = []
+    for options in (('--padding', 'torch'), ('--padding', 'same')):
+        told(written(small('mobilenet_v2')), '--fold-batchnorm', *options)
+        tensors, about = read_blob(path_of('told.nw'))
+        assert 'bn_epsilon' not in about
+        folded.append(floats(tensors['features.0.0.weight'][2]))
+    variances = small('mobilenet_v2')['features.0.1.running_var'][1]
+    outputs = len(variances)
+    for i, (usual, ported) in enumerate(zip(*folded)):
+        variance = variances[i * outputs // len(folded[0])]
+        want = usual * ((variance + 1e-5) / (variance + 1e-3)) ** 0.5
+        assert abs(ported - want) <= 1e-6 * abs(want), i
 
 
 def padded_conv(weight, image, side, stride, before):

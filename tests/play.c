@@ -6,6 +6,7 @@
 #include "../base/file.h"
 #include "faults.h"
 #include "nem_world.h"
+#include "small_captioner.h"
 #include "small_inputs.h"
 
 #include <dirent.h>
@@ -67,6 +68,16 @@ const char *play_classes(int images)
     for (int i = 0; ok && i < images; i++)
         ok = copy_photo(i, class[i >= (images + 1) / 2]);
     return ok ? folder : NULL;
+}
+
+const char *play_captioner(void)
+{
+    static char  path[LIMIT_PATH];
+    BlobBuilder *builder = small_captioner();
+    snprintf(path, sizeof path, "%s", in_folder("captioner.nw"));
+    CHECK(blob_builder_save(builder, path, NULL));
+    blob_builder_free(builder);
+    return path;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -240,8 +251,8 @@ static bool is_work(const char *name, bool complete)
     if (!complete && (!strcmp(name, "changes.csv") || !strcmp(name, "summary.csv")))
         return true; // of settled rows: a little later there is a run.json
     return !strcmp(name, ".next") || !strcmp(name, ".new") || !strcmp(name, "changes.csv.part") ||
-           !strcmp(name, "unfinished.json") || !strcmp(name, ".lock") ||
-           (length > 11 && !strcmp(name + length - 11, ".checkpoint"));
+           !strcmp(name, "unfinished.json") || !strcmp(name, "progress.json") ||
+           !strcmp(name, ".lock") || (length > 11 && !strcmp(name + length - 11, ".checkpoint"));
 }
 
 static bool is_json(const char *path)

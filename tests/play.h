@@ -15,6 +15,8 @@ extern const char *play_blob, *play_probe;
 
 bool        play_inputs(int images);
 const char *play_photo(int64_t image);
+/* The blob of a small captioner for MILAN, in the running test's folder. */
+const char *play_captioner(void);
 /* A new folder of two class folders with the first photos of the set; NULL if it cannot be made. */
 const char *play_classes(int images);
 

@@ -40,14 +40,17 @@ static double number_of(const char *type, const uint8_t *at)
     union {
         float   single;
         double  number;
+        int16_t small;
         int32_t whole;
         int64_t large;
     } value = {0};
-    memcpy(&value, at, type[2] == '8' ? 8 : 4);
+    memcpy(&value, at, type[2] == '8' ? 8 : type[2] == '4' ? 4 : 2);
     if (!strcmp(type, "<f4"))
         return (double)value.single;
     if (!strcmp(type, "<f8"))
         return value.number;
+    if (!strcmp(type, "<i2"))
+        return value.small;
     if (!strcmp(type, "<i4"))
         return value.whole;
     return !strcmp(type, "<i8") ? (double)value.large : (double)NAN;
@@ -62,7 +65,7 @@ static double *numbers_of(const Bytes *file, int64_t count)
     double     *out     = memory_new((size_t)count, sizeof *out, NULL);
     if (quote)
         memcpy(type, quote + 1, 3);
-    size_t bytes = type[2] == '8' ? 8 : 4;
+    size_t bytes = type[2] == '8' ? 8 : type[2] == '4' ? 4 : 2;
     bool   ok    = CHECK(quote != NULL && file->size == start + (size_t)count * bytes);
     for (int64_t i = 0; ok && i < count; i++) {
         out[i] = number_of(type, file->data + start + (size_t)i * bytes);

@@ -8,7 +8,7 @@
 /* weights/convert.py with these options on a file or folder of the shared data. */
 WeightBlob *published_network(const char *relative, const char *options);
 
-/* The numbers of one array (float32, float64, int32 or int64) of an .npz archive of the shared
+/* The numbers of one array (float32, float64, int16, int32 or int64) of an .npz archive of the shared
  * data, to be released with memory_free. There are to be `count`. */
 double *published_numbers(const char *archive, const char *name, int64_t count);
 

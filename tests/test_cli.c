@@ -8,6 +8,7 @@
 #include "../study/study.h"
 #include "test.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- arguments ------------------------------------------------------------------------------- */
@@ -534,6 +535,27 @@ static void progress_fits_every_width(void)
     CHECK_TEXT(text, "attack 75 %");
 }
 
+// A run of two paces: told at 5 % of each, what is left is right to a fifth; what an earlier run did
+// counts for nothing.
+static void time_left_follows_the_pace_of_late(void)
+{
+    Progress progress = {.what = "attack", .counted = "passes", .spacing = 0.25};
+    double   now      = 1000;
+    progress_note(&progress, now, 5000, 25000);
+    CHECK(progress_left(&progress) < 0);
+    for (int64_t done = 5010; done <= 15000; done += 10) {
+        now += 0.1; // 100 a second
+        progress_note(&progress, now, done, 25000);
+        CHECK_CLOSE(progress_left(&progress), (double)(25000 - done) / 100, 1e-6);
+    }
+    for (int64_t done = 15010; done <= 25000; done += 10) {
+        now += 0.5; // 20 a second
+        progress_note(&progress, now, done, 25000);
+        double left = (double)(25000 - done) / 20;
+        CHECK(done < 18000 || fabs(progress_left(&progress) - left) <= 0.2 * left);
+    }
+}
+
 SUITE(cli)
 {
     RUN(every_shared_option_is_read);
@@ -561,4 +583,5 @@ SUITE(cli)
     RUN(durations_read_well);
     RUN(counts_read_well);
     RUN(progress_fits_every_width);
+    RUN(time_left_follows_the_pace_of_late);
 }

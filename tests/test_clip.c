@@ -1,8 +1,8 @@
 /* tests/test_clip.c - CLIP's two towers and RoBERTa's encoder beside numbers of published code. */
 #include "../models/text.h"
-#include "blob_builder.h"
 #include "program.h"
 #include "published.h"
+#include "small_clip.h"
 #include "test.h"
 
 #include <math.h>
@@ -190,49 +190,17 @@ static void hidden_states_equal_roberta(void)
 
 /* ---- a drawn text tower ---------------------------------------------------------------------- */
 
-enum { SMALL_WIDTH = 8, SMALL_ROW = 6, SMALL_WORDS = 20, SMALL_OUTPUTS = 3, SMALL_TEXTS = 3 };
+enum { SMALL_ROW = 6, SMALL_WORDS = 20, SMALL_OUTPUTS = SMALL_CLIP_OUTPUTS, SMALL_TEXTS = 3 };
 
 // The end token is 19; zeros fill the rest.
 static const int32_t small_texts[SMALL_TEXTS * SMALL_ROW] = {18, 5, 19, 0,  0, 0,  18, 7, 3,
                                                              2,  9, 19, 18, 4, 19, 0,  0, 0};
 
-static void put(BlobBuilder *builder, const char *name, Shape shape)
-{
-    blob_builder_random(builder, name, shape, 1, 0, 0.5f);
-}
-
 static WeightBlob *small_tower(void)
 {
-    static const struct {
-        const char *name;
-        int64_t     outputs, inputs; // inputs 0: a vector
-    } tensors[]          = {{"attn.in_proj_weight", 3 * SMALL_WIDTH, SMALL_WIDTH},
-                            {"attn.in_proj_bias", 3 * SMALL_WIDTH, 0},
-                            {"attn.out_proj.weight", SMALL_WIDTH, SMALL_WIDTH},
-                            {"attn.out_proj.bias", SMALL_WIDTH, 0},
-                            {"ln_1.weight", SMALL_WIDTH, 0},
-                            {"ln_1.bias", SMALL_WIDTH, 0},
-                            {"ln_2.weight", SMALL_WIDTH, 0},
-                            {"ln_2.bias", SMALL_WIDTH, 0},
-                            {"mlp.c_fc.weight", 4 * SMALL_WIDTH, SMALL_WIDTH},
-                            {"mlp.c_fc.bias", 4 * SMALL_WIDTH, 0},
-                            {"mlp.c_proj.weight", SMALL_WIDTH, 4 * SMALL_WIDTH},
-                            {"mlp.c_proj.bias", SMALL_WIDTH, 0}};
     WeightBlob  *blob    = NULL;
     BlobBuilder *builder = blob_builder_new("clip_vit", 32, 32);
-    blob_builder_about(builder, "text_heads", "2");
-    put(builder, "token_embedding.weight", shape_2d(SMALL_WORDS, SMALL_WIDTH));
-    put(builder, "positional_embedding", shape_2d(SMALL_ROW, SMALL_WIDTH));
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
-        char name[80];
-        snprintf(name, sizeof name, "transformer.resblocks.0.%s", tensors[i].name);
-        put(builder, name,
-            tensors[i].inputs ? shape_2d(tensors[i].outputs, tensors[i].inputs)
-                              : shape_1d(tensors[i].outputs));
-    }
-    put(builder, "ln_final.weight", shape_1d(SMALL_WIDTH));
-    put(builder, "ln_final.bias", shape_1d(SMALL_WIDTH));
-    put(builder, "text_projection", shape_2d(SMALL_WIDTH, SMALL_OUTPUTS));
+    small_text_tower(builder, SMALL_WORDS, SMALL_ROW);
     CHECK(blob_builder_save(builder, in_folder("tower.nw"), NULL) &&
           blob_open(in_folder("tower.nw"), &blob, NULL));
     blob_builder_free(builder);

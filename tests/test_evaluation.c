@@ -404,7 +404,7 @@ static void nothing_leaks_when_memory_runs_out(void)
     job.unit_count = job.eps_count = 1;
     int64_t live = memory_live_blocks(), call = 1;
     bool    done = false;
-    for (; !done && call < 5000; call += 7) {
+    for (; !done && call < 10000; call += 11) {
         Changes changes = {0};
         Error   error   = {0};
         memory_fail_at(call, false);

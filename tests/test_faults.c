@@ -29,7 +29,7 @@ typedef struct Case {
     const char *from; // what the output is before each run, "" for nothing or the last output
 } Case;
 
-enum { MOST_CASES = 32 };
+enum { MOST_CASES = 48 };
 
 static char lines[MOST_CASES][LINE];
 static Case cases[MOST_CASES];
@@ -69,6 +69,29 @@ static bool interrupted(const char *line)
     return play_result(play_start(die_late, NULL, line))->code == 128 + SIGKILL;
 }
 
+// MILAN: a clean run, an attack on it, its page and one unit told.
+static bool add_captions(void)
+{
+    const char *described = in_folder("captions");
+    const char *attack    = "-u 0 --steps 2 --eps 0.1 --store float";
+    add_case("describe", "described", 0,
+             format("--method milan --captioner %s -m %s -l conv22 -d %s -o %%s --overwrite",
+                    play_captioner(), play_blob, play_probe));
+    if (play("describe --method milan --captioner %s -m %s -l conv22 -d %s -o %s -t 1 -q",
+             play_captioner(), play_blob, play_probe, described)
+            ->code ||
+        play("attack --baseline %s %s -o %s -t 1 -q", described, attack,
+             in_folder("captions-attack"))
+            ->code)
+        return false;
+    add_case("attack", "recaptioned", 0,
+             format("--baseline %s %s -o %%s --overwrite", described, attack));
+    add_case("report", "captions-report", 0,
+             format("%s -o %%s --overwrite", in_folder("captions-attack")));
+    add_case("explain", "", 0, format("unit 0 --baseline %s", described));
+    return true;
+}
+
 static bool make_cases(void)
 {
     const char *clean = in_folder("clean"), *photo, *classes;
@@ -105,9 +128,17 @@ static bool make_cases(void)
     add_case("train", "trained.nw", 0, "-d mini:4:1 --epochs 1 -b 2 -o %s --overwrite");
     add_case("explain", "", 0, format("unit 0 --baseline %s", clean));
     snprintf(names, sizeof names, "%s", in_folder("names.txt"));
-    if (!file_publish(names, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", 20, NULL))
+    if (!file_publish(names, "a\nb\n2\n3\n4\n5\n6\n7\n8\n9\n", 20, NULL))
         return false;
     add_case("classify", "", 0, format("-m %s %s --names %s", play_blob, photo, names));
+    if (play("attack %s -u 0 --steps 1 --eps 0.1 --store png8,float --keep-images -t 1 -q -o %s",
+             clean, in_folder("kept"))
+            ->code)
+        return false;
+    add_case("accuracy", "accuracy", 0,
+             format("-m %s -d %s --names %s --noise gaussian:0.1 --store jpeg75,float --poisoned "
+                    "%s -b 2 -o %%s --overwrite",
+                    play_blob, classes, names, in_folder("kept")));
     add_case("activations", "maps.npy", 0, format("-m %s -l conv22 %s -o %%s", play_blob, photo));
     add_case("attribute", "maps", 0,
              format("-m %s %s --method gradient,integrated,lrp --steps 2 --smooth 2:0.1 --raw "
@@ -172,7 +203,7 @@ static bool make_cases(void)
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));
     add_case("inspect", "", 0, format("%s", play_blob));
-    return true;
+    return add_captions();
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */

@@ -25,11 +25,11 @@
 #include <unistd.h>
 
 // The verbs from BLOBS on write one file, and their checkpoint beside it.
-enum { IMAGES = 7, VERBS = 10, BLOBS = 8 };
+enum { IMAGES = 7, VERBS = 12, BLOBS = 10 };
 
 static const char *const names[VERBS] = {"dissect",    "noise",     "attack",     "soft",
                                          "manipulate", "attribute", "robustness", "curvature",
-                                         "train",      "patterns"};
+                                         "accuracy",   "describe",  "train",      "patterns"};
 
 static char    lines[VERBS][LINE / 2]; // without -o
 static int64_t changes[VERBS];         // what each changes on disk in an undisturbed run
@@ -104,8 +104,14 @@ static bool make_runs(void)
              play_blob, classes);
     snprintf(lines[7], sizeof *lines, "curvature -m %s %s --steps 2 --beta 5,2 -t 1 -q", play_blob,
              play_photo(0));
-    snprintf(lines[8], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
-    snprintf(lines[9], sizeof *lines, "patterns -m %s -d %s --limit 4 -t 1 -q", play_blob,
+    snprintf(lines[8], sizeof *lines,
+             "accuracy -m %s -d %s --noise gaussian:0.3 --store jpeg75,float -t 1 -b 2 -q",
+             play_blob, play_probe);
+    snprintf(lines[9], sizeof *lines,
+             "describe --method milan --captioner %s -m %s -l conv22 -d %s -t 1 -b 2 -q",
+             play_captioner(), play_blob, play_probe);
+    snprintf(lines[10], sizeof *lines, "train -d mini:6:1 --epochs 2 -b 2 --rate 0.0001 -t 1 -q");
+    snprintf(lines[11], sizeof *lines, "patterns -m %s -d %s --limit 4 -t 1 -q", play_blob,
              play_probe);
     if (play("%s -o %s -q", lines[0], clean)->code || !folder_create(in_folder("out"), NULL) ||
         !folder_create(in_folder("wanted"), NULL))

@@ -252,6 +252,27 @@ static void planes_divide_by_255(void)
     image_free(&picture);
 }
 
+// As pictures are, and untouched where nothing is to be done.
+static void pixels_are_fitted_to_another_network(void)
+{
+    Preparation same    = {.width = 16, .height = 16, .resize_short = 16, .is_bicubic = true};
+    Preparation other   = {.width = 10, .height = 8, .resize_short = 11, .is_bicubic = true};
+    Image       picture = picture_make(16, 16, 3);
+    float       planes[3 * 256], wanted[3 * 80], found[3 * 256];
+    for (int i = 0; i < 768; i++)
+        picture.pixels[i] = (uint8_t)(i * i * 7);
+    image_to_planes(&picture, planes);
+    REQUIRE(planes_fit(planes, 16, 16, &other, found, NULL));
+    REQUIRE(picture_fit(&picture, &other, "picture", NULL) && picture.width == 10);
+    image_to_planes(&picture, wanted);
+    CHECK(memcmp(found, wanted, sizeof wanted) == 0);
+    for (int i = 0; i < 768; i++)
+        planes[i] += 1e-4f;
+    REQUIRE(planes_fit(planes, 16, 16, &same, found, NULL));
+    CHECK(memcmp(found, planes, sizeof planes) == 0);
+    image_free(&picture);
+}
+
 static void unknown_files_are_refused(void)
 {
     Image image = {0};
@@ -274,5 +295,6 @@ SUITE(resize)
     RUN(memory_failures_are_clean);
     RUN(rgb_from_every_kind);
     RUN(planes_divide_by_255);
+    RUN(pixels_are_fitted_to_another_network);
     RUN(unknown_files_are_refused);
 }

@@ -68,6 +68,43 @@ int32_t word_list_special(const WordList *list, SpecialWord word)
     return list->count + (int32_t)word;
 }
 
+/* ---- ids of a text ---------------------------------------------------------------------------- */
+
+bool word_next(const char **text, char out[LIMIT_WORD_BYTES])
+{
+    size_t size = 0;
+    while (**text && size + 1 < LIMIT_WORD_BYTES) {
+        uint8_t c       = (uint8_t) * *text;
+        uint8_t small   = (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+        bool    is_part = (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c >= 0x80;
+        if (!is_part && size > 0)
+            break;
+        if (is_part)
+            out[size++] = (char)small;
+        ++*text;
+    }
+    out[size] = 0;
+    return size > 0;
+}
+
+static int32_t id_of(const WordList *list, const char *text)
+{
+    size_t size = strlen(text);
+    for (int32_t id = 0; id < list->count; id++)
+        if (list->words[id].size == size && memcmp(list->words[id].text, text, size) == 0)
+            return id;
+    return word_list_special(list, WORD_UNKNOWN);
+}
+
+int64_t word_list_ids(const WordList *list, const char *text, int64_t most, int32_t *ids)
+{
+    char    word[LIMIT_WORD_BYTES];
+    int64_t count = 0;
+    while (count < most && word_next(&text, word))
+        ids[count++] = id_of(list, word);
+    return count;
+}
+
 /* ---- a text ---------------------------------------------------------------------------------- */
 
 // The ids up to the first stop, and the bytes of their words with a space behind each.

@@ -1,4 +1,4 @@
-/* text/word_list.h - the words of MILAN's captioner, and the sentence that a list of ids stands for.
+/* text/word_list.h - whole words as tokens: the ids of a text, and the sentence that ids stand for.
  *
  * A list has the ids 0 to n - 1, in order of its lines; four special words follow it. The form of
  * the list is that of a tokenizer's vocabulary (DESIGN.md, "Vocabularies"). Source: MILAN
@@ -17,6 +17,12 @@ typedef enum SpecialWord {
     SPECIAL_WORDS
 } SpecialWord;
 
+/* The next word of a text, in lower case (A to Z), behind which *text then stands; false: there is none.
+ * A word is a run of letters (of other alphabets, too) and digits; of a longer one than fits the rest
+ * is the next word. */
+enum { LIMIT_WORD_BYTES = 64 };
+bool word_next(const char **text, char out[LIMIT_WORD_BYTES]);
+
 typedef struct WordList WordList;
 
 /* The bytes of a blob's tensor `vocabulary`, copied; `name` is the file in messages. Errors:
@@ -26,6 +32,10 @@ void word_list_close(WordList *list); // NULL allowed
 
 int32_t word_list_count(const WordList *list);                     // without the special words
 int32_t word_list_special(const WordList *list, SpecialWord word); // its id
+
+/* The ids of a text's words, at most `most` of them; returns their number. A word that is not in the
+ * list is WORD_UNKNOWN. */
+int64_t word_list_ids(const WordList *list, const char *text, int64_t most, int32_t *ids);
 
 /* The text of `count` ids up to the first stop, without special words: no space before . , ; : and
  * around -, a space behind each full stop, each sentence with a capital (of A to Z) at its

@@ -4,6 +4,7 @@
 
 #include "../base/file.h"
 #include "../base/words.h"
+#include "../models/builder.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,9 @@ static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
     if (objective->attack_inputs &&
         strcmp(word_text(OBJECTIVE_NAMES, objective->row), "triplet") == 0)
         append(out, " inputs %lld", (long long)objective->attack_inputs);
+    if (objective_data(objective) != DATA_CLASSES)
+        append(out, " captions %016llx",
+               (unsigned long long)captions_digest(trainer->set->captions));
 }
 
 // True if `text` has a line with the key of `line` (up to =), both ended by newlines.
@@ -139,10 +143,12 @@ typedef struct TensorList {
     int count;
 } TensorList;
 
-/* Room for weights with both moments, and the statistics of norms. */
-static bool list_open(TensorList *out, const Trainables *list, Error *error)
+/* Room for weights with both moments, the statistics of norms, and what is not trained. */
+static bool list_open(TensorList *out, const Trainer *trainer, Error *error)
 {
-    size_t room  = 3 * (size_t)list->weight_count + 2 * (size_t)list->norm_count;
+    const Trainables *list = &trainer->whole.list;
+    size_t            room = 3 * (size_t)list->weight_count + 2 * (size_t)list->norm_count +
+                  (size_t)blob_tensor_count(trainer->blob);
     out->tensors = memory_new(room, sizeof *out->tensors, error);
     out->names   = memory_new(room, sizeof *out->names, error);
     return out->tensors && out->names;
@@ -164,6 +170,18 @@ static void add_tensor(TensorList *list, const char *base, const char *part, Sha
     list->count++;
 }
 
+// Whether a tensor of the first blob stays as it is: words, an encoder that is not trained.
+static bool is_kept(const Trainer *trainer, const char *name)
+{
+    for (int i = 0; i < trainer->norm_count; i++) {
+        size_t length = strlen(trainer->whole.list.norms[i].name);
+        if (strncmp(name, trainer->whole.list.norms[i].name, length) == 0 && name[length] == '.')
+            return false;
+    }
+    return strcmp(name, "about") != 0 && strncmp(name, "state.", 6) != 0 &&
+           !trainable_weight(&trainer->whole.list, name);
+}
+
 static void list_tensors(const Trainer *trainer, bool with_state, TensorList *out)
 {
     for (int i = 0; i < trainer->whole.list.weight_count; i++) {
@@ -179,6 +197,11 @@ static void list_tensors(const Trainer *trainer, bool with_state, TensorList *ou
             add_tensor(out, trainer->whole.list.norms[i].name, statistic_names[part],
                        shape_1d(trainer->whole.list.norms[i].channels),
                        trainer->statistics[part][i]);
+    for (int i = 0; i < blob_tensor_count(trainer->blob); i++) {
+        const BlobTensor *tensor = blob_tensor(trainer->blob, i);
+        if (is_kept(trainer, tensor->name))
+            out->tensors[out->count++] = *tensor;
+    }
 }
 
 bool trainer_save(const Trainer *trainer, const char *path, bool with_state, const char *note,
@@ -189,7 +212,7 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
     size_t     size  = 0;
     TensorList list  = {0};
     char      *about = memory_new(TEXT_BYTES, 1, error);
-    bool       ok    = about && list_open(&list, &trainer->whole.list, error);
+    bool       ok    = about && list_open(&list, trainer, error);
     if (ok) {
         describe(trainer, settings);
         if (with_state)

@@ -36,6 +36,8 @@ void training_set_free(TrainingSet *set)
 {
     memory_free(set->pixels);
     memory_free(set->labels);
+    captions_free(set->captions);
+    unit_set_free(set->units);
     *set = (TrainingSet){0};
 }
 
@@ -199,11 +201,19 @@ static void fill_one(void *data, int64_t i, int thread)
                        filling->noise + i * filling->size);
 }
 
-void step_fill(Trainer *trainer, StepGraph *step, StepPlace place)
+// One-hot rows at the labels.
+static void fill_labels(Trainer *trainer, StepGraph *step, StepPlace place)
+{
+    real *target = plan_input(step->plan, step->target);
+    memset(target, 0, (size_t)(place.count * trainer->classes) * sizeof *target);
+    for (int64_t i = 0; i < place.count; i++)
+        target[i * trainer->classes + trainer->set->labels[trainer->order[place.first + i]]] = 1;
+}
+
+static void fill_images(Trainer *trainer, StepGraph *step, StepPlace place)
 {
     const TrainingSet   *set     = trainer->set;
     const TrainSettings *s       = &trainer->settings;
-    real                *target  = plan_input(step->plan, step->target);
     Filling              filling = {.trainer = trainer,
                                     .place   = place,
                                     .kind    = objective_noise(&s->objective),
@@ -211,11 +221,23 @@ void step_fill(Trainer *trainer, StepGraph *step, StepPlace place)
                                     .pixels = plan_input(step->plan, step->network.pixels)};
     if (step->noise != NODE_NONE)
         filling.noise = plan_input(step->plan, step->noise);
-    if (place.epoch != trainer->epoch)
-        training_order(s->seed, place.epoch, set->count, trainer->order);
-    trainer->epoch = place.epoch;
-    memset(target, 0, (size_t)(place.count * trainer->classes) * sizeof *target);
-    for (int64_t i = 0; i < place.count; i++)
-        target[i * trainer->classes + set->labels[trainer->order[place.first + i]]] = 1;
     parallel_for(place.count, fill_one, &filling);
+}
+
+bool step_fill(Trainer *trainer, StepGraph *step, StepPlace place, Error *error)
+{
+    if (place.epoch != trainer->epoch)
+        training_order(trainer->settings.seed, place.epoch, trainer->set->count, trainer->order);
+    trainer->epoch = place.epoch;
+    switch (objective_data(&trainer->settings.objective)) {
+    case DATA_UNITS:
+        return step_fill_units(trainer, step, place, error);
+    case DATA_CAPTIONS:
+        fill_images(trainer, step, place);
+        return step_fill_captions(trainer, step, place, error);
+    default:
+        fill_images(trainer, step, place);
+        fill_labels(trainer, step, place);
+        return true;
+    }
 }

@@ -19,7 +19,7 @@
 #include "initial.h"
 #include "trainer.h"
 
-#include "../base/file.h"
+#include "../models/tokens.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,22 +37,27 @@ static void wire_red(real *weight, real *bias, Shape shape)
     *bias = (real)-3.2; // prepared pixels are 4 x - 2, so r - g - b is 2 too much
 }
 
-static void add_mini(Fresh *fresh, int depth, int64_t side, int32_t classes)
+int64_t fresh_mini_trunk(Fresh *fresh)
 {
     static const int widths[8] = {16, 16, 32, 32, 64, 64, 96, 96};
-    (void)depth;
-    int64_t inputs = 3;
+    int64_t          inputs    = 3;
     for (int conv = 0; conv < 8; conv++) {
-        char  base[32];
-        Shape shape = shape_4d(widths[conv], inputs, 3, 3);
+        char base[32];
         snprintf(base, sizeof base, "features.%d", conv / 2 * 5 + conv % 2 * 2);
-        real *weight = fresh_weight(fresh, base, shape);
-        real *bias   = fresh_bias(fresh, base, shape);
-        if (weight && bias)
-            wire_red(weight, bias, shape);
+        fresh_layer(fresh, base, shape_4d(widths[conv], inputs, 3, 3));
         inputs = widths[conv];
     }
-    fresh_dense(fresh, "classifier", classes, inputs * (side / 32) * (side / 32));
+    return inputs;
+}
+
+static void add_mini(Fresh *fresh, int depth, int64_t side, int32_t classes)
+{
+    (void)depth;
+    int64_t units = fresh_mini_trunk(fresh);
+    for (int i = 0; fresh->ok && i < fresh->count; i += 2) // weight and bias of each convolution
+        wire_red((real *)(uintptr_t)fresh->tensors[i].data,
+                 (real *)(uintptr_t)fresh->tensors[i + 1].data, fresh->tensors[i].shape);
+    fresh_dense(fresh, "classifier", classes, units * (side / 32) * (side / 32));
 }
 
 static void add_conv(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs)
@@ -188,11 +193,13 @@ static void add_resnet_cifar(Fresh *fresh, int depth, int64_t side, int32_t clas
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 // Means and deviations of pixels: of the middle of the range, of CIFAR-10's, of ImageNet's photos.
-static const char middle[]    = "mean=0.5,0.5,0.5\nstd=0.25,0.25,0.25\n",
-                  cifar10[]   = "mean=0.4914,0.4822,0.4465\nstd=0.2023,0.1994,0.2010\n",
-                  imagenet[]  = "mean=0.485,0.456,0.406\nstd=0.229,0.224,0.225\n",
-                  small_vit[] = "mean=0.4914,0.4822,0.4465\nstd=0.2023,0.1994,0.2010\nheads=3\n"
-                                "norm_epsilon=1e-6\n";
+static const char middle[]     = "mean=0.5,0.5,0.5\nstd=0.25,0.25,0.25\n",
+                  cifar10[]    = "mean=0.4914,0.4822,0.4465\nstd=0.2023,0.1994,0.2010\n",
+                  imagenet[]   = "mean=0.485,0.456,0.406\nstd=0.229,0.224,0.225\n",
+                  small_clip[] = "mean=0.5,0.5,0.5\nstd=0.25,0.25,0.25\ntext_heads=4\n"
+                                 "norm_epsilon=1e-5\n",
+                  small_vit[]  = "mean=0.4914,0.4822,0.4465\nstd=0.2023,0.1994,0.2010\nheads=3\n"
+                                 "norm_epsilon=1e-6\n";
 
 typedef struct Row {
     const char   *name;
@@ -231,6 +238,7 @@ static const Row rows[] = {
     {"squeezenet1.1", fresh_squeezenet, 11, DRAW_UNIFORM, 224, imagenet, false},
     {"mobilenet_v2", fresh_mobilenet, 0, DRAW_OUTPUTS, 224, imagenet, true},
     {"vit", fresh_vit, 4, DRAW_DEFAULT, 32, small_vit, false}, // draws in its own way
+    {"clip_mini", fresh_clip_mini, 0, DRAW_HE, 64, small_clip, false},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -262,8 +270,8 @@ static bool unknown(const char *name, Error *error)
 static bool check_side(const Row *row, int64_t side, Error *error)
 {
     int64_t least = row->add == add_lenet ? 4 : row->add == add_small_resnet ? 1 : 32;
-    if (row->add == add_mini && side != row->side)
-        return fail(error, ERROR_USAGE, "mini takes images of 64 x 64, found %lld x %lld",
+    if ((row->add == add_mini || row->add == fresh_clip_mini) && side != row->side)
+        return fail(error, ERROR_USAGE, "%s takes images of 64 x 64, found %lld x %lld", row->name,
                     (long long)side, (long long)side);
     if (row->add == fresh_vit && side % 4)
         return fail(error, ERROR_USAGE,
@@ -282,15 +290,16 @@ bool training_begin(const char *path, const char *architecture, const char *acti
 {
     const Row *row = row_named(architecture);
     char       about[512];
-    uint8_t   *bytes = NULL;
-    size_t     size  = 0;
-    real       beta  = 0;
+    real       beta = 0;
     if (!row)
         return unknown(architecture, error);
     if (!check_side(row, side, error))
         return false;
     if (!activation_parse(activation, &beta))
         return fail(error, ERROR_USAGE, "activation '%s' is not relu or softplus:BETA", activation);
+    bool is_pair = row->add == fresh_clip_mini;
+    if (is_pair && !set->captions)
+        return fail(error, ERROR_USAGE, "%s learns words: --captions says of what", architecture);
     Fresh *fresh = memory_new(1, sizeof *fresh, error);
     if (!fresh)
         return false;
@@ -304,12 +313,9 @@ bool training_begin(const char *path, const char *architecture, const char *acti
         size_t used = strlen(about);
         snprintf(about + used, sizeof about - used, "activation=%s\n", activation);
     }
-    row->add(fresh, row->depth, side, set->classes);
-    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
-              file_publish(path, bytes, size, error);
-    for (int i = 0; i < fresh->count; i++)
-        memory_free((void *)(uintptr_t)fresh->tensors[i].data);
-    memory_free(bytes);
-    memory_free(fresh);
-    return ok;
+    row->add(fresh, row->depth, side,
+             is_pair ? words_token_count(set->captions->list) : set->classes);
+    if (is_pair)
+        fresh_text(fresh, "words", set->captions->words);
+    return fresh_publish(fresh, about, path);
 }

@@ -23,6 +23,9 @@ typedef struct Fresh {
 /* The tensor base.part, or base (part NULL), every number `value`; the data to fill further, or NULL. */
 real *fresh_tensor(Fresh *fresh, const char *base, const char *part, Shape shape, real value);
 
+/* A tensor of bytes. */
+void fresh_text(Fresh *fresh, const char *name, const char *text);
+
 /* Fills the latest tensor from the seed and its name: normal, or uniform in -1..1; times `scale`.
  * data NULL: nothing is done. */
 void fresh_fill(const Fresh *fresh, real *data, size_t count, bool uniform, double scale);
@@ -36,9 +39,16 @@ void fresh_layer(Fresh *fresh, const char *base, Shape shape);
 void fresh_dense(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs);
 void fresh_norm(Fresh *fresh, const char *base, int64_t channels);
 
-/* The tensors of a family; `side`: of its pixels. */
+/* Writes all tensors as a blob with the text `about`, and frees `fresh`, whatever went wrong. */
+bool fresh_publish(Fresh *fresh, const char *about, const char *path);
+
+/* The tensors of a family; `side`: of its pixels; `classes`: of a pair of towers its tokens. */
 typedef void FreshNetwork(Fresh *fresh, int depth, int64_t side, int32_t classes);
 
-FreshNetwork fresh_alexnet, fresh_densenet, fresh_squeezenet, fresh_mobilenet, fresh_vit;
+FreshNetwork fresh_alexnet, fresh_densenet, fresh_squeezenet, fresh_mobilenet, fresh_vit,
+    fresh_clip_mini;
+
+/* The eight convolutions of `mini`, none wired; returns the units of the last. */
+int64_t fresh_mini_trunk(Fresh *fresh);
 
 #endif

@@ -1,8 +1,11 @@
 /* training/initial_draw.c - see initial.h. */
 #include "initial.h"
 
+#include "../base/file.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 real *fresh_tensor(Fresh *fresh, const char *base, const char *part, Shape shape, real value)
 {
@@ -19,6 +22,20 @@ real *fresh_tensor(Fresh *fresh, const char *base, const char *part, Shape shape
         .name = fresh->names[fresh->count], .type = BLOB_F32, .shape = shape, .data = data};
     fresh->count++;
     return data;
+}
+
+void fresh_text(Fresh *fresh, const char *name, const char *text)
+{
+    char *copy = fresh->ok ? memory_text(text, fresh->error) : NULL;
+    fresh->ok  = copy != NULL;
+    if (!copy)
+        return;
+    snprintf(fresh->names[fresh->count], sizeof fresh->names[0], "%s", name);
+    fresh->tensors[fresh->count] = (BlobTensor){.name  = fresh->names[fresh->count],
+                                                .type  = BLOB_U8,
+                                                .shape = shape_1d((int64_t)strlen(text)),
+                                                .data  = copy};
+    fresh->count++;
 }
 
 void fresh_fill(const Fresh *fresh, real *data, size_t count, bool uniform, double scale)
@@ -78,4 +95,18 @@ void fresh_norm(Fresh *fresh, const char *base, int64_t channels)
     fresh_tensor(fresh, base, "bias", shape_1d(channels), 0);
     fresh_tensor(fresh, base, "running_mean", shape_1d(channels), 0);
     fresh_tensor(fresh, base, "running_var", shape_1d(channels), 1);
+}
+
+bool fresh_publish(Fresh *fresh, const char *about, const char *path)
+{
+    Error   *error = fresh->error;
+    uint8_t *bytes = NULL;
+    size_t   size  = 0;
+    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
+              file_publish(path, bytes, size, error);
+    for (int i = 0; i < fresh->count; i++)
+        memory_free((void *)(uintptr_t)fresh->tensors[i].data);
+    memory_free(bytes);
+    memory_free(fresh);
+    return ok;
 }

@@ -16,19 +16,36 @@ static const struct {
     ObjectiveBuild *build;
     bool            has_difference, is_aligned23; // the published code of that name has it
 } rows[] = {
-    {cross_entropy_build, false, true}, {alignment_build, true, true}, {hessian_build, true, true},
-    {adversarial_build, false, false},  {triplet_build, false, false},
+    {cross_entropy_build, false, true},
+    {alignment_build, true, true},
+    {hessian_build, true, true},
+    {adversarial_build, false, false},
+    {triplet_build, false, false},
+    {contrastive_build, false, false},
+    {NULL, false, false}, // of units
 };
-enum { ROWS = sizeof rows / sizeof *rows, ROW_ALIGNMENT = 1, ROW_HESSIAN = 2 };
+enum { ROWS = sizeof rows / sizeof *rows, ROW_ALIGNMENT = 1, ROW_CONTRASTIVE = 5, ROW_CAPTION = 6 };
 
 DrawnKind objective_noise(const ObjectiveSettings *settings)
 {
-    static const DrawnKind of_rows[ROWS] = {DRAWN_NONE, DRAWN_NONE, DRAWN_NORMAL, DRAWN_UNIFORM,
-                                            DRAWN_UNIFORM};
+    static const DrawnKind of_rows[ROWS] = {DRAWN_NONE,    DRAWN_NONE, DRAWN_NORMAL, DRAWN_UNIFORM,
+                                            DRAWN_UNIFORM, DRAWN_NONE, DRAWN_NONE};
     static const DrawnKind of_perturbations[] = {DRAWN_UNIFORM, DRAWN_NORMAL, DRAWN_NONE,
                                                  DRAWN_NONE};
     return settings->row == ROW_ALIGNMENT ? of_perturbations[settings->perturbation]
                                           : of_rows[settings->row];
+}
+
+ObjectiveData objective_data(const ObjectiveSettings *settings)
+{
+    return settings->row == ROW_CONTRASTIVE ? DATA_CAPTIONS
+           : settings->row == ROW_CAPTION   ? DATA_UNITS
+                                            : DATA_CLASSES;
+}
+
+int objective_of_units(void)
+{
+    return ROW_CAPTION;
 }
 
 bool objective_check(const ObjectiveSettings *s, Error *error)
@@ -62,7 +79,8 @@ bool objective_check(const ObjectiveSettings *s, Error *error)
 
 bool objective_build(const ObjectiveBatch *batch, ObjectiveTerms *out, Error *error)
 {
-    ObjectiveTerms terms = {.l2         = NODE_NONE,
+    ObjectiveTerms terms = {.ce         = NODE_NONE,
+                            .l2         = NODE_NONE,
                             .cosd       = NODE_NONE,
                             .hessian    = NODE_NONE,
                             .other      = NODE_NONE,
@@ -71,8 +89,9 @@ bool objective_build(const ObjectiveBatch *batch, ObjectiveTerms *out, Error *er
                             .counted    = 1};
     if (!objective_check(batch->settings, error))
         return false;
-    terms.ce = terms.loss = terms.descended =
-        cross_entropy_mean(batch->graph, batch->logits, batch->target);
+    if (objective_data(batch->settings) == DATA_CLASSES)
+        terms.ce = terms.loss = terms.descended =
+            cross_entropy_mean(batch->graph, batch->logits, batch->target);
     if (!rows[batch->settings->row].build(batch, &terms, error) ||
         !graph_check(batch->graph, error))
         return false;

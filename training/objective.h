@@ -11,7 +11,7 @@
 
 #include "../engine/engine.h"
 
-#define OBJECTIVE_NAMES "ce|l2-cosd|hessian|pgd|triplet" // rows of objective.c
+#define OBJECTIVE_NAMES "ce|l2-cosd|hessian|pgd|triplet|contrastive|caption" // rows of objective.c
 
 /* How the second point of l2-cosd lies to the first; e is perturb_eps. */
 typedef enum Perturbation {
@@ -54,10 +54,13 @@ typedef struct ObjectiveBatch {
     const ObjectiveSettings *settings;
     ObjectivePass           *pass;
     void                    *self;
-    NodeId      input, logits, target; // [B, c, h, w] prepared; [B, classes]; one-hot rows
-    NodeId      noise;                 // of the shape of input, drawn anew for each step
-    const real *unit;       // [c]: what a pixel's 1 is in prepared numbers; outlives the graph
-    const real *low, *high; // [c]: prepared 0 and 1; likewise
+    NodeId input, logits, target; // [B, c, h, w] prepared; [B, classes]; one-hot rows
+    NodeId noise;                 // of the shape of input, drawn anew for each step
+    NodeId texts, texts_target; // contrastive: embeddings of the images' captions, as `logits` are
+                                // of the images; [B, B] which images a caption is true of, as
+                                // `target` has which captions are true of an image: rows sum to 1
+    const real *unit;           // [c]: what a pixel's 1 is in prepared numbers; outlives the graph
+    const real *low, *high;     // [c]: prepared 0 and 1; likewise
 } ObjectiveBatch;
 
 enum { OBJECTIVE_HELD = 4 };
@@ -77,6 +80,12 @@ typedef enum DrawnKind { DRAWN_NONE, DRAWN_UNIFORM, DRAWN_NORMAL } DrawnKind; //
 
 /* What `noise` is to be filled with. */
 DrawnKind objective_noise(const ObjectiveSettings *settings);
+
+/* What it is learnt from: images and their classes; images and what is said of them, whose `logits`
+ * are embeddings; units and what is said of them, whose graph captioner.h makes. */
+typedef enum ObjectiveData { DATA_CLASSES, DATA_CAPTIONS, DATA_UNITS } ObjectiveData;
+ObjectiveData objective_data(const ObjectiveSettings *settings);
+int           objective_of_units(void); // its row
 
 /* Errors: ERROR_USAGE (numbers out of range, no form by differences, a mode whose code does not have
  * the objective), before anything is built. */

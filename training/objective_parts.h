@@ -6,7 +6,7 @@
 
 typedef bool ObjectiveBuild(const ObjectiveBatch *batch, ObjectiveTerms *terms, Error *error);
 
-ObjectiveBuild alignment_build, hessian_build, adversarial_build, triplet_build;
+ObjectiveBuild alignment_build, hessian_build, adversarial_build, triplet_build, contrastive_build;
 
 /* Another pass of the network, counted in `terms`. */
 bool objective_pass(const ObjectiveBatch *batch, ObjectiveTerms *terms, NodeId input,

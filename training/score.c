@@ -3,13 +3,23 @@
 
 #include <string.h>
 
-int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
-                         const int32_t *labels)
+static bool is_right(const real *logits, const real *target, int64_t classes)
 {
-    int64_t correct = 0;
-    for (int64_t i = 0; i < count; i++)
-        correct +=
-            logits_predicted(logits + i * classes, classes) == labels[images ? images[i] : i];
+    bool has_target = false;
+    for (int64_t k = 0; k < classes; k++)
+        has_target = has_target || target[k] > 0;
+    return !has_target || target[logits_predicted(logits, classes)] > 0;
+}
+
+int64_t training_correct(const real *logits, const real *target, int64_t images, Shape shape)
+{
+    int64_t correct = 0, rows = shape.dim[0], classes = shape.dim[1];
+    for (int64_t i = 0; i < images; i++) {
+        bool right = true;
+        for (int64_t row = i; row < rows; row += images)
+            right = right && is_right(logits + row * classes, target + row * classes, classes);
+        correct += right;
+    }
     return correct;
 }
 
@@ -55,8 +65,8 @@ static void score_batch(Score *score, const TrainingSet *set, int64_t first, int
     }
     plan_run(score->plan);
     *loss += (double)*plan_output(score->plan, score->loss);
-    *correct += training_correct(plan_output(score->plan, score->network.layer), count,
-                                 (int32_t)score->classes, NULL, set->labels + first);
+    *correct += training_correct(plan_output(score->plan, score->network.layer), target, count,
+                                 shape_2d(count, score->classes));
 }
 
 bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error)

@@ -1,6 +1,8 @@
 /* training/step_graph.c - the graph of one batch: loss, gradients, statistics. */
 #include "trainer.h"
 
+#include "../base/words.h"
+
 typedef struct Pass {
     StepGraph     *step;
     WeightBlob    *blob;
@@ -72,48 +74,96 @@ static bool make_plan(StepGraph *step, ConvMethod conv, Error *error)
     return ok;
 }
 
+// The tower of texts beside that of images, on the same graph and list of weights.
+static bool add_texts(const Pass *pass, const CaptionSet *captions, int64_t batch, Error *error)
+{
+    StepGraph     *step    = pass->step;
+    NetworkRequest request = {.batch      = batch,
+                              .layer      = "embedding",
+                              .unit       = -1,
+                              .tokens     = captions->row,
+                              .trainables = &step->list};
+    if (!network_build(step->graph, pass->blob, &request, &step->texts, error))
+        return false;
+    Shape  ends = graph_shape(step->graph, step->texts.ends), pairs = shape_2d(batch, batch);
+    size_t places      = (size_t)shape_elements(ends);
+    step->target       = op_input(step->graph, pairs, "target");
+    step->texts_target = op_input(step->graph, pairs, "target of texts");
+    step->tokens       = memory_new((size_t)(batch * captions->row), sizeof *step->tokens, error);
+    step->ends         = memory_new(places, sizeof *step->ends, error);
+    step->claims       = memory_new((size_t)batch, sizeof *step->claims, error);
+    return step->tokens && step->ends && step->claims;
+}
+
+// Targets as large as the logits.
+static bool add_classes(const Pass *pass, int32_t classes, Error *error)
+{
+    StepGraph *step   = pass->step;
+    Shape      logits = graph_shape(step->graph, step->network.layer);
+    step->target      = op_input(step->graph, logits, "target");
+    return (logits.rank == 2 && logits.dim[1] >= classes) ||
+           fail(error, ERROR_USAGE, "%s: gives %s, expected logits of at least %d classes",
+                blob_path(pass->blob), SHAPE_TEXT(logits), (int)classes);
+}
+
 bool step_graph_open(StepGraph *out, WeightBlob *blob, const TrainingSet *set,
                      const TrainSettings *settings, int64_t batch, Error *error)
 {
-    Pass pass = {.step    = out,
-                 .blob    = blob,
-                 .request = {.batch         = batch,
-                             .unit          = -1,
-                             .softplus_beta = settings->softplus_beta,
-                             .width         = settings->crop ? settings->crop : set->width,
-                             .height        = settings->crop ? settings->crop : set->height,
-                             .trainables    = &out->list}};
-    *out      = (StepGraph){.batch = batch, .noise = NODE_NONE};
-    if (!graph_create(&out->graph, error) ||
-        !network_build(out->graph, blob, &pass.request, &out->network, error))
+    Pass          pass         = {.step    = out,
+                                  .blob    = blob,
+                                  .request = {.batch         = batch,
+                                              .unit          = -1,
+                                              .softplus_beta = settings->softplus_beta,
+                                              .width         = settings->crop ? settings->crop : set->width,
+                                              .height     = settings->crop ? settings->crop : set->height,
+                                              .trainables = &out->list}};
+    ObjectiveData data         = objective_data(&settings->objective);
+    bool          has_captions = data == DATA_CAPTIONS;
+    pass.request.layer         = has_captions ? "embedding" : NULL;
+    *out = (StepGraph){.batch = batch, .noise = NODE_NONE, .texts_target = NODE_NONE};
+    if ((data == DATA_UNITS) != (set->units != NULL) || (has_captions && !set->captions))
+        return fail(error, ERROR_USAGE, "objective %s wants %s",
+                    word_text(OBJECTIVE_NAMES, settings->objective.row),
+                    data == DATA_UNITS      ? "units"
+                    : data == DATA_CAPTIONS ? "captions of the images (--captions)"
+                                            : "images");
+    if (!graph_create(&out->graph, error))
         return false;
-    Shape logits = graph_shape(out->graph, out->network.layer);
-    if (logits.rank != 2 || logits.dim[1] < set->classes)
-        return fail(error, ERROR_USAGE, "%s: gives %s, expected logits of at least %d classes",
-                    blob_path(blob), SHAPE_TEXT(logits), (int)set->classes);
-    out->target = op_input(out->graph, logits, "target");
+    if (data == DATA_UNITS)
+        return step_graph_of_units(out, blob, set, batch, error) &&
+               make_plan(out, settings->conv, error);
+    if (!network_build(out->graph, blob, &pass.request, &out->network, error))
+        return false;
+    if (has_captions ? !add_texts(&pass, set->captions, batch, error)
+                     : !add_classes(&pass, set->classes, error))
+        return false;
     if (objective_noise(&settings->objective) != DRAWN_NONE)
         out->noise = op_input(out->graph, graph_shape(out->graph, out->network.prepared), "noise");
     if (!objective_check(&settings->objective, error))
         return false;
     fill_ranges(out, blob_preparation(blob), objective_mode(settings->objective.mode));
-    ObjectiveBatch on = {.graph    = out->graph,
-                         .settings = &settings->objective,
-                         .pass     = run_pass,
-                         .self     = &pass,
-                         .input    = out->network.prepared,
-                         .logits   = out->network.layer,
-                         .target   = out->target,
-                         .noise    = out->noise,
-                         .unit     = out->unit,
-                         .low      = out->low,
-                         .high     = out->high};
+    ObjectiveBatch on = {.graph        = out->graph,
+                         .settings     = &settings->objective,
+                         .pass         = run_pass,
+                         .self         = &pass,
+                         .input        = out->network.prepared,
+                         .logits       = out->network.layer,
+                         .target       = out->target,
+                         .noise        = out->noise,
+                         .texts        = out->texts.layer,
+                         .texts_target = out->texts_target,
+                         .unit         = out->unit,
+                         .low          = out->low,
+                         .high         = out->high};
     return objective_build(&on, &out->terms, error) && make_plan(out, settings->conv, error);
 }
 
 void step_graph_close(StepGraph *step)
 {
     memory_free(step->gradients);
+    memory_free(step->tokens);
+    memory_free(step->ends);
+    memory_free(step->claims);
     trainables_close(&step->list);
     plan_destroy(step->plan);
     graph_destroy(step->graph);

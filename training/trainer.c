@@ -92,7 +92,7 @@ static bool open_graphs(Trainer *trainer, WeightBlob *blob, Error *error)
         (rest && !step_graph_open(&trainer->rest, blob, trainer->set, s, rest, error)))
         return false;
     const StepGraph *whole = &trainer->whole;
-    trainer->classes       = (int32_t)graph_shape(whole->graph, whole->network.layer).dim[1];
+    trainer->classes       = (int32_t)graph_shape(whole->graph, whole->target).dim[1];
     trainer->norm_count    = whole->list.norm_count / whole->list.forward_count;
     return true;
 }
@@ -106,6 +106,7 @@ bool trainer_open(Trainer **out, WeightBlob *blob, const TrainingSet *set,
     if (!trainer)
         return false;
     trainer->set         = set;
+    trainer->blob        = blob;
     trainer->settings    = *settings;
     trainer->epoch       = -1;
     const char *fixed    = blob_about(blob, "fixed_units");
@@ -230,15 +231,16 @@ bool trainer_step(Trainer *trainer, double *loss, int64_t *correct, Error *error
 {
     StepPlace  place = step_place(trainer);
     StepGraph *step  = place.count == trainer->settings.batch ? &trainer->whole : &trainer->rest;
-    step_fill(trainer, step, place);
+    if (!step_fill(trainer, step, place, error))
+        return false;
     if (step == &trainer->rest)
         lend_weights(trainer);
     plan_run(step->plan);
     note_terms(trainer, step, place);
-    *loss = trainer->terms.loss;
-    *correct =
-        training_correct(plan_output(step->plan, step->terms.logits), place.count, trainer->classes,
-                         trainer->order + place.first, trainer->set->labels);
+    *loss    = trainer->terms.loss;
+    *correct = training_correct(plan_output(step->plan, step->terms.logits),
+                                plan_input(step->plan, step->target), place.count,
+                                graph_shape(step->graph, step->target));
     if (!isfinite(*loss) || !isfinite(trainer->terms.gradient_norm))
         return fail(error, ERROR_DATA,
                     "the loss of step %lld is not a number; a smaller rate may help",

@@ -2,6 +2,7 @@
 #ifndef TRAINING_TRAINER_H
 #define TRAINING_TRAINER_H
 
+#include "captioner.h"
 #include "training.h"
 
 /* One step as a graph: loss, gradients and batch statistics of `batch` images. */
@@ -9,9 +10,14 @@ typedef struct StepGraph {
     int64_t        batch; // 0: not made
     Graph         *graph;
     Plan          *plan;
-    Network        network;
+    Network        network, texts; // texts: only where the objective has captions
     Trainables     list;
     NodeId         target, noise; // inputs; noise only where the objective draws some
+    NodeId         texts_target;
+    CaptionerGraph captioner;     // of units
+    int64_t       *claims;        // of the captions, [batch]
+    int32_t       *tokens, *ends; // [batch, row] of captions, or the words before each word of
+                                  // descriptions; places of the captions' ends
     ObjectiveTerms terms;
     NodeId        *gradients;                // one a weight
     real           unit[3], low[3], high[3]; // see ObjectiveBatch
@@ -25,18 +31,19 @@ void step_graph_close(StepGraph *step); // accepts a zeroed object
 struct Trainer {
     const TrainingSet *set;
     TrainSettings      settings;
-    StepGraph          whole, rest; // of whole batches, whose inputs hold the weights; of what an
-                                    // epoch's whole batches leave over
-    int32_t      classes;           // of the logits
-    int64_t      fixed_units;       // first units of convolutions that stay
-    int          norm_count;        // of one pass of the network
-    real       **moments[2];        // of the optimiser, one array a weight
-    real       **statistics[2];     // running means and variances, one array a norm
-    real        *clipped;           // room for the largest gradient
-    int64_t      done;              // steps
-    int64_t      epoch, *order;     // the epoch `order` belongs to
-    TrainerTerms terms;             // of the last step
-    char        *about;             // of the first blob, without our lines
+    StepGraph          whole, rest;  // of whole batches, whose inputs hold the weights; of what an
+                                     // epoch's whole batches leave over
+    const WeightBlob *blob;          // that it began with
+    int32_t           classes;       // of the logits
+    int64_t           fixed_units;   // first units of convolutions that stay
+    int               norm_count;    // of one pass of the network
+    real            **moments[2];    // of the optimiser, one array a weight
+    real            **statistics[2]; // running means and variances, one array a norm
+    real             *clipped;       // room for the largest gradient
+    int64_t           done;          // steps
+    int64_t           epoch, *order; // the epoch `order` belongs to
+    TrainerTerms      terms;         // of the last step
+    char             *about;         // of the first blob, without our lines
 };
 
 /* Step `done` of a training: its epoch, the place of its first image in the epoch's order, how many
@@ -47,15 +54,27 @@ typedef struct StepPlace {
 } StepPlace;
 StepPlace step_place(const Trainer *trainer);
 
-/* Fills the inputs of the step to come. */
-void step_fill(Trainer *trainer, StepGraph *step, StepPlace place);
+/* Fills the inputs of the step to come; the other two what an objective of captions or of units has
+ * beside images, in the trainer's order. Errors: ERROR_DATA (a token that is no row of the network's
+ * table). */
+bool step_fill(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);
+bool step_fill_captions(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);
+bool step_fill_units(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);
+
+/* The graph of an objective of units, on the graph that `out` has. */
+bool step_graph_of_units(StepGraph *out, WeightBlob *blob, const TrainingSet *set, int64_t batch,
+                         Error *error);
+
+/* Whether a description says a claim: all words of its shortest text stand before the stop. `said`:
+ * ids of a captioner, as many as a caption has tokens less 1. */
+bool training_names(const CaptionSet *captions, const int32_t *said, int64_t claim);
 
 /* Takes over the text of the blob and, from a checkpoint, moments and steps done. */
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error);
 
-/* Rows whose largest value stands at the label; the first maximum wins. images: the label of row i
- * is labels[images[i]]; NULL: labels[i]. */
-int64_t training_correct(const real *logits, int64_t count, int32_t classes, const int64_t *images,
-                         const int32_t *labels);
+/* How many of `images` are right: in all their rows whose target is not zero, the largest value,
+ * the first of equal ones, stands where the target is not zero. Rows of image i are i, i + images
+ * and so on. */
+int64_t training_correct(const real *logits, const real *target, int64_t images, Shape shape);
 
 #endif

@@ -11,15 +11,19 @@
 
 #include "../engine/optimiser.h"
 #include "../models/models.h"
+#include "captions.h"
 #include "objective.h"
+#include "units.h"
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
 typedef struct TrainingSet {
-    int64_t  count, height, width;
-    int32_t  classes;
-    uint8_t *pixels; // [count, 3, height, width]
-    int32_t *labels; // [count], each below classes
+    int64_t     count, height, width;
+    int32_t     classes;
+    uint8_t    *pixels;   // [count, 3, height, width]
+    int32_t    *labels;   // [count], each below classes
+    CaptionSet *captions; // what is said of the images or units; owned; NULL: nothing
+    UnitSet    *units;    // in place of images, which then have no pixels; owned; NULL: images
 } TrainingSet;
 
 bool training_set_new(TrainingSet *out, int64_t count, int64_t height, int64_t width,
@@ -113,6 +117,11 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
 bool training_begin(const char *path, const char *architecture, const char *activation,
                     const TrainingSet *set, int64_t side, uint64_t seed, Error *error);
 
+/* Writes a blob of a captioner (milan) with drawn weights over the convolutions of an encoder, mini
+ * or clip_mini, for these units. */
+bool captioner_begin(const char *path, WeightBlob *encoder, const TrainingSet *set, uint64_t seed,
+                     Error *error);
+
 /* The pixels of a side that drawn weights of this architecture are made for; 0: it is not known. */
 int64_t training_side(const char *architecture);
 
@@ -122,5 +131,30 @@ typedef struct TrainingScore {
 
 /* How a network does on a set, without augmentation. */
 bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error);
+
+/* How a pair of towers does on a set with captions (V7). For every image the nearest (by cosine) of the
+ * shortest texts of all claims that are true of some image here: `accuracy` is the share of images
+ * of which it is true, `chance` the share of other images of which it is. */
+typedef struct RetrievalScore {
+    int64_t images, texts;
+    double  accuracy, chance;
+} RetrievalScore;
+
+/* kept: the same with claims alone that no training says, and images that have one. Errors:
+ * ERROR_DATA, ERROR_MEMORY. */
+bool training_retrieval(WeightBlob *blob, const TrainingSet *set, RetrievalScore *all,
+                        RetrievalScore *kept, Error *error);
+
+/* How a captioner does on units (V10), saying the likeliest word each time: the share of them whose
+ * description has all words of their claim, and what it is by chance, under random masks. */
+typedef struct DescribeScore {
+    int64_t units;
+    double  named, chance;
+} DescribeScore;
+
+/* kept: the same of units whose claims no training says. Errors: ERROR_USAGE, ERROR_DATA,
+ * ERROR_MEMORY. */
+bool training_describe(WeightBlob *blob, const TrainingSet *set, DescribeScore *all,
+                       DescribeScore *kept, Error *error);
 
 #endif

@@ -45,6 +45,8 @@ class Architecture:
     photos   {'' or a publisher whose names these are: Photos}, where they differ from what is usual
     reads    'pixels' or 'tokens'
 
+    ported_epsilon           of batch norms that were trained in TensorFlow, or None
+
     Of networks that attend (encoders.py):
     refit    function (names) -> this architecture with the depth that the names have
     heads    {key of `about`: the width that its heads share}
@@ -61,7 +63,7 @@ class Architecture:
         self.convs, self.norms, self.denses, self.pools, self.layers = {}, [], [], [], []
         self.first = self.flat_name = None            # first kernel, first dense kernel
         self.photos, self.reads = {}, 'pixels'
-        self.groups = {}
+        self.groups, self.ported_epsilon = {}, None
         self.refit = self.grid = None
         self.norm_epsilons, self.heads, self.assumed, self.parts = {}, {}, '', ()
         self.operations, self.activation, self.specials = set(), None, {}

@@ -214,11 +214,14 @@ def before_first(graph, source):
     return said
 
 
-def epsilons(graph, match):
-    """{norm: what is added to its variance}, where the file says so."""
+def epsilons(graph, match, padding):
+    """{norm: what is added to its variance}, where the file says so, or is that of TensorFlow."""
     if graph is None:
-        return {}
+        ported = match.net.ported_epsilon if padding == 'same' else None
+        return {norm: ported for norm in match.net.norms} if ported else {}
     layer = {tensor.name: name.rpartition('.')[0] for name, tensor in match.tensors.items()
              if name.endswith('.weight')}
-    return {layer[weight_of(node)]: node.attributes.get('epsilon') or EPSILON
+    said = {layer[weight_of(node)]: node.attributes.get('epsilon') or EPSILON
             for node in graph.of('BatchNormalization') if weight_of(node) in layer}
+    return {norm: EPSILON if abs(epsilon - EPSILON) < 1e-9 else epsilon      # float32 of it
+            for norm, epsilon in said.items()}

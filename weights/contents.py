@@ -19,8 +19,8 @@ def check_finite(name, block):
     return block
 
 
-def check_variance(name, values):
-    if not min(values) + EPSILON > 0:
+def check_variance(name, values, epsilon):
+    if not min(values) + epsilon > 0:
         raise Refused(f"'{name}' holds a negative variance")
 
 
@@ -68,7 +68,7 @@ class Contents:
     """The tensors of the blob to be: {name: (shape, function that yields float32 blocks)}."""
 
     def __init__(self, match):
-        self.match, self.items = match, {}
+        self.match, self.items, self.epsilon = match, {}, EPSILON
         if len(match.tensors) >= MAX_TENSORS:         # `about` is one more
             raise Refused(f'{match.net.name} has {len(match.tensors)} tensors, the limit of a blob '
                           f'is {MAX_TENSORS - 1}')
@@ -103,11 +103,15 @@ class Contents:
         self.items[name] = (shape, changed)
 
     def set_epsilons(self, epsilons):
-        """Every norm of a blob is computed with EPSILON: the rest goes into its variance."""
-        for norm, epsilon in epsilons.items():
-            name, more = f'{norm}.running_var', epsilon - EPSILON
-            if name in self.items and abs(more) > 1e-9:
-                self.change(name, lambda values, _, m=more:
+        """All norms of a blob add one number to their variance: where they differ it is EPSILON,
+        and the rest goes into the variance itself."""
+        norms = [norm for norm in self.match.net.norms if f'{norm}.running_var' in self.items]
+        every = {epsilons.get(norm, EPSILON) for norm in norms}
+        self.epsilon = every.pop() if len(every) == 1 else EPSILON
+        for norm in norms:
+            more = epsilons.get(norm, EPSILON) - self.epsilon
+            if more:
+                self.change(f'{norm}.running_var', lambda values, _, m=more:
                             array.array('f', [value + m for value in values]))
 
     def fold(self):
@@ -117,15 +121,20 @@ class Contents:
             if f'{conv}.weight' not in self.items or not all(p in self.items for p in parts):
                 continue
             gamma, beta, mean, variance = map(self.load, parts)
-            check_variance(parts[-1], variance)
+            check_variance(parts[-1], variance, self.epsilon)
             bias = self.load(f'{conv}.bias') if f'{conv}.bias' in self.items else [0.0] * len(beta)
-            factor = [g / math.sqrt(v + EPSILON) for g, v in zip(gamma, variance)]
+            factor = [g / math.sqrt(v + self.epsilon) for g, v in zip(gamma, variance)]
             shift = array.array('f', [(b - m) * f + t
                                       for b, m, f, t in zip(bias, mean, factor, beta)])
             self.change(f'{conv}.weight', lambda values, _, f=factor: scale_rows(values, f))
             self.items[f'{conv}.bias'] = ((len(shift),), lambda s=shift: iter([s.tobytes()]))
             for part in parts:
                 del self.items[part]
+
+    def bn_epsilon(self):
+        """The key of `about`, or None where no norm is left or it is as usual."""
+        is_left = any(f'{norm}.running_var' in self.items for norm in self.match.net.norms)
+        return f'{self.epsilon:.9g}' if is_left and self.epsilon != EPSILON else None
 
     def norm_state(self):
         if not self.match.net.pairs:
@@ -138,7 +147,7 @@ class Contents:
             for block in blocks():
                 check_finite(name, block)
                 if name.endswith('.running_var'):
-                    check_variance(name, array.array('f', block))
+                    check_variance(name, array.array('f', block), self.epsilon)
                 yield to_half(name, block) if half else block
 
         return [(name, shape, 'f16' if half else 'f32',

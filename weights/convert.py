@@ -23,7 +23,7 @@ from architectures import all_architectures
 from checks import check_graph, epsilons, resolver
 from contents import Contents, flatten_channels_first, swap_first_channels
 from exported import unfolder
-from hub import MOST_HEADS
+from hub import MOST_HEADS, is_ported
 from matching import detect, is_statistic, listed, plural
 from narrow import is_blob, narrow
 from output import EXIT_IO, Failed, check_output, is_stream, write_output
@@ -202,14 +202,15 @@ def note(text):
     print(f'note: {text}', file=sys.stderr)
 
 
-def about_of(chosen, match, preparation, checkpoint, norm_state, padding, keys):
+def about_of(chosen, match, preparation, checkpoint, contents, padding, keys):
     """The keys of `about`; None is left out: so are those that are as they always were."""
-    return {'architecture': match.net.name, **preparation.keys(), 'bn': norm_state,
+    return {'architecture': match.net.name, **preparation.keys(), 'bn': contents.norm_state(),
             'dtype': chosen.dtype,
             'complete': 'no' if match.missing else 'yes',
             'source': os.path.basename(os.path.abspath(chosen.input)),
             'source_format': checkpoint.format, 'source_sha256': source_digest(chosen.input),
             'padding': None if padding == 'torch' else padding,
+            'bn_epsilon': contents.bn_epsilon(),
             **keys}
 
 
@@ -245,6 +246,17 @@ def leftover_notes(candidate, others):
 
 # ---- the conversion ------------------------------------------------------------------------------
 
+def padding_of(chosen, checkpoint, net, said):
+    """How windows are padded; `said` is how the file's graph has it, or None."""
+    if chosen.padding and said and chosen.padding != said:
+        raise Misused(f'{chosen.input}: its windows are padded as --padding {said} has it, '
+                      f'not as --padding {chosen.padding}')
+    if checkpoint.graph is None and net.ported_epsilon and \
+            is_ported(checkpoint.folder, chosen.input):
+        said = 'same'
+    return chosen.padding or said or 'torch'
+
+
 def convert(chosen):
     if chosen.output:
         check_output(chosen.output, chosen.input)
@@ -263,10 +275,7 @@ def convert(chosen):
         padding = check_graph(checkpoint.graph, match)
     except Refused as refused:
         raise Refused(f'{chosen.input}: {refused}') from None
-    if chosen.padding and padding and chosen.padding != padding:
-        raise Misused(f'{chosen.input}: its windows are padded as --padding {padding} has it, '
-                      f'not as --padding {chosen.padding}')
-    padding = chosen.padding or padding or 'torch'
+    padding = padding_of(chosen, checkpoint, match.net, padding)
     preparation = Preparation(match, checkpoint.format)
     around = {**candidate.outside, **match.extra}
     notes = preparation.take_statistics(around)
@@ -277,11 +286,12 @@ def convert(chosen):
     except (Refused, Misused) as refused:
         raise type(refused)(f'{chosen.input}: {refused}') from None
     notes += more_notes
-    if checkpoint.format == 'tensorflowjs' and checkpoint.graph is None and match.net.norms:
-        notes.append('the file does not say the epsilon of its batch norms nor how it pads; 1e-5 and '
-                     f'--padding {padding} were assumed')
     contents = Contents(match)
-    contents.set_epsilons(epsilons(checkpoint.graph, match))
+    contents.set_epsilons(epsilons(checkpoint.graph, match, padding))
+    if checkpoint.graph is None and match.net.norms and \
+            (checkpoint.format == 'tensorflowjs' or match.net.ported_epsilon):
+        notes.append('the file does not say the epsilon of its batch norms nor how it pads; '
+                     f'{contents.epsilon:g} and --padding {padding} were assumed')
     if preparation.order == 'bgr':
         contents.change(match.net.first, swap_first_channels)
     if checkpoint.format == 'tensorflowjs' and 'flat' in match.widths:
@@ -290,7 +300,7 @@ def convert(chosen):
                         flatten_channels_first(values, shape, channels))
     if chosen.fold_batchnorm:
         contents.fold()
-    about = about_text(about_of(chosen, match, preparation, checkpoint, contents.norm_state(),
+    about = about_text(about_of(chosen, match, preparation, checkpoint, contents,
                                 padding, keys))
     out = contents.tensors(chosen.dtype == 'f16') + more
     out.append(('about', (len(about),), 'u8', lambda: [about]))

@@ -5,6 +5,8 @@ import math
 
 from architectures import IMAGENET, Architecture, Photos
 
+PORTED_EPSILON = 1e-3                                  # that of the networks as published
+
 # ---- MobileNetV2 ---------------------------------------------------------------------------------
 
 MOBILENET_BLOCKS = (1, 2, 3, 4, 3, 3, 1)               # of each stage
@@ -21,7 +23,7 @@ def widens_first(names):
 def mobilenet_v2(names=()):
     """Sandler et al., CVPR 2018, table 2."""
     net = Architecture('mobilenet_v2', 224)
-    net.refit, net.operations = mobilenet_v2, {'relu6'}
+    net.refit, net.operations, net.ported_epsilon = mobilenet_v2, {'relu6'}, PORTED_EPSILON
     net.conv('features.0.0', 'stem', 3, 3, GLUON + 'conv0', 'conv_stem', norm='features.0.1',
              bias=False, stride=2)
     net.alias('features.0.1', GLUON + 'batchnorm0', 'bn1')
@@ -72,6 +74,7 @@ def efficientnet(variant):
     side, short = SIZES[variant]
     net = Architecture(f'efficientnet_b{variant}', side)
     net.operations = {'Sigmoid', 'sigmoid', 'swish', 'silu'}
+    net.ported_epsilon = PORTED_EPSILON
     net.photos = {'': Photos(*IMAGENET, 'bicubic', lambda _: short)}
     net.conv('features.0.0', 'stem', 3, 3, 'conv_stem', norm='features.0.1', bias=False, stride=2)
     net.alias('features.0.1', 'bn1')

@@ -26,6 +26,13 @@ def read_config(folder):
     return config
 
 
+def is_ported(folder, path):
+    """Whether a name says that the tensors were trained in TensorFlow, as timm calls them: that of
+    the architecture in config.json, or else of the file (tf_efficientnet_b0_ns-c0e6a31c.pth)."""
+    name = read_config(folder).get('architecture', os.path.basename(os.path.abspath(path)))
+    return type(name) is str and name.startswith('tf_')
+
+
 def told(match, config):
     """({key of `about`: number of heads}, epsilon of layer norms or None); refuses the settings of
     another network."""

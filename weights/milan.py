@@ -9,8 +9,8 @@ from readers.source import Refused
 
 ENCODER = 'encoder.encoder.model.'
 SPECIALS = ('start', 'stop', 'pad', 'unk')             # in the order of their ids behind the words
-MAX_WORDS, MAX_WORD_BYTES = 1 << 20, 1024
-LINE_ENDS = re.compile('[\x00-\x1f\x7f\x85\u2028\u2029]')
+MAX_WORDS, MAX_WORD_BYTES, MAX_BYTES = 1 << 20, 1024, 1 << 26  # as text/word_list.h has them
+BETWEEN_WORDS = re.compile('[\x00-\x20\x7f\x85\u2028\u2029]')
 
 
 def resnet_in(names):
@@ -86,9 +86,11 @@ def words_of(indexer):
         raise Refused(f"its words lack the special token <{lacking[0]}>, which MILAN's have")
     for number, word in enumerate(words):
         if type(word) is not str or not 0 < len(word.encode('utf-8', 'replace')) <= \
-                MAX_WORD_BYTES or LINE_ENDS.search(word):
-            raise Refused(f'its word {number} is not a text of 1 to {MAX_WORD_BYTES} bytes in one '
-                          'line')
+                MAX_WORD_BYTES or BETWEEN_WORDS.search(word):
+            raise Refused(f'its word {number} is not a text of 1 to {MAX_WORD_BYTES} bytes without '
+                          'spaces and line ends')
+    if sum(len(word.encode('utf-8', 'replace')) + 1 for word in words) > MAX_BYTES:
+        raise Refused(f'has words of more than {MAX_BYTES} bytes together')
     if len(set(words)) != len(words):
         raise Refused('has a word twice')
     return tuple(words)

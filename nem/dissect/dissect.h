@@ -16,6 +16,8 @@
 #define NEM_DISSECT_DISSECT_H
 
 #include "../method.h"
+#include "../resample.h"
+#include "../threshold.h"
 
 extern const Method method_dissection; // its row of the table of methods
 
@@ -65,20 +67,10 @@ bool dissect_set_alpha(DissectRules *rules, double alpha, Error *error);
 
 /* ---- between the layer's resolution and the label maps' -------------------------------------- */
 
-typedef struct Resampler Resampler;
-
 /* Brings maps [height, width] of a layer to the size of a set's label maps (D6). Errors:
  * ERROR_USAGE (the rule cannot place such maps), ERROR_MEMORY. */
 bool resampler_open(Resampler **out, const DissectRules *rules, const ProbeSet *probe,
                     int64_t height, int64_t width, Error *error);
-void resampler_close(Resampler *resampler); // NULL allowed
-
-/* out [map_height, map_width]: interpolated in double, rounded to float as the mode's program
- * does. */
-void resampler_map(const Resampler *resampler, const float *map, float *out);
-/* The transpose of the same linear map (D10), which attacks need: weights [map_height, map_width]
- * -> out [height, width], so that sum(weights * resampled map) = sum(out * map) up to rounding. */
-void resampler_transpose(const Resampler *resampler, const float *weights, float *out);
 
 /* ---- dissection ------------------------------------------------------------------------------ */
 

@@ -10,51 +10,6 @@
 enum { DISSECT_MODES = 4 };
 extern const Mode dissect_modes[DISSECT_MODES];
 
-/* ---- thresholds ------------------------------------------------------------------------------ */
-
-/* Where a threshold stands among n values: between the keep-th largest and the one above it. */
-typedef struct QuantileRank {
-    int64_t keep;     // 1..n
-    double  fraction; // of the way up to the next larger value, 0..1
-} QuantileRank;
-
-QuantileRank quantile_rank(int entry, int entries, int64_t n);
-
-/* The largest values of a stream, all that its threshold can depend on. */
-typedef struct TopValues {
-    float  *values;
-    int64_t count, keep, capacity;
-    float   bound; // nothing at or below it can matter any more
-} TopValues;
-
-bool top_open(TopValues *top, int64_t keep, int64_t n, Error *error);
-void top_close(TopValues *top);
-void top_add(TopValues *top, const float *values, int64_t count);
-/* The threshold, after all values were added. */
-float top_quantile(TopValues *top, QuantileRank rank);
-
-/* Largest of `count` values; *finite is false if one is not finite. */
-float values_maximum(const float *values, int64_t count, bool *finite);
-
-/* ---- resampling, row by row ------------------------------------------------------------------ */
-
-typedef struct MaskScratch {
-    double  *across;  // [height, map_width]: rows brought to the new width
-    uint8_t *has_row; // [height]
-    uint8_t *wants;   // [map_height]
-    float   *line;    // [map_width]
-} MaskScratch;
-
-bool mask_scratch_open(MaskScratch *scratch, const Resampler *resampler, Error *error);
-void mask_scratch_close(MaskScratch *scratch);
-/* Positions (y * map_width + x) of the resampled pixels above the threshold, in increasing order,
- * into pixels [map_height * map_width]; returns how many. Only rows that can have one are
- * resampled. */
-int64_t resampler_mask(const Resampler *resampler, const float *map, float threshold,
-                       MaskScratch *scratch, uint32_t *pixels);
-/* Cells further than this from a cell above the threshold cannot touch a pixel above it. */
-void resampler_reach(const Resampler *resampler, int *rows, int *columns);
-
 /* ---- kept cells: what lets one forward pass do for thresholds and counts --------------------- */
 
 /* For one unit, image after image: the cells above a bound and their neighbours within reach. */

@@ -1,169 +1,39 @@
-/* nem/dissect/resample.c - from the layer's resolution to the label maps' and back.
- *
- * Every upsampler is separable and linear (D6): along one axis, output d is a weighted mean of a
- * few neighbouring inputs (taps). Weights are not negative and sum to one, in double. Pillow rounds
- * to float between its two passes, the others once at the end. */
-#include "dissect_private.h"
+/* nem/resample.c - see resample.h. */
+#include "resample.h"
 
-#include <math.h>
+#include "threshold.h"
+
 #include <string.h>
-
-typedef struct Axis {
-    int32_t  in, out, room; // room: taps of the widest output
-    int32_t *first, *count; // [out] inputs first..first+count-1
-    double  *weight;        // [out, room]
-    int32_t *from, *to;     // [in] outputs that may use an input: from..to-1
-} Axis;
 
 struct Resampler {
     Axis y, x;
     bool rounds_between;
 };
 
-/* ---- taps of one axis ------------------------------------------------------------------------ */
-
-static bool axis_open(Axis *axis, int64_t in, int64_t out, int64_t room, Error *error)
+bool resampler_join(Resampler **out, Axis *y, Axis *x, bool rounds_between, Error *error)
 {
-    size_t weights = 0;
-    if (!size_mul((size_t)out, (size_t)room, &weights))
-        return fail(error, ERROR_MEMORY, "no memory to resample %lld cells", (long long)in);
-    *axis        = (Axis){.in = (int32_t)in, .out = (int32_t)out, .room = (int32_t)room};
-    axis->first  = memory_new((size_t)out, sizeof *axis->first, error);
-    axis->count  = memory_new((size_t)out, sizeof *axis->count, error);
-    axis->weight = memory_new(weights, sizeof *axis->weight, error);
-    axis->from   = memory_new((size_t)in, sizeof *axis->from, error);
-    axis->to     = memory_new((size_t)in, sizeof *axis->to, error);
-    return axis->first && axis->count && axis->weight && axis->from && axis->to;
-}
-
-static void axis_close(Axis *axis)
-{
-    memory_free(axis->first);
-    memory_free(axis->count);
-    memory_free(axis->weight);
-    memory_free(axis->from);
-    memory_free(axis->to);
-}
-
-// Output d lies `at` inputs past the first one; beyond the ends the end value holds.
-static void axis_between(Axis *axis, int32_t d, double at)
-{
-    double  last                                     = axis->in - 1;
-    double  inside                                   = at < 0 ? 0 : at > last ? last : at;
-    int32_t first                                    = (int32_t)inside;
-    double  part                                     = inside - first;
-    axis->first[d]                                   = first;
-    axis->count[d]                                   = part > 0 ? 2 : 1;
-    axis->weight[(size_t)d * (size_t)axis->room]     = 1 - part;
-    axis->weight[(size_t)d * (size_t)axis->room + 1] = part;
-}
-
-// Half-pixel centres (D7).
-static bool axis_half_pixel(Axis *axis, int64_t in, int64_t out, Error *error)
-{
-    if (!axis_open(axis, in, out, 2, error))
-        return false;
-    double step = (double)in / (double)out;
-    for (int32_t d = 0; d < axis->out; d++)
-        axis_between(axis, d, (d + 0.5) * step - 0.5);
-    return true;
-}
-
-// The field grid (D9): cell k sits at label pixel start + k * stride, which follow from the cells'
-// receptive fields and r = image side / label map side, each rounded down.
-static bool axis_field_grid(Axis *axis, int64_t in, int64_t out, int64_t image,
-                            ReceptiveField field, Error *error)
-{
-    double side = (double)image / (double)in;
-    double size = (double)field.size, step = (double)field.step, offset = (double)field.offset;
-    if (field.size == 0) {
-        size = step = side;
-        offset      = 0;
-    }
-    double reduction = nearbyint((double)image / (double)out);
-    double start     = floor((floor(size / 2) + offset) / reduction);
-    double stride    = floor(step / reduction);
-    if (!(stride >= 1))
-        return fail(error, ERROR_USAGE,
-                    "mode nd2017 cannot place maps of %lld cells on label maps of %lld pixels: its "
-                    "grid would have a step of %g",
-                    (long long)in, (long long)out, stride);
-    if (!axis_open(axis, in, out, 2, error))
-        return false;
-    for (int32_t d = 0; d < axis->out; d++)
-        axis_between(axis, d, (d - start) / stride);
-    return true;
-}
-
-// Pillow's rule (D8): a triangle as wide as the step when shrinking; weights cut off at an edge are
-// divided by their sum.
-static bool axis_pillow(Axis *axis, int64_t in, int64_t out, Error *error)
-{
-    double  step = (double)in / (double)out, reach = step > 1 ? step : 1;
-    int64_t room = 2 * (int64_t)ceil(reach) + 1;
-    if (!axis_open(axis, in, out, room, error))
-        return false;
-    for (int32_t d = 0; d < axis->out; d++) {
-        double *weight = axis->weight + (size_t)d * (size_t)room;
-        double  centre = (d + 0.5) * step, sum = 0;
-        int64_t begin = (int64_t)(centre - reach + 0.5), end = (int64_t)(centre + reach + 0.5);
-        begin = begin < 0 ? 0 : begin;
-        end   = end > in ? in : end;
-        for (int64_t i = begin; i < end; i++) {
-            double distance          = fabs(((double)i - centre + 0.5) / reach);
-            sum += weight[i - begin] = distance < 1 ? 1 - distance : 0;
-        }
-        while (end > begin + 1 && weight[end - begin - 1] == 0) // no tap without weight
-            end--;
-        axis->first[d] = (int32_t)begin;
-        axis->count[d] = (int32_t)(end - begin);
-        for (int64_t i = 0; i < end - begin; i++)
-            weight[i] /= sum;
-    }
-    return true;
-}
-
-static void axis_users(Axis *axis)
-{
-    for (int32_t d = axis->out - 1; d >= 0; d--)
-        for (int32_t i = axis->first[d]; i < axis->first[d] + axis->count[d]; i++) {
-            axis->from[i] = d;
-            if (axis->to[i] == 0)
-                axis->to[i] = d + 1;
-        }
-}
-
-static bool axis_make(Axis *axis, const DissectRules *rules, int64_t in, int64_t out, int64_t image,
-                      Error *error)
-{
-    bool ok = rules->upsampler == UPSAMPLE_PILLOW ? axis_pillow(axis, in, out, error)
-              : rules->upsampler == UPSAMPLE_FIELD_GRID
-                  ? axis_field_grid(axis, in, out, image, rules->field, error)
-                  : axis_half_pixel(axis, in, out, error);
-    if (ok)
-        axis_users(axis);
-    return ok;
-}
-
-bool resampler_open(Resampler **out, const DissectRules *rules, const ProbeSet *probe,
-                    int64_t height, int64_t width, Error *error)
-{
-    if (height < 1 || width < 1 || height > LIMIT_IMAGE_SIDE || width > LIMIT_IMAGE_SIDE)
-        return fail(error, ERROR_USAGE,
-                    "a layer with maps of %lld x %lld cells has no place in an "
-                    "image",
-                    (long long)width, (long long)height);
     Resampler *resampler = memory_new(1, sizeof *resampler, error);
-    if (!resampler)
-        return false;
-    resampler->rounds_between = rules->upsampler == UPSAMPLE_PILLOW;
-    if (!axis_make(&resampler->y, rules, height, probe->map_height, probe->image_height, error) ||
-        !axis_make(&resampler->x, rules, width, probe->map_width, probe->image_width, error)) {
-        resampler_close(resampler);
-        return false;
+    if (resampler) {
+        *resampler = (Resampler){*y, *x, rounds_between};
+        *out       = resampler;
+    } else {
+        axis_close(y);
+        axis_close(x);
     }
-    *out = resampler;
-    return true;
+    *y = *x = (Axis){0};
+    return resampler != NULL;
+}
+
+bool resampler_half_pixel(Resampler **out, int64_t height, int64_t width, int64_t to_height,
+                          int64_t to_width, AxisEnd end, Error *error)
+{
+    Axis y = {0}, x = {0};
+    if (axis_half_pixel(&y, height, to_height, end, error) &&
+        axis_half_pixel(&x, width, to_width, end, error))
+        return resampler_join(out, &y, &x, false, error);
+    axis_close(&y);
+    axis_close(&x);
+    return false;
 }
 
 void resampler_close(Resampler *resampler)

@@ -1,5 +1,5 @@
-/* nem/dissect/threshold.c - exact quantiles of a stream, keeping only its largest values (D5). */
-#include "dissect_private.h"
+/* nem/threshold.c - see threshold.h. */
+#include "threshold.h"
 
 #include <math.h>
 #include <string.h>
