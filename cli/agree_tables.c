@@ -1,6 +1,7 @@
 /* cli/agree_tables.c - see agree_tables.h. */
 #include "agree_tables.h"
 
+#include "../models/embedded.h"
 #include "output.h"
 
 #include <math.h>
@@ -34,6 +35,21 @@ bool agree_read(const Settings *settings, int index, Descriptions *out, Error *e
             return false;
     }
     return descriptions_read(out, settings->inputs[index], error);
+}
+
+bool agree_embed(const Settings *settings, Agreement *agreement, Error *error)
+{
+    WeightBlob *towers = NULL;
+    Error       lack   = {0};
+    bool        ok     = embedded_open("clip", &towers, error);
+    if (ok && !text_table_embed(&agreement->table, towers, &lack)) {
+        if (lack.code == ERROR_DATA)
+            note(settings, "no cosine of texts: %s", lack.message);
+        else
+            ok = fail(error, lack.code, "%s", lack.message);
+    }
+    blob_close(towers);
+    return ok;
 }
 
 bool agree_weigh(const Agreement *agreement, BertScore *bert, Error *error)
@@ -72,7 +88,7 @@ static void range_cell(Table *table, int figure, double low, double high)
 static const char *figure_told(int figure)
 {
     static const char *const told[AGREE_FIGURES] = {
-        "same text",     "word overlap",  "F1-BERT",       "F1-BERT < 0.3",
+        "same text",     "word overlap",  "text cosine",   "F1-BERT",      "F1-BERT < 0.3",
         "F1-BERT < 0.4", "F1-BERT < 0.5", "F1-BERT < 0.6", "F1-BERT < 0.7"};
     return told[figure];
 }

@@ -15,6 +15,9 @@ bool agree_output_check(const Settings *settings, int count, OutputCheck *check,
 /* The index-th input of the command line; a swap of a run that was cut off is finished first. */
 bool agree_read(const Settings *settings, int index, Descriptions *out, Error *error);
 
+/* Vectors of texts by the built-in tower, where it knows every word of them; else a note. */
+bool agree_embed(const Settings *settings, Agreement *agreement, Error *error);
+
 /* Tokens weigh by how many descriptions of the first method have them (B5). */
 bool agree_weigh(const Agreement *agreement, BertScore *bert, Error *error);
 

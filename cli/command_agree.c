@@ -163,7 +163,7 @@ static void write_heads(const Agree *self, Writer *writer)
         writer_text(writer, ",stayed_in_all");
     for (int p = 0; p < self->pair_count; p++)
         for (int kind = 0; kind < AGREE_KINDS; kind++)
-            if (kind != AGREE_BERT || self->bert)
+            if (agreement_has(&self->agreement, (AgreeKind)kind))
                 write_head(writer, agree_figure_name(kind), self->lists[self->pairs[p].a].name,
                            self->lists[self->pairs[p].b].name);
     writer_text(writer, "\n");
@@ -193,7 +193,7 @@ static bool write_unit(Agree *self, Writer *writer, int64_t unit, Error *error)
     for (int p = 0; p < self->pair_count; p++)
         for (int kind = 0; kind < AGREE_KINDS; kind++) {
             double value = 0;
-            if (kind == AGREE_BERT && !self->bert)
+            if (!agreement_has(agreement, (AgreeKind)kind))
                 continue;
             if (!agreement_value(agreement, self->pairs[p].a, self->pairs[p].b, (AgreeKind)kind,
                                  unit, &value, error))
@@ -381,6 +381,7 @@ static bool open(Agree *self, Error *error)
 static bool work(Agree *self, Error *error)
 {
     return agreement_open(&self->agreement, self->lists, self->count, self->bert, error) &&
+           agree_embed(self->settings, &self->agreement, error) &&
            (!self->settings->idf || agree_weigh(&self->agreement, self->bert, error)) &&
            find_pairs(self, error) && run_folder_begin(&self->run.folder, error) &&
            write_units(self, error) && write_summary(self, error) && finish(self, error) &&

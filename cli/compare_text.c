@@ -32,6 +32,10 @@ static bool write_unit(Comparison *self, Writer *writer, int64_t unit, Error *er
     writer_text(writer, ",");
     csv_write_text(writer, b->text);
     writer_text(writer, ",%d,%.6g", is_same, overlap);
+    if (agreement_has(&self->agreement, AGREE_COSINE))
+        agree_write_number(writer,
+                           text_table_cosine(&self->agreement.table, self->agreement.ids[0][unit],
+                                             self->agreement.ids[1][unit]));
     if (self->bert) {
         const TextTable *table     = &self->agreement.table;
         const char      *reference = table->texts[self->agreement.ids[0][unit]];
@@ -55,7 +59,8 @@ static bool write_csv(Comparison *self, Error *error)
         return true;
     if (!writer_open(&writer, self->settings->out, error))
         return false;
-    writer_text(writer, "layer,unit,description_a,description_b,same,word_overlap%s\n",
+    writer_text(writer, "layer,unit,description_a,description_b,same,word_overlap%s%s\n",
+                agreement_has(&self->agreement, AGREE_COSINE) ? ",text_cosine" : "",
                 self->bert ? ",precision_bert,recall_bert,f1_bert" : "");
     for (int64_t unit = 0; unit < self->agreement.count; unit++)
         if (!write_unit(self, writer, unit, error)) {
@@ -121,6 +126,7 @@ static bool open(Comparison *self, Error *error)
            agree_read(self->settings, 1, &self->lists[1], error) &&
            bert_open(self->settings, &self->bert, error) &&
            agreement_open(&self->agreement, self->lists, 2, self->bert, error) &&
+           agree_embed(self->settings, &self->agreement, error) &&
            (!self->settings->idf || agree_weigh(&self->agreement, self->bert, error));
 }
 

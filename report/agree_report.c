@@ -60,6 +60,8 @@ static void figure_cell(AgreePage *self, const char *name)
         writer_text(self->page, "same text");
     else if (strcmp(name, "word_overlap") == 0)
         writer_text(self->page, "word overlap");
+    else if (strcmp(name, "text_cosine") == 0)
+        writer_text(self->page, "cosine of texts");
     else if (strcmp(name, "f1_bert") == 0)
         writer_text(self->page, "F1-BERT");
     else

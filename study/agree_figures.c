@@ -9,9 +9,9 @@
 
 const char *agree_figure_name(int figure)
 {
-    static const char *const names[AGREE_FIGURES] = {"same",         "word_overlap", "f1_bert",
-                                                     "f1_below_0.3", "f1_below_0.4", "f1_below_0.5",
-                                                     "f1_below_0.6", "f1_below_0.7"};
+    static const char *const names[AGREE_FIGURES] = {
+        "same",         "word_overlap", "text_cosine",  "f1_bert",     "f1_below_0.3",
+        "f1_below_0.4", "f1_below_0.5", "f1_below_0.6", "f1_below_0.7"};
     return names[figure];
 }
 
@@ -25,8 +25,9 @@ bool agreement_likeness(Agreement *self, AgreeKind kind, int32_t reference, int3
 {
     if (kind == AGREE_BERT)
         return text_table_f1(&self->table, candidate, reference, out, error);
-    *out = kind == AGREE_SAME ? reference == candidate
-                              : text_table_overlap(&self->table, reference, candidate);
+    *out = kind == AGREE_SAME      ? reference == candidate
+           : kind == AGREE_OVERLAP ? text_table_overlap(&self->table, reference, candidate)
+                                   : text_table_cosine(&self->table, reference, candidate);
     return true;
 }
 
@@ -37,9 +38,15 @@ typedef struct Values {
     double *of[AGREE_KINDS]; // [count]; BERT: NULL without it
 } Values;
 
-static bool has_kind(const Agreement *self, int kind)
+bool agreement_has(const Agreement *self, AgreeKind kind)
 {
-    return kind != AGREE_BERT || self->table.bert;
+    return kind == AGREE_BERT ? self->table.bert != NULL
+                              : kind != AGREE_COSINE || self->table.vectors;
+}
+
+static bool has_figure(const Agreement *self, int figure)
+{
+    return agreement_has(self, figure < AGREE_KINDS ? (AgreeKind)figure : AGREE_BERT);
 }
 
 // `paired[unit]`: the unit of b that stands beside a unit of a.
@@ -47,7 +54,7 @@ static bool find_values(Agreement *self, int a, int b, const int64_t *paired, Va
                         Error *error)
 {
     for (int kind = 0; kind < AGREE_KINDS; kind++)
-        for (int64_t unit = 0; has_kind(self, kind) && unit < self->count; unit++)
+        for (int64_t unit = 0; agreement_has(self, (AgreeKind)kind) && unit < self->count; unit++)
             if (!agreement_likeness(self, (AgreeKind)kind, self->ids[a][unit],
                                     self->ids[b][paired[unit]], &out->of[kind][unit], error))
                 return false;
@@ -132,7 +139,7 @@ static bool draw_chance(Agreement *self, int a, int b, uint64_t seed, int64_t *p
             for (int figure = 0; figure < AGREE_FIGURES; figure++) {
                 int64_t first, end;
                 group_range(self, group, &first, &end);
-                if (figure < AGREE_BERT || self->table.bert)
+                if (has_figure(self, figure))
                     means[(group * AGREE_FIGURES + figure) * AGREE_DRAWS + draw] =
                         mean_of(values, figure, first, end);
             }
@@ -178,7 +185,7 @@ bool agreement_figures(Agreement *self, int a, int b, uint64_t seed,
         for (int figure = 0; figure < AGREE_FIGURES; figure++) {
             int64_t first, end;
             group_range(self, group, &first, &end);
-            out[group][figure] = figure < AGREE_BERT || self->table.bert
+            out[group][figure] = has_figure(self, figure)
                                      ? figure_of(&values, figure, first, end, seed)
                                      : (AgreeFigure){0};
         }

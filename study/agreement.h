@@ -10,7 +10,13 @@
 enum { AGREE_METHODS = 8, AGREE_DRAWS = 100 };
 
 /* The similarities that are averaged. AGREE_SAME: 1 for equal plain texts, else 0. */
-typedef enum AgreeKind { AGREE_SAME, AGREE_OVERLAP, AGREE_BERT, AGREE_KINDS } AgreeKind;
+typedef enum AgreeKind {
+    AGREE_SAME,
+    AGREE_OVERLAP,
+    AGREE_COSINE,
+    AGREE_BERT,
+    AGREE_KINDS
+} AgreeKind;
 
 /* The units that all methods describe, in the order of layers (of their names) and units. */
 typedef struct Agreement {
@@ -29,6 +35,9 @@ typedef struct Agreement {
 bool agreement_open(Agreement *out, const Descriptions *methods, int method_count, BertScore *bert,
                     Error *error);
 void agreement_close(Agreement *agreement); // accepts a zeroed object
+
+/* Whether texts can be compared in this way: by BERTScore, or by vectors (text_table_embed). */
+bool agreement_has(const Agreement *agreement, AgreeKind kind);
 
 const Description *agreement_row(const Agreement *agreement, int method, int64_t unit);
 
@@ -50,10 +59,10 @@ typedef struct AgreeFigure {
 } AgreeFigure;
 
 /* Figures of methods a and b; group 0: all units, g: the g-th layer. Rows of out: AGREE_KINDS
- * figures, then shares of units whose F1-BERT is below each of similarity_cuts (B14); without BERT the rest
- * of a group stays zero. */
+ * figures, then shares of units whose F1-BERT is below each of similarity_cuts (B14); what cannot be
+ * compared stays zero. */
 enum { AGREE_FIGURES = AGREE_KINDS + SIMILARITY_CUTS };
-const char *agree_figure_name(int figure); // "same", "word_overlap", "f1_bert", "f1_below_0.3", ...
+const char *agree_figure_name(int figure); // "same", "word_overlap", "text_cosine", "f1_bert", ...
 bool        agreement_figures(Agreement *agreement, int a, int b, uint64_t seed,
                               AgreeFigure (*out)[AGREE_FIGURES], Error *error);
 

@@ -1,6 +1,8 @@
 /* study/text_table.c - see text_table.h. */
 #include "text_table.h"
 
+#include "../models/embed.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +163,23 @@ double text_table_overlap(const TextTable *table, int32_t a, int32_t b)
     return nx + ny ? (double)both / (double)(nx + ny - both) : 1;
 }
 
+/* ---- cosine of texts ------------------------------------------------------------------------- */
+
+bool text_table_embed(TextTable *table, WeightBlob *towers, Error *error)
+{
+    return texts_embed(towers, (const char *const *)table->texts, table->count, &table->vectors,
+                       &table->width, error);
+}
+
+double text_table_cosine(const TextTable *table, int32_t a, int32_t b)
+{
+    const float *x = table->vectors + a * table->width, *y = table->vectors + b * table->width;
+    double       sum = 0;
+    for (int64_t i = 0; i < table->width; i++)
+        sum += (double)x[i] * (double)y[i];
+    return sum;
+}
+
 /* ---- F1-BERT --------------------------------------------------------------------------------- */
 
 static bool prepare_bert(TextTable *table, Error *error)
@@ -226,5 +245,6 @@ void text_table_close(TextTable *table)
     memory_free(table->words);
     memory_free(table->word_count);
     memory_free(table->known);
+    memory_free(table->vectors);
     *table = (TextTable){0};
 }

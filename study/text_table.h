@@ -6,6 +6,7 @@
 #ifndef STUDY_TEXT_TABLE_H
 #define STUDY_TEXT_TABLE_H
 
+#include "../engine/blob.h"
 #include "../nem/bertscore.h"
 #include "../text/text.h"
 
@@ -14,8 +15,10 @@ typedef struct TextTable {
     char     **texts;      // [count] plain, each once, in byte order
     int32_t  **words;      // [count][word_count] numbers of a text's words, increasing, each once
     int32_t   *word_count; // [count]
-    BertScore *bert;       // NULL: none; belongs to the caller
-    float     *known;      // [count, count] F1 that was computed already, else NaN; NULL: too many
+    float     *vectors;    // [count, width] of length 1, of a tower of texts; NULL: none
+    int64_t    width;
+    BertScore *bert;  // NULL: none; belongs to the caller
+    float     *known; // [count, count] F1 that was computed already, else NaN; NULL: too many
 } TextTable;
 
 /* ids[i], out: the number of texts[i] in the table. `bert` may be NULL; it embeds all texts here.
@@ -29,6 +32,13 @@ bool text_table_plain(const char *text, char **out, Error *error);
 
 /* Words that both texts have by words that one of them has, 0..1; 1 where neither has any (B11). */
 double text_table_overlap(const TextTable *table, int32_t a, int32_t b);
+
+/* Embeds all texts by the tower of texts of a pair such as CLIP. Errors: those of texts_embed, as
+ * ERROR_DATA for a word that the tower does not know; then the table has no vectors. */
+bool text_table_embed(TextTable *table, WeightBlob *towers, Error *error);
+
+/* The cosine of two vectors, -1..1 (B17). */
+double text_table_cosine(const TextTable *table, int32_t a, int32_t b);
 
 /* F1-BERT, rescaled where there is a baseline, of candidate and reference. */
 bool text_table_f1(TextTable *table, int32_t candidate, int32_t reference, double *out,

@@ -24,6 +24,21 @@ static char *text_of(const char *path)
     return text;
 }
 
+static Csv *table_of(const char *path)
+{
+    const char *text = text_of(path);
+    Csv        *csv  = NULL;
+    CHECK(csv_open(&csv, (const uint8_t *)text, strlen(text), path, NULL));
+    return csv;
+}
+
+static double number(const Csv *csv, int64_t row, const char *name)
+{
+    double value = -9;
+    CHECK(csv_number(csv, row, csv_column(csv, name), &value, NULL));
+    return value;
+}
+
 // Three methods on four units of two layers; the third knows one unit more.
 static void three_lists(void)
 {
@@ -134,22 +149,30 @@ static void the_page_shows_texts_as_texts(void)
               ->code == ERROR_USAGE);
 }
 
+// Words of the mini world have vectors; where one word is none of them, the column is left out.
+static void texts_have_cosines_where_the_tower_knows_them(void)
+{
+    NEED_PROGRAM();
+    put("one.csv", "layer,unit,description\na,0,red door\na,1,blue\na,2,tree\n");
+    put("two.csv", "layer,unit,description\na,0,tree\na,1,red\na,2,Tree.\n");
+    char a[LIMIT_PATH], b[LIMIT_PATH];
+    snprintf(a, sizeof a, "%s", in_folder("one.csv"));
+    snprintf(b, sizeof b, "%s", in_folder("two.csv"));
+    REQUIRE(program_run("agree %s %s -o %s", a, b, in_folder("run"))->code == 0);
+    Csv *units = table_of(in_folder("run/agree.csv"));
+    REQUIRE(units && csv_row_count(units) == 3);
+    for (int64_t row = 0; row < 3; row++) {
+        double cosine = number(units, row, "text_cosine_one_two");
+        CHECK(row == 2 ? cosine > 1 - 1e-5 : cosine < 0.999 && cosine >= -1);
+    }
+    csv_close(units);
+    put("one.csv", "layer,unit,description\na,0,red door\na,1,xylophone\na,2,tree\n");
+    const Outcome *run = program_run("compare --text %s %s", a, b);
+    CHECK(run->code == 0 && strstr(run->out, "text cosine") == NULL);
+    CHECK(strstr(run->err, "no cosine of texts") && strstr(run->err, "'xylophone'"));
+}
+
 /* ---- noise and attack ------------------------------------------------------------------------ */
-
-static Csv *table_of(const char *path)
-{
-    const char *text = text_of(path);
-    Csv        *csv  = NULL;
-    CHECK(csv_open(&csv, (const uint8_t *)text, strlen(text), path, NULL));
-    return csv;
-}
-
-static double number(const Csv *csv, int64_t row, const char *name)
-{
-    double value = -9;
-    CHECK(csv_number(csv, row, csv_column(csv, name), &value, NULL));
-    return value;
-}
 
 static void changes_are_measured_by_f1_bert(void)
 {
@@ -204,5 +227,6 @@ SUITE(agree)
     RUN(names_tell_methods_apart);
     RUN(units_that_stay_in_all_are_told);
     RUN(the_page_shows_texts_as_texts);
+    RUN(texts_have_cosines_where_the_tower_knows_them);
     RUN(changes_are_measured_by_f1_bert);
 }
