@@ -4,10 +4,10 @@
     python3 weights/convert.py vgg16_places365-0bafbc55.pth -o vgg16.nw
 
 Reads .pth/.pth.tar/.th (zip and legacy) and TorchScript archives, of which nothing is run,
-.safetensors, .npz, a folder of .npy or from a model hub, .caffemodel, TensorFlow.js weight groups
-and ONNX initialisers with Python's standard library alone. The architecture is detected from names
-and shapes. `--dtype f16` also takes a weight blob, as `nemesis train` writes it, and halves it. Exit
-codes are those of nemesis."""
+.safetensors, .npz, a folder of .npy, of one of these or from a model hub, .caffemodel,
+TensorFlow.js weight groups and ONNX initialisers with Python's standard library alone. The
+architecture is detected from names and shapes. `--dtype f16` also takes a weight blob, as `nemesis
+train` writes it, and halves it. Exit codes are those of nemesis."""
 
 import argparse
 import hashlib
