@@ -29,7 +29,7 @@ typedef struct Options {
 /* One verb: measures and prints. Errors: ERROR_USAGE, ERROR_MEMORY, files of the probing set. */
 typedef bool Verb(const Options *options, Error *error);
 Verb bench_gemm, bench_conv, bench_model, bench_decode, bench_dissect, bench_attack, bench_train,
-    bench_attribute, bench_manipulate, bench_milan, bench_embed;
+    bench_attribute, bench_manipulate, bench_milan, bench_embed, bench_bertscore;
 
 /* The rows people come for; all rows of all verbs; rows measured in turns with another program. */
 Verb bench_table, bench_all, bench_against;

@@ -162,7 +162,7 @@ static bool run(const Settings *settings, Error *error)
 static const Option options[] = {
     OPTION_MODEL,
     OPTION_DATA("DATA", "images with labels: a folder of class folders, a CIFAR picture, or "
-                        "mini:COUNT:SEED; or a probing set, which has none"),
+                        "mini:COUNT:SEED; or without: a probing set, a folder of photos"),
     {.name   = "noise",
      .kind   = ARGUMENT_TEXT,
      .offset = offsetof(Settings, noises),

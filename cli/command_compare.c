@@ -291,7 +291,7 @@ const Verb verb_compare = {
         "F1-BERT; A is the reference.",
     .example = "nemesis compare runs/clean runs/other --fail-over 5",
     .options = options,
-    .shared  = SHARED_BY_ALL,
+    .shared  = "threads|" SHARED_BY_ALL,
     .check   = check,
     .run     = run,
 };

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "describe.h"
 #include "next.h"
+#include "rehearse_clean.h"
 
 #include <string.h>
 
@@ -28,7 +29,8 @@ static bool describe(const DescribeRequest *wanted, Error *error)
     bool      ok     = describe_begin(&run, &inputs, wanted, NULL, error);
     if (ok)
         ok = run.folder.is_done ? run_folder_show_done(&run.folder, wanted->settings, error)
-                                : collect(&run, &inputs, error);
+             : wanted->settings->dry_run ? clean_run_rehearse(&run, &inputs, error)
+                                         : collect(&run, &inputs, error);
     ok = ok && describe_tell(wanted, error);
     if (ok)
         tell_next_report(wanted->settings);
@@ -100,8 +102,9 @@ const Verb verb_describe = {
     .example    = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
     .options    = describe_options,
     .of_methods = METHOD_OPTIONS_ALL,
-    .shared     = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run        = run_describe,
+    .shared =
+        "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
+    .run = run_describe,
 };
 
 const Verb verb_dissect = {
@@ -113,6 +116,7 @@ const Verb verb_dissect = {
                "quantile.npy, units.csv and run.json into RUN and a summary to stdout.",
     .example = "nemesis dissect -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/clean",
     .options = dissect_options,
-    .shared  = "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run     = run_dissect,
+    .shared =
+        "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
+    .run = run_dissect,
 };

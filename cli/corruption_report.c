@@ -151,32 +151,41 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
     return table_print(&table, stdout, error);
 }
 
-// A third one, where descriptions can be more or less alike.
+// How alike descriptions stayed (B16).
 static bool print_similarities(const Corruption *corruption, const SettingList *settings,
                                Error *error)
 {
-    const Explainer *explainer = &corruption->baseline.inputs.explainer;
-    Table            table     = {.columns = 4 + SIMILARITY_CUTS, .alignment = "llrrrrrrr"};
+    Table             table     = {.columns = 10, .alignment = "llrrrrrrrr"};
+    const char *const headers[] = {"method", "store", "strength", "mean", "95 %"};
+    const Explainer  *explainer = &corruption->baseline.inputs.explainer;
+    char              told[128];
     if (!similarity_counts(explainer))
         return true;
-    printf("\nsimilarity of descriptions%s%s: its mean, and how many units are below\n\n",
-           explainer->likeness ? " by " : "", explainer->likeness ? explainer->likeness->name : "");
-    table_cell(&table, "method");
-    table_cell(&table, "store");
-    table_cell(&table, "strength");
-    table_cell(&table, "mean");
-    for (int i = 0; i < SIMILARITY_CUTS; i++)
-        table_cell(&table, "%.1f", similarity_cuts[i]);
+    for (int i = 0; i < 5; i++)
+        table_cell(&table, "%s", headers[i]);
+    for (int cut = 0; cut < SIMILARITY_CUTS; cut++)
+        table_cell(&table, "< %g", similarity_cuts[cut]);
     for (int i = 0; i < settings->count; i++) {
-        const ChangeRow *row   = settings->rows[i];
-        ChangeShare      share = share_of(corruption, row, COUNTED_ALL);
+        const ChangeRow *row = settings->rows[i];
+        SimilarityShare  share;
+        if (!changes_similarity(&corruption->changes, row, group_all(), &share, error)) {
+            table_print(&table, NULL, NULL); // releases it
+            return false;
+        }
         table_cell(&table, "%s", row->strength > 0 ? row->perturbation : "control");
         table_cell(&table, "%s", store_arm_name(row->store));
         table_cell(&table, "%.6g", row->strength);
-        table_cell(&table, "%.3f", share.similarity);
-        for (int k = 0; k < SIMILARITY_CUTS; k++)
-            table_cell(&table, "%lld", (long long)share.below[k]);
+        table_cell(&table, "%.3f", share.mean);
+        table_cell(&table, "%.3f to %.3f", share.low, share.high);
+        for (int cut = 0; cut < SIMILARITY_CUTS; cut++)
+            table_cell(&table, "%.1f %%",
+                       100 * (double)share.below[cut] / (double)(share.units ? share.units : 1));
     }
+    if (corruption->bert)
+        bert_told(corruption->bert, told);
+    printf("\nsimilarity of descriptions before and after, all units (%s%s);\n"
+           "< 0.3: the share of units below that\n\n",
+           corruption->bert ? "F1-BERT, " : "", corruption->bert ? told : explainer->method->title);
     return table_print(&table, stdout, error);
 }
 
@@ -213,6 +222,7 @@ bool corruption_publish(Corruption *corruption, Error *error)
             untouched = share_of(corruption, settings.rows[0], COUNTED_ALL).untouched;
         run_document(run, inputs, &json);
         run_path(run, "baseline", run->settings->baseline, &json);
+        bert_json(corruption->bert, run->settings, run, &json);
         json_open_object(&json, "counts");
         json_whole(&json, "images", inputs->probe.image_count);
         json_whole(&json, "settings", settings.count);

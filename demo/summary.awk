@@ -1,8 +1,9 @@
 # The table at the end of the demo: detectors alone, as the label of another unit changes without
 # meaning much.
 # usage: awk -v width=80 -f summary.awk kind=clean tally.csv  kind=noise store=float summary.csv ...
-# kind: clean, noise, attack, targeted, word, or the name of a training; store: whose rows; word: what a
-# map became
+# kind: clean, noise, attack, targeted, word, says (what a method calls units), or the name of a
+# training; store: whose rows; word: what a map became; method 1 to 3; state: clean, or the unit whose
+# attack poisoned the photos
 BEGIN {
     FS = ","
     line("detectors", "stored", "changed", "95 %", "other", "none", "tie", "kept", "target")
@@ -37,6 +38,11 @@ kind == "plain" || kind == "aligned" {
     next
 }
 
+kind == "says" {
+    says[$column["unit"], state, method] = $column["description"]
+    next
+}
+
 $column["group"] == "detectors" && $column["store"] == store {
     strength = $column["strength"]
     if (strength == 0)
@@ -64,6 +70,24 @@ END {
             " before, " pcc[0] " after; the photo's class " kept)
     print ""
     print_trainings()
+    print ""
+    print_methods(5)
+    print_methods(20)
+    print ""
+    say("what three methods call a unit, MILAN and CLIP-Dissect by the networks that are built in, and " \
+        "after one attack each, within 8/255, designed against its label by dissection: all three look at " \
+        "the same poisoned photos, and what moves one need not move the others.")
+}
+
+function print_methods(unit) {
+    if (unit == 5)
+        called("unit", "photos", "dissection", "MILAN", "CLIP-Dissect")
+    called(unit, "clean", says[unit, "clean", 1], says[unit, "clean", 2], says[unit, "clean", 3])
+    called(unit, "poisoned", says[unit, unit, 1], says[unit, unit, 2], says[unit, unit, 3])
+}
+
+function called(unit, photos, first, second, third) {
+    printf "%4s  %-8s  %-12s  %-18s  %s\n", unit, photos, first, second, third
 }
 
 function print_trainings() {

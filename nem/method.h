@@ -78,6 +78,8 @@ typedef struct Change {
 typedef struct Likeness {
     const char *name; // "f1-bert"
     bool (*measure)(void *self, const char *before, const char *after, double *out, Error *error);
+    /* (optional) Texts that will be measured, where many at once cost less than one by one. */
+    bool (*prepare)(void *self, const char *const *texts, int64_t count, Error *error);
     void *self;
 } Likeness;
 

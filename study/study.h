@@ -71,11 +71,6 @@ bool changes_save(const Changes *changes, const Labels *labels, Checkpoint *chec
                   Error *error);
 bool changes_resume(Changes *out, Labels *labels, Checkpoint *checkpoint, Error *error);
 
-/* Below which similarity a description may count as another; no published cut is known, so a table
- * has these. */
-enum { SIMILARITY_CUTS = 5 };
-extern const double similarity_cuts[SIMILARITY_CUTS]; // 0.3 to 0.7
-
 /* How many units of a group changed under one setting (C23). */
 typedef struct ChangeShare {
     int64_t units, changed;
@@ -84,12 +79,7 @@ typedef struct ChangeShare {
     double  fraction;         // mean poisoned fraction
     int64_t targeted, hits;   // units with a target; those that took it on
     double  hit_share, hit_low, hit_high; // hits / targeted
-    double  similarity;                   // mean, of the descriptions before and after
-    int64_t below[SIMILARITY_CUTS];       // units whose similarity is below each cut
 } ChangeShare;
-
-/* Whether similarities of descriptions say more than whether they are the same. */
-bool similarity_counts(const Explainer *explainer);
 
 /* What became of a description (C26): a change of words alone says little. */
 typedef enum ChangeOutcome {
@@ -140,6 +130,30 @@ typedef struct SettingList {
 
 bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
 void setting_list_close(SettingList *list); // accepts a zeroed object
+
+/* Whether similarities of descriptions say more than whether they are the same: where the method has
+ * its own, or a likeness was asked for. */
+bool similarity_counts(const Explainer *explainer);
+
+/* Below which similarity a description may count as another; no published cut is known, so a table
+ * has these (B16). */
+enum { SIMILARITY_CUTS = 5 };
+extern const double similarity_cuts[SIMILARITY_CUTS]; // 0.3, 0.4, 0.5, 0.6, 0.7
+
+/* How alike descriptions stayed under one setting. */
+
+typedef struct SimilarityShare {
+    int64_t units;
+    double  mean, low, high;        // with its 95 % bootstrap interval
+    int64_t below[SIMILARITY_CUTS]; // units whose similarity is below a cut-off
+} SimilarityShare;
+
+bool changes_similarity(const Changes *changes, const ChangeRow *setting, ChangeGroup group,
+                        SimilarityShare *out, Error *error);
+
+/* The 2.5 and 97.5 % points of the means of 1,000 samples drawn with replacement. Source: Efron,
+ * Annals of Statistics 7, 1979. */
+void bootstrap_mean(const double *values, int64_t count, uint64_t seed, double *low, double *high);
 
 #define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal: of 95 % intervals
 
@@ -202,6 +216,7 @@ typedef struct AttackPlan {
     int64_t        total, shared; // shared: clean maps and control rows, of all units together
     const int64_t *of_unit;       // [unit_count], of each unit alone
     int64_t        unit_count;
+    int64_t        images;  // perturbed at each eps, of all units together
     bool           at_most; // masks from activations: which images are perturbed turns out later
 } AttackPlan;
 

@@ -29,22 +29,6 @@ void wilson_interval(int64_t hits, int64_t count, double *low, double *high)
     *high = hits == count ? 1 : (centre + spread) / scale;
 }
 
-/* ---- similarity ------------------------------------------------------------------------------ */
-
-const double similarity_cuts[SIMILARITY_CUTS] = {0.3, 0.4, 0.5, 0.6, 0.7};
-
-bool similarity_counts(const Explainer *explainer)
-{
-    return explainer->likeness || explainer->method->compare;
-}
-
-static void count_similarity(ChangeShare *share, double similarity)
-{
-    share->similarity += similarity;
-    for (int i = 0; i < SIMILARITY_CUTS; i++)
-        share->below[i] += similarity < similarity_cuts[i];
-}
-
 /* ---- groups ---------------------------------------------------------------------------------- */
 
 ChangeGroup group_all(void)
@@ -63,7 +47,7 @@ ChangeGroup group_category(int category)
     return (ChangeGroup){.category = category};
 }
 
-static bool in_group(ChangeGroup group, const Concept *clean)
+bool group_holds(ChangeGroup group, const Concept *clean)
 {
     return (!group.only_detectors || clean->score >= group.detector_score) &&
            (group.category < 0 || (clean->label && clean->category == group.category));
@@ -75,7 +59,7 @@ ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, Chan
     double      fraction = 0;
     for (int64_t i = 0; i < changes->count; i++) {
         const ChangeRow *row = &changes->rows[i];
-        if (!setting_equal(row, setting) || !in_group(group, &row->clean))
+        if (!setting_equal(row, setting) || !group_holds(group, &row->clean))
             continue;
         share.units++;
         share.changed += row->changed;
@@ -83,12 +67,10 @@ ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, Chan
         share.hits += row->hit;
         share.targeted += row->target != 0;
         fraction += row->fraction;
-        count_similarity(&share, row->similarity);
     }
     if (share.units) {
         share.share    = (double)share.changed / (double)share.units;
         share.fraction = fraction / (double)share.units;
-        share.similarity /= (double)share.units;
     }
     if (share.targeted)
         share.hit_share = (double)share.hits / (double)share.targeted;
@@ -130,7 +112,7 @@ void setting_list_close(SettingList *list)
     *list = (SettingList){0};
 }
 
-static bool is_first_of_setting(const Changes *changes, int64_t index)
+bool is_first_of_setting(const Changes *changes, int64_t index)
 {
     const ChangeRow *rows = changes->rows;
     if (index > 0 && setting_equal(&rows[index - 1], &rows[index]))
@@ -153,18 +135,6 @@ static void write_outcomes(Writer *writer, const OutcomeCount *count)
         writer_text(writer, ",");
 }
 
-// Shares below each cut, at the right where similarities count.
-static void write_similarity(Writer *writer, const ChangeShare *share)
-{
-    if (!share->units) {
-        writer_text(writer, ",,,,,,");
-        return;
-    }
-    writer_text(writer, ",%.9g", share->similarity);
-    for (int i = 0; i < SIMILARITY_CUTS; i++)
-        writer_text(writer, ",%.9g", (double)share->below[i] / (double)share->units);
-}
-
 static void write_share(Writer *writer, const Changes *changes, const ChangeRow *setting,
                         const Explainer *explainer, const char *name, ChangeGroup group)
 {
@@ -184,8 +154,6 @@ static void write_share(Writer *writer, const Changes *changes, const ChangeRow 
     else
         writer_text(writer, ",,,,");
     write_outcomes(writer, &outcomes);
-    if (similarity_counts(explainer))
-        write_similarity(writer, &share);
     writer_text(writer, "\n");
 }
 
@@ -199,12 +167,7 @@ bool summary_write(const Changes *changes, const Explainer *explainer, const cha
     if (!path_join(path, folder, "summary.csv", error) || !writer_open(&writer, path, error))
         return false;
     writer_text(writer, "method,strength,store,group,units,changed,share,low,high,mean_fraction,"
-                        "targeted,hits,hit_share,hit_low,hit_high,other,none,tie,same,kept_iou");
-    if (similarity_counts(explainer))
-        writer_text(writer, ",mean_similarity");
-    for (int i = 0; similarity_counts(explainer) && i < SIMILARITY_CUTS; i++)
-        writer_text(writer, ",below_%.1f", similarity_cuts[i]);
-    writer_text(writer, "\n");
+                        "targeted,hits,hit_share,hit_low,hit_high,other,none,tie,same,kept_iou\n");
     for (int64_t i = 0; i < changes->count; i++) {
         const ChangeRow *setting = &changes->rows[i];
         if (!is_first_of_setting(changes, i))

@@ -185,6 +185,11 @@ static void what_has_no_labels_has_no_accuracy(void)
     CHECK(isnan(of_all(csv, "clean", "float", "correct")));
     CHECK(of_all(csv, "clean", "float", "agreement") == 1);
     csv_close(csv);
+    REQUIRE(measure_in(in_folder("classes/a"), "photos", "")->code == 0);
+    csv = open_rows("photos");
+    REQUIRE(csv != NULL);
+    CHECK(of_all(csv, "clean", "float", "count") == 3 && csv_row_count(csv) == 2);
+    csv_close(csv);
 }
 
 // The training's own score, which runs the network without any of this.
@@ -370,7 +375,7 @@ static const Outcome *named(const char *lines)
 
 static void labels_must_be_classes_of_the_network(void)
 {
-    REQUIRE(open_play());
+    REQUIRE(open_play() && folder_create(in_folder("empty"), NULL));
     CHECK(says(measure_in(classes, "run", ""), 65, "has 2 classes, the network 10; --names FILE"));
     CHECK(says(named("a\nb\n"), 65, "has 2 lines, "));
     CHECK(says(named("a\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"), 65, "the folder 'b' is no class"));
@@ -378,7 +383,7 @@ static void labels_must_be_classes_of_the_network(void)
     char line[LIMIT_PATH + 16];
     snprintf(line, sizeof line, "--names %s", names);
     CHECK(says(measure_in(play_probe, "run", line), 2, "has no class folders to be named"));
-    CHECK(says(measure_in(in_folder("classes/a"), "run", ""), 65, "has no folders in it"));
+    CHECK(says(measure_in(in_folder("empty"), "run", ""), 66, "has no photo in it"));
     CHECK(says(measure_in(in_folder("nowhere"), "run", ""), 66, "nowhere"));
 }
 

@@ -20,6 +20,8 @@ static void blobs_of_the_program_are_the_files(void)
         const char *name, *file;
     } cases[]  = {{"clip", "models/zoo/towers.nw"}, {"captioner", "models/zoo/captioner.nw"}};
     size_t all = 0, size = 0;
+    Bytes  page = {0};
+    REQUIRE(file_read("models/zoo/README.md", LIMIT_TEXT_FILE, &page, NULL));
     for (int i = 0; i < 2; i++) {
         Bytes       file = {0};
         const void *data = embedded_blob(cases[i].name, &size);
@@ -28,7 +30,12 @@ static void blobs_of_the_program_are_the_files(void)
         CHECK((uintptr_t)data % 64 == 0);
         all += size;
         bytes_close(&file);
+        WeightBlob *blob = NULL;
+        CHECK(embedded_open(cases[i].name, &blob, NULL) &&
+              strstr((const char *)page.data, blob_sha256(blob)));
+        blob_close(blob);
     }
+    bytes_close(&page);
     CHECK(all <= 1500000);
     CHECK(embedded_blob("bert", &size) == NULL);
 }
