@@ -3,6 +3,7 @@
 #include "next.h"
 #include "output.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const result_files[] = {"units.csv", "run.json", NULL}; // beside the method's
@@ -40,9 +41,12 @@ static bool print_units(const Explainer *explainer, const Evidence *evidence, Er
     RankedUnit   *units  = units_rank(explainer, evidence, error);
     if (!units)
         return false;
-    printf("detectors (%s >= %g): %lld of %lld units\n\n", method->score_name,
-           method->detector_score, (long long)count_detectors(explainer, evidence),
-           (long long)count);
+    if (isinf(method->detector_score)) // every unit is one
+        printf("the units with the highest %s:\n\n", method->score_name);
+    else
+        printf("detectors (%s >= %g): %lld of %lld units\n\n", method->score_name,
+               method->detector_score, (long long)count_detectors(explainer, evidence),
+               (long long)count);
     table_cell(&table, "unit");
     table_cell(&table, "description");
     table_cell(&table, "%s", method->score_name);
