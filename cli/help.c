@@ -50,16 +50,32 @@ void help_titled(FILE *stream, const char *title, const char *text, int column)
     print_wrapped(stream, text, fprintf(stream, "%s", title), column, false);
 }
 
+// Words of a choice that do not fit go on below the first of them.
+static void print_title(FILE *stream, const char *title)
+{
+    int column = (int)(strcspn(title, "|") - strcspn(strrchr(title, ' ') + 1, "|")), at = 0;
+    while (*title) {
+        int length = (int)strcspn(title, "|");
+        length += title[length] == '|';
+        if (at > column && at + length > HELP_WIDTH)
+            at = fprintf(stream, "\n%*s", column, "") - 1;
+        at += fprintf(stream, "%.*s", length, title);
+        title += length;
+    }
+}
+
 static void print_option(FILE *stream, const Option *option)
 {
     enum { COLUMN = 28 };
     char title[HELP_LINE], help[HELP_LINE];
     int  width = option_title(option, title, sizeof title);
     option_words(option, help);
-    if (width + 2 > COLUMN)
-        fprintf(stream, "%s\n%*s", title, COLUMN, "");
-    else
+    if (width + 2 > COLUMN) {
+        print_title(stream, title);
+        fprintf(stream, "\n%*s", COLUMN, "");
+    } else {
         fprintf(stream, "%-*s", COLUMN, title);
+    }
     print_wrapped(stream, help, COLUMN, COLUMN, false);
 }
 
