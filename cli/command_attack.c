@@ -176,7 +176,8 @@ static const Option options[] = {
      .offset  = offsetof(Settings, loss),
      .value   = LOSS_NAMES,
      .initial = "mean",
-     .help    = "what is lowered: the mean activation on the concept, or a smooth IoU with it"},
+     .help = "what is lowered: the mean activation on the concept, a smooth IoU with it, or what a "
+             "unit's strongest images say for its word (CLIP-Dissect)"},
     {.name    = "masks",
      .kind    = ARGUMENT_CHOICE,
      .offset  = offsetof(Settings, masks),

@@ -206,12 +206,8 @@ static bool input_nodes(Graph *graph, WeightBlob *blob, const NetworkRequest *re
 static void builder_start(Builder *builder, Graph *graph, WeightBlob *blob,
                           const NetworkRequest *request)
 {
-    *builder                 = (Builder){.graph        = graph,
-                                         .blob         = blob,
-                                         .request      = request,
-                                         .prefix       = "",
-                                         .wanted_index = -1,
-                                         .ends         = NODE_NONE};
+    *builder = (Builder){
+        .graph = graph, .blob = blob, .request = request, .wanted_index = -1, .ends = NODE_NONE};
     builder->activation.name = "none";
     for (int i = 0; i < NETWORK_LAYERS; i++)
         builder->layers[i] = NODE_NONE;
