@@ -76,7 +76,8 @@ ifeq ($(config),gradcheck) # rules in double: the engine, what is built of its n
   TEST_SOURCES    := tests/test.c $(wildcard tests/check_*.c)
 endif
 BENCH_SOURCES   := $(filter-out $(wildcard bench/peak_*.c),$(wildcard bench/*.c)) \
-                   $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c
+                   $(subst engine/isa_,bench/peak_,$(ISA_FILES)) tests/blob_builder.c tests/drawn_roberta.c \
+                   tests/token_tables.c
 FUZZ_TARGETS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 

@@ -1,4 +1,5 @@
 /* attack/pgd.c - projected gradient descent on any scalar node of a graph. */
+#include "../base/parallel.h"
 #include "attack.h"
 
 #include <string.h>
@@ -15,16 +16,34 @@ static real clamp(real value, real low, real high)
     return value < low ? low : value > high ? high : value;
 }
 
+enum { UPDATE_PIECE = 1 << 15 }; // elements of one turn
+
+typedef struct Update {
+    const real *clean, *gradient;
+    real       *x, eps, step;
+    size_t      count;
+} Update;
+
+static void update_piece(void *data, int64_t piece, int thread)
+{
+    const Update *update = data;
+    size_t        first = (size_t)piece * UPDATE_PIECE, end = first + UPDATE_PIECE;
+    (void)thread;
+    for (size_t i = first; i < end && i < update->count; i++) {
+        real gradient = update->gradient[i], clean = update->clean[i];
+        real sign    = (real)((gradient > 0) - (gradient < 0));
+        real offset  = clamp(update->x[i] - update->step * sign - clean, -update->eps, update->eps);
+        update->x[i] = clamp(clean + offset, 0, 1);
+    }
+}
+
 // One step against the sign of the gradient, then the projection (C14).
 void pgd_update(const PgdRule *rule, const real *clean, const real *gradient, size_t count, real *x)
 {
-    real eps  = rule->eps;
-    real step = rule->variant == PGD_FGSM ? eps : 2 * eps / (real)rule->steps;
-    for (size_t i = 0; i < count; i++) {
-        real sign   = (real)((gradient[i] > 0) - (gradient[i] < 0));
-        real offset = clamp(x[i] - step * sign - clean[i], -eps, eps);
-        x[i]        = clamp(clean[i] + offset, 0, 1);
-    }
+    real   eps    = rule->eps;
+    real   step   = rule->variant == PGD_FGSM ? eps : 2 * eps / (real)rule->steps;
+    Update update = {clean, gradient, x, eps, step, count};
+    parallel_for((int64_t)((count + UPDATE_PIECE - 1) / UPDATE_PIECE), update_piece, &update);
 }
 
 bool pgd_create(Pgd **out, Graph *graph, NodeId input, NodeId objective, const PlanOptions *options,

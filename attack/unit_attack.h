@@ -97,6 +97,10 @@ typedef struct PerturbedSink {
 bool unit_attack_shares(UnitAttack *attack, const int64_t *images, int64_t count, float *shares,
                         Error *error);
 
+/* Seconds of a third of a gradient, which is what a pass of an attack is counted as: measured on a
+ * batch of whole images. */
+bool unit_attack_seconds(const AttackSetup *setup, int64_t unit, double *seconds, Error *error);
+
 /* Sees each state of one image of a run, planes [3, height, width]. The loss is the image's own if
  * the objective is linear, else that of its group. */
 typedef struct StateWatch {

@@ -1,6 +1,7 @@
 /* base/base.c - see base.h. The only file that calls the allocator. */
 #include "base.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -142,6 +143,16 @@ void *memory_grow(void *memory, size_t old_count, size_t new_count, size_t size,
         memcpy(larger, memory, (old_count < new_count ? old_count : new_count) * size);
     memory_free(memory);
     return larger;
+}
+
+size_t memory_in_use(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
 }
 
 char *memory_text(const char *text, Error *error)

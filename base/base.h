@@ -88,6 +88,9 @@ void *memory_grow(void *memory, size_t old_count, size_t new_count, size_t size,
 /* A copy of a zero-terminated text. */
 char *memory_text(const char *text, Error *error);
 
+/* Bytes in use of what was ever asked for, touched or not; 0 where the C library cannot tell. */
+size_t memory_in_use(void);
+
 /* Tests only: the n-th call from now (1-based) of memory_new fails, once or from then on; 0 ends
  * it. memory_calls() counts all calls, memory_live_blocks() what has not been freed. */
 void    memory_fail_at(int64_t call, bool from_then_on);

@@ -170,6 +170,21 @@ bool checkpoint_load(Checkpoint *checkpoint, const char *name, const char *stage
     return !problem.code || fail(error, problem.code, "%s", problem.message);
 }
 
+bool checkpoint_restore(Checkpoint *checkpoint, const char *name, const char *stage,
+                        const SnapshotPart *parts, int64_t count, bool *found, Error *error)
+{
+    Snapshot snapshot = {0};
+    *found            = false;
+    if (!checkpoint)
+        return true;
+    if (!checkpoint_load(checkpoint, name, stage, &snapshot, found, error))
+        return false;
+    bool fits =
+        !*found || (snapshot.count == count && snapshot_copy_all(&snapshot, 0, parts, count));
+    snapshot_close(&snapshot);
+    return fits || checkpoint_refuse(checkpoint, name, error);
+}
+
 bool checkpoint_refuse(const Checkpoint *checkpoint, const char *name, Error *error)
 {
     return fail(error, ERROR_DATA, "%s/%s: does not fit this run; --overwrite starts over",

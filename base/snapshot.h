@@ -56,6 +56,12 @@ bool checkpoint_load(Checkpoint *checkpoint, const char *name, const char *stage
                      bool *found, Error *error);
 void snapshot_close(Snapshot *snapshot); // accepts a zeroed object
 
+/* Reads a checkpoint of exactly these parts into where they point. *found false, and nothing is
+ * written: there is none, or `checkpoint` is NULL. Errors: also ERROR_DATA where parts have other
+ * sizes (checkpoint_refuse); what they say is for the caller to check. */
+bool checkpoint_restore(Checkpoint *checkpoint, const char *name, const char *stage,
+                        const SnapshotPart *parts, int64_t count, bool *found, Error *error);
+
 /* The error where the parts that were found contradict the run. Checksum and key were right, so
  * this is a defect or a forgery. Returns false. */
 bool checkpoint_refuse(const Checkpoint *checkpoint, const char *name, Error *error);

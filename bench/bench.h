@@ -29,7 +29,7 @@ typedef struct Options {
 /* One verb: measures and prints. Errors: ERROR_USAGE, ERROR_MEMORY, files of the probing set. */
 typedef bool Verb(const Options *options, Error *error);
 Verb bench_gemm, bench_conv, bench_model, bench_decode, bench_dissect, bench_attack, bench_train,
-    bench_attribute, bench_manipulate, bench_milan;
+    bench_attribute, bench_manipulate, bench_milan, bench_embed, bench_bertscore;
 
 /* The rows people come for; all rows of all verbs; rows measured in turns with another program. */
 Verb bench_table, bench_all, bench_against;
@@ -118,7 +118,8 @@ void material_fill(real *values, size_t count, const char *purpose, real centre,
 bool material_blob(WeightBlob **out, const Options *options, Error *error);
 bool material_save(const Options *options, const char *path, Error *error); // the same as a file
 
-/* A folder below TMPDIR (default /tmp), and its removal with all it holds. */
+/* A folder below TMPDIR (default /tmp), and its removal with all it holds. It also goes when the
+ * program ends without that, killed or not. */
 bool folder_temporary(char out[LIMIT_PATH], Error *error);
 void folder_discard(const char *path);
 

@@ -13,7 +13,7 @@ static const char usage[] =
     "       bench --all [options]      all rows of all verbs\n"
     "       bench --against torch|onnxruntime|openblas [options]   in turns with another\n"
     "       bench gemm|conv|model|decode|dissect|attack|train|attribute|manipulate|\n"
-    "             milan [options]\n"
+    "             milan|embed|bertscore [options]\n"
     "  --arch NAME                    network of conv, model, dissect, attack, attribute,\n"
     "                                 manipulate (vgg16);\n"
     "                                 of train (all three)\n"
@@ -22,7 +22,8 @@ static const char usage[] =
     "  --pass forward|input-gradient  of conv and model\n"
     "  --objective " OBJECTIVE_NAMES "|all\n"
     "                                 of train (ce)\n"
-    "  -b, --batch N                  images of a run (8; 128 for train)\n"
+    "  -b, --batch N                  images of a run (8; 128 for train), texts of\n"
+    "                                 bertscore (1024)\n"
     "  -t, --threads N                0: OMP_NUM_THREADS or the cores that are ours\n"
     "  --isa NAME                     portable, avx2, avx512 or neon; the best there is\n"
     "  --conv auto|direct|winograd    how 3x3 stride-1 convolutions are computed\n"
@@ -52,6 +53,8 @@ static const struct {
     {"attribute", bench_attribute, 5, 1},
     {"manipulate", bench_manipulate, 5, 1},
     {"milan", bench_milan, 5, 1},
+    {"embed", bench_embed, 3, 8},
+    {"bertscore", bench_bertscore, 1, 1024},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

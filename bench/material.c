@@ -1,16 +1,13 @@
-/* bench/material.c - seeded random weights for whole networks, and the folders that hold them. */
+/* bench/material.c - seeded random weights for whole networks. */
 #include "bench.h"
 
 #include "../base/file.h"
 #include "../tests/blob_builder.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 void material_fill(real *values, size_t count, const char *purpose, real centre, real spread)
 {
@@ -19,30 +16,6 @@ void material_fill(real *values, size_t count, const char *purpose, real centre,
         RandomBlock block = random_block(key, 0, i / 4);
         values[i]         = centre + spread * (2 * (real)random_unit(block.word[i % 4]) - 1);
     }
-}
-
-/* ---- folders --------------------------------------------------------------------------------- */
-
-bool folder_temporary(char out[LIMIT_PATH], Error *error)
-{
-    const char *parent = getenv("TMPDIR");
-    snprintf(out, LIMIT_PATH, "%s/nemesis-bench-XXXXXX", parent && *parent ? parent : "/tmp");
-    return mkdtemp(out) || fail(error, ERROR_CREATE, "%s: cannot create this folder", out);
-}
-
-void folder_discard(const char *path) // NOLINT(misc-no-recursion): as deep as the folder
-{
-    DIR           *folder = opendir(path);
-    struct dirent *entry;
-    while (folder && (entry = readdir(folder))) {
-        char child[LIMIT_PATH];
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            path_join(child, path, entry->d_name, NULL) && unlink(child) != 0)
-            folder_discard(child);
-    }
-    if (folder)
-        closedir(folder);
-    rmdir(path);
 }
 
 /* ---- weights: spread so that activations keep their size from layer to layer ----------------- */

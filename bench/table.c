@@ -130,7 +130,8 @@ bool bench_all(const Options *options, Error *error)
         ok                 = bench_model(&one, error);
     }
     ok = ok && bench_decode(&usual, error) && bench_dissect(&usual, error) &&
-         bench_attack(&attack, error) && bench_train(&train, error) && bench_milan(&attack, error);
+         bench_attack(&attack, error) && bench_train(&train, error) &&
+         bench_milan(&attack, error) && bench_embed(&attack, error);
     progress(NULL);
     if (ok)
         table_footer(options);

@@ -5,7 +5,6 @@
 
 #include "../study/agreement.h"
 #include "bert_options.h"
-#include "../study/study.h"
 #include "outputs.h"
 
 /* Refuses an output that is one of the first `count` inputs, or a path of theirs, or --bert; by

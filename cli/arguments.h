@@ -71,7 +71,7 @@ typedef struct Settings {
     int64_t     max_pixels;            // of one picture
     uint64_t    seed;
     const char *compat; // a mode of some method; NULL: the method's, or the baseline's
-    bool        quiet, verbose, json, overwrite, resume;
+    bool        quiet, verbose, json, overwrite, resume, dry_run;
     int         progress; // ProgressMode
 
     // inputs and outputs

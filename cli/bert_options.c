@@ -1,7 +1,10 @@
 /* cli/bert_options.c - see bert_options.h. */
 #include "bert_options.h"
 
+#include "../study/text_table.h"
 #include "output.h"
+
+#include <string.h>
 
 bool bert_open(const Settings *settings, BertScore **out, Error *error)
 {
@@ -19,6 +22,38 @@ bool bert_open(const Settings *settings, BertScore **out, Error *error)
              settings->bert);
     *out = bert;
     return true;
+}
+
+// A description that stays is not embedded: it is 1 whatever it says.
+static bool measure(void *self, const char *before, const char *after, double *out, Error *error)
+{
+    char *a = NULL, *b = NULL;
+    bool  ok = text_table_plain(before, &a, error) && text_table_plain(after, &b, error);
+    if (ok && strcmp(a, b) == 0)
+        *out = 1;
+    else if (ok)
+        ok = bertscore_f1(self, b, a, out, error);
+    memory_free(a);
+    memory_free(b);
+    return ok;
+}
+
+static bool prepare(void *self, const char *const *texts, int64_t count, Error *error)
+{
+    char **plain = memory_new((size_t)count, sizeof *plain, error);
+    bool   ok    = plain != NULL;
+    for (int64_t i = 0; ok && i < count; i++)
+        ok = text_table_plain(texts[i], &plain[i], error);
+    ok = ok && bertscore_read(self, (const char *const *)plain, count, error);
+    for (int64_t i = 0; plain && i < count; i++)
+        memory_free(plain[i]);
+    memory_free(plain);
+    return ok;
+}
+
+Likeness bert_likeness(BertScore *bert)
+{
+    return (Likeness){.name = "f1-bert", .measure = measure, .prepare = prepare, .self = bert};
 }
 
 void bert_told(const BertScore *bert, char out[128])

@@ -3,6 +3,7 @@
 #define CLI_BERT_OPTIONS_H
 
 #include "../nem/bertscore.h"
+#include "../nem/method.h"
 #include "run.h"
 
 #define OPTIONS_BERT                                                                               \
@@ -24,6 +25,9 @@ bool bert_open(const Settings *settings, BertScore **out, Error *error);
 
 /* One line on what F1-BERT is here: model, block, whether it is rescaled. */
 void bert_told(const BertScore *bert, char out[128]);
+
+/* The measure that changes of descriptions get beside their own (B16). */
+Likeness bert_likeness(BertScore *bert);
 
 /* What of it decides results: its digest, its baseline, idf. `bert` may be NULL. */
 void bert_identify(BertScore *bert, const Settings *settings, Identity *identity);

@@ -1,9 +1,7 @@
 /* cli/class_folders.c - see class_folders.h. */
 #include "class_folders.h"
 #include "../base/file.h"
-
-#include <string.h>
-#include <strings.h>
+#include "../probe/picture.h"
 
 void class_folders_close(ClassFolders *folders)
 {
@@ -17,14 +15,8 @@ void class_folders_close(ClassFolders *folders)
 
 static bool is_picture(const char *folder, const char *name)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".bmp",  ".gif",
-                                          ".ppm", ".pgm", ".tif",  ".tiff", ".webp"};
-    const char              *ending    = strrchr(name, '.');
     (void)folder;
-    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(ending, endings[i]) == 0)
-            return true;
-    return false;
+    return picture_is_named(name);
 }
 
 static bool is_class(const char *folder, const char *name)

@@ -236,6 +236,15 @@ bool clean_run_is_baseline(const CleanRunFiles *run, const char *folder, Error *
                folder, store_arm_name(store));
 }
 
+int64_t clean_run_memory(const CleanRunFiles *run)
+{
+    const JsonNode *node  = json_member(&run->json, run->json.nodes, "peak_memory_bytes");
+    uint64_t        bytes = 0;
+    return node && node->kind == JSON_NUMBER && whole_parse(node->text, &bytes) && bytes < INT64_MAX
+               ? (int64_t)bytes
+               : 0;
+}
+
 void clean_run_close(CleanRunFiles *run)
 {
     run_record_close(&run->record);

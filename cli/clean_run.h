@@ -34,7 +34,9 @@ bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Er
 /* Whether noise and attack may start from it: its photos were not stored before they were seen.
  * Errors: ERROR_USAGE. */
 bool clean_run_is_baseline(const CleanRunFiles *run, const char *folder, Error *error);
-void clean_run_close(CleanRunFiles *run); // accepts a zeroed object
+/* The most memory it took, in bytes; 0 where it does not say. */
+int64_t clean_run_memory(const CleanRunFiles *run);
+void    clean_run_close(CleanRunFiles *run); // accepts a zeroed object
 
 /* The explanation method of a run of any verb; where run.json names none, Network Dissection. */
 bool run_method(const Json *run, const char *folder, const Method **out, Error *error);

@@ -162,7 +162,7 @@ static bool run(const Settings *settings, Error *error)
 static const Option options[] = {
     OPTION_MODEL,
     OPTION_DATA("DATA", "images with labels: a folder of class folders, a CIFAR picture, or "
-                        "mini:COUNT:SEED; or a probing set, which has none"),
+                        "mini:COUNT:SEED; or without: a probing set, a folder of photos"),
     {.name   = "noise",
      .kind   = ARGUMENT_TEXT,
      .offset = offsetof(Settings, noises),
@@ -202,8 +202,7 @@ const Verb verb_accuracy = {
         "clean one is, which needs no labels. Class folders are the network's classes in the order "
         "of their names; where there are fewer, --names says which are which. A poisoned photo is "
         "found in DATA by its pixels.",
-    .example = "nemesis accuracy -m demo/mini.nw -d mini:40:7 --noise gaussian:0.05,0.1 "
-               "--store jpeg75,float -o runs/accuracy",
+    .example = "nemesis accuracy -m demo/mini.nw -d mini:40:7 --noise uniform:0.1 -o runs/a",
     .options = options,
     .shared  = "threads|batch|seed|limit|max-pixels|progress|overwrite|resume|" SHARED_BY_ALL,
     .run     = run,

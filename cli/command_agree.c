@@ -441,6 +441,6 @@ const Verb verb_agree = {
                    "attack it tells which units kept their description in all.",
     .example     = "nemesis agree runs/dissection runs/milan -o runs/agreement",
     .options     = options,
-    .shared      = "seed|overwrite|resume|" SHARED_BY_ALL,
+    .shared      = "threads|seed|overwrite|resume|" SHARED_BY_ALL,
     .run         = run,
 };

@@ -35,11 +35,12 @@ static bool select_units(const Corruption *corruption, int64_t **units, int64_t 
 static void tell_plan(void *self, const AttackPlan *plan)
 {
     enum { SINGLE = 4 }; // more units than these are told as a range
-    const Corruption *corruption = self;
-    const Settings   *settings   = corruption->run.settings;
-    char              total[32], shared[32], least[32], most[32], each[SINGLE * 40] = "";
-    int64_t           low = plan->of_unit[0], high = low;
-    int               used = 0;
+    Corruption     *corruption = self;
+    const Settings *settings   = corruption->run.settings;
+    char            total[32], shared[32], least[32], most[32], each[SINGLE * 40] = "";
+    int64_t         low = plan->of_unit[0], high = low;
+    int             used = 0;
+    corruption->plan     = (AttackFacts){plan->total, plan->shared, plan->images};
     for (int64_t i = 0; i < plan->unit_count; i++) {
         int64_t passes = plan->of_unit[i];
         low            = passes < low ? passes : low;
@@ -59,31 +60,45 @@ static void tell_plan(void *self, const AttackPlan *plan)
     note(settings, "a pass is one photo through the network; a gradient counts as three");
 }
 
+/* ---- --dry-run ------------------------------------------------------------------------------- */
+
+static bool rehearsed(Corruption *corruption, const AttackJob *job, bool ok, Error *error)
+{
+    const AttackFacts *facts = &corruption->plan;
+    AttackSetup setup  = {&job->clean.explainer->inputs, job->builder, job->clean.pass, job->batch};
+    RehearsedWork work = {.other_units  = facts->total - facts->shared,
+                          .memory_bytes = clean_run_memory(&corruption->baseline)};
+    int64_t       rows = job->unit_count * corruption->arm_count * (1 + (int64_t)job->eps_count);
+    work.result_bytes  = corruption_bytes(corruption, rows, facts->images * job->eps_count);
+    return rehearsal_ends(&corruption->run.rehearsal, ok, error) &&
+           unit_attack_seconds(&setup, 0, &work.other_seconds, error) &&
+           run_rehearsed(&corruption->run, true, &work, error);
+}
+
 static bool attack(Corruption *corruption, Error *error)
 {
     const Settings  *settings = corruption->run.settings;
     const RunInputs *inputs   = &corruption->baseline.inputs;
     LayerRunner      raw      = {0};
-    BlobLayer        layer    = {inputs->blob, inputs->request.layer, inputs->post_relu,
-                                 inputs->request.conv};
-    int64_t         *units    = NULL;
-    AttackJob        job      = {.clean         = corruption->baseline.clean,
-                                 .builder       = unit_builder(&layer),
-                                 .eps           = settings->strengths.value,
-                                 .eps_count     = settings->strengths.count,
-                                 .variant       = (PgdVariant)settings->pgd,
-                                 .steps         = (int)settings->steps,
-                                 .loss          = (AttackLoss)settings->loss,
-                                 .masks         = (AttackMasks)settings->masks,
-                                 .arms          = corruption->arms,
-                                 .arm_count     = corruption->arm_count,
-                                 .seed          = settings->seed,
-                                 .stored_folder = corruption_stored_folder(corruption),
-                                 .earlier       = &corruption->earlier,
-                                 .observer      = corruption_observer(corruption),
-                                 .planned       = tell_plan,
-                                 .planned_self  = corruption};
-    bool             ok       = (!settings->target ||
+    BlobLayer        layer = {inputs->blob, inputs->layer, inputs->post_relu, inputs->request.conv};
+    int64_t         *units = NULL;
+    AttackJob        job   = {.clean         = corruption->baseline.clean,
+                              .builder       = unit_builder(&layer),
+                              .eps           = settings->strengths.value,
+                              .eps_count     = settings->strengths.count,
+                              .variant       = (PgdVariant)settings->pgd,
+                              .steps         = (int)settings->steps,
+                              .loss          = (AttackLoss)settings->loss,
+                              .masks         = (AttackMasks)settings->masks,
+                              .arms          = corruption->arms,
+                              .arm_count     = corruption->arm_count,
+                              .seed          = settings->seed,
+                              .stored_folder = corruption_stored_folder(corruption),
+                              .earlier       = &corruption->earlier,
+                              .observer      = corruption_observer(corruption),
+                              .planned       = tell_plan,
+                              .planned_self  = corruption};
+    bool             ok    = (!settings->target ||
                target_parse(settings->target, inputs->explainer.labels, &job.target, error)) &&
               select_units(corruption, &units, &job.unit_count, error);
     if (ok && job.masks == MASKS_ACTIVATIONS && inputs->request.mode->raw_masks)
@@ -91,6 +106,8 @@ static bool attack(Corruption *corruption, Error *error)
     job.units = units;
     ok        = ok && attack_run(&job, &corruption->changes, error);
     progress_end(&corruption->run.progress);
+    if (settings->dry_run)
+        ok = rehearsed(corruption, &job, ok, error);
     layer_runner_close(&raw);
     memory_free(units);
     return ok;
@@ -107,7 +124,8 @@ static bool run(const Settings *settings, Error *error)
     if (ok && corruption.run.folder.is_done)
         ok = run_folder_show_done(&corruption.run.folder, settings, error);
     else if (ok)
-        ok = attack(&corruption, error) && corruption_publish(&corruption, error);
+        ok = attack(&corruption, error) &&
+             (settings->dry_run || corruption_publish(&corruption, error));
     ok = ok && corruption_tell(&corruption, error);
     corruption_close(&corruption, ok);
     return ok;
@@ -167,6 +185,7 @@ static const Option options[] = {
      .help    = "where the concept is: as label maps say, or where units are active"},
     OPTION_STORES("the compat mode's"),
     OPTION_KEEP_IMAGES,
+    OPTIONS_BERT,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};
 
@@ -185,6 +204,7 @@ const Verb verb_attack = {
     .example    = "nemesis attack runs/clean -u detectors:8 --eps 4/255 -o runs/attack",
     .options    = options,
     .of_methods = METHOD_OPTIONS_FILES,
-    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run    = run,
+    .shared     = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
+                  "run|" SHARED_BY_ALL,
+    .run        = run,
 };

@@ -126,10 +126,29 @@ static bool explain(MapSession *session, const MapMethod *method, double beta, i
         !begin_results(session, error))
         return false;
     map_tables_add(session, subject, beta);
-    progress_step(&session->run.progress, ++session->done, session->total);
+    if (++session->done > session->saved_count)
+        progress_step(&session->run.progress, session->done, session->total);
     return !*signals_cancel ||
            fail(error, ERROR_AGAIN, "interrupted after %lld of %lld maps" CHECKPOINT_HINT,
                 (long long)session->done, (long long)session->total);
+}
+
+// The same for --dry-run, which keeps nothing.
+static bool watch(MapSession *session, const MapMethod *method, double beta, int64_t index,
+                  Error *error)
+{
+    const Subject *subject = &session->subjects.list[index];
+    MapRunner     *runner  = &session->runner;
+    if (!open_runner(session, method, subject, error) ||
+        !subject_load(&session->subjects, index, session->image, error))
+        return false;
+    if (beta > 0)
+        map_runner_beta(runner, beta);
+    map_runner_run(runner, session->image, session->unit >= 0 ? session->unit : subject->class,
+                   (uint64_t)index);
+    session->bytes += subject->height * subject->width * (session->settings->raw ? 20 : 8);
+    rehearsal_step(&session->run.rehearsal, ++session->done, session->total);
+    return !session->run.rehearsal.stop || fail(error, ERROR_AGAIN, "interrupted");
 }
 
 static bool explain_all(MapSession *session, Error *error)
@@ -137,14 +156,19 @@ static bool explain_all(MapSession *session, Error *error)
     const NumberList *betas  = &session->settings->betas;
     int               passes = betas->count ? betas->count : 1;
     session->total           = (int64_t)session->method_count * passes * session->subjects.count;
+    bool is_dry              = session->settings->dry_run;
     bool ok                  = map_saved_open(session, error);
+    if (is_dry)
+        rehearsal_step(&session->run.rehearsal, 0, session->total);
+    else
+        progress_step(&session->run.progress, session->saved_count, session->total);
     for (int m = 0; ok && m < session->method_count; m++)
         for (int b = 0; ok && b < passes; b++)
             for (int64_t i = 0; ok && i < session->subjects.count; i++)
-                ok = explain(session, session->methods[m], betas->count ? betas->value[b] : 0, i,
-                             error);
+                ok = (is_dry ? watch : explain)(session, session->methods[m],
+                                                betas->count ? betas->value[b] : 0, i, error);
     progress_end(&session->run.progress);
-    return ok && begin_results(session, error);
+    return ok && (is_dry || begin_results(session, error));
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -179,9 +203,14 @@ static bool make_maps(MapSession *session, Error *error)
     // A unit has no class, and its network may end without any.
     bool ok = (session->unit >= 0 ||
                subjects_choose(&session->subjects, class, (ConvMethod)settings->conv, error)) &&
-              explain_all(session, error) && map_tables_publish(session, error) &&
-              finish(session, error) && map_tables_show(session, error);
-    return ok;
+              explain_all(session, error);
+    if (settings->dry_run) {
+        int64_t       made = session->done ? session->done : 1;
+        RehearsedWork work = {.result_bytes = session->bytes / made * session->total};
+        return run_rehearsed(&session->run, ok, &work, error);
+    }
+    return ok && map_tables_publish(session, error) && finish(session, error) &&
+           map_tables_show(session, error);
 }
 
 static void close_session(MapSession *session)
@@ -341,6 +370,7 @@ const Verb verb_attribute = {
         "went. Photos that cannot be read are reported and skipped (exit 3).",
     .example = "nemesis attribute -m vgg16.nw photo.jpg --method gradient,lrp -o runs/maps",
     .options = options,
-    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run    = run,
+    .shared  = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
+               "run|" SHARED_BY_ALL,
+    .run     = run,
 };

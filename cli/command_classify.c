@@ -5,6 +5,7 @@
 #include "../format/json.h"
 #include "output.h"
 #include "outputs.h"
+#include "training_data.h"
 #include "../models/models.h"
 #include "../probe/picture.h"
 
@@ -66,6 +67,16 @@ static void add_answer(const Settings *settings, const char *path, const real *l
     json_close(&answer->json);
 }
 
+static bool read_photo(const char *path, const Preparation *preparation, real *pixels, Error *error)
+{
+    if (training_data_is_cifar(path))
+        return fail(error, ERROR_DATA,
+                    "%s: is a picture of many images, a row each, and classify takes photos; "
+                    "`nemesis accuracy -m FILE.nw -d %s -o RUN` says how many are named right",
+                    path, path);
+    return picture_planes(path, preparation, pixels, error);
+}
+
 // One photo after another; one that cannot be read is reported, skipped and counted.
 static bool classify(const Settings *settings, WeightBlob *blob, Answer *answer, int *skipped,
                      Error *error)
@@ -84,7 +95,7 @@ static bool classify(const Settings *settings, WeightBlob *blob, Answer *answer,
         ok     = ok && pixels && logits;
         for (int i = 0; ok && i < settings->input_count; i++) {
             Error problem = {0};
-            if (picture_planes(settings->inputs[i], blob_preparation(blob), pixels, &problem)) {
+            if (read_photo(settings->inputs[i], blob_preparation(blob), pixels, &problem)) {
                 layer_runner_run(&runner, pixels, 1, logits);
                 add_answer(settings, settings->inputs[i], logits, classes, answer);
             } else if (settings->input_count == 1 || problem.code == ERROR_MEMORY) {

@@ -9,6 +9,7 @@
 #include "output.h"
 #include "outputs.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { SHOWN_UNITS = 10 };
@@ -153,9 +154,10 @@ static bool print_text(const Comparison *c, Error *error)
     const char *const headers[] = {"unit", "before", score, "after", score};
     printf("changed: %lld of %lld units, %.1f %% (95 %%: %.1f-%.1f)\n", (long long)c->changed,
            (long long)c->count, percent(c->changed, c->count), 100 * c->low, 100 * c->high);
-    printf("of detectors (%s >= %.2f): %lld of %lld, %.1f %%\n", score, c->method->detector_score,
-           (long long)c->detectors_changed, (long long)c->detectors,
-           percent(c->detectors_changed, c->detectors));
+    if (isfinite(c->method->detector_score))
+        printf("of detectors (%s >= %.2f): %lld of %lld, %.1f %%\n", score,
+               c->method->detector_score, (long long)c->detectors_changed, (long long)c->detectors,
+               percent(c->detectors_changed, c->detectors));
     for (int i = 0; i < 5 && c->changed; i++)
         table_cell(&table, "%s", headers[i]);
     int shown = 0;
@@ -289,7 +291,7 @@ const Verb verb_compare = {
         "F1-BERT; A is the reference.",
     .example = "nemesis compare runs/clean runs/other --fail-over 5",
     .options = options,
-    .shared  = SHARED_BY_ALL,
+    .shared  = "threads|" SHARED_BY_ALL,
     .check   = check,
     .run     = run,
 };

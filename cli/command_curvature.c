@@ -281,6 +281,10 @@ static bool measure(CurvatureRun *self, Error *error)
     self->study.class = ok ? self->subjects.list[0].class : 0;
     ok                = ok && curvature_study_run(&self->study, &self->rows, error);
     progress_end(&self->run.progress);
+    if (self->settings->dry_run)
+        return run_rehearsed(&self->run, ok,
+                             &(RehearsedWork){.result_bytes = 200 * self->run.progress.total},
+                             error);
     return ok && run_folder_begin(&self->run.folder, error) &&
            curvature_study_write(&self->study, self->rows, self->run.folder.path, error) &&
            finish(self, error) && show(self, error);
@@ -352,6 +356,6 @@ const Verb verb_curvature = {
         "and how far the map has turned, which the integral bounds; for each beta.",
     .example = "nemesis curvature -m vgg16.nw photo.jpg --beta 100,10,1 -o runs/curvature",
     .options = options,
-    .shared  = "threads|seed|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
+    .shared  = "threads|seed|max-pixels|compat|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
     .run     = run,
 };

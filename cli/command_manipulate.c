@@ -117,6 +117,21 @@ static bool finish(Manipulation *manipulation, const MapResults *results, Error 
 
 /* ---- the verb -------------------------------------------------------------------------------- */
 
+// Of each case two prepared images and three maps, as arrays and as pictures.
+static int64_t result_bytes(const MapStudy *study)
+{
+    int64_t cells = study->height * study->width;
+    return study->pairs * study->method_count * cells * (2 * (12 + 3) + 3 * (4 + 1)) + 8192;
+}
+
+static bool keep_nothing(void *self, const MapCase *result, Error *error)
+{
+    (void)self;
+    (void)result;
+    (void)error;
+    return true;
+}
+
 static bool manipulate(Manipulation *manipulation, Error *error)
 {
     Run        *run     = &manipulation->run;
@@ -126,11 +141,15 @@ static bool manipulate(Manipulation *manipulation, Error *error)
     study->blob         = manipulation->blob;
     study->patterns     = manipulation->patterns;
     study->pass         = &run->pass;
-    study->done         = manipulation_files;
+    study->done         = run->settings->dry_run ? keep_nothing : manipulation_files;
     study->batch        = batch_of(manipulation->settings, DEFAULT_POINTS);
     manipulation_warn(manipulation);
     bool ok = map_study_run(study, &results, error);
     progress_end(&run->progress);
+    if (run->settings->dry_run) {
+        map_results_close(&results);
+        return run_rehearsed(run, ok, &(RehearsedWork){.result_bytes = result_bytes(study)}, error);
+    }
     ok = ok && map_results_write(study, &results, folder, error) &&
          map_summary_write(study, &results, folder, error) &&
          finish(manipulation, &results, error) && show(manipulation, &results, error);
@@ -309,6 +328,7 @@ const Verb verb_manipulate = {
         "SmoothGrad).",
     .example = "nemesis manipulate -m vgg16.nw a.jpg --target b.jpg --method lrp -o runs/a",
     .options = options,
-    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run    = run,
+    .shared  = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
+               "run|" SHARED_BY_ALL,
+    .run     = run,
 };

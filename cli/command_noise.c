@@ -9,6 +9,18 @@ static void identify(const Settings *settings, Identity *identity)
     identity_number(identity, "fraction", settings->fraction);
 }
 
+static bool rehearsed(Corruption *corruption, bool ok, Error *error)
+{
+    const RunInputs *inputs   = &corruption->baseline.inputs;
+    int64_t          settings = 1 + (int64_t)corruption->run.settings->strengths.count;
+    int64_t          images   = (int64_t)((double)(settings * inputs->probe.image_count) *
+                               corruption->run.settings->fraction);
+    int64_t          rows     = settings * corruption->arm_count * inputs->runner.units;
+    RehearsedWork    work     = {.result_bytes = corruption_bytes(corruption, rows, images),
+                                 .memory_bytes = clean_run_memory(&corruption->baseline)};
+    return run_rehearsed(&corruption->run, ok, &work, error);
+}
+
 static bool run(const Settings *settings, Error *error)
 {
     Corruption corruption;
@@ -33,7 +45,8 @@ static bool run(const Settings *settings, Error *error)
                         .observer       = corruption_observer(&corruption)};
         ok           = noise_run(&job, &corruption.changes, error);
         progress_end(&corruption.run.progress);
-        ok = ok && corruption_publish(&corruption, error);
+        ok = settings->dry_run ? rehearsed(&corruption, ok, error)
+                               : ok && corruption_publish(&corruption, error);
     }
     ok = ok && corruption_tell(&corruption, error);
     corruption_close(&corruption, ok);
@@ -67,6 +80,7 @@ static const Option options[] = {
      .most    = 1},
     OPTION_STORES("the compat mode's"),
     OPTION_KEEP_IMAGES,
+    OPTIONS_BERT,
     OPTION_OUT("OUT", "run folder to make"),
     OPTION_END};
 
@@ -84,6 +98,7 @@ const Verb verb_noise = {
     .example    = "nemesis noise runs/clean --type gaussian --std 0.05 -o runs/noise",
     .options    = options,
     .of_methods = METHOD_OPTIONS_FILES,
-    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run    = run,
+    .shared     = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
+                  "run|" SHARED_BY_ALL,
+    .run        = run,
 };

@@ -113,16 +113,12 @@ static bool open_session(Session *session, Error *error)
 
 static bool load(Session *session, Error *error)
 {
-    Snapshot            snapshot = {0};
-    bool                found    = false;
-    int64_t             count    = 0;
-    const SnapshotPart *parts    = patterns_state(session->sums, &count);
+    bool                found;
+    int64_t             count = 0;
+    const SnapshotPart *parts = patterns_state(session->sums, &count);
     make_key(session);
-    if (!checkpoint_load(&session->checkpoint, session->name, "sums", &snapshot, &found, error))
-        return false;
-    bool ok = !found || snapshot_copy_all(&snapshot, 0, parts, count) ||
-              checkpoint_refuse(&session->checkpoint, session->name, error);
-    snapshot_close(&snapshot);
+    bool ok = checkpoint_restore(&session->checkpoint, session->name, "sums", parts, count, &found,
+                                 error);
     if (ok && found)
         note(session->settings, "%lld of %lld images are done already",
              (long long)patterns_images(session->sums), (long long)session->images);

@@ -118,6 +118,10 @@ static bool measure(Robustness *robustness, Error *error)
     RobustResults results = {0};
     bool          ok      = robustness_run(&robustness->study, &results, error);
     progress_end(&run->progress);
+    if (run->settings->dry_run) {
+        robustness_close(&results);
+        return run_rehearsed(run, ok, &(RehearsedWork){.result_bytes = -1}, error);
+    }
     ok = ok && run_folder_begin(&run->folder, error) &&
          robustness_write(&robustness->study, &results, run->folder.path, error) &&
          finish(robustness, &results, error) && show(robustness, &results, error);
@@ -244,6 +248,7 @@ const Verb verb_robustness = {
         "moved images, which only this program can.",
     .example = "nemesis robustness -m demo/mini.nw -d mini:4:7 --method lrp -o runs/robust",
     .options = options,
-    .shared = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run    = run,
+    .shared  = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
+               "run|" SHARED_BY_ALL,
+    .run     = run,
 };

@@ -6,7 +6,7 @@
 #include "next.h"
 #include "output.h"
 #include "outputs.h"
-#include "progress.h"
+#include "rehearsal.h"
 #include "signals.h"
 #include "train_options.h"
 #include "training_data.h"
@@ -25,6 +25,7 @@ typedef struct Session {
     Trainer        *trainer;
     TrainingLog     log;
     JsonWriter      json;
+    Progress        progress;
 } Session;
 
 /* ---- the beginning --------------------------------------------------------------------------- */
@@ -51,12 +52,11 @@ static bool open_units(Session *session, Error *error)
     return ok;
 }
 
-static bool begin_captioner(const Session *session, Error *error)
+static bool draw_captioner(const Session *session, Bytes *out, Error *error)
 {
     WeightBlob *encoder = NULL;
     bool        ok      = blob_open(session->settings->encoder, &encoder, error) &&
-              captioner_begin(session->checkpoint, encoder, &session->set, session->settings->seed,
-                              error);
+              captioner_draw(out, encoder, &session->set, session->settings->seed, error);
     blob_close(encoder);
     return ok;
 }
@@ -91,6 +91,23 @@ static bool open_data(Session *session, Error *error)
            (!settings->test || open_set(&session->test, settings, settings->test, side, error));
 }
 
+// Drawn weights are the first checkpoint.
+static bool draw_start(Session *session, const TrainSettings *training, const char *activation,
+                       Error *error)
+{
+    const Settings *settings = session->settings;
+    int64_t         side     = training->crop ? training->crop : session->set.width;
+    Bytes           drawn    = {0};
+    bool            ok =
+        (is_of_units(settings) ? draw_captioner(session, &drawn, error)
+                               : training_draw(&drawn, settings->arch, activation, &session->set,
+                                               side, settings->seed, error)) &&
+        (settings->dry_run || file_publish(session->checkpoint, drawn.data, drawn.size, error)) &&
+        blob_take(&drawn, session->checkpoint, &session->start, error);
+    bytes_close(&drawn);
+    return ok;
+}
+
 // From the checkpoint with --resume, else from the given or from drawn weights.
 static bool open_trainer(Session *session, Error *error)
 {
@@ -108,19 +125,14 @@ static bool open_trainer(Session *session, Error *error)
         return fail(error, damage.code, "%s", damage.message);
     if (damage.code)
         note(settings, "warning: %s; the training starts over", damage.message);
-    if (!session->start && !settings->model && is_of_units(settings)) {
-        if (!begin_captioner(session, error))
-            return false;
-    } else if (!session->start && !settings->model &&
-               !training_begin(session->checkpoint, settings->arch, activation, &session->set,
-                               training.crop ? training.crop : session->set.width, settings->seed,
-                               error))
+    if (!session->start && !settings->model && !draw_start(session, &training, activation, error))
         return false;
     return (session->start || blob_open(start, &session->start, error)) &&
            network_activation(session->start, &own, error) &&
            train_settings(settings, own, &training, error) &&
            trainer_open(&session->trainer, session->start, &session->set, &training, error) &&
-           training_log_open(&session->log, settings->log, trainer_done(session->trainer), error);
+           (settings->dry_run ||
+            training_log_open(&session->log, settings->log, trainer_done(session->trainer), error));
 }
 
 /* ---- epochs ---------------------------------------------------------------------------------- */
@@ -181,15 +193,44 @@ static bool save_state(Session *session, Error *error)
            trainer_save(session->trainer, session->checkpoint, true, NULL, error);
 }
 
+// The same for --dry-run, which keeps nothing: the steps that are watched.
+static bool rehearse(Session *session, Error *error)
+{
+    Trainer  *trainer   = session->trainer;
+    Rehearsal rehearsal = {0};
+    Identity  identity  = {0};
+    int64_t   total     = trainer_steps(trainer);
+    bool      ok        = true;
+    char      recipe[TRAIN_NOTE];
+    rehearsal_start(&rehearsal, &session->progress);
+    rehearsal_step(&rehearsal, trainer_done(trainer), total);
+    while (ok && trainer_done(trainer) < total && !rehearsal.stop) {
+        double  loss    = 0;
+        int64_t correct = 0;
+        ok              = trainer_step(trainer, &loss, &correct, error);
+        rehearsal_step(&rehearsal, trainer_done(trainer), total);
+    }
+    if (*signals_cancel)
+        return fail(error, ERROR_AGAIN, "interrupted");
+    train_note(session->settings, recipe);
+    identity_text(&identity, "recipe", recipe);
+    identity_whole(&identity, "images", (uint64_t)session->set.count);
+    identity_whole(&identity, "classes", (uint64_t)session->set.classes);
+    // The weights, and until the end a checkpoint with up to two moments of each.
+    RehearsedWork work     = {.result_bytes = 4 * blob_bytes(session->start)};
+    WorkEstimate  estimate = rehearsal_estimate(&rehearsal, &work);
+    ok = ok && estimate_tell(&estimate, &session->progress, session->settings, &identity, error);
+    identity_free(&identity);
+    return ok;
+}
+
 static bool run_epochs(Session *session, Error *error)
 {
-    Trainer *trainer = session->trainer;
-    Progress progress;
+    Trainer *trainer   = session->trainer;
     Epoch    epoch     = {0};
     int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer);
     double   kept = clock_seconds();
-    progress_start(&progress, "train", "steps", session->settings);
-    progress_step(&progress, trainer_done(trainer), total);
+    progress_step(&session->progress, trainer_done(trainer), total);
     while (trainer_done(trainer) < total) {
         double  loss    = 0;
         int64_t correct = 0, number = trainer_done(trainer) / per_epoch + 1;
@@ -199,10 +240,10 @@ static bool run_epochs(Session *session, Error *error)
         add_step(&epoch, &terms, correct);
         if (!training_log_add(&session->log, trainer_done(trainer), number, &terms, error))
             return false;
-        progress_step(&progress, trainer_done(trainer), total);
+        progress_step(&session->progress, trainer_done(trainer), total);
         bool is_epoch = trainer_done(trainer) % per_epoch == 0;
         if (is_epoch || *signals_cancel || clock_seconds() - kept >= checkpoint_interval()) {
-            progress_end(&progress);
+            progress_end(&session->progress);
             if (!save_state(session, error))
                 return false;
             kept = clock_seconds();
@@ -215,7 +256,7 @@ static bool run_epochs(Session *session, Error *error)
             epoch = (Epoch){0};
         }
     }
-    progress_end(&progress);
+    progress_end(&session->progress);
     return true;
 }
 
@@ -379,8 +420,10 @@ static bool run(const Settings *settings, Error *error)
     json_open_object(&session.json, NULL);
     json_text(&session.json, "path", settings->out);
     json_open_array(&session.json, "epochs");
+    progress_start(&session.progress, "train", "steps", settings);
     bool ok = open_data(&session, error) && open_trainer(&session, error) &&
-              run_epochs(&session, error) && finish(&session, error);
+              (settings->dry_run ? rehearse(&session, error)
+                                 : run_epochs(&session, error) && finish(&session, error));
     trainer_close(session.trainer);
     training_log_close(&session.log);
     blob_close(session.start);
@@ -388,7 +431,7 @@ static bool run(const Settings *settings, Error *error)
     training_set_free(&session.test);
     json_discard(&session.json);
     ok = ok && output_flush(error);
-    if (ok) {
+    if (ok && !settings->dry_run) {
         char weights[NEXT_WORD];
         tell_next(settings, "inspect %s", shell_word(settings->out, "", weights));
     }
@@ -406,6 +449,7 @@ const Verb verb_train = {
         "(default) and aligned23, the published code of gradient alignment.",
     .example = "nemesis train -d mini:200:1 --epochs 1 -o runs/trained.nw",
     .options = train_options,
-    .shared  = "threads|batch|seed|max-pixels|compat|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run     = run,
+    .shared =
+        "threads|batch|seed|max-pixels|compat|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
+    .run = run,
 };

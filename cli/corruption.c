@@ -33,14 +33,20 @@ bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings
         return false;
     const InputsRequest *request = &out->baseline.inputs.request;
     UsedPath             used[USED_INPUTS];
-    int                  count = run_inputs_used(request, used);
+    int                  count  = run_inputs_used(request, used);
+    const UsedPath       bert[] = {{"the encoder", settings->bert},
+                                   {"the baselines", settings->bert_baseline}};
     if (!output_folder_check(settings->out, &(UsedPath){"the baseline", settings->baseline}, 1,
                              error) ||
         !output_folder_check(settings->out, used, count, error) ||
-        !run_folder_claim(&out->run.folder, settings, &run_result, error))
+        !output_folder_check(settings->out, bert, 2, error) ||
+        !run_folder_claim(&out->run.folder, settings, &run_result, error) ||
+        !bert_open(settings, &out->bert, error))
         return false;
+    out->likeness = bert_likeness(out->bert);
     run_identify(&out->run, &out->baseline.inputs);
     identity_text(&out->run.identity, "nem", out->baseline.inputs.request.method->name);
+    bert_identify(out->bert, settings, &out->run.identity);
     identity_whole(&out->run.identity, "seed", settings->seed);
     if (!choose_arms(out, error))
         return false;
@@ -57,11 +63,14 @@ bool corruption_load(Corruption *corruption, Error *error)
         return false;
     if (run->folder.is_done)
         return true;
-    if (!clean_run_load(baseline, settings->baseline, &run->pass, error) ||
-        !changes_resume(&corruption->earlier, baseline->inputs.explainer.labels, &run->checkpoint,
+    if (!clean_run_load(baseline, settings->baseline, &run->pass, error))
+        return false;
+    if (corruption->bert)
+        baseline->inputs.explainer.likeness = &corruption->likeness;
+    if (!changes_resume(&corruption->earlier, baseline->inputs.explainer.labels, &run->checkpoint,
                         error))
         return false;
-    return !settings->keep_images ||
+    return !settings->keep_images || settings->dry_run ||
            (path_join(corruption->images, run->folder.path, "poisoned", error) &&
             folder_create(corruption->images, error));
 }
@@ -74,11 +83,25 @@ const char *corruption_stored_folder(const Corruption *corruption)
 bool corruption_checkpoint(void *self, const Changes *changes, Error *error)
 {
     Corruption *corruption = self;
-    if (changes->count <= corruption->earlier.count)
+    if (changes->count <= corruption->earlier.count || corruption->run.settings->dry_run)
         return true;
     const Explainer *explainer = &corruption->baseline.inputs.explainer;
     return changes_save(changes, explainer->labels, &corruption->run.checkpoint, error) &&
            changes_write_part(changes, explainer, corruption->run.folder.path, error);
+}
+
+// Rows of changes.csv have about 200 bytes; stored images are as large as pixels are, or smaller.
+int64_t corruption_bytes(const Corruption *corruption, int64_t rows, int64_t images)
+{
+    const ActivationSource *layer  = &corruption->baseline.inputs.explainer.inputs.layer;
+    int64_t                 values = 3 * layer->image_height * layer->image_width, bytes = 0;
+    for (int i = 0; i < corruption->arm_count; i++) {
+        StoreArm arm = corruption->arms[i];
+        bytes += images * (arm == STORE_FLOAT  ? 4 * values
+                           : arm == STORE_PNG8 ? values
+                                               : values / 4);
+    }
+    return (corruption->run.settings->keep_images ? bytes : 0) + 200 * rows + 8192;
 }
 
 ChangeObserver corruption_observer(Corruption *corruption)
@@ -88,9 +111,14 @@ ChangeObserver corruption_observer(Corruption *corruption)
 
 bool corruption_tell(const Corruption *corruption, Error *error)
 {
-    const Settings   *settings = corruption->run.settings;
-    const char *const files[]  = {"changes.csv", "summary.csv", "run.json",
-                                 settings->keep_images ? "poisoned/" : NULL, NULL};
+    const Settings *settings = corruption->run.settings;
+    const char     *files[6] = {"changes.csv", "summary.csv"};
+    int             count    = 2;
+    if (corruption->bert || corruption->baseline.inputs.request.method->compare)
+        files[count++] = "similarity.csv";
+    files[count++] = "run.json";
+    if (settings->keep_images)
+        files[count] = "poisoned/";
     if (!tell_results(settings, files, NULL, error))
         return false;
     tell_next_report(settings);
@@ -104,5 +132,6 @@ void corruption_close(Corruption *corruption, bool ok)
     run_close(&corruption->run);
     changes_close(&corruption->changes);
     changes_close(&corruption->earlier);
+    bertscore_close(corruption->bert);
     clean_run_close(&corruption->baseline);
 }

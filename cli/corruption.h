@@ -3,15 +3,24 @@
 #ifndef CLI_CORRUPTION_H
 #define CLI_CORRUPTION_H
 
+#include "bert_options.h"
 #include "clean_run.h"
+
+/* What the plan of an attack says in short. */
+typedef struct AttackFacts {
+    int64_t total, shared, images;
+} AttackFacts;
 
 typedef struct Corruption {
     Run           run;
     CleanRunFiles baseline;
     StoreArm      arms[STORE_ARMS];
     int           arm_count;
+    BertScore    *bert; // NULL: none asked for
+    Likeness      likeness;
     Changes       earlier; // of an unfinished run of the same settings
     Changes       changes;
+    AttackFacts   plan;               // of an attack, once it is made
     char          images[LIMIT_PATH]; // folder of stored images
 } Corruption;
 
@@ -30,6 +39,10 @@ const char *corruption_stored_folder(const Corruption *corruption);
  * of an earlier run that come again are there already. `self` is a Corruption. */
 ChangeObserver corruption_observer(Corruption *corruption);
 bool           corruption_checkpoint(void *self, const Changes *changes, Error *error);
+
+/* About how much it will write: `rows` of changes.csv, and with --keep-images so many images in each
+ * store. */
+int64_t corruption_bytes(const Corruption *corruption, int64_t rows, int64_t images);
 
 /* Writes changes.csv, summary.csv and run.json and shows the summary. */
 bool corruption_publish(Corruption *corruption, Error *error);

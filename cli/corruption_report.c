@@ -2,6 +2,7 @@
 #include "corruption.h"
 #include "output.h"
 
+#include <math.h>
 #include <string.h>
 
 static void write_share(JsonWriter *json, const char *key, const ChangeShare *share, bool targeted)
@@ -139,7 +140,7 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
         table_cell(&table, "%lld", (long long)now.detectors);
         for (int k = 0; k < OUTCOMES; k++)
             table_cell(&table, "%lld", (long long)now.of[k]);
-        if (now.detectors)
+        if (now.detectors && !isnan(now.kept))
             table_cell(&table, "%.1f %%", 100 * now.kept);
         else
             table_cell(&table, "-");
@@ -147,6 +148,44 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
     printf("\ndetectors by outcome: now of another concept, of none, or a tie;\n"
            "kept: the mean part of the clean %s\n\n",
            method->score_name);
+    return table_print(&table, stdout, error);
+}
+
+// How alike descriptions stayed (B16).
+static bool print_similarities(const Corruption *corruption, const SettingList *settings,
+                               Error *error)
+{
+    Table             table     = {.columns = 10, .alignment = "llrrrrrrrr"};
+    const char *const headers[] = {"method", "store", "strength", "mean", "95 %"};
+    const Explainer  *explainer = &corruption->baseline.inputs.explainer;
+    char              told[128];
+    if (!similarity_counts(explainer))
+        return true;
+    for (int i = 0; i < 5; i++)
+        table_cell(&table, "%s", headers[i]);
+    for (int cut = 0; cut < SIMILARITY_CUTS; cut++)
+        table_cell(&table, "< %g", similarity_cuts[cut]);
+    for (int i = 0; i < settings->count; i++) {
+        const ChangeRow *row = settings->rows[i];
+        SimilarityShare  share;
+        if (!changes_similarity(&corruption->changes, row, group_all(), &share, error)) {
+            table_print(&table, NULL, NULL); // releases it
+            return false;
+        }
+        table_cell(&table, "%s", row->strength > 0 ? row->perturbation : "control");
+        table_cell(&table, "%s", store_arm_name(row->store));
+        table_cell(&table, "%.6g", row->strength);
+        table_cell(&table, "%.3f", share.mean);
+        table_cell(&table, "%.3f to %.3f", share.low, share.high);
+        for (int cut = 0; cut < SIMILARITY_CUTS; cut++)
+            table_cell(&table, "%.1f %%",
+                       100 * (double)share.below[cut] / (double)(share.units ? share.units : 1));
+    }
+    if (corruption->bert)
+        bert_told(corruption->bert, told);
+    printf("\nsimilarity of descriptions before and after, all units (%s%s);\n"
+           "< 0.3: the share of units below that\n\n",
+           corruption->bert ? "F1-BERT, " : "", corruption->bert ? told : explainer->method->title);
     return table_print(&table, stdout, error);
 }
 
@@ -183,6 +222,7 @@ bool corruption_publish(Corruption *corruption, Error *error)
             untouched = share_of(corruption, settings.rows[0], COUNTED_ALL).untouched;
         run_document(run, inputs, &json);
         run_path(run, "baseline", run->settings->baseline, &json);
+        bert_json(corruption->bert, run->settings, run, &json);
         json_open_object(&json, "counts");
         json_whole(&json, "images", inputs->probe.image_count);
         json_whole(&json, "settings", settings.count);
@@ -194,7 +234,8 @@ bool corruption_publish(Corruption *corruption, Error *error)
         ok = run_document_finish(run, inputs, &json, error);
     }
     ok = ok && (run->settings->json || (print_settings(corruption, &settings, targeted, error) &&
-                                        print_outcomes(corruption, &settings, error)));
+                                        print_outcomes(corruption, &settings, error) &&
+                                        print_similarities(corruption, &settings, error)));
     if (ok && untouched)
         note(run->settings,
              "note: %lld units have no image to perturb (no concept, or their own as the target): "

@@ -6,12 +6,6 @@
 
 #include <math.h>
 
-bool data_is_probing_set(const char *folder)
-{
-    char index[LIMIT_PATH];
-    return path_join(index, folder, "index.csv", NULL) && file_exists(index);
-}
-
 static bool load_photo(TrainingSet *set, const ProbeSet *probe, const Preparation *p, int64_t i,
                        float *planes, Error *error)
 {
@@ -44,8 +38,8 @@ bool data_images_open(TrainingSet *out, const char *data, WeightBlob *blob, Erro
 {
     const Preparation *p   = blob_preparation(blob);
     TrainingSet        set = {0};
-    bool               ok  = data_is_probing_set(data) ? open_probing_set(&set, data, p, error)
-                                                       : training_data_fitted(&set, data, p, error);
+    bool               ok  = probe_is_tables(data) ? open_probing_set(&set, data, p, error)
+                                                   : training_data_fitted(&set, data, p, error);
     if (!ok) {
         training_set_free(&set);
         return false;

@@ -5,9 +5,6 @@
 
 #include "training_data.h"
 
-/* Whether a folder is a probing set: it has an index.csv. */
-bool data_is_probing_set(const char *folder);
-
 /* Errors: those of training_data_open and probe_open; ERROR_DATA for a photo that cannot be read.
  */
 bool data_images_open(TrainingSet *out, const char *data, WeightBlob *blob, Error *error);

@@ -50,16 +50,34 @@ void help_titled(FILE *stream, const char *title, const char *text, int column)
     print_wrapped(stream, text, fprintf(stream, "%s", title), column, false);
 }
 
+// Many words are broken behind a |, and go on below the first.
+static void print_title(FILE *stream, const char *title)
+{
+    enum { INDENT = 8 };
+    const char *words = strchr(title, '|');
+    int         room = HELP_WIDTH, length = (int)strlen(title);
+    for (; words && length > room; length = (int)strlen(title)) {
+        int last = room;
+        while (last > 1 && title[last - 1] != '|')
+            last--;
+        fprintf(stream, "%.*s\n%*s", last, title, INDENT, "");
+        title += last;
+        room = HELP_WIDTH - INDENT;
+    }
+    fprintf(stream, "%s", title);
+}
+
 static void print_option(FILE *stream, const Option *option)
 {
     enum { COLUMN = 28 };
     char title[HELP_LINE], help[HELP_LINE];
     int  width = option_title(option, title, sizeof title);
     option_words(option, help);
+    print_title(stream, title);
     if (width + 2 > COLUMN)
-        fprintf(stream, "%s\n%*s", title, COLUMN, "");
+        fprintf(stream, "\n%*s", COLUMN, "");
     else
-        fprintf(stream, "%-*s", COLUMN, title);
+        fprintf(stream, "%*s", COLUMN - width, "");
     print_wrapped(stream, help, COLUMN, COLUMN, false);
 }
 

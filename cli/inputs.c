@@ -71,6 +71,20 @@ int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS])
     return count;
 }
 
+// The layer as the method reads it: of a transformer's maybe the class token alone.
+static bool choose_layer(RunInputs *out, Error *error)
+{
+    const InputsRequest *wanted   = &out->request;
+    bool                 is_class = false;
+    if (wanted->method->reads_class &&
+        !network_has_class_token(out->blob, wanted->layer, &is_class, error))
+        return false;
+    int length =
+        snprintf(out->layer, sizeof out->layer, "%s%s", wanted->layer, is_class ? CLASS_TOKEN : "");
+    return length < (int)sizeof out->layer ||
+           fail(error, ERROR_USAGE, "%.64s...: no layer has such a long name", wanted->layer);
+}
+
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 {
     *out = (RunInputs){.request   = *request,
@@ -80,6 +94,7 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
     UsedPath used[USED_INPUTS];
     int      count = run_inputs_used(request, used);
     if (inputs_check(used, count, error) && blob_open(request->model, &out->blob, error) &&
+        choose_layer(out, error) &&
         request_probe_open(&out->probe, request, blob_preparation(out->blob), error) &&
         method_values_digest(request->method, &out->request.values, error))
         return true;
@@ -90,7 +105,7 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 static NetworkRequest network_request(const RunInputs *inputs, int64_t batch)
 {
     return (NetworkRequest){.batch     = batch,
-                            .layer     = inputs->request.layer,
+                            .layer     = inputs->layer,
                             .post_relu = inputs->post_relu,
                             .unit      = -1,
                             .width     = inputs->probe.image_width,
@@ -98,31 +113,68 @@ static NetworkRequest network_request(const RunInputs *inputs, int64_t batch)
                             .conv      = inputs->request.conv};
 }
 
-bool run_inputs_load(RunInputs *inputs, Error *error)
+void run_inputs_share(RunInputs *out, const RunInputs *first, const char *layer)
 {
-    const InputsRequest *wanted  = &inputs->request;
-    NetworkRequest       network = network_request(inputs, wanted->batch);
-    if (!layer_runner_open(&inputs->runner, inputs->blob, &network, error) ||
-        !probe_files_sha256(&inputs->probe, wanted->method->needs_label_maps, inputs->files_sha256,
-                            error) ||
-        (wanted->method->needs_label_maps &&
-         !planes_open(&inputs->planes, &inputs->probe, PLANE_CACHE_BYTES, error)))
-        return false;
-    inputs->photos = probe_images(&inputs->probe);
+    *out               = (RunInputs){.request   = first->request,
+                                     .post_relu = first->post_relu,
+                                     .blob      = first->blob,
+                                     .probe     = first->probe,
+                                     .borrows   = true};
+    out->request.layer = layer;
+}
+
+// What does not depend on the layer, once the network is open.
+static bool load_set(RunInputs *inputs, Error *error)
+{
+    bool with_maps = inputs->request.method->needs_label_maps;
+    return probe_files_sha256(&inputs->probe, with_maps, inputs->files_sha256, error) &&
+           (!with_maps || planes_open(&inputs->planes, &inputs->probe, PLANE_CACHE_BYTES, error));
+}
+
+static bool load_explainer(RunInputs *inputs, ActivationSource layer, Error *error)
+{
+    const InputsRequest *wanted = &inputs->request;
+    inputs->photos              = probe_images(&inputs->probe);
     inputs->stored = (StoredImages){&inputs->photos, wanted->store, inputs->probe.image_height,
                                     inputs->probe.image_width};
     Inputs opened  = {.probe        = &inputs->probe,
                       .label_planes = inputs->planes,
                       .images       = {stored_images_load, &inputs->stored},
-                      .layer        = layer_source(&inputs->runner)};
+                      .layer        = layer};
     return explainer_open(&inputs->explainer, wanted->method, wanted->mode, &opened,
                           wanted->values.value, error);
+}
+
+bool run_inputs_load(RunInputs *inputs, Error *error)
+{
+    NetworkRequest network = network_request(inputs, inputs->request.batch);
+    return layer_runner_open(&inputs->runner, inputs->blob, &network, error) &&
+           load_set(inputs, error) && load_explainer(inputs, layer_source(&inputs->runner), error);
+}
+
+bool run_inputs_load_layers(RunInputs *const *layers, int count, Error *error)
+{
+    RunInputs     *first   = layers[0];
+    NetworkRequest network = network_request(first, first->request.batch);
+    const char    *names[NETWORK_LAYERS];
+    for (int i = 0; i < count; i++)
+        names[i] = layers[i]->request.layer;
+    network.layers      = names;
+    network.layer_count = count;
+    bool ok             = layer_runner_open(&first->runner, first->blob, &network, error) &&
+              load_set(first, error) && together_open(&first->together, &first->runner, error);
+    for (int i = 0; ok && i < count; i++) {
+        memcpy(layers[i]->files_sha256, first->files_sha256, sizeof first->files_sha256);
+        layers[i]->planes = first->planes;
+        ok                = load_explainer(layers[i], together_source(first->together, i), error);
+    }
+    return ok;
 }
 
 bool run_inputs_unprepared(const RunInputs *inputs, LayerRunner *runner, ActivationSource *source,
                            Error *error)
 {
-    NetworkRequest request = network_request(inputs, inputs->runner.batch);
+    NetworkRequest request = network_request(inputs, inputs->explainer.inputs.layer.batch);
     request.raw_input      = true;
     if (!layer_runner_open(runner, inputs->blob, &request, error))
         return false;
@@ -141,9 +193,12 @@ void run_inputs_print(const RunInputs *inputs)
 void run_inputs_close(RunInputs *inputs)
 {
     explainer_close(&inputs->explainer);
-    layer_runner_close(&inputs->runner);
-    planes_close(inputs->planes);
-    probe_close(&inputs->probe);
-    blob_close(inputs->blob);
+    if (!inputs->borrows) {
+        together_close(inputs->together);
+        layer_runner_close(&inputs->runner);
+        planes_close(inputs->planes);
+        probe_close(&inputs->probe);
+        blob_close(inputs->blob);
+    }
     *inputs = (RunInputs){0};
 }

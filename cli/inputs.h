@@ -5,6 +5,7 @@
 
 #include "../attack/attack.h"
 #include "method_options.h"
+#include "../probe/together.h"
 #include "outputs.h"
 
 typedef struct InputsRequest {
@@ -21,6 +22,7 @@ typedef struct InputsRequest {
 
 typedef struct RunInputs {
     InputsRequest request;
+    char          layer[96]; // that the network is cut at: the request's, or its class token
     bool          post_relu;
     WeightBlob   *blob;
     ProbeSet      probe;
@@ -30,6 +32,8 @@ typedef struct RunInputs {
     ImageSource   photos;
     StoredImages  stored; // of `photos`
     Explainer     explainer;
+    Together     *together; // of several layers, in the inputs of the first
+    bool          borrows;  // weights, probing set and network are those of another layer
 } RunInputs;
 
 /* Opens the part of the probing set that a request names by data, mode, categories and limit; photos
@@ -46,6 +50,11 @@ int run_inputs_used(const InputsRequest *request, UsedPath used[USED_INPUTS]);
 bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error);
 /* Opens the rest: network, label maps, method. From then on *inputs stays where it is. */
 bool run_inputs_load(RunInputs *inputs, Error *error);
+/* The same inputs for another layer of the network; `first` was opened and stays. */
+void run_inputs_share(RunInputs *out, const RunInputs *first, const char *layer);
+/* Opens the rest for several layers, of which the first is not borrowed: one network for all of
+ * them, whose passes they share (first->together). */
+bool run_inputs_load_layers(RunInputs *const *layers, int count, Error *error);
 /* Ends a line on stdout: "400 images, compat corrupt23", and how they were stored. */
 void run_inputs_print(const RunInputs *inputs);
 void run_inputs_close(RunInputs *inputs); // accepts a zeroed object

@@ -5,7 +5,6 @@
 #include "../base/loop_errors.h"
 #include "../base/parallel.h"
 #include "../mini/mini.h"
-#include "data_images.h"
 #include "../probe/picture.h"
 
 #include <string.h>
@@ -108,10 +107,14 @@ static bool open_folders(LabelledImages *images, Error *error)
     return ok;
 }
 
+// Photos without labels, of tables in Broden's layout or of a folder that has no folders in it.
 static bool open_probing_set(LabelledImages *images, Error *error)
 {
     ProbeSet *probe = &images->probe;
-    if (!probe_open(probe, images->data, NULL, error))
+    bool      ok    = probe_is_tables(images->data)
+                          ? probe_open(probe, images->data, NULL, error)
+                          : probe_open_photos(probe, images->data, images->fit, 0, error);
+    if (!ok)
         return false;
     images->count  = probe->image_count;
     images->height = probe->image_height;
@@ -120,13 +123,21 @@ static bool open_probing_set(LabelledImages *images, Error *error)
     return true;
 }
 
+static bool open_folder(LabelledImages *images, Error *error)
+{
+    Error none = {0};
+    if (probe_is_tables(images->data))
+        return open_probing_set(images, error);
+    return open_folders(images, &none) ||
+           (none.code == ERROR_DATA ? open_probing_set(images, error)
+                                    : fail(error, none.code, "%s", none.message));
+}
+
 bool labelled_images_open(LabelledImages *out, const char *data, const Preparation *fit,
                           int64_t limit, Error *error)
 {
     *out    = (LabelledImages){.data = data, .fit = fit};
-    bool ok = data_is_probing_set(data) ? open_probing_set(out, error)
-              : folder_exists(data)     ? open_folders(out, error)
-                                        : open_drawn(out, error);
+    bool ok = folder_exists(data) ? open_folder(out, error) : open_drawn(out, error);
     if (!ok)
         return false;
     if (limit && limit < out->count)
@@ -181,7 +192,7 @@ static bool match_folders(LabelledImages *images, const ClassNames *names, Error
         if (ok)
             images->class_name[class_of[k]] = folders->names[k];
     }
-    for (int64_t i = 0; ok && i < images->count; i++)
+    for (int64_t i = 0; ok && images->labels && i < images->count; i++)
         images->labels[i] = class_of[images->labels[i]];
     memory_free(class_of);
     return ok;

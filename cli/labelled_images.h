@@ -1,7 +1,7 @@
 /* cli/labelled_images.h - images one at a time, and the class of the network that each is of.
  *
- * What `train` takes (training_data.h), but folders are not read into memory; and a probing set,
- * which has no classes. */
+ * What `train` takes (training_data.h), but folders are not read into memory; and photos without
+ * classes: a probing set, or a folder of photos alone. */
 #ifndef CLI_LABELLED_IMAGES_H
 #define CLI_LABELLED_IMAGES_H
 

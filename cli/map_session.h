@@ -36,6 +36,7 @@ typedef struct MapSession {
     Writer          *maps, *account;
     Table            table;
     int64_t          done, total;
+    int64_t          bytes;       // of the maps that --dry-run made, on disk
     MapRecord       *records;     // [total], of maps that are done
     AccountSums     *sums;        // theirs, one behind the other
     int64_t          saved_count; // maps that a checkpoint has

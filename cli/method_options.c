@@ -36,6 +36,7 @@ const MethodOption *method_option_row(int index)
 static Option option_of_row(const MethodOption *row, int place)
 {
     static const ArgumentKind kinds[] = {[METHOD_FILE]   = ARGUMENT_TEXT,
+                                         [METHOD_FOLDER] = ARGUMENT_TEXT,
                                          [METHOD_CHOICE] = ARGUMENT_NAME,
                                          [METHOD_COUNT]  = ARGUMENT_COUNT};
     return (Option){.name   = row->name,

@@ -79,6 +79,8 @@ void method_values_identify(const Method *method, const MethodValues *values, Id
         const MethodOption *row   = &method->options[i];
         uint64_t            count = 0;
         char                embedded[METHOD_EMBEDDED_TEXT];
+        if (row->kind == METHOD_FOLDER)
+            continue;
         if (row->kind == METHOD_COUNT && values->value[i] && whole_parse(values->value[i], &count))
             identity_whole(identity, row->name, count);
         else if (!values->value[i] && method_embedded(row, embedded))

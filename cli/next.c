@@ -20,7 +20,8 @@ bool tell_results(const Settings *settings, const char *const *files, const char
     add_names(line, add_names(line, 0, LINE, files), LINE, more);
     if (!output_flush(error))
         return false;
-    note(settings, "%s:%s", settings->out, line);
+    if (!settings->dry_run)
+        note(settings, "%s:%s", settings->out, line);
     return true;
 }
 
@@ -63,5 +64,7 @@ void tell_next(const Settings *settings, const char *format, ...)
 void tell_next_report(const Settings *settings)
 {
     char run[NEXT_WORD];
+    if (settings->dry_run)
+        return;
     tell_next(settings, "report %s", shell_word(settings->out, "", run));
 }

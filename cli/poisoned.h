@@ -2,7 +2,7 @@
  * again among labelled images.
  *
  * A run numbers the photos of its probing set. Which image of the data a photo is, is decided by its
- * pixels: names and order of files play no part (A3). */
+ * pixels: names and order of files play no part (Y4). */
 #ifndef CLI_POISONED_H
 #define CLI_POISONED_H
 

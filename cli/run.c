@@ -22,6 +22,12 @@ void run_open(Run *out, const char *verb, const Settings *settings)
                                     .phase         = "dissect"}};
     strftime(out->started_at, sizeof out->started_at, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     progress_start(&out->progress, verb, "passes", settings);
+    if (settings->dry_run) {
+        rehearsal_start(&out->rehearsal, &out->progress);
+        out->pass.cancel        = &out->rehearsal.stop;
+        out->pass.progress      = rehearsal_step;
+        out->pass.progress_self = &out->rehearsal;
+    }
 }
 
 void run_close(Run *run)
@@ -84,19 +90,27 @@ bool run_resume(Run *run, Error *error)
         return false;
     if (folder->is_done)
         return true;
-    run->key             = key_text(&run->identity, error);
-    run->checkpoint      = (Checkpoint){.folder = folder->path,
-                                        .key    = run->key,
-                                        .resume = folder->has_checkpoint,
-                                        .last   = clock_seconds(),
-                                        .begin  = begin_checkpoints,
-                                        .warn   = warn_of_checkpoint,
-                                        .self   = run};
+    run->key        = key_text(&run->identity, error);
+    run->checkpoint = (Checkpoint){.folder = folder->path,
+                                   .key    = run->key,
+                                   .resume = folder->has_checkpoint && !run->settings->dry_run,
+                                   .last   = clock_seconds(),
+                                   .begin  = begin_checkpoints,
+                                   .warn   = warn_of_checkpoint,
+                                   .self   = run};
+    if (!run->key || run->settings->dry_run) // which saves nothing
+        return run->key != NULL;
     run->pass.checkpoint = &run->checkpoint;
-    if (!run->key)
-        return false;
     run_progress_start(run);
     return true;
+}
+
+bool run_rehearsed(Run *run, bool ok, const RehearsedWork *work, Error *error)
+{
+    if (!rehearsal_ends(&run->rehearsal, ok, error))
+        return false;
+    WorkEstimate estimate = rehearsal_estimate(&run->rehearsal, work);
+    return estimate_tell(&estimate, &run->progress, run->settings, &run->identity, error);
 }
 
 /* ---- run.json -------------------------------------------------------------------------------- */
@@ -158,9 +172,10 @@ static void write_inputs(const Run *run, const RunInputs *inputs, JsonWriter *js
     json_close(json);
     json_open_object(json, "layer");
     json_text(json, "name", inputs->request.layer);
-    json_whole(json, "units", inputs->runner.units);
-    json_whole(json, "height", inputs->runner.height);
-    json_whole(json, "width", inputs->runner.width);
+    const ActivationSource *layer = &inputs->explainer.inputs.layer;
+    json_whole(json, "units", layer->units);
+    json_whole(json, "height", layer->height);
+    json_whole(json, "width", layer->width);
     json_close(json);
 }
 
@@ -238,7 +253,7 @@ static void write_machine(const Run *run, int64_t batch, JsonWriter *json)
 
 bool run_document_finish(const Run *run, const RunInputs *inputs, JsonWriter *json, Error *error)
 {
-    return run_document_end(run, inputs->runner.batch, json, error);
+    return run_document_end(run, inputs->explainer.inputs.layer.batch, json, error);
 }
 
 bool run_document_end(const Run *run, int64_t batch, JsonWriter *json, Error *error)

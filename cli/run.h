@@ -6,6 +6,7 @@
 
 #include "inputs.h"
 #include "progress.h"
+#include "rehearsal.h"
 #include "run_folder.h"
 
 typedef struct Run {
@@ -16,7 +17,8 @@ typedef struct Run {
     Progress        progress;
     Checkpoint      checkpoint; // of `pass` after run_resume
     char           *key;
-    Pass            pass; // signals cancel it, `progress` shows it; points into this
+    Pass            pass;      // signals cancel it, `progress` shows it; points into this
+    Rehearsal       rehearsal; // of --dry-run, whose pass it watches and ends
     double          started;
     char            started_at[32]; // UTC, ISO 8601
 } Run;
@@ -32,6 +34,10 @@ void run_identify(Run *run, const RunInputs *inputs);
  * finished (folder.is_done), passes save checkpoints there from now on, and go on from those they
  * find. */
 bool run_resume(Run *run, Error *error);
+
+/* The end of a --dry-run: `ok` and *error as the work returned that was watched. Says what the whole
+ * of it takes, unless it failed for another reason than that enough was seen. */
+bool run_rehearsed(Run *run, bool ok, const RehearsedWork *work, Error *error);
 
 /* While a run goes on, progress.json in its folder says how far it is, as of a few seconds ago; a
  * run that did not finish leaves it behind. What cannot be written is left out: no run ends because

@@ -76,6 +76,34 @@ static bool has_file(const char *folder, const char *file)
     return path_join(name, folder, file, NULL) && file_exists(name);
 }
 
+static bool may_take(const RunFolder *folder, const Settings *settings, Error *error)
+{
+    return folder->is_new || settings->overwrite || settings->resume ||
+           fail(error, ERROR_CREATE,
+                folder->kind == &run_result
+                    ? "%s: exists already; --resume goes on with it, --overwrite replaces it"
+                    : "%s: exists already; --overwrite replaces it",
+                folder->home);
+}
+
+// The errors of a run that would claim the folder, as far as they can be seen.
+static bool look_at(RunFolder *folder, const Settings *settings, const char *lock, Error *error)
+{
+    long holder    = 0;
+    folder->is_dry = true;
+    memcpy(folder->path, folder->home, sizeof folder->path);
+    if (!file_exists(folder->home)) {
+        folder->is_new = true;
+        return true;
+    }
+    if (!folder_exists(folder->home))
+        return fail(error, ERROR_CREATE, "%s: exists and is not a folder", folder->home);
+    if (file_lock_state(lock, &holder) == LOCK_HELD)
+        return fail(error, ERROR_AGAIN, "%s: is held by process %ld; try again when it is done",
+                    lock, holder);
+    return is_empty(folder->home, &folder->is_new, error) && may_take(folder, settings, error);
+}
+
 // Where the run is to be made; what a killed process left half done there is put right.
 static bool choose_place(RunFolder *folder, const Settings *settings, Error *error)
 {
@@ -83,12 +111,8 @@ static bool choose_place(RunFolder *folder, const Settings *settings, Error *err
         !swap_finish(folder->home, folder->kind, error) ||
         !is_empty(folder->home, &folder->is_new, error))
         return false;
-    if (!folder->is_new && !settings->overwrite && !settings->resume)
-        return fail(error, ERROR_CREATE,
-                    folder->kind == &run_result
-                        ? "%s: exists already; --resume goes on with it, --overwrite replaces it"
-                        : "%s: exists already; --overwrite replaces it",
-                    folder->home);
+    if (!may_take(folder, settings, error))
+        return false;
     folder->replaces = settings->overwrite && has_file(folder->home, folder->kind->last);
     if (!folder->replaces) {
         memcpy(folder->path, folder->home, sizeof folder->path);
@@ -107,8 +131,14 @@ bool run_folder_claim(RunFolder *out, const Settings *settings, const ResultKind
         return fail(error, ERROR_CREATE, "output path has more than %d bytes", LIMIT_PATH - 17);
     snprintf(folder.home, sizeof folder.home, "%s", settings->out);
     folder.is_new = !folder_exists(folder.home);
-    if (!folder_create(folder.home, error) || !path_join(lock, folder.home, ".lock", error) ||
-        !file_lock(&folder.lock, lock, error))
+    if (!path_join(lock, folder.home, ".lock", error))
+        return false;
+    if (settings->dry_run) {
+        bool ok = look_at(&folder, settings, lock, error);
+        *out    = folder;
+        return ok;
+    }
+    if (!folder_create(folder.home, error) || !file_lock(&folder.lock, lock, error))
         return false;
     if (!choose_place(&folder, settings, error)) {
         run_folder_close(&folder);
@@ -120,8 +150,10 @@ bool run_folder_claim(RunFolder *out, const Settings *settings, const ResultKind
 
 void run_folder_close(RunFolder *folder)
 {
-    if (!folder->home[0])
+    if (!folder->home[0] || folder->is_dry) {
+        *folder = (RunFolder){0};
         return;
+    }
     if (folder->replaces)
         folder_remove(folder->path); // refuses if something is in it
     file_unlock(&folder->lock);
@@ -269,7 +301,8 @@ static bool is_stored(const char *relative)
 
 static bool is_run_part(const char *name)
 {
-    static const char *const files[] = {"units.csv", "changes.csv", "summary.csv", NULL};
+    static const char *const files[] = {"units.csv", "changes.csv", "summary.csv", "similarity.csv",
+                                        NULL};
     const Method            *method;
     bool                     found = is_run_work(name) || is_stored(name) || is_one_of(name, files);
     for (int i = 0; !found && (method = method_at(i)); i++)
@@ -382,7 +415,8 @@ bool run_folder_show_done(const RunFolder *folder, const Settings *settings, Err
     note(settings, "%s: finished already with these settings, nothing to do", folder->home);
     if (!folder->replaces)
         run_folder_note_next(folder->home, settings);
-    if (!remove_work(folder->home, error)) // the end of the run may have been cut off
+    if (!folder->is_dry &&
+        !remove_work(folder->home, error)) // the end of the run may have been cut off
         return false;
     if (!settings->json)
         return true;

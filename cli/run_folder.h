@@ -35,6 +35,7 @@ typedef struct RunFolder {
     char              home[LIMIT_PATH];
     const ResultKind *kind;
     FileLock          lock;
+    bool              is_dry;         // only looked at: nothing is made, locked or removed
     bool              is_new;         // nothing was in it
     bool              replaces;       // home has a finished result, which stays until the new one
     bool              has_begun;      // what an earlier run left is gone, unfinished.json is there
@@ -51,7 +52,7 @@ bool is_run_work(const char *name);
 
 extern const ResultKind run_result, page_result; // with run.json; with index.html
 
-/* Makes the folder, or accepts an existing one with --overwrite or --resume; until run_folder_close
+/* With --dry-run, only looks whether it could. Makes the folder, or accepts an existing one with --overwrite or --resume; until run_folder_close
  * it is this process's. Errors: ERROR_AGAIN (another process has it), ERROR_CREATE (something is in
  * it and neither was given, or it cannot be made). */
 bool run_folder_claim(RunFolder *out, const Settings *settings, const ResultKind *kind,

@@ -120,5 +120,10 @@ const Option shared_options[] = {
      .kind   = ARGUMENT_FLAG,
      .offset = AT(resume),
      .help = "go on with an unfinished run of the same settings; nothing to do if it is finished"},
+    {.name   = "dry-run",
+     .kind   = ARGUMENT_FLAG,
+     .offset = AT(dry_run),
+     .help = "only say what would be done, how long it takes and how much memory and disk, from a "
+             "few seconds of it; writes nothing"},
     {.name = "help", .letter = 'h', .kind = ARGUMENT_FLAG, .offset = AT(help), .help = "this text"},
     OPTION_END};

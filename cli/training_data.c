@@ -99,6 +99,14 @@ const char *training_data_labels(const char *path, char out[LIMIT_PATH])
     return out;
 }
 
+bool training_data_is_cifar(const char *path)
+{
+    char        labels[LIMIT_PATH];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    return strncmp(name, "cifar10_batch_", strlen("cifar10_batch_")) == 0 &&
+           file_exists(training_data_labels(path, labels));
+}
+
 static bool keep_rows(TrainingSet *out, const char *path, const Image *picture, int64_t batch,
                       Error *error)
 {

@@ -26,6 +26,9 @@ bool training_data_picture(TrainingSet *set, int64_t index, const char *path,
 /* COUNT and SEED of a name mini:COUNT:SEED. Errors: ERROR_USAGE. */
 bool training_data_mini(const char *name, int64_t *count, uint64_t *seed, Error *error);
 
+/* Whether a file is called as a CIFAR picture and has its labels beside it. */
+bool training_data_is_cifar(const char *path);
+
 /* Where the labels of a CIFAR picture are: `out`. NULL for a name that is NULL. */
 const char *training_data_labels(const char *name, char out[LIMIT_PATH]);
 

@@ -134,7 +134,7 @@ static bool open_clean_run(UnitPages *units, Error *error)
     if (!clean_run_load(&units->clean, units->clean_run, &units->pages->run.pass, error))
         return false;
     units->layer =
-        (BlobLayer){inputs->blob, inputs->request.layer, inputs->post_relu, inputs->request.conv};
+        (BlobLayer){inputs->blob, inputs->layer, inputs->post_relu, inputs->request.conv};
     job->network = blob_architecture(inputs->blob);
     job->layer   = inputs->request.layer;
     job->clean   = units->clean.clean;

@@ -6,7 +6,6 @@
 #include "../base/digest.h"
 #include "../base/file.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -266,13 +265,15 @@ static bool check_data(const WeightBlob *blob, const BlobTensor *tensor, Error *
     return true;
 }
 
+// The exponent of a float counts from 112 lower; a subnormal half is a normal float.
 static real half_value(uint16_t half)
 {
-    uint32_t exponent = half >> 10 & 31, fraction = half & 1023;
-    real     size = (real)fraction * (real)0x1p-24; // exact, also when subnormal
-    if (exponent > 0)
-        size = (real)ldexp(1024 + (double)fraction, (int)exponent - 25);
-    return half & 0x8000 ? -size : size;
+    uint32_t size = half & 0x7fff, bits = (size << 13) + (112u << 23);
+    float    value;
+    memcpy(&value, &bits, sizeof value);
+    if (size < 0x400)
+        value = (float)size * 0x1p-24f;
+    return (real)(half & 0x8000 ? -value : value);
 }
 
 static void widen(const BlobTensor *tensor, size_t elements, real *out)
@@ -344,54 +345,52 @@ static bool read_about(WeightBlob *blob, Error *error)
                              error);
 }
 
-// With its file, or the bytes that are lent to it, in place.
-static bool check_all(WeightBlob *blob, Error *error)
-{
-    if (!check_index(blob, error))
-        return false;
-    for (int i = 0; i < blob->count; i++)
-        if (!check_data(blob, blob->tensors + i, error))
-            return false;
-    return read_about(blob, error);
-}
-
-static WeightBlob *blob_new(const char *path, Error *error)
+// Of a file in memory, which is the blob's from now on unless it is lent.
+static bool blob_of(Bytes file, bool is_lent, const char *path, WeightBlob **out, Error *error)
 {
     WeightBlob *blob = memory_new(1, sizeof *blob, error);
-    if (blob && (blob->path = memory_text(path, error)) != NULL &&
-        (blob->sha256 = memory_new(65, 1, error)) != NULL)
-        return blob;
-    blob_close(blob);
-    return NULL;
-}
-
-bool blob_open(const char *path, WeightBlob **out, Error *error)
-{
-    WeightBlob *blob = blob_new(path, error);
-    if (!blob)
+    if (!blob) {
+        if (!is_lent)
+            bytes_close(&file);
         return false;
-    if (!file_read(path, LIMIT_ARRAY_FILE, &blob->file, error) || !check_all(blob, error)) {
+    }
+    blob->file    = file;
+    blob->is_lent = is_lent;
+    bool ok       = (blob->path = memory_text(path, error)) != NULL &&
+              (blob->sha256 = memory_new(65, 1, error)) != NULL && check_index(blob, error);
+    for (int i = 0; ok && i < blob->count; i++)
+        ok = check_data(blob, blob->tensors + i, error);
+    if (!ok || !read_about(blob, error)) {
         blob_close(blob);
         return false;
     }
     *out = blob;
     return true;
+}
+
+bool blob_open(const char *path, WeightBlob **out, Error *error)
+{
+    Bytes file = {0};
+    return file_read(path, LIMIT_ARRAY_FILE, &file, error) &&
+           blob_of(file, false, path, out, error);
+}
+
+bool blob_take(Bytes *file, const char *name, WeightBlob **out, Error *error)
+{
+    Bytes taken = *file;
+    *file       = (Bytes){0};
+    return blob_of(taken, false, name, out, error);
 }
 
 bool blob_open_memory(const char *path, const void *data, size_t size, WeightBlob **out,
                       Error *error)
 {
-    WeightBlob *blob = blob_new(path, error);
-    if (!blob)
-        return false;
-    blob->is_lent = true;
-    blob->file    = (Bytes){data, size};
-    if (!check_all(blob, error)) {
-        blob_close(blob);
-        return false;
-    }
-    *out = blob;
-    return true;
+    return blob_of((Bytes){data, size}, true, path, out, error);
+}
+
+int64_t blob_bytes(const WeightBlob *blob)
+{
+    return (int64_t)blob->file.size;
 }
 
 void blob_forget(WeightBlob *blob)

@@ -9,6 +9,7 @@
 #ifndef ENGINE_BLOB_H
 #define ENGINE_BLOB_H
 
+#include "../base/file.h"
 #include "engine.h"
 
 typedef enum BlobType { BLOB_F32 = 1, BLOB_F16 = 2, BLOB_U8 = 3 } BlobType;
@@ -46,7 +47,10 @@ bool blob_open(const char *path, WeightBlob **out, Error *error); // checks ever
 /* The same of bytes in memory, 64-byte aligned, that outlive the blob; `path` is their name. */
 bool blob_open_memory(const char *path, const void *data, size_t size, WeightBlob **out,
                       Error *error);
-void blob_close(WeightBlob *blob); // NULL allowed
+/* The same of a file in memory, which becomes the blob's; `name` stands for its path. */
+bool    blob_take(Bytes *file, const char *name, WeightBlob **out, Error *error);
+int64_t blob_bytes(const WeightBlob *blob); // of its file
+void    blob_close(WeightBlob *blob);       // NULL allowed
 
 const char        *blob_path(const WeightBlob *blob);
 const char        *blob_architecture(const WeightBlob *blob); // "vgg16", "resnet50", ...

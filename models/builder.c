@@ -23,15 +23,20 @@ bool builder_is_over(Builder *builder)
 
 /* ---- tensors of the blob --------------------------------------------------------------------- */
 
+static const char *prefix_of(const Builder *builder)
+{
+    return builder->prefix ? builder->prefix : "";
+}
+
 bool builder_has(const Builder *builder, const char *base, const char *part)
 {
-    return blob_lookup(builder->blob, LAYER("%s%s.%s", builder->prefix, base, part)) != NULL;
+    return blob_lookup(builder->blob, LAYER("%s%s.%s", prefix_of(builder), base, part)) != NULL;
 }
 
 bool builder_find(Builder *builder, const char *base, const char *part, Shape shape,
                   const real **data, Error *error)
 {
-    return blob_find(builder->blob, LAYER("%s%s.%s", builder->prefix, base, part), shape, data,
+    return blob_find(builder->blob, LAYER("%s%s.%s", prefix_of(builder), base, part), shape, data,
                      error);
 }
 
@@ -42,7 +47,7 @@ bool builder_has_norm(const Builder *builder, const char *norm)
 
 Shape builder_shape(Builder *builder, const char *name, int rank)
 {
-    LayerText         whole  = layer_text("%s%s", builder->prefix, name);
+    LayerText         whole  = layer_text("%s%s", prefix_of(builder), name);
     const BlobTensor *tensor = blob_lookup(builder->blob, whole.text);
     if (tensor && tensor->shape.rank == rank)
         return tensor->shape;
@@ -73,7 +78,7 @@ static NodeId trained_input(Builder *builder, const char *name, Shape shape, con
 
 NodeId builder_tensor(Builder *builder, const char *name, Shape stored, Shape used)
 {
-    LayerText   whole = layer_text("%s%s", builder->prefix, name);
+    LayerText   whole = layer_text("%s%s", prefix_of(builder), name);
     const real *data  = NULL;
     if (!blob_find(builder->blob, whole.text, stored, &data, &builder->lack))
         return NODE_NONE;

@@ -15,16 +15,16 @@ typedef struct Builder {
     Graph                *graph;
     WeightBlob           *blob;
     const NetworkRequest *request;
-    const char           *prefix;                       // of its tensors' names in the blob
-    const char *const    *wanted;                       // names of layers, or NULL
-    int                   wanted_count;                 // 1 for an index
-    real                  softplus_beta;                // 0: ReLU
-    Activation            activation;                   // so far
-    int                   wanted_index;                 // in the order of listed layers, or -1
-    int                   listed;                       // layers listed so far
-    int                   found;                        // of the wanted layers
-    NodeId                layers[NETWORK_LAYERS];       // of the wanted; NODE_NONE until found
-    NodeId                ends;                         // Network.ends
+    const char           *prefix;                 // of its tensors' names in the blob; NULL: none
+    const char *const    *wanted;                 // names of layers, or NULL
+    int                   wanted_count;           // 1 for an index
+    real                  softplus_beta;          // 0: ReLU
+    Activation            activation;             // so far
+    int                   wanted_index;           // in the order of listed layers, or -1
+    int                   listed;                 // layers listed so far
+    int                   found;                  // of the wanted layers
+    NodeId                layers[NETWORK_LAYERS]; // of the wanted; NODE_NONE until found
+    NodeId                ends;                   // Network.ends
     char                  layer_name[LAYER_NAME_BYTES]; // of the one found last
     Error                 lack;                         // why nothing past here can be built
     char                  lacking[LAYER_NAME_BYTES];    // the first wanted layer after the lack

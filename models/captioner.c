@@ -261,7 +261,6 @@ bool captioner_open(Captioner *out, WeightBlob *blob, int64_t rows, int64_t imag
         Builder builder = {.graph        = self.graph,
                            .blob         = blob,
                            .request      = &request,
-                           .prefix       = "",
                            .wanted_count = 1,
                            .ends         = NODE_NONE};
         add_nodes(&self, &builder);

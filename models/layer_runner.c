@@ -1,4 +1,5 @@
 /* models/layer_runner.c - graph and plan of one request behind one call. */
+#include "../base/parallel.h"
 #include "models.h"
 
 #include <string.h>
@@ -57,16 +58,38 @@ void layer_runner_run(LayerRunner *runner, const real *pixels, int64_t count, re
     layer_runner_run_all(runner, pixels, count, all);
 }
 
+enum { COPY_BYTES = 1 << 18 }; // of one turn
+
+typedef struct Copy {
+    char       *to;
+    const char *from;
+    size_t      bytes;
+} Copy;
+
+static void copy_piece(void *data, int64_t i, int thread)
+{
+    const Copy *copy  = data;
+    size_t      first = (size_t)i * COPY_BYTES, left = copy->bytes - first;
+    (void)thread;
+    memcpy(copy->to + first, copy->from + first, left < COPY_BYTES ? left : COPY_BYTES);
+}
+
+// One core would copy the maps of a batch for as long as many cores compute them.
+static void copy_by_all(real *to, const real *from, int64_t count)
+{
+    Copy copy = {(char *)to, (const char *)from, (size_t)count * sizeof *to};
+    parallel_for((int64_t)((copy.bytes + COPY_BYTES - 1) / COPY_BYTES), copy_piece, &copy);
+}
+
 void layer_runner_run_all(LayerRunner *runner, const real *pixels, int64_t count, real *const *maps)
 {
-    size_t image = (size_t)(3 * runner->image_height * runner->image_width);
-    memcpy(plan_input(runner->plan, runner->network.pixels), pixels,
-           (size_t)count * image * sizeof *pixels);
+    copy_by_all(plan_input(runner->plan, runner->network.pixels), pixels,
+                count * 3 * runner->image_height * runner->image_width);
     plan_run(runner->plan);
     for (int i = 0; i < runner->network.layer_count; i++) {
         LayerSize size = runner->sizes[i];
         if (maps[i])
-            memcpy(maps[i], plan_output(runner->plan, runner->network.layers[i]),
-                   (size_t)(count * size.units * size.height * size.width) * sizeof(real));
+            copy_by_all(maps[i], plan_output(runner->plan, runner->network.layers[i]),
+                        count * size.units * size.height * size.width);
     }
 }

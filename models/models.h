@@ -80,7 +80,7 @@ typedef struct Network {
     NodeId     layers[NETWORK_LAYERS]; // all that were asked for, in the order of the request
     int        layer_count;            // 1 for a single one
     Activation activation;             // before the layer
-    bool       is_class_token; // the first layer is a transformer's class token, which has no place
+    bool       is_class_token[NETWORK_LAYERS]; // of each: a transformer's, which has no place
 } Network;
 
 /* Errors: ERROR_USAGE (no such layer or unit; the message lists the layers), ERROR_DATA (blob lacks
@@ -116,6 +116,11 @@ const char *network_layer_name(WeightBlob *blob, int index);
 /* The activation before a layer (NULL: the logits); ReLU of a layer that cannot be built. Errors:
  * ERROR_MEMORY. */
 bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error);
+
+/* Whether a layer is a transformer's map of patches, whose class token is the layer of this name and
+ * CLASS_TOKEN. Errors: ERROR_MEMORY. */
+#define CLASS_TOKEN ":class"
+bool network_has_class_token(WeightBlob *blob, const char *layer, bool *out, Error *error);
 
 typedef struct LayerSize {
     int64_t units, height, width; // 1 x 1 for logits

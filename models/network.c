@@ -115,7 +115,7 @@ static bool run_family(Builder *builder, NodeId x, Error *error)
         return fail(error, ERROR_DATA, "%s: architecture '%s' is not known%s",
                     blob_path(builder->blob), name,
                     builder->request->tokens ? " to take texts" : "");
-    builder->prefix = name == blob_architecture(builder->blob) ? "" : CAPTIONER_PREFIX;
+    builder->prefix = name == blob_architecture(builder->blob) ? NULL : CAPTIONER_PREFIX;
     family->build(builder, x, family->depth);
     return true;
 }
@@ -244,7 +244,7 @@ static bool check_found(Builder *builder, Error *error)
 static bool is_class_token(const char *layer)
 {
     const char *colon = strrchr(layer, ':');
-    return colon && strcmp(colon, ":class") == 0;
+    return colon && strcmp(colon, CLASS_TOKEN) == 0;
 }
 
 bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request, Network *out,
@@ -275,9 +275,10 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
         network.layers[0] = op_channel(graph, builder.layers[0], request->unit);
         graph_name(graph, network.layers[0], builder.layer_name);
     }
-    network.layer          = network.layers[0];
-    network.activation     = builder.activation;
-    network.is_class_token = is_class_token(names[0]);
+    network.layer      = network.layers[0];
+    network.activation = builder.activation;
+    for (int i = 0; i < network.layer_count; i++)
+        network.is_class_token[i] = is_class_token(names[i]);
     if (!graph_check(graph, error))
         return false;
     *out = network;
@@ -286,17 +287,32 @@ bool network_build(Graph *graph, WeightBlob *blob, const NetworkRequest *request
     return true;
 }
 
-bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error)
+// The nodes of a layer alone, on a graph that is gone; *is_built false: there is no such layer.
+static bool try_layer(WeightBlob *blob, const char *layer, Network *out, bool *is_built,
+                      Error *error)
 {
     NetworkRequest request = {.batch = 1, .layer = layer, .unit = -1};
     Graph         *graph   = NULL;
-    Network        network;
-    Error          cause = {0};
-    bool           is_built =
-        graph_create(&graph, &cause) && network_build(graph, blob, &request, &network, &cause);
+    Error          cause   = {0};
+    *is_built = graph_create(&graph, &cause) && network_build(graph, blob, &request, out, &cause);
     graph_destroy(graph);
-    *out = is_built ? network.activation : (Activation){"ReLU", true};
     return cause.code != ERROR_MEMORY || fail(error, ERROR_MEMORY, "%s", cause.message);
+}
+
+bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error)
+{
+    Network network  = {0};
+    bool    is_built = false, ok = try_layer(blob, layer, &network, &is_built, error);
+    *out = is_built ? network.activation : (Activation){"ReLU", true};
+    return ok;
+}
+
+bool network_has_class_token(WeightBlob *blob, const char *layer, bool *out, Error *error)
+{
+    Network network = {0};
+    *out            = false;
+    return is_class_token(layer) ||
+           try_layer(blob, LAYER("%s" CLASS_TOKEN, layer), &network, out, error);
 }
 
 const char *network_layer_name(WeightBlob *blob, int index)

@@ -86,11 +86,10 @@ static bool add(Labels *labels, const char *text, Error *error)
     int32_t    count = labels->count;
     if (count == LIMIT_CSV_ROWS)
         return fail(error, ERROR_DATA, "more than %d descriptions", LIMIT_CSV_ROWS);
-    if (count == pool->room && !grow(pool, count, error))
-        return false;
-    labels->text        = (const char *const *)pool->text;
+    bool fits    = count < pool->room || grow(pool, count, error);
+    labels->text = (const char *const *)pool->text; // moved, even if there was too little room
     labels->category_of = pool->category_of;
-    char *copy          = memory_text(text, error);
+    char *copy          = fits ? memory_text(text, error) : NULL;
     if (!copy)
         return false;
     pool->text[count]        = copy;

@@ -78,6 +78,8 @@ typedef struct Change {
 typedef struct Likeness {
     const char *name; // "f1-bert"
     bool (*measure)(void *self, const char *before, const char *after, double *out, Error *error);
+    /* (optional) Texts that will be measured, where many at once cost less than one by one. */
+    bool (*prepare)(void *self, const char *const *texts, int64_t count, Error *error);
     void *self;
 } Likeness;
 
@@ -124,6 +126,7 @@ typedef struct Mode {
 
 typedef enum MethodOptionKind {
     METHOD_FILE,   // a path; what the file holds decides results, so its SHA-256 goes with the run
+    METHOD_FOLDER, // a path that decides no result, so that it is no part of a run's settings
     METHOD_CHOICE, // one of the words of `value`, separated by |
     METHOD_COUNT   // a whole number, at least 1
 } MethodOptionKind;
@@ -218,9 +221,12 @@ struct Method {
     const char *name;             // "dissection", as --method takes it
     const char *title;            // "Network Dissection"
     const char *score_name;       // "IoU"
-    double      detector_score;   // a unit is a detector if its concept's score reaches this (D19)
+    const char *score_says;       // what a high score means, one sentence for pages
+    double      detector_score;   // a unit is a detector if its concept's score reaches this (D19);
+                                  // -INFINITY: the method draws no such line
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
     bool        sees_pixels;      // reads UnitView.images; else they need not be kept
+    bool        reads_class;      // of a transformer's layer it takes the class token, not patches
     const Mode *modes;            // [mode_count], the default first
     int         mode_count;
 

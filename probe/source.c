@@ -14,7 +14,7 @@ ActivationSource layer_source(LayerRunner *runner)
                               .batch          = runner->batch,
                               .image_height   = runner->image_height,
                               .image_width    = runner->image_width,
-                              .is_class_token = runner->network.is_class_token,
+                              .is_class_token = runner->network.is_class_token[0],
                               .run            = run_layer,
                               .self           = runner};
 }

@@ -28,18 +28,13 @@ static bool pause_sweep(void *self, int64_t next, Error *error)
 
 static bool load_sweep(Sweep *sweep, Error *error)
 {
-    const Pass *pass     = sweep->pass;
-    Snapshot    snapshot = {0};
-    bool        found    = false;
-    if (!pass->checkpoint)
-        return true;
-    if (!checkpoint_load(pass->checkpoint, pass->file, pass->phase, &snapshot, &found, error))
+    const Pass *pass = sweep->pass;
+    bool        found;
+    if (!checkpoint_restore(pass->checkpoint, pass->file, pass->phase, sweep->parts, sweep->count,
+                            &found, error))
         return false;
-    bool fits = !found || (snapshot.count == sweep->count &&
-                           snapshot_copy_all(&snapshot, 0, sweep->parts, sweep->count) &&
-                           sweep->next >= 0 && sweep->next <= sweep->total);
-    snapshot_close(&snapshot);
-    return fits || checkpoint_refuse(pass->checkpoint, pass->file, error);
+    return !found || (sweep->next >= 0 && sweep->next <= sweep->total) ||
+           checkpoint_refuse(pass->checkpoint, pass->file, error);
 }
 
 bool stream_sweep(const Inputs *inputs, const ImageSource *images, const Pass *pass,

@@ -216,9 +216,12 @@ static void write_introduction(Report *report)
     if (report->explainer->method->mask)
         writer_text(page,
                     "; <i class=\"key mask\"></i>yellow is the unit\xe2\x80\x99s mask, where its "
-                    "map, enlarged to the label maps, exceeds the threshold that the clean images "
-                    "gave; <i class=\"key label\"></i>blue is where the label maps have the "
-                    "unit\xe2\x80\x99s concept. A click on a picture opens it alone%s",
+                    "enlarged map exceeds the threshold that the clean images gave%s. A click on a "
+                    "picture opens it alone%s",
+                    report->explainer->method->label_mask
+                        ? "; <i class=\"key label\"></i>blue is where the label maps have the "
+                          "unit\xe2\x80\x99s concept"
+                        : "",
                     job->changes ? ". Labels after a perturbation rest on a new threshold, so a "
                                    "unit whose label changes is shown with that as well"
                                  : "");

@@ -2,6 +2,7 @@
  * beside the picture on which mask and concept meet best. */
 #include "page.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* ---- the picture ----------------------------------------------------------------------------- */
@@ -96,14 +97,15 @@ static void write_words(Report *report)
         write_word(page, "Mask",
                    "The pixels at which the enlarged map exceeds the unit\xe2\x80\x99s "
                    "threshold; a peak is the largest activation of a map.");
-    writer_text(page, "<dt>%s</dt><dd>How well a unit fits a concept%s.</dd>\n", method->score_name,
-                method->mask
-                    ? ": pixels in both mask and concept over pixels in either, over all photos"
-                    : "");
-    writer_text(page,
-                "<dt>Detector</dt><dd>A unit whose best concept has a score of at least "
-                "%.4g.</dd>\n",
-                method->detector_score);
+    write_word(page, method->score_name,
+               method->score_says ? method->score_says : "How well a unit fits a concept.");
+    if (isfinite(method->detector_score))
+        writer_text(page,
+                    "<dt>Detector</dt><dd>A unit whose best concept has a score of at least "
+                    "%.4g.</dd>\n",
+                    method->detector_score);
+    else
+        write_word(page, "Detector", "Here every unit with a description counts as one.");
     write_word(page, "-c", "Names of colours end in -c, as in the Broden data set.");
     if (job->attack) {
         write_word(page, "PGD, FGSM",

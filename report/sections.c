@@ -1,6 +1,7 @@
 /* report/sections.c - the parts of the page that are numbers and words. */
 #include "page.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,11 +60,14 @@ static void write_outcomes(Report *report, const ChangeRow *setting)
     writer_text(
         report->page,
         " Of the %lld detectors among them %lld detect another concept now and %lld nothing "
-        "any more, %lld change by a near tie, %lld keep their label; on average %.0f\xc2\xa0%% "
-        "of the old %s is left.",
+        "any more, %lld change by a near tie, %lld keep their label",
         (long long)now.detectors, (long long)now.of[OUTCOME_OTHER], (long long)now.of[OUTCOME_NONE],
-        (long long)now.of[OUTCOME_TIE], (long long)now.of[OUTCOME_SAME], 100 * now.kept,
-        report->explainer->method->score_name);
+        (long long)now.of[OUTCOME_TIE], (long long)now.of[OUTCOME_SAME]);
+    if (isnan(now.kept))
+        writer_text(report->page, ".");
+    else
+        writer_text(report->page, "; on average %.0f\xc2\xa0%% of the old %s is left.",
+                    100 * now.kept, report->explainer->method->score_name);
 }
 
 // Nothing was tried on these: they are no sign of robustness.
@@ -156,7 +160,7 @@ static void write_share_row(Report *report, const ChangeRow *setting, bool targe
         write_share_cells(page, some.changed, some.units, some.share, some.low, some.high);
     for (int i = OUTCOME_OTHER; i <= OUTCOME_TIE; i++)
         writer_text(page, "<td>%lld</td>", (long long)now.of[i]);
-    if (now.detectors)
+    if (now.detectors && !isnan(now.kept))
         writer_text(page, "<td>%.1f %%</td>", 100 * now.kept);
     else
         writer_text(page, "<td>\xe2\x80\x93</td>");
@@ -212,6 +216,9 @@ static void write_header(Report *report, const Totals *totals)
     writer_text(page, " stand for%s</h1>\n", job->changes ? ", and how that changes" : "");
     if (report->strongest)
         write_finding(report);
+    else if (!isfinite(method->detector_score))
+        writer_text(page, "<p class=\"lead\"><b>%lld of %lld units</b> have a description.</p>\n",
+                    (long long)totals->detectors, (long long)units);
     else
         writer_text(page,
                     "<p class=\"lead\"><b>%lld of %lld units</b> are detectors: the %s of their "

@@ -45,19 +45,13 @@ static bool are_classes(const AccuracyRun *run)
 static bool load(AccuracyRun *run, Error *error)
 {
     Checkpoint  *checkpoint = run->study->pass->checkpoint;
-    Snapshot     snapshot   = {0};
     SnapshotPart parts[PARTS];
-    bool         found = false;
+    bool         found;
     list_parts(run, parts);
-    if (!checkpoint)
-        return true;
-    if (!checkpoint_load(checkpoint, answers_file, "answers", &snapshot, &found, error))
+    if (!checkpoint_restore(checkpoint, answers_file, "answers", parts, PARTS, &found, error))
         return false;
-    bool fits =
-        !found || (snapshot.count == PARTS && snapshot_copy_all(&snapshot, 0, parts, PARTS) &&
-                   run->next >= 0 && run->next <= run->total && are_classes(run));
-    snapshot_close(&snapshot);
-    return fits || checkpoint_refuse(checkpoint, answers_file, error);
+    return !found || (run->next >= 0 && run->next <= run->total && are_classes(run)) ||
+           checkpoint_refuse(checkpoint, answers_file, error);
 }
 
 static bool save(const AccuracyRun *run, Error *error)

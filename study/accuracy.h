@@ -2,7 +2,7 @@
  * clean image: of images as they are, stored, with noise, or poisoned for some unit.
  *
  * A corruption that changes what units are said to detect, but hardly any answer, is one that a
- * check of the network's accuracy does not find (A1 to A4 of docs/methods/accuracy.md). */
+ * check of the network's accuracy does not find (Y1 to Y6). */
 #ifndef STUDY_ACCURACY_H
 #define STUDY_ACCURACY_H
 

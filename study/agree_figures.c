@@ -3,12 +3,9 @@
 #include "agreement.h"
 
 #include "map_study.h"
-#include "study.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { RESAMPLES = 1000 };
 
 const char *agree_figure_name(int figure)
 {
@@ -61,7 +58,7 @@ static double value_of(const Values *values, int figure, int64_t unit)
 {
     if (figure < AGREE_KINDS)
         return values->of[figure][unit];
-    return values->of[AGREE_BERT][unit] < agree_cuts[figure - AGREE_KINDS];
+    return values->of[AGREE_BERT][unit] < similarity_cuts[figure - AGREE_KINDS];
 }
 
 static double mean_of(const Values *values, int figure, int64_t first, int64_t end)
@@ -87,22 +84,6 @@ static void middle_of(double *values, int64_t count, double *low, double *high)
     *high = sorted_quantile(values, count, 0.975);
 }
 
-// Means of units drawn with replacement. Source: Efron, Annals of Statistics 7, 1979.
-static void bootstrap_mean(const Values *values, int figure, int64_t first, int64_t end,
-                           uint64_t seed, double *low, double *high)
-{
-    double means[RESAMPLES];
-    Random random = random_stream(seed, "bootstrap");
-    for (int i = 0; i < RESAMPLES; i++) {
-        double sum = 0;
-        for (int64_t k = first; k < end; k++)
-            sum += value_of(values, figure,
-                            first + (int64_t)random_below(&random, (uint32_t)(end - first)));
-        means[i] = sum / (double)(end - first);
-    }
-    middle_of(means, RESAMPLES, low, high);
-}
-
 static AgreeFigure figure_of(const Values *values, int figure, int64_t first, int64_t end,
                              uint64_t seed)
 {
@@ -111,7 +92,7 @@ static AgreeFigure figure_of(const Values *values, int figure, int64_t first, in
         wilson_interval((int64_t)(out.value * (double)out.units + 0.5), out.units, &out.low,
                         &out.high);
     else
-        bootstrap_mean(values, figure, first, end, seed, &out.low, &out.high);
+        bootstrap_mean(values->of[figure] + first, end - first, seed, &out.low, &out.high);
     return out;
 }
 

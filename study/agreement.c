@@ -1,11 +1,7 @@
 /* study/agreement.c - see agreement.h: which units all methods describe, and single values. */
 #include "agreement.h"
 
-#include "study.h"
-
 #include <string.h>
-
-const double agree_cuts[AGREE_CUTS] = {0.3, 0.4, 0.5, 0.6, 0.7};
 
 /* ---- units that all describe ----------------------------------------------------------------- */
 

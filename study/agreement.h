@@ -4,14 +4,13 @@
 #define STUDY_AGREEMENT_H
 
 #include "../nem/descriptions.h"
+#include "study.h"
 #include "text_table.h"
 
-enum { AGREE_METHODS = 8, AGREE_DRAWS = 100, AGREE_CUTS = 5 };
+enum { AGREE_METHODS = 8, AGREE_DRAWS = 100 };
 
 /* The similarities that are averaged. AGREE_SAME: 1 for equal plain texts, else 0. */
 typedef enum AgreeKind { AGREE_SAME, AGREE_OVERLAP, AGREE_BERT, AGREE_KINDS } AgreeKind;
-
-extern const double agree_cuts[AGREE_CUTS]; // 0.3 to 0.7, of F1-BERT (B14)
 
 /* The units that all methods describe, in the order of layers (of their names) and units. */
 typedef struct Agreement {
@@ -51,9 +50,9 @@ typedef struct AgreeFigure {
 } AgreeFigure;
 
 /* Figures of methods a and b; group 0: all units, g: the g-th layer. Rows of out: AGREE_KINDS
- * figures, then AGREE_CUTS shares of units whose F1-BERT is below a cut-off; without BERT the rest
+ * figures, then shares of units whose F1-BERT is below each of similarity_cuts (B14); without BERT the rest
  * of a group stays zero. */
-enum { AGREE_FIGURES = AGREE_KINDS + AGREE_CUTS };
+enum { AGREE_FIGURES = AGREE_KINDS + SIMILARITY_CUTS };
 const char *agree_figure_name(int figure); // "same", "word_overlap", "f1_bert", "f1_below_0.3", ...
 bool        agreement_figures(Agreement *agreement, int a, int b, uint64_t seed,
                               AgreeFigure (*out)[AGREE_FIGURES], Error *error);

@@ -191,6 +191,7 @@ bool attack_plan(AttackRun *run, int64_t chunk, Error *error)
     plan.total = plan.shared;
     for (int64_t i = 0; ok && i < count; i++) {
         of_unit[i] = cost_of_unit(run, &run->cases[i]);
+        plan.images += is_known(run) ? run->cases[i].aim.image_count : images_of_set(run);
         plan.total += of_unit[i];
     }
     run->total = plan.total;

@@ -18,6 +18,15 @@ bool rows_save(const Changes *rows, const Labels *labels, Checkpoint *checkpoint
 bool rows_load(Changes *out, Labels *labels, Checkpoint *checkpoint, const char *file,
                const char *phase, bool *found, Error *error);
 
+/* Whether a unit with this clean concept is counted. */
+bool group_holds(ChangeGroup group, const Concept *clean);
+/* Whether no row before this one is of its setting. */
+bool is_first_of_setting(const Changes *changes, int64_t index);
+
+/* similarity.csv of a run folder. */
+bool similarity_write(const Changes *changes, const Explainer *explainer, const char *folder,
+                      Error *error);
+
 /* summary.csv of a run folder. */
 bool summary_write(const Changes *changes, const Explainer *explainer, const char *folder,
                    Error *error);

@@ -108,7 +108,8 @@ bool changes_write(const Changes *changes, const Explainer *explainer, const cha
                    Error *error)
 {
     return write_rows(changes, explainer, folder, "changes.csv", error) &&
-           summary_write(changes, explainer, folder, error);
+           summary_write(changes, explainer, folder, error) &&
+           (!similarity_counts(explainer) || similarity_write(changes, explainer, folder, error));
 }
 
 bool changes_write_part(const Changes *changes, const Explainer *explainer, const char *folder,

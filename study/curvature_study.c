@@ -73,20 +73,13 @@ static void list_parts(StudyRun *run, SnapshotPart parts[PARTS])
 static bool load(StudyRun *run, Error *error)
 {
     Checkpoint  *checkpoint = run->study->pass->checkpoint;
-    Snapshot     snapshot   = {0};
     SnapshotPart parts[PARTS];
-    bool         found = false;
+    bool         found;
     list_parts(run, parts);
-    if (!checkpoint)
-        return true;
-    if (!checkpoint_load(checkpoint, path_file, "path", &snapshot, &found, error))
+    if (!checkpoint_restore(checkpoint, path_file, "path", parts, PARTS, &found, error))
         return false;
-    bool ok = !found ||
-              (snapshot_copy_all(&snapshot, 0, parts, PARTS) && run->done >= 0 &&
-               run->done <= points_of(run->study)) ||
-              checkpoint_refuse(checkpoint, path_file, error);
-    snapshot_close(&snapshot);
-    return ok;
+    return !found || (run->done >= 0 && run->done <= points_of(run->study)) ||
+           checkpoint_refuse(checkpoint, path_file, error);
 }
 
 // Between two points: if it is time, or if the run was cancelled.

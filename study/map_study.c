@@ -97,20 +97,14 @@ static bool counts_fit(const MapStudy *study, const int64_t counts[4])
 static bool load_rows(StudyRun *run, Error *error)
 {
     Checkpoint  *checkpoint = run->study->pass->checkpoint;
-    Snapshot     snapshot   = {0};
     SnapshotPart parts[ROW_PARTS];
     int64_t      counts[4];
-    bool         found = false;
+    bool         found;
     list_rows(run, counts, parts);
-    if (!checkpoint)
-        return true;
-    if (!checkpoint_load(checkpoint, cases_file, "cases", &snapshot, &found, error))
+    if (!checkpoint_restore(checkpoint, cases_file, "cases", parts, ROW_PARTS, &found, error))
         return false;
-    bool ok =
-        !found ||
-        (snapshot_copy_all(&snapshot, 0, parts, ROW_PARTS) && counts_fit(run->study, counts)) ||
-        checkpoint_refuse(checkpoint, cases_file, error);
-    snapshot_close(&snapshot);
+    bool ok = !found || counts_fit(run->study, counts) ||
+              checkpoint_refuse(checkpoint, cases_file, error);
     if (ok && found) {
         run->results->cases           = counts[0];
         run->results->measure_count   = counts[1];
@@ -159,23 +153,16 @@ static void phase_text(const StudyRun *run, int64_t pair, char out[96])
 static bool load_attack(StudyRun *run, int64_t pair, MapStep *steps, Error *error)
 {
     Checkpoint  *checkpoint = run->study->pass->checkpoint;
-    Snapshot     snapshot   = {0};
     SnapshotPart parts[ATTACK_PARTS];
-    bool         found = false;
+    bool         found;
     char         phase[96];
     phase_text(run, pair, phase);
     list_attack(run, steps, parts);
-    if (!checkpoint)
-        return true;
-    if (!checkpoint_load(checkpoint, attack_file, phase, &snapshot, &found, error))
+    if (!checkpoint_restore(checkpoint, attack_file, phase, parts, ATTACK_PARTS, &found, error))
         return false;
     const MapAttack *made = &run->machine->attack;
-    bool             ok   = !found ||
-              (snapshot_copy_all(&snapshot, 0, parts, ATTACK_PARTS) && made->state.step >= 0 &&
-               made->state.step <= made->rule.steps) ||
-              checkpoint_refuse(checkpoint, attack_file, error);
-    snapshot_close(&snapshot);
-    return ok;
+    return !found || (made->state.step >= 0 && made->state.step <= made->rule.steps) ||
+           checkpoint_refuse(checkpoint, attack_file, error);
 }
 
 static bool stopped(StudyRun *run, Error *error)

@@ -69,6 +69,29 @@ static void noisy_close(NoisySource *noisy)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
+// All descriptions that are other ones now, for a likeness that reads many at once.
+static bool prepare_likeness(const NoiseJob *job, const Evidence *evidence, Error *error)
+{
+    const Explainer *explainer = job->clean.explainer;
+    const Likeness  *likeness  = explainer->likeness;
+    const RunRecord *record    = job->clean.record;
+    int64_t          count     = 0;
+    if (!likeness || !likeness->prepare)
+        return true;
+    const char **texts = memory_new((size_t)record->unit_count * 2, sizeof *texts, error);
+    for (int64_t unit = 0; texts && unit < record->unit_count; unit++) {
+        int32_t before = record->units[unit].label,
+                after  = explainer->method->explain(explainer, evidence, unit).label;
+        if (before == after)
+            continue;
+        texts[count++] = explainer->labels->text[before];
+        texts[count++] = explainer->labels->text[after];
+    }
+    bool ok = texts && likeness->prepare(likeness->self, texts, count, error);
+    memory_free(texts);
+    return ok;
+}
+
 static bool add_units(const NoiseJob *job, const NoisySource *noisy, const Evidence *evidence,
                       Changes *out, Error *error)
 {
@@ -80,6 +103,8 @@ static bool add_units(const NoiseJob *job, const NoisySource *noisy, const Evide
         row_measure(&row, noisy->linf_before[image], noisy->linf_after[image]);
     }
     row.fraction = (double)row.poisoned / (double)noisy->image_count;
+    if (!prepare_likeness(job, evidence, error))
+        return false;
     for (row.unit = 0; row.unit < record->unit_count; row.unit++) {
         const UnitRecord *clean = &record->units[row.unit];
         row.clean               = (Concept){clean->label, clean->category, clean->score};

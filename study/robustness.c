@@ -77,21 +77,15 @@ static void list_parts(RobustRun *run, SnapshotPart parts[PARTS])
 static bool load(RobustRun *run, Error *error)
 {
     Checkpoint  *checkpoint = run->study->pass->checkpoint;
-    Snapshot     snapshot   = {0};
     SnapshotPart parts[PARTS];
-    bool         found = false;
+    bool         found;
     list_parts(run, parts);
-    if (!checkpoint)
-        return true;
-    if (!checkpoint_load(checkpoint, rows_file, "rows", &snapshot, &found, error))
+    if (!checkpoint_restore(checkpoint, rows_file, "rows", parts, PARTS, &found, error))
         return false;
-    bool ok = !found ||
-              (snapshot_copy_all(&snapshot, 0, parts, PARTS) && run->place.task >= 0 &&
-               run->place.task <= run->tasks.count && run->place.image >= 0 &&
-               run->place.image < run->study->images && run->place.part >= 0) ||
-              checkpoint_refuse(checkpoint, rows_file, error);
-    snapshot_close(&snapshot);
-    return ok;
+    return !found ||
+           (run->place.task >= 0 && run->place.task <= run->tasks.count && run->place.image >= 0 &&
+            run->place.image < run->study->images && run->place.part >= 0) ||
+           checkpoint_refuse(checkpoint, rows_file, error);
 }
 
 static bool save(RobustRun *run, Error *error)

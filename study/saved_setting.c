@@ -25,19 +25,11 @@ static int64_t list_parts(const SavedSetting *setting, SnapshotPart parts[ARM_PA
 
 bool saved_setting_load(const SavedSetting *setting, Error *error)
 {
-    Checkpoint  *checkpoint = setting->pass->checkpoint;
-    Snapshot     snapshot   = {0};
     SnapshotPart parts[ARM_PARTS * STORE_ARMS];
     int64_t      count = list_parts(setting, parts);
-    bool         found = false;
-    if (!checkpoint)
-        return true;
-    if (!checkpoint_load(checkpoint, part_file, setting->phase, &snapshot, &found, error))
-        return false;
-    bool fits =
-        !found || (snapshot.count == count && snapshot_copy_all(&snapshot, 0, parts, count));
-    snapshot_close(&snapshot);
-    return fits || checkpoint_refuse(checkpoint, part_file, error);
+    bool         found;
+    return checkpoint_restore(setting->pass->checkpoint, part_file, setting->phase, parts, count,
+                              &found, error);
 }
 
 bool saved_setting_save(const SavedSetting *setting, Error *error)

@@ -131,6 +131,30 @@ typedef struct SettingList {
 bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
 void setting_list_close(SettingList *list); // accepts a zeroed object
 
+/* Whether similarities of descriptions say more than whether they are the same: where the method has
+ * its own, or a likeness was asked for. */
+bool similarity_counts(const Explainer *explainer);
+
+/* Below which similarity a description may count as another; no published cut is known, so a table
+ * has these (B16). */
+enum { SIMILARITY_CUTS = 5 };
+extern const double similarity_cuts[SIMILARITY_CUTS]; // 0.3, 0.4, 0.5, 0.6, 0.7
+
+/* How alike descriptions stayed under one setting. */
+
+typedef struct SimilarityShare {
+    int64_t units;
+    double  mean, low, high;        // with its 95 % bootstrap interval
+    int64_t below[SIMILARITY_CUTS]; // units whose similarity is below a cut-off
+} SimilarityShare;
+
+bool changes_similarity(const Changes *changes, const ChangeRow *setting, ChangeGroup group,
+                        SimilarityShare *out, Error *error);
+
+/* The 2.5 and 97.5 % points of the means of 1,000 samples drawn with replacement. Source: Efron,
+ * Annals of Statistics 7, 1979. */
+void bootstrap_mean(const double *values, int64_t count, uint64_t seed, double *low, double *high);
+
 #define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal: of 95 % intervals
 
 /* Wilson's 95 % interval for a share of which `hits` out of `count` were seen (C24): how well such
@@ -192,6 +216,7 @@ typedef struct AttackPlan {
     int64_t        total, shared; // shared: clean maps and control rows, of all units together
     const int64_t *of_unit;       // [unit_count], of each unit alone
     int64_t        unit_count;
+    int64_t        images;  // perturbed at each eps, of all units together
     bool           at_most; // masks from activations: which images are perturbed turns out later
 } AttackPlan;
 

@@ -47,7 +47,7 @@ ChangeGroup group_category(int category)
     return (ChangeGroup){.category = category};
 }
 
-static bool in_group(ChangeGroup group, const Concept *clean)
+bool group_holds(ChangeGroup group, const Concept *clean)
 {
     return (!group.only_detectors || clean->score >= group.detector_score) &&
            (group.category < 0 || (clean->label && clean->category == group.category));
@@ -59,7 +59,7 @@ ChangeShare changes_share(const Changes *changes, const ChangeRow *setting, Chan
     double      fraction = 0;
     for (int64_t i = 0; i < changes->count; i++) {
         const ChangeRow *row = &changes->rows[i];
-        if (!setting_equal(row, setting) || !in_group(group, &row->clean))
+        if (!setting_equal(row, setting) || !group_holds(group, &row->clean))
             continue;
         share.units++;
         share.changed += row->changed;
@@ -112,7 +112,7 @@ void setting_list_close(SettingList *list)
     *list = (SettingList){0};
 }
 
-static bool is_first_of_setting(const Changes *changes, int64_t index)
+bool is_first_of_setting(const Changes *changes, int64_t index)
 {
     const ChangeRow *rows = changes->rows;
     if (index > 0 && setting_equal(&rows[index - 1], &rows[index]))
@@ -130,16 +130,17 @@ static void write_outcomes(Writer *writer, const OutcomeCount *count)
     for (int i = 0; i < OUTCOMES; i++)
         writer_text(writer, ",%lld", (long long)count->of[i]);
     if (count->detectors && !isnan(count->kept))
-        writer_text(writer, ",%.9g\n", count->kept);
+        writer_text(writer, ",%.9g", count->kept);
     else
-        writer_text(writer, ",\n");
+        writer_text(writer, ",");
 }
 
 static void write_share(Writer *writer, const Changes *changes, const ChangeRow *setting,
-                        const Method *method, const char *name, ChangeGroup group)
+                        const Explainer *explainer, const char *name, ChangeGroup group)
 {
-    ChangeShare  share    = changes_share(changes, setting, group);
-    OutcomeCount outcomes = outcomes_count(changes, setting, method, group.category);
+    const Method *method   = explainer->method;
+    ChangeShare   share    = changes_share(changes, setting, group);
+    OutcomeCount  outcomes = outcomes_count(changes, setting, method, group.category);
     if (group.category >= 0 && !share.units)
         return;
     writer_text(writer, "%s,%.9g,%s,", setting->perturbation, setting->strength,
@@ -153,6 +154,7 @@ static void write_share(Writer *writer, const Changes *changes, const ChangeRow 
     else
         writer_text(writer, ",,,,");
     write_outcomes(writer, &outcomes);
+    writer_text(writer, "\n");
 }
 
 bool summary_write(const Changes *changes, const Explainer *explainer, const char *folder,
@@ -170,10 +172,10 @@ bool summary_write(const Changes *changes, const Explainer *explainer, const cha
         const ChangeRow *setting = &changes->rows[i];
         if (!is_first_of_setting(changes, i))
             continue;
-        write_share(writer, changes, setting, method, "all", group_all());
-        write_share(writer, changes, setting, method, "detectors", group_detectors(method));
+        write_share(writer, changes, setting, explainer, "all", group_all());
+        write_share(writer, changes, setting, explainer, "detectors", group_detectors(method));
         for (int category = 0; category < labels->category_count; category++)
-            write_share(writer, changes, setting, method, labels->category[category],
+            write_share(writer, changes, setting, explainer, labels->category[category],
                         group_category(category));
     }
     return writer_publish(writer, error);

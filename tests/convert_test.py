@@ -109,6 +109,16 @@ def test_folder_of_npy():
     check_lenet(converts('arrays'))
 
 
+def test_folder_of_one_checkpoint():
+    os.makedirs(path_of('one'))
+    write('one/net.safetensors', safetensors())
+    write('one/README.md', b'of many words')
+    check_lenet(converts('one'))
+    write('one/net2.safetensors', safetensors())
+    code, _, errors = run(path_of('one'), '-o', path_of('out.nw'))
+    assert code == EXIT_DATA and 'holds 2 checkpoints (net.safetensors, net2.safetensors)' in errors
+
+
 def test_npz_stored_and_deflated():
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         with zipfile.ZipFile(path_of('a.npz'), 'w', method) as archive:

@@ -7,6 +7,7 @@
 #include "faults.h"
 #include "nem_world.h"
 #include "small_captioner.h"
+#include "small_clip.h"
 #include "small_inputs.h"
 
 #include <dirent.h>
@@ -78,6 +79,20 @@ const char *play_captioner(void)
     CHECK(blob_builder_save(builder, path, NULL));
     blob_builder_free(builder);
     return path;
+}
+
+const char *play_words(void)
+{
+    static const char list[] = "red\nblue\ndark sky\n";
+    static char       options[LINE];
+    char              towers[LIMIT_PATH];
+    snprintf(towers, sizeof towers, "%s", in_folder("clip.nw"));
+    CHECK(small_clip_save(towers, 16, 1));
+    CHECK(file_publish(in_folder("words.txt"), list, sizeof list - 1, NULL));
+    snprintf(options, sizeof options,
+             "--method clip-dissect --clip %s --concepts %s --similarity cosine", towers,
+             in_folder("words.txt"));
+    return options;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */

@@ -17,6 +17,9 @@ bool        play_inputs(int images);
 const char *play_photo(int64_t image);
 /* The blob of a small captioner for MILAN, in the running test's folder. */
 const char *play_captioner(void);
+/* Options of CLIP-Dissect by a small pair of towers and a list of words, in the running test's
+ * folder, with a similarity that few images are enough for. */
+const char *play_words(void);
 /* A new folder of two class folders with the first photos of the set; NULL if it cannot be made. */
 const char *play_classes(int images);
 

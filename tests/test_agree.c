@@ -1,5 +1,6 @@
 /* tests/test_agree.c - `nemesis agree`: its files, its names, stability under noise, its page. */
 #include "../base/file.h"
+#include "../format/csv.h"
 #include "drawn_roberta.h"
 #include "page_check.h"
 #include "small_inputs.h"
@@ -133,10 +134,76 @@ static void the_page_shows_texts_as_texts(void)
               ->code == ERROR_USAGE);
 }
 
+/* ---- noise and attack ------------------------------------------------------------------------ */
+
+static Csv *table_of(const char *path)
+{
+    const char *text = text_of(path);
+    Csv        *csv  = NULL;
+    CHECK(csv_open(&csv, (const uint8_t *)text, strlen(text), path, NULL));
+    return csv;
+}
+
+static double number(const Csv *csv, int64_t row, const char *name)
+{
+    double value = -9;
+    CHECK(csv_number(csv, row, csv_column(csv, name), &value, NULL));
+    return value;
+}
+
+static void changes_are_measured_by_f1_bert(void)
+{
+    DrawnRoberta shape = drawn_roberta_small();
+    NEED_INPUTS();
+    REQUIRE(drawn_roberta_save(&shape, in_folder("bert.nw"), NULL));
+    const char *clean = dissect("clean", "");
+    char        bert[LIMIT_PATH];
+    snprintf(bert, sizeof bert, "%s", in_folder("bert.nw"));
+    const Outcome *run =
+        program_run("noise %s --type gaussian --std 2 --store float --bert %s -o %s", clean, bert,
+                    in_folder("noise"));
+    REQUIRE(run->code == 0);
+    CHECK(strstr(run->out, "F1-BERT of descriptions before and after, all units (block 2, raw)") !=
+          NULL);
+    Csv *changes = table_of(in_folder("noise/changes.csv"));
+    int  changed = 0;
+    REQUIRE(changes && csv_row_count(changes) == 2 * SMALL_UNITS);
+    for (int64_t row = 0; row < csv_row_count(changes); row++) {
+        double similarity = number(changes, row, "similarity");
+        bool   is_other   = number(changes, row, "changed") > 0;
+        changed += is_other;
+        CHECK(is_other ? similarity < 1 : similarity == 1);
+    }
+    CHECK(changed > 0);
+    csv_close(changes);
+    Csv *summary = table_of(in_folder("noise/similarity.csv"));
+    REQUIRE(summary && csv_row_count(summary) >= 2);
+    CHECK(number(summary, 0, "strength") == 0 && number(summary, 0, "mean") == 1);
+    for (int64_t row = 1; row < csv_row_count(summary); row++)
+        if (strcmp(csv_text(summary, row, csv_column(summary, "group")), "all") == 0) {
+            CHECK(number(summary, row, "mean") < 1);
+            CHECK(number(summary, row, "low") <= number(summary, row, "mean"));
+            CHECK(number(summary, row, "below_0.7") >= number(summary, row, "below_0.3"));
+        }
+    csv_close(summary);
+    CHECK(program_run("attack %s -u 0,1 --eps 0.1 --store float --bert %s -o %s", clean, bert,
+                      in_folder("attack"))
+              ->code == 0);
+    CHECK(file_exists(in_folder("attack/similarity.csv")));
+    CHECK(program_run("attack %s -u 0,1 --eps 0.1 --bert-baseline %s -o %s", clean, bert,
+                      in_folder("x"))
+              ->code == ERROR_USAGE);
+    CHECK(program_run("noise %s --type uniform --std 0.3 --store float -o %s --resume", clean,
+                      in_folder("noise"))
+              ->code == ERROR_CREATE);
+    CHECK(program_run("report %s", in_folder("noise"))->code == 0);
+}
+
 SUITE(agree)
 {
     RUN(methods_stand_side_by_side);
     RUN(names_tell_methods_apart);
     RUN(units_that_stay_in_all_are_told);
     RUN(the_page_shows_texts_as_texts);
+    RUN(changes_are_measured_by_f1_bert);
 }

@@ -2,8 +2,10 @@
  * promised keys, and their figures are possible. Runs $BENCH (default build/release/bench). */
 #include "test.h"
 
+#include "../base/file.h"
 #include "../format/json.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,6 +343,26 @@ static void peer_takes_turns(void)
     json_free(&json);
 }
 
+// What stays below the test's folder of a benchmark that is killed as soon as its folder is there.
+static void a_killed_benchmark_leaves_no_folder(void)
+{
+    char    program[PATH_MAX], command[2 * PATH_MAX];
+    char  **names = NULL;
+    int64_t count = 0;
+    if (!bench_program())
+        SKIP("there is no bench");
+    REQUIRE(realpath(bench_program(), program) != NULL);
+    snprintf(command, sizeof command,
+             "cd '%s' && TMPDIR=$PWD '%s' train --runs 100000 -t 1 >/dev/null 2>&1 & bench=$!\n"
+             "cd '%s' && until ls | grep -q nemesis-bench; do kill -0 $bench || exit; done\n"
+             "kill -9 $bench; for i in 1 2 3 4 5 6 7 8 9 10; do\n"
+             "ls | grep -q nemesis-bench || exit 0; sleep 0.2; done; exit 1",
+             test_folder(), program, test_folder());
+    CHECK(system(command) == 0); // NOLINT(cert-env33-c)
+    CHECK(folder_list(test_folder(), &names, &count, NULL) && count == 0);
+    names_free(names, count);
+}
+
 SUITE(bench)
 {
     RUN(every_verb_prints_rows);
@@ -355,4 +377,5 @@ SUITE(bench)
     RUN(comparison_refuses_its_base_before_measuring);
     RUN(absent_peer_is_left_out_with_a_sentence);
     RUN(peer_takes_turns);
+    RUN(a_killed_benchmark_leaves_no_folder);
 }

@@ -313,6 +313,72 @@ static void modes_crop_for_the_network_alone(void)
     memory_free(world);
 }
 
+/* ---- embeddings of other runs ---------------------------------------------------------------- */
+
+static int64_t files_in(const char *folder)
+{
+    char  **names = NULL;
+    int64_t count = 0;
+    CHECK(folder_list(folder, &names, &count, NULL));
+    names_free(names, count);
+    return count;
+}
+
+static bool same_as(ClipWorld *world, const Evidence *wanted)
+{
+    Explainer explainer = {0};
+    Evidence *found     = NULL;
+    bool      same =
+        CHECK(open_with(world, NULL, &explainer, NULL)) &&
+        (found = collect(&explainer, &explainer.inputs.images)) &&
+        memcmp(found->images, wanted->images, IMAGES * SMALL_CLIP_OUTPUTS * sizeof(float)) == 0 &&
+        memcmp(found->scores, wanted->scores, UNITS * CONCEPTS * sizeof(float)) == 0;
+    clip_release(found);
+    explainer_close(&explainer);
+    return same;
+}
+
+// The last byte of the only file of this kind.
+static void damage(const char *folder, const char *kind)
+{
+    char  **names = NULL, path[LIMIT_PATH];
+    int64_t count = 0;
+    Bytes   file  = {0};
+    REQUIRE(folder_list(folder, &names, &count, NULL));
+    for (int64_t i = 0; i < count; i++)
+        if (strncmp(names[i], kind, strlen(kind)) == 0 &&
+            CHECK(path_join(path, folder, names[i], NULL) &&
+                  file_read(path, SIZE_MAX, &file, NULL))) {
+            CHECK(file_publish(path, file.data, file.size - 1, NULL));
+            bytes_close(&file);
+        }
+    names_free(names, count);
+}
+
+static void kept_embeddings_are_those_of_the_same_pixels_and_words(void)
+{
+    ClipWorld  *world     = memory_new(1, sizeof *world, NULL);
+    Explainer   explainer = {0};
+    Evidence   *plain     = NULL;
+    const char *folder    = in_folder("cache");
+    REQUIRE(world && draw_world(world) && open_with(world, NULL, &explainer, NULL));
+    REQUIRE((plain = collect(&explainer, &explainer.inputs.images)));
+    set_value(world, "cache", folder);
+    CHECK(same_as(world, plain) && files_in(folder) == 2);
+    CHECK(same_as(world, plain) && files_in(folder) == 2);
+    damage(folder, "images");
+    CHECK(same_as(world, plain) && files_in(folder) == 2);
+    damage(folder, "concepts");
+    CHECK(same_as(world, plain) && files_in(folder) == 2);
+    world->photos[7][SIZE / 2] = 1 - world->photos[7][SIZE / 2]; // one number of one photo
+    CHECK(!same_as(world, plain) && files_in(folder) == 3);
+    REQUIRE(file_publish(world->values[1], "red\nblue\ngrass\ndark\nsky\n", 24, NULL));
+    CHECK(!same_as(world, plain) && files_in(folder) == 4);
+    clip_release(plain);
+    explainer_close(&explainer);
+    memory_free(world);
+}
+
 static void too_few_images_are_said(void)
 {
     ClipWorld *world     = memory_new(1, sizeof *world, NULL);
@@ -376,7 +442,7 @@ static void words_need_a_list(void)
     Explainer  explainer = {0};
     Error      error     = {0};
     REQUIRE(world && draw_world(world));
-    world->values[1] = NULL;
+    set_value(world, "concepts", NULL);
     CHECK(!open_with(world, NULL, &explainer, &error) && error.code == ERROR_USAGE);
     CHECK(strstr(error.message, "--concepts FILE.txt") != NULL);
     memory_free(world);
@@ -583,6 +649,7 @@ SUITE(clip_dissect)
     RUN(a_perturbed_set_has_the_same_scores_without_its_clean_run);
     RUN(activations_are_pooled);
     RUN(modes_crop_for_the_network_alone);
+    RUN(kept_embeddings_are_those_of_the_same_pixels_and_words);
     RUN(too_few_images_are_said);
     RUN(concepts_are_lines_that_are_not_blank);
     RUN(what_is_no_list_is_refused);

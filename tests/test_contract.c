@@ -256,7 +256,7 @@ static void all_inputs_that_are_missing_are_told_at_once(void)
     snprintf(line[3], sizeof line[3], "explain pixel %s -m %s -l conv22 -u 0 --at 0,0", photo, net);
     snprintf(line[4], sizeof line[4], "compare %s %s", net, set);
     REQUIRE(folder_create(in_folder("empty"), NULL));
-    CHECK(strstr(program_run("verify %s", in_folder("empty"))->err, "is no probing set"));
+    CHECK(strstr(program_run("verify %s", in_folder("empty"))->err, "has no photo in it"));
     CHECK(strstr(program_run("verify %s", set)->err, "there is no such folder"));
     for (int i = 0; i < 5; i++) {
         const Outcome *o = program_run("%s", line[i]);
@@ -297,6 +297,21 @@ static void classes_have_names_on_request(void)
     REQUIRE(file_publish(names, "a\0b", 3, NULL));
     CHECK(program_run("classify -m %s %s --names %s", blob, photo, names)->code == 65);
     CHECK(program_run("classify -m %s %s --names %s", blob, photo, in_folder("none"))->code == 66);
+}
+
+static void classify_says_who_takes_many_images_in_a_picture(void)
+{
+    NEED_INPUTS();
+    char        sheet[LIMIT_PATH];
+    const char *photo = first_photo();
+    snprintf(sheet, sizeof sheet, "%s", in_folder("cifar10_batch_0.png"));
+    REQUIRE(program_run("image %s -o %s", photo, sheet)->code == 0);
+    CHECK(program_run("classify -m %s %s", blob, sheet)->code == 0); // a photo of that name
+    REQUIRE(file_publish(in_folder("cifar10_labels.js"), "var labels=[3]", 14, NULL));
+    const Outcome *o = program_run("classify -m %s %s", blob, sheet);
+    CHECK(o->code == 65 && strstr(o->err, "`nemesis accuracy -m FILE.nw -d "));
+    o = program_run("classify -m %s %s %s", blob, sheet, photo);
+    CHECK(o->code == 3 && strstr(o->err, "skipped: "));
 }
 
 static void classify_skips_what_it_cannot_read(void)
@@ -378,6 +393,7 @@ SUITE(contract)
     RUN(image_keeps_the_pixels_of_a_png);
     RUN(all_inputs_that_are_missing_are_told_at_once);
     RUN(classes_have_names_on_request);
+    RUN(classify_says_who_takes_many_images_in_a_picture);
     RUN(classify_skips_what_it_cannot_read);
     RUN(activations_of_a_photo_and_of_its_pixels_agree);
 }

@@ -1,4 +1,6 @@
 /* tests/test_embed.c - pictures and texts as points of one space. */
+#include "../cli/caption_data.h"
+#include "../mini/mini.h"
 #include "../models/embed.h"
 #include "../probe/picture.h"
 #include "program.h"
@@ -101,6 +103,37 @@ static void what_cannot_be_embedded_is_said(void)
     blob_close(plain);
 }
 
+// A pair whose tokens are whole words, before any training.
+static void whole_words_are_embedded_or_refused(void)
+{
+    static const char *const texts[]  = {"red house", "House, red!", "a red hous", "...",
+                                         "red red red red red red red red red red red"};
+    static const char *const errors[] = {"it does not know the word 'hous'",
+                                         "'...' has 0 words, expected 1 to 10",
+                                         "has 11 words, expected 1 to 10"};
+    TrainingSet              set      = {0};
+    WeightBlob              *blob     = NULL;
+    ImageTower               tower    = {0};
+    float                   *out      = NULL;
+    int64_t                  width    = 0;
+    const char              *path     = in_folder("pair.nw");
+    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", MINI_SIDE, NULL));
+    REQUIRE(training_begin(path, "clip_mini", "relu", &set, MINI_SIDE, 1, NULL));
+    training_set_free(&set);
+    REQUIRE(blob_open(path, &blob, NULL) && image_tower_open(&tower, blob, 2, NULL));
+    REQUIRE(texts_embed(blob, texts, 1, &out, &width, NULL) && width == tower.width);
+    CHECK_CLOSE(length_of(out, width), 1, 1e-6);
+    memory_free(out);
+    for (int i = 0; i < 3; i++) {
+        Error error = {0};
+        CHECK(!texts_embed(blob, texts + 2 + i, 1, &out, &width, &error));
+        if (!CHECK(error.code == ERROR_DATA && strstr(error.message, errors[i]) != NULL))
+            printf("  %s\n", error.message);
+    }
+    image_tower_close(&tower);
+    blob_close(blob);
+}
+
 static void no_memory_for_embeddings_is_clean(void)
 {
     static const char *const texts[] = {"red", "blue"};
@@ -168,6 +201,7 @@ SUITE(embed)
     RUN(images_become_unit_vectors_one_by_one);
     RUN(texts_become_unit_vectors);
     RUN(what_cannot_be_embedded_is_said);
+    RUN(whole_words_are_embedded_or_refused);
     RUN(no_memory_for_embeddings_is_clean);
     RUN(pictures_are_embedded_as_published);
 }

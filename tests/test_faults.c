@@ -9,6 +9,7 @@
 #include "../base/parallel.h"
 #include "../training/training.h"
 #include "../base/snapshot.h"
+#include "drawn_roberta.h"
 #include "faults.h"
 #include "play.h"
 #include "small_inputs.h"
@@ -91,6 +92,25 @@ static bool add_captions(void)
     return true;
 }
 
+// CLIP-Dissect: a clean run with and without embeddings of another, noise, an attack, a page.
+static bool add_words(void)
+{
+    const char *words = play_words(), *named = in_folder("words");
+    const char *line = format("%s -m %s -l conv22 -d %s", words, play_blob, play_probe);
+    if (play("describe %s -o %s -t 1 -q", line, named)->code)
+        return false;
+    add_case("describe", "named", 0,
+             format("%s --cache %s -o %%s --overwrite", line, in_folder("cache")));
+    add_case(
+        "noise", "noisy-words", 0,
+        format("--baseline %s --type gaussian --std 0.2 --store float -o %%s --overwrite", named));
+    add_case(
+        "attack", "moved-words", 0,
+        format("--baseline %s -u 0 --steps 2 --eps 0.1 --store float -o %%s --overwrite", named));
+    add_case("report", "words-report", 0, format("%s -o %%s --overwrite", named));
+    return true;
+}
+
 static bool make_cases(void)
 {
     const char *clean = in_folder("clean"), *photo, *classes;
@@ -127,9 +147,17 @@ static bool make_cases(void)
     add_case("train", "trained.nw", 0, "-d mini:4:1 --epochs 1 -b 2 -o %s --overwrite");
     add_case("explain", "", 0, format("unit 0 --baseline %s", clean));
     snprintf(names, sizeof names, "%s", in_folder("names.txt"));
-    if (!file_publish(names, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", 20, NULL))
+    if (!file_publish(names, "a\nb\n2\n3\n4\n5\n6\n7\n8\n9\n", 20, NULL))
         return false;
     add_case("classify", "", 0, format("-m %s %s --names %s", play_blob, photo, names));
+    if (play("attack %s -u 0 --steps 1 --eps 0.1 --store png8,float --keep-images -t 1 -q -o %s",
+             clean, in_folder("kept"))
+            ->code)
+        return false;
+    add_case("accuracy", "accuracy", 0,
+             format("-m %s -d %s --names %s --noise gaussian:0.1 --store jpeg75,float --poisoned "
+                    "%s -b 2 -o %%s --overwrite",
+                    play_blob, classes, names, in_folder("kept")));
     add_case("activations", "maps.npy", 0, format("-m %s -l conv22 %s -o %%s", play_blob, photo));
     add_case("attribute", "maps", 0,
              format("-m %s %s --method gradient,integrated,lrp --steps 2 --smooth 2:0.1 --raw "
@@ -174,13 +202,27 @@ static bool make_cases(void)
                     in_folder("measured"), in_folder("measured")));
     add_case("compare", "pairs.csv", 0,
              format("%s %s -o %%s", in_folder("measured"), in_folder("measured")));
+    DrawnRoberta encoder = drawn_roberta_small();
+    snprintf(names, sizeof names, "%s", in_folder("bert.nw"));
+    if (!drawn_roberta_save(&encoder, names, NULL) ||
+        play("agree %s %s --names A,B -t 1 -q -o %s", clean, clean, in_folder("agreed"))->code)
+        return false;
+    add_case("agree", "agree", 0,
+             format("%s %s --names A,B --bert %s --idf -o %%s --overwrite", clean, clean, names));
+    add_case("compare", "texts.csv", 0,
+             format("--text %s %s --bert %s -o %%s", clean, clean, names));
+    add_case("report", "agree-pages", 0, format("%s -o %%s --overwrite", in_folder("agreed")));
+    add_case("noise", "similar", 0,
+             format("--baseline %s --type gaussian --std 2 --store float --bert %s -o %%s "
+                    "--overwrite",
+                    clean, names));
     add_case("curvature", "bent", 0,
              format("-m %s %s --steps 1 --beta 5,2 -o %%s --overwrite", play_blob, photo));
     add_case("image", "picture.png", 0, format("%s -o %%s", photo));
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));
     add_case("inspect", "", 0, format("%s", play_blob));
-    return add_captions();
+    return add_captions() && add_words();
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */

@@ -105,7 +105,7 @@ static int place_of(const float *q, int n)
 {
     int place = 0;
     for (int i = 0; i < IMAGES; i++)
-        place += q[i] > q[n] || (q[i] == q[n] && i < n);
+        place += q[i] > q[n] || (i < n && q[i] == q[n]);
     return place;
 }
 

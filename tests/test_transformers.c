@@ -460,6 +460,9 @@ static void check_numbers(const char *name, const real *found, int64_t count)
     memory_free(want);
 }
 
+// All of the archive but `hessian_vector`: what the Hessian was multiplied with is recorded nowhere,
+// and is none of ones, the pixels, the gradient or numbers drawn from small seeds. Products with the
+// Hessian are compared with PyTorch's in test_parity.c.
 static void thin_vit_equals_torchvision(void)
 {
     static const char *const names[]                = {"logits",

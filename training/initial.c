@@ -285,8 +285,8 @@ static bool check_side(const Row *row, int64_t side, Error *error)
                 row->name, (long long)least, (long long)side);
 }
 
-bool training_begin(const char *path, const char *architecture, const char *activation,
-                    const TrainingSet *set, int64_t side, uint64_t seed, Error *error)
+bool training_draw(Bytes *out, const char *architecture, const char *activation,
+                   const TrainingSet *set, int64_t side, uint64_t seed, Error *error)
 {
     const Row *row = row_named(architecture);
     char       about[512];
@@ -317,5 +317,15 @@ bool training_begin(const char *path, const char *architecture, const char *acti
              is_pair ? words_token_count(set->captions->list) : set->classes);
     if (is_pair)
         fresh_text(fresh, "words", set->captions->words);
-    return fresh_publish(fresh, about, path);
+    return fresh_encode(fresh, about, out);
+}
+
+bool training_begin(const char *path, const char *architecture, const char *activation,
+                    const TrainingSet *set, int64_t side, uint64_t seed, Error *error)
+{
+    Bytes bytes = {0};
+    bool  ok    = training_draw(&bytes, architecture, activation, set, side, seed, error) &&
+              file_publish(path, bytes.data, bytes.size, error);
+    bytes_close(&bytes);
+    return ok;
 }

@@ -39,8 +39,8 @@ void fresh_layer(Fresh *fresh, const char *base, Shape shape);
 void fresh_dense(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs);
 void fresh_norm(Fresh *fresh, const char *base, int64_t channels);
 
-/* Writes all tensors as a blob with the text `about`, and frees `fresh`, whatever went wrong. */
-bool fresh_publish(Fresh *fresh, const char *about, const char *path);
+/* The bytes of a blob of all tensors with the text `about`; frees `fresh`, whatever went wrong. */
+bool fresh_encode(Fresh *fresh, const char *about, Bytes *out);
 
 /* The tensors of a family; `side`: of its pixels; `classes`: of a pair of towers its tokens. */
 typedef void FreshNetwork(Fresh *fresh, int depth, int64_t side, int32_t classes);

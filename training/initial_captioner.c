@@ -75,8 +75,8 @@ static void add_encoder(Fresh *fresh, WeightBlob *encoder)
     }
 }
 
-bool captioner_begin(const char *path, WeightBlob *encoder, const TrainingSet *set, uint64_t seed,
-                     Error *error)
+bool captioner_draw(Bytes *out, WeightBlob *encoder, const TrainingSet *set, uint64_t seed,
+                    Error *error)
 {
     const char        *architecture = blob_architecture(encoder);
     const Preparation *p            = blob_preparation(encoder);
@@ -99,5 +99,5 @@ bool captioner_begin(const char *path, WeightBlob *encoder, const TrainingSet *s
                   word_list_count(set->captions->list) + SPECIAL_WORDS);
     add_encoder(fresh, encoder);
     fresh_text(fresh, "words", set->captions->words);
-    return fresh_publish(fresh, about, path);
+    return fresh_encode(fresh, about, out);
 }

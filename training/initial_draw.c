@@ -97,16 +97,16 @@ void fresh_norm(Fresh *fresh, const char *base, int64_t channels)
     fresh_tensor(fresh, base, "running_var", shape_1d(channels), 1);
 }
 
-bool fresh_publish(Fresh *fresh, const char *about, const char *path)
+bool fresh_encode(Fresh *fresh, const char *about, Bytes *out)
 {
     Error   *error = fresh->error;
     uint8_t *bytes = NULL;
     size_t   size  = 0;
-    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error) &&
-              file_publish(path, bytes, size, error);
+    bool ok = fresh->ok && blob_encode(fresh->tensors, fresh->count, about, &bytes, &size, error);
+    if (ok)
+        *out = (Bytes){bytes, size};
     for (int i = 0; i < fresh->count; i++)
         memory_free((void *)(uintptr_t)fresh->tensors[i].data);
-    memory_free(bytes);
     memory_free(fresh);
     return ok;
 }

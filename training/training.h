@@ -112,15 +112,18 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
 
 /* ---- before and after ------------------------------------------------------------------------ */
 
-/* Writes a blob of drawn weights, to start from; see initial.c for the rows and how each is drawn.
- * `activation`: "relu" or "softplus:BETA". */
+/* The bytes of a blob of drawn weights, to start from; see initial.c for the rows and how each is
+ * drawn. `activation`: "relu" or "softplus:BETA". */
+bool training_draw(Bytes *out, const char *architecture, const char *activation,
+                   const TrainingSet *set, int64_t side, uint64_t seed, Error *error);
+/* The same, written to a file. */
 bool training_begin(const char *path, const char *architecture, const char *activation,
                     const TrainingSet *set, int64_t side, uint64_t seed, Error *error);
 
-/* Writes a blob of a captioner (milan) with drawn weights over the convolutions of an encoder, mini
- * or clip_mini, for these units. */
-bool captioner_begin(const char *path, WeightBlob *encoder, const TrainingSet *set, uint64_t seed,
-                     Error *error);
+/* The bytes of a blob of a captioner (milan) with drawn weights over the convolutions of an encoder,
+ * mini or clip_mini, for these units. */
+bool captioner_draw(Bytes *out, WeightBlob *encoder, const TrainingSet *set, uint64_t seed,
+                    Error *error);
 
 /* The pixels of a side that drawn weights of this architecture are made for; 0: it is not known. */
 int64_t training_side(const char *architecture);

@@ -4,10 +4,10 @@
     python3 weights/convert.py vgg16_places365-0bafbc55.pth -o vgg16.nw
 
 Reads .pth/.pth.tar/.th (zip and legacy) and TorchScript archives, of which nothing is run,
-.safetensors, .npz, a folder of .npy or from a model hub, .caffemodel, TensorFlow.js weight groups
-and ONNX initialisers with Python's standard library alone. The architecture is detected from names
-and shapes. `--dtype f16` also takes a weight blob, as `nemesis train` writes it, and halves it. Exit
-codes are those of nemesis."""
+.safetensors, .npz, a folder of .npy, of one of these or from a model hub, .caffemodel,
+TensorFlow.js weight groups and ONNX initialisers with Python's standard library alone. The
+architecture is detected from names and shapes. `--dtype f16` also takes a weight blob, as `nemesis
+train` writes it, and halves it. Exit codes are those of nemesis."""
 
 import argparse
 import hashlib
@@ -41,6 +41,8 @@ from vocabulary import vocabulary_tensors
 EXIT_USAGE, EXIT_DATA, EXIT_NOT_FOUND, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_PIPE = \
     2, 65, 66, 71, 130, 141
 INSIDE = ('model.safetensors', 'pytorch_model.bin')    # of a folder from a model hub
+CHECKPOINT_ENDINGS = ('.pth', '.pth.tar', '.th', '.pt', '.ckpt', '.safetensors', '.npz', '.onnx',
+                      '.caffemodel')
 
 
 def read_input(path):
@@ -66,6 +68,21 @@ def read_input(path):
     return Checkpoint(format_name, [('', reader(view))])
 
 
+def one_checkpoint(path):
+    """The path of the one file of a folder that is named as a checkpoint, None without any."""
+    names = sorted(name for name in os.listdir(path) if name.endswith(CHECKPOINT_ENDINGS))
+    if len(names) > 1:
+        raise Refused(f'{path}: holds {len(names)} checkpoints ({listed(names)}); give one of them')
+    return os.path.join(path, names[0]) if names else None
+
+
+def read_beside(folder, path):
+    """The checkpoint at `path`, with what `folder` says about it."""
+    checkpoint = read_input(path)
+    checkpoint.folder = folder
+    return checkpoint
+
+
 def read_input_folder(path):
     manifest = os.path.join(path, 'model.json')
     if os.path.exists(manifest):
@@ -73,11 +90,11 @@ def read_input_folder(path):
         return Checkpoint('tensorflowjs', [('', tensors)], graph=graph)
     for name in INSIDE:
         if os.path.exists(os.path.join(path, name)):
-            checkpoint = read_input(os.path.join(path, name))
-            checkpoint.folder = path
-            return checkpoint
+            return read_beside(path, os.path.join(path, name))
     inner = os.path.join(path, 'weights')             # arrays beside their test data
     has_arrays = any(name.endswith('.npy') for name in os.listdir(path))
+    if not has_arrays and not os.path.isdir(inner) and one_checkpoint(path):
+        return read_beside(path, one_checkpoint(path))
     folder = path if has_arrays or not os.path.isdir(inner) else inner
     return Checkpoint('npy', [('', read_folder(folder))])
 

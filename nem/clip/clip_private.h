@@ -2,6 +2,7 @@
 #ifndef NEM_CLIP_CLIP_PRIVATE_H
 #define NEM_CLIP_CLIP_PRIVATE_H
 
+#include "../../base/digest.h"
 #include "../../models/embed.h"
 #include "../../models/embedded.h"
 #include "clip.h"
@@ -44,7 +45,8 @@ typedef struct Clip {
     const ClipRules  *rules;
     const Similarity *similarity;
     bool              pools_max, is_anew;
-    int64_t           top; // words shown of a unit
+    int64_t           top;   // words shown of a unit
+    const char       *cache; // folder of embeddings, or NULL
     const ProbeSet   *probe;
     ImageSource       photos; // as the probing set has them, before a mode crops them
     Concepts          concepts;
@@ -89,16 +91,30 @@ bool clip_collect_unit(const Explainer *explainer, const UnitView *view, Evidenc
 /* Photos in the network's size, enlarged and cropped: an ImageSource is {clip_recropped_load, Clip}. */
 bool clip_recropped_load(void *self, int64_t image, float *planes, Error *error);
 
-/* Embeddings of the listed images of a source, rows [count, width]. `phase` tells apart what is
- * saved with the pass. */
+/* Embeddings of the listed images of a source, rows [count, width]. */
 bool clip_embed_images(const Explainer *explainer, const ImageSource *images, const int64_t *list,
                        int64_t count, const Pass *pass, float *rows, Error *error);
+
+/* Those of all images of a source, *rows [images, width], from the cache where it has them. */
+bool clip_embed_set(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                    float **rows, Error *error);
 
 /* Fills clip->concept_rows and clip->width if they are not there. */
 bool clip_embed_concepts(const Explainer *explainer, const Pass *pass, Error *error);
 
 /* Opens the tower of images, if it is not open: clip->width is then known. */
 bool clip_tower(const Explainer *explainer, Error *error);
+
+/* ---- embeddings of other runs (cache.c) ------------------------------------------------------- */
+
+/* Starts a digest of what all embeddings depend on: the towers and the kernels. */
+void clip_digest_start(const Clip *clip, Sha256 *sha);
+/* *rows [count, width] of this kind ("images") and digest, to be released with memory_free; left as
+ * it is where there are none. */
+bool clip_cache_load(const Clip *clip, const Pass *pass, const char *kind, const char *digest,
+                     int64_t count, float **rows, int64_t *width, Error *error);
+bool clip_cache_save(const Clip *clip, const Pass *pass, const char *kind, const char *digest,
+                     int64_t count, const float *rows, int64_t width, Error *error);
 
 /* The cosine of an image of the clean run and a concept. */
 float clip_cosine(const Clip *clip, int64_t image, int32_t concept);

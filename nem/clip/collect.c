@@ -47,28 +47,44 @@ static bool collect_activations(const Explainer *explainer, const ImageSource *i
     return ok;
 }
 
-// Images of a source that are others than in the clean run, increasing; all where none was read.
+// Images of a source that are others than in the clean run, increasing.
 static bool list_changed(const Explainer *explainer, const ImageSource *images, int64_t *list,
                          int64_t *count, Error *error)
 {
     const Inputs   *inputs = &explainer->inputs;
     const ProbeSet *probe  = inputs->probe;
-    const Clip     *clip   = explainer->state;
     size_t          size   = 3 * (size_t)(probe->image_height * probe->image_width);
-    bool   is_own = images->load == inputs->images.load && images->self == inputs->images.self;
-    float *pixels = memory_new(2 * size, sizeof *pixels, error);
-    bool   ok     = pixels != NULL;
-    *count        = 0;
+    float          *pixels = memory_new(2 * size, sizeof *pixels, error);
+    bool            ok     = pixels != NULL;
+    *count                 = 0;
     for (int64_t image = 0; ok && image < probe->image_count; image++) {
-        bool compares = clip->clean.images && !is_own;
-        if (compares)
-            ok = images->load(images->self, image, pixels, error) &&
-                 inputs->images.load(inputs->images.self, image, pixels + size, error);
-        if (!clip->clean.images ||
-            (compares && memcmp(pixels, pixels + size, size * sizeof *pixels) != 0))
+        ok = images->load(images->self, image, pixels, error) &&
+             inputs->images.load(inputs->images.self, image, pixels + size, error);
+        if (ok && memcmp(pixels, pixels + size, size * sizeof *pixels) != 0)
             list[(*count)++] = image;
     }
     memory_free(pixels);
+    return ok;
+}
+
+// The clean run's embeddings, and those of the images that are others, rows [images, width].
+static bool embed_changed(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                          float *rows, Error *error)
+{
+    const Clip *clip  = explainer->state;
+    int64_t     total = explainer->inputs.probe->image_count, count = 0;
+    int64_t    *list = memory_new((size_t)total, sizeof *list, error);
+    float      *some = NULL;
+    bool        ok   = list && list_changed(explainer, images, list, &count, error) &&
+              (some = memory_new((size_t)(count * clip->width), sizeof *some, error)) &&
+              clip_embed_images(explainer, images, list, count, pass, some, error);
+    if (ok)
+        memcpy(rows, clip->clean.images, (size_t)(total * clip->width) * sizeof *rows);
+    for (int64_t i = 0; ok && i < count; i++)
+        memcpy(rows + list[i] * clip->width, some + i * clip->width,
+               (size_t)clip->width * sizeof *rows);
+    memory_free(list);
+    memory_free(some);
     return ok;
 }
 
@@ -83,37 +99,28 @@ static void tower_progress(void *self, int64_t done, int64_t total)
     pass_progress(progress->pass, progress->before + done, progress->before + total);
 }
 
-// rows [images, width], in *out.
+// *out [images, width].
 static bool collect_embeddings(const Explainer *explainer, const ImageSource *images,
                                const Pass *pass, float **out, Error *error)
 {
-    const Clip   *clip  = explainer->state;
-    int64_t       total = explainer->inputs.probe->image_count, count = 0;
-    int64_t      *list = memory_new((size_t)total, sizeof *list, error);
-    float        *all = NULL, *some = NULL;
+    const Clip   *clip     = explainer->state;
+    int64_t       total    = explainer->inputs.probe->image_count;
     TowerProgress progress = {pass, total};
+    float        *rows     = NULL;
     char          phase[160];
-    bool          ok = list && clip_tower(explainer, error) &&
-              list_changed(explainer, images, list, &count, error) &&
-              (all = memory_new((size_t)(total * clip->width), sizeof *all, error)) &&
-              (some = memory_new((size_t)(count * clip->width), sizeof *some, error));
     snprintf(phase, sizeof phase, "images, %s", pass->phase ? pass->phase : "");
     Pass tower          = pass_within(pass, "images" PASS_FILE_ENDING, phase);
     tower.progress      = tower_progress;
     tower.progress_self = &progress;
-    ok = ok && clip_embed_images(explainer, images, list, count, &tower, some, error);
-    if (ok && clip->clean.images)
-        memcpy(all, clip->clean.images, (size_t)(total * clip->width) * sizeof *all);
-    for (int64_t i = 0; ok && i < count; i++)
-        memcpy(all + list[i] * clip->width, some + i * clip->width,
-               (size_t)clip->width * sizeof *all);
-    memory_free(list);
-    memory_free(some);
-    if (ok)
-        *out = all;
-    else
-        memory_free(all);
-    return ok;
+    if (!clip->clean.images)
+        return clip_embed_set(explainer, images, &tower, out, error);
+    rows = memory_new((size_t)(total * clip->width), sizeof *rows, error);
+    if (!rows || !embed_changed(explainer, images, &tower, rows, error)) {
+        memory_free(rows);
+        return false;
+    }
+    *out = rows;
+    return true;
 }
 
 static bool enough_images(const Explainer *explainer, Error *error)

@@ -57,6 +57,11 @@ static const MethodOption options[] = {
      .value   = "N",
      .initial = "5",
      .help    = "words of each unit in words.csv"},
+    {.name  = "cache",
+     .kind  = METHOD_FOLDER,
+     .value = "DIR",
+     .help  = "keeps embeddings of photos and words for other runs, which find them by what they "
+              "were computed from"},
 };
 
 static bool is_set(const Explainer *explainer, const char *name, const char *value)
@@ -116,7 +121,8 @@ static bool open_clip(Explainer *explainer, Error *error)
     clip->top = strtoll(method_value(explainer, "top"), NULL, 10);
     if (clip->top > clip->concepts.count)
         clip->top = clip->concepts.count;
-    if (clip->rules->recrops)
+    clip->cache = method_value(explainer, "cache");
+    if (clip->rules->recrops && !clip->probe->is_photos)
         explainer->inputs.images = (ImageSource){clip_recropped_load, clip};
     *explainer->labels = (Labels){.count          = clip->concepts.count + 1,
                                   .text           = clip->concepts.text,
@@ -153,6 +159,7 @@ const Method method_clip_dissect = {
     .score_name     = "similarity",
     .detector_score = 0, // above what the word has in common with the layer (L14)
     .sees_pixels    = true,
+    .reads_class    = true,
     .modes          = modes,
     .mode_count     = sizeof modes / sizeof *modes,
     .options        = options,

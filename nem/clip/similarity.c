@@ -48,10 +48,11 @@ static void find_common(void *data, int64_t i, int thread)
     ScoreTile     tile   = score_tile(common->concept_count, i);
     (void)thread;
     for (int64_t m = tile.first; m < tile.end; m++) {
-        double largest = -INFINITY, sum = 0;
-        for (int64_t u = 0; u < common->unit_count; u++)
+        double largest = (double)common->scores[0][m];
+        for (int64_t u = 1; u < common->unit_count; u++)
             largest = fmax(largest, (double)common->scores[u][m]);
-        for (int64_t u = 0; u < common->unit_count; u++)
+        double sum = exp((double)common->scores[0][m] - largest);
+        for (int64_t u = 1; u < common->unit_count; u++)
             sum += exp((double)common->scores[u][m] - largest);
         common->out[m] = largest + log(sum) - log((double)common->unit_count);
     }

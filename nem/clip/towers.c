@@ -46,21 +46,40 @@ static bool is_clean(const Listed *listed, int64_t image, const float *pixels, f
     return true;
 }
 
+// A photo of the clean run as its file has it, prepared for the tower alone.
+static bool load_photo(const Clip *clip, int64_t image, float *room, float *planes, Error *error)
+{
+    const Preparation *preparation = blob_preparation(clip->blob);
+    const ProbeSet    *probe       = clip->probe;
+    if (!probe->is_photos)
+        return clip->photos.load(clip->photos.self, image, room, error) &&
+               planes_fit(room, probe->image_height, probe->image_width, preparation, planes,
+                          error);
+    ProbeSet fitted = *probe;
+    Image    rgb    = {0};
+    fitted.fit      = preparation;
+    if (!probe_picture(&fitted, image, &rgb, error))
+        return false;
+    image_to_planes(&rgb, planes);
+    image_free(&rgb);
+    return true;
+}
+
 static bool load_listed(void *self, int64_t index, float *planes, Error *error)
 {
     const Listed   *listed = self;
     const Clip     *clip   = listed->explainer->state;
-    const ProbeSet *probe  = listed->explainer->inputs.probe;
+    const ProbeSet *probe  = clip->probe;
     int64_t         image = listed->list[index], height = probe->image_height;
-    int64_t         width  = probe->image_width;
-    size_t          size   = 3 * (size_t)height * (size_t)width;
+    size_t          size   = 3 * (size_t)height * (size_t)probe->image_width;
     float          *pixels = memory_new(2 * size, sizeof *pixels, error);
-    bool            ok = pixels != NULL, clean = false;
-    ok = ok && listed->images->load(listed->images->self, image, pixels, error) &&
-         (!clip->rules->sees_files ||
-          is_clean(listed, image, pixels, pixels + size, &clean, error)) &&
-         (!clean || clip->photos.load(clip->photos.self, image, pixels, error)) &&
-         planes_fit(pixels, height, width, blob_preparation(clip->blob), planes, error);
+    bool            clean  = false;
+    bool            ok =
+        pixels && listed->images->load(listed->images->self, image, pixels, error) &&
+        (!clip->rules->sees_files || is_clean(listed, image, pixels, pixels + size, &clean, error));
+    ok = ok && (clean ? load_photo(clip, image, pixels, planes, error)
+                      : planes_fit(pixels, height, probe->image_width, blob_preparation(clip->blob),
+                                   planes, error));
     memory_free(pixels);
     return ok;
 }
@@ -97,26 +116,41 @@ bool clip_tower(const Explainer *explainer, Error *error)
     return true;
 }
 
+// What a sweep over listed images reads instead of the set: planes of the tower's size.
+static ProbeSet listing_of(const Listed *listed)
+{
+    const LayerRunner *runner = &listed->tower->runner;
+    return (ProbeSet){.folder       = listed->explainer->inputs.probe->folder,
+                      .image_count  = listed->count,
+                      .image_height = runner->image_height,
+                      .image_width  = runner->image_width};
+}
+
+static bool list_images(Listed *out, const Explainer *explainer, const ImageSource *images,
+                        const int64_t *list, int64_t count, Error *error)
+{
+    Clip *clip = explainer->state;
+    if (!clip_tower(explainer, error))
+        return false;
+    *out = (Listed){.explainer = explainer,
+                    .images    = images,
+                    .list      = list,
+                    .tower     = &clip->tower,
+                    .count     = count,
+                    .width     = clip->width};
+    return true;
+}
+
 bool clip_embed_images(const Explainer *explainer, const ImageSource *images, const int64_t *list,
                        int64_t count, const Pass *pass, float *rows, Error *error)
 {
-    Clip *clip = explainer->state;
-    if (count == 0 || !clip_tower(explainer, error))
+    Listed listed;
+    if (count == 0 || !list_images(&listed, explainer, images, list, count, error))
         return count == 0;
-    const LayerRunner *runner  = &clip->tower.runner;
-    ProbeSet           listing = {.folder       = explainer->inputs.probe->folder,
-                                  .image_count  = count,
-                                  .image_height = runner->image_height,
-                                  .image_width  = runner->image_width};
-    Listed             listed  = {.explainer = explainer,
-                                  .images    = images,
-                                  .list      = list,
-                                  .tower     = &clip->tower,
-                                  .count     = count,
-                                  .width     = clip->width,
-                                  .rows      = rows};
+    const LayerRunner *runner  = &listed.tower->runner;
+    ProbeSet           listing = listing_of(&listed);
     Inputs             inputs  = {.probe = &listing,
-                                  .layer = {.units        = clip->width,
+                                  .layer = {.units        = listed.width,
                                             .height       = 1,
                                             .width        = 1,
                                             .batch        = runner->batch,
@@ -125,8 +159,79 @@ bool clip_embed_images(const Explainer *explainer, const ImageSource *images, co
                                             .run          = run_tower,
                                             .self         = &listed}};
     ImageSource        source  = {load_listed, &listed};
-    SnapshotPart       state   = {rows, (size_t)(count * clip->width) * sizeof *rows};
+    SnapshotPart       state   = {rows, (size_t)(count * listed.width) * sizeof *rows};
+    listed.rows                = rows;
     return stream_sweep(&inputs, &source, pass, take_rows, &listed, &state, 1, error);
+}
+
+/* ---- a whole set, once ------------------------------------------------------------------------ */
+
+// Of the pixels that the tower would see: so nothing they depend on can be forgotten.
+static bool digest_images(Listed *listed, const Pass *pass, char out[65], Error *error)
+{
+    enum { AT_ONCE = 32 };
+    ProbeSet    listing = listing_of(listed);
+    size_t      size    = 3 * (size_t)(listing.image_height * listing.image_width);
+    ImageSource source  = {load_listed, listed};
+    int64_t     images[AT_ONCE];
+    RowLoader   loader = {0};
+    Sha256      sha;
+    real       *planes = memory_new(AT_ONCE * size, sizeof *planes, error);
+    bool        ok     = planes && row_loader_open(&loader, &source, size, error);
+    clip_digest_start(listed->explainer->state, &sha);
+    for (int64_t at = 0; ok && at < listed->count; at += AT_ONCE) {
+        int64_t rest = listed->count - at, count = rest < AT_ONCE ? rest : AT_ONCE;
+        for (int64_t i = 0; i < count; i++)
+            images[i] = at + i;
+        ok = (!pass_cancelled(pass) || pass_interrupted(pass, at, listed->count, error)) &&
+             row_loader_load(&loader, images, count, planes, error);
+        if (ok)
+            sha256_add(&sha, planes, (size_t)count * size * sizeof *planes);
+    }
+    sha256_text(&sha, out);
+    row_loader_close(&loader);
+    memory_free(planes);
+    return ok;
+}
+
+static bool embed_listed(Listed *listed, const Pass *pass, float **rows, Error *error)
+{
+    Clip   *clip = listed->explainer->state;
+    char    digest[65];
+    int64_t width = listed->width;
+    if (clip->cache &&
+        (!digest_images(listed, pass, digest, error) ||
+         !clip_cache_load(clip, pass, "images", digest, listed->count, rows, &width, error)))
+        return false;
+    if (*rows)
+        return width == listed->width ||
+               fail(error, ERROR_DATA, "%s: has embeddings of %lld numbers, expected %lld",
+                    clip->cache, (long long)width, (long long)listed->width);
+    *rows = memory_new((size_t)(listed->count * width), sizeof **rows, error);
+    return *rows &&
+           clip_embed_images(listed->explainer, listed->images, listed->list, listed->count, pass,
+                             *rows, error) &&
+           (!clip->cache ||
+            clip_cache_save(clip, pass, "images", digest, listed->count, *rows, width, error));
+}
+
+bool clip_embed_set(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                    float **rows, Error *error)
+{
+    int64_t  count = explainer->inputs.probe->image_count;
+    int64_t *list  = memory_new((size_t)count, sizeof *list, error);
+    float   *found = NULL;
+    Listed   listed;
+    for (int64_t image = 0; list && image < count; image++)
+        list[image] = image;
+    bool ok = list && list_images(&listed, explainer, images, list, count, error) &&
+              embed_listed(&listed, pass, &found, error);
+    memory_free(list);
+    if (ok)
+        *rows = found;
+    else
+        memory_free(found);
+    return ok;
 }
 
 /* ---- concepts -------------------------------------------------------------------------------- */
@@ -151,22 +256,44 @@ static bool embed_some(Clip *clip, int64_t first, int64_t count, float **all, Er
     return ok;
 }
 
-bool clip_embed_concepts(const Explainer *explainer, const Pass *pass, Error *error)
+static bool embed_list(const Explainer *explainer, const Pass *pass, float **rows, Error *error)
 {
     Clip   *clip  = explainer->state;
     int64_t total = clip->concepts.count;
-    float  *rows  = NULL;
     bool    ok    = true;
-    if (clip->concept_rows)
-        return true;
     for (int64_t first = 0; ok && first < total; first += TEXTS_AT_ONCE) {
         int64_t rest = total - first;
         ok           = !pass_cancelled(pass) ||
              fail(error, ERROR_AGAIN, "interrupted after %lld of %lld concepts" CHECKPOINT_HINT,
                   (long long)first, (long long)total);
-        ok = ok &&
-             embed_some(clip, first, rest < TEXTS_AT_ONCE ? rest : TEXTS_AT_ONCE, &rows, error);
+        ok =
+            ok && embed_some(clip, first, rest < TEXTS_AT_ONCE ? rest : TEXTS_AT_ONCE, rows, error);
     }
+    return ok;
+}
+
+bool clip_embed_concepts(const Explainer *explainer, const Pass *pass, Error *error)
+{
+    Clip           *clip     = explainer->state;
+    const Concepts *concepts = &clip->concepts;
+    float          *rows     = NULL;
+    int64_t         width    = 0;
+    char            digest[65];
+    Sha256          sha;
+    if (clip->concept_rows)
+        return true;
+    clip_digest_start(clip, &sha);
+    for (int32_t m = 1; m <= concepts->count; m++)
+        sha256_add(&sha, concepts->text[m], strlen(concepts->text[m]) + 1);
+    sha256_text(&sha, digest);
+    bool ok = !clip->cache || clip_cache_load(clip, pass, "concepts", digest, concepts->count,
+                                              &rows, &width, error);
+    if (ok && rows)
+        clip->width = width;
+    else
+        ok = ok && embed_list(explainer, pass, &rows, error) &&
+             (!clip->cache || clip_cache_save(clip, pass, "concepts", digest, concepts->count, rows,
+                                              clip->width, error));
     if (ok)
         clip->concept_rows = rows;
     else

@@ -262,10 +262,12 @@ static void describe_mode(const Mode *mode, JsonWriter *json)
 }
 
 const Method method_dissection = {
-    .name             = "dissection",
-    .title            = "Network Dissection",
-    .score_name       = "IoU",
-    .detector_score   = 0.04,
+    .name           = "dissection",
+    .title          = "Network Dissection",
+    .score_name     = "IoU",
+    .score_says     = "How well a unit fits a concept: pixels in both mask and concept over pixels "
+                      "in either, over all photos.",
+    .detector_score = 0.04,
     .needs_label_maps = true,
     .modes            = dissect_modes,
     .mode_count       = DISSECT_MODES,

@@ -113,9 +113,12 @@ static int64_t mask(const Explainer *explainer, const float *map, float level, f
 static const char *const files[] = {MILAN_FILE, NULL};
 
 const Method method_milan = {
-    .name           = "milan",
-    .title          = "MILAN",
-    .score_name     = "PMI",
+    .name       = "milan",
+    .title      = "MILAN",
+    .score_name = "PMI",
+    .score_says =
+        "How much likelier the captioner finds a caption when it sees the unit\xe2\x80\x99s "
+        "exemplars than a language model that sees nothing, in logarithms.",
     .detector_score = -INFINITY, // every unit with a caption has one
     .sees_pixels    = true,
     .modes          = milan_modes,

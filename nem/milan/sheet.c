@@ -53,7 +53,7 @@ bool sheet_add(Sheet *sheet, int64_t rank, int64_t image, const float *map, floa
             uint8_t *to   = sheet->image.pixels +
                           ((top + y) * sheet->image.width + left + x) * sheet->image.channels;
             for (int64_t c = 0; c < 3; c++)
-                to[c] = (uint8_t)(sheet->bytes[c * area + from] / (sheet->mask[from] ? 1 : 4));
+                to[c] = (uint8_t)(sheet->bytes[c * area + from] / (sheet->mask[from] ? 1 : 3));
         }
     return true;
 }

@@ -121,7 +121,7 @@ void milan_story_page(const Explainer *explainer, const Story *story, Writer *pa
         "hundredth of the unit\xe2\x80\x99s activations exceed. The captioner sees of "
         "each exemplar where the enlarged map does.</p>\n</div>\n<div>\n<p><b>Exemplars.</b> "
         "The %lld images with the highest activations, row by row, dark where they are "
-        "not seen.</p>\n<p><img style=\"max-width:100%%\" alt=\"the exemplars of the unit\" "
+        "not seen.</p>\n<p><img style=\"width:100%%\" alt=\"the exemplars of the unit\" "
         "src=\"data:image/png;base64,",
         story->score, (double)story->exemplars.level, (long long)story->exemplars.count);
     write_base64(page, story->sheet, story->sheet_bytes);

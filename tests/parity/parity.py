@@ -24,6 +24,7 @@ BETA = 10.0
 LIVE_SAMPLES = 16384                     # of a gradient, the same places for both sides
 LIVE_INPUTS = {('relu', False): 3, ('softplus', False): 2,    # (activation, is small): inputs
                ('relu', True): 8, ('softplus', True): 3}
+SMOOTH = {'vit', 'clip_vit'}             # softplus changes nothing, so its inputs are enough
 NEAR = 1e-3                              # a tie: closer than this part of the maximum
 
 # ---- the generator of base/base.h --------------------------------------------------------------
@@ -579,7 +580,8 @@ def write_references(folder, name, make, side, is_live):
         if activation == 'softplus':
             use_softplus(net)
             use_softplus(double_net)
-        inputs = LIVE_INPUTS[activation, side < 64] if is_live else 1
+        is_seen = not is_live or (activation == 'relu' and name in SMOOTH)
+        inputs = 1 if is_seen else LIVE_INPUTS[activation, side < 64]
         architecture = 'vgg16_bn' if name == 'vgg16_bn_cifar' else name
         lines = [f'architecture {architecture}', f'activation {activation}', f'side {side}']
         lines += [f'about {key} {value}' for key, value in getattr(net, 'about', {}).items()]

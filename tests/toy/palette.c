@@ -231,6 +231,20 @@ static Concept explain(const Explainer *explainer, const Evidence *evidence, int
     return (Concept){evidence->label[row], 0, evidence->score[row]};
 }
 
+// Alike as far as the words at the same places are.
+static Change compare(const char *before, const char *after)
+{
+    int words = 0, same = 0;
+    for (const char *a = before, *b = after; *a && *b;) {
+        size_t length = strcspn(a, " "), other = strcspn(b, " ");
+        words++;
+        same += length == other && strncmp(a, b, length) == 0;
+        a += length + (a[length] == ' ');
+        b += other + (b[other] == ' ');
+    }
+    return (Change){.changed = same < words, .similarity = words ? (double)same / words : 1};
+}
+
 /* ---- a run on disk --------------------------------------------------------------------------- */
 
 static bool write_files(const Explainer *explainer, const Evidence *evidence, const char *folder,
@@ -347,6 +361,7 @@ const Method method_palette = {.name         = "palette",
                                .baseline     = baseline,
                                .release      = release,
                                .explain      = explain,
+                               .compare      = compare,
                                .files        = files,
                                .write        = write_files,
                                .read         = units_read,

@@ -47,10 +47,10 @@ interrupted() {
         rm -rf "$folder"
         "$@" -o "$folder" >/dev/null 2>&1 &
         sleep "$(echo "$part $seconds" | awk '{ print $1 * $2 }')"
-        kill -s TERM $! # a shell has SIGINT ignored behind &
+        kill -s TERM $! 2>/dev/null # a shell has SIGINT ignored behind &
         wait $!
         code=$?
-        [ $code -eq 143 ] && ls "$folder"/*.checkpoint && return
+        [ $code -eq 143 ] && ls -R "$folder" | grep 'checkpoint$' && return
     done
     echo "no moment was in the middle, the last run ended with $code"
     return 1
@@ -141,14 +141,24 @@ check 'misses a file' sh -c "
     ! $toy describe --method palette --words none.txt $inputs -o refused 2>said &&
     grep -q 'words.*none.txt' said"
 
-free_noise="$toy noise --baseline free --type gaussian --std 0.2,0.4 --store float,jpeg75 -b 2 -q"
-free_attack="$toy attack --baseline free -u 0-3 --eps 16/255 --steps 4 --store float,png8,jpeg75 -q"
+free_noise="$toy noise --baseline free --type gaussian --std 0.4 --store float,jpeg75 -b 2 -q"
+free_attack="$toy attack --baseline free -u 0-1 --eps 16/255 --steps 4 --store float,jpeg75 -q"
 check 'sweeps noise of free texts' $free_noise -o free-noise
 check 'finds new texts' awk -F, '
     NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
     NR == FNR && !$at["strength"] { next }
     $at["changed"] { changed++; new[$at["new_label"]] }
     END { exit changed == 0 || length(new) < 2 }' free-noise/changes.csv
+check 'says how alike texts are' awk -F, '
+    NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    FILENAME ~ /changes/ && $at["strength"] == 0.4 && $at["store"] == "float" {
+        n++; sum += $at["similarity"]; low += $at["similarity"] < 0.5 }
+    FNR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+    FILENAME ~ /similarity/ && $at["strength"] == 0.4 && $at["store"] == "float" && $at["group"] == "all" {
+        mean = $at["mean"]; below = $at["below_0.5"]; found = NF }
+    END { exit !(found == 23 && n == 96 && low > 0 && mean - sum / n < 1e-6 && sum / n - mean < 1e-6 &&
+                 below - low / n < 1e-6 && low / n - below < 1e-6) }' \
+    free-noise/changes.csv free-noise/similarity.csv
 check 'attacks units by their pixels' $free_attack -o free-attack
 check 'poisons three images a unit' test "$(column poisoned free-attack/changes.csv | sort -u)" = 3
 check 'knows no score of other texts' test -z "$(column clean_label_iou free-attack/changes.csv |
@@ -170,6 +180,37 @@ check 'gives the same bytes for it' same free-noise moved-noise
 printf 'black\nwhite\n' >words.txt
 check 'refuses another file' sh -c "! $free_noise -o refused 2>said &&
     grep -q 'words.txt: SHA-256 is' said"
+
+# ---- several layers from one pass
+
+layers=conv2_2,conv3_2
+for method in dissection "palette --words moved.txt"; do
+    several="$toy describe --method $method -m $root/demo/mini.nw -d world -b 2"
+    check "describes layers at once by $method" sh -c "
+        $several -l $layers -v -o layers 2>said >shown && grep -q '^24 images went .* 2 layers' said &&
+        grep -q 'conv3_2 of mini' shown"
+    for layer in conv2_2 conv3_2; do
+        check "describes $layer alone" $several -l $layer -q -o "alone-$layer"
+        check 'gives the same bytes' same "alone-$layer" "layers/$layer"
+    done
+    check 'has nothing left to do' sh -c "$several -l $layers --json -q -o layers --resume >said &&
+        python3 -c 'import json; assert len(json.load(open(\"said\"))) == 2'"
+    check 'takes up a layer more' sh -c "$several -l conv2_2,conv3_1 -v -o layers --resume 2>said &&
+        grep -q '^24 images went .* 1 layers' said"
+    interrupted again $several -l $layers -q >said
+    check 'resumes layers' sh -c "$several -l $layers -v -o again --resume 2>said >shown"
+    check 'goes on together' awk '/images went/ { exit $1 >= 24 }' said
+    for layer in conv2_2 conv3_2; do
+        check 'ends with the same bytes' same "alone-$layer" "again/$layer"
+    done
+    rm -rf layers alone-* again
+done
+check 'refuses a layer that is not there' sh -c "
+    ! $toy dissect -m $root/demo/mini.nw -l conv2_2,conv9_9 -d world -q -o layers 2>said &&
+    grep -q \"no layer 'conv9_9'\" said && test ! -e layers"
+check 'refuses a layer twice' sh -c "
+    ! $toy dissect -m $root/demo/mini.nw -l conv2_2,conv2_2 -d world -q -o layers 2>said &&
+    grep -q 'twice' said && test ! -e layers"
 
 # ---- photos without label maps, flat and in folders
 

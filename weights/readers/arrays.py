@@ -53,7 +53,7 @@ def read_npy(name, view):
 def read_folder(path):
     names = sorted(name for name in os.listdir(path) if name.endswith('.npy'))
     if not names:
-        raise Refused(f'{path}: holds no .npy file and no model.json')
+        raise Refused(f'{path}: holds no checkpoint, no .npy file and no model.json')
     if len(names) > MAX_TENSORS:
         raise Refused(f'{path}: holds {len(names)} arrays, the limit is {MAX_TENSORS}')
     return [read_npy(name[:-4], file_view(os.path.join(path, name))) for name in names]

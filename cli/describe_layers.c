@@ -1,0 +1,239 @@
+/* cli/describe_layers.c - clean runs of several layers from one pass over the images.
+ *
+ * Each layer has a run folder of its own, the same as if it were alone: whoever opens a clean run
+ * (noise, attack, explain, report, compare) finds one layer there, with the method's files. */
+#include "describe.h"
+#include "next.h"
+#include "output.h"
+#include "signals.h"
+
+#include <string.h>
+
+typedef struct LayerRun {
+    Settings          settings; // with this layer, and its folder
+    char              out[LIMIT_PATH];
+    Run               run;
+    RunInputs         inputs;
+    Evidence         *evidence;
+    Error             error;
+    int64_t           done, total; // images, for the progress of all
+    bool              has_begun, has_ended;
+    bool              ok;
+    struct LayersRun *all;
+} LayerRun;
+
+typedef struct LayersRun {
+    const DescribeRequest *wanted;
+    char                  *names; // the list, cut at its commas
+    int                    count;
+    LayerRun              *layers;                  // [count]
+    LayerRun              *pending[NETWORK_LAYERS]; // those that are not finished already
+    int                    pending_count;
+    volatile bool          stop;  // a signal came, or a layer failed
+    double                 saved; // when, by the clock
+    Progress               progress;
+} LayersRun;
+
+/* ---- the list -------------------------------------------------------------------------------- */
+
+static bool check_name(const LayersRun *all, const char *name, Error *error)
+{
+    if (all->count == NETWORK_LAYERS)
+        return fail(error, ERROR_USAGE, "--layer: more than %d layers", NETWORK_LAYERS);
+    if (!path_is_plain(name) || strchr(name, '/'))
+        return fail(error, ERROR_USAGE, "--layer: '%.60s' is no layer", name);
+    for (int i = 0; i < all->count; i++)
+        if (strcmp(all->layers[i].settings.layer, name) == 0)
+            return fail(error, ERROR_USAGE, "--layer: '%.60s' is there twice", name);
+    return true;
+}
+
+static bool split_layers(LayersRun *all, Error *error)
+{
+    const Settings *settings = all->wanted->settings;
+    all->names               = memory_text(settings->layer, error);
+    all->layers              = memory_new(NETWORK_LAYERS, sizeof *all->layers, error);
+    if (!all->names || !all->layers)
+        return false;
+    for (char *name = all->names; name;) {
+        char *comma = strchr(name, ',');
+        if (comma)
+            *comma = 0;
+        if (!check_name(all, name, error))
+            return false;
+        LayerRun *layer = &all->layers[all->count++];
+        *layer          = (LayerRun){.settings = *settings, .all = all};
+        if (!path_join(layer->out, settings->out, name, error))
+            return false;
+        layer->settings.layer = name;
+        layer->settings.out   = layer->out;
+        name                  = comma ? comma + 1 : NULL;
+    }
+    return true;
+}
+
+static DescribeRequest request_of(const LayersRun *all, const LayerRun *layer)
+{
+    return (DescribeRequest){all->wanted->verb, all->wanted->method, &layer->settings};
+}
+
+// Weights and probing set are opened by the first that is not finished.
+static bool begin_layers(LayersRun *all, Error *error)
+{
+    for (int i = 0; i < all->count; i++) {
+        LayerRun        *layer  = &all->layers[i];
+        DescribeRequest  wanted = request_of(all, layer);
+        const RunInputs *first  = all->pending_count ? &all->pending[0]->inputs : NULL;
+        layer->has_begun        = true;
+        if (!describe_begin(&layer->run, &layer->inputs, &wanted, first, error))
+            return false;
+        if (!layer->run.folder.is_done)
+            all->pending[all->pending_count++] = layer;
+    }
+    return true;
+}
+
+/* ---- one pass -------------------------------------------------------------------------------- */
+
+/* Once a round, before any layer pauses: whether all of them are to stop, and whether all are to
+ * save. So their checkpoints are of the same image, and those who go on from there ask for the same
+ * pixels again. */
+static void begin_round(LayersRun *all)
+{
+    double now = clock_seconds();
+    bool   due = now - all->saved >= checkpoint_interval();
+    all->stop  = all->stop || *signals_cancel;
+    all->saved = due ? now : all->saved;
+    for (int i = 0; i < all->pending_count; i++)
+        all->pending[i]->run.checkpoint.last = due ? 0 : now;
+}
+
+// Of all layers together.
+static void add_progress(void *self, int64_t done, int64_t total)
+{
+    LayerRun  *layer = self;
+    LayersRun *all   = layer->all;
+    int64_t    sum = 0, sums = 0;
+    bool       is_first = true;
+    layer->done         = done;
+    layer->total        = total;
+    for (int i = 0; i < all->pending_count; i++) {
+        const LayerRun *other = all->pending[i];
+        sum += other->done;
+        sums += other->total ? other->total : total;
+        is_first = is_first && (other >= layer || other->has_ended);
+    }
+    progress_step(&all->progress, sum, sums);
+    if (is_first)
+        begin_round(all);
+}
+
+static void collect_layer(void *self, int index)
+{
+    LayersRun *all      = self;
+    LayerRun  *layer    = all->pending[index];
+    Inputs    *inputs   = &layer->inputs.explainer.inputs;
+    Pass      *pass     = &layer->run.pass;
+    pass->cancel        = &all->stop;
+    pass->progress      = add_progress;
+    pass->progress_self = layer;
+    layer->ok        = all->wanted->method->collect(&layer->inputs.explainer, &inputs->images, pass,
+                                                    &layer->evidence, &layer->error);
+    all->stop        = all->stop || !layer->ok;
+    layer->has_ended = true;
+}
+
+// The cause that stopped the others comes before theirs, which are interruptions.
+static bool tell_failure(const LayersRun *all, Error *error)
+{
+    const LayerRun *failed = NULL;
+    for (int i = 0; i < all->pending_count; i++) {
+        const LayerRun *layer = all->pending[i];
+        if (!layer->ok &&
+            (!failed || (failed->error.code == ERROR_AGAIN && layer->error.code != ERROR_AGAIN)))
+            failed = layer;
+    }
+    return !failed || fail(error, failed->error.code, "%s", failed->error.message);
+}
+
+static bool collect_layers(LayersRun *all, Error *error)
+{
+    RunInputs *inputs[NETWORK_LAYERS];
+    for (int i = 0; i < all->pending_count; i++)
+        inputs[i] = &all->pending[i]->inputs;
+    if (!all->pending_count)
+        return true;
+    bool ok = run_inputs_load_layers(inputs, all->pending_count, error);
+    if (ok) {
+        Together *together = inputs[0]->together;
+        all->saved         = clock_seconds();
+        ok = together_run(together, collect_layer, all, error) && tell_failure(all, error);
+        note_more(all->wanted->settings, "%lld images went through the network for %d layers",
+                  (long long)together_images(together), all->pending_count);
+    }
+    progress_end(&all->progress);
+    return ok;
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static bool publish_layer(LayersRun *all, LayerRun *layer, int shown, Error *error)
+{
+    const Settings *settings = all->wanted->settings;
+    DescribeRequest wanted   = request_of(all, layer);
+    printf("%s", settings->json ? (shown ? "," : "[") : (shown ? "\n" : ""));
+    return (layer->run.folder.is_done
+                ? run_folder_show_done(&layer->run.folder, &layer->settings, error)
+                : describe_publish(&layer->run, &layer->inputs, layer->evidence, error)) &&
+           describe_tell(&wanted, error);
+}
+
+/* The layers that are finished, even when a signal came before the others were: a --resume need not
+ * look at them again. With --json one array of the documents. */
+static bool publish_layers(LayersRun *all, Error *error)
+{
+    int  shown = 0;
+    bool ok    = true;
+    for (int i = 0; ok && i < all->count; i++)
+        if (all->layers[i].run.folder.is_done || all->layers[i].ok)
+            ok = publish_layer(all, &all->layers[i], shown++, error);
+    if (ok && shown && all->wanted->settings->json)
+        printf("]\n");
+    return ok && output_flush(error);
+}
+
+// The first of the pending ones has what the others borrow, so it goes last.
+static void close_layers(LayersRun *all)
+{
+    for (int i = all->count - 1; all->layers && i >= 0; i--) {
+        LayerRun *layer = &all->layers[i];
+        if (!layer->has_begun)
+            continue;
+        all->wanted->method->release(layer->evidence);
+        run_inputs_close(&layer->inputs);
+        run_close(&layer->run);
+    }
+    memory_free(all->layers);
+    memory_free(all->names);
+}
+
+bool describe_layers(const DescribeRequest *wanted, Error *error)
+{
+    LayersRun all    = {.wanted = wanted};
+    bool      is_new = !folder_exists(wanted->settings->out);
+    if (wanted->settings->dry_run)
+        return fail(error, ERROR_USAGE, "--dry-run: tells of one layer at a time, found '%.60s'",
+                    wanted->settings->layer);
+    progress_start(&all.progress, wanted->verb->name, "passes", wanted->settings);
+    Error later = {0};
+    bool  begun = split_layers(&all, error) && begin_layers(&all, error);
+    bool  ok    = begun && collect_layers(&all, error);
+    if (begun && !publish_layers(&all, ok ? error : &later))
+        ok = false;
+    if (ok)
+        tell_next_report(&all.layers[0].settings);
+    close_layers(&all);
+    if (is_new)
+        folder_remove(wanted->settings->out); // unless something is in it
+    return ok;
+}
