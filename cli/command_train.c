@@ -385,17 +385,21 @@ static bool check_outputs(const Session *session, Error *error)
 {
     const Settings *settings = session->settings;
     char            labels[LIMIT_PATH], test_labels[LIMIT_PATH];
-    const UsedPath  used[] = {
-         {"the data", settings->data},
-         {"the labels of the data", training_data_labels(settings->data, labels)},
-         {"the held-out data", settings->test},
-         {"the labels of the held-out data", training_data_labels(settings->test, test_labels)},
-         {"the weights to begin with", settings->model}};
+    bool            is_file = settings->captions && strcmp(settings->captions, "mini") != 0;
+    const UsedPath  used[]  = {
+          {"the data", settings->data},
+          {"the labels of the data", training_data_labels(settings->data, labels)},
+          {"the held-out data", settings->test},
+          {"the labels of the held-out data", training_data_labels(settings->test, test_labels)},
+          {"the weights to begin with", settings->model},
+          {"the encoder", settings->encoder},
+          {"the captions", is_file ? settings->captions : NULL}};
+    enum { USED = sizeof used / sizeof *used };
     const UsedPath results[] = {{"the trained weights", settings->out},
                                 {"the checkpoint", session->checkpoint}};
-    return output_file_check(settings->out, used, 5, error) &&
-           output_file_check(session->checkpoint, used, 5, error) &&
-           (!settings->log || (output_file_check(settings->log, used, 5, error) &&
+    return output_file_check(settings->out, used, USED, error) &&
+           output_file_check(session->checkpoint, used, USED, error) &&
+           (!settings->log || (output_file_check(settings->log, used, USED, error) &&
                                output_file_check(settings->log, results, 2, error)));
 }
 

@@ -53,10 +53,11 @@ void word_counts_free(WordCounts *counts)
     *counts = (WordCounts){0};
 }
 
-// Whether word a comes before word b.
-static bool is_before(const WordCounts *counts, int64_t a, int64_t b)
+// Whether one word comes before another.
+static bool is_before(const WordCounts *counts, int64_t one, int64_t other)
 {
-    return counts->times[a] > counts->times[b] || (counts->times[a] == counts->times[b] && a < b);
+    int64_t more = counts->times[one] - counts->times[other];
+    return more > 0 || (more == 0 && one < other);
 }
 
 bool word_counts_lines(WordCounts *counts, int64_t most, char **out, Error *error)
