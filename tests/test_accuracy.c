@@ -89,21 +89,28 @@ static bool same_rows(const char *a, const char *b)
 /* ---- the truth ------------------------------------------------------------------------------- */
 
 static float       photos[IMAGES][VALUES]; // in the order of the class folders
+static WeightBlob *weights_of_truth;
 static LayerRunner network;
 
 static bool open_truth(void)
 {
-    WeightBlob    *weights = NULL;
     ProbeSet       set     = {0};
     NetworkRequest request = {.batch = 1, .unit = -1, .width = SIDE, .height = SIDE};
-    bool           ok      = blob_open(play_blob, &weights, NULL) &&
-              layer_runner_open(&network, weights, &request, NULL) &&
+    bool           ok      = blob_open(play_blob, &weights_of_truth, NULL) &&
+              layer_runner_open(&network, weights_of_truth, &request, NULL) &&
               probe_open(&set, play_probe, NULL, NULL);
     ImageSource source = probe_images(&set);
     for (int i = 0; ok && i < IMAGES; i++)
         ok = source.load(source.self, i, photos[i], NULL);
     probe_close(&set);
     return CHECK(ok && network.units == CLASSES);
+}
+
+static void close_truth(void)
+{
+    layer_runner_close(&network);
+    blob_close(weights_of_truth);
+    weights_of_truth = NULL;
 }
 
 static int answer_to(const float *planes)
@@ -170,7 +177,7 @@ static void rows_are_what_the_network_says(void)
     CHECK(of_all(csv, "clean", "float", "unchanged") == IMAGES);
     CHECK(of_all(csv, "bernoulli:0.5", "float", "unchanged") < IMAGES); // or nothing was tried
     csv_close(csv);
-    layer_runner_close(&network);
+    close_truth();
 }
 
 // Drawn images and CIFAR pictures have labels of their own, a probing set has none.
@@ -291,7 +298,7 @@ static void images_of_an_attack_are_counted_over_its_units(void)
     CHECK(of_all(csv, "poisoned:pgd:0.3", "float", "unchanged") == (double)same);
     CHECK(of_all(csv, "poisoned:control", "float", "agreement") == 1);
     csv_close(csv);
-    layer_runner_close(&network);
+    close_truth();
 }
 
 // Of the run's images at one strength: those of photo 0, or of all others.
