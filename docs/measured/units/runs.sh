@@ -1,18 +1,20 @@
 # docs/measured/units/runs.sh - what the scripts that corrupt explanations of units share.
 #
-#   prepare FILE OPTIONS   the network, and Broden's small set reduced to 32x32 with its filter
+#   prepare FILE OPTIONS   the network, and Broden's small set reduced to 32x32 with its filter, unless
+#                          $probe is a set already
 #   measure LAYER          a clean run, noise on all its images and designed perturbations (PGD) of a
 #                          drawn sample of its detectors; FOLDER/LAYER-*.csv. What is there is not
 #                          run again, and an interrupted run goes on where it was.
 # Set before: network, names (the words of the command line; none: all). Work is kept in $WORK.
 study=units
 . docs/measured/common.sh
-side=32
-probe=$root/$study/broden$side
+side=32 probe=
 
 prepare() {
     [ -e "$work/network.nw" ] ||
         python3 weights/convert.py "$data/weights/$1" $2 -o "$work/network.nw" 2>/dev/null
+    [ -n "$probe" ] && return
+    probe=$root/$study/broden$side
     NEMESIS=$nemesis python3 tests/shrink_probe.py "$data/broden_mini" $side "$probe" \
         "$work/network.nw"
 }
