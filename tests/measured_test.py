@@ -5,6 +5,7 @@ those that its README names."""
 import glob
 import hashlib
 import os
+import re
 import subprocess
 import sys
 
@@ -24,8 +25,8 @@ for folder in sorted(glob.glob(os.path.join(MEASURED, '*', '*', ''))):
     passed, failed = passed + (not missing), failed + bool(missing)
 zoo = os.path.join(ROOT, 'models', 'zoo')
 with open(os.path.join(zoo, 'README.md'), encoding='utf-8') as file:
-    told = {cells[1].strip(' `'): cells[4].strip() for cells in
-            (line.split('|') for line in file) if len(cells) == 6 and '.nw' in cells[1]}
+    told = {name: digest for digest, name in
+            re.findall(r'^    ([0-9a-f]{64})  (\S+)$', file.read(), re.MULTILINE)}
 kept = {}
 for name in glob.glob(os.path.join(zoo, '*.nw')):
     with open(name, 'rb') as file:
