@@ -10,7 +10,7 @@
 static bool is_part(const char *relative)
 {
     static const char *const names[] = {"accuracy.csv", "unfinished.json",
-                                        "accuracy" PASS_FILE_ENDING};
+                                        ("accuracy" PASS_FILE_ENDING)};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(relative, names[i]) == 0)
             return true;
