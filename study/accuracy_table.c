@@ -15,7 +15,7 @@ AccuracyCount accuracy_count(const AccuracyStudy *study, int32_t *const *answers
                              int32_t class)
 {
     const AccuracySetting *images = &study->settings[setting];
-    AccuracyCount          out    = {.accuracy = NAN, .low = NAN, .high = NAN};
+    AccuracyCount          out = {.accuracy = (double)NAN, .low = (double)NAN, .high = (double)NAN};
     for (int64_t i = 0; i < images->count; i++) {
         int64_t image = images->images ? images->images[i] : i;
         if (class >= 0 && study->labels[image] != class)

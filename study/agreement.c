@@ -27,6 +27,8 @@ static bool find_unit(const Agreement *self, const Description *unit, int64_t *a
 static bool join(Agreement *self, Error *error)
 {
     int64_t at[AGREE_METHODS] = {0}, most = self->methods[0].count;
+    if (self->method_count < 1 || self->method_count > AGREE_METHODS)
+        return fail(error, ERROR_USAGE, "expected descriptions by 1 to %d methods", AGREE_METHODS);
     for (int m = 0; m < self->method_count; m++)
         if (!(self->rows[m] = memory_new((size_t)most, sizeof **self->rows, error)))
             return false;

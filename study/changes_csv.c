@@ -144,7 +144,7 @@ static bool read_flag(const ChangeReader *reader, int64_t row, int column, bool 
 static bool read_score(const ChangeReader *reader, int64_t row, int column, double *out,
                        Error *error)
 {
-    *out = NAN;
+    *out = (double)NAN;
     return !*csv_text(reader->csv, row, reader->column[column]) ||
            read_number(reader, row, column, out, error);
 }

@@ -68,7 +68,7 @@ static int64_t row_of(const Csv *csv, const char *setting, const char *store, co
 // A number of a row; NaN where the field is empty.
 static double number_of(const Csv *csv, int64_t row, const char *column)
 {
-    double value = NAN;
+    double value = (double)NAN;
     if (row >= 0 && csv_text(csv, row, csv_column(csv, column))[0])
         CHECK(csv_number(csv, row, csv_column(csv, column), &value, NULL));
     return value;

@@ -28,7 +28,7 @@ static BertScore *drawn(const BertOptions *options)
 
 static BertValues score(BertScore *bert, const char *candidate, const char *reference)
 {
-    BertValues values = {NAN, NAN, NAN};
+    BertValues values = {(double)NAN, (double)NAN, (double)NAN};
     CHECK(bertscore_values(bert, candidate, &reference, 1, &values, NULL));
     return values;
 }

@@ -87,7 +87,8 @@ static double term_of(const Clip *clip, const float *cosines, int32_t label, int
 {
     const Similarity *rule  = clip->similarity;
     const int32_t     two[] = {label, target};
-    double p = (double)((rule->from + rule->to) / 2), largest = -INFINITY, sum = 0, term = 0;
+    double p = (double)((rule->from + rule->to) / 2), largest = -(double)INFINITY, sum = 0,
+           term = 0;
     for (int32_t m = 0; m < clip->concepts.count; m++)
         largest = fmax(largest, (double)cosines[m]);
     for (int32_t m = 0; m < clip->concepts.count; m++)

@@ -114,7 +114,7 @@ static void soft_max(void *data, int64_t row, int thread)
     int64_t      concepts = wpmi->job->concept_count;
     const float *cosine   = wpmi->found + row * concepts;
     double      *share    = wpmi->share + row * concepts;
-    double       largest = -INFINITY, sum = 0;
+    double       largest = -(double)INFINITY, sum = 0;
     (void)thread;
     for (int64_t m = 0; m < concepts; m++)
         largest = fmax(largest, (double)cosine[m]);

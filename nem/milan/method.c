@@ -119,7 +119,7 @@ const Method method_milan = {
     .score_says =
         "How much likelier the captioner finds a caption when it sees the unit\xe2\x80\x99s "
         "exemplars than a language model that sees nothing, in logarithms.",
-    .detector_score = -INFINITY, // every unit with a caption has one
+    .detector_score = -(double)INFINITY, // every unit with a caption has one
     .sees_pixels    = true,
     .modes          = milan_modes,
     .mode_count     = MILAN_MODES,
