@@ -145,9 +145,10 @@ static bool print_outcomes(const Corruption *corruption, const SettingList *sett
         else
             table_cell(&table, "-");
     }
-    printf("\ndetectors by outcome: now of another concept, of none, or a tie;\n"
-           "kept: the mean part of the clean %s\n\n",
-           method->score_name);
+    printf("\ndetectors by outcome: now of another concept, of none, or a tie");
+    if (method->score_is_share)
+        printf(";\nkept: the mean part of the clean %s", method->score_name);
+    printf("\n\n");
     return table_print(&table, stdout, error);
 }
 

@@ -224,6 +224,7 @@ struct Method {
     const char *score_says;       // what a high score means, one sentence for pages
     double      detector_score;   // a unit is a detector if its concept's score reaches this (D19);
                                   // -INFINITY: the method draws no such line
+    bool        score_is_share;   // 0 to 1, so that a part of it can be left (C26)
     bool        needs_label_maps; // else Inputs.label_planes may be NULL
     bool        sees_pixels;      // reads UnitView.images; else they need not be kept
     bool        reads_class;      // of a transformer's layer it takes the class token, not patches

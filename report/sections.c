@@ -124,6 +124,7 @@ static void write_share_cells(Writer *page, int64_t part, int64_t whole, double 
 static void write_share_heads(Report *report, bool targeted, bool two_groups)
 {
     const SettingList *settings = &report->settings;
+    const Method      *method   = report->explainer->method;
     writer_text(
         report->page,
         HINT_TABLE
@@ -132,12 +133,13 @@ static void write_share_heads(Report *report, bool targeted, bool two_groups)
         "becomes of the detectors</caption>\n<thead><tr><th scope=\"col\">strength</th>"
         "<th scope=\"col\">stored as</th><th scope=\"colgroup\" colspan=\"3\">%s</th>%s%s"
         "<th scope=\"col\">other concept</th><th scope=\"col\">none</th>"
-        "<th scope=\"col\">tie</th><th scope=\"col\">%s kept</th>"
-        "<th scope=\"col\">images poisoned</th></tr></thead>\n<tbody>\n",
+        "<th scope=\"col\">tie</th>",
         unit_group(settings->rows[0]),
         targeted ? "<th scope=\"colgroup\" colspan=\"3\">targets hit</th>" : "",
-        two_groups ? "<th scope=\"colgroup\" colspan=\"3\">detectors</th>" : "",
-        report->explainer->method->score_name);
+        two_groups ? "<th scope=\"colgroup\" colspan=\"3\">detectors</th>" : "");
+    if (method->score_is_share)
+        writer_text(report->page, "<th scope=\"col\">%s kept</th>", method->score_name);
+    writer_text(report->page, "<th scope=\"col\">images poisoned</th></tr></thead>\n<tbody>\n");
 }
 
 static void write_share_row(Report *report, const ChangeRow *setting, bool targeted,
@@ -162,7 +164,7 @@ static void write_share_row(Report *report, const ChangeRow *setting, bool targe
         writer_text(page, "<td>%lld</td>", (long long)now.of[i]);
     if (now.detectors && !isnan(now.kept))
         writer_text(page, "<td>%.1f %%</td>", 100 * now.kept);
-    else
+    else if (report->explainer->method->score_is_share)
         writer_text(page, "<td>\xe2\x80\x93</td>");
     if (control) // the same images are stored, none is perturbed
         writer_text(page, "<td>\xe2\x80\x93</td></tr>\n");

@@ -98,9 +98,8 @@ ChangeOutcome outcome_of(const ChangeRow *row, const Method *method);
 typedef struct OutcomeCount {
     int64_t detectors;
     int64_t of[OUTCOMES];
-    double
-        kept; // mean score of the clean concept afterwards over that before; 0 without detectors, NAN
-              // where the method cannot say
+    double  kept; // mean score of the clean concept afterwards over that before; 0 without
+                  // detectors, NAN where scores are no shares
 } OutcomeCount;
 
 /* Over the rows of the setting, of all categories (-1) or of one. */

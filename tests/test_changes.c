@@ -223,6 +223,38 @@ static void outcomes_tell_ties_from_losses(void)
     changes_close(&changes);
 }
 
+// Whatever its score, as a caption without words has one.
+static void a_unit_without_a_concept_detects_nothing(void)
+{
+    Changes   changes = {0};
+    ChangeRow row     = outcome_row(true, 0.5, 0, 0.6);
+    row.now.label     = 0;
+    REQUIRE(changes_add(&changes, &row, NULL));
+    for (int m = 0; method_at(m); m++)
+        CHECK(outcome_of(&row, method_at(m)) == OUTCOME_NONE);
+    row.clean.label = 0;
+    row.now.label   = 3;
+    REQUIRE(changes_add(&changes, &row, NULL));
+    CHECK(outcomes_count(&changes, &row, method_named("milan"), -1).detectors == 1);
+    CHECK(changes_share(&changes, &row, group_detectors(method_named("milan"))).units == 1);
+    changes_close(&changes);
+}
+
+// Of a similarity that turned negative no part is left, so that nothing is said of it (C26).
+static void only_shares_have_a_part_that_is_kept(void)
+{
+    Changes   changes = {0};
+    ChangeRow row     = outcome_row(true, 0.5, -1.7, 0.6);
+    REQUIRE(changes_add(&changes, &row, NULL));
+    for (int m = 0; method_at(m); m++) {
+        OutcomeCount count = outcomes_count(&changes, &row, method_at(m), -1);
+        CHECK(count.detectors == 1 && count.of[OUTCOME_OTHER] == 1);
+        CHECK(isnan(count.kept) == !method_at(m)->score_is_share);
+    }
+    CHECK(method_at(0)->score_is_share && !method_named("clip-dissect")->score_is_share);
+    changes_close(&changes);
+}
+
 static void changes_read_back_as_written(void)
 {
     World   world;
@@ -331,6 +363,8 @@ SUITE(changes)
     RUN(wilson_known_values);
     RUN(shares_count_their_group);
     RUN(outcomes_tell_ties_from_losses);
+    RUN(a_unit_without_a_concept_detects_nothing);
+    RUN(only_shares_have_a_part_that_is_kept);
     RUN(changes_read_back_as_written);
     RUN(other_methods_have_two_columns_more);
     RUN(broken_changes_are_refused);

@@ -268,6 +268,7 @@ const Method method_dissection = {
     .score_says     = "How well a unit fits a concept: pixels in both mask and concept over pixels "
                       "in either, over all photos.",
     .detector_score = 0.04,
+    .score_is_share = true,
     .needs_label_maps = true,
     .modes            = dissect_modes,
     .mode_count       = DISSECT_MODES,
