@@ -535,6 +535,22 @@ static BlobBuilder *captioner_with(const char *key, const char *value)
 
 static void broken_captioners_are_refused(void)
 {
+    // A row more than the tensors that read the result have columns.
+    static const struct {
+        const char *name;
+        Shape       shape;
+        const char *message;
+    } taller[] = {
+        {"init_h.0.weight", {2, {7, 14}}, "'init_h.0.weight' is"},
+        {"init_c.0.weight", {2, {7, 14}}, "'init_c.0.weight' is"},
+        {"attend.query_to_hidden.weight", {2, {6, 6}}, "'attend.query_to_hidden.weight' is"},
+        {"attend.output.0.weight", {2, {2, 5}}, "'attend.output.0.weight' is"},
+        {"feature_gate.0.weight", {2, {15, 6}}, "'feature_gate.0.weight' is"},
+        {"lstm.weight_ih", {2, {25, 18}}, "'lstm.weight_ih' is"},
+        {"output.1.weight", {2, {25, 6}}, "'output.1.weight' is"},
+        {"lm.lstm.weight_hh_l0", {2, {25, 6}}, "'lm.lstm.weight_hh_l0' is"},
+        {"lm.output.0.weight", {2, {25, 6}}, "'lm.output.0.weight' is"},
+    };
     Scene scene = {0};
     REQUIRE(setup_open(&scene.setup, 7, WORLD_COUNT, HEIGHT, WIDTH, "clean"));
     Inputs inputs = setup_inputs(&scene.setup, 1);
@@ -547,10 +563,13 @@ static void broken_captioners_are_refused(void)
     refuses(&scene, small_captioner_with("words", shape_1d(8)), ERROR_DATA, "has no list of words");
     refuses(&scene, small_captioner_with("lstm.bias_ih", shape_1d(8)), ERROR_DATA,
             "'lstm.bias_ih' is");
-    refuses(&scene, small_captioner_with("output.1.weight", shape_2d(23, 6)), ERROR_DATA,
-            "'output.1.bias' is");
+    for (size_t i = 0; i < sizeof taller / sizeof *taller; i++)
+        refuses(&scene, small_captioner_with(taller[i].name, taller[i].shape), ERROR_DATA,
+                taller[i].message);
     refuses(&scene, small_captioner_with("attend.key_to_hidden.weight", shape_2d(5, 13)),
-            ERROR_DATA, "");
+            ERROR_DATA, "'init_h.0.weight' is");
+    refuses(&scene, small_captioner_with("lm.embedding.weight", shape_2d(25, 4)), ERROR_DATA,
+            "its decoder has 24 words, its language model 25");
     scene.values[1] = "1001";
     refuses(&scene, small_captioner(), ERROR_USAGE, "a beam of 1001 sentences");
     setup_close(&scene.setup);
