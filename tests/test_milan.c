@@ -470,6 +470,22 @@ static void check_aim(const Scene *scene, const Evidence *evidence, const Aim *a
     CHECK_CLOSE(over_pixels, over_cells, 1e-2);
 }
 
+// Writes exemplars.csv again without the line that begins so.
+static bool cut_exemplars(const char *start)
+{
+    Bytes bytes = {0};
+    char  line[16];
+    if (!file_read(in_folder("%s", MILAN_FILE), LIMIT_TEXT_FILE, &bytes, NULL))
+        return false;
+    snprintf(line, sizeof line, "\n%s", start);
+    char *cut = strstr((char *)bytes.data, line), *rest = cut ? strchr(cut + 1, '\n') : NULL;
+    if (rest)
+        memmove(cut, rest, strlen(rest) + 1);
+    bool ok = rest && write_text(test_folder(), MILAN_FILE, (const char *)bytes.data);
+    bytes_close(&bytes);
+    return ok;
+}
+
 static void attacks_aim_at_exemplars(void)
 {
     Scene     scene;
@@ -486,6 +502,15 @@ static void attacks_aim_at_exemplars(void)
               record.unit_count == WORLD_UNITS);
         CHECK(!method_milan.aim(explainer, &record.units[0], 0, &aim, &error));
         CHECK(error.code == ERROR_DATA); // nobody has read the clean run yet
+        for (int i = 0; i < 2; i++) {    // a file without all of the ranks
+            CHECK(method_milan.write(explainer, evidence, test_folder(), NULL) &&
+                  cut_exemplars(i ? "2,15," : "2,3,"));
+            error = (Error){0};
+            CHECK(!method_milan.baseline(explainer, test_folder(), &error));
+            CHECK(error.code == ERROR_DATA &&
+                  strstr(error.message, i ? "unit 2 has 14 exemplars" : "expected 3") != NULL);
+        }
+        CHECK(method_milan.write(explainer, evidence, test_folder(), NULL));
         REQUIRE(method_milan.baseline(explainer, test_folder(), NULL));
         for (int64_t unit = 0; unit < WORLD_UNITS; unit++) {
             CHECK(record.units[unit].label == evidence->label[unit] &&
