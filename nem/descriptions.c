@@ -255,6 +255,8 @@ static bool same_unit(const Description *a, const Description *b)
 static bool join_rows(Descriptions *list, const char *source, Error *error)
 {
     int64_t kept = 0;
+    if (!list->rows)
+        return fail(error, ERROR_DATA, "%s: has no unit", source);
     qsort(list->rows, (size_t)list->count, sizeof *list->rows, by_unit);
     for (int64_t i = 0; i < list->count; i++) {
         Description *row = &list->rows[i], *last = kept ? &list->rows[kept - 1] : NULL;
@@ -274,7 +276,7 @@ static bool join_rows(Descriptions *list, const char *source, Error *error)
         *row = (Description){0};
     }
     list->count = kept;
-    return kept > 0 || fail(error, ERROR_DATA, "%s: has no unit", source);
+    return true;
 }
 
 // A folder's or a file's own name.
