@@ -186,8 +186,8 @@ static bool is_next_of(const LinearRun *run, int64_t image, const Window *size)
     return !run->taken[image] && window->height == size->height && window->width == size->width;
 }
 
-// Images of one run of the network: as few runs as `most` allows, and all of about one length, since
-// a row costs the same whether there is an image in it or not.
+// Images of one run of the network: as few runs as `most` allows, and all of about one length,
+// since a row costs the same whether there is an image in it or not.
 static int64_t even_batch(const LinearRun *run, int64_t first, int64_t end, int64_t most)
 {
     int64_t count = 0;

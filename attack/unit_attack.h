@@ -92,8 +92,8 @@ typedef struct PerturbedSink {
     void *self;
 } PerturbedSink;
 
-/* How much of each of `images` (increasing) an attack runs, shares [count]: less than 1 where all that
- * can move the unit lies in a part of the image. Cost: the masks of these images. */
+/* How much of each of `images` (increasing) an attack runs, shares [count]: less than 1 where all
+ * that can move the unit lies in a part of the image. Cost: the masks of these images. */
 bool unit_attack_shares(UnitAttack *attack, const int64_t *images, int64_t count, float *shares,
                         Error *error);
 

@@ -131,12 +131,14 @@ static void file_close(CaptionFile *file)
     memory_free(file->claims);
 }
 
-static bool file_words(const CaptionFile *file, char **out, Error *error)
+static bool file_words(const CaptionFile *file, const char *path, char **out, Error *error)
 {
     WordCounts counts = {0};
     bool       ok     = true;
     for (int64_t row = 0; ok && row < csv_row_count(file->csv); row++)
         ok = word_counts_add(&counts, csv_text(file->csv, row, file->caption), error);
+    if (ok && counts.count == 0)
+        ok = fail(error, ERROR_DATA, "%s: its captions have no word", path);
     ok = ok && word_counts_lines(&counts, CAPTION_WORDS, out, error);
     word_counts_free(&counts);
     return ok;
@@ -162,7 +164,7 @@ static bool open_file(TrainingSet *set, const char *folder, const char *path, in
 {
     CaptionFile file  = {0};
     char       *words = NULL;
-    bool        ok    = file_open(&file, path, error) && file_words(&file, &words, error) &&
+    bool        ok    = file_open(&file, path, error) && file_words(&file, path, &words, error) &&
               training_set_new(set, file.image_count, side, side, 1, error) &&
               captions_new(&set->captions, file.image_count, file.claim_count, file.claim_count,
                            CAPTION_ROW, words, error) &&

@@ -1,5 +1,6 @@
-/* image/axis.h - linear resampling along one axis of a map or a mask: which inputs an output is made
- * of, and with which weights. Two axes make a resampling of maps, as all in use are separable. */
+/* image/axis.h - linear resampling along one axis of a map or a mask: which inputs an output is
+ * made of, and with which weights. Two axes make a resampling of maps, as all in use are separable.
+ * */
 #ifndef IMAGE_AXIS_H
 #define IMAGE_AXIS_H
 

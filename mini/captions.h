@@ -5,8 +5,8 @@
  * the first of them the shortest ("car", "red car", "wheel of a car"). All texts are of lower-case
  * words with single spaces, of MINI_CAPTION_WORDS different words at most.
  *
- * Compounds of a colour and an object that are held out are for testing whether a network that knows
- * both words understands them together: no training says them. */
+ * Compounds of a colour and an object that are held out are for testing whether a network that
+ * knows both words understands them together: no training says them. */
 #ifndef MINI_CAPTIONS_H
 #define MINI_CAPTIONS_H
 

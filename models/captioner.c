@@ -9,27 +9,31 @@ static NodeId tanh_of(Graph *graph, NodeId x)
     return op_offset(graph, op_scale(graph, op_sigmoid(graph, x, 2), 2), -1);
 }
 
-// x [rows, inputs] by the matrix of a tensor [outputs, inputs] of any name, and its bias.
-static NodeId product(Builder *builder, NodeId x, const char *weight, const char *bias)
+// A matrix that others have to fit; where it is missing the builder is over.
+static Shape size_of(Builder *builder, const char *name)
 {
-    Shape shape = builder_shape(builder, weight, 2);
-    if (builder_is_over(builder))
-        return NODE_NONE;
-    Shape  want   = shape_2d(shape.dim[0], graph_shape(builder->graph, x).dim[1]);
-    NodeId matrix = builder_tensor(builder, weight, want, want), vector = NODE_NONE;
-    if (bias)
-        vector = builder_tensor(builder, bias, shape_1d(shape.dim[0]), shape_1d(shape.dim[0]));
-    if (builder_is_over(builder))
-        return NODE_NONE;
-    NodeId y = op_matmul(builder->graph, x, matrix, false, true);
-    return bias ? op_bias(builder->graph, y, vector) : y;
+    return builder_is_over(builder) ? shape_2d(0, 0) : builder_shape(builder, name, 2);
 }
 
-static NodeId dense(Builder *builder, NodeId x, const char *base)
+// x [rows, inputs] by the matrix of a tensor [outputs, inputs] of any name, and its bias.
+static NodeId product(Builder *builder, NodeId x, int64_t outputs, const char *weight,
+                      const char *bias)
 {
-    return builder_is_over(builder)
-               ? NODE_NONE
-               : product(builder, x, LAYER("%s.weight", base), LAYER("%s.bias", base));
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    Shape  shape  = shape_2d(outputs, graph_shape(builder->graph, x).dim[1]);
+    NodeId matrix = builder_tensor(builder, weight, shape, shape);
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    NodeId vector = builder_tensor(builder, bias, shape_1d(outputs), shape_1d(outputs));
+    if (builder_is_over(builder))
+        return NODE_NONE;
+    return op_bias(builder->graph, op_matmul(builder->graph, x, matrix, false, true), vector);
+}
+
+static NodeId dense(Builder *builder, NodeId x, int64_t outputs, const char *base)
+{
+    return product(builder, x, outputs, LAYER("%s.weight", base), LAYER("%s.bias", base));
 }
 
 static NodeId embed(Builder *builder, NodeId tokens, const char *name)
@@ -52,12 +56,12 @@ LstmState build_lstm(Builder *builder, const char *base, const char *end, NodeId
     static const LstmState none = {NODE_NONE, NODE_NONE};
     if (builder_is_over(builder))
         return none;
-    Graph *graph = builder->graph;
-    NodeId seen =
-        product(builder, x, LAYER("%s.weight_ih%s", base, end), LAYER("%s.bias_ih%s", base, end));
-    NodeId  kept   = product(builder, state.h, LAYER("%s.weight_hh%s", base, end),
-                             LAYER("%s.bias_hh%s", base, end));
+    Graph  *graph  = builder->graph;
     int64_t hidden = graph_shape(graph, state.h).dim[1];
+    NodeId  seen   = product(builder, x, 4 * hidden, LAYER("%s.weight_ih%s", base, end),
+                             LAYER("%s.bias_ih%s", base, end));
+    NodeId  kept   = product(builder, state.h, 4 * hidden, LAYER("%s.weight_hh%s", base, end),
+                             LAYER("%s.bias_hh%s", base, end));
     if (builder_is_over(builder))
         return none;
     NodeId sums   = op_add(graph, seen, kept);
@@ -73,24 +77,26 @@ LstmState build_lstm(Builder *builder, const char *base, const char *end, NodeId
 
 CaptionView build_caption_view(Builder *builder, NodeId features)
 {
-    Graph *graph = builder->graph;
-    Shape  in    = graph_shape(graph, features);
-    NodeId rows  = op_reshape(graph, features, shape_2d(in.dim[0] * in.dim[1], in.dim[2]));
-    NodeId keys  = dense(builder, rows, "attend.key_to_hidden");
+    Graph  *graph = builder->graph;
+    Shape   in    = graph_shape(graph, features);
+    NodeId  rows  = op_reshape(graph, features, shape_2d(in.dim[0] * in.dim[1], in.dim[2]));
+    int64_t width = size_of(builder, "attend.key_to_hidden.weight").dim[0];
+    NodeId  keys  = dense(builder, rows, width, "attend.key_to_hidden");
     if (builder_is_over(builder))
         return (CaptionView){NODE_NONE, NODE_NONE};
-    int64_t width = graph_shape(graph, keys).dim[1];
     return (CaptionView){features, op_reshape(graph, keys, shape_3d(in.dim[0], in.dim[1], width))};
 }
 
 LstmState build_caption_start(Builder *builder, NodeId features)
 {
-    Graph *graph = builder->graph;
-    Shape  in    = graph_shape(graph, features);
-    NodeId sum   = op_sum_to(graph, features, shape_3d(in.dim[0], 1, in.dim[2]));
-    NodeId mean  = op_reshape(graph, op_scale(graph, sum, 1 / (real)in.dim[1]),
-                              shape_2d(in.dim[0], in.dim[2]));
-    NodeId h = dense(builder, mean, "init_h.0"), c = dense(builder, mean, "init_c.0");
+    Graph  *graph  = builder->graph;
+    Shape   in     = graph_shape(graph, features);
+    NodeId  sum    = op_sum_to(graph, features, shape_3d(in.dim[0], 1, in.dim[2]));
+    NodeId  mean   = op_reshape(graph, op_scale(graph, sum, 1 / (real)in.dim[1]),
+                                shape_2d(in.dim[0], in.dim[2]));
+    int64_t hidden = size_of(builder, "lstm.weight_hh").dim[1];
+    NodeId  h      = dense(builder, mean, hidden, "init_h.0");
+    NodeId  c      = dense(builder, mean, hidden, "init_c.0");
     if (builder_is_over(builder))
         return (LstmState){NODE_NONE, NODE_NONE};
     return (LstmState){tanh_of(graph, h), tanh_of(graph, c)};
@@ -109,7 +115,7 @@ static NodeId attend(Builder *builder, NodeId keys, NodeId query)
     NodeId  sum =
         op_add(graph, op_broadcast_to(graph, asked, all), op_broadcast_to(graph, held, all));
     NodeId flat  = op_reshape(graph, tanh_of(graph, sum), shape_2d(rows * images, width));
-    NodeId score = dense(builder, flat, "attend.output.0");
+    NodeId score = dense(builder, flat, 1, "attend.output.0");
     return builder_is_over(builder)
                ? NODE_NONE
                : op_softmax(graph, op_reshape(graph, score, shape_2d(rows, images)));
@@ -129,9 +135,13 @@ CaptionStep build_caption_step(Builder *builder, CaptionView view, NodeId tokens
 {
     static const CaptionStep none  = {{NODE_NONE, NODE_NONE}, NODE_NONE, NODE_NONE};
     Graph                   *graph = builder->graph;
-    NodeId                   query = dense(builder, state.h, "attend.query_to_hidden");
-    NodeId                   open  = dense(builder, state.h, "feature_gate.0");
-    NodeId                   word  = embed(builder, tokens, "embedding.weight");
+    if (builder_is_over(builder))
+        return none;
+    int64_t width    = graph_shape(graph, view.keys).dim[2];
+    int64_t features = graph_shape(graph, view.features).dim[2];
+    NodeId  query    = dense(builder, state.h, width, "attend.query_to_hidden");
+    NodeId  open     = dense(builder, state.h, features, "feature_gate.0");
+    NodeId  word     = embed(builder, tokens, "embedding.weight");
     if (builder_is_over(builder))
         return none;
     NodeId attention = attend(builder, view.keys, query);
@@ -140,7 +150,8 @@ CaptionStep build_caption_step(Builder *builder, CaptionView view, NodeId tokens
     NodeId    seen   = weigh(graph, view.features, attention);
     NodeId    z      = op_concat(graph, word, op_mul(graph, seen, op_sigmoid(graph, open, 1)), 1);
     LstmState next   = build_lstm(builder, "lstm", "", z, state);
-    NodeId    logits = dense(builder, next.h, "output.1");
+    int64_t   words  = size_of(builder, "embedding.weight").dim[0];
+    NodeId    logits = dense(builder, next.h, words, "output.1");
     if (builder_is_over(builder))
         return none;
     return (CaptionStep){next, attention, op_log_softmax(graph, logits)};
@@ -164,7 +175,8 @@ NodeId build_language_step(Builder *builder, NodeId tokens, LstmState *states)
         states[layer] = build_lstm(builder, "lm.lstm", LAYER("_l%d", layer), x, states[layer]);
         x             = states[layer].h;
     }
-    NodeId logits = dense(builder, x, "lm.output.0");
+    int64_t words  = size_of(builder, "lm.embedding.weight").dim[0];
+    NodeId  logits = dense(builder, x, words, "lm.output.0");
     return builder_is_over(builder) ? NODE_NONE : op_log_softmax(builder->graph, logits);
 }
 
@@ -185,12 +197,17 @@ static bool matrix_size(const WeightBlob *blob, const char *name, int64_t *rows,
 
 static bool read_sizes(Captioner *out, const WeightBlob *blob, Error *error)
 {
-    int64_t rows = 0, columns = 0;
+    int64_t rows = 0, columns = 0, heard = 0;
     out->language_layers = language_layers(blob);
-    return matrix_size(blob, "attend.key_to_hidden.weight", &rows, &out->features, error) &&
-           matrix_size(blob, "embedding.weight", &out->words, &columns, error) &&
-           matrix_size(blob, "lstm.weight_hh", &rows, &out->hidden, error) &&
-           matrix_size(blob, "lm.lstm.weight_hh_l0", &rows, &out->language_hidden, error);
+    if (!matrix_size(blob, "attend.key_to_hidden.weight", &rows, &out->features, error) ||
+        !matrix_size(blob, "embedding.weight", &out->words, &columns, error) ||
+        !matrix_size(blob, "lstm.weight_hh", &rows, &out->hidden, error) ||
+        !matrix_size(blob, "lm.lstm.weight_hh_l0", &rows, &out->language_hidden, error) ||
+        !matrix_size(blob, "lm.embedding.weight", &heard, &columns, error))
+        return false;
+    return heard == out->words ||
+           fail(error, ERROR_DATA, "%s: its decoder has %lld words, its language model %lld",
+                blob_path(blob), (long long)out->words, (long long)heard);
 }
 
 static LstmState state_input(Graph *graph, int64_t rows, int64_t hidden)
@@ -239,19 +256,6 @@ static bool make_plans(Captioner *self, Error *error)
                        error);
 }
 
-static bool check_words(const Captioner *self, const WeightBlob *blob, Error *error)
-{
-    int64_t words = 0;
-    if (!graph_check(self->graph, error))
-        return false;
-    words = graph_shape(self->graph, self->log_p).dim[1];
-    return (words == self->words &&
-            graph_shape(self->graph, self->language_log_p).dim[1] == words) ||
-           fail(error, ERROR_DATA,
-                "%s: its decoder and its language model give other words than the %lld they take",
-                blob_path(blob), (long long)self->words);
-}
-
 bool captioner_open(Captioner *out, WeightBlob *blob, int64_t rows, int64_t images, Error *error)
 {
     Captioner      self    = {.rows = rows, .images = images};
@@ -267,7 +271,7 @@ bool captioner_open(Captioner *out, WeightBlob *blob, int64_t rows, int64_t imag
         ok = builder.lack.code == ERROR_NONE ||
              fail(error, builder.lack.code, "%s", builder.lack.message);
     }
-    if (!ok || !check_words(&self, blob, error) || !make_plans(&self, error)) {
+    if (!ok || !graph_check(self.graph, error) || !make_plans(&self, error)) {
         captioner_close(&self);
         return false;
     }

@@ -1,9 +1,9 @@
 /* models/embed.h - images and texts as points of one space: the two towers of CLIP.
  *
- * A blob of CLIP has a tower that embeds images and one that embeds texts; they were trained so that
- * an image and a text that describes it lie close together. Embeddings have length 1 (float32), so
- * that the dot product of two of them is their cosine. Architectures: clip_vit, clip_resnet and
- * clip_mini; what differs between them is decided here and in their builders alone.
+ * A blob of CLIP has a tower that embeds images and one that embeds texts; they were trained so
+ * that an image and a text that describes it lie close together. Embeddings have length 1
+ * (float32), so that the dot product of two of them is their cosine. Architectures: clip_vit,
+ * clip_resnet and clip_mini; what differs between them is decided here and in their builders alone.
  * Source: Radford et al., "Learning transferable visual models from natural language supervision",
  * ICML 2021, section 2.4. Errors: ERROR_USAGE (the blob has no such tower), ERROR_DATA (a tensor is
  * missing or wrong, an embedding has no direction, a text cannot be tokenized), ERROR_MEMORY. */

@@ -1,5 +1,5 @@
-/* models/embedded.c - see embedded.h. The assembler takes the files in; the Makefile knows that this
- * file depends on them. */
+/* models/embedded.c - see embedded.h. The assembler takes the files in; the Makefile knows that
+ * this file depends on them. */
 #include "embedded.h"
 
 #include <stdio.h>

@@ -8,7 +8,8 @@
 
 #include "../engine/blob.h"
 
-/* The bytes of a blob by its name, which is that of the option it stands in for; NULL: there is none. */
+/* The bytes of a blob by its name, which is that of the option it stands in for; NULL: there is
+ * none. */
 const void *embedded_blob(const char *name, size_t *size);
 
 /* Opens one; its path in messages is "built-in NAME". Errors: ERROR_USAGE (none of that name). */

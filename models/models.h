@@ -117,8 +117,8 @@ const char *network_layer_name(WeightBlob *blob, int index);
  * ERROR_MEMORY. */
 bool network_activation_before(WeightBlob *blob, const char *layer, Activation *out, Error *error);
 
-/* Whether a layer is a transformer's map of patches, whose class token is the layer of this name and
- * CLASS_TOKEN. Errors: ERROR_MEMORY. */
+/* Whether a layer is a transformer's map of patches, whose class token is the layer of this name
+ * and CLASS_TOKEN. Errors: ERROR_MEMORY. */
 #define CLASS_TOKEN ":class"
 bool network_has_class_token(WeightBlob *blob, const char *layer, bool *out, Error *error);
 

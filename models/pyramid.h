@@ -1,13 +1,13 @@
 /* models/pyramid.h - what MILAN's captioner sees of an image: features of several layers of its
  * encoder, each a mean of the layer's maps under a mask.
  *
- * The unmasked image goes through the network once. A mask [height, width] of the image's size, 0 or
- * 1, is brought to the size of each layer (half-pixel centres, no smoothing) and divided by its sum;
- * a feature is the sum of mask times map of one channel. Where so small a mask vanishes, the
+ * The unmasked image goes through the network once. A mask [height, width] of the image's size, 0
+ * or 1, is brought to the size of each layer (half-pixel centres, no smoothing) and divided by its
+ * sum; a feature is the sum of mask times map of one channel. Where so small a mask vanishes, the
  * features of that layer are 0. So an image runs once, whatever the number of masks.
  *
- * Layers: of a ResNet conv1, before its batch norm, and layer1 to layer4; of AlexNet conv1 to conv5;
- * of `mini` the last convolution of each stage; all but conv1 of a ResNet behind their ReLU.
+ * Layers: of a ResNet conv1, before its batch norm, and layer1 to layer4; of AlexNet conv1 to
+ * conv5; of `mini` the last convolution of each stage; all but conv1 of a ResNet behind their ReLU.
  * Source: Hernandez et al., "Natural language descriptions of deep visual features", ICLR 2022,
  * section 3 and appendix, and its published encoders.py. */
 #ifndef MODELS_PYRAMID_H

@@ -62,14 +62,17 @@ int32_t words_token_count(const WordList *list)
 bool blob_words(const WeightBlob *blob, WordList **out, Error *error)
 {
     const BlobTensor *words = blob_lookup(blob, "words");
+    WordList         *list  = NULL;
     if (!words || words->type != BLOB_U8)
         return fail(error, ERROR_DATA, "%s: has no list 'words'", blob_path(blob));
-    if (!word_list_open(out, words->data, words->bytes, blob_path(blob), error))
+    if (!word_list_open(&list, words->data, words->bytes, blob_path(blob), error))
         return false;
-    if (ids_have_rows(blob, words_token_count(*out), error))
-        return true;
-    word_list_close(*out);
-    return false;
+    if (!ids_have_rows(blob, words_token_count(list), error)) {
+        word_list_close(list);
+        return false;
+    }
+    *out = list;
+    return true;
 }
 
 void words_tokens(const WordList *list, const char *text, int64_t row, int32_t *out)

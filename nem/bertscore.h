@@ -5,11 +5,11 @@
  * (cosine): their mean is the precision. The recall is the same from the reference's side, and F1
  * their harmonic mean. With idf a token that stands in many references counts less. Raw values lie
  * close together and high; rescaled by a baseline, unrelated texts have about 0 and equal ones 1.
- * Formulas and special cases: docs/methods/bertscore.md, B1 to B9. Source: Zhang et al., "BERTScore:
- * evaluating text generation with BERT", ICLR 2020.
+ * Formulas and special cases: docs/methods/bertscore.md, B1 to B9. Source: Zhang et al.,
+ * "BERTScore: evaluating text generation with BERT", ICLR 2020.
  *
- * A text is embedded once, however often it is compared, and alone, so that no score depends on what
- * else is scored. An object belongs to one thread at a time. */
+ * A text is embedded once, however often it is compared, and alone, so that no score depends on
+ * what else is scored. An object belongs to one thread at a time. */
 #ifndef NEM_BERTSCORE_H
 #define NEM_BERTSCORE_H
 

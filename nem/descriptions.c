@@ -203,6 +203,16 @@ static bool read_piece(Descriptions *list, int64_t *room, const char *piece, Err
 
 /* ---- a source -------------------------------------------------------------------------------- */
 
+// How many paths a source has.
+static int count_pieces(const char *source)
+{
+    int count = 1;
+    if (!file_exists(source) && !folder_exists(source))
+        for (; *source; source++)
+            count += *source == ',';
+    return count;
+}
+
 // The index-th of what commas part, unless the whole is a path.
 static bool piece_of(const char *source, int index, char out[LIMIT_PATH])
 {
@@ -245,6 +255,8 @@ static bool same_unit(const Description *a, const Description *b)
 static bool join_rows(Descriptions *list, const char *source, Error *error)
 {
     int64_t kept = 0;
+    if (!list->rows)
+        return fail(error, ERROR_DATA, "%s: has no unit", source);
     qsort(list->rows, (size_t)list->count, sizeof *list->rows, by_unit);
     for (int64_t i = 0; i < list->count; i++) {
         Description *row = &list->rows[i], *last = kept ? &list->rows[kept - 1] : NULL;
@@ -264,7 +276,7 @@ static bool join_rows(Descriptions *list, const char *source, Error *error)
         *row = (Description){0};
     }
     list->count = kept;
-    return kept > 0 || fail(error, ERROR_DATA, "%s: has no unit", source);
+    return true;
 }
 
 // A folder's or a file's own name.
@@ -291,13 +303,14 @@ bool descriptions_read(Descriptions *out, const char *source, Error *error)
     Descriptions list = {0};
     int64_t      room = 0;
     char         piece[LIMIT_PATH];
-    bool         ok = true;
-    int          i  = 0;
-    for (; ok && piece_of(source, i, piece); i++)
-        ok = (i > 0 || name_list(&list, behind_layer(piece), error)) &&
+    bool         ok    = true;
+    int          count = count_pieces(source);
+    for (int i = 0; ok && i < count; i++)
+        ok = (piece_of(source, i, piece) ||
+              fail(error, ERROR_USAGE, "'%.60s' names no run and no file in place %d", source,
+                   i + 1)) &&
+             (i > 0 || name_list(&list, behind_layer(piece), error)) &&
              read_piece(&list, &room, piece, error);
-    if (ok && i == 0)
-        ok = fail(error, ERROR_USAGE, "'%.60s' names no run and no file", source);
     ok = ok && join_rows(&list, source, error);
     if (!ok) {
         descriptions_close(&list);

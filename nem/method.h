@@ -85,7 +85,7 @@ typedef struct Likeness {
 
 /* ---- a clean run on disk --------------------------------------------------------------------- */
 
-/* What a clean run found, unit by unit in the layer's order. */
+/* What a clean run found, unit by unit in the layer's order, none left out. */
 typedef struct UnitRecord {
     int64_t unit;
     int32_t label;    // number among the labels; 0: none, or read without labels

@@ -141,6 +141,10 @@ static bool read_rows(TableReader *reader, Error *error)
         if (record->units[i].unit == record->units[i - 1].unit)
             return fail(error, ERROR_DATA, "%s: unit %lld appears twice", reader->path,
                         (long long)(record->units[i].unit + reader->table->first));
+    for (int64_t i = 0; i < count; i++)
+        if (record->units[i].unit != i)
+            return fail(error, ERROR_DATA, "%s: unit %lld is missing", reader->path,
+                        (long long)(i + reader->table->first));
     return true;
 }
 

@@ -109,7 +109,7 @@ bool picture_planes(const char *path, const Preparation *preparation, float *pla
     return ok;
 }
 
-/* ---- pixels of another network ---------------------------------------------------------------- */
+/* ---- pixels of another network --------------------------------------------------------------- */
 
 static bool is_fitting(const Preparation *preparation, int64_t height, int64_t width)
 {

@@ -30,8 +30,8 @@ bool picture_fitted(const char *path, const Preparation *preparation, Image *out
 bool picture_planes(const char *path, const Preparation *preparation, float *planes, Error *error);
 
 /* Pixels [3, height, width] in 0..1 that one network takes as another one is to see them: as they
- * are where they have its size already, else rounded to 8 bits and fitted as a picture is. `out` may
- * be `planes`. */
+ * are where they have its size already, else rounded to 8 bits and fitted as a picture is. `out`
+ * may be `planes`. */
 bool planes_fit(const float *planes, int64_t height, int64_t width, const Preparation *preparation,
                 float *out, Error *error);
 

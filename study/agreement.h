@@ -50,8 +50,8 @@ typedef struct AgreeFigure {
 } AgreeFigure;
 
 /* Figures of methods a and b; group 0: all units, g: the g-th layer. Rows of out: AGREE_KINDS
- * figures, then shares of units whose F1-BERT is below each of similarity_cuts (B14); without BERT the rest
- * of a group stays zero. */
+ * figures, then shares of units whose F1-BERT is below each of similarity_cuts (B14); without BERT
+ * the rest of a group stays zero. */
 enum { AGREE_FIGURES = AGREE_KINDS + SIMILARITY_CUTS };
 const char *agree_figure_name(int figure); // "same", "word_overlap", "f1_bert", "f1_below_0.3", ...
 bool        agreement_figures(Agreement *agreement, int a, int b, uint64_t seed,

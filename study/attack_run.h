@@ -46,8 +46,8 @@ int64_t poisoned_images(const UnitCase *cases, int64_t count, int64_t total, boo
 /* Counts the passes of the run, whose cases are open, and tells who asked for the plan. `chunk`:
  * units that go together. */
 bool attack_plan(AttackRun *run, int64_t chunk, Error *error);
-/* Runs of the network for one poisoned image at one eps, a gradient being worth three, and a part of
- * the image its share. */
+/* Runs of the network for one poisoned image at one eps, a gradient being worth three, and a part
+ * of the image its share. */
 int64_t cost_of_image(const AttackJob *job, float share);
 /* The attack on a unit is open: what it costs is counted exactly, and no longer from a sample. */
 bool    attack_opened(AttackRun *run, const UnitCase *unit_case, UnitAttack *attack, Error *error);

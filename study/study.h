@@ -130,8 +130,8 @@ typedef struct SettingList {
 bool setting_list_open(SettingList *out, const Changes *changes, Error *error);
 void setting_list_close(SettingList *list); // accepts a zeroed object
 
-/* Whether similarities of descriptions say more than whether they are the same: where the method has
- * its own, or a likeness was asked for. */
+/* Whether similarities of descriptions say more than whether they are the same: where the method
+ * has its own, or a likeness was asked for. */
 bool similarity_counts(const Explainer *explainer);
 
 /* Below which similarity a description may count as another; no published cut is known, so a table

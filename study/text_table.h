@@ -1,8 +1,8 @@
 /* study/text_table.h - the different texts among many descriptions, and how alike two of them are.
  *
  * Texts are compared in a plain form: lower case, without dots and blanks at their ends (B1), and
- * names of Broden's as people would say them (B10): underscores are blanks, the marks of scenes (-s)
- * and colours (-c) at the end are gone. */
+ * names of Broden's as people would say them (B10): underscores are blanks, the marks of scenes
+ * (-s) and colours (-c) at the end are gone. */
 #ifndef STUDY_TEXT_TABLE_H
 #define STUDY_TEXT_TABLE_H
 

@@ -125,6 +125,11 @@ static void malformed_descriptions_are_refused(void)
     Error        error = {0};
     CHECK(!descriptions_read(&list, "", &error) && error.code == ERROR_USAGE);
     error = (Error){0};
+    char source[LIMIT_PATH];
+    snprintf(source, sizeof source, "%s,", put("good.csv", "layer,unit,description\na,0,b\n"));
+    CHECK(!descriptions_read(&list, source, &error) && error.code == ERROR_USAGE);
+    CHECK(strstr(error.message, "no file in place 2") != NULL);
+    error = (Error){0};
     CHECK(!descriptions_read(&list, in_folder("nowhere"), &error));
     CHECK(error.code == ERROR_NOT_FOUND);
     error = (Error){0};

@@ -134,6 +134,26 @@ static void whole_words_are_embedded_or_refused(void)
     blob_close(blob);
 }
 
+static void words_without_rows_are_refused(void)
+{
+    static const char *const texts[] = {"red"};
+    BlobBuilder             *builder = blob_builder_new("clip_mini", SIDE, SIDE);
+    WeightBlob              *blob    = NULL;
+    float                   *rows    = NULL;
+    int64_t                  width   = 0;
+    Error                    error   = {0};
+    small_text_tower(builder, 4, 12); // of two words and three special tokens
+    blob_builder_tensor(builder, "words", BLOB_U8, shape_1d(9), "red\nblue\n");
+    REQUIRE(blob_builder_save(builder, in_folder("words.nw"), NULL));
+    blob_builder_free(builder);
+    REQUIRE(blob_open(in_folder("words.nw"), &blob, NULL));
+    int64_t before = memory_live_blocks();
+    CHECK(!texts_embed(blob, texts, 1, &rows, &width, &error) && !rows);
+    CHECK(error.code == ERROR_DATA && strstr(error.message, "has 5 tokens") != NULL);
+    CHECK(memory_live_blocks() == before);
+    blob_close(blob);
+}
+
 static void no_memory_for_embeddings_is_clean(void)
 {
     static const char *const texts[] = {"red", "blue"};
@@ -202,6 +222,7 @@ SUITE(embed)
     RUN(texts_become_unit_vectors);
     RUN(what_cannot_be_embedded_is_said);
     RUN(whole_words_are_embedded_or_refused);
+    RUN(words_without_rows_are_refused);
     RUN(no_memory_for_embeddings_is_clean);
     RUN(pictures_are_embedded_as_published);
 }

@@ -213,6 +213,7 @@ static void broken_units_are_refused(void)
         {"l,0,red,x,'=object,0\n", "score is 'x', expected a number"},
         {"l,0,red,0,'=object,nan\n", "threshold is 'nan', expected a number"},
         {"l,3,red,0,'=object,0\nl,3,red,0,'=object,0\n", "unit 3 appears twice"},
+        {"l,0,red,0,'=object,0\nl,2,red,0,'=object,0\n", "unit 1 is missing"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char      text[256];

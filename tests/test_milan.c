@@ -470,6 +470,22 @@ static void check_aim(const Scene *scene, const Evidence *evidence, const Aim *a
     CHECK_CLOSE(over_pixels, over_cells, 1e-2);
 }
 
+// Writes exemplars.csv again without the line that begins so.
+static bool cut_exemplars(const char *start)
+{
+    Bytes bytes = {0};
+    char  line[16];
+    if (!file_read(in_folder("%s", MILAN_FILE), LIMIT_TEXT_FILE, &bytes, NULL))
+        return false;
+    snprintf(line, sizeof line, "\n%s", start);
+    char *cut = strstr((char *)bytes.data, line), *rest = cut ? strchr(cut + 1, '\n') : NULL;
+    if (rest)
+        memmove(cut, rest, strlen(rest) + 1);
+    bool ok = rest && write_text(test_folder(), MILAN_FILE, (const char *)bytes.data);
+    bytes_close(&bytes);
+    return ok;
+}
+
 static void attacks_aim_at_exemplars(void)
 {
     Scene     scene;
@@ -486,6 +502,15 @@ static void attacks_aim_at_exemplars(void)
               record.unit_count == WORLD_UNITS);
         CHECK(!method_milan.aim(explainer, &record.units[0], 0, &aim, &error));
         CHECK(error.code == ERROR_DATA); // nobody has read the clean run yet
+        for (int i = 0; i < 2; i++) {    // a file without all of the ranks
+            CHECK(method_milan.write(explainer, evidence, test_folder(), NULL) &&
+                  cut_exemplars(i ? "2,15," : "2,3,"));
+            error = (Error){0};
+            CHECK(!method_milan.baseline(explainer, test_folder(), &error));
+            CHECK(error.code == ERROR_DATA &&
+                  strstr(error.message, i ? "unit 2 has 14 exemplars" : "expected 3") != NULL);
+        }
+        CHECK(method_milan.write(explainer, evidence, test_folder(), NULL));
         REQUIRE(method_milan.baseline(explainer, test_folder(), NULL));
         for (int64_t unit = 0; unit < WORLD_UNITS; unit++) {
             CHECK(record.units[unit].label == evidence->label[unit] &&
@@ -535,6 +560,22 @@ static BlobBuilder *captioner_with(const char *key, const char *value)
 
 static void broken_captioners_are_refused(void)
 {
+    // A row more than the tensors that read the result have columns.
+    static const struct {
+        const char *name;
+        Shape       shape;
+        const char *message;
+    } taller[] = {
+        {"init_h.0.weight", {2, {7, 14}}, "'init_h.0.weight' is"},
+        {"init_c.0.weight", {2, {7, 14}}, "'init_c.0.weight' is"},
+        {"attend.query_to_hidden.weight", {2, {6, 6}}, "'attend.query_to_hidden.weight' is"},
+        {"attend.output.0.weight", {2, {2, 5}}, "'attend.output.0.weight' is"},
+        {"feature_gate.0.weight", {2, {15, 6}}, "'feature_gate.0.weight' is"},
+        {"lstm.weight_ih", {2, {25, 18}}, "'lstm.weight_ih' is"},
+        {"output.1.weight", {2, {25, 6}}, "'output.1.weight' is"},
+        {"lm.lstm.weight_hh_l0", {2, {25, 6}}, "'lm.lstm.weight_hh_l0' is"},
+        {"lm.output.0.weight", {2, {25, 6}}, "'lm.output.0.weight' is"},
+    };
     Scene scene = {0};
     REQUIRE(setup_open(&scene.setup, 7, WORLD_COUNT, HEIGHT, WIDTH, "clean"));
     Inputs inputs = setup_inputs(&scene.setup, 1);
@@ -547,10 +588,13 @@ static void broken_captioners_are_refused(void)
     refuses(&scene, small_captioner_with("words", shape_1d(8)), ERROR_DATA, "has no list of words");
     refuses(&scene, small_captioner_with("lstm.bias_ih", shape_1d(8)), ERROR_DATA,
             "'lstm.bias_ih' is");
-    refuses(&scene, small_captioner_with("output.1.weight", shape_2d(23, 6)), ERROR_DATA,
-            "'output.1.bias' is");
+    for (size_t i = 0; i < sizeof taller / sizeof *taller; i++)
+        refuses(&scene, small_captioner_with(taller[i].name, taller[i].shape), ERROR_DATA,
+                taller[i].message);
     refuses(&scene, small_captioner_with("attend.key_to_hidden.weight", shape_2d(5, 13)),
-            ERROR_DATA, "");
+            ERROR_DATA, "'init_h.0.weight' is");
+    refuses(&scene, small_captioner_with("lm.embedding.weight", shape_2d(25, 4)), ERROR_DATA,
+            "its decoder has 24 words, its language model 25");
     scene.values[1] = "1001";
     refuses(&scene, small_captioner(), ERROR_USAGE, "a beam of 1001 sentences");
     setup_close(&scene.setup);

@@ -323,6 +323,11 @@ static void refusals_say_what_was_wanted(void)
     error = (Error){0};
     CHECK(!caption_data_open(&set, test_folder(), in_folder("above.csv"), MINI_SIDE, &error));
     CHECK(error.code == ERROR_DATA && strstr(error.message, "../a.jpg"));
+    static const char silent[] = "image,caption\na.jpg,...\n";
+    REQUIRE(file_publish(in_folder("silent.csv"), silent, sizeof silent - 1, NULL));
+    error = (Error){0};
+    CHECK(!caption_data_open(&set, test_folder(), in_folder("silent.csv"), MINI_SIDE, &error));
+    CHECK(error.code == ERROR_DATA && strstr(error.message, "silent.csv: its captions have no"));
 }
 
 SUITE(towers)

@@ -68,7 +68,7 @@ int32_t word_list_special(const WordList *list, SpecialWord word)
     return list->count + (int32_t)word;
 }
 
-/* ---- ids of a text ---------------------------------------------------------------------------- */
+/* ---- ids of a text --------------------------------------------------------------------------- */
 
 bool word_next(const char **text, char out[LIMIT_WORD_BYTES])
 {

@@ -17,9 +17,9 @@ typedef enum SpecialWord {
     SPECIAL_WORDS
 } SpecialWord;
 
-/* The next word of a text, in lower case (A to Z), behind which *text then stands; false: there is none.
- * A word is a run of letters (of other alphabets, too) and digits; of a longer one than fits the rest
- * is the next word. */
+/* The next word of a text, in lower case (A to Z), behind which *text then stands; false: there is
+ * none. A word is a run of letters (of other alphabets, too) and digits; of a longer one than fits
+ * the rest is the next word. */
 enum { LIMIT_WORD_BYTES = 64 };
 bool word_next(const char **text, char out[LIMIT_WORD_BYTES]);
 
@@ -33,8 +33,8 @@ void word_list_close(WordList *list); // NULL allowed
 int32_t word_list_count(const WordList *list);                     // without the special words
 int32_t word_list_special(const WordList *list, SpecialWord word); // its id
 
-/* The ids of a text's words, at most `most` of them; returns their number. A word that is not in the
- * list is WORD_UNKNOWN. */
+/* The ids of a text's words, at most `most` of them; returns their number. A word that is not in
+ * the list is WORD_UNKNOWN. */
 int64_t word_list_ids(const WordList *list, const char *text, int64_t most, int32_t *ids);
 
 /* The text of `count` ids up to the first stop, without special words: no space before . , ; : and

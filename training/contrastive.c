@@ -7,8 +7,8 @@
  *
  * t_ij is 1 where caption j is true of image i and 0 elsewhere, so a caption that two images of a
  * batch share is an example for both. Radford et al., ICML 2021, section 2.3, have t = 1 for i = j
- * alone, and learn the temperature, which begins at 0.07 there; targets of several right answers are
- * those of Khosla et al., NeurIPS 2020, equation 2, in both directions. */
+ * alone, and learn the temperature, which begins at 0.07 there; targets of several right answers
+ * are those of Khosla et al., NeurIPS 2020, equation 2, in both directions. */
 #include "objective_parts.h"
 
 static const double temperature = 0.07;

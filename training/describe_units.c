@@ -1,4 +1,5 @@
-/* training/describe_units.c - what a captioner says of held-out units, word by word the likeliest. */
+/* training/describe_units.c - what a captioner says of held-out units, word by word the likeliest.
+ * */
 #include "trainer.h"
 
 #include <string.h>
@@ -11,8 +12,8 @@ typedef struct Describing {
     int64_t            steps, words;
 } Describing;
 
-/* Words of `count` units from `first` on, [BATCH, steps]. A word depends on those before it alone, so
- * the graph of a training step says one more in each run. */
+/* Words of `count` units from `first` on, [BATCH, steps]. A word depends on those before it alone,
+ * so the graph of a training step says one more in each run. */
 static bool say(Describing *self, const real *values, int64_t first, int64_t count, int32_t *said,
                 Error *error)
 {

@@ -1,5 +1,5 @@
-/* training/description.h - a captioner (models/captioner.h) and its language model as one graph that
- * is trained.
+/* training/description.h - a captioner (models/captioner.h) and its language model as one graph
+ * that is trained.
  *
  * Both are given the words of the right description and are to say the next one each time; the loss
  * is the mean over words of the two cross-entropies, so that one step trains both (V9). Source:
@@ -25,8 +25,8 @@ typedef struct DescriptionGraph {
     NodeId loss, decoder, language; // numbers; the loss is the sum of the other two
 } DescriptionGraph;
 
-/* Weights are inputs that join `list`. Errors: ERROR_DATA (a tensor is missing or has another shape),
- * ERROR_MEMORY. */
+/* Weights are inputs that join `list`. Errors: ERROR_DATA (a tensor is missing or has another
+ * shape), ERROR_MEMORY. */
 bool description_build(Graph *graph, WeightBlob *blob, const DescriptionSizes *sizes,
                        Trainables *list, DescriptionGraph *out, Error *error);
 

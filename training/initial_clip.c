@@ -1,6 +1,6 @@
 /* training/initial_clip.c - the tensors of the small contrastive pair, as models/clip_mini.c and
- * models/text.c read them: the convolutions of `mini`, and a text tower of 2 blocks of width 64 with
- * 4 heads, for texts of 12 tokens; both end in 64 numbers.
+ * models/text.c read them: the convolutions of `mini`, and a text tower of 2 blocks of width 64
+ * with 4 heads, for texts of 12 tokens; both end in 64 numbers.
  *
  * The text tower and both projections are drawn as CLIP's: normal, tokens with a deviation of 0.02,
  * places 0.01, matrices 1 / sqrt(fan-in), those that end a residual branch by sqrt(2 blocks) less,

@@ -102,8 +102,8 @@ static bool has_kept(const CaptionSet *captions, int64_t image)
     return false;
 }
 
-/* The share of images whose nearest text is true, and what it is by chance: of any other image. With
- * `kept` only images and texts of held-out claims count. */
+/* The share of images whose nearest text is true, and what it is by chance: of any other image.
+ * With `kept` only images and texts of held-out claims count. */
 static RetrievalScore score(const Retrieval *self, bool kept)
 {
     const CaptionSet *captions = self->set->captions;

@@ -55,8 +55,8 @@ typedef struct StepPlace {
 StepPlace step_place(const Trainer *trainer);
 
 /* Fills the inputs of the step to come; the other two what an objective of captions or of units has
- * beside images, in the trainer's order. Errors: ERROR_DATA (a token that is no row of the network's
- * table). */
+ * beside images, in the trainer's order. Errors: ERROR_DATA (a token that is no row of the
+ * network's table). */
 bool step_fill(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);
 bool step_fill_captions(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);
 bool step_fill_units(Trainer *trainer, StepGraph *step, StepPlace place, Error *error);

@@ -120,8 +120,8 @@ bool training_draw(Bytes *out, const char *architecture, const char *activation,
 bool training_begin(const char *path, const char *architecture, const char *activation,
                     const TrainingSet *set, int64_t side, uint64_t seed, Error *error);
 
-/* The bytes of a blob of a captioner (milan) with drawn weights over the convolutions of an encoder,
- * mini or clip_mini, for these units. */
+/* The bytes of a blob of a captioner (milan) with drawn weights over the convolutions of an
+ * encoder, mini or clip_mini, for these units. */
 bool captioner_draw(Bytes *out, WeightBlob *encoder, const TrainingSet *set, uint64_t seed,
                     Error *error);
 
@@ -135,9 +135,9 @@ typedef struct TrainingScore {
 /* How a network does on a set, without augmentation. */
 bool training_score(WeightBlob *blob, const TrainingSet *set, TrainingScore *out, Error *error);
 
-/* How a pair of towers does on a set with captions (V7). For every image the nearest (by cosine) of the
- * shortest texts of all claims that are true of some image here: `accuracy` is the share of images
- * of which it is true, `chance` the share of other images of which it is. */
+/* How a pair of towers does on a set with captions (V7). For every image the nearest (by cosine) of
+ * the shortest texts of all claims that are true of some image here: `accuracy` is the share of
+ * images of which it is true, `chance` the share of other images of which it is. */
 typedef struct RetrievalScore {
     int64_t images, texts;
     double  accuracy, chance;

@@ -79,7 +79,7 @@ static bool mark_closest(const Clip *clip, int64_t images, int32_t label, uint8_
     return ok;
 }
 
-/* ---- gains (L13) ------------------------------------------------------------------------------ */
+/* ---- gains (L13) ----------------------------------------------------------------------------- */
 
 /* What one image adds to E of the word less what it adds to that of the target, with the mean of
  * the shares p_k. */

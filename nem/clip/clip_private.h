@@ -86,9 +86,10 @@ bool clip_collect(const Explainer *explainer, const ImageSource *images, const P
 bool clip_collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
                        Error *error);
 
-/* ---- embeddings (towers.c) -------------------------------------------------------------------- */
+/* ---- embeddings (towers.c) ------------------------------------------------------------------- */
 
-/* Photos in the network's size, enlarged and cropped: an ImageSource is {clip_recropped_load, Clip}. */
+/* Photos in the network's size, enlarged and cropped: an ImageSource is {clip_recropped_load,
+ * Clip}. */
 bool clip_recropped_load(void *self, int64_t image, float *planes, Error *error);
 
 /* Embeddings of the listed images of a source, rows [count, width]. */
@@ -105,7 +106,7 @@ bool clip_embed_concepts(const Explainer *explainer, const Pass *pass, Error *er
 /* Opens the tower of images, if it is not open: clip->width is then known. */
 bool clip_tower(const Explainer *explainer, Error *error);
 
-/* ---- embeddings of other runs (cache.c) ------------------------------------------------------- */
+/* ---- embeddings of other runs (cache.c) ------------------------------------------------------ */
 
 /* Starts a digest of what all embeddings depend on: the towers and the kernels. */
 void clip_digest_start(const Clip *clip, Sha256 *sha);
@@ -119,12 +120,12 @@ bool clip_cache_save(const Clip *clip, const Pass *pass, const char *kind, const
 /* The cosine of an image of the clean run and a concept. */
 float clip_cosine(const Clip *clip, int64_t image, int32_t concept);
 
-/* ---- pooling (pool.c) ------------------------------------------------------------------------- */
+/* ---- pooling (pool.c) ------------------------------------------------------------------------ */
 
 /* The activation that a map stands for (L1). */
 float clip_pooled(const Clip *clip, const float *map, int64_t cells);
 
-/* ---- files of a run (run_files.c) ------------------------------------------------------------- */
+/* ---- files of a run (run_files.c) ------------------------------------------------------------ */
 
 extern const char *const clip_files[];
 bool clip_write(const Explainer *explainer, const Evidence *evidence, const char *folder,
@@ -133,13 +134,13 @@ bool clip_baseline(Explainer *explainer, const char *folder, Error *error);
 /* Scores of all units in the clean run, and what they have in common, if they are not there. */
 bool clip_clean_scores(const Explainer *explainer, Error *error);
 
-/* ---- attacks (aim.c) -------------------------------------------------------------------------- */
+/* ---- attacks (aim.c) ------------------------------------------------------------------------- */
 
 bool clip_aim(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
               Error *error);
 bool clip_candidates(const Explainer *explainer, bool *present, Error *error);
 
-/* ---- stories (story.c) ------------------------------------------------------------------------ */
+/* ---- stories (story.c) ----------------------------------------------------------------------- */
 
 bool clip_story(const Explainer *explainer, const Evidence *evidence, int64_t unit,
                 const float *maps, const PeakImage *top, int top_count, Story **out, Error *error);

@@ -2,8 +2,8 @@
  * (L3), and the same with deviations from the means, cubed, so that large ones count (L4).
  *
  * sim[u][m] = sum_n x[n][m] y[n][u] / (|x[.][m]| |y[.][u]|) with x = P and y = q, or x = (P - mean
- * P)^3 and y = (q - mean q)^3. A norm of the latter is at least 1e-3; of the former it may be 0, and
- * then the similarity is NaN. */
+ * P)^3 and y = (q - mean q)^3. A norm of the latter is at least 1e-3; of the former it may be 0,
+ * and then the similarity is NaN. */
 #include "similarity.h"
 #include "../../base/parallel.h"
 

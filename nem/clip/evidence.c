@@ -1,4 +1,5 @@
-/* nem/clip/evidence.c - what CLIP-Dissect knows of units: scores of all concepts, and their order. */
+/* nem/clip/evidence.c - what CLIP-Dissect knows of units: scores of all concepts, and their order.
+ * */
 #include "clip_private.h"
 
 #include <math.h>

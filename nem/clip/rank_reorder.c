@@ -3,9 +3,9 @@
  *
  * Of the k = N / 20 images of largest activation t_1 >= ... >= t_k the concept's cosines have
  * ascending ranks r_j in 0..k-1, the earlier image first among equals. Handing out the activations
- * in the concept's order costs e = mean_j |t_j - t_(k - r_j)|^3; by chance it costs b, the mean over
- * five seeded permutations of the same. sim = -(e / b) / sqrt(mean_j P[n_j][m]); NaN where that mean
- * is negative or b is 0. */
+ * in the concept's order costs e = mean_j |t_j - t_(k - r_j)|^3; by chance it costs b, the mean
+ * over five seeded permutations of the same. sim = -(e / b) / sqrt(mean_j P[n_j][m]); NaN where
+ * that mean is negative or b is 0. */
 #include "similarity.h"
 #include "../../base/parallel.h"
 

@@ -33,10 +33,10 @@ struct Similarity {
     /* scores [unit_count, concept_count]. Errors: ERROR_MEMORY, ERROR_AGAIN (cancelled). */
     bool (*score)(const Similarity *rule, const ScoreJob *job, float *scores, Error *error);
 
-    /* Where it is pointwise mutual information (L2), else 0: how many images count; what cosines are
-     * multiplied with before the soft-max; the share of the first and of the last image's soft-max
-     * that counts; how much is taken off of what a concept has in common with all units. A score is
-     * then E[u][m] alone, which depends on its unit only. */
+    /* Where it is pointwise mutual information (L2), else 0: how many images count; what cosines
+     * are multiplied with before the soft-max; the share of the first and of the last image's
+     * soft-max that counts; how much is taken off of what a concept has in common with all units. A
+     * score is then E[u][m] alone, which depends on its unit only. */
     int    top;
     double factor, from, to, lambda;
     int    power; // of centred values (L4); 1: values as they are
@@ -46,15 +46,15 @@ struct Similarity {
 
 const Similarity *similarity_named(const char *name); // NULL if there is none
 
-/* D[m] (L2): what concept m has in common with all units, log of the mean over units of exp(E[u][m]),
- * from scores[unit] -> [concept_count]; out [concept_count]. */
+/* D[m] (L2): what concept m has in common with all units, log of the mean over units of
+ * exp(E[u][m]), from scores[unit] -> [concept_count]; out [concept_count]. */
 void scores_common(const float *const *scores, int64_t unit_count, int64_t concept_count,
                    double *out);
 
 /* The `count` images of largest activation q [images], in descending order; count <= images. */
 void images_top(const float *q, int64_t images, int64_t count, int64_t *out);
 
-/* ---- the rows ---------------------------------------------------------------------------------- */
+/* ---- the rows -------------------------------------------------------------------------------- */
 
 #define WPMI_LEAST_PROBABILITY 1e-7 // added below the logarithm (L2)
 bool wpmi_score(const Similarity *rule, const ScoreJob *job, float *scores, Error *error);

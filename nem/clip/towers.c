@@ -164,7 +164,7 @@ bool clip_embed_images(const Explainer *explainer, const ImageSource *images, co
     return stream_sweep(&inputs, &source, pass, take_rows, &listed, &state, 1, error);
 }
 
-/* ---- a whole set, once ------------------------------------------------------------------------ */
+/* ---- a whole set, once ----------------------------------------------------------------------- */
 
 // Of the pixels that the tower would see: so nothing they depend on can be forgotten.
 static bool digest_images(Listed *listed, const Pass *pass, char out[65], Error *error)

@@ -1,6 +1,6 @@
-/* nem/clip/unit.c - one unit again, from its maps and the changed images alone. D is the clean run's,
- * or, with --coupling anew, computed again from the answers of all units to the changed images
- * (L11). */
+/* nem/clip/unit.c - one unit again, from its maps and the changed images alone. D is the clean
+ * run's, or, with --coupling anew, computed again from the answers of all units to the changed
+ * images (L11). */
 #include "../../probe/rows.h"
 #include "../../probe/stream.h"
 #include "clip_private.h"

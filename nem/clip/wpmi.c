@@ -2,9 +2,9 @@
  *
  * S[n][m] is the soft-max over concepts of factor P[n][m]. Of the images n_0, n_1, ... with the
  * largest activations E[u][m] = sum over k of log(1 + p_k (S[n_k][m] - 1) + 1e-7), where p_k falls
- * from `from` towards `to`: the k-th image belongs to the unit with that probability. With p = 1 this
- * is the sum of log(S + 1e-7), WPMI. Only images among the first of some unit need their S, and a
- * block of them serves all units at once; sums are in the order of the images' numbers. */
+ * from `from` towards `to`: the k-th image belongs to the unit with that probability. With p = 1
+ * this is the sum of log(S + 1e-7), WPMI. Only images among the first of some unit need their S,
+ * and a block of them serves all units at once; sums are in the order of the images' numbers. */
 #include "similarity.h"
 #include "../../base/parallel.h"
 

@@ -1,5 +1,5 @@
-/* nem/dissect/upsampler.c - the weights with which a layer's maps are brought to the label maps' size
- * (D6). They are not negative and sum to one. */
+/* nem/dissect/upsampler.c - the weights with which a layer's maps are brought to the label maps'
+ * size (D6). They are not negative and sum to one. */
 #include "dissect_private.h"
 
 #include <math.h>

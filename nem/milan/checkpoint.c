@@ -1,4 +1,5 @@
-/* nem/milan/checkpoint.c - how far a run over all units is, on disk and back. A snapshot has the parts
+/* nem/milan/checkpoint.c - how far a run over all units is, on disk and back. A snapshot has the
+ * parts
  *     place, extra, features, scores, texts,
  * and for each unit UNIT_PARTS more: its exemplars, the slots of their maps, the maps, and what its
  * level follows from; empty where the phase does not need them. */

@@ -206,7 +206,8 @@ static bool place(Candidate *best, int64_t room, int64_t *count, Candidate candi
     return true;
 }
 
-// Every word may follow: the best `rows` sentences of all. A sentence that has ended stays as it is.
+// Every word may follow: the best `rows` sentences of all. A sentence that has ended stays as it
+// is.
 static void choose(Decoder *self, StepScores scores, double temperature, int64_t live)
 {
     int64_t rows = self->captioner.rows, count = 0;

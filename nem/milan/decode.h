@@ -1,9 +1,9 @@
 /* nem/milan/decode.h - from the features of a unit's images to a sentence.
  *
  * A beam search keeps the `beam` likeliest sentences; of these the best by pointwise mutual
- * information is taken, log p(sentence | images) - temperature * log p(sentence), so that a sentence
- * that fits everything loses (N9). Words are ids of text/word_list.h. Sums of log p are kept in
- * double. Equal scores: the lower word and the earlier sentence come first. */
+ * information is taken, log p(sentence | images) - temperature * log p(sentence), so that a
+ * sentence that fits everything loses (N9). Words are ids of text/word_list.h. Sums of log p are
+ * kept in double. Equal scores: the lower word and the earlier sentence come first. */
 #ifndef NEM_MILAN_DECODE_H
 #define NEM_MILAN_DECODE_H
 
@@ -37,8 +37,8 @@ typedef struct Sentences {
 
 typedef struct Decoder Decoder;
 
-/* A captioner for units of so many images. Errors: ERROR_DATA (the blob lacks a tensor, or has fewer
- * words than the beam is wide), ERROR_MEMORY. The blob outlives it. */
+/* A captioner for units of so many images. Errors: ERROR_DATA (the blob lacks a tensor, or has
+ * fewer words than the beam is wide), ERROR_MEMORY. The blob outlives it. */
 bool decoder_open(Decoder **out, WeightBlob *blob, const DecodeRules *rules, int64_t images,
                   Error *error);
 void decoder_close(Decoder *decoder); // NULL allowed

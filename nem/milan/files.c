@@ -34,9 +34,10 @@ bool milan_write(const Explainer *explainer, const Evidence *evidence, const cha
 /* ---- reading --------------------------------------------------------------------------------- */
 
 typedef struct ExemplarReader {
-    Csv    *csv;
-    int     unit, rank, image; // columns
-    int64_t images;            // of the set
+    Csv        *csv;
+    const char *path;
+    int         unit, rank, image; // columns
+    int64_t     images;            // of the set
 } ExemplarReader;
 
 static bool read_row(ExemplarReader *reader, int64_t row, MilanClean *clean, Error *error)
@@ -46,18 +47,31 @@ static bool read_row(ExemplarReader *reader, int64_t row, MilanClean *clean, Err
         !csv_whole(reader->csv, row, reader->rank, 1, MILAN_EXEMPLARS, &rank, error) ||
         !csv_whole(reader->csv, row, reader->image, 0, reader->images - 1, &image, error))
         return false;
-    Exemplars *found       = &clean->exemplars[unit];
-    found->image[rank - 1] = image;
-    found->count           = rank > found->count ? rank : found->count;
+    Exemplars *found = &clean->exemplars[unit];
+    if (rank != found->count + 1)
+        return fail(error, ERROR_DATA, "%s: line %lld: rank %lld of unit %lld, expected %lld",
+                    reader->path, (long long)csv_line(reader->csv, row), (long long)rank,
+                    (long long)unit, (long long)found->count + 1);
+    found->image[found->count++] = image;
+    return true;
+}
+
+static bool have_all(const MilanClean *clean, int64_t count, const char *path, Error *error)
+{
+    for (int64_t unit = 0; unit < clean->record.unit_count; unit++)
+        if (clean->exemplars[unit].count != count)
+            return fail(error, ERROR_DATA, "%s: unit %lld has %lld exemplars, expected %lld", path,
+                        (long long)unit, (long long)clean->exemplars[unit].count, (long long)count);
     return true;
 }
 
 static bool read_exemplars(const Explainer *explainer, const char *folder, MilanClean *clean,
                            Error *error)
 {
+    const Milan   *milan = explainer->state;
     char           path[LIMIT_PATH];
     Bytes          bytes  = {0};
-    ExemplarReader reader = {.images = explainer->inputs.probe->image_count};
+    ExemplarReader reader = {.path = path, .images = explainer->inputs.probe->image_count};
     clean->exemplars =
         memory_new((size_t)clean->record.unit_count, sizeof *clean->exemplars, error);
     bool ok = clean->exemplars && path_join(path, folder, MILAN_FILE, error) &&
@@ -68,6 +82,7 @@ static bool read_exemplars(const Explainer *explainer, const char *folder, Milan
               csv_need(reader.csv, "image", &reader.image, error);
     for (int64_t row = 0; ok && row < csv_row_count(reader.csv); row++)
         ok = read_row(&reader, row, clean, error);
+    ok = ok && have_all(clean, milan->exemplar_count, path, error);
     csv_close(reader.csv);
     bytes_close(&bytes);
     return ok;

@@ -1,5 +1,5 @@
-/* nem/milan/looks.c - exemplars through the captioner's encoder: each image once, whatever the number
- * of units that have it among theirs. */
+/* nem/milan/looks.c - exemplars through the captioner's encoder: each image once, whatever the
+ * number of units that have it among theirs. */
 #include "milan_private.h"
 
 #include "../../base/parallel.h"

@@ -1,9 +1,9 @@
 /* nem/milan/milan.h - what would a person call a unit? (MILAN)
  *
  * Of all images of a set, the fifteen that a unit answers to most strongly are its exemplars. Where
- * its map exceeds the level of its top hundredth they are shown to a captioner (models/captioner.h),
- * which writes a sentence. The captioner is trained elsewhere and comes as a weight blob; the set
- * needs no labels.
+ * its map exceeds the level of its top hundredth they are shown to a captioner
+ * (models/captioner.h), which writes a sentence. The captioner is trained elsewhere and comes as a
+ * weight blob; the set needs no labels.
  *
  * The numbers of a unit depend on its maps and the pixels of its exemplars alone. Source: Hernandez
  * et al., "Natural language descriptions of deep visual features", ICLR 2022. */

@@ -153,7 +153,7 @@ bool milan_collect_unit(const Explainer *explainer, const UnitView *view, Eviden
                         Error *error);
 void milan_release(Evidence *evidence); // NULL allowed
 
-/* ---- files, attacks, modes: functions of the table in nem/method.h ---------------------------- */
+/* ---- files, attacks, modes: functions of the table in nem/method.h --------------------------- */
 
 #define MILAN_FILE "exemplars.csv"
 bool milan_write(const Explainer *explainer, const Evidence *evidence, const char *folder,

@@ -1,8 +1,8 @@
 /* nem/milan/modes.c - what the modes decide, and how a run tells it. */
 #include "milan_private.h"
 
-// The exemplars of the published descriptions were cut at an estimate (N4), from layers behind their
-// ReLU (Q2); both programs score one stop too many (N10) and cut bytes off (N5).
+// The exemplars of the published descriptions were cut at an estimate (N4), from layers behind
+// their ReLU (Q2); both programs score one stop too many (N10) and cut bytes off (N5).
 static const MilanRules milan22   = {.is_sketched = true, .extra_stop = true};
 static const MilanRules corrupt23 = {.extra_stop = true};
 static const MilanRules clean     = {.is_rounded = true};

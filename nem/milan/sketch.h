@@ -1,12 +1,12 @@
-/* nem/milan/sketch.h - the running estimate of a quantile that the published exemplars of MILAN were
- * cut with: it keeps about 25,000 of a unit's activations, each standing for many (N4).
+/* nem/milan/sketch.h - the running estimate of a quantile that the published exemplars of MILAN
+ * were cut with: it keeps about 25,000 of a unit's activations, each standing for many (N4).
  *
  * Buffers of falling size: values go into the smallest; a full buffer is sorted and every second
  * value, beginning with the first or the second by the toss of a coin, moves to the next, where it
  * counts twice as much. While the first buffer has not been full the estimate is exact. Coins come
  * from the counter-based generator, keyed by the unit, so that a unit's estimate depends on its
- * values and their order alone. Source: Karnin, Lang and Liberty, "Optimal quantile approximation in
- * streams", FOCS 2016, in the variant of netdissect's RunningQuantile. */
+ * values and their order alone. Source: Karnin, Lang and Liberty, "Optimal quantile approximation
+ * in streams", FOCS 2016, in the variant of netdissect's RunningQuantile. */
 #ifndef NEM_MILAN_SKETCH_H
 #define NEM_MILAN_SKETCH_H
 
