@@ -238,6 +238,9 @@ struct Method {
     void (*close)(Explainer *explainer); // accepts what a failed open leaves
 
     /* ---- a clean run, or one of a perturbed set */
+    /* (optional) collect refuses a set of fewer images. The explainer may have method and values
+     * alone. */
+    int64_t (*least_images)(const Explainer *explainer);
     /* Looks at all units over the whole set, from scratch (C18). The pixels come from `images`: the
      * explainer's own photos, or perturbed ones in their place. */
     bool (*collect)(const Explainer *explainer, const ImageSource *images, const Pass *pass,
