@@ -325,7 +325,7 @@ enum { RANK_SHOWN = 10 }; // of them are shown to people
  * ERROR_MEMORY. */
 RankedUnit *units_rank(const Explainer *explainer, const Evidence *evidence, Error *error);
 
-/* Whether a unit with this score counts as a detector (D19). */
+/* Whether a unit that has a label, with this score, counts as a detector (D19). */
 bool is_detector(const Method *method, double score);
 /* What became of a description: another text is a change, unless the method says otherwise (C19).
  */

@@ -10,7 +10,7 @@ ChangeOutcome outcome_of(const ChangeRow *row, const Method *method)
     if (row->clean.label && row->clean.score > 0 &&
         row->clean_label_iou >= OUTCOME_KEPT * row->clean.score)
         return OUTCOME_TIE;
-    return is_detector(method, row->now.score) ? OUTCOME_OTHER : OUTCOME_NONE;
+    return row->now.label && is_detector(method, row->now.score) ? OUTCOME_OTHER : OUTCOME_NONE;
 }
 
 OutcomeCount outcomes_count(const Changes *changes, const ChangeRow *setting, const Method *method,
@@ -19,7 +19,8 @@ OutcomeCount outcomes_count(const Changes *changes, const ChangeRow *setting, co
     OutcomeCount count = {0};
     for (int64_t i = 0; i < changes->count; i++) {
         const ChangeRow *row = &changes->rows[i];
-        if (!setting_equal(row, setting) || !is_detector(method, row->clean.score) ||
+        if (!setting_equal(row, setting) || !row->clean.label ||
+            !is_detector(method, row->clean.score) ||
             (category >= 0 && row->clean.category != category))
             continue;
         count.detectors++;

@@ -49,7 +49,7 @@ ChangeGroup group_category(int category)
 
 bool group_holds(ChangeGroup group, const Concept *clean)
 {
-    return (!group.only_detectors || clean->score >= group.detector_score) &&
+    return (!group.only_detectors || (clean->label && clean->score >= group.detector_score)) &&
            (group.category < 0 || (clean->label && clean->category == group.category));
 }
 
