@@ -3,6 +3,14 @@
  * Everything follows from the rows, at the digits that changes.csv has of them. */
 #include "changes.h"
 
+#include <math.h>
+
+// A unit without a concept detects nothing, whatever its score.
+static bool detects(const Concept *concept, const Method *method)
+{
+    return concept->label && is_detector(method, concept->score);
+}
+
 ChangeOutcome outcome_of(const ChangeRow *row, const Method *method)
 {
     if (!row->changed)
@@ -10,7 +18,7 @@ ChangeOutcome outcome_of(const ChangeRow *row, const Method *method)
     if (row->clean.label && row->clean.score > 0 &&
         row->clean_label_iou >= OUTCOME_KEPT * row->clean.score)
         return OUTCOME_TIE;
-    return row->now.label && is_detector(method, row->now.score) ? OUTCOME_OTHER : OUTCOME_NONE;
+    return detects(&row->now, method) ? OUTCOME_OTHER : OUTCOME_NONE;
 }
 
 OutcomeCount outcomes_count(const Changes *changes, const ChangeRow *setting, const Method *method,
@@ -19,8 +27,7 @@ OutcomeCount outcomes_count(const Changes *changes, const ChangeRow *setting, co
     OutcomeCount count = {0};
     for (int64_t i = 0; i < changes->count; i++) {
         const ChangeRow *row = &changes->rows[i];
-        if (!setting_equal(row, setting) || !row->clean.label ||
-            !is_detector(method, row->clean.score) ||
+        if (!setting_equal(row, setting) || !detects(&row->clean, method) ||
             (category >= 0 && row->clean.category != category))
             continue;
         count.detectors++;
