@@ -24,7 +24,7 @@ static bool select_units(const Corruption *corruption, int64_t **units, int64_t 
     if (!detectors)
         return false;
     for (int64_t i = 0; i < record->unit_count; i++)
-        detectors[i] = is_detector(method, record->units[i].score);
+        detectors[i] = record->units[i].label && is_detector(method, record->units[i].score);
     bool ok = units_select(corruption->run.settings->units, detectors, record->unit_count,
                            corruption->run.settings->seed, units, count, error);
     memory_free(detectors);

@@ -81,8 +81,9 @@ static bool find_differences(const Settings *settings, Runs *runs, Error *error)
         const char *one = setting_text(a, refused[i]), *other = setting_text(b, refused[i]);
         if (one && other && strcmp(one, other) != 0)
             return fail(error, ERROR_USAGE,
-                        "%s and %s cannot be compared unit by unit: %s is '%.40s' and '%.40s'",
-                        settings->inputs[0], settings->inputs[1], refused[i], one, other);
+                        "%s and %s cannot be compared unit by unit: %s is '%.40s' and '%.40s'%s",
+                        settings->inputs[0], settings->inputs[1], refused[i], one, other,
+                        i == 2 ? " (--text compares what they say)" : "");
     }
     differences_find(&runs->differences, a, b, (const char *const[]){"verb", "store", NULL});
     differences_add(&runs->differences, "store", store_text(a), store_text(b));
@@ -112,7 +113,8 @@ static bool compare(const Settings *settings, const Method *method, const RunRec
         if (before->unit != after->unit)
             return fail(error, ERROR_DATA, "%s has no unit %lld", settings->inputs[1],
                         (long long)before->unit);
-        bool changed = is_changed(out, i), detector = is_detector(method, before->score);
+        bool changed  = is_changed(out, i);
+        bool detector = *before->label_name && is_detector(method, before->score);
         out->changed += changed;
         out->detectors += detector;
         out->detectors_changed += detector && changed;

@@ -98,7 +98,8 @@ const Verb verb_describe = {
     .summary    = "say what every unit of one layer stands for, by any method",
     .details    = "Runs the network over the probing set and lets the method find a description of "
                   "every unit. Writes units.csv, the method's own files and run.json into RUN and a "
-                  "summary to stdout.",
+                  "summary to stdout. --captioner and --beam are of milan, the options from --clip "
+                  "to --cache of clip-dissect.",
     .example    = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
     .options    = describe_options,
     .of_methods = METHOD_OPTIONS_ALL,

@@ -239,8 +239,8 @@ bool corruption_publish(Corruption *corruption, Error *error)
                                         print_similarities(corruption, &settings, error)));
     if (ok && untouched)
         note(run->settings,
-             "note: %lld units have no image to perturb (no concept, or their own as the target): "
-             "they count as unchanged because nothing was tried, not because they are robust",
+             "note: units with no image to perturb (no concept, or their own as the target): %lld. "
+             "They count as unchanged because nothing was tried, not because they are robust",
              (long long)untouched);
     json_discard(&json);
     setting_list_close(&settings);

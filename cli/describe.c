@@ -14,8 +14,10 @@ static int64_t count_detectors(const Explainer *explainer, const Evidence *evide
 {
     const Method *method    = explainer->method;
     int64_t       detectors = 0;
-    for (int64_t unit = 0; unit < explainer->inputs.layer.units; unit++)
-        detectors += is_detector(method, method->explain(explainer, evidence, unit).score);
+    for (int64_t unit = 0; unit < explainer->inputs.layer.units; unit++) {
+        Concept found = method->explain(explainer, evidence, unit);
+        detectors += found.label && is_detector(method, found.score);
+    }
     return detectors;
 }
 
@@ -42,7 +44,9 @@ static bool print_units(const Explainer *explainer, const Evidence *evidence, Er
     if (!units)
         return false;
     if (isinf(method->detector_score)) // every unit is one
-        printf("the units with the highest %s:\n\n", method->score_name);
+        printf("%lld of %lld units have a description; the highest %s:\n\n",
+               (long long)count_detectors(explainer, evidence), (long long)count,
+               method->score_name);
     else
         printf("detectors (%s >= %g): %lld of %lld units\n\n", method->score_name,
                method->detector_score, (long long)count_detectors(explainer, evidence),
@@ -52,7 +56,7 @@ static bool print_units(const Explainer *explainer, const Evidence *evidence, Er
     table_cell(&table, "%s", method->score_name);
     for (int64_t i = 0; i < count && i < RANK_SHOWN; i++) {
         table_cell(&table, "%lld", (long long)units[i].unit);
-        table_cell(&table, "%s", labels->text[units[i].found.label]);
+        table_cell(&table, "%s", units[i].found.label ? labels->text[units[i].found.label] : "-");
         table_cell(&table, "%.4f", units[i].found.score);
     }
     memory_free(units);

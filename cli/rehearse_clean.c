@@ -38,8 +38,12 @@ bool clean_run_rehearse(Run *run, const RunInputs *inputs, Error *error)
     enum { ENOUGH_IMAGES = 64 };                 // fewer leave no trace in memory
     const double         least = 1.5, most = 10; // seconds of the last run; and of one with fewer
     const InputsRequest *request = &inputs->request;
+    const Method        *method  = request->method;
     int64_t              all = inputs->probe.image_count, images = request->batch;
+    Explainer            asked  = {.method = method, .values = request->values.value};
+    int64_t              fewest = method->least_images ? method->least_images(&asked) : 0;
     Sample               before = {0}, last = {0};
+    images = images < fewest ? fewest : images;
     for (bool goes_on = true; goes_on; images *= 2) {
         before = last;
         if (!take_sample(run, request, images < all ? images : all, &last, error))

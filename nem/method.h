@@ -239,6 +239,9 @@ struct Method {
     void (*close)(Explainer *explainer); // accepts what a failed open leaves
 
     /* ---- a clean run, or one of a perturbed set */
+    /* (optional) collect refuses a set of fewer images. The explainer may have method and values
+     * alone. */
+    int64_t (*least_images)(const Explainer *explainer);
     /* Looks at all units over the whole set, from scratch (C18). The pixels come from `images`: the
      * explainer's own photos, or perturbed ones in their place. */
     bool (*collect)(const Explainer *explainer, const ImageSource *images, const Pass *pass,
@@ -323,7 +326,7 @@ enum { RANK_SHOWN = 10 }; // of them are shown to people
  * ERROR_MEMORY. */
 RankedUnit *units_rank(const Explainer *explainer, const Evidence *evidence, Error *error);
 
-/* Whether a unit with this score counts as a detector (D19). */
+/* Whether a unit that has a label, with this score, counts as a detector (D19). */
 bool is_detector(const Method *method, double score);
 /* What became of a description: another text is a change, unless the method says otherwise (C19).
  */

@@ -131,8 +131,8 @@ bool probe_open_photos(ProbeSet *out, const char *folder, const Preparation *pre
         return false;
     }
     if (preparation) {
-        probe.image_height = preparation->height;
-        probe.image_width  = preparation->width;
+        probe.image_height = probe.map_height = preparation->height;
+        probe.image_width = probe.map_width = preparation->width;
     }
     sha256_start(&sha);
     sha256_add(&sha, probe.text, list.text_used);

@@ -41,11 +41,12 @@ typedef struct ProbeImage {
 } ProbeImage;
 
 typedef struct ProbeSet {
-    char              *folder;
-    char               index_sha256[65];
-    int64_t            image_count;
-    int64_t            image_height, image_width; // of every photo
-    int64_t            map_height, map_width;     // of every label map
+    char   *folder;
+    char    index_sha256[65];
+    int64_t image_count;
+    int64_t image_height, image_width; // of every photo
+    int64_t map_height, map_width;     // of every label map; of photos alone, as they
+                                       // are: masks are shown at that size
     int                category_count;
     char              *category[PROBE_MAX_CATEGORIES]; // names, in the order of category.csv
     int32_t            label_count;                    // slots: 1 + largest number

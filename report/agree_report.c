@@ -193,7 +193,8 @@ static bool write_page(AgreePage *self, Error *error)
 {
     page_begin(self->page, "agreement", self->job->run);
     writer_text(self->page,
-                "<header>\n<p class=\"source\">nemesis agree</p>\n<h1>What methods say of the same "
+                "<header>\n<p class=\"kicker\">nemesis \xc2\xb7 agree report</p>\n<h1>What methods "
+                "say of the same "
                 "units</h1>\n<p class=\"lead\">%lld units that %d methods describe. By chance: the "
                 "same descriptions with units permuted within their layers, the mean of %d "
                 "draws.</p>\n</header>\n<main>\n<section id=\"figures\">\n<h2>How often they "

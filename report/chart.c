@@ -62,7 +62,7 @@ static int by_count(const void *a, const void *b)
 
 static void draw_towers(Report *report, const Tower *towers, int32_t count, int32_t all)
 {
-    enum { ROW = 20, LEFT = 130, WIDTH = 400, ROOM = 230, NAME = 20 };
+    enum { ROW = 20, LEFT = 146, WIDTH = 400, ROOM = 214, NAME = 20, SHOWN = 16 };
     const Labels *labels = report->explainer->labels;
     Writer       *page   = report->page;
     writer_text(page,
@@ -76,7 +76,7 @@ static void draw_towers(Report *report, const Tower *towers, int32_t count, int3
         const char *name   = labels->category[labels->category_of[towers[i].label]];
         double      length = (double)towers[i].count / (double)towers[0].count * ROOM;
         writer_text(page, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", LEFT - 8, i * ROW + 16);
-        html_text(page, labels->text[towers[i].label], 16);
+        html_text(page, labels->text[towers[i].label], SHOWN);
         writer_text(page,
                     "</text><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"14\"/>"
                     "<text class=\"figure\" x=\"%.1f\" y=\"%d\">%lld</text>\n",

@@ -91,8 +91,10 @@ static void write_words(Report *report)
                "One channel of one layer: it answers to a photo with a map of "
                "activations, high where it sees what it responds to.");
     write_word(page, "Probing set",
-               "The photos the units are tried on, in which people, or a "
-               "program, marked concepts.");
+               method->needs_label_maps
+                   ? "The photos the units are tried on, in which people, or a "
+                     "program, marked concepts."
+                   : "The photos the units are tried on.");
     if (method->mask)
         write_word(page, "Mask",
                    "The pixels at which the enlarged map exceeds the unit\xe2\x80\x99s "
@@ -106,7 +108,8 @@ static void write_words(Report *report)
                     method->detector_score);
     else
         write_word(page, "Detector", "Here every unit with a description counts as one.");
-    write_word(page, "-c", "Names of colours end in -c, as in the Broden data set.");
+    if (method->needs_label_maps)
+        write_word(page, "-c", "Names of colours end in -c, as in the Broden data set.");
     if (job->attack) {
         write_word(page, "PGD, FGSM",
                    "Ways to change a photo step by step so that one unit answers "
@@ -136,8 +139,10 @@ bool section_reading(Report *report, Error *error)
     Example example;
     if (!find_example(report, &example, error))
         return false;
-    writer_text(report->page, "<section id=\"reading\">\n<h2>How to read this page</h2>\n"
-                              "<div class=\"reading\">\n");
+    writer_text(report->page,
+                "<section id=\"reading\">\n<h2>How to read this page</h2>\n"
+                "<div class=\"reading%s\">\n",
+                example.index < 0 ? " words" : "");
     if (example.index >= 0 && !show_example(report, &example, error))
         return false;
     write_words(report);

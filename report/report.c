@@ -71,7 +71,7 @@ static bool choose_units(Report *report, Error *error)
             const UnitRecord *unit   = &record->units[i];
             const ChangeRow  *change = change_of(report, report->strongest, unit->unit);
             bool              told =
-                wide ? unit->label != 0 : is_detector(report->explainer->method, unit->score);
+                unit->label && (wide || is_detector(report->explainer->method, unit->score));
             if (report->job->attack ? change != NULL : told)
                 choices[count++] = (Choice){unit->unit, unit->score,
                                             is_film_unit(report, unit->unit) ? 2

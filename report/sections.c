@@ -22,7 +22,7 @@ static Totals count_detectors(const Report *report)
     for (int64_t i = 0; i < record->unit_count; i++) {
         const UnitRecord *unit = &record->units[i];
         bool              seen = false;
-        if (!is_detector(method, unit->score) || unit->category < 0)
+        if (!unit->label || !is_detector(method, unit->score) || unit->category < 0)
             continue;
         totals.detectors++;
         totals.detectors_of[unit->category]++;

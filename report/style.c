@@ -79,6 +79,7 @@ static const char *const style_lines[] = {
     "details>summary{cursor:pointer;margin:0 0 .8em;color:var(--soft)}",
     ".reading{display:grid;grid-template-columns:minmax(0,300px) minmax(0,1fr);gap:16px 36px;"
     "padding:18px;border:1px solid var(--line);background:var(--card)}",
+    ".reading.words{grid-template-columns:minmax(0,1fr)}",
     ".reading dl{columns:2 300px;column-gap:32px;margin:0;font-size:.92rem;line-height:1.45}",
     ".reading dt{font-weight:600;break-after:avoid}.reading dd{margin:0 0 .6em;"
     "break-inside:avoid}",

@@ -49,6 +49,24 @@ static void verbs_say_what_they_would_take(void)
     CHECK(!file_exists(out) && !file_exists(in_folder("dry.checkpoint")));
 }
 
+// Fewer images than a similarity needs are not enough for an estimate either.
+static void methods_see_as_many_images_as_they_need(void)
+{
+    static const char list[] = "red\nblue\ndoor\n";
+    const char       *world = in_folder("world"), *out = in_folder("dry");
+    REQUIRE(file_publish(in_folder("list.txt"), list, sizeof list - 1, NULL));
+    REQUIRE(play("mini --images 30 -q -o %s", world)->code == 0);
+    for (int images = 27; images < 29; images++) {
+        const Outcome *o = play("describe -m demo/mini.nw -l conv1_2 -d %s --method clip-dissect "
+                                "--similarity wpmi --concepts %s --limit %d -t 1 -b 2 -q --dry-run "
+                                "-o %s",
+                                world, in_folder("list.txt"), images, out);
+        CHECK(images < 28 ? o->code == 65 && strstr(o->err, "has 27 images") != NULL
+                          : says_all(o, "28 passes\n"));
+    }
+    CHECK(!file_exists(out));
+}
+
 static void a_document_has_settings_and_estimate(void)
 {
     REQUIRE(play_inputs(4));
@@ -81,6 +99,7 @@ static void what_the_run_would_refuse_is_refused(void)
 SUITE(dry_run)
 {
     RUN(verbs_say_what_they_would_take);
+    RUN(methods_see_as_many_images_as_they_need);
     RUN(a_document_has_settings_and_estimate);
     RUN(what_the_run_would_refuse_is_refused);
 }

@@ -47,6 +47,7 @@ static void photos_come_in_the_order_of_their_names(void)
     REQUIRE(write_set() && !probe_is_tables(test_folder()));
     REQUIRE(probe_open_photos(&set, test_folder(), &fit, 0, NULL));
     CHECK(set.image_count == 4 && set.image_height == 4 && set.image_width == 6);
+    CHECK(set.map_height == 4 && set.map_width == 6); // masks are shown at that size
     CHECK(set.category_count == 0 && set.is_photos);
     ImageSource images = probe_images(&set);
     for (int64_t i = 0; i < 4; i++) {

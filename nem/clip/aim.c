@@ -1,5 +1,5 @@
 /* nem/clip/aim.c - where an attack lowers and raises a unit (L12): on the whole of the images that
- * are closest to its word, and to the target, in the clean run. For the soft-wpmi loss (L13) each
+ * are closest to its word, and to the target, in the clean run, each on one of the two. For the soft-wpmi loss (L13) each
  * of them also has a gain: how much more it says for the word (and less for the target) than the
  * images that count for the unit do on average. */
 #include "clip_private.h"
@@ -9,7 +9,7 @@
 
 typedef struct WordAim {
     int64_t *images;          // increasing
-    uint8_t *source, *target; // [images of the set]: whether it is among the closest to either
+    uint8_t *source, *target; // [images of the set]: its rank among the closest to either; 0: none
     float   *gain;            // [images of the set], or NULL
     bool     pools_max;
     int64_t  cells;
@@ -19,8 +19,8 @@ static bool fill_masks(void *self, int64_t image, uint8_t *source, uint8_t *targ
 {
     const WordAim *aim = self;
     (void)error;
-    memset(source, aim->source[image], (size_t)aim->cells);
-    memset(target, aim->target[image], (size_t)aim->cells);
+    memset(source, aim->source[image] != 0, (size_t)aim->cells);
+    memset(target, aim->target[image] != 0, (size_t)aim->cells);
     return true;
 }
 
@@ -60,8 +60,8 @@ float clip_cosine(const Clip *clip, int64_t image, int32_t concept)
     return (float)sum;
 }
 
-// Marks the images of the clean run that are closest to a word.
-static bool mark_closest(const Clip *clip, int64_t images, int32_t label, uint8_t *marked,
+// Ranks, from 1 to CLIP_AIMED, of the images of the clean run that are closest to a word.
+static bool rank_closest(const Clip *clip, int64_t images, int32_t label, uint8_t *rank,
                          Error *error)
 {
     int64_t  count  = images < CLIP_AIMED ? images : CLIP_AIMED;
@@ -73,10 +73,18 @@ static bool mark_closest(const Clip *clip, int64_t images, int32_t label, uint8_
     if (ok)
         images_top(cosine, images, count, top);
     for (int64_t i = 0; ok && i < count; i++)
-        marked[top[i]] = 1;
+        rank[top[i]] = (uint8_t)(i + 1);
     memory_free(cosine);
     memory_free(top);
     return ok;
+}
+
+// What is lowered and raised at once does not move: an image goes where its rank is higher.
+static void part_shared(WordAim *aim, int64_t images)
+{
+    for (int64_t i = 0; i < images; i++)
+        if (aim->source[i] && aim->target[i])
+            *(aim->source[i] <= aim->target[i] ? &aim->target[i] : &aim->source[i]) = 0;
 }
 
 /* ---- gains (L13) ----------------------------------------------------------------------------- */
@@ -182,11 +190,12 @@ bool clip_aim(const Explainer *explainer, const UnitRecord *unit, int32_t target
     aim->source    = memory_new((size_t)images, sizeof *aim->source, error);
     aim->target    = memory_new((size_t)images, sizeof *aim->target, error);
     if (!aim->images || !aim->source || !aim->target ||
-        !mark_closest(clip, images, unit->label, aim->source, error) ||
-        (target && !mark_closest(clip, images, target, aim->target, error))) {
+        !rank_closest(clip, images, unit->label, aim->source, error) ||
+        (target && !rank_closest(clip, images, target, aim->target, error))) {
         close_aim(aim);
         return false;
     }
+    part_shared(aim, images);
     for (int64_t image = 0; image < images; image++)
         if (aim->source[image] || aim->target[image])
             aim->images[count++] = image;

@@ -79,12 +79,13 @@ double clip_score(const Clip *clip, const Evidence *evidence, int64_t row, int32
 int clip_best(const Clip *clip, const Evidence *evidence, int64_t row, int count, int32_t *out);
 
 /* Scores of so many units from their activations [units, images], and what they have in common. */
-bool clip_score_layer(const Clip *clip, const Embeddings *images, const float *activations,
-                      int64_t units, const Pass *pass, Evidence **out, Error *error);
-bool clip_collect(const Explainer *explainer, const ImageSource *images, const Pass *pass,
-                  Evidence **out, Error *error);
-bool clip_collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
-                       Error *error);
+bool    clip_score_layer(const Clip *clip, const Embeddings *images, const float *activations,
+                         int64_t units, const Pass *pass, Evidence **out, Error *error);
+int64_t clip_least_images(const Explainer *explainer);
+bool    clip_collect(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                     Evidence **out, Error *error);
+bool    clip_collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
+                          Error *error);
 
 /* ---- embeddings (towers.c) ------------------------------------------------------------------- */
 

@@ -123,12 +123,20 @@ static bool collect_embeddings(const Explainer *explainer, const ImageSource *im
     return true;
 }
 
+int64_t clip_least_images(const Explainer *explainer)
+{
+    const Similarity *rule = similarity_named(method_value(explainer, "similarity"));
+    return rule ? rule->least_images : 0;
+}
+
 static bool enough_images(const Explainer *explainer, Error *error)
 {
     const Similarity *rule  = ((const Clip *)explainer->state)->similarity;
     int64_t           count = explainer->inputs.probe->image_count;
     return count >= rule->least_images ||
-           fail(error, ERROR_DATA, "%s: has %lld images, the similarity %s needs at least %lld",
+           fail(error, ERROR_DATA,
+                "%s: has %lld images, the similarity %s needs at least %lld (--similarity cosine "
+                "and cosine-cubed do with fewer)",
                 explainer->inputs.probe->folder, (long long)count, rule->name,
                 (long long)rule->least_images);
 }

@@ -154,9 +154,11 @@ static double score_of(const Explainer *explainer, const Evidence *evidence, int
 }
 
 const Method method_clip_dissect = {
-    .name           = "clip-dissect",
-    .title          = "CLIP-Dissect",
-    .score_name     = "similarity",
+    .name       = "clip-dissect",
+    .title      = "CLIP-Dissect",
+    .score_name = "similarity",
+    .score_says = "How well a word fits the photos that the unit is most active on; soft-wpmi and "
+                  "wpmi: better than it fits the units of the layer on average, in logarithms.",
     .detector_score = 0, // above what the word has in common with the layer (L14)
     .sees_pixels    = true,
     .reads_class    = true,
@@ -166,6 +168,7 @@ const Method method_clip_dissect = {
     .option_count   = sizeof options / sizeof *options,
     .open           = open_clip,
     .close          = close_clip,
+    .least_images   = clip_least_images,
     .collect        = clip_collect,
     .collect_unit   = clip_collect_unit,
     .baseline       = clip_baseline,

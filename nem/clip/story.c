@@ -140,8 +140,11 @@ void clip_story_page(const Explainer *explainer, const Story *story, Writer *pag
     }
     writer_text(page,
                 "<div class=\"scroll\"><table class=\"ranks\">\n<caption>The word and its "
-                "runners-up by %s</caption>\n<thead><tr><th scope=\"col\">word</th>",
-                story->rule->name);
+                "runners-up by %s%s</caption>\n<thead><tr><th scope=\"col\">word</th>",
+                story->rule->name,
+                is_coupled ? ": how well each fits the strongest photos of the unit, less how well "
+                             "it fits those of all units of the layer (logarithms)"
+                           : "");
     if (is_coupled)
         writer_text(page, "<th scope=\"col\">of the unit</th><th scope=\"col\">of the layer</th>");
     writer_text(page, "<th scope=\"col\">similarity</th></tr></thead>\n<tbody>\n");

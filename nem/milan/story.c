@@ -75,10 +75,12 @@ bool milan_story_text(const Explainer *explainer, const Story *story, FILE *stre
     const char *const headers[] = {"rank", "activation", "shown", "exemplar"};
     fprintf(stream, "caption: ");
     print_name(stream, *story->text ? story->text : "(empty)");
-    fprintf(stream,
-            "\nPMI %.6f: log p of the caption given the exemplars, less what the language model "
-            "says\nshown to the captioner is what exceeds %.9g, the level of the top hundredth\n\n",
-            story->score, (double)story->exemplars.level);
+    fprintf(
+        stream,
+        "\nPMI %.6f: log p of the caption given the exemplars, less a share of its log p by the "
+        "language model\nshown to the captioner is what exceeds %.9g, the level of the top "
+        "hundredth\n\n",
+        story->score, (double)story->exemplars.level);
     for (int i = 0; i < table.columns; i++)
         table_cell(&table, "%s", headers[i]);
     for (int64_t rank = 0; rank < story->exemplars.count; rank++) {
