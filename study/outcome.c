@@ -35,7 +35,7 @@ OutcomeCount outcomes_count(const Changes *changes, const ChangeRow *setting, co
         count.kept += row->clean_label_iou / row->clean.score;
     }
     if (!method->score_is_share)
-        count.kept = NAN;
+        count.kept = (double)NAN;
     else if (count.detectors)
         count.kept /= (double)count.detectors;
     return count;
