@@ -126,7 +126,8 @@ typedef enum FileOperation {
     FILE_SYNC,
     FILE_RENAME,
     FILE_REMOVE,
-    FILE_MAKE_FOLDER
+    FILE_MAKE_FOLDER,
+    FILE_SHOW // any operation of file_show, whose failures its callers forgive
 } FileOperation;
 
 /* What a test wants called around every operation on files, from any thread. `before` returns 0, or

@@ -7,18 +7,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static FileHook hook;
+static FileHook           hook;
+static _Thread_local bool is_showing;
 
 void file_hook(const FileHook *to)
 {
     hook = to ? *to : (FileHook){0};
 }
 
+void seam_show(bool is_begun)
+{
+    is_showing = is_begun;
+}
+
+// As the hook is told of it.
+static FileOperation told(FileOperation operation)
+{
+    return is_showing ? FILE_SHOW : operation;
+}
+
 // True if the operation is to fail; errno says why.
 static bool refused(FileOperation operation, size_t *size)
 {
     size_t any    = 0;
-    int    reason = hook.before ? hook.before(hook.self, operation, size ? size : &any) : 0;
+    int    reason = hook.before ? hook.before(hook.self, told(operation), size ? size : &any) : 0;
     if (reason)
         errno = reason;
     return reason != 0;
@@ -27,7 +39,7 @@ static bool refused(FileOperation operation, size_t *size)
 static void finished(FileOperation operation)
 {
     if (hook.after)
-        hook.after(hook.self, operation);
+        hook.after(hook.self, told(operation));
 }
 
 /* result = call, or `failed` if the hook refuses it; again as long as a signal cuts it short.

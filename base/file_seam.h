@@ -21,6 +21,8 @@ int     seam_remove(const char *path);
 int     seam_make_folder(const char *path);
 int     seam_remove_folder(const char *path);
 DIR    *seam_list(const char *path);
+/* Between a begin and an end, what this thread does is a FILE_SHOW to a test. */
+void seam_show(bool is_begun);
 /* A write lock on the whole file: 0 taken; -1 with errno, and in *holder the process that has it.
  */
 int       seam_lock(int handle, long *holder);

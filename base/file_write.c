@@ -259,11 +259,15 @@ bool file_publish(const char *path, const void *data, size_t size, Error *error)
 bool file_show(const char *path, const void *data, size_t size, Error *error)
 {
     Writer *writer = NULL;
-    if (!writer_open(&writer, path, error))
-        return false;
-    writer->is_fleeting = true;
-    writer_bytes(writer, data, size);
-    return writer_publish(writer, error);
+    seam_show(true);
+    bool ok = writer_open(&writer, path, error);
+    if (ok) {
+        writer->is_fleeting = true;
+        writer_bytes(writer, data, size);
+        ok = writer_publish(writer, error);
+    }
+    seam_show(false);
+    return ok;
 }
 
 /* ---- what a killed process leaves ------------------------------------------------------------ */

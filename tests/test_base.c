@@ -174,7 +174,7 @@ static void temporaries_of_the_dead_are_left_alone(void)
 }
 
 typedef struct Told { // how often, by operation
-    int before[FILE_MAKE_FOLDER + 1], after[FILE_MAKE_FOLDER + 1];
+    int before[FILE_SHOW + 1], after[FILE_SHOW + 1];
 } Told;
 
 static int told_before(void *self, FileOperation operation, size_t *size)
@@ -203,7 +203,7 @@ static void a_hook_is_told_of_every_end(void)
     file_unlock(&lock);
     file_hook(NULL);
     bytes_close(&bytes);
-    for (int kind = 0; kind <= FILE_MAKE_FOLDER; kind++)
+    for (int kind = 0; kind <= FILE_SHOW; kind++)
         CHECK(told.before[kind] > 0 && told.before[kind] == told.after[kind]);
 }
 
