@@ -198,6 +198,7 @@ static void a_hook_is_told_of_every_end(void)
     file_hook(&hook);
     CHECK(folder_create(in_folder("made"), NULL) && file_lock(&lock, in_folder("lock"), NULL));
     CHECK(file_publish(in_folder("made/file"), "x", 1, NULL));
+    CHECK(file_show(in_folder("made/file"), "y", 1, NULL));
     CHECK(file_read(in_folder("made/file"), 1, &bytes, NULL));
     CHECK(temporaries_remove(in_folder("made"), NULL) && file_remove(in_folder("made/file"), NULL));
     file_unlock(&lock);

@@ -41,7 +41,7 @@ static void prepare(void *self)
     file_hook(&hook);
 }
 
-enum { CHECKPOINTS = 4 }; // renames until there is one: progress, settings, and two of them
+enum { CHECKPOINTS = 3 }; // renames until there is one: settings, and two of them
 
 static pid_t start(int number, int renames)
 {
