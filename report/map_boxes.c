@@ -1,4 +1,5 @@
 /* report/map_boxes.c - what was measured of the pairs, as box plots. */
+#include "../study/quantile.h"
 #include "map_page.h"
 #include "plot.h"
 

@@ -1,5 +1,6 @@
 /* report/map_curves.c - the losses of attacks over their steps, and their images explained again:
  * over beta and over noise. Of pairs: the median, and a band from 25 to 75 %. */
+#include "../study/quantile.h"
 #include "map_page.h"
 #include "plot.h"
 

@@ -2,7 +2,7 @@
  * agreement.h. */
 #include "agreement.h"
 
-#include "map_study.h"
+#include "quantile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,19 +70,6 @@ static double mean_of(const Values *values, int figure, int64_t first, int64_t e
 }
 
 /* ---- intervals ------------------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void middle_of(double *values, int64_t count, double *low, double *high)
-{
-    qsort(values, (size_t)count, sizeof *values, by_size);
-    *low  = sorted_quantile(values, count, 0.025);
-    *high = sorted_quantile(values, count, 0.975);
-}
 
 static AgreeFigure figure_of(const Values *values, int figure, int64_t first, int64_t end,
                              uint64_t seed)

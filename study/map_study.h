@@ -115,8 +115,6 @@ bool map_measures_are_alike(const MapMeasure *a, const MapMeasure *b);
  * pair. */
 int64_t map_results_sorted(const MapResults *results, const MapMeasure *like, int column,
                            double *values);
-/* By linear interpolation between sorted values; q in 0..1. */
-double sorted_quantile(const double *sorted, int64_t count, double q);
 
 /* The median of a column over the rows that are like this one but for the pair: same method,
  * network, storage and control. `values` is room for a number a pair. */

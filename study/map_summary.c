@@ -2,25 +2,11 @@
  * median is (M10). */
 #include "map_study.h"
 #include "../format/csv.h"
-
-#include <stdlib.h>
+#include "quantile.h"
 
 enum { DRAWS = 2000 };
 
-/* ---- quantiles ------------------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double sorted_quantile(const double *sorted, int64_t count, double q)
-{
-    double  at    = q * (double)(count - 1);
-    int64_t below = (int64_t)at, above = below + 1 < count ? below + 1 : below;
-    return sorted[below] + (at - (double)below) * (sorted[above] - sorted[below]);
-}
+/* ---- how sure a median is --------------------------------------------------------------------- */
 
 /* Medians of samples drawn with replacement; the interval is from their 2.5 to their 97.5 % point.
  * Source: Efron, "Bootstrap methods: another look at the jackknife", 1979. */
@@ -34,14 +20,11 @@ static bool bootstrap_median(const double *sorted, int64_t count, uint64_t seed,
     for (int i = 0; ok && i < DRAWS; i++) {
         for (int64_t k = 0; k < count; k++)
             drawn[k] = sorted[random_below(&random, (uint32_t)count)];
-        qsort(drawn, (size_t)count, sizeof *drawn, by_size);
+        sort_numbers(drawn, count);
         medians[i] = sorted_quantile(drawn, count, 0.5);
     }
-    if (ok) {
-        qsort(medians, DRAWS, sizeof *medians, by_size);
-        *low  = sorted_quantile(medians, DRAWS, 0.025);
-        *high = sorted_quantile(medians, DRAWS, 0.975);
-    }
+    if (ok)
+        middle_of(medians, DRAWS, low, high);
     memory_free(drawn);
     memory_free(medians);
     return ok;
@@ -89,7 +72,7 @@ int64_t map_results_sorted(const MapResults *results, const MapMeasure *like, in
     for (int64_t i = 0; i < results->measure_count; i++)
         if (map_measures_are_alike(&results->measures[i], like))
             values[count++] = map_measure_value(&results->measures[i], column);
-    qsort(values, (size_t)count, sizeof *values, by_size);
+    sort_numbers(values, count);
     return count;
 }
 

@@ -150,10 +150,6 @@ typedef struct SimilarityShare {
 bool changes_similarity(const Changes *changes, const ChangeRow *setting, ChangeGroup group,
                         SimilarityShare *out, Error *error);
 
-/* The 2.5 and 97.5 % points of the means of 1,000 samples drawn with replacement. Source: Efron,
- * Annals of Statistics 7, 1979. */
-void bootstrap_mean(const double *values, int64_t count, uint64_t seed, double *low, double *high);
-
 #define Z_95 1.959963984540054 // 97.5 % quantile of the standard normal: of 95 % intervals
 
 /* Wilson's 95 % interval for a share of which `hits` out of `count` were seen (C24): how well such

@@ -4,6 +4,7 @@
 #include "../report/map_report.h"
 #include "../report/plot.h"
 #include "../study/map_study.h"
+#include "../study/quantile.h"
 #include "page_check.h"
 #include "play.h"
 #include "small_inputs.h"
