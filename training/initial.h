@@ -30,14 +30,19 @@ void fresh_text(Fresh *fresh, const char *name, const char *text);
  * data NULL: nothing is done. */
 void fresh_fill(const Fresh *fresh, real *data, size_t count, bool uniform, double scale);
 
+/* A tensor by its whole name, uniform within `bound`, or normal. */
+void fresh_uniform(Fresh *fresh, const char *name, Shape shape, double bound);
+void fresh_normal(Fresh *fresh, const char *name, Shape shape, double deviation);
+
 /* The weights of a layer, and the bias of one whose weights have this shape. */
 real *fresh_weight(Fresh *fresh, const char *base, Shape shape);
 real *fresh_bias(Fresh *fresh, const char *base, Shape shape);
 
-/* Weights and bias; a dense layer; a norm, which begins as what changes nothing. */
+/* Weights and bias; a dense layer; norms, which begin as what changes nothing. */
 void fresh_layer(Fresh *fresh, const char *base, Shape shape);
 void fresh_dense(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs);
 void fresh_norm(Fresh *fresh, const char *base, int64_t channels);
+void fresh_layer_norm(Fresh *fresh, const char *base, int64_t width);
 
 /* The bytes of a blob of all tensors with the text `about`; frees `fresh`, whatever went wrong. */
 bool fresh_encode(Fresh *fresh, const char *about, Bytes *out);

@@ -12,12 +12,6 @@
 
 enum { HIDDEN = 64, EMBEDDING = 32, LM_HIDDEN = 48 };
 
-static void add_uniform(Fresh *fresh, const char *name, Shape shape, int64_t inputs)
-{
-    fresh_fill(fresh, fresh_tensor(fresh, name, NULL, shape, 0), (size_t)shape_elements(shape),
-               true, sqrt(1 / (double)inputs));
-}
-
 static void add_lstm(Fresh *fresh, const char *base, const char *end, int64_t width, int64_t inputs)
 {
     const struct {
@@ -30,29 +24,22 @@ static void add_lstm(Fresh *fresh, const char *base, const char *end, int64_t wi
     for (int i = 0; i < 4; i++) {
         char name[64];
         snprintf(name, sizeof name, "%s.%s%s", base, parts[i].part, end);
-        add_uniform(fresh, name, parts[i].shape, width);
+        fresh_uniform(fresh, name, parts[i].shape, sqrt(1 / (double)width));
     }
-}
-
-static void add_embedding(Fresh *fresh, const char *name, int64_t words)
-{
-    Shape shape = shape_2d(words, EMBEDDING);
-    fresh_fill(fresh, fresh_tensor(fresh, name, NULL, shape, 0), (size_t)shape_elements(shape),
-               false, 1);
 }
 
 static void add_captioner(Fresh *fresh, int64_t features, int64_t words)
 {
     fresh_dense(fresh, "init_h.0", HIDDEN, features);
     fresh_dense(fresh, "init_c.0", HIDDEN, features);
-    add_embedding(fresh, "embedding.weight", words);
+    fresh_normal(fresh, "embedding.weight", shape_2d(words, EMBEDDING), 1);
     fresh_dense(fresh, "attend.query_to_hidden", HIDDEN, HIDDEN);
     fresh_dense(fresh, "attend.key_to_hidden", HIDDEN, features);
     fresh_dense(fresh, "attend.output.0", 1, HIDDEN);
     fresh_dense(fresh, "feature_gate.0", features, HIDDEN);
     add_lstm(fresh, "lstm", "", HIDDEN, EMBEDDING + features);
     fresh_dense(fresh, "output.1", words, HIDDEN);
-    add_embedding(fresh, "lm.embedding.weight", words);
+    fresh_normal(fresh, "lm.embedding.weight", shape_2d(words, EMBEDDING), 1);
     add_lstm(fresh, "lm.lstm", "_l0", LM_HIDDEN, EMBEDDING);
     add_lstm(fresh, "lm.lstm", "_l1", LM_HIDDEN, LM_HIDDEN);
     fresh_dense(fresh, "lm.output.0", words, LM_HIDDEN);

@@ -16,15 +16,7 @@ enum { WIDTH = 64, HIDDEN = 4 * WIDTH, BLOCKS = 2, CONTEXT = 12 };
 static void add_matrix(Fresh *fresh, const char *name, int64_t rows, int64_t columns,
                        double deviation)
 {
-    Shape shape = shape_2d(rows, columns);
-    fresh_fill(fresh, fresh_tensor(fresh, name, NULL, shape, 0), (size_t)shape_elements(shape),
-               false, deviation);
-}
-
-static void add_norm(Fresh *fresh, const char *base)
-{
-    fresh_tensor(fresh, base, "weight", shape_1d(WIDTH), 1);
-    fresh_tensor(fresh, base, "bias", shape_1d(WIDTH), 0);
+    fresh_normal(fresh, name, shape_2d(rows, columns), deviation);
 }
 
 static const char *in_block(char name[64], int block, const char *part)
@@ -37,12 +29,12 @@ static void add_block(Fresh *fresh, int i)
 {
     double width = 1 / sqrt((double)WIDTH), end = width / sqrt(2.0 * BLOCKS);
     char   n[64];
-    add_norm(fresh, in_block(n, i, "ln_1"));
+    fresh_layer_norm(fresh, in_block(n, i, "ln_1"), WIDTH);
     add_matrix(fresh, in_block(n, i, "attn.in_proj_weight"), 3 * WIDTH, WIDTH, width);
     fresh_tensor(fresh, in_block(n, i, "attn.in_proj_bias"), NULL, shape_1d(3 * WIDTH), 0);
     add_matrix(fresh, in_block(n, i, "attn.out_proj.weight"), WIDTH, WIDTH, end);
     fresh_tensor(fresh, in_block(n, i, "attn.out_proj.bias"), NULL, shape_1d(WIDTH), 0);
-    add_norm(fresh, in_block(n, i, "ln_2"));
+    fresh_layer_norm(fresh, in_block(n, i, "ln_2"), WIDTH);
     add_matrix(fresh, in_block(n, i, "mlp.c_fc.weight"), HIDDEN, WIDTH, width / sqrt(2.0));
     fresh_tensor(fresh, in_block(n, i, "mlp.c_fc.bias"), NULL, shape_1d(HIDDEN), 0);
     add_matrix(fresh, in_block(n, i, "mlp.c_proj.weight"), WIDTH, HIDDEN, end);
@@ -58,6 +50,6 @@ void fresh_clip_mini(Fresh *fresh, int depth, int64_t side, int32_t tokens)
     add_matrix(fresh, "positional_embedding", CONTEXT, WIDTH, 0.01);
     for (int i = 0; i < BLOCKS; i++)
         add_block(fresh, i);
-    add_norm(fresh, "ln_final");
+    fresh_layer_norm(fresh, "ln_final", WIDTH);
     add_matrix(fresh, "text_projection", WIDTH, WIDTH, 1 / sqrt((double)WIDTH));
 }

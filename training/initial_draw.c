@@ -52,6 +52,22 @@ void fresh_fill(const Fresh *fresh, real *data, size_t count, bool uniform, doub
     }
 }
 
+static void fresh_drawn(Fresh *fresh, const char *name, Shape shape, bool uniform, double scale)
+{
+    fresh_fill(fresh, fresh_tensor(fresh, name, NULL, shape, 0), (size_t)shape_elements(shape),
+               uniform, scale);
+}
+
+void fresh_uniform(Fresh *fresh, const char *name, Shape shape, double bound)
+{
+    fresh_drawn(fresh, name, shape, true, bound);
+}
+
+void fresh_normal(Fresh *fresh, const char *name, Shape shape, double deviation)
+{
+    fresh_drawn(fresh, name, shape, false, deviation);
+}
+
 real *fresh_weight(Fresh *fresh, const char *base, Shape shape)
 {
     size_t count   = (size_t)shape_elements(shape);
@@ -89,10 +105,15 @@ void fresh_dense(Fresh *fresh, const char *base, int64_t outputs, int64_t inputs
     fresh_layer(fresh, base, shape_2d(outputs, inputs));
 }
 
+void fresh_layer_norm(Fresh *fresh, const char *base, int64_t width)
+{
+    fresh_tensor(fresh, base, "weight", shape_1d(width), 1);
+    fresh_tensor(fresh, base, "bias", shape_1d(width), 0);
+}
+
 void fresh_norm(Fresh *fresh, const char *base, int64_t channels)
 {
-    fresh_tensor(fresh, base, "weight", shape_1d(channels), 1);
-    fresh_tensor(fresh, base, "bias", shape_1d(channels), 0);
+    fresh_layer_norm(fresh, base, channels);
     fresh_tensor(fresh, base, "running_mean", shape_1d(channels), 0);
     fresh_tensor(fresh, base, "running_var", shape_1d(channels), 1);
 }

@@ -13,18 +13,6 @@
 
 enum { WIDTH = 96, HIDDEN = 4 * WIDTH, PATCH = 4 };
 
-static void add_uniform(Fresh *fresh, const char *name, Shape shape, double bound)
-{
-    fresh_fill(fresh, fresh_tensor(fresh, name, NULL, shape, 0), (size_t)shape_elements(shape),
-               true, bound);
-}
-
-static void add_normal(Fresh *fresh, const char *name, Shape shape, double deviation)
-{
-    fresh_fill(fresh, fresh_tensor(fresh, name, NULL, shape, 0), (size_t)shape_elements(shape),
-               false, deviation);
-}
-
 static void add_zeros(Fresh *fresh, const char *name, Shape shape)
 {
     fresh_tensor(fresh, name, NULL, shape, 0);
@@ -33,12 +21,6 @@ static void add_zeros(Fresh *fresh, const char *name, Shape shape)
 static double glorot(int64_t outputs, int64_t inputs)
 {
     return sqrt(6 / (double)(outputs + inputs));
-}
-
-static void add_norm(Fresh *fresh, const char *base)
-{
-    fresh_tensor(fresh, base, "weight", shape_1d(WIDTH), 1);
-    fresh_tensor(fresh, base, "bias", shape_1d(WIDTH), 0);
 }
 
 // A part of a block by its name.
@@ -51,33 +33,33 @@ static const char *in_block(char name[96], int block, const char *part)
 static void add_block(Fresh *fresh, int i)
 {
     char n[96];
-    add_norm(fresh, in_block(n, i, "ln_1"));
-    add_uniform(fresh, in_block(n, i, "self_attention.in_proj_weight"), shape_2d(3 * WIDTH, WIDTH),
-                glorot(3 * WIDTH, WIDTH));
+    fresh_layer_norm(fresh, in_block(n, i, "ln_1"), WIDTH);
+    fresh_uniform(fresh, in_block(n, i, "self_attention.in_proj_weight"),
+                  shape_2d(3 * WIDTH, WIDTH), glorot(3 * WIDTH, WIDTH));
     add_zeros(fresh, in_block(n, i, "self_attention.in_proj_bias"), shape_1d(3 * WIDTH));
-    add_uniform(fresh, in_block(n, i, "self_attention.out_proj.weight"), shape_2d(WIDTH, WIDTH),
-                sqrt(1 / (double)WIDTH));
+    fresh_uniform(fresh, in_block(n, i, "self_attention.out_proj.weight"), shape_2d(WIDTH, WIDTH),
+                  sqrt(1 / (double)WIDTH));
     add_zeros(fresh, in_block(n, i, "self_attention.out_proj.bias"), shape_1d(WIDTH));
-    add_norm(fresh, in_block(n, i, "ln_2"));
-    add_uniform(fresh, in_block(n, i, "mlp.0.weight"), shape_2d(HIDDEN, WIDTH),
-                glorot(HIDDEN, WIDTH));
-    add_normal(fresh, in_block(n, i, "mlp.0.bias"), shape_1d(HIDDEN), 1e-6);
-    add_uniform(fresh, in_block(n, i, "mlp.3.weight"), shape_2d(WIDTH, HIDDEN),
-                glorot(WIDTH, HIDDEN));
-    add_normal(fresh, in_block(n, i, "mlp.3.bias"), shape_1d(WIDTH), 1e-6);
+    fresh_layer_norm(fresh, in_block(n, i, "ln_2"), WIDTH);
+    fresh_uniform(fresh, in_block(n, i, "mlp.0.weight"), shape_2d(HIDDEN, WIDTH),
+                  glorot(HIDDEN, WIDTH));
+    fresh_normal(fresh, in_block(n, i, "mlp.0.bias"), shape_1d(HIDDEN), 1e-6);
+    fresh_uniform(fresh, in_block(n, i, "mlp.3.weight"), shape_2d(WIDTH, HIDDEN),
+                  glorot(WIDTH, HIDDEN));
+    fresh_normal(fresh, in_block(n, i, "mlp.3.bias"), shape_1d(WIDTH), 1e-6);
 }
 
 void fresh_vit(Fresh *fresh, int depth, int64_t side, int32_t classes)
 {
     int64_t tokens = (side / PATCH) * (side / PATCH) + 1;
-    add_normal(fresh, "conv_proj.weight", shape_4d(WIDTH, 3, PATCH, PATCH),
-               sqrt(1 / (double)(3 * PATCH * PATCH)));
+    fresh_normal(fresh, "conv_proj.weight", shape_4d(WIDTH, 3, PATCH, PATCH),
+                 sqrt(1 / (double)(3 * PATCH * PATCH)));
     add_zeros(fresh, "conv_proj.bias", shape_1d(WIDTH));
     add_zeros(fresh, "class_token", shape_3d(1, 1, WIDTH));
-    add_normal(fresh, "encoder.pos_embedding", shape_3d(1, tokens, WIDTH), 0.02);
+    fresh_normal(fresh, "encoder.pos_embedding", shape_3d(1, tokens, WIDTH), 0.02);
     for (int i = 0; i < depth; i++)
         add_block(fresh, i);
-    add_norm(fresh, "encoder.ln");
+    fresh_layer_norm(fresh, "encoder.ln", WIDTH);
     add_zeros(fresh, "heads.head.weight", shape_2d(classes, WIDTH));
     add_zeros(fresh, "heads.head.bias", shape_1d(classes));
 }
