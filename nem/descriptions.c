@@ -239,16 +239,15 @@ bool descriptions_path(const char *source, int index, char out[LIMIT_PATH])
     return true;
 }
 
-static int by_unit(const void *a, const void *b)
+int descriptions_compare(const Description *a, const Description *b)
 {
-    const Description *x = a, *y = b;
-    int                order = strcmp(x->layer, y->layer);
-    return order ? order : (x->unit > y->unit) - (x->unit < y->unit);
+    int order = strcmp(a->layer, b->layer);
+    return order ? order : (a->unit > b->unit) - (a->unit < b->unit);
 }
 
-static bool same_unit(const Description *a, const Description *b)
+static int by_unit(const void *a, const void *b)
 {
-    return a->unit == b->unit && strcmp(a->layer, b->layer) == 0;
+    return descriptions_compare(a, b);
 }
 
 // Rows of one unit of a run of noise become one; else no unit may appear twice.
@@ -260,7 +259,7 @@ static bool join_rows(Descriptions *list, const char *source, Error *error)
     qsort(list->rows, (size_t)list->count, sizeof *list->rows, by_unit);
     for (int64_t i = 0; i < list->count; i++) {
         Description *row = &list->rows[i], *last = kept ? &list->rows[kept - 1] : NULL;
-        if (!last || !same_unit(row, last)) {
+        if (!last || descriptions_compare(row, last) != 0) {
             Description moved  = *row;
             *row               = (Description){0};
             list->rows[kept++] = moved;

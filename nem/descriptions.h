@@ -25,6 +25,9 @@ typedef struct Descriptions {
     char        *name;       // short: of the first source, without folder and ending
 } Descriptions;
 
+/* The order of rows: by layer, then by unit; 0: the same unit. */
+int descriptions_compare(const Description *a, const Description *b);
+
 bool descriptions_read(Descriptions *out, const char *source, Error *error);
 void descriptions_close(Descriptions *list); // accepts a zeroed object
 

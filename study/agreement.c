@@ -5,21 +5,15 @@
 
 /* ---- units that all describe ----------------------------------------------------------------- */
 
-static int compare_units(const Description *a, const Description *b)
-{
-    int order = strcmp(a->layer, b->layer);
-    return order ? order : (a->unit > b->unit) - (a->unit < b->unit);
-}
-
 // Moves the other methods up to a unit of the first; false where one of them lacks it.
 static bool find_unit(const Agreement *self, const Description *unit, int64_t *at)
 {
     bool is_there = true;
     for (int m = 1; m < self->method_count; m++) {
         const Descriptions *list = &self->methods[m];
-        while (at[m] < list->count && compare_units(&list->rows[at[m]], unit) < 0)
+        while (at[m] < list->count && descriptions_compare(&list->rows[at[m]], unit) < 0)
             at[m]++;
-        is_there &= at[m] < list->count && compare_units(&list->rows[at[m]], unit) == 0;
+        is_there &= at[m] < list->count && descriptions_compare(&list->rows[at[m]], unit) == 0;
     }
     return is_there;
 }
