@@ -147,7 +147,8 @@ typedef struct Map {
 bool map_build(Graph *graph, WeightBlob *blob, const MapRequest *request, Map *out, Error *error);
 
 /* What the network says of the image itself, [1, classes]: the map's layer, or of a map with
- * points, which has those of the points only, the network once more. `request` is that of map_build. */
+ * points, which has those of the points only, the network once more. `request` is that of
+ * map_build. */
 bool map_logits(Graph *graph, WeightBlob *blob, const MapRequest *request, const Map *map,
                 NodeId *out, Error *error);
 void map_close(Map *map); // accepts a zeroed object

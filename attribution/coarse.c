@@ -3,7 +3,8 @@
  *
  * Sources: Selvaraju et al., ICCV 2017 (Grad-CAM); Abnar and Zuidema, "Quantifying attention flow
  * in transformers", ACL 2020 (rollout); Chefer, Gur and Wolf, "Generic attention-model
- * explainability for interpreting bi-modal and encoder-decoder transformers", ICCV 2021 (gradient rollout). */
+ * explainability for interpreting bi-modal and encoder-decoder transformers", ICCV 2021 (gradient
+ * rollout). */
 #include "attention.h"
 #include "making.h"
 #include "walk.h"

@@ -16,7 +16,7 @@ typedef struct Walker {
     Error       error; // of a rule, which has no other way to tell
 } Walker;
 
-/* ---- what a node is, told from the ops around it (structure.c) --------------------------------- */
+/* ---- what a node is, told from the ops around it (structure.c) -------------------------------- */
 
 bool has_weights(const Graph *graph, NodeId node);   // a convolution or a product of matrices
 bool is_concat(const Graph *graph, NodeId node);     // two arrays put side by side, by op_concat

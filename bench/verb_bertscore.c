@@ -1,5 +1,5 @@
-/* bench/verb_bertscore.c - BERTScore of many descriptions by an encoder of roberta-large's shape, as
- * a verb would do it: the blob read from disk, every text embedded, every pair scored. */
+/* bench/verb_bertscore.c - BERTScore of many descriptions by an encoder of roberta-large's shape,
+ * as a verb would do it: the blob read from disk, every text embedded, every pair scored. */
 #include "bench.h"
 
 #include "../base/file.h"

@@ -1,5 +1,5 @@
-/* cli/accuracy.h - what `accuracy` was asked for: labelled images, noise, storage, the poisoned images
- * of a run. */
+/* cli/accuracy.h - what `accuracy` was asked for: labelled images, noise, storage, the poisoned
+ * images of a run. */
 #ifndef CLI_ACCURACY_H
 #define CLI_ACCURACY_H
 

@@ -20,7 +20,7 @@ typedef struct DecodeRules {
     int64_t        beam;
     int            length;      // most words of a sentence
     double         temperature; // weight of the language model
-    bool           extra_stop;  // the language model also scores the stop behind the first (Q16)
+    bool           extra_stop;  // the language model also scores the stop behind the first (N10)
 } DecodeRules;
 
 /* The rules of a captioner's checkpoint: its settings, with `beam` in place of its own unless 0.
