@@ -4,7 +4,12 @@
  * number of the loop, whether it is open, and how many helpers are inside. A helper enters an open
  * gate it has not been through, takes turns until none is left, and leaves; the caller does the
  * same, closes the gate, and waits for those inside. So whoever sleeps through a loop costs
- * nothing. */
+ * nothing.
+ *
+ * That the caller sleeps is a bit of the gate: whether the last helper to leave sees it or the
+ * caller sees that nobody is inside is a matter of one word, which every machine keeps in order. Of
+ * two words, each written by one side and read by the other, an emulator may let a load pass the
+ * store before it (qemu does, of aarch64 on x86), and then both sides sleep. */
 #include "parallel.h"
 
 #include "base.h"
@@ -45,16 +50,16 @@ int64_t parallel_set_threads(int64_t threads)
 
 /* ---- the gate -------------------------------------------------------------------------------- */
 
-// Low 16 bits: helpers inside. Bit 16: open. Above: number of the loop.
+// Low 16 bits: helpers inside. Above: open; the caller sleeps; number of the loop.
 #define GATE_INSIDE UINT64_C(0xffff)
 #define GATE_OPEN   (UINT64_C(1) << 16)
-#define GATE_LOOP   (UINT64_C(1) << 17)
+#define GATE_CALLER (UINT64_C(1) << 17)
+#define GATE_LOOP   (UINT64_C(1) << 18)
 
 static struct {
     pthread_mutex_t  mutex; // of sleep alone
     pthread_cond_t   opened, left;
-    atomic_int       sleepers; // helpers asleep
-    atomic_bool      is_caller_asleep;
+    atomic_int       sleepers;  // helpers asleep; one too few costs a loop its help, no more
     atomic_bool      is_ending; // helpers return
     atomic_flag      is_taken;  // a caller has the pool
     _Atomic uint64_t gate;
@@ -128,7 +133,7 @@ static uint64_t wait_for_loop(uint64_t seen)
 static void leave(void)
 {
     uint64_t before = atomic_fetch_sub(&pool.gate, 1);
-    if ((before & GATE_INSIDE) == 1 && atomic_load(&pool.is_caller_asleep)) {
+    if ((before & GATE_INSIDE) == 1 && before & GATE_CALLER) {
         pthread_mutex_lock(&pool.mutex);
         pthread_cond_signal(&pool.left);
         pthread_mutex_unlock(&pool.mutex);
@@ -171,8 +176,7 @@ static void begin_child(void)
     pthread_cond_init(&pool.opened, NULL);
     pthread_cond_init(&pool.left, NULL);
     atomic_store(&pool.sleepers, 0);
-    atomic_store(&pool.is_caller_asleep, false);
-    atomic_store(&pool.gate, atomic_load(&pool.gate) & ~(GATE_INSIDE | GATE_OPEN));
+    atomic_store(&pool.gate, atomic_load(&pool.gate) / GATE_LOOP * GATE_LOOP);
     atomic_flag_clear(&pool.is_taken);
 }
 
@@ -217,10 +221,9 @@ static void close_gate(void)
     if (is_empty())
         return;
     pthread_mutex_lock(&pool.mutex);
-    atomic_store(&pool.is_caller_asleep, true);
+    atomic_fetch_or(&pool.gate, GATE_CALLER); // until the next loop opens the gate
     while (!is_empty())
         pthread_cond_wait(&pool.left, &pool.mutex);
-    atomic_store(&pool.is_caller_asleep, false);
     pthread_mutex_unlock(&pool.mutex);
 }
 

@@ -59,6 +59,27 @@ static void every_turn_runs_once(void)
     parallel_set_threads(0);
 }
 
+// A helper is inside when the caller has no turn left, for less or more than the caller is awake.
+static void linger(void *data, int64_t i, int thread)
+{
+    int64_t     *loop = data;
+    volatile int step = 0;
+    while (thread > 0 && step < *loop * 37 % 4001)
+        step++;
+    loop[1 + i]++;
+}
+
+static void a_caller_that_sleeps_is_woken(void)
+{
+    enum { LOOPS = 20000 };
+    int64_t loop[3] = {0};
+    parallel_set_threads(2);
+    for (; loop[0] < LOOPS; loop[0]++)
+        parallel_for(2, linger, loop);
+    CHECK(loop[1] == LOOPS && loop[2] == LOOPS);
+    parallel_set_threads(0);
+}
+
 static void fewer_threads_than_before(void)
 {
     for (int threads = THREADS; threads >= 1; threads--) {
@@ -121,6 +142,7 @@ static void quotas_are_read(void)
 SUITE(parallel)
 {
     RUN(every_turn_runs_once);
+    RUN(a_caller_that_sleeps_is_woken);
     RUN(fewer_threads_than_before);
 #ifndef __SANITIZE_THREAD__
     RUN(a_child_has_threads_of_its_own);
