@@ -1,5 +1,6 @@
 /* base/base.c - see base.h. The only file that calls the allocator. */
 #include "base.h"
+#include "parallel.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -110,6 +111,29 @@ static char *block_new(size_t bytes, size_t *padded)
     return memory;
 }
 
+typedef struct Clearing {
+    char  *memory;
+    size_t bytes;
+} Clearing;
+
+static void clear_piece(void *data, int64_t piece, int thread)
+{
+    const Clearing *clearing = data;
+    size_t          first = (size_t)piece * LARGE_PAGE, left = clearing->bytes - first;
+    (void)thread;
+    memset(clearing->memory + first, 0, left < LARGE_PAGE ? left : LARGE_PAGE);
+}
+
+// The system hands out a page when it is first written, which takes longer than to clear it.
+static void clear(char *memory, size_t bytes)
+{
+    Clearing clearing = {memory, bytes};
+    if (bytes < LARGE)
+        memset(memory, 0, bytes);
+    else
+        parallel_for((int64_t)((bytes + LARGE_PAGE - 1) / LARGE_PAGE), clear_piece, &clearing);
+}
+
 void *memory_new(size_t count, size_t size, Error *error)
 {
     size_t bytes = 0, padded = 0;
@@ -121,7 +145,7 @@ void *memory_new(size_t count, size_t size, Error *error)
              size);
         return NULL;
     }
-    memset(memory, 0, padded);
+    clear(memory, padded);
     CLOSE_AFTER(memory, bytes, padded);
     atomic_fetch_add(&live_blocks, 1);
     return memory;

@@ -25,6 +25,7 @@ typedef enum ErrorCode {
     ERROR_CHECK     = 1,  // a check ran and failed (verify, compare --fail-over)
     ERROR_USAGE     = 2,  // the caller asked for something that cannot be: flag, layer, unit
     ERROR_SKIPPED   = 3,  // done, but some inputs were skipped (listed)
+    ERROR_PIECES    = 4,  // pieces of a plan are missing (listed)
     ERROR_DATA      = 65, // an input is malformed or over a limit
     ERROR_NOT_FOUND = 66, // an input does not exist or cannot be read
     ERROR_INTERNAL  = 70, // a defect of this program

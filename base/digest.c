@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
 /* ---- CRC-32, eight bytes a step -------------------------------------------------------------- */
 
 static uint32_t    crc_table[8][256];
@@ -62,29 +67,94 @@ static uint32_t rotate(uint32_t x, int n)
     return x >> n | x << (32 - n);
 }
 
-static void sha256_block(uint32_t state[8], const uint8_t *p)
+static void sha256_portable(uint32_t state[8], const uint8_t *p, size_t blocks)
 {
-    uint32_t w[64], s[8];
-    for (int i = 0; i < 16; i++)
-        w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 |
-               (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
-    for (int i = 16; i < 64; i++) {
-        uint32_t a = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
-        uint32_t b = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
-        w[i]       = w[i - 16] + a + w[i - 7] + b;
+    for (; blocks > 0; blocks--, p += 64) {
+        uint32_t w[64], s[8];
+        for (int i = 0; i < 16; i++)
+            w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 |
+                   (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
+        for (int i = 16; i < 64; i++) {
+            uint32_t a = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
+            uint32_t b = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
+            w[i]       = w[i - 16] + a + w[i - 7] + b;
+        }
+        memcpy(s, state, sizeof s);
+        for (int i = 0; i < 64; i++) {
+            uint32_t e1 = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
+            uint32_t t1 = s[7] + e1 + ((s[4] & s[5]) ^ (~s[4] & s[6])) + round_constant[i] + w[i];
+            uint32_t e0 = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
+            uint32_t t2 = e0 + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+            memmove(s + 1, s, 7 * sizeof *s);
+            s[4] += t1;
+            s[0] = t1 + t2;
+        }
+        for (int i = 0; i < 8; i++)
+            state[i] += s[i];
     }
-    memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t e1 = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-        uint32_t t1 = s[7] + e1 + ((s[4] & s[5]) ^ (~s[4] & s[6])) + round_constant[i] + w[i];
-        uint32_t e0 = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
-        uint32_t t2 = e0 + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += t1;
-        s[0] = t1 + t2;
+}
+
+#ifdef __x86_64__
+
+/* The processor's own rounds: state as (a b e f) and (c d g h), highest first; w is a ring of four
+ * vectors of four words. Source: Intel 64 and IA-32 manual, volume 2, SHA256RNDS2, SHA256MSG1, -2. */
+__attribute__((target("sha,sse4.1"))) static void sha256_x86(uint32_t state[8], const uint8_t *p,
+                                                             size_t blocks)
+{
+    const __m128i order = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    __m128i       abcd  = _mm_loadu_si128((const __m128i *)state);
+    __m128i       efgh  = _mm_loadu_si128((const __m128i *)(state + 4));
+    __m128i       badc = _mm_shuffle_epi32(abcd, 0xb1), hgfe = _mm_shuffle_epi32(efgh, 0x1b);
+    __m128i       abef = _mm_alignr_epi8(badc, hgfe, 8), cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
+    for (; blocks > 0; blocks--, p += 64) {
+        __m128i w[4], abef_before = abef, cdgh_before = cdgh;
+        for (int i = 0; i < 4; i++)
+            w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), order);
+        for (int i = 0; i < 16; i++) {
+            __m128i *now = &w[i % 4], newest = w[(i + 3) % 4];
+            if (i >= 4) {
+                __m128i seven = _mm_alignr_epi8(newest, w[(i + 2) % 4], 4);
+                *now          = _mm_add_epi32(_mm_sha256msg1_epu32(*now, w[(i + 1) % 4]), seven);
+                *now          = _mm_sha256msg2_epu32(*now, newest);
+            }
+            __m128i sum =
+                _mm_add_epi32(*now, _mm_loadu_si128((const __m128i *)(round_constant + 4 * i)));
+            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
+            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
+        }
+        abef = _mm_add_epi32(abef, abef_before);
+        cdgh = _mm_add_epi32(cdgh, cdgh_before);
     }
-    for (int i = 0; i < 8; i++)
-        state[i] += s[i];
+    __m128i feba = _mm_shuffle_epi32(abef, 0x1b), dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+    _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(feba, dchg, 0xf0));
+    _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+
+// Asked once: a virtual machine takes long to answer.
+static bool has_sha(void)
+{
+    enum { UNKNOWN, NO, YES };
+    static atomic_int answer;
+    if (atomic_load(&answer) == UNKNOWN) {
+        unsigned a, b = 0, c = 0, d;
+        bool     fits = __get_cpuid(1, &a, &b, &c, &d) && c >> 19 & 1 && // SSE4.1
+                    __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1;
+        atomic_store(&answer, fits ? YES : NO);
+    }
+    return atomic_load(&answer) == YES;
+}
+
+#endif
+
+static void sha256_blocks(uint32_t state[8], const uint8_t *p, size_t blocks)
+{
+#ifdef __x86_64__
+    if (has_sha()) {
+        sha256_x86(state, p, blocks);
+        return;
+    }
+#endif
+    sha256_portable(state, p, blocks);
 }
 
 void sha256_start(Sha256 *sha)
@@ -100,12 +170,12 @@ void sha256_add(Sha256 *sha, const void *data, size_t size)
         size_t at   = (size_t)(sha->length % 64);
         size_t part = size < 64 - at ? size : 64 - at;
         if (at == 0 && size >= 64) {
-            sha256_block(sha->state, p);
-            part = 64;
+            part = size - size % 64;
+            sha256_blocks(sha->state, p, part / 64);
         } else {
             memcpy(sha->block + at, p, part);
             if (at + part == 64)
-                sha256_block(sha->state, sha->block);
+                sha256_blocks(sha->state, sha->block, 1);
         }
         sha->length += part;
         p += part;

@@ -81,6 +81,10 @@ bool file_publish(const char *path, const void *data, size_t size, Error *error)
  * one, but nothing waits for the disk, and whoever survives a power cut may find neither. */
 bool file_show(const char *path, const void *data, size_t size, Error *error);
 
+/* Gives a file that is whole another name, in one step and for good, on the same file system; what
+ * had that name is gone. Errors: ERROR_IO. */
+bool file_rename(const char *from, const char *to, Error *error);
+
 /* Removes a file; one that is not there is fine. Errors: ERROR_CREATE. */
 bool file_remove(const char *path, Error *error);
 

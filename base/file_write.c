@@ -213,6 +213,12 @@ static bool sync_folder_of(const char *path)
     return sync_folder(slash ? (length ? folder : "/") : ".");
 }
 
+bool file_rename(const char *from, const char *to, Error *error)
+{
+    return (seam_rename(from, to) == 0 && sync_folder_of(to)) ||
+           fail(error, ERROR_IO, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
+}
+
 // What is no file may have nothing to sync.
 static bool sync_data(const Writer *writer)
 {

@@ -58,6 +58,11 @@ static bool remove_tree(const void *self, const char *folder, const char *name, 
                : file_remove(path, error);
 }
 
+bool tree_remove(const char *path, Error *error)
+{
+    return each_name(path, remove_tree, NULL, error) && remove_folder(path, error);
+}
+
 bool swap_clear(const char *folder, Error *error)
 {
     return !has(folder, building) || remove_tree(NULL, folder, building, error);

@@ -20,6 +20,9 @@ typedef struct ResultKind {
 /* Where the new result is built. Its name starts with a dot, so no list of a folder shows it. */
 bool swap_path(char out[LIMIT_PATH], const char *folder, Error *error);
 
+/* Removes a folder and all that is in it; links are removed and not followed. */
+bool tree_remove(const char *path, Error *error);
+
 /* Removes what an unfinished new result left. The caller has the folder's lock. */
 bool swap_clear(const char *folder, Error *error);
 

@@ -287,13 +287,27 @@ static const char *following_value(Cursor *cursor)
     return cursor->arguments[cursor->next++];
 }
 
+static size_t name_length(const char *text)
+{
+    const char *equals = strchr(text, '=');
+    return (equals ? (size_t)(equals - text) : strlen(text)) - 2;
+}
+
+// An option of the verb that stands in the command line of this one.
+static bool is_of_wrapped(const Verb *verb, const char *text, const Settings *settings)
+{
+    const char *name = text[1] == '-' ? text + 2 : NULL;
+    return verb->wraps && settings->input_count &&
+           option_index(verb, name, name ? name_length(text) : 1, text[1]) < 0;
+}
+
 // Reads the option in `text` and its values from the cursor; *index tells which it was.
 static bool option_read(const Verb *verb, const char *text, Cursor *cursor, int *index,
                         Settings *out, Error *error)
 {
     bool        is_long  = text[1] == '-';
     const char *equals   = is_long ? strchr(text, '=') : NULL;
-    size_t      length   = is_long ? (equals ? (size_t)(equals - text) : strlen(text)) - 2 : 1;
+    size_t      length   = is_long ? name_length(text) : 1;
     const char *attached = is_long ? (equals ? equals + 1 : NULL) : (text[2] ? text + 2 : NULL);
     const char *name     = is_long ? text + 2 : NULL;
     *index               = option_index(verb, name, length, text[1]);
@@ -391,7 +405,8 @@ bool arguments_parse(const Verb *verb, int count, const char *const *arguments, 
         int         index = 0;
         if (!only_inputs && strcmp(text, "--") == 0) {
             only_inputs = true;
-        } else if (only_inputs || text[0] != '-' || !text[1]) {
+        } else if (only_inputs || text[0] != '-' || !text[1] ||
+                   is_of_wrapped(verb, text, &settings)) {
             if (settings.input_count == verb->input_most) {
                 fail(error, ERROR_USAGE, "%s: unexpected argument '%s'", verb->name, text);
                 goto done;

@@ -138,6 +138,11 @@ typedef struct Settings {
     const char *film;      // a unit
     double      fail_over; // percent; negative: not asked for
 
+    // many machines
+    int64_t         shards;      // 0: not given
+    const char     *plan_status; // a plan; NULL: not asked for
+    struct Sharing *sharing;     // of a verb that a plan runs (sharing.h); NULL: the whole work
+
     const char *const *inputs; // positional arguments
     int                input_count;
     const char *const *command; // the whole command line, for run.json
@@ -179,6 +184,8 @@ typedef struct Verb {
     const Option      *options; // ends with a NULL name
     const char        *shared;  // names of the shared options it takes, separated by |
     MethodOptionsTaken of_methods;
+    bool               is_cut; // a plan can cut its work into pieces
+    bool               wraps;  // from its first input on, what is no option of it is an input
     /* An own option that is another spelling of the last input: its value is there in the end,
      * however it was given. NULL: none. */
     const char *spelled;

@@ -1,6 +1,8 @@
 /* cli/clean_run.c - see clean_run.h. */
 #include "clean_run.h"
 #include "commands.h"
+#include "sharing.h"
+#include "../base/digest.h"
 
 #include <string.h>
 
@@ -243,6 +245,24 @@ int64_t clean_run_memory(const CleanRunFiles *run)
     return node && node->kind == JSON_NUMBER && whole_parse(node->text, &bytes) && bytes < INT64_MAX
                ? (int64_t)bytes
                : 0;
+}
+
+bool clean_run_share(const CleanRunFiles *run, const Settings *settings, Error *error)
+{
+    char   path[LIMIT_PATH], digest[65];
+    Bytes  bytes = {0};
+    Sha256 sha;
+    if (!settings->sharing)
+        return true;
+    if (!path_join(path, settings->baseline, "run.json", error) ||
+        !file_read(path, JSON_BYTES, &bytes, error))
+        return false;
+    sha256_start(&sha);
+    sha256_add(&sha, bytes.data, bytes.size);
+    sha256_text(&sha, digest);
+    bytes_close(&bytes);
+    return sharing_input(settings, "baseline_sha256", digest, error) &&
+           sharing_input(settings, "files_sha256", run->inputs.files_sha256, error);
 }
 
 void clean_run_close(CleanRunFiles *run)

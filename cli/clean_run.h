@@ -36,7 +36,9 @@ bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Er
 bool clean_run_is_baseline(const CleanRunFiles *run, const char *folder, Error *error);
 /* The most memory it took, in bytes; 0 where it does not say. */
 int64_t clean_run_memory(const CleanRunFiles *run);
-void    clean_run_close(CleanRunFiles *run); // accepts a zeroed object
+/* Of a plan: the photos, and the run itself, are those of the plan. Errors: ERROR_DATA. */
+bool clean_run_share(const CleanRunFiles *run, const Settings *settings, Error *error);
+void clean_run_close(CleanRunFiles *run); // accepts a zeroed object
 
 /* The explanation method of a run of any verb; where run.json names none, Network Dissection. */
 bool run_method(const Json *run, const char *folder, const Method **out, Error *error);

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "corruption.h"
 #include "output.h"
+#include "sharing.h"
 #include "units.h"
 
 static void identify(const Settings *settings, Identity *identity)
@@ -104,7 +105,9 @@ static bool attack(Corruption *corruption, Error *error)
     if (ok && job.masks == MASKS_ACTIVATIONS && inputs->request.mode->raw_masks)
         ok = run_inputs_unprepared(inputs, &raw, &job.unprepared, error);
     job.units = units;
-    ok        = ok && attack_run(&job, &corruption->changes, error);
+    job.share = sharing_share(settings);
+    sharing_cases(settings, job.unit_count * job.eps_count, "units");
+    ok = ok && attack_run(&job, &corruption->changes, error);
     progress_end(&corruption->run.progress);
     if (settings->dry_run)
         ok = rehearsed(corruption, &job, ok, error);
@@ -207,5 +210,6 @@ const Verb verb_attack = {
     .of_methods = METHOD_OPTIONS_FILES,
     .shared     = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
                   "run|" SHARED_BY_ALL,
+    .is_cut     = true,
     .run        = run,
 };

@@ -1,6 +1,7 @@
 /* cli/command_noise.c - random noise on the probing set: how many explanations change? */
 #include "commands.h"
 #include "corruption.h"
+#include "sharing.h"
 
 static void identify(const Settings *settings, Identity *identity)
 {
@@ -42,8 +43,10 @@ static bool run(const Settings *settings, Error *error)
                         .seed           = settings->seed,
                         .stored_folder  = corruption_stored_folder(&corruption),
                         .earlier        = &corruption.earlier,
-                        .observer       = corruption_observer(&corruption)};
-        ok           = noise_run(&job, &corruption.changes, error);
+                        .observer       = corruption_observer(&corruption),
+                        .share          = sharing_share(settings)};
+        sharing_cases(settings, noise_settings(&job), "settings");
+        ok = noise_run(&job, &corruption.changes, error);
         progress_end(&corruption.run.progress);
         ok = settings->dry_run ? rehearsed(&corruption, ok, error)
                                : ok && corruption_publish(&corruption, error);
@@ -100,5 +103,6 @@ const Verb verb_noise = {
     .of_methods = METHOD_OPTIONS_FILES,
     .shared     = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
                   "run|" SHARED_BY_ALL,
+    .is_cut     = true,
     .run        = run,
 };

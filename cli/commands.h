@@ -8,7 +8,7 @@
 extern const Verb verb_inspect, verb_classify, verb_describe, verb_dissect, verb_noise, verb_attack,
     verb_compare, verb_activations, verb_image, verb_mini, verb_train, verb_verify, verb_report,
     verb_explain, verb_show, verb_attribute, verb_patterns, verb_manipulate, verb_curvature,
-    verb_robustness, verb_accuracy, verb_agree, verb_status;
+    verb_robustness, verb_accuracy, verb_agree, verb_status, verb_plan, verb_shard, verb_merge;
 
 extern const char *const program_summary; // one line, no full stop
 

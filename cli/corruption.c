@@ -2,6 +2,7 @@
 #include "corruption.h"
 #include "next.h"
 #include "outputs.h"
+#include "sharing.h"
 
 #include <string.h>
 
@@ -54,6 +55,26 @@ bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings
     return true;
 }
 
+// The rows of all pieces, as if an interrupted run had left them.
+static bool take_pieces(Corruption *corruption, Error *error)
+{
+    Sharing *sharing = corruption->run.settings->sharing;
+    Labels  *labels  = corruption->baseline.inputs.explainer.labels;
+    bool     ok      = true;
+    for (int64_t i = 0; ok && i < sharing->plan->pieces; i++) {
+        char  stage[PIECE_STAGE];
+        Piece piece;
+        bool  found = false;
+        shards_stage(i, stage);
+        ok = shards_find(&sharing->shards, i, &piece, error) &&
+             rows_load(&corruption->earlier, labels, &sharing->shards.checkpoint, piece.name, stage,
+                       &found, error) &&
+             (found || fail(error, ERROR_PIECES, "%s: piece %lld has gone", sharing->plan->path,
+                            (long long)i));
+    }
+    return ok;
+}
+
 bool corruption_load(Corruption *corruption, Error *error)
 {
     Run            *run      = &corruption->run;
@@ -69,6 +90,9 @@ bool corruption_load(Corruption *corruption, Error *error)
         baseline->inputs.explainer.likeness = &corruption->likeness;
     if (!changes_resume(&corruption->earlier, baseline->inputs.explainer.labels, &run->checkpoint,
                         error))
+        return false;
+    if (!clean_run_share(baseline, settings, error) ||
+        (sharing_is(settings, SHARING_MERGE) && !take_pieces(corruption, error)))
         return false;
     return !settings->keep_images || settings->dry_run ||
            (path_join(corruption->images, run->folder.path, "poisoned", error) &&

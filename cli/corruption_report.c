@@ -1,6 +1,7 @@
 /* cli/corruption_report.c - the results of noise and attack: files, summary table, JSON. */
 #include "corruption.h"
 #include "output.h"
+#include "sharing.h"
 
 #include <math.h>
 #include <string.h>
@@ -206,8 +207,19 @@ static bool settle(Corruption *corruption, Error *error)
     return changes_write(&written, explainer, folder, error);
 }
 
+static bool publish_piece(Corruption *corruption, Error *error)
+{
+    char       stage[PIECE_STAGE];
+    Checkpoint checkpoint = sharing_checkpoint(&corruption->run, stage);
+    return rows_save(&corruption->changes, corruption->baseline.inputs.explainer.labels,
+                     &checkpoint, PIECE_FILE, stage, error) &&
+           sharing_publish(&corruption->run, error);
+}
+
 bool corruption_publish(Corruption *corruption, Error *error)
 {
+    if (sharing_is(corruption->run.settings, SHARING_PIECE))
+        return publish_piece(corruption, error);
     if (!settle(corruption, error))
         return false;
     const Run       *run       = &corruption->run;

@@ -11,6 +11,7 @@ static const struct {
     {ERROR_CHECK, "a check failed"},
     {ERROR_USAGE, "wrong usage"},
     {ERROR_SKIPPED, "done, some inputs skipped"},
+    {ERROR_PIECES, "pieces of a plan are missing"},
     {ERROR_DATA, "bad input data"},
     {ERROR_NOT_FOUND, "input not found or unreadable"},
     {ERROR_INTERNAL, "internal error"},

@@ -1,6 +1,7 @@
 /* cli/next.c - see next.h. */
 #include "next.h"
 #include "output.h"
+#include "sharing.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -20,7 +21,7 @@ bool tell_results(const Settings *settings, const char *const *files, const char
     add_names(line, add_names(line, 0, LINE, files), LINE, more);
     if (!output_flush(error))
         return false;
-    if (!settings->dry_run)
+    if (!settings->dry_run && !sharing_is(settings, SHARING_PIECE))
         note(settings, "%s:%s", settings->out, line);
     return true;
 }
@@ -64,7 +65,7 @@ void tell_next(const Settings *settings, const char *format, ...)
 void tell_next_report(const Settings *settings)
 {
     char run[NEXT_WORD];
-    if (settings->dry_run)
+    if (settings->dry_run || sharing_is(settings, SHARING_PIECE))
         return;
     tell_next(settings, "report %s", shell_word(settings->out, "", run));
 }

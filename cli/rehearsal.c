@@ -3,6 +3,7 @@
 #include "../base/parallel.h"
 #include "../engine/engine.h"
 #include "output.h"
+#include "sharing.h"
 #include "signals.h"
 
 #include <sys/resource.h>
@@ -121,6 +122,10 @@ bool estimate_tell(const WorkEstimate *estimate, const Progress *progress, const
                    const Identity *identity, Error *error)
 {
     char total[32], measured[32], whole[32], watched[32], memory[32], disk[32];
+    if (settings->sharing) {
+        sharing_estimate(settings, estimate);
+        return true;
+    }
     if (settings->json)
         return tell_document(estimate, progress, identity, error);
     count_text(estimate->total, total);

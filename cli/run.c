@@ -2,6 +2,7 @@
 #include "run.h"
 #include "../base/parallel.h"
 #include "output.h"
+#include "sharing.h"
 #include "signals.h"
 #include "version.h"
 
@@ -86,7 +87,8 @@ static char *key_text(const Identity *identity, Error *error)
 bool run_resume(Run *run, Error *error)
 {
     RunFolder *folder = &run->folder;
-    if (!run_folder_compare(folder, run->settings, &run->identity, error))
+    if (!sharing_identify(run->settings, &run->identity, error) ||
+        !run_folder_compare(folder, run->settings, &run->identity, error))
         return false;
     if (folder->is_done)
         return true;

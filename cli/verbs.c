@@ -8,7 +8,8 @@ static const Verb *const verbs[] = {
     &verb_attack,    &verb_compare,  &verb_activations, &verb_image,     &verb_mini,
     &verb_train,     &verb_verify,   &verb_report,      &verb_explain,   &verb_show,
     &verb_attribute, &verb_patterns, &verb_manipulate,  &verb_curvature, &verb_robustness,
-    &verb_accuracy,  &verb_agree,    &verb_status};
+    &verb_accuracy,  &verb_agree,    &verb_status,      &verb_plan,      &verb_shard,
+    &verb_merge};
 
 const char *const program_summary = "which concepts do the units of a network stand for, and how "
                                     "such explanations are corrupted";

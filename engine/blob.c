@@ -3,6 +3,7 @@
 #include "blob.h"
 
 #include "about.h"
+#include "blob_data.h"
 #include "../base/digest.h"
 #include "../base/file.h"
 
@@ -13,8 +14,7 @@ enum {
     BLOB_VERSION   = 1,
     BLOB_ORDER     = 0x01020304, // reads otherwise on a machine of the other byte order
     BLOB_ALIGNMENT = 64,
-    NAME_BYTES     = 128,
-    CHECK_BLOCK    = 1 << 16 // bytes that are summed and searched for NaN while in cache
+    NAME_BYTES     = 128
 };
 
 static const uint8_t blob_magic[8] = {0x89, 'N', 'W', 'B', '\r', '\n', 0x1a, '\n'};
@@ -229,62 +229,7 @@ static bool check_index(WeightBlob *blob, Error *error)
     return true;
 }
 
-/* ---- tensor data ----------------------------------------------------------------------------- */
-
-// An exponent of all ones is an infinity or a NaN. Blocks start on multiples of the element size.
-static bool block_is_finite(BlobType type, const uint8_t *data, size_t bytes)
-{
-    const uint32_t *words  = (const uint32_t *)data;
-    const uint16_t *halves = (const uint16_t *)data;
-    bool            finite = true;
-    if (type == BLOB_F32)
-        for (size_t i = 0; i < bytes / 4; i++)
-            finite &= (words[i] & 0x7f800000) != 0x7f800000;
-    else if (type == BLOB_F16)
-        for (size_t i = 0; i < bytes / 2; i++)
-            finite &= (halves[i] & 0x7c00) != 0x7c00;
-    return finite;
-}
-
-static bool check_data(const WeightBlob *blob, const BlobTensor *tensor, Error *error)
-{
-    uint32_t       crc    = 0;
-    bool           finite = true;
-    const uint8_t *data   = tensor->data;
-    for (size_t at = 0; at < tensor->bytes; at += CHECK_BLOCK) {
-        size_t part = tensor->bytes - at < CHECK_BLOCK ? tensor->bytes - at : CHECK_BLOCK;
-        crc         = digest_crc32(crc, data + at, part);
-        finite &= block_is_finite(tensor->type, data + at, part);
-    }
-    if (crc != tensor->crc)
-        return fail(error, ERROR_DATA, "%s: '%s' does not match its checksum", blob->path,
-                    tensor->name);
-    if (!finite)
-        return fail(error, ERROR_DATA, "%s: '%s' holds a NaN or an infinity", blob->path,
-                    tensor->name);
-    return true;
-}
-
-// The exponent of a float counts from 112 lower; a subnormal half is a normal float.
-static real half_value(uint16_t half)
-{
-    uint32_t size = half & 0x7fff, bits = (size << 13) + (112u << 23);
-    float    value;
-    memcpy(&value, &bits, sizeof value);
-    if (size < 0x400)
-        value = (float)size * 0x1p-24f;
-    return (real)(half & 0x8000 ? -value : value);
-}
-
-static void widen(const BlobTensor *tensor, size_t elements, real *out)
-{
-    if (tensor->type == BLOB_F16)
-        for (size_t i = 0; i < elements; i++)
-            out[i] = half_value(((const uint16_t *)tensor->data)[i]);
-    else
-        for (size_t i = 0; i < elements; i++)
-            out[i] = (real)((const float *)tensor->data)[i];
-}
+/* ---- tensors ---------------------------------------------------------------------------------- */
 
 bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data, Error *error)
 {
@@ -305,7 +250,7 @@ bool blob_find(WeightBlob *blob, const char *name, Shape want, const real **data
         size_t elements = (size_t)shape_elements(tensor->shape);
         if (!(*widened = memory_new(elements, sizeof(real), error)))
             return false;
-        widen(tensor, elements, *widened);
+        blob_data_widen(tensor, elements, *widened);
     }
     *data = *widened;
     return true;
@@ -358,9 +303,8 @@ static bool blob_of(Bytes file, bool is_lent, const char *path, WeightBlob **out
     blob->is_lent = is_lent;
     bool ok       = (blob->path = memory_text(path, error)) != NULL &&
               (blob->sha256 = memory_new(65, 1, error)) != NULL && check_index(blob, error);
-    for (int i = 0; ok && i < blob->count; i++)
-        ok = check_data(blob, blob->tensors + i, error);
-    if (!ok || !read_about(blob, error)) {
+    if (!ok || !blob_data_check(blob->tensors, blob->count, blob->path, error) ||
+        !read_about(blob, error)) {
         blob_close(blob);
         return false;
     }

@@ -1,6 +1,7 @@
 /* probe/collect.c - a layer's own maps of some units over all images. A checkpoint has the parts
  *     images that are done; each unit's maps of them. */
 #include "stream.h"
+#include "../base/parallel.h"
 
 typedef struct Collector {
     const Inputs  *inputs;
@@ -15,19 +16,31 @@ static int64_t cells_of(const Collector *collector)
     return collector->inputs->layer.height * collector->inputs->layer.width;
 }
 
+typedef struct Batch {
+    const Collector *collector;
+    const real      *maps;
+    int64_t          first, count;
+} Batch;
+
+static void take_unit(void *data, int64_t i, int thread)
+{
+    const Batch     *batch     = data;
+    const Collector *collector = batch->collector;
+    int64_t          cells = cells_of(collector), units = collector->inputs->layer.units;
+    (void)thread;
+    for (int64_t image = 0; image < batch->count; image++) {
+        int64_t     row  = i * collector->inputs->probe->image_count + batch->first + image;
+        const real *from = batch->maps + (image * units + collector->units[i]) * cells;
+        for (int64_t cell = 0; cell < cells; cell++)
+            collector->maps[row * cells + cell] = (float)from[cell];
+    }
+}
+
 static bool take_batch(void *self, const real *maps, int64_t first, int64_t count, Error *error)
 {
-    const Collector *collector = self;
-    int64_t          cells     = cells_of(collector);
+    Batch batch = {self, maps, first, count};
     (void)error;
-    for (int64_t i = 0; i < collector->unit_count; i++)
-        for (int64_t image = 0; image < count; image++) {
-            int64_t     row = i * collector->inputs->probe->image_count + first + image;
-            const real *from =
-                maps + (image * collector->inputs->layer.units + collector->units[i]) * cells;
-            for (int64_t cell = 0; cell < cells; cell++)
-                collector->maps[row * cells + cell] = (float)from[cell];
-        }
+    parallel_for(batch.collector->unit_count, take_unit, &batch);
     return true;
 }
 

@@ -1,6 +1,17 @@
 /* probe/stream.c - see stream.h. */
 #include "stream.h"
+#include "../base/parallel.h"
 
+// Whole batches, so that every thread has a photo to load; no more than the set has.
+static int64_t images_ahead(const Inputs *inputs)
+{
+    int64_t batch = inputs->layer.batch, threads = parallel_threads();
+    int64_t wanted = (threads + batch - 1) / batch;
+    int64_t all    = (inputs->probe->image_count + batch - 1) / batch;
+    return batch * (wanted < all ? wanted : all);
+}
+
+// What the pixels of an image and the maps of a batch need, in values.
 static bool sizes_fit(const Inputs *inputs, size_t *pixels, size_t *maps, Error *error)
 {
     const ActivationSource *layer = &inputs->layer;
@@ -13,8 +24,7 @@ static bool sizes_fit(const Inputs *inputs, size_t *pixels, size_t *maps, Error 
                     (long long)layer->image_width, (long long)layer->image_height);
     *pixels = 3 * (size_t)probe->image_height * (size_t)probe->image_width;
     *maps   = (size_t)layer->height * (size_t)layer->width;
-    if (!size_mul(*pixels, (size_t)layer->batch, pixels) ||
-        !size_mul(*maps, (size_t)layer->units, maps) ||
+    if (!size_mul(*maps, (size_t)layer->units, maps) ||
         !size_mul(*maps, (size_t)layer->batch, maps))
         return fail(error, ERROR_MEMORY, "a batch of %lld images does not fit into memory",
                     (long long)layer->batch);
@@ -24,15 +34,15 @@ static bool sizes_fit(const Inputs *inputs, size_t *pixels, size_t *maps, Error 
 bool stream_open(Stream *out, const Inputs *inputs, const ImageSource *images, const Pass *pass,
                  Error *error)
 {
-    Stream stream = {.inputs = inputs, .pass = pass};
-    size_t batch = (size_t)inputs->layer.batch, pixels = 0, maps = 0;
+    Stream stream = {.inputs = inputs, .pass = pass, .ahead = images_ahead(inputs)};
+    size_t pixels = 0, maps = 0, ahead = (size_t)stream.ahead;
     if (!sizes_fit(inputs, &pixels, &maps, error))
         return false;
-    stream.images = memory_new(batch, sizeof *stream.images, error);
-    stream.pixels = memory_new(pixels, sizeof *stream.pixels, error);
+    stream.images = memory_new(ahead, sizeof *stream.images, error);
+    stream.pixels = memory_new(ahead, pixels * sizeof *stream.pixels, error);
     stream.maps   = memory_new(maps, sizeof *stream.maps, error);
     if (!stream.images || !stream.pixels || !stream.maps ||
-        !row_loader_open(&stream.loader, images, pixels / batch, error)) {
+        !row_loader_open(&stream.loader, images, pixels, error)) {
         stream_close(&stream);
         return false;
     }
@@ -49,20 +59,29 @@ void stream_close(Stream *stream)
     *stream = (Stream){0};
 }
 
+// Images from `first` on, as many as there is room for.
+static bool load_ahead(Stream *stream, int64_t first, int64_t total, Error *error)
+{
+    int64_t count = total - first < stream->ahead ? total - first : stream->ahead;
+    for (int64_t i = 0; i < count; i++)
+        stream->images[i] = first + i;
+    return row_loader_load(&stream->loader, stream->images, count, stream->pixels, error);
+}
+
 bool stream_run(Stream *stream, int runs, int64_t start, StreamTake *take, void *take_self,
                 StreamPause *pause, void *pause_self, Error *error)
 {
     const ActivationSource *layer = &stream->inputs->layer;
     int64_t                 total = stream->inputs->probe->image_count;
+    int64_t                 size  = 3 * layer->image_height * layer->image_width;
     stream->done += start;
     pass_progress(stream->pass, stream->done, total * runs);
     for (int64_t first = start; first < total; first += layer->batch) {
         int64_t count = total - first < layer->batch ? total - first : layer->batch;
-        for (int64_t i = 0; i < count; i++)
-            stream->images[i] = first + i;
-        if (!row_loader_load(&stream->loader, stream->images, count, stream->pixels, error))
+        int64_t row   = (first - start) % stream->ahead;
+        if (row == 0 && !load_ahead(stream, first, total, error))
             return false;
-        layer->run(layer->self, stream->pixels, count, stream->maps);
+        layer->run(layer->self, stream->pixels + row * size, count, stream->maps);
         if (!take(take_self, stream->maps, first, count, error))
             return false;
         stream->done += count;

@@ -17,8 +17,9 @@ typedef struct Stream {
     const Inputs *inputs;
     const Pass   *pass;
     RowLoader     loader;
-    int64_t      *images; // [batch] of the batch at hand
-    real         *pixels; // [batch, 3, image_height, image_width]
+    int64_t       ahead;  // images loaded in one go: a batch, or several where threads are many
+    int64_t      *images; // [ahead] at hand
+    real         *pixels; // [ahead, 3, image_height, image_width]
     real         *maps;   // [batch, units, height, width]
     int64_t       done;   // images over all runs
 } Stream;

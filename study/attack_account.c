@@ -5,6 +5,12 @@
 #include <math.h>
 #include <string.h>
 
+bool attack_is_shared(const AttackRun *run, const UnitCase *unit_case, int eps)
+{
+    int64_t at = (unit_case - run->cases) * run->job->eps_count + eps;
+    return eps < 0 || (at >= run->first && at < run->past);
+}
+
 void attack_progress(AttackRun *run, int64_t amount)
 {
     run->done += amount;

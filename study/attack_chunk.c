@@ -110,6 +110,10 @@ static bool attack_unit(AttackRun *run, UnitCase *unit_case, const ChangeRow *co
     bool             done   = add_rows(run, controls, error);
     for (int e = 0; done && e < job->eps_count; e++) {
         ChangeRow rows[STORE_ARMS];
+        if (!attack_is_shared(run, unit_case, e)) {
+            attack_discount(run, cost_of_unit(run, unit_case) / job->eps_count);
+            continue;
+        }
         if (take_earlier(run, unit_case->record->unit, job->eps[e], rows))
             attack_found(run, cost_of_unit(run, unit_case) / job->eps_count);
         else
@@ -179,7 +183,8 @@ static bool has_earlier(const AttackRun *run, const Chunk *chunk)
     ChangeRow rows[STORE_ARMS];
     for (int64_t i = 0; i < chunk->count; i++)
         for (int e = -1; e < run->job->eps_count; e++)
-            if (!take_earlier(run, chunk->units[i], e < 0 ? 0 : run->job->eps[e], rows))
+            if (attack_is_shared(run, &chunk->cases[i], e) &&
+                !take_earlier(run, chunk->units[i], e < 0 ? 0 : run->job->eps[e], rows))
                 return false;
     return true;
 }
@@ -189,8 +194,9 @@ static bool copy_chunk(AttackRun *run, const Chunk *chunk, Error *error)
     ChangeRow rows[STORE_ARMS];
     for (int64_t i = 0; i < chunk->count; i++)
         for (int e = -1; e < run->job->eps_count; e++)
-            if (!take_earlier(run, chunk->units[i], e < 0 ? 0 : run->job->eps[e], rows) ||
-                !add_rows(run, rows, error))
+            if (attack_is_shared(run, &chunk->cases[i], e) &&
+                (!take_earlier(run, chunk->units[i], e < 0 ? 0 : run->job->eps[e], rows) ||
+                 !add_rows(run, rows, error)))
                 return false;
     return true;
 }

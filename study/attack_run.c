@@ -40,25 +40,49 @@ static int64_t chunk_length(const AttackRun *run)
     return units < 1 ? 1 : units < job->unit_count ? units : job->unit_count;
 }
 
-bool attack_run(const AttackJob *job, Changes *out, Error *error)
+// Of the job's units those that the share has an eps of.
+static void take_share(AttackRun *run, AttackJob *job)
 {
+    int64_t eps = job->eps_count, first;
+    share_range(job->share, job->unit_count * eps, 1, &run->first, &run->past);
+    if (run->first == run->past) {
+        job->unit_count = 0;
+        return;
+    }
+    first           = run->first / eps;
+    job->unit_count = (run->past + eps - 1) / eps - first;
+    job->units += first;
+    run->first -= first * eps;
+    run->past -= first * eps;
+}
+
+static bool run_units(AttackRun *run, Error *error)
+{
+    const AttackJob        *job   = run->job;
     const ActivationSource *layer = &job->clean.explainer->inputs.layer;
-    AttackRun               run   = {.job = job, .out = out};
-    *out                          = (Changes){0};
-    if (!job_check(job, error))
-        return false;
-    run.set_size = (size_t)(layer->height * layer->width * images_of_set(&run));
-    bool done    = stored_layer_open(&run.layer, layer, error) &&
-                unit_cases_open(&run.cases, job, job->units, job->unit_count, error);
-    int64_t length = chunk_length(&run);
-    done           = done && attack_plan(&run, length, error);
+    run->set_size                 = (size_t)(layer->height * layer->width * images_of_set(run));
+    bool done                     = stored_layer_open(&run->layer, layer, error) &&
+                unit_cases_open(&run->cases, job, job->units, job->unit_count, error);
+    int64_t length = chunk_length(run);
+    done           = done && attack_plan(run, length, error);
     for (int64_t first = 0; done && first < job->unit_count; first += length) {
         int64_t count = job->unit_count - first < length ? job->unit_count - first : length;
-        done          = chunk_run(&run, run.cases + first, count, error);
+        done          = chunk_run(run, run->cases + first, count, error);
     }
-    memory_free(run.unit_cost);
-    memory_free(run.shares);
-    unit_cases_close(run.cases, job->unit_count);
-    stored_layer_close(&run.layer);
+    memory_free(run->unit_cost);
+    memory_free(run->shares);
+    unit_cases_close(run->cases, job->unit_count);
+    stored_layer_close(&run->layer);
     return done;
+}
+
+bool attack_run(const AttackJob *job, Changes *out, Error *error)
+{
+    AttackJob ours = *job;
+    AttackRun run  = {.job = &ours, .out = out};
+    *out           = (Changes){0};
+    if (!job_check(job, error))
+        return false;
+    take_share(&run, &ours);
+    return ours.unit_count == 0 || run_units(&run, error);
 }

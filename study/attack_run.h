@@ -15,6 +15,7 @@ typedef struct AttackRun {
     int64_t         *unit_cost;   // [job->unit_count] of each at one eps, as far as it is known
     float           *shares;      // of the unit at hand: how much of each of its images is run
     int64_t          done, total; // runs of the network, for progress
+    int64_t          first, past; // cases of this share: eps e of cases[i] is case i * eps + e
 } AttackRun;
 
 /* A few units whose clean maps fit into memory together: one pass over the set gives the clean maps
@@ -30,6 +31,8 @@ typedef struct Chunk {
 
 /* ---- accounts (attack_account.c) ------------------------------------------------------------- */
 
+/* Whether an eps of a unit is of this share; control rows are of every share that has one. */
+bool attack_is_shared(const AttackRun *run, const UnitCase *unit_case, int eps);
 /* Counts runs of the network and tells the observer of progress. */
 void attack_progress(AttackRun *run, int64_t amount);
 /* Work that turns out not to be needed. */

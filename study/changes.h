@@ -10,14 +10,6 @@ bool setting_equal(const ChangeRow *a, const ChangeRow *b);
 /* The row of the same setting and unit, or NULL. `changes` may be NULL. */
 const ChangeRow *changes_find(const Changes *changes, const ChangeRow *like);
 
-/* Rows as the checkpoint `file`, and back, where they follow those that *out has. *found false:
- * there is none of this phase. Errors: also ERROR_INTERNAL for rows that hold a label, a store or
- * a flag that does not exist. */
-bool rows_save(const Changes *rows, const Labels *labels, Checkpoint *checkpoint, const char *file,
-               const char *phase, Error *error);
-bool rows_load(Changes *out, Labels *labels, Checkpoint *checkpoint, const char *file,
-               const char *phase, bool *found, Error *error);
-
 /* Whether a unit with this clean concept is counted. */
 bool group_holds(ChangeGroup group, const Concept *clean);
 /* Whether no row before this one is of its setting. */

@@ -183,18 +183,28 @@ static bool job_check(const NoiseJob *job, Error *error)
     return clean_run_check(&job->clean, error);
 }
 
+int64_t noise_settings(const NoiseJob *job)
+{
+    return job->arm_count * (1 + (int64_t)job->strength_count);
+}
+
 bool noise_run(const NoiseJob *job, Changes *out, Error *error)
 {
     const ChangeObserver *observer = &job->observer;
-    int64_t               settings = job->arm_count * (1 + (int64_t)job->strength_count);
-    SweepProgress         sweep    = {.pass = job->clean.pass, .count = settings};
+    int64_t               at       = 0, first, past;
+    SweepProgress         sweep    = {.pass = job->clean.pass};
     *out                           = (Changes){0};
+    share_range(job->share, noise_settings(job), 1, &first, &past);
+    sweep.count = past - first;
     if (!job_check(job, error))
         return false;
     for (int arm = 0; arm < job->arm_count; arm++) {
-        for (int i = -1; i < job->strength_count; i++, sweep.setting++) {
+        for (int i = -1; i < job->strength_count; i++, at++) {
             double strength = i < 0 ? 0 : job->strengths[i];
             bool   taken;
+            if (at < first || at >= past)
+                continue;
+            sweep.setting = at - first;
             if (!take_earlier(job, strength, job->arms[arm], out, &taken, error) ||
                 (!taken && !run_setting(job, strength, job->arms[arm], &sweep, out, error)) ||
                 (observer->finished && !observer->finished(observer->self, out, error)))

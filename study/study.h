@@ -10,6 +10,7 @@
 #define STUDY_STUDY_H
 
 #include "../attack/unit_attack.h"
+#include "../base/share.h"
 
 /* ---- a clean run, opened again --------------------------------------------------------------- */
 
@@ -65,6 +66,14 @@ bool changes_write_part(const Changes *changes, const Explainer *explainer, cons
                         Error *error);
 /* Reads changes.csv of a run folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
 bool changes_read(Changes *out, const char *folder, const Explainer *explainer, Error *error);
+
+/* Rows as the checkpoint `file`, and back, where they follow those that *out has. *found false:
+ * there is none of this phase. Errors: also ERROR_INTERNAL for rows that hold a label, a store or
+ * a flag that does not exist. */
+bool rows_save(const Changes *rows, const Labels *labels, Checkpoint *checkpoint, const char *file,
+               const char *phase, Error *error);
+bool rows_load(Changes *out, Labels *labels, Checkpoint *checkpoint, const char *file,
+               const char *phase, bool *found, Error *error);
 
 /* The rows as a checkpoint of their run, and back; without one, *out is empty. */
 bool changes_save(const Changes *changes, const Labels *labels, Checkpoint *checkpoint,
@@ -179,13 +188,15 @@ typedef struct NoiseJob {
     const char     *stored_folder; // an existing folder for the stored images, or NULL
     const Changes  *earlier; // rows of an interrupted run that are not computed again, or NULL
     ChangeObserver  observer;
+    Share           share; // of the settings, of which there are noise_settings
 } NoiseJob;
 
 /* For each storage arm a control (strength 0) and each strength: the perturbed set explained from
  * scratch, thresholds included (C18). Rows: arm by arm, strength by strength, unit by unit.
  * Errors: ERROR_USAGE (a strength or fraction out of range), ERROR_AGAIN (cancelled) and whatever
  * the sources report. *out holds the finished rows either way. */
-bool noise_run(const NoiseJob *job, Changes *out, Error *error);
+bool    noise_run(const NoiseJob *job, Changes *out, Error *error);
+int64_t noise_settings(const NoiseJob *job); // each explains the whole set
 
 /* ---- designed attacks ------------------------------------------------------------------------ */
 
@@ -238,6 +249,7 @@ typedef struct AttackJob {
     const char      *stored_folder; // as in NoiseJob
     const Changes   *earlier;
     ChangeObserver   observer;
+    Share            share; // of the units at each eps, unit by unit
     /* Told once, before the first pass. NULL: nobody listens. */
     void (*planned)(void *self, const AttackPlan *plan);
     void *planned_self;

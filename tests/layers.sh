@@ -16,7 +16,7 @@ report
 cli'
 # Headers that a folder keeps for its own files.
 private='attribution/form.h attribution/walk.h attack/group_attack.h attack/linear_attack.h attack/soft_iou.h attack/soft_rank.h attack/unit_network.h
-base/file_seam.h engine/about.h engine/conv.h engine/conv_method.h engine/cpu.h engine/gemm.h
+base/file_seam.h engine/about.h engine/blob_data.h engine/conv.h engine/conv_method.h engine/cpu.h engine/gemm.h
 engine/graph.h engine/kernels.h engine/op.h engine/plan.h engine/simd.h nem/clip/clip_private.h nem/clip/cosines.h nem/clip/similarity.h nem/dissect/dissect_private.h nem/units.h nem/bert_models.h
 report/page.h text/clean.h text/join.h text/split.h text/tables.h text/unicode.h study/activation_aim.h study/attack_run.h study/changes.h study/measure.h
 study/map_case.h study/map_machine.h study/robust_parts.h study/saved_setting.h study/stored_maps.h study/target.h study/unit_case.h'

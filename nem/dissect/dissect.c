@@ -5,6 +5,8 @@
  * the kept cells outgrow their room they are dropped and a second forward pass feeds the tally. */
 #include "dissect_private.h"
 
+#include "../../base/parallel.h"
+
 enum { TALLY_BLOCK = 64 }; // images whose planes are held at a time
 
 /* ---- a dissection without counts ------------------------------------------------------------- */
@@ -105,6 +107,14 @@ static bool passing_batch(void *self, const real *maps, int64_t first, int64_t c
 
 /* ---- a layer --------------------------------------------------------------------------------- */
 
+static void find_threshold(void *data, int64_t unit, int thread)
+{
+    const Dissecting *dissecting = data;
+    const Survey     *survey     = dissecting->survey;
+    (void)thread;
+    dissecting->dissection->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
+}
+
 static bool run_phases(Dissecting *dissecting, Stream *stream, TallyRun *tally, Error *error)
 {
     Survey     *survey = dissecting->survey;
@@ -115,8 +125,7 @@ static bool run_phases(Dissecting *dissecting, Stream *stream, TallyRun *tally, 
         if (!stream_run(stream, 1, dissecting->next, survey_batch, survey, dissecting_pause,
                         dissecting, error))
             return false;
-        for (int64_t unit = 0; unit < survey->unit_count; unit++)
-            out->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
+        parallel_for(survey->unit_count, find_threshold, dissecting);
         dissecting->phase = survey->stores ? PHASE_KEPT : PHASE_SECOND;
         dissecting->next  = 0;
     } else {

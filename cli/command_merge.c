@@ -1,0 +1,42 @@
+/* cli/command_merge.c - the pieces of a plan become a run. */
+#include "commands.h"
+#include "outputs.h"
+#include "sharing.h"
+
+static bool run(const Settings *settings, Error *error)
+{
+    Plan     plan    = {0};
+    Sharing *sharing = memory_new(1, sizeof *sharing, error);
+    char     folder[LIMIT_PATH];
+    if (!sharing)
+        return false;
+    *sharing = (Sharing){.role = SHARING_MERGE, .plan = &plan};
+    bool ok  = plan_open(&plan, settings->inputs[0], error) &&
+              path_join(folder, plan.path, PLAN_PIECES, error) &&
+              shards_open(&sharing->shards, folder, plan.sha256, error) &&
+              sharing_complete(sharing, plan.phase_count - 1, settings, error) &&
+              sharing_run(sharing, settings, settings->out, error);
+    plan_close(&plan);
+    memory_free(sharing);
+    return ok;
+}
+
+static const Option options[] = {OPTION_OUT("RUN", "run folder to make"), OPTION_END};
+
+const Verb verb_merge = {
+    .name        = "merge",
+    .inputs      = "PLAN",
+    .input_least = 1,
+    .input_most  = 1,
+    .summary     = "put the pieces of a plan together: a run as on one machine",
+    .details =
+        "Checks every piece of PLAN and writes RUN by the code of the plan's verb, which has "
+        "nothing left to compute. Its files have the bytes of a run on one machine, run.json but "
+        "for command, machine, times and memory. A piece that is cut short, damaged or of another "
+        "plan is named. Exit 4 if pieces are missing, 65 if some are broken, with the list to "
+        "paste behind --array=; `nemesis plan --status PLAN` tells it without merging.",
+    .example = "nemesis merge plans/attack -o runs/attack",
+    .options = options,
+    .shared  = "threads|progress|overwrite|resume|" SHARED_BY_ALL,
+    .run     = run,
+};

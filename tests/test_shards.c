@@ -1,0 +1,317 @@
+/* tests/test_shards.c - pieces of a plan make the bytes of a run on one machine, whatever happens to
+ * them on the way. */
+#include "../base/snapshot.h"
+#include "../study/shards.h"
+#include "faults.h"
+#include "nem_world.h"
+#include "play.h"
+#include "test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+enum { IMAGES = 5 };
+
+typedef struct Line {
+    const char *name, *words; // %s: the clean run, or the rest of the inputs
+} Line;
+
+static const Line lines[] = {
+    {"attack", "attack %s -u 0-2 --steps 2 --eps 0.1,0.2 --store float,jpeg75"},
+    {"noise", "noise %s --type gaussian --std 0.2,0.3 --store float,jpeg75"},
+};
+enum { LINES = sizeof lines / sizeof *lines };
+
+static const char *words_of(const Line *line)
+{
+    static char words[LINE];
+    snprintf(words, sizeof words, line->words, in_folder("clean"));
+    return words;
+}
+
+static bool open_world(void)
+{
+    return play_inputs(IMAGES) && play("dissect -m %s -l conv22 -d %s -b 2 -t 1 -q -o %s",
+                                       play_blob, play_probe, in_folder("clean"))
+                                          ->code == 0;
+}
+
+static bool make_whole(const Line *line)
+{
+    return play("%s -o %s -t 1 -q", words_of(line), in_folder("%s", line->name))->code == 0;
+}
+
+static bool make_plan(const Line *line, int shards, const char *plan)
+{
+    const Outcome *o =
+        play("plan %s --shards %d -o %s -t 1 -q", words_of(line), shards, in_folder("%s", plan));
+    if (o->code)
+        printf("  plan: %s", o->err);
+    return o->code == 0;
+}
+
+static int shard(const char *plan, int64_t piece)
+{
+    return play("shard %s %lld -t 1 -q", in_folder("%s", plan), (long long)piece)->code;
+}
+
+// Pieces, from the words of `plan --status`: 0 where it fails.
+static int64_t pieces_of(const char *plan)
+{
+    const Outcome *o   = play("plan --status %s", in_folder("%s", plan));
+    int64_t        sum = 0;
+    for (const char *at = o->out; (at = strstr(at, " of ")); at += 4)
+        sum += strtol(at + 4, NULL, 10);
+    return o->code ? 0 : sum;
+}
+
+// run.json from its state on, up to what a machine and a clock say.
+static bool same_document(const char *a, const char *b)
+{
+    Bytes one = {0}, other = {0};
+    bool  same = file_read(a, SIZE_MAX, &one, NULL) && file_read(b, SIZE_MAX, &other, NULL);
+    if (same) {
+        const char *from = strstr((const char *)one.data, "\"state\""),
+                   *to   = strstr((const char *)one.data, "\"machine\""),
+                   *with = strstr((const char *)other.data, "\"state\"");
+        same             = from && to && with && strncmp(from, with, (size_t)(to - from)) == 0;
+    }
+    bytes_close(&one);
+    bytes_close(&other);
+    return same;
+}
+
+static bool merges_to_the_whole(const Line *line, const char *plan)
+{
+    play_remove(in_folder("merged"));
+    const Outcome *o = play("merge %s -o %s -t 1 -q", in_folder("%s", plan), in_folder("merged"));
+    if (o->code)
+        printf("  merge: %s", o->err);
+    return o->code == 0 &&
+           play_same_tree(in_folder("%s", line->name), in_folder("merged"), true, true) &&
+           same_document(in_folder("%s/run.json", line->name), in_folder("merged/run.json"));
+}
+
+static void any_number_of_pieces_has_the_bytes_of_one_run(void)
+{
+    static const int counts[] = {1, 2, 3, 8};
+    REQUIRE(open_world());
+    for (int i = 0; i < LINES; i++) {
+        REQUIRE(make_whole(&lines[i]));
+        for (int k = 0; k < 4; k++) {
+            char plan[64];
+            snprintf(plan, sizeof plan, "%s-%d", lines[i].name, counts[k]);
+            REQUIRE(make_plan(&lines[i], counts[k], plan));
+            int64_t pieces = pieces_of(plan);
+            CHECK(pieces >= 1);
+            for (int64_t piece = 0; piece < pieces; piece++) // of one phase in any order
+                CHECK(shard(plan, lines[i].words[0] == 'd' ? piece : pieces - 1 - piece) == 0);
+            CHECK(merges_to_the_whole(&lines[i], plan));
+        }
+    }
+}
+
+/* ---- two at a time, and none to the end ------------------------------------------------------ */
+
+static void keep_everything(void *self)
+{
+    checkpoint_interval_set(0);
+    faults_plan(self);
+}
+
+static pid_t start_piece(FaultPlan *plan, int piece)
+{
+    char line[LINE];
+    snprintf(line, sizeof line, "shard %s %d -t 1 -q", in_folder("plan"), piece);
+    return play_start(keep_everything, plan, line);
+}
+
+static void the_same_piece_twice_at_a_time(void)
+{
+    FaultPlan none = {0};
+    REQUIRE(open_world() && make_whole(&lines[0]) && make_plan(&lines[0], 2, "plan"));
+    for (int piece = 0; piece < 2; piece++) {
+        pid_t one = start_piece(&none, piece), other = start_piece(&none, piece);
+        CHECK(play_result(one)->code == 0 && play_result(other)->code == 0);
+    }
+    CHECK(merges_to_the_whole(&lines[0], "plan"));
+}
+
+static void a_piece_that_dies_anywhere_is_made_up_for(void)
+{
+    FaultPlan none = {.changes_only = true};
+    REQUIRE(open_world() && make_whole(&lines[1]) && make_plan(&lines[1], 1, "plan"));
+    REQUIRE(play_result(start_piece(&none, 0))->code == 0);
+    int64_t ends = 2 * play_operations();
+    for (int64_t k = 0; k < ends; k += ends / 6) {
+        FaultPlan dies = {.kind         = k % 2 ? FAULT_DIES_AFTER : FAULT_DIES_BEFORE,
+                          .at           = k / 2 + 1,
+                          .changes_only = true};
+        play_remove(in_folder("plan/work"));
+        play_remove(in_folder("plan/pieces"));
+        REQUIRE(folder_create(in_folder("plan/pieces"), NULL));
+        CHECK(play_result(start_piece(&dies, 0))->code == 128 + SIGKILL);
+        CHECK(play("plan --status %s", in_folder("plan"))->code == 0);
+        CHECK(play_result(start_piece(&none, 0))->code == 0);
+        CHECK(merges_to_the_whole(&lines[1], "plan"));
+    }
+    CHECK(strstr(play("plan --status %s", in_folder("plan"))->out, "left behind by tasks"));
+}
+
+/* ---- pieces that are not trusted ------------------------------------------------------------- */
+
+static bool find_piece(const char *plan, int64_t piece, char out[LIMIT_PATH])
+{
+    char  **names = NULL, start[32];
+    int64_t count = 0;
+    bool    found = false;
+    snprintf(start, sizeof start, "%lld-", (long long)piece);
+    if (!folder_list(in_folder("%s/pieces", plan), &names, &count, NULL))
+        return false;
+    for (int64_t i = 0; i < count && !found; i++)
+        if ((found = strncmp(names[i], start, strlen(start)) == 0))
+            snprintf(out, LIMIT_PATH, "%s", in_folder("%s/pieces/%s", plan, names[i]));
+    names_free(names, count);
+    return found;
+}
+
+static const Outcome *merge_again(void)
+{
+    play_remove(in_folder("merged"));
+    return play("merge %s -o %s -t 1", in_folder("plan"), in_folder("merged"));
+}
+
+static bool is_refused(const char *why)
+{
+    const Outcome *o = merge_again();
+    return o->code == ERROR_DATA && strstr(o->err, "--array=1") && strstr(o->err, why) &&
+           !file_exists(in_folder("merged"));
+}
+
+static void a_damaged_piece_is_named_and_made_again(void)
+{
+    char   path[LIMIT_PATH];
+    Bytes  good   = {0};
+    Random random = random_stream(test_seed(), "damage");
+    REQUIRE(open_world() && make_whole(&lines[0]) && make_plan(&lines[0], 2, "plan"));
+    REQUIRE(shard("plan", 0) == 0 && shard("plan", 1) == 0 && find_piece("plan", 1, path) &&
+            file_read(path, SIZE_MAX, &good, NULL));
+    uint8_t *bad = memory_new(good.size + 1, 1, NULL);
+    REQUIRE(bad != NULL);
+    for (int i = 0; i < 40; i++) { // bits of the head, then anywhere
+        size_t at = i < 20 ? (size_t)i * 5 : random_word(&random) % good.size;
+        memcpy(bad, good.data, good.size);
+        bad[at] ^= (uint8_t)(1u << (i % 8));
+        REQUIRE(write_bytes(path, bad, good.size));
+        CHECK(is_refused("is cut short or damaged"));
+    }
+    for (size_t size = 0; size < good.size; size += good.size / 12 + 1) {
+        REQUIRE(write_bytes(path, good.data, size));
+        CHECK(is_refused("is cut short or damaged"));
+    }
+    memcpy(bad, good.data, good.size);
+    REQUIRE(write_bytes(path, bad, good.size + 1));
+    CHECK(is_refused("is cut short or damaged"));
+    CHECK(strstr(play("plan --status %s", in_folder("plan"))->out, "broken: --array=1\n"));
+    CHECK(shard("plan", 0) == 0 && shard("plan", 1) == 0);
+    CHECK(merges_to_the_whole(&lines[0], "plan"));
+    memory_free(bad);
+    bytes_close(&good);
+}
+
+// With the right digest in its name, but of another plan, or another piece of this one.
+static void a_foreign_piece_is_named(void)
+{
+    char  path[LIMIT_PATH], other[LIMIT_PATH], name[PIECE_NAME];
+    Bytes bytes = {0};
+    REQUIRE(open_world() && make_plan(&lines[0], 2, "plan") && make_plan(&lines[0], 3, "other"));
+    REQUIRE(shard("plan", 0) == 0 && shard("other", 1) == 0);
+    REQUIRE(find_piece("other", 1, other) && file_read(other, SIZE_MAX, &bytes, NULL));
+    snprintf(path, sizeof path, "%s", in_folder("plan/pieces/%s", strrchr(other, '/') + 1));
+    CHECK(file_publish(path, bytes.data, bytes.size, NULL));
+    CHECK(is_refused("is of another plan or another version"));
+    bytes_close(&bytes);
+    CHECK(file_remove(path, NULL) && merge_again()->code == ERROR_PIECES);
+    REQUIRE(find_piece("plan", 0, other) && file_read(other, SIZE_MAX, &bytes, NULL));
+    snprintf(name, sizeof name, "1%s", strrchr(other, '/') + 2);
+    CHECK(file_publish(in_folder("plan/pieces/%s", name), bytes.data, bytes.size, NULL));
+    CHECK(is_refused("is of another plan or another version"));
+    bytes_close(&bytes);
+    CHECK(shard("plan", 1) == 0 && merge_again()->code == 0);
+}
+
+/* ---- what is refused ------------------------------------------------------------------------- */
+
+static void what_is_missing_is_listed(void)
+{
+    REQUIRE(open_world() && make_plan(&lines[0], 6, "plan") && shard("plan", 2) == 0);
+    const Outcome *o = merge_again();
+    CHECK(o->code == ERROR_PIECES && strstr(o->err, "5 of 6 pieces are missing"));
+    CHECK(strstr(o->err, "--array=0-1,3-5\n"));
+    o = play("plan --status %s --json", in_folder("plan"));
+    CHECK(o->code == 0 && strstr(o->out, "\"missing\": \"0-1,3-5\"") &&
+          strstr(o->out, "\"done\": 1"));
+}
+
+static void other_inputs_are_refused(void)
+{
+    REQUIRE(open_world() && make_plan(&lines[0], 2, "plan"));
+    REQUIRE(play("dissect -m %s -l conv22 -d %s -b 2 -t 1 -q --limit 4 --overwrite -o %s",
+                 play_blob, play_probe, in_folder("clean"))
+                ->code == 0);
+    const Outcome *o = play("shard %s 0 -t 1 -q", in_folder("plan"));
+    CHECK(o->code == ERROR_DATA && strstr(o->err, "when the plan was made"));
+}
+
+static void other_kernels_are_refused_by_name(void)
+{
+    char path[LIMIT_PATH];
+    REQUIRE(open_world() && make_plan(&lines[0], 1, "plan"));
+    Bytes bytes = {0};
+    snprintf(path, sizeof path, "%s", in_folder("plan/plan.json"));
+    REQUIRE(file_read(path, SIZE_MAX, &bytes, NULL));
+    char *copy = memory_text((const char *)bytes.data, NULL);
+    REQUIRE(copy != NULL);
+    char *at = strstr(copy, "\"kernels\": \"") + 12;
+    *at      = *at == 'a' ? 'x' : 'a';
+    CHECK(file_publish(path, copy, bytes.size, NULL));
+    const Outcome *o = play("shard %s 0 -t 1 -q", in_folder("plan"));
+    CHECK(o->code == ERROR_DATA && strstr(o->err, "the kernels of this machine are "));
+    memory_free(copy);
+    bytes_close(&bytes);
+}
+
+static void bad_words_are_refused(void)
+{
+    REQUIRE(open_world());
+    const char *clean = in_folder("clean"), *plan = in_folder("plan");
+    CHECK(play("plan")->code == ERROR_USAGE);
+    CHECK(play("plan attack %s -u 0 -o %s", clean, plan)->code == ERROR_USAGE);
+    CHECK(play("plan attack %s -u 0 --shards 2 --resume -o %s", clean, plan)->code == ERROR_USAGE);
+    CHECK(play("plan attack %s -u 0 --shards 2 --eps x -o %s", clean, plan)->code == ERROR_USAGE);
+    CHECK(play("plan mini --images 3 --shards 2 -o %s", plan)->code == ERROR_USAGE);
+    CHECK(play("plan --status %s", plan)->code == ERROR_NOT_FOUND);
+    CHECK(play("shard %s 0", plan)->code == ERROR_NOT_FOUND && !file_exists(plan));
+    REQUIRE(make_plan(&lines[0], 2, "plan"));
+    CHECK(play("shard %s 2", plan)->code == ERROR_USAGE);
+    CHECK(play("shard %s x", plan)->code == ERROR_USAGE);
+    CHECK(play("plan attack %s -u 0 --shards 2 -o %s", clean, plan)->code == ERROR_CREATE);
+}
+
+SUITE(shards)
+{
+    RUN(any_number_of_pieces_has_the_bytes_of_one_run);
+    RUN(the_same_piece_twice_at_a_time);
+    RUN(a_piece_that_dies_anywhere_is_made_up_for);
+    RUN(a_damaged_piece_is_named_and_made_again);
+    RUN(a_foreign_piece_is_named);
+    RUN(what_is_missing_is_listed);
+    RUN(other_inputs_are_refused);
+    RUN(other_kernels_are_refused_by_name);
+    RUN(bad_words_are_refused);
+}
