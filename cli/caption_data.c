@@ -103,12 +103,9 @@ static int64_t number_texts(const Csv *csv, int column, int64_t *numbers)
 
 static bool file_open(CaptionFile *file, const char *path, Error *error)
 {
-    Bytes bytes = {0};
-    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
-              csv_open(&file->csv, bytes.data, bytes.size, path, error) &&
+    bool ok = csv_read(&file->csv, path, error) &&
               csv_need(file->csv, "image", &file->image, error) &&
               csv_need(file->csv, "caption", &file->caption, error);
-    bytes_close(&bytes);
     if (!ok)
         return false;
     int64_t rows = csv_row_count(file->csv);

@@ -99,9 +99,10 @@ static bool attack(Corruption *corruption, Error *error)
                               .observer      = corruption_observer(corruption),
                               .planned       = tell_plan,
                               .planned_self  = corruption};
-    bool             ok    = (!settings->target ||
-               target_parse(settings->target, inputs->explainer.labels, &job.target, error)) &&
-              select_units(corruption, &units, &job.unit_count, error);
+    bool             ok =
+        (!settings->target || target_parse(settings->target, inputs->explainer.labels,
+                                           &corruption->baseline.record, &job.target, error)) &&
+        select_units(corruption, &units, &job.unit_count, error);
     if (ok && job.masks == MASKS_ACTIVATIONS && inputs->request.mode->raw_masks)
         ok = run_inputs_unprepared(inputs, &raw, &job.unprepared, error);
     job.units = units;
@@ -149,8 +150,8 @@ static const Option options[] = {
      .kind   = ARGUMENT_TEXT,
      .offset = offsetof(Settings, target),
      .value  = "CATEGORY:NAME",
-     .help   = "concept to move the units towards, or `random`; without it they are "
-               "only moved away from their own"},
+     .help   = "concept to move the units towards; `unit:N` for that of unit N, or `random`; "
+               "without it they are only moved away from their own"},
     {.name    = "eps",
      .kind    = ARGUMENT_NUMBERS,
      .offset  = offsetof(Settings, strengths),

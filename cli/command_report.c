@@ -14,11 +14,11 @@ static const struct {
     const Verb *verb;
     Pages      *write;
     int         maps, robust; // how many runs of manipulate and of robustness may stand beside it
-} kinds[] = {
-    {&verb_describe, pages_of_units, 1, 2},        {&verb_dissect, pages_of_units, 1, 2},
-    {&verb_noise, pages_of_units, 1, 2},           {&verb_attack, pages_of_units, 1, 2},
-    {&verb_attribute, pages_of_maps, 0, 0},        {&verb_manipulate, pages_of_maps, 0, 0},
-    {&verb_robustness, pages_of_robustness, 0, 1}, {&verb_agree, pages_of_agreement, 0, 0}};
+} kinds[] = {{&verb_describe, pages_of_units, 1, 2},        {&verb_dissect, pages_of_units, 1, 2},
+             {&verb_noise, pages_of_units, 1, 2},           {&verb_attack, pages_of_units, 1, 2},
+             {&verb_attribute, pages_of_maps, 0, 0},        {&verb_manipulate, pages_of_maps, 0, 0},
+             {&verb_robustness, pages_of_robustness, 0, 1}, {&verb_agree, pages_of_agreement, 0, 0},
+             {&verb_accuracy, pages_of_accuracy, 0, 0}};
 
 enum { KINDS = sizeof kinds / sizeof *kinds, MOST_RUNS = 4 };
 
@@ -225,8 +225,9 @@ const Verb verb_report = {
         "describe, dissect, noise or attack; weights, probing set and clean run are looked "
         "for where it found them, or are named. Of a run of attribute or manipulate the "
         "page has photos, maps and what was measured, of a run of robustness maps, curves "
-        "and rows, of a run of agree figures beside chance and units side by side, from the files "
-        "of the run alone. RUN_B is shown beside it: a run of "
+        "and rows, of a run of agree figures beside chance and units side by side, of a run of "
+        "accuracy shares with their intervals, from the files of the run alone. RUN_B is shown "
+        "beside it: a run of "
         "manipulate, and one or two of robustness, as sections of the page of a run of "
         "units; a run of robustness beside another of the same images.",
     .example    = "nemesis report runs/attack",

@@ -33,6 +33,7 @@ bool pages_of_units(PagesRun *pages, Error *error);      // describe, dissect, n
 bool pages_of_maps(PagesRun *pages, Error *error);       // attribute, manipulate
 bool pages_of_robustness(PagesRun *pages, Error *error); // robustness, one run or two
 bool pages_of_agreement(PagesRun *pages, Error *error);  // agree
+bool pages_of_accuracy(PagesRun *pages, Error *error);   // accuracy
 
 /* A run of robustness read for its pages; texts are those of `json`. To be closed by
  * robust_report_close. Errors: those of the run's files. */

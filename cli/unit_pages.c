@@ -72,7 +72,8 @@ static bool read_attack(UnitPages *units, Error *error)
         !setting_whole(units, "settings.seed", UINT64_MAX, &job->seed, error) ||
         !run_need(&units->pages->json, units->pages->told, "settings.target", &target, error) ||
         (strcmp(target, "(none)") != 0 &&
-         !target_parse(target, units->clean.inputs.explainer.labels, &job->target, error)))
+         !target_parse(target, units->clean.inputs.explainer.labels, &units->clean.record,
+                       &job->target, error)))
         return false;
     job->variant      = (PgdVariant)variant;
     job->loss         = (AttackLoss)loss;

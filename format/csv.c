@@ -186,6 +186,15 @@ bool csv_open(Csv **out, const uint8_t *data, size_t size, const char *name, Err
     return true;
 }
 
+bool csv_read(Csv **out, const char *path, Error *error)
+{
+    Bytes bytes = {0};
+    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
+              csv_open(out, bytes.data, bytes.size, path, error);
+    bytes_close(&bytes);
+    return ok;
+}
+
 void csv_close(Csv *csv)
 {
     if (!csv)

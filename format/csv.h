@@ -18,6 +18,8 @@ typedef struct Csv Csv;
 
 /* Parses `size` bytes; `name` is the file in messages. Nothing of `data` is kept. */
 bool csv_open(Csv **out, const uint8_t *data, size_t size, const char *name, Error *error);
+/* The same of a file, of at most LIMIT_TEXT_FILE bytes. Errors: those of reading it, too. */
+bool csv_read(Csv **out, const char *path, Error *error);
 void csv_close(Csv *csv); // NULL allowed
 
 int64_t     csv_row_count(const Csv *csv); // without the header

@@ -65,13 +65,9 @@ static bool baseline_find(const Csv *csv, const char *path, BertModel *model, Er
 
 static bool baseline_read(const char *path, BertModel *model, Error *error)
 {
-    Bytes bytes = {0};
-    Csv  *csv   = NULL;
-    bool  ok    = file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
-              csv_open(&csv, bytes.data, bytes.size, path, error) &&
-              baseline_find(csv, path, model, error);
+    Csv *csv = NULL;
+    bool ok  = csv_read(&csv, path, error) && baseline_find(csv, path, model, error);
     csv_close(csv);
-    bytes_close(&bytes);
     return ok;
 }
 

@@ -154,13 +154,10 @@ static bool read_table(Source *source, Error *error)
 
 static bool read_file(Source *source, bool is_changes, Error *error)
 {
-    Bytes bytes = {0};
-    bool  ok    = file_read(source->path, LIMIT_TEXT_FILE, &bytes, error) &&
-              csv_open(&source->csv, bytes.data, bytes.size, source->path, error) &&
+    bool ok = csv_read(&source->csv, source->path, error) &&
               (is_changes ? read_changes(source, error) : read_table(source, error));
     csv_close(source->csv);
     source->csv = NULL;
-    bytes_close(&bytes);
     return ok;
 }
 

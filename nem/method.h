@@ -183,6 +183,12 @@ typedef struct Aim {
 
 void aim_close(Aim *aim); // accepts a zeroed object
 
+/* What a unit is to be moved towards (C13). */
+typedef struct AimTarget {
+    int32_t           label; // 0: nothing, the unit is only lowered
+    const UnitRecord *unit;  // that stands for it in the clean run; NULL: no other unit does
+} AimTarget;
+
 /* ---- one unit told as a story ---------------------------------------------------------------- */
 
 enum { STORY_IMAGES = 5 }; // shown of a unit
@@ -281,8 +287,8 @@ struct Method {
                          Error *error);
 
     /* ---- attacks (optional): without `aim` the method's units cannot be attacked */
-    /* Where the unit's clean concept is to be lowered and a target (0: none) raised. */
-    bool (*aim)(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
+    /* Where the unit's clean concept is to be lowered and a target raised. */
+    bool (*aim)(const Explainer *explainer, const UnitRecord *unit, AimTarget target, Aim *out,
                 Error *error);
     /* Marks the labels that can be a target (C13) in present [labels.count], zeroed before.
      * NULL: none can. */

@@ -152,14 +152,10 @@ bool unit_table_read(RunRecord *out, const UnitTable *table, const char *folder,
                      Error *error)
 {
     char        path[LIMIT_PATH];
-    Bytes       bytes  = {0};
     TableReader reader = {.table = table, .labels = labels, .path = path};
-    bool        ok     = path_join(path, folder, table->file, error) &&
-              file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
-              csv_open(&reader.csv, bytes.data, bytes.size, path, error) &&
+    bool ok = path_join(path, folder, table->file, error) && csv_read(&reader.csv, path, error) &&
               find_columns(&reader, error) && read_rows(&reader, error);
     csv_close(reader.csv);
-    bytes_close(&bytes);
     if (ok)
         *out = reader.record;
     else

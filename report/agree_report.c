@@ -217,17 +217,6 @@ static bool write_page(AgreePage *self, Error *error)
     return true;
 }
 
-static bool open_csv(const char *folder, const char *name, Csv **out, Error *error)
-{
-    char  path[LIMIT_PATH];
-    Bytes bytes = {0};
-    bool  ok    = path_join(path, folder, name, error) &&
-              file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
-              csv_open(out, bytes.data, bytes.size, path, error);
-    bytes_close(&bytes);
-    return ok;
-}
-
 static bool find_columns(AgreePage *self, Error *error)
 {
     static const char *const numbers[] = {"value", "low", "high", "chance", "units"};
@@ -250,11 +239,12 @@ bool agree_report_write(const AgreeReportJob *job, Error *error)
 {
     AgreePage self = {.job = job};
     char      path[LIMIT_PATH];
-    bool      ok = open_csv(job->run, "summary.csv", &self.summary, error) &&
-              open_csv(job->run, "agree.csv", &self.units, error) && find_columns(&self, error) &&
-              path_join(path, job->folder, "index.html", error) && file_remove(path, error) &&
-              style_write(job->folder, error) && writer_open(&self.page, path, error) &&
-              write_page(&self, error);
+    bool      ok = path_join(path, job->run, "summary.csv", error) &&
+              csv_read(&self.summary, path, error) &&
+              path_join(path, job->run, "agree.csv", error) && csv_read(&self.units, path, error) &&
+              find_columns(&self, error) && path_join(path, job->folder, "index.html", error) &&
+              file_remove(path, error) && style_write(job->folder, error) &&
+              writer_open(&self.page, path, error) && write_page(&self, error);
     csv_close(self.summary);
     csv_close(self.units);
     if (ok)

@@ -27,17 +27,6 @@ typedef struct Tables {
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-static bool read_table(const MapPage *page, const char *name, Csv **out, Error *error)
-{
-    char  path[LIMIT_PATH];
-    Bytes bytes = {0};
-    bool  ok    = path_join(path, page->job->run, name, error) &&
-              file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
-              csv_open(out, bytes.data, bytes.size, path, error);
-    bytes_close(&bytes);
-    return ok;
-}
-
 static bool read_account(const MapPage *page, Tables *tables, Error *error)
 {
     char            path[LIMIT_PATH];
@@ -46,7 +35,7 @@ static bool read_account(const MapPage *page, Tables *tables, Error *error)
         return false;
     if (!file_exists(path))
         return true;
-    return read_table(page, "conservation.csv", &tables->account, error) &&
+    return csv_read(&tables->account, path, error) &&
            csv_need(tables->account, "image", &in->image, error) &&
            csv_need(tables->account, "method", &in->method, error) &&
            csv_need(tables->account, "layer", &in->layer, error) &&
@@ -61,8 +50,10 @@ static bool read_account(const MapPage *page, Tables *tables, Error *error)
 
 static bool read_maps(const MapPage *page, Tables *tables, Error *error)
 {
+    char     path[LIMIT_PATH];
     Columns *at = &tables->at;
-    return read_table(page, "maps.csv", &tables->maps, error) &&
+    return path_join(path, page->job->run, "maps.csv", error) &&
+           csv_read(&tables->maps, path, error) &&
            csv_need(tables->maps, "image", &at->image, error) &&
            csv_need(tables->maps, "method", &at->method, error) &&
            csv_need(tables->maps, "class", &at->class, error) &&

@@ -231,13 +231,10 @@ static bool read_row(const ChangeReader *reader, int64_t row, ChangeRow *out, Er
 bool changes_read(Changes *out, const char *folder, const Explainer *explainer, Error *error)
 {
     char         path[LIMIT_PATH];
-    Bytes        bytes   = {0};
     Csv         *csv     = NULL;
     Changes      changes = {0};
     ChangeReader reader  = {.explainer = explainer};
-    bool         done    = path_join(path, folder, "changes.csv", error) &&
-                file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
-                csv_open(&csv, bytes.data, bytes.size, path, error);
+    bool done  = path_join(path, folder, "changes.csv", error) && csv_read(&csv, path, error);
     reader.csv = csv;
     for (int i = 0; done && i < COLUMN_SIMILARITY; i++)
         done = i == COLUMN_OUTCOME || !has_column(explainer, i) ||
@@ -249,7 +246,6 @@ bool changes_read(Changes *out, const char *folder, const Explainer *explainer, 
         done = read_row(&reader, row, &change, error) && changes_add(&changes, &change, error);
     }
     csv_close(csv);
-    bytes_close(&bytes);
     if (!done) {
         changes_close(&changes);
         return false;

@@ -19,12 +19,8 @@ typedef struct Reading {
 static void open_table(Reading *out, const char *folder, const char *name, char path[LIMIT_PATH],
                        Error *error)
 {
-    Bytes bytes = {0};
-    *out        = (Reading){.path = path, .error = error};
-    out->ok     = path_join(path, folder, name, error) &&
-              file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
-              csv_open(&out->csv, bytes.data, bytes.size, path, error);
-    bytes_close(&bytes);
+    *out    = (Reading){.path = path, .error = error};
+    out->ok = path_join(path, folder, name, error) && csv_read(&out->csv, path, error);
 }
 
 static const char *text_of(Reading *reading, const char *name)

@@ -13,13 +13,8 @@ static bool read_rows(RobustRecord *out, const char *folder, Error *error)
 {
     static const char *const needed[] = {"method", "measure", "setting", "similarity", "value"};
     char                     path[LIMIT_PATH];
-    Bytes                    file = {0};
     int                      column;
-    if (!path_join(path, folder, "robustness.csv", error) ||
-        !file_read(path, LIMIT_TEXT_FILE, &file, error))
-        return false;
-    bool ok = csv_open(&out->csv, file.data, file.size, path, error);
-    bytes_close(&file);
+    bool ok = path_join(path, folder, "robustness.csv", error) && csv_read(&out->csv, path, error);
     for (int i = 0; ok && i < 5; i++)
         ok = csv_need(out->csv, needed[i], &column, error);
     return ok;

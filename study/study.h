@@ -206,15 +206,18 @@ typedef enum AttackMasks { MASKS_LABELS, MASKS_ACTIVATIONS } AttackMasks;
 #define MASKS_NAMES "labels|activations"
 
 /* Which concept units are moved towards, if any (C13). */
-typedef enum TargetKind { TARGET_NONE, TARGET_RANDOM, TARGET_LABEL } TargetKind;
+typedef enum TargetKind { TARGET_NONE, TARGET_RANDOM, TARGET_LABEL, TARGET_UNIT } TargetKind;
 
 typedef struct TargetChoice {
     TargetKind kind;
-    int32_t    label; // of TARGET_LABEL
+    int32_t    label; // of TARGET_LABEL and TARGET_UNIT
+    int64_t    unit;  // of TARGET_UNIT, whose clean concept the label is
 } TargetChoice;
 
-/* "random" or "CATEGORY:NAME". Errors: ERROR_USAGE (no such category or label). */
-bool target_parse(const char *text, const Labels *labels, TargetChoice *out, Error *error);
+/* "random", "CATEGORY:NAME", or "unit:N" for the concept of that unit of a clean run. Errors:
+ * ERROR_USAGE (no such category, label or unit, or a unit without a concept). */
+bool target_parse(const char *text, const Labels *labels, const RunRecord *clean, TargetChoice *out,
+                  Error *error);
 
 /* What an attack will cost, in passes: a pass is one photo through the network, a gradient counts
  * as three. */

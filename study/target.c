@@ -1,10 +1,31 @@
 /* study/target.c - see target.h. */
 #include "target.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-bool target_parse(const char *text, const Labels *labels, TargetChoice *out, Error *error)
+// What follows "unit:", where no category has that name.
+static bool parse_unit(const char *text, const RunRecord *clean, TargetChoice *out, Error *error)
+{
+    char     *end   = NULL;
+    long long last  = (long long)clean->unit_count - 1;
+    errno           = 0;
+    long long unit  = strtoll(text, &end, 10);
+    bool      whole = *text >= '0' && *text <= '9' && !*end && errno == 0;
+    if (!whole || unit > last)
+        return fail(error, ERROR_USAGE,
+                    "target 'unit:%s': no unit, expected a number from 0 to %lld", text, last);
+    if (!clean->units[unit].label)
+        return fail(error, ERROR_USAGE,
+                    "target 'unit:%s': that unit has no concept in the clean run", text);
+    *out = (TargetChoice){TARGET_UNIT, clean->units[unit].label, unit};
+    return true;
+}
+
+bool target_parse(const char *text, const Labels *labels, const RunRecord *clean, TargetChoice *out,
+                  Error *error)
 {
     if (strcmp(text, "random") == 0) {
         *out = (TargetChoice){.kind = TARGET_RANDOM};
@@ -23,8 +44,10 @@ bool target_parse(const char *text, const Labels *labels, TargetChoice *out, Err
         *out = (TargetChoice){.kind = TARGET_LABEL, .label = label};
         return true;
     }
+    if (strncmp(text, "unit:", 5) == 0)
+        return parse_unit(text + 5, clean, out, error);
     return fail(error, ERROR_USAGE,
-                "target '%s' names no category, expected CATEGORY:NAME or random", text);
+                "target '%s' names no category, expected CATEGORY:NAME, unit:N or random", text);
 }
 
 bool target_candidates(const AttackJob *job, bool *present, Error *error)
@@ -50,7 +73,7 @@ bool target_candidates(const AttackJob *job, bool *present, Error *error)
     if (job->target.kind == TARGET_RANDOM && total < 2)
         return fail(error, ERROR_USAGE, "a random target needs at least two concepts, found %lld",
                     (long long)total);
-    if (job->target.kind == TARGET_LABEL && !present[job->target.label])
+    if (job->target.kind != TARGET_RANDOM && !present[job->target.label])
         return fail(error, ERROR_USAGE, "target '%s' %s", labels->text[job->target.label],
                     job->masks == MASKS_ACTIVATIONS ? "is the clean concept of no unit of the layer"
                                                     : "occurs in no image of the probing set");
@@ -78,9 +101,12 @@ int32_t target_of_unit(const AttackJob *job, const bool *present, int64_t unit, 
     return 0;
 }
 
-int64_t target_unit(const RunRecord *record, int64_t unit, int32_t target)
+int64_t target_unit(const AttackJob *job, int64_t unit, int32_t target)
 {
-    int64_t best = -1;
+    const RunRecord *record = job->clean.record;
+    int64_t          best   = -1;
+    if (job->target.kind == TARGET_UNIT)
+        return job->target.unit;
     for (int64_t other = 0; target && other < record->unit_count; other++) {
         if (other != unit && record->units[other].label == target &&
             (best < 0 || record->units[other].score > record->units[best].score))

@@ -13,8 +13,8 @@ bool target_candidates(const AttackJob *job, bool *present, Error *error);
 int32_t target_of_unit(const AttackJob *job, const bool *present, int64_t unit,
                        int32_t clean_label);
 
-/* The unit that stands for the target with masks from activations: of those whose clean concept it
- * is, other than `unit`, the one with the highest score (C12); -1: none. */
-int64_t target_unit(const RunRecord *record, int64_t unit, int32_t target);
+/* The unit that stands for the target: the named one (unit:N) or, of those whose clean concept the
+ * target is, other than `unit`, the one with the highest score (C12); -1: none. */
+int64_t target_unit(const AttackJob *job, int64_t unit, int32_t target);
 
 #endif

@@ -13,17 +13,20 @@ static bool open_case(UnitCase *out, const AttackJob *job, const bool *present, 
     const Explainer  *explainer = job->clean.explainer;
     const UnitRecord *record    = &job->clean.record->units[unit];
     UnitCase          made      = {.record = record, .target_unit = -1};
+    AimTarget         aimed     = {0};
     if (job->target.kind != TARGET_NONE)
         made.target = target_of_unit(job, present, unit, record->label);
     made.attackable = record->label != 0 && record->label != made.target;
-    if (job->masks == MASKS_ACTIVATIONS && made.attackable && made.target) {
-        made.target_unit = target_unit(job->clean.record, unit, made.target);
-        if (made.target_unit < 0)
+    if (made.attackable && made.target) {
+        made.target_unit = target_unit(job, unit, made.target);
+        aimed.label      = made.target;
+        aimed.unit = made.target_unit < 0 ? NULL : &job->clean.record->units[made.target_unit];
+        if (job->masks == MASKS_ACTIVATIONS && !aimed.unit)
             return fail(error, ERROR_USAGE, "unit %lld: no other unit's clean concept is '%s'",
                         (long long)unit, explainer->labels->text[made.target]);
     }
     if (job->masks == MASKS_LABELS && made.attackable &&
-        !explainer->method->aim(explainer, record, made.target, &made.aim, error))
+        !explainer->method->aim(explainer, record, aimed, &made.aim, error))
         return false;
     *out = made;
     return true;

@@ -8,7 +8,7 @@
 typedef struct UnitCase {
     const UnitRecord *record;
     int32_t           target;      // label, 0: untargeted
-    int64_t           target_unit; // whose activity shows the target (target.h), or -1
+    int64_t           target_unit; // that stands for the target (target.h), or -1
     bool              attackable;  // has a concept, and another one than its target
     Aim               aim;         // its images are the poisoned ones; none if not attackable
     const float      *clean_maps;  // [images of the probing set, map_size]; owned elsewhere

@@ -10,7 +10,8 @@ sys.dont_write_bytecode = True
 
 from checkpoints import (DATA, Skip, integer, path_of, product, pth, pth_entries, read_blob, run,
                          run_tests, state_pickle, stored_zip, tests_of, text, write)
-from small_networks import refused, small
+from milan import ENCODER
+from small_networks import prefixed, refused, small
 from readers import recogniser
 
 MILAN = small('milan')
@@ -52,10 +53,11 @@ def indexer(words=WORDS, size=100, **change):
                            **change}, 'children': {}}
 
 
-def milan(words=WORDS, size=100, of_model=None, change=(), **settings):
+def milan(words=WORDS, size=100, of_model=None, change=(), tensors=MILAN, encoder='resnet101',
+          **settings):
     """The bytes of a checkpoint; `change` goes into the indexer, `settings` into the properties."""
     properties = {'indexer': indexer(words, size, **dict(change)),
-                  'encoder': {'properties': {'config': 'resnet101', 'pretrained': True},
+                  'encoder': {'properties': {'config': encoder, 'pretrained': True},
                               'children': {}},
                   'lm': {'properties': {'indexer': indexer(of_model or words, size),
                                         'layers': 2}, 'children': {}},
@@ -63,8 +65,8 @@ def milan(words=WORDS, size=100, of_model=None, change=(), **settings):
                   'strategy': 'rerank', 'temperature': 0.2, 'beam_size': 50, **settings}
     return pth(b'\x80\x02' + plain({'properties': properties, 'children':
                                     {'encoder': 'PyramidConvEncoder'},
-                                    'state_dict': Raw(state_pickle(MILAN)[2:-1])}) + b'.',
-               tensors=MILAN)
+                                    'state_dict': Raw(state_pickle(tensors)[2:-1])}) + b'.',
+               tensors=tensors)
 
 
 def test_one_blob_has_tensors_words_and_settings():
@@ -90,6 +92,20 @@ def test_the_first_kernel_is_not_folded():
     tensors, _ = read_blob(out)
     assert 'encoder.encoder.model.bn1.running_var' in tensors
     assert 'encoder.encoder.model.layer1.0.bn1.running_var' not in tensors
+
+
+def test_alexnet_may_look():
+    """The other network of the published code that captioners are made with."""
+    decoder = {name: item for name, item in MILAN.items() if not name.startswith(ENCODER)}
+    tensors = {**decoder, **prefixed(ENCODER, small('alexnet'))}
+    write('a.pth', milan(tensors=tensors, encoder='alexnet'))
+    out = path_of('milan.nw')
+    code, _, errors = run(path_of('a.pth'), '-o', out)
+    assert code == 0, errors
+    found, about = read_blob(out)
+    assert set(found) - {'words'} == set(tensors), set(found) ^ set(tensors)
+    assert about['encoder'] == 'alexnet'
+    assert about['architecture'] == 'milan' and about['complete'] == 'yes'
 
 
 def test_large_pipelines_are_stepped_over():

@@ -83,6 +83,13 @@ def main():
     for row in changes:
         what = compare_with_full_run(row, f"moved{row['unit0']}{row['store']}")
         check(f"unit_{row['unit0']}_{row['store']}_equals_a_full_run", not what, what)
+    run('attack', 'clean', '-u', '1', '--target', 'unit:30', '--eps', '8/255', '--steps', '2', '-o',
+        'raised')
+    raised = [row for row in rows('raised', 'changes.csv') if float(row['strength']) > 0]
+    both = {row['image'] for row in exemplars if row['unit'] in ('1', '30')}
+    check('raises_on_exemplars_of_the_unit_that_is_the_target',
+          [(row['target_label'], row['poisoned']) for row in raised] ==
+          [(clean[30]['description'], str(len(both)))])
     told = run('explain', 'unit', '30', 'clean') or ''
     check('tells_one_unit', f"caption: {clean[30]['description'] or '(empty)'}" in told and
           told.count('mini/0000') == 15)

@@ -27,7 +27,9 @@ for name in plain aligned; do
 done
 "$nemesis" report -q "$out/plain" "$out/aligned" -o "$out/trainings-report"
 set -- "$@" "$out/trainings-report"
-for run in maps word pairs plain; do
+"$nemesis" accuracy -q -m demo/mini.nw -d mini:100:7 --noise uniform:0.1,gaussian:0.05 \
+    -o "$out/accuracy"
+for run in maps word pairs plain accuracy; do
     "$nemesis" report -q "$out/$run" -o "$out/$run-report"
     set -- "$@" "$out/$run-report"
 done

@@ -31,7 +31,19 @@ def basic_block(w, x, base, stride):
     return F.relu(x + y)
 
 
+def alexnet_levels(w, x):
+    """The convolutions behind their ReLU, which torchvision's module writes over them."""
+    for place, stride, pad in ((0, 4, 2), (3, 1, 2), (6, 1, 1), (8, 1, 1), (10, 1, 1)):
+        base = f'features.{place}'
+        x = F.relu(F.conv2d(x, w[base + '.weight'], w[base + '.bias'], stride, pad))
+        yield x
+        x = F.max_pool2d(x, 3, 2) if place < 6 else x
+
+
 def levels(w, x):
+    if 'features.0.weight' in w:
+        yield from alexnet_levels(w, x)
+        return
     x = F.conv2d(x, w['conv1.weight'], stride=2, padding=3)
     yield x
     x = F.max_pool2d(F.relu(norm(w, x, 'bn1')), 3, 2, 1)

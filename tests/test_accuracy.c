@@ -7,6 +7,7 @@
 #include "../format/npy.h"
 #include "../study/accuracy.h"
 #include "../study/study.h"
+#include "page_check.h"
 #include "play.h"
 #include "small_inputs.h"
 
@@ -461,6 +462,41 @@ static void damaged_images_are_refused(void)
     CHECK(says(poison("attack"), 65, "has an image 999, the run has 6 photos"));
 }
 
+/* ---- the page -------------------------------------------------------------------------------- */
+
+static int count_of(const char *text, const char *word)
+{
+    int count = 0;
+    for (; (text = strstr(text, word)) != NULL; text += strlen(word))
+        count++;
+    return count;
+}
+
+static void check_page(const char *name, int bars, const char *shown)
+{
+    Bytes file = {0};
+    REQUIRE(program_run("report %s", in_folder("%s", name))->code == 0 &&
+            file_read(in_folder("%s-pages/index.html", name), 1 << 20, &file, NULL));
+    const char *page = (const char *)file.data;
+    CHECK(page_problem(page) == NULL && count_of(page, "<rect class=\"c0\"") == bars);
+    CHECK(strstr(page, shown) != NULL && !strstr(page, "nan") && !strstr(page, "inf"));
+    bytes_close(&file);
+}
+
+static void the_page_has_a_bar_for_each_share(void)
+{
+    char want[64];
+    REQUIRE(open_play());
+    REQUIRE(measure("with", "--noise uniform:0.1")->code == 0 &&
+            measure_in(play_probe, "without", "")->code == 0);
+    Csv *rows = open_rows("with");
+    snprintf(want, sizeof want, "of which %.1f %% are named right as they are",
+             100 * of_all(rows, "clean", "float", "accuracy"));
+    csv_close(rows);
+    check_page("with", 6, want);
+    check_page("without", 2, "How often the answer stays");
+}
+
 SUITE(accuracy)
 {
     RUN(rows_are_what_the_network_says);
@@ -474,4 +510,5 @@ SUITE(accuracy)
     RUN(words_of_noise_are_checked);
     RUN(runs_without_their_images_are_refused);
     RUN(damaged_images_are_refused);
+    RUN(the_page_has_a_bar_for_each_share);
 }

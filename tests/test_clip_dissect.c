@@ -478,8 +478,8 @@ static void check_aim(const Explainer *explainer, const UnitRecord *unit, int32_
     Aim     aim = {0};
     uint8_t source[CELLS], target[CELLS];
     int     side[IMAGES] = {0}, count[3] = {0};
-    REQUIRE(clip_aim(explainer, unit, wanted, &aim, NULL) && aim.mask_count == CELLS &&
-            !aim.enlarge);
+    REQUIRE(clip_aim(explainer, unit, (AimTarget){.label = wanted}, &aim, NULL) &&
+            aim.mask_count == CELLS && !aim.enlarge);
     for (int64_t i = 0; i < aim.image_count; i++) {
         REQUIRE(i == 0 || aim.images[i] > aim.images[i - 1]);
         REQUIRE(aim.masks(aim.self, aim.images[i], source, target, NULL));
@@ -530,7 +530,8 @@ static void check_rank_loss(ClipWorld *world, const char *pool, int32_t target)
     float          maps[NUMBERS], weights[NUMBERS], unused[NUMBERS];
     Random         random = random_stream(test_seed(), "rank loss");
     set_value(world, "pool", pool);
-    REQUIRE(reopen(world, "clean", &again, &clean) && clip_aim(&again, &unit, target, &aim, NULL));
+    REQUIRE(reopen(world, "clean", &again, &clean) &&
+            clip_aim(&again, &unit, (AimTarget){.label = target}, &aim, NULL));
     REQUIRE(aim.gain && aim.softness > 0);
     REQUIRE(unit_objective_open(&objective, &aim, LOSS_SOFT_WPMI, false, CELLS, NULL));
     CHECK(!unit_objective_is_linear(objective));
@@ -580,7 +581,8 @@ static void the_loss_on_ranks_is_refused_without_gains(void)
     Error          error     = {0};
     REQUIRE(world && draw_world(world));
     set_value(world, "similarity", "cosine");
-    REQUIRE(reopen(world, "clean", &again, &clean) && clip_aim(&again, &unit, 0, &aim, NULL));
+    REQUIRE(reopen(world, "clean", &again, &clean) &&
+            clip_aim(&again, &unit, (AimTarget){0}, &aim, NULL));
     CHECK(!unit_objective_open(&objective, &aim, LOSS_SOFT_WPMI, false, CELLS, &error));
     CHECK(error.code == ERROR_USAGE && strstr(error.message, "the loss soft-wpmi is for"));
     aim_close(&aim);
@@ -619,7 +621,7 @@ static bool whole_work(ClipWorld *world, const float *const list[IMAGES], Error 
     bool              ok        = open_with(world, NULL, &explainer, error) &&
               clip_baseline(&explainer, test_folder(), error) &&
               clip_collect(&explainer, &perturbed, &pass, &full, error) &&
-              clip_aim(&explainer, &unit, 2, &aim, error);
+              clip_aim(&explainer, &unit, (AimTarget){.label = 2}, &aim, error);
     if (ok) {
         UnitView view = {0, list, &perturbed, changed_images, CHANGED};
         ok            = clip_collect_unit(&explainer, &view, &one, error);

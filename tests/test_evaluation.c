@@ -330,7 +330,7 @@ static void poisoned_images_carry_the_concepts(void)
     REQUIRE(world_open(&world, "clean", 4));
     AttackJob job = world_job(&world);
     job.arm_count = job.eps_count = 1;
-    job.target                    = (TargetChoice){TARGET_LABEL, 6};
+    job.target                    = (TargetChoice){.kind = TARGET_LABEL, .label = 6};
     REQUIRE(attack_run(&job, &changes, NULL));
     for (int64_t i = 0; i < changes.count; i++) {
         const ChangeRow *row   = &changes.rows[i];
@@ -385,7 +385,7 @@ static void wrong_jobs_are_refused(void)
         if (i == 4)
             world.record.units[0].threshold *= 1.5f;
         if (i == 5)
-            job.target = (TargetChoice){TARGET_LABEL, 0};
+            job.target = (TargetChoice){.kind = TARGET_LABEL, .label = 0};
         CHECK(!attack_run(&job, &changes, &error));
         CHECK(error.code == (i == 3 || i == 4 ? ERROR_DATA : ERROR_USAGE) && error.message[0]);
         if (i == 3)

@@ -315,7 +315,8 @@ static void aims_are_the_label_maps(void)
         UnitRecord record = {.label = label, .threshold = 0.25f};
         Aim        aim    = {0};
         int64_t    at = 0, seen = 0;
-        REQUIRE(method_dissection.aim(&explainer, &record, other, &aim, NULL));
+        REQUIRE(
+            method_dissection.aim(&explainer, &record, (AimTarget){.label = other}, &aim, NULL));
         CHECK(aim.mask_count == 64 && aim.threshold == 0.25f);
         for (int64_t image = 0; image < 20; image++) {
             int64_t pixels[2] = {0};

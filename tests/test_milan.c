@@ -438,6 +438,14 @@ static int64_t sum_of(const uint8_t *mask, int64_t count)
     return sum;
 }
 
+static bool is_exemplar(const Evidence *evidence, int64_t unit, int64_t image)
+{
+    for (int rank = 0; rank < MILAN_EXEMPLARS; rank++)
+        if (evidence->exemplars[unit].image[rank] == image)
+            return true;
+    return false;
+}
+
 // The masks of an aim are those that the captioner saw; both maps of it are each other's transpose.
 static void check_aim(const Scene *scene, const Evidence *evidence, const Aim *aim, int64_t unit)
 {
@@ -452,10 +460,8 @@ static void check_aim(const Scene *scene, const Evidence *evidence, const Aim *a
         CHECK(i == 0 || aim->images[i - 1] < image);
         CHECK(aim->masks(aim->self, image, source, target, NULL));
         exemplar_mask(milan, world->maps[image][unit], aim->threshold, room, want);
-        bool is_exemplar = false;
-        for (int rank = 0; rank < MILAN_EXEMPLARS; rank++)
-            is_exemplar |= evidence->exemplars[unit].image[rank] == image;
-        CHECK(is_exemplar ? memcmp(source, want, sizeof want) == 0 : !sum_of(source, 32 * 32));
+        CHECK(is_exemplar(evidence, unit, image) ? memcmp(source, want, sizeof want) == 0
+                                                 : !sum_of(source, 32 * 32));
     }
     for (int i = 0; i < 32 * 32; i++)
         weights[i] = (float)((i * 37) % 101) / 101;
@@ -468,6 +474,25 @@ static void check_aim(const Scene *scene, const Evidence *evidence, const Aim *a
     for (int i = 0; i < CELLS; i++)
         over_cells += (double)map[i] * (double)back[i];
     CHECK_CLOSE(over_pixels, over_cells, 1e-2);
+}
+
+// What is raised are the exemplars of the target's unit, in the masks of its own.
+static void check_target(const Scene *scene, const Evidence *evidence, const Aim *aim, int64_t unit)
+{
+    const World *world = scene->setup.world;
+    const Milan *milan = scene->explainer.state;
+    uint8_t      source[32 * 32], target[32 * 32], want[32 * 32];
+    float        room[32 * 32];
+    int          found = 0;
+    for (int64_t i = 0; i < aim->image_count; i++) {
+        int64_t image = aim->images[i];
+        CHECK(aim->masks(aim->self, image, source, target, NULL));
+        exemplar_mask(milan, world->maps[image][unit], evidence->exemplars[unit].level, room, want);
+        CHECK(is_exemplar(evidence, unit, image) ? memcmp(target, want, sizeof want) == 0
+                                                 : !sum_of(target, 32 * 32));
+        found += is_exemplar(evidence, unit, image);
+    }
+    CHECK(found == MILAN_EXEMPLARS);
 }
 
 // Writes exemplars.csv again without the line that begins so.
@@ -494,13 +519,14 @@ static void attacks_aim_at_exemplars(void)
         Explainer *explainer = &scene.explainer;
         Evidence  *evidence  = collect(&scene, NULL, NULL, NULL);
         Aim        aim       = {0};
+        AimTarget  none      = {0};
         Error      error     = {0};
         REQUIRE(evidence != NULL);
         CHECK(units_write(explainer, evidence, "layer", test_folder(), NULL) &&
               method_milan.write(explainer, evidence, test_folder(), NULL) &&
               units_read(&record, test_folder(), explainer->labels, NULL) &&
               record.unit_count == WORLD_UNITS);
-        CHECK(!method_milan.aim(explainer, &record.units[0], 0, &aim, &error));
+        CHECK(!method_milan.aim(explainer, &record.units[0], (AimTarget){0}, &aim, &error));
         CHECK(error.code == ERROR_DATA); // nobody has read the clean run yet
         for (int i = 0; i < 2; i++) {    // a file without all of the ranks
             CHECK(method_milan.write(explainer, evidence, test_folder(), NULL) &&
@@ -515,17 +541,21 @@ static void attacks_aim_at_exemplars(void)
         for (int64_t unit = 0; unit < WORLD_UNITS; unit++) {
             CHECK(record.units[unit].label == evidence->label[unit] &&
                   record.units[unit].threshold == evidence->exemplars[unit].level);
-            if (CHECK(method_milan.aim(explainer, &record.units[unit], 0, &aim, NULL))) {
+            if (CHECK(method_milan.aim(explainer, &record.units[unit], none, &aim, NULL))) {
                 CHECK(aim.image_count == MILAN_EXEMPLARS);
                 check_aim(&scene, evidence, &aim, unit);
                 aim_close(&aim);
             }
         }
-        int32_t other = record.units[1].label; // raised where the first unit of that caption is
-        if (other && other != record.units[0].label &&
-            CHECK(method_milan.aim(explainer, &record.units[0], other, &aim, NULL))) {
+        AimTarget other = {1, &record.units[1]}; // raised where that unit's exemplars are
+        error           = (Error){0};
+        CHECK(
+            !method_milan.aim(explainer, &record.units[0], (AimTarget){.label = 1}, &aim, &error) &&
+            strstr(error.message, "no other unit's clean caption is") != NULL);
+        if (CHECK(method_milan.aim(explainer, &record.units[0], other, &aim, NULL))) {
             CHECK(aim.image_count > MILAN_EXEMPLARS);
             check_aim(&scene, evidence, &aim, 0);
+            check_target(&scene, evidence, &aim, 1);
             aim_close(&aim);
         }
         bool present[64] = {false};

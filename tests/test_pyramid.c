@@ -1,5 +1,6 @@
 /* tests/test_pyramid.c - what MILAN's captioner sees of an image: features under masks, beside
  * PyTorch's, and the resampling of masks on the way. */
+#include "blob_builder.h"
 #include "program.h"
 #include "published.h"
 #include "test.h"
@@ -7,6 +8,7 @@
 #include "../base/file.h"
 #include "../models/pyramid.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +79,13 @@ static void shrinking_reads_the_two_at_the_centre(void)
 
 /* ---- features -------------------------------------------------------------------------------- */
 
-enum { SIDE = 224, IMAGES = 3, PIXELS = 3 * SIDE * SIDE, MASK = SIDE * SIDE, FEATURES = 128 };
+enum {
+    SIDE     = 224,
+    IMAGES   = 3,
+    PIXELS   = 3 * SIDE * SIDE,
+    MASK     = SIDE * SIDE,
+    FEATURES = 128, // of the published thin ResNet, and of the drawn AlexNet
+};
 
 typedef struct Material {
     real    *pixels; // [IMAGES, 3, SIDE, SIDE]
@@ -139,6 +147,55 @@ static bool torch_features(const char *blob, const Material *material, double *o
     return ok;
 }
 
+static bool has_torch(void)
+{
+    return system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") == 0;
+}
+
+// A captioner's blob whose encoder is a thin AlexNet, without a decoder.
+static bool save_alexnet(const char *path)
+{
+    static const struct {
+        int place, outputs, inputs, side;
+    } convs[5] = {{0, 8, 3, 11}, {3, 16, 8, 5}, {6, 32, 16, 3}, {8, 32, 32, 3}, {10, 40, 32, 3}};
+    BlobBuilder *builder = blob_builder_new("milan", SIDE, SIDE);
+    blob_builder_about(builder, "encoder", "alexnet");
+    blob_builder_about(builder, "mean", "0.485,0.456,0.406");
+    blob_builder_about(builder, "std", "0.229,0.224,0.225");
+    for (int i = 0; i < 5; i++) {
+        int64_t inputs = (int64_t)convs[i].inputs * convs[i].side * convs[i].side;
+        Shape   shape  = shape_4d(convs[i].outputs, convs[i].inputs, convs[i].side, convs[i].side);
+        char    name[64];
+        snprintf(name, sizeof name, "encoder.encoder.model.features.%d.weight", convs[i].place);
+        blob_builder_random(builder, name, shape, 9, 0, 3 / sqrtf((float)inputs));
+        snprintf(name, sizeof name, "encoder.encoder.model.features.%d.bias", convs[i].place);
+        blob_builder_random(builder, name, shape_1d(convs[i].outputs), 9, 0, 0.1f);
+    }
+    bool saved = blob_builder_save(builder, path, NULL);
+    blob_builder_free(builder);
+    return CHECK(saved);
+}
+
+static void alexnet_is_read_behind_its_activations(void)
+{
+    WeightBlob *blob     = NULL;
+    Pyramid     pyramid  = {0};
+    Material    material = {0};
+    real        found[IMAGES * FEATURES];
+    double      want[IMAGES * FEATURES];
+    if (!has_torch())
+        SKIP("no PyTorch");
+    REQUIRE(save_alexnet(in_folder("alexnet.nw")) &&
+            blob_open(in_folder("alexnet.nw"), &blob, NULL));
+    if (material_make(&material) && CHECK(pyramid_open(&pyramid, blob, IMAGES, NULL)) &&
+        run_pyramid(&pyramid, &material, found) &&
+        CHECK(torch_features(blob_path(blob), &material, want)))
+        CHECK_CLOSE(published_error(found, want, (int64_t)IMAGES * FEATURES), 0, 1e-5);
+    pyramid_close(&pyramid);
+    material_free(&material);
+    blob_close(blob);
+}
+
 static void features_are_those_of_the_published_rule(void)
 {
     WeightBlob *blob     = published_network("reference/milan_thin.pth", "");
@@ -146,7 +203,7 @@ static void features_are_those_of_the_published_rule(void)
     Material    material = {0};
     real        found[IMAGES * FEATURES], alone[FEATURES];
     double      want[IMAGES * FEATURES];
-    if (!blob || system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") != 0) {
+    if (!blob || !has_torch()) {
         blob_close(blob);
         SKIP("no milan_thin.pth, or no PyTorch");
     }
@@ -229,6 +286,7 @@ SUITE(pyramid)
     RUN(a_single_value_is_everywhere);
     RUN(shrinking_reads_the_two_at_the_centre);
     RUN(features_are_those_of_the_published_rule);
+    RUN(alexnet_is_read_behind_its_activations);
     RUN(a_network_without_known_layers_is_refused);
     RUN(the_small_network_has_a_pyramid);
     RUN(out_of_memory_leaves_nothing);

@@ -192,9 +192,9 @@ static void untouched_units_are_counted_apart(void)
     Bytes   bytes   = {0};
     Changes changes = {0};
     REQUIRE(world_open(&world, "corrupt23", 4));
-    AttackJob attack    = world_job(&world);
-    attack.target       = (TargetChoice){TARGET_LABEL, world.record.units[0].label};
-    attack.eps_count    = 1;
+    AttackJob attack = world_job(&world);
+    attack.target    = (TargetChoice){.kind = TARGET_LABEL, .label = world.record.units[0].label};
+    attack.eps_count = 1;
     int64_t   untouched = 0;
     ReportJob job       = job_of("attack", make_folder("untouched"));
     for (int64_t i = 0; i < attack.unit_count; i++)

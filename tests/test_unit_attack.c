@@ -13,7 +13,8 @@ enum { MAP = WORLD_CELLS * WORLD_CELLS, MASK = WORLD_MAP * WORLD_MAP };
 static bool label_aim(const World *world, int32_t source, int32_t target, Aim *out)
 {
     UnitRecord unit = {.label = source};
-    return world->explainer.method->aim(&world->explainer, &unit, target, out, NULL);
+    return world->explainer.method->aim(&world->explainer, &unit, (AimTarget){.label = target}, out,
+                                        NULL);
 }
 
 /* ---- masks ----------------------------------------------------------------------------------- */
@@ -117,8 +118,11 @@ static void stand_in_is_the_best_other_unit(void)
                            {.label = 3, .score = 0.5},
                            {.label = 0, .score = 0}};
     RunRecord  record   = {5, units};
-    CHECK(target_unit(&record, 0, 3) == 1 && target_unit(&record, 1, 3) == 3);
-    CHECK(target_unit(&record, 2, 4) == -1 && target_unit(&record, 0, 0) == -1);
+    AttackJob  job      = {.clean.record = &record};
+    CHECK(target_unit(&job, 0, 3) == 1 && target_unit(&job, 1, 3) == 3);
+    CHECK(target_unit(&job, 2, 4) == -1 && target_unit(&job, 0, 0) == -1);
+    job.target = (TargetChoice){TARGET_UNIT, 3, 0};
+    CHECK(target_unit(&job, 2, 3) == 0);
 }
 
 /* ---- the run over images --------------------------------------------------------------------- */
@@ -298,17 +302,23 @@ static void random_targets_depend_on_seed_and_unit_alone(void)
 static void targets_are_read(void)
 {
     World        world;
-    TargetChoice choice = {0};
-    Error        error  = {0};
+    TargetChoice choice   = {0};
+    Error        error    = {0};
+    UnitRecord   units[3] = {{.label = 2}, {.label = 0}, {.label = 5}};
+    RunRecord    clean    = {3, units};
     REQUIRE(world_open(&world, "clean", 4));
-    CHECK(target_parse("random", world.explainer.labels, &choice, NULL) &&
-          choice.kind == TARGET_RANDOM);
-    CHECK(target_parse("object:ball", world.explainer.labels, &choice, NULL) && choice.label == 4 &&
+    const Labels *labels = world.explainer.labels;
+    CHECK(target_parse("random", labels, &clean, &choice, NULL) && choice.kind == TARGET_RANDOM);
+    CHECK(target_parse("unit:2", labels, &clean, &choice, NULL) && choice.kind == TARGET_UNIT &&
+          choice.unit == 2 && choice.label == 5);
+    CHECK(target_parse("object:ball", labels, &clean, &choice, NULL) && choice.label == 4 &&
           choice.kind == TARGET_LABEL);
-    static const char *const wrong[] = {"object:red-c", "thing:ball", "ball", "", "obj:ball", ":"};
-    for (int i = 0; i < 6; i++) {
+    static const char *const wrong[] = {
+        "object:red-c", "thing:ball", "ball",    "",        "obj:ball", ":",      "unit:1",
+        "unit:3",       "unit:-1",    "unit:2x", "unit: 2", "unit:",    "unit:+2"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         error = (Error){0};
-        CHECK(!target_parse(wrong[i], world.explainer.labels, &choice, &error) &&
+        CHECK(!target_parse(wrong[i], labels, &clean, &choice, &error) &&
               error.code == ERROR_USAGE);
     }
     CHECK(choice.label == 4);

@@ -340,10 +340,10 @@ def all_architectures():
     """In the order in which ties are decided: what is most likely held comes first."""
     from depthwise import depthwise_networks          # made of what is above
     from encoders import encoders
-    from milan import milan
+    from milan import milans
     return ([vgg(depth, batch_norm) for batch_norm in (False, True) for depth in (16, 19, 13, 11)]
             + [resnet(depth) for depth in (50, 18, 34, 101, 152)] + [resnet(18, cifar=True)]
             + [resnet_option_a(depth) for depth in (20, 32, 44, 56)]
             + [resnet50_v2(), alexnet(), densenet121(), squeezenet('1.1'), squeezenet('1.0'),
                lenet(), resnet(50, groups=32), alexnet_groups()] + depthwise_networks()
-            + encoders() + [milan()])
+            + encoders() + milans())

@@ -164,7 +164,7 @@ def first_bases():
 def nets_named(wanted):
     nets = [net for net in all_architectures() if wanted in (None, net.name)]
     if not nets:
-        known = ', '.join(net.name for net in all_architectures())
+        known = ', '.join(dict.fromkeys(net.name for net in all_architectures()))
         raise Refused(f"architecture '{wanted}' is not known, expected one of {known}")
     return nets
 

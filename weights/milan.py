@@ -1,9 +1,9 @@
-"""MILAN (Hernandez et al., ICLR 2022): a ResNet that looks at pictures, an LSTM that describes what
+"""MILAN (Hernandez et al., ICLR 2022): a network that looks at pictures, an LSTM that describes what
 it sees, and a language model. Its checkpoints hold words and settings beside the tensors."""
 
 import re
 
-from architectures import RESNET_BLOCKS, Architecture, resnet
+from architectures import RESNET_BLOCKS, Architecture, alexnet, resnet
 from encoders import MOST_LAYERS, depth
 from readers.source import Refused
 
@@ -13,8 +13,15 @@ MAX_WORDS, MAX_WORD_BYTES, MAX_BYTES = 1 << 20, 1024, 1 << 26  # as text/word_li
 BETWEEN_WORDS = re.compile('[\x00-\x20\x7f\x85\u2028\u2029]')
 
 
+def encoder_in(names):
+    """(network, layers that are read) of what looks: AlexNet, or the ResNet whose blocks the names
+    have."""
+    if f'{ENCODER}features.0.weight' in names:
+        return alexnet(), [f'conv{number}' for number in range(1, 6)]
+    return resnet_in(names), ['conv1', 'layer1', 'layer2', 'layer3', 'layer4']
+
+
 def resnet_in(names):
-    """The ResNet whose blocks the names have."""
     layers = tuple(depth(names, re.escape(f'{ENCODER}layer{stage}.'), 0) for stage in (1, 2, 3, 4))
     is_deep = f'{ENCODER}layer1.0.conv3.weight' in names
     for size, blocks in RESNET_BLOCKS.items():
@@ -24,7 +31,8 @@ def resnet_in(names):
 
 
 def milan(names=()):
-    net, inner = Architecture('milan', 224), resnet_in(names)
+    net = Architecture('milan', 224)
+    inner, layers = encoder_in(names)
     net.refit, net.first = milan, ENCODER + inner.first
     for part in ('mean', 'std'):
         net.tensor(f'encoder.{part}', (1, 3, 1, 1))
@@ -33,7 +41,7 @@ def milan(names=()):
                  tuple(ENCODER + excuse for excuse in slot.excused_by))
     net.norms = [ENCODER + norm for norm in inner.norms]
     net.convs = {ENCODER + base: window for base, window in inner.convs.items()}
-    net.pools, net.layers = inner.pools, ['conv1', 'layer1', 'layer2', 'layer3', 'layer4']
+    net.pools, net.layers = inner.pools, layers
     net.pairs = [(ENCODER + conv, ENCODER + norm) for conv, norm in inner.pairs
                  if conv != 'conv1']                   # which is read before its norm
     for base in ('init_h.0', 'init_c.0'):
@@ -51,6 +59,11 @@ def milan(names=()):
         lstm(net, 'lm.lstm', f'_l{layer}', 'lm_hidden' if layer else 'lm_embedding', 'lm_hidden')
     net.dense('lm.output.0', 'vocabulary', 'lm_hidden')
     return net
+
+
+def milans():
+    """One for each family of networks that look, whose first kernels have different names."""
+    return [milan(), milan((f'{ENCODER}features.0.weight',))]
 
 
 def lstm(net, base, end, inputs, hidden):

@@ -1,7 +1,7 @@
 /* nem/clip/aim.c - where an attack lowers and raises a unit (L12): on the whole of the images that
- * are closest to its word, and to the target, in the clean run, each on one of the two. For the soft-wpmi loss (L13) each
- * of them also has a gain: how much more it says for the word (and less for the target) than the
- * images that count for the unit do on average. */
+ * are closest to its word, and to the target, in the clean run, each on one of the two. For the
+ * soft-wpmi loss (L13) each of them also has a gain: how much more it says for the word (and less
+ * for the target) than the images that count for the unit do on average. */
 #include "clip_private.h"
 
 #include <math.h>
@@ -174,7 +174,7 @@ static bool find_gains(const Explainer *explainer, const UnitRecord *unit, int32
 
 /* ---- the aim --------------------------------------------------------------------------------- */
 
-bool clip_aim(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
+bool clip_aim(const Explainer *explainer, const UnitRecord *unit, AimTarget target, Aim *out,
               Error *error)
 {
     const Clip *clip   = explainer->state;
@@ -191,7 +191,7 @@ bool clip_aim(const Explainer *explainer, const UnitRecord *unit, int32_t target
     aim->target    = memory_new((size_t)images, sizeof *aim->target, error);
     if (!aim->images || !aim->source || !aim->target ||
         !rank_closest(clip, images, unit->label, aim->source, error) ||
-        (target && !rank_closest(clip, images, target, aim->target, error))) {
+        (target.label && !rank_closest(clip, images, target.label, aim->target, error))) {
         close_aim(aim);
         return false;
     }
@@ -205,7 +205,7 @@ bool clip_aim(const Explainer *explainer, const UnitRecord *unit, int32_t target
                 .masks       = fill_masks,
                 .self        = aim,
                 .close       = close_aim};
-    if (clip->similarity->top && !find_gains(explainer, unit, target, aim, &made, error)) {
+    if (clip->similarity->top && !find_gains(explainer, unit, target.label, aim, &made, error)) {
         close_aim(aim);
         return false;
     }

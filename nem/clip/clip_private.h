@@ -137,7 +137,7 @@ bool clip_clean_scores(const Explainer *explainer, Error *error);
 
 /* ---- attacks (aim.c) ------------------------------------------------------------------------- */
 
-bool clip_aim(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
+bool clip_aim(const Explainer *explainer, const UnitRecord *unit, AimTarget target, Aim *out,
               Error *error);
 bool clip_candidates(const Explainer *explainer, bool *present, Error *error);
 

@@ -168,7 +168,7 @@ static int64_t list_images(const LabelAim *aim, bool *marked, int64_t total)
     return used;
 }
 
-static bool aim_at_labels(const Explainer *explainer, const UnitRecord *unit, int32_t target,
+static bool aim_at_labels(const Explainer *explainer, const UnitRecord *unit, AimTarget target,
                           Aim *out, Error *error)
 {
     const Inputs    *inputs    = &explainer->inputs;
@@ -187,7 +187,7 @@ static bool aim_at_labels(const Explainer *explainer, const UnitRecord *unit, in
                       .resampler  = dissector->resampler,
                       .images     = images,
                       .source     = unit->label,
-                      .target     = target,
+                      .target     = target.label,
                       .mask_count = inputs->probe->map_height * inputs->probe->map_width};
     *out = (Aim){.images      = images,
                  .image_count = list_images(aim, marked, (int64_t)total),

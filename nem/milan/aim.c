@@ -139,16 +139,6 @@ static bool cut_masks(const ExemplarAim *aim, const Inputs *inputs, const Side s
     return true;
 }
 
-// The first other unit of the clean run with this caption.
-static Side find_target(const Milan *milan, int64_t source, int32_t label)
-{
-    const RunRecord *record = &milan->clean.record;
-    for (int64_t i = 0; label && i < record->unit_count; i++)
-        if (record->units[i].label == label && record->units[i].unit != source)
-            return (Side){&record->units[i], &milan->clean.exemplars[record->units[i].unit]};
-    return (Side){0};
-}
-
 static bool fill_aim(ExemplarAim *aim, const Explainer *explainer, const Side sides[2],
                      Error *error)
 {
@@ -165,18 +155,19 @@ static bool fill_aim(ExemplarAim *aim, const Explainer *explainer, const Side si
     return ok;
 }
 
-bool milan_aim(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
+bool milan_aim(const Explainer *explainer, const UnitRecord *unit, AimTarget target, Aim *out,
                Error *error)
 {
     const Milan *milan = explainer->state;
     if (!milan->clean.exemplars || unit->unit >= milan->clean.record.unit_count)
         return fail(error, ERROR_DATA, "unit %lld: the clean run has no exemplars of it",
                     (long long)unit->unit);
-    const Side sides[2] = {{unit, &milan->clean.exemplars[unit->unit]},
-                           find_target(milan, unit->unit, target)};
-    if (target && !sides[1].unit)
+    if (target.label && !target.unit)
         return fail(error, ERROR_USAGE, "unit %lld: no other unit's clean caption is '%.200s'",
-                    (long long)unit->unit, explainer->labels->text[target]);
+                    (long long)unit->unit, explainer->labels->text[target.label]);
+    Side sides[2] = {{unit, &milan->clean.exemplars[unit->unit]}};
+    if (target.label)
+        sides[1] = (Side){target.unit, &milan->clean.exemplars[target.unit->unit]};
     ExemplarAim *aim = memory_new(1, sizeof *aim, error);
     if (!aim)
         return false;

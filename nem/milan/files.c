@@ -70,13 +70,11 @@ static bool read_exemplars(const Explainer *explainer, const char *folder, Milan
 {
     const Milan   *milan = explainer->state;
     char           path[LIMIT_PATH];
-    Bytes          bytes  = {0};
     ExemplarReader reader = {.path = path, .images = explainer->inputs.probe->image_count};
     clean->exemplars =
         memory_new((size_t)clean->record.unit_count, sizeof *clean->exemplars, error);
     bool ok = clean->exemplars && path_join(path, folder, MILAN_FILE, error) &&
-              file_read(path, LIMIT_TEXT_FILE, &bytes, error) &&
-              csv_open(&reader.csv, bytes.data, bytes.size, path, error) &&
+              csv_read(&reader.csv, path, error) &&
               csv_need(reader.csv, "unit", &reader.unit, error) &&
               csv_need(reader.csv, "rank", &reader.rank, error) &&
               csv_need(reader.csv, "image", &reader.image, error);
@@ -84,7 +82,6 @@ static bool read_exemplars(const Explainer *explainer, const char *folder, Milan
         ok = read_row(&reader, row, clean, error);
     ok = ok && have_all(clean, milan->exemplar_count, path, error);
     csv_close(reader.csv);
-    bytes_close(&bytes);
     return ok;
 }
 

@@ -161,7 +161,7 @@ bool milan_write(const Explainer *explainer, const Evidence *evidence, const cha
 bool milan_baseline(Explainer *explainer, const char *folder, Error *error);
 void milan_clean_close(MilanClean *clean); // accepts a zeroed object
 
-bool milan_aim(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
+bool milan_aim(const Explainer *explainer, const UnitRecord *unit, AimTarget target, Aim *out,
                Error *error);
 bool milan_candidates(const Explainer *explainer, bool *present, Error *error);
 void milan_describe_mode(const Mode *mode, JsonWriter *json);

@@ -49,20 +49,21 @@ static bool masks(void *self, int64_t image, uint8_t *source, uint8_t *target, E
     return true;
 }
 
-static bool aim(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
+static bool aim(const Explainer *explainer, const UnitRecord *unit, AimTarget target, Aim *out,
                 Error *error)
 {
     int64_t cells  = explainer->inputs.layer.height * explainer->inputs.layer.width;
-    int64_t source = unit->label - 1, other = target ? target - 1 : source;
+    int64_t source = unit->label - 1, other = target.label ? target.label - 1 : source;
     Pair   *pair = memory_new(1, sizeof *pair, error);
     if (!pair)
         return false;
-    *pair = (Pair){{source, other}, source, target - 1, cells};
+    *pair = (Pair){{source, other}, source, target.label - 1, cells};
     if (other < source) {
         pair->images[0] = other;
         pair->images[1] = source;
     }
-    *out = (Aim){pair->images, target ? 2 : 1, cells, masks, .self = pair, .close = memory_free};
+    *out =
+        (Aim){pair->images, target.label ? 2 : 1, cells, masks, .self = pair, .close = memory_free};
     return true;
 }
 

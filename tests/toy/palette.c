@@ -315,7 +315,7 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool aim(const Explainer *explainer, const UnitRecord *unit, int32_t target, Aim *out,
+static bool aim(const Explainer *explainer, const UnitRecord *unit, AimTarget target, Aim *out,
                 Error *error)
 {
     const Palette *palette   = explainer->state;
