@@ -119,7 +119,7 @@ test: $(BUILD)/tests
 	@$(BUILD)/tests
 else
 test: $(BUILD)/tests $(BUILD)/bench $(BUILD)/nemesis $(BUILD)/toy ## build and run the test suite
-	@NEMESIS=$(BUILD)/nemesis BENCH=$(BUILD)/bench TOY=$(BUILD)/toy sh tests/run.sh $(BUILD)/tests
+	@NEMESIS=$(BUILD)/nemesis BENCH=$(BUILD)/bench TOY=$(BUILD)/toy sh tests/in_memory.sh sh tests/run.sh $(BUILD)/tests
 endif
 
 demo: nemesis ## build, then run the main job in small: under two minutes, nothing to download
@@ -144,7 +144,7 @@ peers: ## install what bench-peers can use of npm into build/peers
 FAULTS ?= all
 KILLS  ?= all
 faults: $(BUILD)/tests ## fail every allocation and file operation, kill runs everywhere (FAULTS=n KILLS=n: samples)
-	@FAULTS=$(FAULTS) KILLS=$(KILLS) TMPDIR=$(or $(wildcard /dev/shm),/tmp) $(BUILD)/tests faults kills
+	@FAULTS=$(FAULTS) KILLS=$(KILLS) sh tests/in_memory.sh $(BUILD)/tests faults kills
 
 .PHONY: fuzz fuzz-afl fuzz-programs
 # One program a parser. What puts checksums right is named where the format has some.
