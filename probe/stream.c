@@ -53,11 +53,14 @@ bool stream_run(Stream *stream, int runs, int64_t start, StreamTake *take, void 
                 StreamPause *pause, void *pause_self, Error *error)
 {
     const ActivationSource *layer = &stream->inputs->layer;
-    int64_t                 total = stream->inputs->probe->image_count;
-    stream->done += start;
-    pass_progress(stream->pass, stream->done, total * runs);
-    for (int64_t first = start; first < total; first += layer->batch) {
-        int64_t count = total - first < layer->batch ? total - first : layer->batch;
+    int64_t                 begin, past;
+    pass_images(stream->pass, stream->inputs->probe->image_count, &begin, &past);
+    int64_t total = (past - begin) * runs;
+    start         = start < begin ? begin : start;
+    stream->done += start - begin;
+    pass_progress(stream->pass, stream->done, total);
+    for (int64_t first = start; first < past; first += layer->batch) {
+        int64_t count = past - first < layer->batch ? past - first : layer->batch;
         for (int64_t i = 0; i < count; i++)
             stream->images[i] = first + i;
         if (!row_loader_load(&stream->loader, stream->images, count, stream->pixels, error))
@@ -66,7 +69,7 @@ bool stream_run(Stream *stream, int runs, int64_t start, StreamTake *take, void 
         if (!take(take_self, stream->maps, first, count, error))
             return false;
         stream->done += count;
-        pass_progress(stream->pass, stream->done, total * runs);
+        pass_progress(stream->pass, stream->done, total);
         if (!pause(pause_self, first + count, error))
             return false;
     }
