@@ -94,6 +94,11 @@ typedef struct MapMode {
 const MapMode *map_mode_at(int index);           // NULL past the last; the first is the default
 const MapMode *map_mode_named(const char *name); // NULL if there is none
 
+/* About how many forward passes of the network so many maps take, and so many steps of an attack on
+ * one: for estimates of time. Copies of SmoothGrad are a map each; method NULL: given maps, 0. */
+int64_t map_method_passes(const MapMethod *method, const MapMode *mode, int64_t maps);
+int64_t map_method_step_passes(const MapMethod *method, const MapMode *mode, int64_t steps);
+
 /* ---- a map as nodes -------------------------------------------------------------------------- */
 
 typedef struct MapRequest {

@@ -4,6 +4,7 @@
 #include "describe.h"
 #include "next.h"
 #include "rehearse_clean.h"
+#include "sharing.h"
 
 #include <string.h>
 
@@ -15,7 +16,13 @@ static bool collect(Run *run, RunInputs *inputs, Error *error)
     const Method    *method    = inputs->request.method;
     Evidence        *evidence  = NULL;
     bool             ok        = run_inputs_load(inputs, error) &&
-              method->collect(explainer, &explainer->inputs.images, &run->pass, &evidence, error);
+              sharing_input(run->settings, "files_sha256", inputs->files_sha256, error);
+    if (sharing_is(run->settings, SHARING_PIECE))
+        return ok && describe_piece(run, inputs, error);
+    ok = ok && (sharing_is(run->settings, SHARING_MERGE)
+                    ? describe_merge(run, inputs, &evidence, error)
+                    : method->collect(explainer, &explainer->inputs.images, &run->pass, &evidence,
+                                      error));
     progress_end(&run->progress);
     ok = ok && describe_publish(run, inputs, evidence, error);
     method->release(evidence);
@@ -29,8 +36,9 @@ static bool describe(const DescribeRequest *wanted, Error *error)
     bool      ok     = describe_begin(&run, &inputs, wanted, NULL, error);
     if (ok)
         ok = run.folder.is_done ? run_folder_show_done(&run.folder, wanted->settings, error)
-             : wanted->settings->dry_run ? clean_run_rehearse(&run, &inputs, error)
-                                         : collect(&run, &inputs, error);
+             : sharing_is(wanted->settings, SHARING_PLAN) ? describe_plan(&run, &inputs, error)
+             : wanted->settings->dry_run                  ? clean_run_rehearse(&run, &inputs, error)
+                                                          : collect(&run, &inputs, error);
     ok = ok && describe_tell(wanted, error);
     if (ok)
         tell_next_report(wanted->settings);
@@ -105,7 +113,8 @@ const Verb verb_describe = {
     .of_methods = METHOD_OPTIONS_ALL,
     .shared =
         "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
-    .run = run_describe,
+    .is_cut = true,
+    .run    = run_describe,
 };
 
 const Verb verb_dissect = {
@@ -119,5 +128,6 @@ const Verb verb_dissect = {
     .options = dissect_options,
     .shared =
         "threads|batch|limit|max-pixels|compat|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
-    .run = run_dissect,
+    .is_cut = true,
+    .run    = run_dissect,
 };

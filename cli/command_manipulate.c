@@ -195,7 +195,7 @@ static bool run(const Settings *settings, Error *error)
         return false;
     manipulation->settings = settings;
     run_open(&manipulation->run, "manipulate", settings);
-    progress_start(&manipulation->run.progress, "manipulate", "steps", settings);
+    progress_start(&manipulation->run.progress, "manipulate", "passes", settings);
     bool ok = open_manipulation(manipulation, error);
     if (ok)
         ok = manipulation->run.folder.is_done

@@ -222,7 +222,8 @@ bool describe_layers(const DescribeRequest *wanted, Error *error)
     LayersRun all    = {.wanted = wanted};
     bool      is_new = !folder_exists(wanted->settings->out);
     if (wanted->settings->dry_run)
-        return fail(error, ERROR_USAGE, "--dry-run: tells of one layer at a time, found '%.60s'",
+        return fail(error, ERROR_USAGE, "%s one layer at a time, found '%.60s'",
+                    wanted->settings->sharing ? "a plan is of" : "--dry-run: tells of",
                     wanted->settings->layer);
     progress_start(&all.progress, wanted->verb->name, "passes", wanted->settings);
     Error later = {0};

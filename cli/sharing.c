@@ -121,6 +121,20 @@ bool sharing_complete(Sharing *sharing, int phase, const Settings *settings, Err
     return ok;
 }
 
+bool sharing_load(Sharing *sharing, int64_t piece, Snapshot *out, Error *error)
+{
+    Shards *shards = &sharing->shards;
+    Piece   found;
+    char    stage[PIECE_STAGE];
+    bool    is_there = false;
+    shards_stage(piece, stage);
+    return shards_find(shards, piece, &found, error) &&
+           (found.state != PIECE_DONE ||
+            checkpoint_load(&shards->checkpoint, found.name, stage, out, &is_there, error)) &&
+           (is_there || fail(error, ERROR_PIECES, "%s: piece %lld is missing", sharing->plan->path,
+                             (long long)piece));
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 // How the program behaves is up to who runs a piece; what it computes is up to the plan.

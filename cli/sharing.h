@@ -53,6 +53,9 @@ bool       sharing_publish(const Run *run, Error *error);
 
 /* ---- reading pieces -------------------------------------------------------------------------- */
 
+/* Opens a piece. Errors: ERROR_PIECES. */
+bool sharing_load(Sharing *sharing, int64_t piece, Snapshot *out, Error *error);
+
 /* Whether every piece of a phase is there; names those that are broken. Errors: ERROR_PIECES, or
  * ERROR_DATA where some are broken; both list what is to run again. */
 bool sharing_complete(Sharing *sharing, int phase, const Settings *settings, Error *error);

@@ -144,6 +144,29 @@ typedef struct MethodOption {
 
 enum { METHOD_OPTIONS = 16 }; // most that all methods have together
 
+/* ---- a clean run in pieces ------------------------------------------------------------------- */
+
+/* A clean run that several machines make goes through phases, each cut into pieces of its images
+ * or units, or done whole. A phase may use what all pieces of the one before found. */
+typedef enum PhaseCut { CUT_IMAGES, CUT_UNITS, CUT_NOTHING } PhaseCut;
+
+typedef struct MethodPhase {
+    const char *name; // "largest values"
+    PhaseCut    cut;
+} MethodPhase;
+
+/* Where what a piece found is kept, and what the pieces of the phase before found: snapshots, which
+ * the method makes and reads as it does its checkpoints. */
+typedef struct Pieces {
+    int64_t count; // of the phase before; of the last one when a run is put together
+    bool (*load)(void *self, int64_t index, Snapshot *out, Error *error);
+    bool (*save)(void *self, const SnapshotPart *parts, int64_t count, Error *error);
+    void *self;
+} Pieces;
+
+/* The error for a piece that contradicts the run. Returns false. */
+bool piece_refuse(int64_t index, Error *error);
+
 /* ---- one unit again -------------------------------------------------------------------------- */
 
 /* What a unit answers to a set of which some images may be others than in the clean run. */
@@ -252,6 +275,15 @@ struct Method {
      * explainer's own photos, or perturbed ones in their place. */
     bool (*collect)(const Explainer *explainer, const ImageSource *images, const Pass *pass,
                     Evidence **out, Error *error);
+    /* (optional) The same in pieces: what `share` of a phase finds goes to pieces->save. Where images
+     * are cut pass->share has the share already. */
+    const MethodPhase *phases; // [phase_count]; NULL: it cannot be cut
+    int                phase_count;
+    bool (*collect_piece)(const Explainer *explainer, const Pass *pass, int phase, Share share,
+                          const Pieces *pieces, Error *error);
+    /* All of the last phase's pieces: the evidence of `collect`, bit for bit. */
+    bool (*collect_pieces)(const Explainer *explainer, const Pass *pass, const Pieces *pieces,
+                           Evidence **out, Error *error);
     /* Looks at one unit whose maps are at hand: row 0 equals the unit's row of a full collect over
      * the same pixels, bit for bit (C21). */
     bool (*collect_unit)(const Explainer *explainer, const UnitView *view, Evidence **out,

@@ -97,6 +97,12 @@ void top_add(TopValues *top, const float *values, int64_t count)
     }
 }
 
+void top_trim(TopValues *top)
+{
+    if (top->count > top->keep)
+        settle(top);
+}
+
 float top_quantile(TopValues *top, QuantileRank rank)
 {
     int64_t larger = settle(top);

@@ -24,7 +24,9 @@ typedef struct TopValues {
 bool top_open(TopValues *top, int64_t keep, int64_t n, Error *error);
 void top_close(TopValues *top);
 void top_add(TopValues *top, const float *values, int64_t count);
-/* The threshold, after all values were added. */
+/* Leaves none but those that still matter. */
+void top_trim(TopValues *top);
+/* The threshold, after all values were added, at least `keep` of them. */
 float top_quantile(TopValues *top, QuantileRank rank);
 
 /* Largest of `count` values; *finite is false if one is not finite. */

@@ -6,6 +6,11 @@ bool pass_cancelled(const Pass *pass)
     return pass->cancel && *pass->cancel;
 }
 
+void pass_images(const Pass *pass, int64_t images, int64_t *first, int64_t *past)
+{
+    share_range(pass->share, images, PASS_GROUP, first, past);
+}
+
 bool pass_saves(const Pass *pass, bool cancelled)
 {
     return pass->checkpoint && (cancelled || checkpoint_due(pass->checkpoint));

@@ -3,9 +3,13 @@
 #ifndef PROBE_PASS_H
 #define PROBE_PASS_H
 
+#include "../base/share.h"
 #include "../base/snapshot.h"
 
 #define PASS_FILE_ENDING ".checkpoint" // of every checkpoint's name
+
+/* Images that share an attack objective in some modes (Q4) are never in two shares. */
+enum { PASS_GROUP = 64 };
 
 /* Zeroed: the pass runs to its end, reports nothing and saves nothing. */
 typedef struct Pass {
@@ -23,9 +27,12 @@ typedef struct Pass {
      * before the checkpoint are not loaded again, so without it these would be lost. NULL: none. */
     void  *extra;
     size_t extra_size;
+    Share  share; // of the images, in groups of PASS_GROUP: the pass sees no others
 } Pass;
 
 bool pass_cancelled(const Pass *pass);
+/* The images that it sees of so many: from *first to before *past. */
+void pass_images(const Pass *pass, int64_t images, int64_t *first, int64_t *past);
 /* Whether the pass is to save now: because it is time, or because it ends. */
 bool pass_saves(const Pass *pass, bool cancelled);
 /* The error of a pass that was cancelled: "interrupted after 3 of 8 images; ...". Returns false. */

@@ -59,10 +59,10 @@ void stream_close(Stream *stream)
     *stream = (Stream){0};
 }
 
-// Images from `first` on, as many as there is room for.
-static bool load_ahead(Stream *stream, int64_t first, int64_t total, Error *error)
+// Images from `first` on before `past`, as many as there is room for.
+static bool load_ahead(Stream *stream, int64_t first, int64_t past, Error *error)
 {
-    int64_t count = total - first < stream->ahead ? total - first : stream->ahead;
+    int64_t count = past - first < stream->ahead ? past - first : stream->ahead;
     for (int64_t i = 0; i < count; i++)
         stream->images[i] = first + i;
     return row_loader_load(&stream->loader, stream->images, count, stream->pixels, error);
@@ -72,20 +72,23 @@ bool stream_run(Stream *stream, int runs, int64_t start, StreamTake *take, void 
                 StreamPause *pause, void *pause_self, Error *error)
 {
     const ActivationSource *layer = &stream->inputs->layer;
-    int64_t                 total = stream->inputs->probe->image_count;
     int64_t                 size  = 3 * layer->image_height * layer->image_width;
-    stream->done += start;
-    pass_progress(stream->pass, stream->done, total * runs);
-    for (int64_t first = start; first < total; first += layer->batch) {
-        int64_t count = total - first < layer->batch ? total - first : layer->batch;
+    int64_t                 begin, past;
+    pass_images(stream->pass, stream->inputs->probe->image_count, &begin, &past);
+    int64_t total = (past - begin) * runs;
+    start         = start < begin ? begin : start;
+    stream->done += start - begin;
+    pass_progress(stream->pass, stream->done, total);
+    for (int64_t first = start; first < past; first += layer->batch) {
+        int64_t count = past - first < layer->batch ? past - first : layer->batch;
         int64_t row   = (first - start) % stream->ahead;
-        if (row == 0 && !load_ahead(stream, first, total, error))
+        if (row == 0 && !load_ahead(stream, first, past, error))
             return false;
         layer->run(layer->self, stream->pixels + row * size, count, stream->maps);
         if (!take(take_self, stream->maps, first, count, error))
             return false;
         stream->done += count;
-        pass_progress(stream->pass, stream->done, total * runs);
+        pass_progress(stream->pass, stream->done, total);
         if (!pause(pause_self, first + count, error))
             return false;
     }

@@ -30,7 +30,7 @@ bool stream_open(Stream *out, const Inputs *inputs, const ImageSource *images, c
                  Error *error);
 void stream_close(Stream *stream); // accepts a zeroed object
 
-/* Every image from `start` on through the layer once. `runs` is how many there will be, for the
+/* Every image of the pass's share from `start` on through the layer once. `runs` is how many there will be, for the
  * progress. */
 bool stream_run(Stream *stream, int runs, int64_t start, StreamTake *take, void *take_self,
                 StreamPause *pause, void *pause_self, Error *error);

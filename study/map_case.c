@@ -23,6 +23,15 @@ int64_t case_smoothings(void)
     return 1 + SMOOTHING_BETAS + SMOOTHING_LEVELS;
 }
 
+int64_t case_passes(const MapStudy *study, int method)
+{
+    int64_t networks = study->rules[method].beta_last > 0 ? 2 : 1;
+    int64_t copies   = study->copies > 0 ? study->copies : 1;
+    int64_t measured = networks * (2 * study->arm_count + 2) + 3; // with the maps of files
+    int64_t again    = 2 * (1 + SMOOTHING_BETAS + SMOOTHING_LEVELS * SMOOTHING_COPIES);
+    return map_method_passes(study->methods[method], &study->mode, measured * copies + again);
+}
+
 /* ---- room ------------------------------------------------------------------------------------ */
 
 bool case_room_open(CaseRoom *out, const MapMachine *machine, Error *error)

@@ -36,5 +36,7 @@ void case_smooth(const CaseFacts *facts, CaseRoom *room, MapMachine *machine, Ma
 /* How many rows of each kind a case of a method has. */
 int64_t case_measures(const MapStudy *study, int method);
 int64_t case_smoothings(void);
+/* Forward passes of what is measured of one pair, about. */
+int64_t case_passes(const MapStudy *study, int method);
 
 #endif

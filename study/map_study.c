@@ -14,6 +14,7 @@ typedef struct StudyRun {
     MapMachine     *machine;
     CaseRoom        room;
     int64_t         steps_done; // of all cases before this one
+    int64_t         passed;     // about so many forward passes of theirs
     double          saved;      // when the rows were
 } StudyRun;
 
@@ -25,6 +26,26 @@ int64_t map_study_steps(const MapStudy *study)
     for (int m = 0; m < study->method_count; m++)
         steps += study->pairs * study->rules[m].steps;
     return steps;
+}
+
+// About how many forward passes the first steps of an attack take.
+static int64_t attack_passes(const MapStudy *study, int method, int64_t steps)
+{
+    int64_t copies = study->copies > 0 ? study->copies : 1;
+    return map_method_step_passes(study->methods[method], &study->mode, steps * copies);
+}
+
+static int64_t passes_of(const MapStudy *study, int method)
+{
+    return attack_passes(study, method, study->rules[method].steps) + case_passes(study, method);
+}
+
+static void tell_progress(const StudyRun *run, int64_t passes)
+{
+    int64_t total = 0;
+    for (int m = 0; m < run->study->method_count; m++)
+        total += run->study->pairs * passes_of(run->study, m);
+    pass_progress(run->study->pass, run->passed + passes, total);
 }
 
 typedef struct RowCounts {
@@ -191,7 +212,6 @@ static bool save_attack(StudyRun *run, int64_t pair, MapStep *steps, Error *erro
 
 static bool attack(StudyRun *run, const CaseFacts *facts, Error *error)
 {
-    const Pass     *pass  = run->study->pass;
     MapAttack      *made  = &run->machine->attack;
     MapAttackState *state = &made->state;
     MapStep        *steps = run->results->steps + run->results->step_count;
@@ -211,7 +231,7 @@ static bool attack(StudyRun *run, const CaseFacts *facts, Error *error)
         if (!map_attack_step(made, draw, &row->loss, error) ||
             !save_attack(run, facts->index, steps, error))
             return false;
-        pass_progress(pass, run->steps_done + state->step, map_study_steps(run->study));
+        tell_progress(run, attack_passes(run->study, run->machine->method, state->step));
     }
     run->results->step_count += made->rule.steps + 1;
     return true;
@@ -248,16 +268,21 @@ static bool run_method(StudyRun *run, int method, Error *error)
 {
     const MapStudy *study = run->study;
     int64_t         first = method * study->pairs, done = run->results->cases - first;
-    run->steps_done += (done < study->pairs ? done : study->pairs) * study->rules[method].steps;
+    int64_t         earlier = done < study->pairs ? done : study->pairs;
+    run->steps_done += earlier * study->rules[method].steps;
+    run->passed += earlier * passes_of(study, method);
     if (done >= study->pairs)
         return true;
     bool ok = map_machine_open(run->machine, study, method, error) &&
               case_room_open(&run->room, run->machine, error);
     if (ok)
-        pass_progress(study->pass, run->steps_done, map_study_steps(study));
+        tell_progress(run, 0);
     for (int64_t pair = done; ok && pair < study->pairs; pair++) {
         ok = run_case(run, pair, error);
         run->steps_done += study->rules[method].steps;
+        run->passed += passes_of(study, method);
+        if (ok)
+            tell_progress(run, 0);
         if (ok && pass_cancelled(study->pass) &&
             run->results->cases < study->method_count * study->pairs) {
             run->machine->attack.state.step = 0;

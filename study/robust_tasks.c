@@ -123,25 +123,29 @@ static void add_method(Listing *listing, int method)
 {
     const RobustStudy *study = listing->study;
     const bool        *asked = study->measures;
+    const MapMethod   *made  = study->methods[method];
+    int64_t            two   = map_method_passes(made, &study->maps, 2),
+            draws            = map_method_passes(made, &study->maps, study->draws + 1),
+            steps            = map_method_step_passes(made, &study->maps, study->aam_steps);
     if (asked[ROBUST_RPS])
-        add_task(listing, ROBUST_RPS, method, 0, 1); // the control: nothing moves
+        add_task(listing, ROBUST_RPS, method, 0, two + 1); // the control: nothing moves
     for (int i = 0; i < study->eps_count && asked[ROBUST_RPS]; i++) {
         if (study->eps[i] <= 0)
             continue;
-        add_task(listing, ROBUST_RPS, method, study->eps[i], 2 * study->draws);
+        add_task(listing, ROBUST_RPS, method, study->eps[i], draws + 1);
         if (listing->tasks->count)
             listing->tasks->task[listing->tasks->count - 1].is_strongest =
                 study->eps[i] >= largest(study);
     }
     if (asked[ROBUST_AAM] || asked[ROBUST_ADV_INSERTION])
-        add_task(listing, ROBUST_AAM, method, study->aam_eps, 4 * study->aam_steps);
+        add_task(listing, ROBUST_AAM, method, study->aam_eps, steps + two);
     if (asked[ROBUST_INSERTION])
-        add_task(listing, ROBUST_INSERTION, method, 0, ROBUST_RATIOS);
+        add_task(listing, ROBUST_INSERTION, method, 0, two / 2 + ROBUST_RATIOS);
     if (asked[ROBUST_DELETION])
-        add_task(listing, ROBUST_DELETION, method, 0, ROBUST_RATIOS);
+        add_task(listing, ROBUST_DELETION, method, 0, two / 2 + ROBUST_RATIOS);
     for (int i = 0; i < study->eps_count && asked[ROBUST_BOUND]; i++)
         if (study->eps[i] > 0)
-            add_task(listing, ROBUST_BOUND, method, study->eps[i], 2 * study->draws);
+            add_task(listing, ROBUST_BOUND, method, study->eps[i], draws + 1);
 }
 
 bool robust_tasks(const RobustStudy *study, RobustTasks *out, RobustRow *rows, Error *error)

@@ -33,7 +33,7 @@ static void verbs_say_what_they_would_take(void)
     CHECK(says_all(play("manipulate -m %s --pairs 2 -d %s --method gradient --steps 3 -t 1 -q "
                         "--dry-run -o %s",
                         play_blob, play_probe, out),
-                   "6 steps\n"));
+                   " passes\n"));
     CHECK(says_all(play("robustness -m %s -d %s --method gradient --measures rps --eps 4/255 "
                         "--draws 2 -t 1 -q --dry-run -o %s",
                         play_blob, classes, out),

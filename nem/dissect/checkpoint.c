@@ -20,7 +20,7 @@ typedef struct UnitCounts {
 
 static Place place_of(const Dissecting *dissecting)
 {
-    const Survey *survey = dissecting->survey;
+    const Survey *survey = &dissecting->survey;
     return (Place){.phase      = dissecting->phase,
                    .next       = dissecting->next,
                    .images     = survey->probe->image_count,
@@ -50,13 +50,13 @@ static UnitCounts counts_of(const Survey *survey, int64_t unit)
 // The arrays of the head, of the sizes this dissection has.
 static void head_parts(const Dissecting *dissecting, Place *place, SnapshotPart parts[HEAD_PARTS])
 {
-    const Pass   *pass  = dissecting->pass;
-    ConceptTally *tally = &dissecting->dissection->tally;
-    size_t        units = (size_t)tally->unit_count, labels = (size_t)tally->label_count;
-    size_t        activity = units * (size_t)tally->category_count;
-    parts[0]               = (SnapshotPart){place, sizeof *place};
-    parts[1]               = (SnapshotPart){pass->extra, pass->extra_size};
-    parts[2] = (SnapshotPart){dissecting->dissection->threshold, units * sizeof(float)};
+    const Pass         *pass  = dissecting->pass;
+    const ConceptTally *tally = &dissecting->dissection.tally;
+    size_t              units = (size_t)tally->unit_count, labels = (size_t)tally->label_count;
+    size_t              activity = units * (size_t)tally->category_count;
+    parts[0]                     = (SnapshotPart){place, sizeof *place};
+    parts[1]                     = (SnapshotPart){pass->extra, pass->extra_size};
+    parts[2] = (SnapshotPart){dissecting->dissection.threshold, units * sizeof(float)};
     parts[3] = (SnapshotPart){tally->truth, labels * sizeof *tally->truth};
     parts[4] = (SnapshotPart){tally->both, units * labels * sizeof *tally->both};
     parts[5] = (SnapshotPart){tally->activity, activity * sizeof *tally->activity};
@@ -84,7 +84,7 @@ static void unit_parts(const Survey *survey, int64_t unit, bool with_top, UnitCo
 static bool save(const Dissecting *dissecting, Error *error)
 {
     const Pass   *pass     = dissecting->pass;
-    const Survey *survey   = dissecting->survey;
+    const Survey *survey   = &dissecting->survey;
     bool          with_top = dissecting->phase == PHASE_SURVEY;
     int64_t       units    = dissecting->phase == PHASE_SECOND ? 0 : survey->unit_count;
     int64_t       count    = HEAD_PARTS + UNIT_PARTS * units;
@@ -112,16 +112,16 @@ bool dissecting_pause(void *self, int64_t next, Error *error)
     if (pass_saves(dissecting->pass, stop) && !save(dissecting, error))
         return false;
     return !stop ||
-           pass_interrupted(dissecting->pass, next, dissecting->survey->probe->image_count, error);
+           pass_interrupted(dissecting->pass, next, dissecting->survey.probe->image_count, error);
 }
 
 /* ---- reading: where it fails, half of it is loaded ------------------------------------------- */
 
 // Makes room for what the counts say. *fits false: they cannot be right.
-static bool make_room(const Dissecting *dissecting, int64_t unit, const UnitCounts *counts,
-                      bool *fits, Error *error)
+static bool make_room(Dissecting *dissecting, int64_t unit, const UnitCounts *counts, bool *fits,
+                      Error *error)
 {
-    const Survey *survey = dissecting->survey;
+    const Survey *survey = &dissecting->survey;
     TopValues    *top    = &survey->top[unit];
     size_t        most   = survey->rules->store_bytes;
     int64_t       images =
@@ -152,10 +152,9 @@ static bool make_room(const Dissecting *dissecting, int64_t unit, const UnitCoun
     return true;
 }
 
-static bool load_units(const Dissecting *dissecting, const Snapshot *snapshot, bool *fits,
-                       Error *error)
+static bool load_units(Dissecting *dissecting, const Snapshot *snapshot, bool *fits, Error *error)
 {
-    Survey *survey = dissecting->survey;
+    Survey *survey = &dissecting->survey;
     *fits          = snapshot->count == HEAD_PARTS + UNIT_PARTS * survey->unit_count;
     for (int64_t unit = 0; *fits && unit < survey->unit_count; unit++) {
         int64_t      first = HEAD_PARTS + UNIT_PARTS * unit;
@@ -199,11 +198,11 @@ bool dissecting_load(Dissecting *dissecting, Error *error)
         return true;
     fits = load_place(dissecting, &snapshot, &place);
     if (fits) {
-        dissecting->phase              = (DissectPhase)place.phase;
-        dissecting->next               = place.next;
-        dissecting->survey->peak_bytes = (size_t)place.peak_bytes;
+        dissecting->phase             = (DissectPhase)place.phase;
+        dissecting->next              = place.next;
+        dissecting->survey.peak_bytes = (size_t)place.peak_bytes;
         if (!place.has_stores)
-            survey_drop(dissecting->survey);
+            survey_drop(&dissecting->survey);
         head_parts(dissecting, &place, parts);
         fits = snapshot_copy_all(&snapshot, 1, parts + 1, HEAD_PARTS - 1);
     }

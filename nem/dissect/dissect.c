@@ -11,8 +11,8 @@ enum { TALLY_BLOCK = 64 }; // images whose planes are held at a time
 
 /* ---- a dissection without counts ------------------------------------------------------------- */
 
-static bool dissection_open(Dissection *out, const DissectRules *rules, const ProbeSet *probe,
-                            int64_t unit_count, Error *error)
+bool dissection_open(Dissection *out, const DissectRules *rules, const ProbeSet *probe,
+                     int64_t unit_count, Error *error)
 {
     *out                  = (Dissection){.probe = probe, .epsilon = rules->epsilon};
     ConceptTally *tally   = &out->tally;
@@ -71,15 +71,16 @@ static bool tally_all(TallyRun *tally, int64_t start, int64_t images, MapOf *map
     return true;
 }
 
-static bool tally_kept(TallyRun *tally, Dissecting *dissecting, Error *error)
+static bool tally_kept(Dissecting *dissecting, Error *error)
 {
-    const Survey *survey = dissecting->survey;
+    const Survey *survey = &dissecting->survey;
     KeptMaps      kept   = {.survey = survey};
     kept.cursors         = memory_new((size_t)survey->unit_count, sizeof *kept.cursors, error);
     for (int64_t unit = 0; kept.cursors && unit < survey->unit_count; unit++)
         kept.cursors[unit] = cells_seek(&survey->stores[unit], dissecting->next);
-    bool ok = kept.cursors && tally_all(tally, dissecting->next, survey->probe->image_count,
-                                        kept_map, &kept, dissecting, error);
+    bool ok =
+        kept.cursors && tally_all(dissecting->tally, dissecting->next, survey->probe->image_count,
+                                  kept_map, &kept, dissecting, error);
     memory_free(kept.cursors);
     return ok;
 }
@@ -109,67 +110,86 @@ static bool passing_batch(void *self, const real *maps, int64_t first, int64_t c
 
 static void find_threshold(void *data, int64_t unit, int thread)
 {
-    const Dissecting *dissecting = data;
-    const Survey     *survey     = dissecting->survey;
+    Dissecting   *dissecting = data;
+    const Survey *survey     = &dissecting->survey;
     (void)thread;
-    dissecting->dissection->threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
+    dissecting->dissection.threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
 }
 
-static bool run_phases(Dissecting *dissecting, Stream *stream, TallyRun *tally, Error *error)
+bool dissecting_survey(Dissecting *dissecting, int runs, Error *error)
 {
-    Survey     *survey = dissecting->survey;
-    Dissection *out    = dissecting->dissection;
+    return stream_run(&dissecting->stream, runs, dissecting->next, survey_batch,
+                      &dissecting->survey, dissecting_pause, dissecting, error);
+}
+
+bool dissecting_second(Dissecting *dissecting, int runs, Error *error)
+{
+    const Survey *survey  = &dissecting->survey;
+    PassingMaps   passing = {.tally      = dissecting->tally,
+                             .unit_count = survey->unit_count,
+                             .cells      = survey->shape.height * survey->shape.width};
+    return stream_run(&dissecting->stream, runs, dissecting->next, passing_batch, &passing,
+                      dissecting_pause, dissecting, error);
+}
+
+static bool run_phases(Dissecting *dissecting, Error *error)
+{
+    Survey     *survey = &dissecting->survey;
+    Dissection *out    = &dissecting->dissection;
     if (!dissecting_load(dissecting, error))
         return false;
     if (dissecting->phase == PHASE_SURVEY) {
-        if (!stream_run(stream, 1, dissecting->next, survey_batch, survey, dissecting_pause,
-                        dissecting, error))
+        if (!dissecting_survey(dissecting, 1, error))
             return false;
         parallel_for(survey->unit_count, find_threshold, dissecting);
         dissecting->phase = survey->stores ? PHASE_KEPT : PHASE_SECOND;
         dissecting->next  = 0;
     } else {
-        stream->done = survey->probe->image_count;
+        dissecting->stream.done = survey->probe->image_count;
     }
     out->peak_store_bytes = survey->peak_bytes;
     out->passes           = dissecting->phase == PHASE_KEPT ? 1 : 2;
-    if (dissecting->phase == PHASE_KEPT)
-        return tally_kept(tally, dissecting, error);
-    PassingMaps passing = {.tally      = tally,
-                           .unit_count = survey->unit_count,
-                           .cells      = survey->shape.height * survey->shape.width};
-    return stream_run(stream, 2, dissecting->next, passing_batch, &passing, dissecting_pause,
-                      dissecting, error);
+    return dissecting->phase == PHASE_KEPT ? tally_kept(dissecting, error)
+                                           : dissecting_second(dissecting, 2, error);
+}
+
+bool dissecting_open(Dissecting *out, const DissectRules *rules, const Inputs *inputs,
+                     const ImageSource *images, const Pass *pass, Error *error)
+{
+    const ActivationSource *layer = &inputs->layer;
+    int64_t                 block = layer->batch > TALLY_BLOCK ? layer->batch : TALLY_BLOCK;
+    *out                          = (Dissecting){.pass   = pass,
+                                                 .survey = {.rules      = rules,
+                                                            .probe      = inputs->probe,
+                                                            .unit_count = layer->units,
+                                                            .shape      = {.height = layer->height, .width = layer->width}}};
+    return dissection_open(&out->dissection, rules, inputs->probe, layer->units, error) &&
+           resampler_open(&out->resampler, rules, inputs->probe, layer->height, layer->width,
+                          error) &&
+           stream_open(&out->stream, inputs, images, pass, error) &&
+           survey_open(&out->survey, out->resampler, error) &&
+           tally_open(&out->tally, rules, inputs, out->resampler, &out->dissection, block, error);
+}
+
+void dissecting_close(Dissecting *dissecting)
+{
+    tally_close(dissecting->tally);
+    survey_close(&dissecting->survey);
+    stream_close(&dissecting->stream);
+    resampler_close(dissecting->resampler);
 }
 
 bool dissect_layer(Dissection *out, const DissectRules *rules, const Inputs *inputs,
                    const ImageSource *images, const Pass *pass, Error *error)
 {
-    const ActivationSource *layer     = &inputs->layer;
-    Dissection              result    = {0};
-    Resampler              *resampler = NULL;
-    TallyRun               *tally     = NULL;
-    Stream                  stream    = {0};
-    CellShape               shape     = {.height = layer->height, .width = layer->width};
-    Survey                  survey    = {
-                            .rules = rules, .probe = inputs->probe, .unit_count = layer->units, .shape = shape};
-    Dissecting dissecting = {.pass = pass, .survey = &survey, .dissection = &result};
-    int64_t    block      = layer->batch > TALLY_BLOCK ? layer->batch : TALLY_BLOCK;
-    bool       ok =
-        dissection_open(&result, rules, inputs->probe, layer->units, error) &&
-        resampler_open(&resampler, rules, inputs->probe, layer->height, layer->width, error) &&
-        stream_open(&stream, inputs, images, pass, error) &&
-        survey_open(&survey, resampler, error) &&
-        tally_open(&tally, rules, inputs, resampler, &result, block, error) &&
-        run_phases(&dissecting, &stream, tally, error);
-    tally_close(tally);
-    survey_close(&survey);
-    stream_close(&stream);
-    resampler_close(resampler);
+    Dissecting dissecting;
+    bool       ok = dissecting_open(&dissecting, rules, inputs, images, pass, error) &&
+              run_phases(&dissecting, error);
+    dissecting_close(&dissecting);
     if (ok)
-        *out = result;
+        *out = dissecting.dissection;
     else
-        dissection_close(&result);
+        dissection_close(&dissecting.dissection);
     return ok;
 }
 

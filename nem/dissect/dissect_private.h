@@ -78,27 +78,6 @@ void survey_drop(Survey *survey);                                           // t
 void survey_close(Survey *survey);
 StreamTake survey_batch; // self is a Survey
 
-/* ---- a dissection under way ------------------------------------------------------------------ */
-
-typedef enum DissectPhase {
-    PHASE_SURVEY, // first pass
-    PHASE_KEPT,   // counting the kept cells
-    PHASE_SECOND  // second pass
-} DissectPhase;
-
-typedef struct Dissecting {
-    const Pass  *pass;
-    Survey      *survey;
-    Dissection  *dissection;
-    DissectPhase phase;
-    int64_t      next; // images of the phase that are done
-} Dissecting;
-
-/* Goes to where a checkpoint was left; without one, all stays as it is. */
-bool dissecting_load(Dissecting *dissecting, Error *error);
-/* Counts the images of a phase as done: self is a Dissecting. */
-StreamPause dissecting_pause;
-
 /* ---- tally ----------------------------------------------------------------------------------- */
 
 /* The map of (unit, image), or NULL if nothing of it exceeds the threshold. `room` [height, width]
@@ -113,6 +92,54 @@ void tally_close(TallyRun *run); // NULL allowed
 /* Counts images first..first+count-1 (count <= block) into the dissection's tally. */
 bool tally_block(TallyRun *run, int64_t first, int64_t count, MapOf *map_of, void *self,
                  Error *error);
+
+/* ---- a dissection under way ------------------------------------------------------------------ */
+
+typedef enum DissectPhase {
+    PHASE_SURVEY, // first pass
+    PHASE_KEPT,   // counting the kept cells
+    PHASE_SECOND  // second pass
+} DissectPhase;
+
+typedef struct Dissecting {
+    const Pass  *pass;
+    Dissection   dissection;
+    Resampler   *resampler;
+    Stream       stream;
+    Survey       survey;
+    TallyRun    *tally;
+    DissectPhase phase;
+    int64_t      next; // images of the phase that are done
+} Dissecting;
+
+/* Room for everything; to be closed even when it fails, and so is its dissection. Rules outlive
+ * it. */
+bool dissecting_open(Dissecting *out, const DissectRules *rules, const Inputs *inputs,
+                     const ImageSource *images, const Pass *pass, Error *error);
+void dissecting_close(Dissecting *dissecting); // all but the dissection
+
+/* Goes to where a checkpoint was left; without one, all stays as it is. */
+bool dissecting_load(Dissecting *dissecting, Error *error);
+/* Counts the images of a phase as done: self is a Dissecting. */
+StreamPause dissecting_pause;
+/* The pass that surveys, the second one, which counts; `runs`: how many there are, for progress. */
+bool dissecting_survey(Dissecting *dissecting, int runs, Error *error);
+bool dissecting_second(Dissecting *dissecting, int runs, Error *error);
+
+/* A dissection without counts. */
+bool dissection_open(Dissection *out, const DissectRules *rules, const ProbeSet *probe,
+                     int64_t unit_count, Error *error);
+
+/* ---- a dissection in pieces (pieces.c): functions of the table in nem/method.h ---------------- */
+
+enum { DISSECT_PIECE_PHASES = 3 };
+extern const MethodPhase dissect_phases[DISSECT_PIECE_PHASES];
+bool dissect_piece(const Explainer *explainer, const Pass *pass, int phase, Share share,
+                   const Pieces *pieces, Error *error);
+bool dissect_pieces(const Explainer *explainer, const Pass *pass, const Pieces *pieces,
+                    Evidence **out, Error *error);
+
+/* ---- triples: the record of the 2017 program --------------------------------------------------- */
 
 /* One triple of an image's record: so many pixels of a unit's mask carry a label. */
 typedef struct Triple {

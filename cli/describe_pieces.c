@@ -1,0 +1,82 @@
+/* cli/describe_pieces.c - a clean run that a plan cuts: the phases of its method are the phases of
+ * the plan. */
+#include "describe.h"
+#include "rehearse_clean.h"
+#include "sharing.h"
+
+/* ---- the plan -------------------------------------------------------------------------------- */
+
+// Every photo is read once, for the digest.
+bool describe_plan(Run *run, RunInputs *inputs, Error *error)
+{
+    const Method *method = inputs->request.method;
+    Plan         *plan   = run->settings->sharing->plan;
+    if (!method->phases)
+        return fail(error, ERROR_USAGE, "plan: the method %s cannot be cut into pieces",
+                    method->name);
+    if (!run_inputs_load(inputs, error) ||
+        !sharing_input(run->settings, "files_sha256", inputs->files_sha256, error) ||
+        !clean_run_rehearse(run, inputs, error))
+        return false;
+    for (int i = 0; i < method->phase_count; i++) {
+        int64_t images = inputs->probe.image_count, most = 1;
+        if (method->phases[i].cut == CUT_IMAGES)
+            most = (images + PASS_GROUP - 1) / PASS_GROUP;
+        else if (method->phases[i].cut == CUT_UNITS)
+            most = inputs->runner.units;
+        plan_phase(plan, method->phases[i].name, plan->shards < most ? plan->shards : most);
+    }
+    return true;
+}
+
+/* ---- pieces ---------------------------------------------------------------------------------- */
+
+typedef struct PieceFiles {
+    Run       *run;
+    PlanPhase *phase; // whose pieces are read
+} PieceFiles;
+
+static bool load_piece(void *self, int64_t index, Snapshot *out, Error *error)
+{
+    const PieceFiles *files   = self;
+    Sharing          *sharing = files->run->settings->sharing;
+    return sharing_load(sharing, files->phase->first + index, out, error);
+}
+
+static bool save_piece(void *self, const SnapshotPart *parts, int64_t count, Error *error)
+{
+    const PieceFiles *files = self;
+    char              stage[PIECE_STAGE];
+    Checkpoint        checkpoint = sharing_checkpoint(files->run, stage);
+    return checkpoint_save(&checkpoint, PIECE_FILE, stage, parts, count, error) &&
+           sharing_publish(files->run, error);
+}
+
+bool describe_piece(Run *run, RunInputs *inputs, Error *error)
+{
+    const Method *method  = inputs->request.method;
+    Sharing      *sharing = run->settings->sharing;
+    int           phase   = plan_phase_of(sharing->plan, sharing->piece);
+    Share         share   = sharing_share(run->settings);
+    Pass          pass    = run->pass;
+    PieceFiles    files   = {run, &sharing->plan->phases[phase ? phase - 1 : 0]};
+    Pieces        pieces  = {phase ? files.phase->count : 0, load_piece, save_piece, &files};
+    char          name[48];
+    if (phase >= method->phase_count)
+        return fail(error, ERROR_DATA, "%s/plan.json: has more phases than %s", sharing->plan->path,
+                    method->name);
+    snprintf(name, sizeof name, "piece %lld", (long long)sharing->piece);
+    pass.phase = name;
+    if (method->phases[phase].cut == CUT_IMAGES)
+        pass.share = share;
+    return method->collect_piece(&inputs->explainer, &pass, phase, share, &pieces, error);
+}
+
+bool describe_merge(Run *run, RunInputs *inputs, Evidence **out, Error *error)
+{
+    const Plan *plan   = run->settings->sharing->plan;
+    PieceFiles  files  = {run, &run->settings->sharing->plan->phases[plan->phase_count - 1]};
+    Pieces      pieces = {files.phase->count, load_piece, save_piece, &files};
+    return inputs->request.method->collect_pieces(&inputs->explainer, &run->pass, &pieces, out,
+                                                  error);
+}
