@@ -35,13 +35,13 @@ int word_index(const char *words, const char *text, size_t length)
     return -1;
 }
 
-bool word_is_near(const char *text, size_t length, const char *word)
+int word_slips(const char *text, size_t length, const char *word)
 {
     enum { MOST = 32 };
     int    row[3][MOST + 1]; // of the table of edits: the last two and this one
     size_t count = strlen(word);
     if (length >= MOST || count >= MOST)
-        return false;
+        return -1;
     for (size_t i = 0; i <= length; i++)
         for (size_t k = 0; k <= count; k++) {
             int *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
@@ -56,5 +56,6 @@ bool word_is_near(const char *text, size_t length, const char *word)
                 best = before[k - 2] + 1 < best ? before[k - 2] + 1 : best;
             now[k] = best;
         }
-    return row[length % 3][count] <= (count < 5 ? 1 : 2);
+    int slips = row[length % 3][count];
+    return slips <= (count < 5 ? 1 : 2) ? slips : -1;
 }

@@ -17,8 +17,8 @@ int word_index(const char *words, const char *text, size_t length);
  * files, by one thread at a time. */
 const char *word_text(const char *words, int index);
 
-/* Whether a word of at most 31 letters was probably meant by `text`: at most two letters, or one of
- * a short word, are missing, too many, wrong or swapped. */
-bool word_is_near(const char *text, size_t length, const char *word);
+/* How many letters of `text` are missing, too many, wrong or swapped, where a word of at most 31
+ * letters was meant; -1 if it probably was not: more than two are, or than one of a short word. */
+int word_slips(const char *text, size_t length, const char *word);
 
 #endif

@@ -242,7 +242,7 @@ static const char *near_option(const Verb *verb, const char *name, size_t length
 {
     const Option *option;
     for (int i = 0; (option = verb_option(verb, i)); i++)
-        if (word_is_near(name, length, option->name))
+        if (word_slips(name, length, option->name) >= 0)
             return option->name;
     return NULL;
 }

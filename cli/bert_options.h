@@ -1,4 +1,4 @@
-/* cli/bert_options.h - --bert, --bert-baseline and --idf of every verb that compares descriptions. */
+/* cli/bert_options.h - --bert, --bert-baseline and --idf of verbs that compare descriptions. */
 #ifndef CLI_BERT_OPTIONS_H
 #define CLI_BERT_OPTIONS_H
 

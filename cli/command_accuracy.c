@@ -1,5 +1,5 @@
-/* cli/command_accuracy.c - how often a classifier is right: of images as they are, stored, with noise,
- * or poisoned to change what a unit is said to stand for. */
+/* cli/command_accuracy.c - how often a classifier is right: of images as they are, stored, with
+ * noise, or poisoned to change what a unit is said to stand for. */
 #include "accuracy.h"
 #include "commands.h"
 #include "next.h"

@@ -336,6 +336,20 @@ static bool finish(Agree *self, Error *error)
     return ok;
 }
 
+static void tell_stable(const AgreeStability *s)
+{
+    if (s->methods == 1)
+        printf("stable in the one method that was tried");
+    else
+        printf("stable in all %d methods that were tried", s->methods);
+    printf(": %lld of %lld units, %.1f %% (95 %%: %.1f-%.1f", (long long)s->stayed_in_all,
+           (long long)s->units, 100 * (double)s->stayed_in_all / (double)s->units, 100 * s->low,
+           100 * s->high);
+    if (s->methods > 1)
+        printf("; %.1f %% if they had nothing to do with each other", 100 * s->chance);
+    printf(")\n");
+}
+
 static bool show(const Agree *self, Error *error)
 {
     const char           *names[MOST_PAIRS];
@@ -357,11 +371,7 @@ static bool show(const Agree *self, Error *error)
     if (!agree_print_figures((const Figures *)figures, self->pair_count, names, self->bert, error))
         return false;
     if (s->methods && s->units)
-        printf("stable in all %d methods that were tried: %lld of %lld units, %.1f %% (95 %%: "
-               "%.1f-%.1f; %.1f %% if they had nothing to do with each other)\n",
-               s->methods, (long long)s->stayed_in_all, (long long)s->units,
-               100 * (double)s->stayed_in_all / (double)s->units, 100 * s->low, 100 * s->high,
-               100 * s->chance);
+        tell_stable(s);
     return true;
 }
 
@@ -434,11 +444,12 @@ const Verb verb_agree = {
     .summary     = "what several methods say of the same units, and how often they agree",
     .details     = "Each input is what one method says: a run of any method, a file "
                    "layer,unit,description, or tallies of Network Dissection (LAYER=tally.csv, or "
-                   "its name ends in _LAYER); several files of one method are joined by commas. Units "
-                   "that all describe stand side by side, and each pair of methods is compared by "
-                   "equal texts, by words and with --bert by F1-BERT, beside what chance gives: the "
-                   "same descriptions with units permuted within their layers. Of runs of noise or "
-                   "attack it tells which units kept their description in all.",
+                   "its name ends in _LAYER); several files of one method are joined by commas. "
+                   "Units that all describe stand side by side, and each pair of methods is "
+                   "compared by equal texts, by words and with --bert by F1-BERT, beside what "
+                   "chance gives: the same descriptions with units permuted within their layers. "
+                   "Of runs of noise or attack it tells which units kept their description in "
+                   "all.",
     .example     = "nemesis agree runs/dissection runs/milan -o runs/agreement",
     .options     = options,
     .shared      = "threads|seed|overwrite|resume|" SHARED_BY_ALL,

@@ -70,13 +70,13 @@ static bool run_dissect(const Settings *settings, Error *error)
 }
 
 // clang-format off
-#define CLEAN_RUN_OPTIONS(more)                                                                          \
+#define CLEAN_RUN_OPTIONS(more)                                                                    \
     OPTION_MODEL,                                                                                  \
     {.name = "layer", .letter = 'l', .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, layer),   \
      .value = "LAYER[,LAYER...]", .required = true,                                                \
      .help = "layer by the network's own name: conv3_3, layer3; several share one pass over the "  \
-             "images, and each has a run folder in RUN"},                                                                                  \
-    OPTION_DATA("PROBE", "probing set, a folder in Broden's layout" more),                                                                                   \
+             "images, and each has a run folder in RUN"},                                          \
+    OPTION_DATA("PROBE", "probing set, a folder in Broden's layout" more),                         \
     OPTION_OUT("RUN", "run folder to make"),                                                       \
     OPTION_READOUT("read convolutions before or after their ReLU; auto: as the compat mode does"), \
     {.name = "categories", .kind = ARGUMENT_TEXT, .offset = offsetof(Settings, categories),        \
@@ -101,13 +101,14 @@ static const Option describe_options[] = {{.name    = "method",
 static const Option dissect_options[]  = {CLEAN_RUN_OPTIONS("")};
 
 const Verb verb_describe = {
-    .name       = "describe",
-    .inputs     = "",
-    .summary    = "say what every unit of one layer stands for, by any method",
-    .details    = "Runs the network over the probing set and lets the method find a description of "
-                  "every unit. Writes units.csv, the method's own files and run.json into RUN and a "
-                  "summary to stdout. --captioner and --beam are of milan, the options from --clip "
-                  "to --cache of clip-dissect.",
+    .name    = "describe",
+    .inputs  = "",
+    .summary = "say what every unit of one layer stands for, by any method",
+    .details =
+        "Runs the network over the probing set and lets the method find a description of "
+        "every unit. Writes units.csv, the method's own files and run.json into RUN "
+        "and a summary to stdout. --captioner and --beam are of milan, the options from --clip "
+        "to --cache of clip-dissect.",
     .example    = "nemesis describe -m vgg16.nw -l conv3_3 -d broden1_224 -o runs/described",
     .options    = describe_options,
     .of_methods = METHOD_OPTIONS_ALL,

@@ -39,11 +39,11 @@ static void command_text(const RunState *state, char text[COMMAND_TEXT])
 {
     char            here[LIMIT_PATH] = "";
     const char     *directory        = run_state_text(state, "directory");
-    const JsonNode *words            = state->progress.nodes
-                                           ? json_member(&state->progress, state->progress.nodes, "command")
-                                           : NULL;
-    bool            resumes          = false;
-    text[0]                          = 0;
+    const Json     *progress         = &state->progress;
+    const JsonNode *words =
+        progress->nodes ? json_member(progress, progress->nodes, "command") : NULL;
+    bool resumes = false;
+    text[0]      = 0;
     if (!is_continued(state) || !words || words->kind != JSON_ARRAY || words->count < 2)
         return;
     if (directory && (!getcwd(here, sizeof here) || strcmp(here, directory) != 0)) {

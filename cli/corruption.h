@@ -40,8 +40,8 @@ const char *corruption_stored_folder(const Corruption *corruption);
 ChangeObserver corruption_observer(Corruption *corruption);
 bool           corruption_checkpoint(void *self, const Changes *changes, Error *error);
 
-/* About how much it will write: `rows` of changes.csv, and with --keep-images so many images in each
- * store. */
+/* About how much it will write: `rows` of changes.csv, and with --keep-images so many images in
+ * each store. */
 int64_t corruption_bytes(const Corruption *corruption, int64_t rows, int64_t images);
 
 /* Writes changes.csv, summary.csv and run.json and shows the summary. */

@@ -36,8 +36,8 @@ typedef struct RunInputs {
     bool          borrows;  // weights, probing set and network are those of another layer
 } RunInputs;
 
-/* Opens the part of the probing set that a request names by data, mode, categories and limit; photos
- * of a folder without tables are made to fit as `fit` says, which outlives the set. */
+/* Opens the part of the probing set that a request names by data, mode, categories and limit;
+ * photos of a folder without tables are made to fit as `fit` says, which outlives the set. */
 bool request_probe_open(ProbeSet *out, const InputsRequest *request, const Preparation *fit,
                         Error *error);
 

@@ -8,7 +8,8 @@
 
 /* The index-th option of any method, each name once; NULL past the last. */
 const MethodOption *method_option_row(int index);
-/* The index-th of those that a verb takes; NULL past the last. Their values are Settings.of_methods, which are NULL where nothing was given. */
+/* The index-th of those that a verb takes; NULL past the last. Their values are
+ * Settings.of_methods, which are NULL where nothing was given. */
 const Option *method_option(MethodOptionsTaken taken, int index);
 
 /* What the options of one method are set to, in the order of its row. */

@@ -19,8 +19,8 @@ void tell_next_report(const Settings *settings);
 void tell_next(const Settings *settings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A path without slashes at its end and with a suffix, as a shell reads it: quoted where it must be.
- * Returns `out`. */
+/* A path without slashes at its end and with a suffix, as a shell reads it: quoted where it must
+ * be. Returns `out`. */
 const char *shell_word(const char *path, const char *suffix, char out[NEXT_WORD]);
 
 #endif

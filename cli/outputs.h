@@ -1,5 +1,5 @@
-/* cli/outputs.h - the paths of a command: inputs that are not there are told together, and an output
- * is never an input of the same command, nor another of its outputs. */
+/* cli/outputs.h - the paths of a command: inputs that are not there are told together, and an
+ * output is never an input of the same command, nor another of its outputs. */
 #ifndef CLI_OUTPUTS_H
 #define CLI_OUTPUTS_H
 

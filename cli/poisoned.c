@@ -147,7 +147,7 @@ static bool is_ours(const char *name, size_t length, bool is_attack)
                      : word_index(NOISE_NAMES, name, length) >= 0;
 }
 
-// What a folder below poisoned/ holds: NAME_STRENGTH_STORE. False for controls and what is not ours.
+// What a folder below poisoned/ holds: NAME_STRENGTH_STORE. False for controls and for others.
 static bool parse_folder(const Poisoned *poisoned, const char *name, PoisonedSetting *out)
 {
     size_t      word     = strcspn(name, "_");

@@ -1,8 +1,8 @@
-/* cli/poisoned.h - the perturbed images that a run of noise or attack has kept (--keep-images), found
- * again among labelled images.
+/* cli/poisoned.h - the perturbed images that a run of noise or attack has kept (--keep-images),
+ * found again among labelled images.
  *
- * A run numbers the photos of its probing set. Which image of the data a photo is, is decided by its
- * pixels: names and order of files play no part (Y4). */
+ * A run numbers the photos of its probing set. Which image of the data a photo is, is decided by
+ * its pixels: names and order of files play no part (Y4). */
 #ifndef CLI_POISONED_H
 #define CLI_POISONED_H
 
@@ -38,9 +38,9 @@ typedef struct Poisoned {
     char             digest[DIGEST_TEXT]; // of all of it
 } Poisoned;
 
-/* *out stays where it is. Errors: ERROR_USAGE (another kind of run, no images kept), ERROR_NOT_FOUND,
- * ERROR_DATA (another probing set than the run's, none of its photos in the data, an image that is
- * missing or of another size). */
+/* *out stays where it is. Errors: ERROR_USAGE (another kind of run, no images kept),
+ * ERROR_NOT_FOUND, ERROR_DATA (another probing set than the run's, none of its photos in the data,
+ * an image that is missing or of another size). */
 bool poisoned_open(Poisoned *out, const char *path, const LabelledImages *images, Error *error);
 void poisoned_close(Poisoned *poisoned); // accepts a zeroed object
 

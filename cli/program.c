@@ -74,7 +74,7 @@ static bool print_completion(int count, const char *const *arguments, Error *err
 static const char *near_verb(const char *name)
 {
     for (int i = 0; verb_at(i); i++)
-        if (word_is_near(name, strlen(name), verb_at(i)->name))
+        if (word_slips(name, strlen(name), verb_at(i)->name) >= 0)
             return verb_at(i)->name;
     return NULL;
 }

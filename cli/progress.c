@@ -44,8 +44,8 @@ static void thin_marks(Progress *progress)
     progress->spacing *= 2;
 }
 
-/* Work does not go at one pace (an attack has phases, a machine has other work), so the rate is that
- * of the later half of the time, but of a quarter of a minute at least. */
+/* Work does not go at one pace (an attack has phases, a machine has other work), so the rate is
+ * that of the later half of the time, but of a quarter of a minute at least. */
 void progress_note(Progress *progress, double now, int64_t done, int64_t total)
 {
     enum { LEAST_SECONDS = 15 };

@@ -41,7 +41,7 @@ void progress_step(void *self, int64_t done, int64_t total);
 /* Seconds until `total`; negative as long as nothing can be said. */
 double progress_left(const Progress *progress);
 
-/* What is said of a run at a moment: progress_step with the clock handed in, and nothing printed. */
+/* What is said of a run at a moment: progress_step with the clock handed in, without printing. */
 void progress_note(Progress *progress, double now, int64_t done, int64_t total);
 
 void progress_end(Progress *progress); // clears the bar

@@ -1,5 +1,5 @@
-/* cli/rehearsal.h - --dry-run: the work itself is begun, watched for a few seconds and given up, and
- * what the whole of it takes is told from that. Nothing is written. */
+/* cli/rehearsal.h - --dry-run: the work itself is begun, watched for a few seconds and given up,
+ * and what the whole of it takes is told from that. Nothing is written. */
 #ifndef CLI_REHEARSAL_H
 #define CLI_REHEARSAL_H
 

@@ -159,8 +159,8 @@ static bool open_images(Robustness *robustness, Error *error)
     study->self      = robustness;
     study->batch     = batch_of(settings, LARGEST_BATCH);
     study->batch     = study->batch < study->images ? study->batch : study->images;
-    // Of one image a plan takes the sum over a plane for that of a channel: in blocks of 1,024 cells
-    // (engine/channelwise.h), which rounds otherwise. So a run never has one image alone.
+    // Of one image a plan takes the sum over a plane for that of a channel: in blocks of 1,024
+    // cells (engine/channelwise.h), which rounds otherwise. So a run never has one image alone.
     study->batch = study->batch < 2 ? 2 : study->batch;
     return study->images > 0 || fail(error, ERROR_DATA, "%s: has no images", settings->data);
 }

@@ -35,8 +35,8 @@ void run_identify(Run *run, const RunInputs *inputs);
  * find. */
 bool run_resume(Run *run, Error *error);
 
-/* The end of a --dry-run: `ok` and *error as the work returned that was watched. Says what the whole
- * of it takes, unless it failed for another reason than that enough was seen. */
+/* The end of a --dry-run: `ok` and *error as the work returned that was watched. Says what the
+ * whole of it takes, unless it failed for another reason than that enough was seen. */
 bool run_rehearsed(Run *run, bool ok, const RehearsedWork *work, Error *error);
 
 /* While a run goes on, progress.json in its folder says how far it is, as of a few seconds ago; a

@@ -52,9 +52,10 @@ bool is_run_work(const char *name);
 
 extern const ResultKind run_result, page_result; // with run.json; with index.html
 
-/* With --dry-run, only looks whether it could. Makes the folder, or accepts an existing one with --overwrite or --resume; until run_folder_close
- * it is this process's. Errors: ERROR_AGAIN (another process has it), ERROR_CREATE (something is in
- * it and neither was given, or it cannot be made). */
+/* With --dry-run, only looks whether it could. Makes the folder, or accepts an existing one with
+ * --overwrite or --resume; until run_folder_close it is this process's. Errors: ERROR_AGAIN
+ * (another process has it), ERROR_CREATE (something is in it and neither was given, or it cannot be
+ * made). */
 bool run_folder_claim(RunFolder *out, const Settings *settings, const ResultKind *kind,
                       Error *error);
 

@@ -54,7 +54,8 @@ NodeId build_padding(Builder *builder, NodeId x, int side, int stride, int *pad)
 /* Convolution `base`.weight, square of this side; adds `base`.bias where the blob has it. The node
  * of the convolution alone is named `base`, as that of a dense layer's product is. */
 NodeId build_conv(Builder *builder, NodeId x, const char *base, int side, int stride, int pad);
-/* The same in `groups` groups of channels (see op_conv2d); DEPTHWISE: as many as there are channels.
+/* The same in `groups` groups of channels (see op_conv2d); DEPTHWISE: as many as there are
+ * channels.
  */
 enum { DEPTHWISE = 0 };
 NodeId build_grouped_conv(Builder *builder, NodeId x, const char *base, int64_t groups, int side,
@@ -73,7 +74,7 @@ NodeId build_stem(Builder *builder, NodeId x, const char *prefix, const char *co
                   const char *norm, int side, int stride);
 NodeId build_dense(Builder *builder, NodeId x, const char *base); // x [n, c] or [n, c, h, w]
 NodeId build_activation(Builder *builder, NodeId x);              // ReLU, or softplus on request
-/* ReLU that ends at 6; on request softplus(x) - softplus(x - 6), which goes to it as ReLU's does. */
+/* ReLU that ends at 6; on request softplus(x) - softplus(x - 6), which nears it as ReLU's does. */
 NodeId build_relu6(Builder *builder, NodeId x);
 NodeId build_silu(Builder *builder, NodeId x);       // x sigmoid(x), smooth as it is
 NodeId build_gelu(Builder *builder, NodeId x);       // x Phi(x)

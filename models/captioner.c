@@ -199,6 +199,9 @@ static bool read_sizes(Captioner *out, const WeightBlob *blob, Error *error)
 {
     int64_t rows = 0, columns = 0, heard = 0;
     out->language_layers = language_layers(blob);
+    if (blob_lookup(blob, LAYER("lm.lstm.weight_ih_l%d", LANGUAGE_LAYERS)))
+        return fail(error, ERROR_DATA, "%s: its language model has more than %d layers",
+                    blob_path(blob), LANGUAGE_LAYERS);
     if (!matrix_size(blob, "attend.key_to_hidden.weight", &rows, &out->features, error) ||
         !matrix_size(blob, "embedding.weight", &out->words, &columns, error) ||
         !matrix_size(blob, "lstm.weight_hh", &rows, &out->hidden, error) ||

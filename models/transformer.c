@@ -82,7 +82,8 @@ NodeId tokens_norm(Builder *builder, NodeId x, const char *base, real epsilon)
                                     : op_layer_norm(builder->graph, x, gain, bias, epsilon);
 }
 
-/* A product with the identity turns matrices [g, rows, columns] around, exactly, and has a gradient. */
+/* A product with the identity turns matrices [g, rows, columns] around, exactly, and has a
+ * gradient. */
 static NodeId transposed(Builder *builder, NodeId matrices)
 {
     Shape   in       = graph_shape(builder->graph, matrices);

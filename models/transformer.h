@@ -42,7 +42,7 @@ typedef struct Transformer {
  * number of heads. A lack where they are not right. */
 void transformer_settings(Builder *builder, int64_t width, const char *key, Transformer *out);
 
-/* How many blocks there are: one more than the largest number behind `prefix` in a tensor's name. */
+/* How many blocks there are: one more than the largest number behind `prefix` in a name. */
 int transformer_depth(const WeightBlob *blob, const char *prefix);
 
 /* All blocks on tokens x; the tensors of block I begin with `prefix`I. Its layers are

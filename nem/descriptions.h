@@ -3,7 +3,7 @@
  * A source is one of these, or several of them that are joined, with commas between their paths:
  *   a run of describe or dissect: its units.csv
  *   a run of noise or attack: what the clean run said, and whether it stayed, from changes.csv
- *   a file `layer,unit,description`, as MILAN's, with a fourth column of any name, as CLIP-Dissect's
+ *   a file `layer,unit,description`, as MILAN's, or with a fourth column, as CLIP-Dissect's
  *   a tally.csv of Network Dissection: its `unit` counts from 1, its layer is told by the file's
  *   name behind the last underscore (resnet50_imagenet_layer4.csv), or before it: layer4=tally.csv
  * Errors: ERROR_NOT_FOUND, ERROR_DATA with file and line. */

@@ -43,9 +43,11 @@ typedef struct LabelPool LabelPool;
  * descriptions that nobody knows beforehand, such as captions, get their numbers one by one. So
  * what outlives the process holds texts, never numbers. */
 typedef struct Labels {
-    int32_t            count;          // numbers 0 to count - 1; the text of 0 is ""
-    const char *const *text;           // [count]
-    const int         *category_of;    // [count]
+    const char        *source;      // the file they are from; NULL: the probing set, or they grow
+    const int32_t     *line;        // [count] of that file, from 1
+    int32_t            count;       // numbers 0 to count - 1; the text of 0 is ""
+    const char *const *text;        // [count]
+    const int         *category_of; // [count]
     int                category_count; // at least 1, at most PROBE_MAX_CATEGORIES
     const char *const *category;       // [category_count]
     LabelPool         *grown;          // of labels_open_free; NULL: all are known

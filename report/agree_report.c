@@ -62,6 +62,8 @@ static void figure_cell(AgreePage *self, const char *name)
         writer_text(self->page, "word overlap");
     else if (strcmp(name, "f1_bert") == 0)
         writer_text(self->page, "F1-BERT");
+    else if (strcmp(name, "stayed_in_all") == 0)
+        writer_text(self->page, "stayed in all");
     else
         html_text(self->page, name, HTML_NAME_LENGTH);
     writer_text(self->page, "</td>");
@@ -88,14 +90,18 @@ static void summary_row(AgreePage *self, int64_t row, bool has_layer)
     writer_text(self->page, "</td><td>%.12s</td></tr>\n", summary_text(self, row, "units"));
 }
 
+static bool tells_stable(const AgreePage *self, int64_t row)
+{
+    return strncmp(csv_text(self->summary, row, self->figure), "stayed", 6) == 0;
+}
+
 // Rows of all units, or those of the layers; `stayed`: the rows of runs of noise.
-static int64_t summary_table(AgreePage *self, bool all, bool stayed)
+static void summary_table(AgreePage *self, bool all, bool stayed)
 {
     int64_t shown = 0;
     for (int64_t row = 0; row < csv_row_count(self->summary); row++) {
-        const char *figure = csv_text(self->summary, row, self->figure);
-        bool        is_all = strcmp(csv_text(self->summary, row, self->group), "all") == 0;
-        if (is_all != all || (strncmp(figure, "stayed", 6) == 0) != stayed)
+        bool is_all = strcmp(csv_text(self->summary, row, self->group), "all") == 0;
+        if (is_all != all || tells_stable(self, row) != stayed)
             continue;
         if (shown++ == 0)
             writer_text(self->page,
@@ -108,7 +114,21 @@ static int64_t summary_table(AgreePage *self, bool all, bool stayed)
     }
     if (shown)
         writer_text(self->page, "</tbody></table></div>\n");
-    return shown;
+}
+
+// Nothing where no run of noise or attack was given.
+static void section_of_stable(AgreePage *self)
+{
+    int64_t row = 0, rows = csv_row_count(self->summary);
+    while (row < rows && !tells_stable(self, row))
+        row++;
+    if (row == rows)
+        return;
+    writer_text(self->page, "<section id=\"stable\">\n<h2>Which stay</h2>\n<p>Units that kept "
+                            "their description under every perturbation of a method's run. By "
+                            "chance: if methods had nothing to do with each other.</p>\n");
+    summary_table(self, true, true);
+    writer_text(self->page, "</section>\n");
 }
 
 /* ---- units ----------------------------------------------------------------------------------- */
@@ -203,13 +223,8 @@ static bool write_page(AgreePage *self, Error *error)
     summary_table(self, true, false);
     writer_text(self->page, "</section>\n<section id=\"layers\">\n<h2>Layer by layer</h2>\n");
     summary_table(self, false, false);
-    writer_text(self->page, "</section>\n<section id=\"stable\">\n<h2>Which stay</h2>\n"
-                            "<p>Units that kept their description under every perturbation of a "
-                            "method's run. By chance: if methods had nothing to do with each "
-                            "other.</p>\n");
-    if (!summary_table(self, true, true))
-        writer_text(self->page, "<p>No run of noise or attack was given.</p>\n");
     writer_text(self->page, "</section>\n");
+    section_of_stable(self);
     if (!section_of_units(self, error))
         return false;
     section_facts(self->page, self->job->facts, self->job->fact_count);

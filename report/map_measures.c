@@ -1,4 +1,4 @@
-/* report/map_measures.c - what was measured of attacked photos beside the clean ones, as a table. */
+/* report/map_measures.c - what was measured of attacked photos and clean ones, as a table. */
 #include "../format/html.h"
 #include "map_page.h"
 

@@ -6,7 +6,7 @@
 
 enum { DRAWS = 2000 };
 
-/* ---- how sure a median is --------------------------------------------------------------------- */
+/* ---- how sure a median is -------------------------------------------------------------------- */
 
 /* Medians of samples drawn with replacement; the interval is from their 2.5 to their 97.5 % point.
  * Source: Efron, "Bootstrap methods: another look at the jackknife", 1979. */

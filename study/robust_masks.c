@@ -66,7 +66,7 @@ static void sort_one(void *data, int64_t i, int thread)
     qsort(masks->sorted + i * cells, (size_t)cells, sizeof(float), by_size);
 }
 
-// The image times its mask: a pixel that goes becomes the mean colour, which the network reads as 0.
+// The image times its mask: a pixel that goes becomes the mean colour, which is read as 0.
 static void mask_one(void *data, int64_t i, int thread)
 {
     const RobustMasks *masks = data;

@@ -1,5 +1,5 @@
-/* study/robust_noise.c - maps and gradients of randomly moved images: RPS (R8) and the quantities of
- * the upper bound (R12). */
+/* study/robust_noise.c - maps and gradients of randomly moved images: RPS (R8) and the quantities
+ * of the upper bound (R12). */
 #include "robust_parts.h"
 
 #include <math.h>

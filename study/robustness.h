@@ -136,22 +136,23 @@ typedef struct RobustResults {
 bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error);
 void robustness_close(RobustResults *results); // accepts a zeroed object
 
-/* The mean of a row and its 95 % interval over images (R15): normal, or Wilson's for shares. It does
- * not cover what another training or another seed would give. */
+/* The mean of a row and its 95 % interval over images (R15): normal, or Wilson's for shares. It
+ * does not cover what another training or another seed would give. */
 typedef struct RobustSummary {
     double  value, low, high;
     int64_t count;
 } RobustSummary;
 
-/* Whether a row is one that tables for people show: of a curve of insertion or deletion its mean. */
+/* Whether a row is one that tables for people show: of a curve of insertion or deletion its mean.
+ */
 bool robust_row_is_main(const char *measure, const char *setting);
 
 RobustSummary robust_summary(const RobustRow *row, const double *values, int64_t count);
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* robustness.csv; values.npy [rows, images]; maps.npy [methods, shown, 3, cells], photos.npy [shown,
- * 3, height, width] and attacked.npy [methods shown, 3, height, width]. */
+/* robustness.csv; values.npy [rows, images]; maps.npy [methods, shown, 3, cells], photos.npy
+ * [shown, 3, height, width] and attacked.npy [methods shown, 3, height, width]. */
 bool robustness_write(const RobustStudy *study, const RobustResults *results, const char *folder,
                       Error *error);
 

@@ -1,4 +1,5 @@
-/* study/similarity.c - how alike descriptions stayed: similarity.csv, and its intervals (B12, B16). */
+/* study/similarity.c - how alike descriptions stayed: similarity.csv, and its intervals (B12, B16).
+ */
 #include "../format/csv.h"
 #include "changes.h"
 #include "quantile.h"

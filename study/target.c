@@ -1,6 +1,8 @@
 /* study/target.c - see target.h. */
 #include "target.h"
 
+#include "../base/words.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,41 @@ static bool parse_unit(const char *text, const RunRecord *clean, TargetChoice *o
     return true;
 }
 
+// The label that was probably meant; 0: none.
+static int32_t near_label(const Labels *labels, const char *name, int category)
+{
+    int     least = 0;
+    int32_t found = 0;
+    for (int32_t i = 1; i < labels->count; i++) {
+        int slips = labels->category_of[i] == category
+                        ? word_slips(name, strlen(name), labels->text[i])
+                        : -1;
+        if (slips >= 0 && (!found || slips < least)) {
+            least = slips;
+            found = i;
+        }
+    }
+    return found;
+}
+
+// Where labels come from, and which one is near.
+static bool refuse_label(const char *text, const char *name, const Labels *labels, int category,
+                         Error *error)
+{
+    char        line[32] = "";
+    int32_t     meant    = near_label(labels, name, category);
+    const char *near     = meant ? labels->text[meant] : "";
+    if (meant && labels->line)
+        snprintf(line, sizeof line, " (line %d)", (int)labels->line[meant]);
+    if (labels->source)
+        return fail(error, ERROR_USAGE, "target '%s': %s has no line '%s'%s%s%s%s", text,
+                    labels->source, name, meant ? ", did you mean '" : "", near, meant ? "'" : "",
+                    line);
+    return fail(error, ERROR_USAGE, "target '%s': category %s has no label '%s'%s%s%s", text,
+                labels->category[category], name, meant ? ", did you mean '" : "", near,
+                meant ? "'" : "");
+}
+
 bool target_parse(const char *text, const Labels *labels, const RunRecord *clean, TargetChoice *out,
                   Error *error)
 {
@@ -39,8 +76,7 @@ bool target_parse(const char *text, const Labels *labels, const RunRecord *clean
             continue;
         int32_t label = labels_find(labels, colon + 1, category);
         if (!label)
-            return fail(error, ERROR_USAGE, "target '%s': category %s has no such label", text,
-                        name);
+            return refuse_label(text, colon + 1, labels, category, error);
         *out = (TargetChoice){.kind = TARGET_LABEL, .label = label};
         return true;
     }

@@ -146,6 +146,14 @@ const Outcome *program_interrupt(int signal_number, const char *path, const char
     return process_finish(child, out, err);
 }
 
+bool torch_exists(void)
+{
+    static int found = -1;
+    if (found < 0)
+        found = system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") == 0;
+    return found;
+}
+
 bool same_file(const char *a, const char *b)
 {
     Bytes one = {0}, other = {0};

@@ -31,6 +31,9 @@ const Outcome *outcome_read(int code, const char *out, const char *err);
 /* The same after the end of a process. */
 const Outcome *process_finish(pid_t child, const char *out, const char *err);
 
+/* Whether /usr/bin/python3 has PyTorch and NumPy, for the other half of a test. Looked up once. */
+bool torch_exists(void);
+
 /* Whether two files exist and hold the same bytes. */
 bool same_file(const char *a, const char *b);
 

@@ -130,6 +130,7 @@ static void the_page_shows_texts_as_texts(void)
     CHECK(page_problem(page) == NULL);
     CHECK(strstr(page, "&lt;b&gt;, &quot;x&quot;") != NULL && strstr(page, "<b>,") == NULL);
     CHECK(strstr(page, "F1-BERT &lt; 0.3") != NULL);
+    CHECK(strstr(page, "Which stay") == NULL); // no run of noise was given
     CHECK(program_run("report %s %s -o %s", in_folder("run"), in_folder("run"), in_folder("p"))
               ->code == ERROR_USAGE);
 }

@@ -161,8 +161,9 @@ static void a_slip_is_told_with_what_was_meant(void)
     CHECK(strstr(error.message, "did you mean --overwrite") != NULL);
     error = (Error){0};
     CHECK(!parse("dissect", "--nonsense", &s, &error) && !strstr(error.message, "did you mean"));
-    CHECK(word_is_near("disect", 6, "dissect") && word_is_near("dissetc", 7, "dissect"));
-    CHECK(!word_is_near("attack", 6, "dissect") && !word_is_near("", 0, "noise"));
+    CHECK(word_slips("disect", 6, "dissect") == 1 && word_slips("dissetc", 7, "dissect") == 1);
+    CHECK(word_slips("dissect", 7, "dissect") == 0 && word_slips("disecct", 7, "dissect") == 2);
+    CHECK(word_slips("attack", 6, "dissect") < 0 && word_slips("", 0, "noise") < 0);
 }
 
 static void wrong_usage_names_the_offending_text(void)

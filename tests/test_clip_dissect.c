@@ -411,6 +411,8 @@ static void concepts_are_lines_that_are_not_blank(void)
     CHECK_TEXT(concepts.text[2], "blue sky ");
     CHECK_TEXT(concepts.text[3], "red");
     CHECK_TEXT(concepts.text[4], "last");
+    CHECK(concepts.line[1] == 1 && concepts.line[2] == 4 && concepts.line[3] == 6 &&
+          concepts.line[4] == 7);
     concepts_close(&concepts);
 }
 

@@ -625,6 +625,11 @@ static void broken_captioners_are_refused(void)
             ERROR_DATA, "'init_h.0.weight' is");
     refuses(&scene, small_captioner_with("lm.embedding.weight", shape_2d(25, 4)), ERROR_DATA,
             "its decoder has 24 words, its language model 25");
+    BlobBuilder *deep = small_captioner();
+    blob_builder_constant(deep, "lm.lstm.weight_ih_l2", shape_2d(24, 6), 0);
+    blob_builder_constant(deep, "lm.lstm.weight_ih_l3", shape_2d(24, 6), 0);
+    blob_builder_constant(deep, "lm.lstm.weight_ih_l4", shape_2d(24, 6), 0);
+    refuses(&scene, deep, ERROR_DATA, "its language model has more than 4 layers");
     scene.values[1] = "1001";
     refuses(&scene, small_captioner(), ERROR_USAGE, "a beam of 1001 sentences");
     setup_close(&scene.setup);

@@ -18,8 +18,7 @@ enum { ROWS = 5 }; // of OBJECTIVE_NAMES
 
 static bool is_ready(void)
 {
-    return test_data("cifar10/cifar10_batch_0.png") &&
-           system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") == 0;
+    return test_data("cifar10/cifar10_batch_0.png") && torch_exists();
 }
 
 // Factors so large that each term is seen in the gradients of drawn weights.

@@ -147,11 +147,6 @@ static bool torch_features(const char *blob, const Material *material, double *o
     return ok;
 }
 
-static bool has_torch(void)
-{
-    return system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") == 0;
-}
-
 // A captioner's blob whose encoder is a thin AlexNet, without a decoder.
 static bool save_alexnet(const char *path)
 {
@@ -183,7 +178,7 @@ static void alexnet_is_read_behind_its_activations(void)
     Material    material = {0};
     real        found[IMAGES * FEATURES];
     double      want[IMAGES * FEATURES];
-    if (!has_torch())
+    if (!torch_exists())
         SKIP("no PyTorch");
     REQUIRE(save_alexnet(in_folder("alexnet.nw")) &&
             blob_open(in_folder("alexnet.nw"), &blob, NULL));
@@ -203,7 +198,7 @@ static void features_are_those_of_the_published_rule(void)
     Material    material = {0};
     real        found[IMAGES * FEATURES], alone[FEATURES];
     double      want[IMAGES * FEATURES];
-    if (!blob || !has_torch()) {
+    if (!blob || !torch_exists()) {
         blob_close(blob);
         SKIP("no milan_thin.pth, or no PyTorch");
     }

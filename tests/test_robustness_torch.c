@@ -32,7 +32,7 @@ static void attacks_and_rows_equal_pytorch(void)
         SKIP("no ResNet-20 or no CIFAR-10 images");
     if (!program_exists())
         SKIP("there is no ./nemesis");
-    if (system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") != 0)
+    if (!torch_exists())
         SKIP("no PyTorch");
     REQUIRE(make_run());
     snprintf(command, sizeof command,

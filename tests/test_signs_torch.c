@@ -14,11 +14,6 @@ enum { IMAGES = 4, SIDE = 224, CELLS = 14, PIXELS = IMAGES * 3 * SIDE * SIDE, UN
 
 static const int64_t units[UNITS] = {7, 77, 147, 217};
 
-static bool has_torch(void)
-{
-    return system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") == 0;
-}
-
 static bool convert(const char *from, const char *to)
 {
     char command[4096];
@@ -97,7 +92,7 @@ static void signs_are_those_of_float64(void)
     char        command[4096];
     if (!test_data("weights/resnet18_imagenet_bnfolded") || !test_data("broden_mini"))
         SKIP("no weights or photos");
-    if (!has_torch())
+    if (!torch_exists())
         SKIP("no PyTorch");
     REQUIRE(convert(test_data("weights/resnet18_imagenet_bnfolded"), in_folder("net.nw")) &&
             blob_open(in_folder("net.nw"), &blob, NULL));

@@ -21,7 +21,7 @@ typedef struct Curve {
 
 static bool has_torch(void)
 {
-    return system("/usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1") == 0;
+    return torch_exists();
 }
 
 static TrainSettings settings_of(int64_t batch, double rate)

@@ -322,6 +322,20 @@ static void targets_are_read(void)
               error.code == ERROR_USAGE);
     }
     CHECK(choice.label == 4);
+    error = (Error){0};
+    CHECK(!target_parse("object:bal", labels, &clean, &choice, &error) &&
+          strstr(error.message, "category object has no label 'bal', did you mean 'ball'"));
+    int32_t lines[7] = {0, 1, 2, 4, 5, 7, 8};
+    Labels  listed   = *labels;
+    listed.source    = "words.txt";
+    listed.line      = lines;
+    error            = (Error){0};
+    CHECK(!target_parse("object:bal", &listed, &clean, &choice, &error) &&
+          strstr(error.message, "words.txt has no line 'bal', did you mean 'ball' (line 5)"));
+    error = (Error){0};
+    CHECK(!target_parse("object:something", &listed, &clean, &choice, &error) &&
+          strstr(error.message, "words.txt has no line 'something'") &&
+          !strstr(error.message, "did you mean"));
     world_close(&world);
 }
 

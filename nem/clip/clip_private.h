@@ -24,6 +24,7 @@ typedef struct Concepts {
     char        *bytes;
     const char **text;        // [count + 1], "" first
     int         *category_of; // [count + 1], all 0
+    int32_t     *line;        // [count + 1] of the file, from 1
     int32_t      count;
 } Concepts;
 

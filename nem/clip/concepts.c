@@ -11,10 +11,10 @@ static bool is_blank(const char *line)
     return line[strspn(line, " \t\r\f\v")] == 0;
 }
 
-// Calls the lines of the text, cut where they end; returns how many are not blank.
-static int64_t cut_lines(char *text, const char **lines)
+// Lists the lines of the text, cut where they end, that are not blank; returns how many.
+static int32_t cut_lines(char *text, const char **lines, int32_t *numbers)
 {
-    int64_t count = 0;
+    int32_t count = 0, number = 0;
     for (char *line = text, *end; line; line = end) {
         end = strchr(line, '\n');
         if (end)
@@ -22,8 +22,11 @@ static int64_t cut_lines(char *text, const char **lines)
         size_t length = strlen(line);
         if (length && line[length - 1] == '\r')
             line[length - 1] = 0;
-        if (!is_blank(line))
-            lines[count++] = line;
+        number++;
+        if (is_blank(line))
+            continue;
+        numbers[count] = number;
+        lines[count++] = line;
     }
     return count;
 }
@@ -41,11 +44,12 @@ static bool fill(Concepts *concepts, const Bytes *file, const char *path, Error 
     concepts->bytes       = memory_new(file->size + 1, 1, error);
     concepts->text        = memory_new(lines + 1, sizeof *concepts->text, error);
     concepts->category_of = memory_new(lines + 1, sizeof *concepts->category_of, error);
-    if (!concepts->bytes || !concepts->text || !concepts->category_of)
+    concepts->line        = memory_new(lines + 1, sizeof *concepts->line, error);
+    if (!concepts->bytes || !concepts->text || !concepts->category_of || !concepts->line)
         return false;
     memcpy(concepts->bytes, file->data, file->size);
     concepts->text[0] = "";
-    concepts->count   = (int32_t)cut_lines(concepts->bytes, concepts->text + 1);
+    concepts->count   = cut_lines(concepts->bytes, concepts->text + 1, concepts->line + 1);
     return concepts->count > 0 ||
            fail(error, ERROR_DATA, "%s: has no concepts, expected one a line", path);
 }
@@ -70,5 +74,6 @@ void concepts_close(Concepts *concepts)
     memory_free(concepts->bytes);
     memory_free(concepts->text);
     memory_free(concepts->category_of);
+    memory_free(concepts->line);
     *concepts = (Concepts){0};
 }

@@ -124,7 +124,9 @@ static bool open_clip(Explainer *explainer, Error *error)
     clip->cache = method_value(explainer, "cache");
     if (clip->rules->recrops && !clip->probe->is_photos)
         explainer->inputs.images = (ImageSource){clip_recropped_load, clip};
-    *explainer->labels = (Labels){.count          = clip->concepts.count + 1,
+    *explainer->labels = (Labels){.source         = method_value(explainer, "concepts"),
+                                  .line           = clip->concepts.line,
+                                  .count          = clip->concepts.count + 1,
                                   .text           = clip->concepts.text,
                                   .category_of    = clip->concepts.category_of,
                                   .category_count = 1,
@@ -157,8 +159,9 @@ const Method method_clip_dissect = {
     .name       = "clip-dissect",
     .title      = "CLIP-Dissect",
     .score_name = "similarity",
-    .score_says = "How well a word fits the photos that the unit is most active on; soft-wpmi and "
-                  "wpmi: better than it fits the units of the layer on average, in logarithms.",
+    .score_says = "How well a word fits the photos that the unit answers to most; with soft-wpmi "
+                  "and wpmi how much better than it fits the layer\xe2\x80\x99s units in common, "
+                  "in logarithms.",
     .detector_score = 0, // above what the word has in common with the layer (L14)
     .sees_pixels    = true,
     .reads_class    = true,

@@ -117,8 +117,8 @@ const Method method_milan = {
     .title      = "MILAN",
     .score_name = "PMI",
     .score_says =
-        "How much likelier the captioner finds a caption when it sees the unit\xe2\x80\x99s "
-        "exemplars than a language model that sees nothing, in logarithms.",
+        "How likely the captioner finds a caption of the unit\xe2\x80\x99s exemplars, less a part "
+        "of how likely a language model finds it that sees nothing, both in logarithms.",
     .detector_score = -(double)INFINITY, // every unit with a caption has one
     .sees_pixels    = true,
     .modes          = milan_modes,
