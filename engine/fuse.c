@@ -5,7 +5,7 @@
  *                                                     positions
  *     matmul(v, softmax(matmul(q, k)))                one step, a head at a time
  *
- * Batch norms and what else runs channel by channel: fuse_channels.c. */
+ * Layer norms: fuse_norm.c. Batch norms and what else runs channel by channel: fuse_channels.c. */
 #include "plan.h"
 
 /* Of its inputs there are steps already. */
@@ -122,6 +122,7 @@ void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bo
             continue;
         if (node->op == OP_ADD) {
             fuse_add(graph, steps, uses, is_output, id);
+            fuse_norm(graph, is_output, steps, uses, id);
         } else if ((node->op == OP_RELU || node->op == OP_CLAMP) &&
                    open_chain(steps, uses, is_output, node->input[0])) {
             continue_chain(steps, node->input[0], id);

@@ -64,6 +64,11 @@ typedef struct FinishRows {
     bool        relu, stream;
 } FinishRows;
 
+/* Of a layer norm: one number a column, one number a row. */
+typedef struct NormRows {
+    const real *shift, *factor, *gain, *bias;
+} NormRows;
+
 typedef struct Kernels {
     const char *isa;
     int         lanes;                            // floats in a vector
@@ -100,6 +105,12 @@ typedef struct Kernels {
                      int64_t rows, int64_t n);
     /* total[i] += the numbers i of all rows, one row after another. */
     void (*sum_rows)(double *total, const real *x, int64_t step, int64_t rows, int64_t n);
+    /* total[i] += (x[i] + shift[i])^2, likewise. */
+    void (*sum_squares)(double *total, const real *x, const real *shift, int64_t step, int64_t rows,
+                        int64_t n);
+    /* Row r: out[i] = (x[i] + shift[i]) * factor[i] * gain[r] + bias[r]; step of out, too. */
+    void (*norm_rows)(real *out, const real *x, int64_t step, int64_t rows, const NormRows *norm,
+                      int64_t n);
     real (*dot)(const real *a, const real *b, int64_t n); // one tree of 64 partial sums
     real (*sum)(const real *x, int64_t n);
 

@@ -415,6 +415,7 @@ static void normal_cdf(real *out, const real *x, int64_t n)
 
 #include "kernels_data.h"
 #include "kernels_depthwise.h"
+#include "kernels_norm.h"
 #include "kernels_softmax.h"
 #include "kernels_taps.h"
 #include "kernels_winograd.h"
@@ -435,8 +436,9 @@ static void fill_table(Kernels *table, const char *isa)
         .transpose = transpose, .add = add, .mul = mul, .scale_offset = scale_offset, .relu = relu,
         .gate = gate, .clamp = clamp, .gate_below = gate_below, .power = power, .exp = exponential,
         .sigmoid = sigmoid, .softplus = softplus, .normal_cdf = normal_cdf, .add_rows = add_rows,
-        .sum_rows = sum_rows, .log_softmax = log_softmax, .softmax = softmax, .dot = dot,
-        .sum = sum, .finish = finish, .pack = pack, .interleave = interleave, .maxpool = maxpool,
+        .sum_rows = sum_rows, .sum_squares = sum_squares, .norm_rows = norm_rows,
+        .log_softmax = log_softmax, .softmax = softmax, .dot = dot, .sum = sum, .finish = finish,
+        .pack = pack, .interleave = interleave, .maxpool = maxpool,
         .winograd_columns = winograd_columns, .winograd_input = winograd_input,
         .winograd_output = winograd_output, .winograd_keep = winograd_keep,
         .winograd_gradient = winograd_gradient, .nonzero = nonzero,

@@ -99,6 +99,8 @@ static void pack(real *restrict to, int64_t to_step, const real *restrict from, 
     for (int64_t r = 0; r < rows; r++, to += to_step, from += from_step) {
         if (stride == 1 && n == FULL)
             copy_row(to, from, FULL);
+        else if (stride == 1 && n == TILE_ROWS) // of a product's first operand
+            memcpy(to, from, TILE_ROWS * sizeof(real));
         else if (stride == 1)
             copy_row(to, from, n);
         else if (stride == 2)

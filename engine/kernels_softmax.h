@@ -1,31 +1,4 @@
-/* engine/kernels_softmax.h - part of the kernel text: sums of doubles, rows of a soft-max. */
-
-/* ---- rows added in double -------------------------------------------------------------------- */
-
-/* Vectors of columns whose sums stay in registers. */
-enum { SUM_COLUMNS = 8, WIDE = LANES / 2 };
-
-static inline __attribute__((always_inline)) void
-sum_some_rows(double *total, const real *x, int64_t step, int64_t rows, int vectors)
-{
-    VecDouble sum[SUM_COLUMNS];
-    UNROLL for (int v = 0; v < vectors; v++) memcpy(&sum[v], total + v * WIDE, sizeof *sum);
-    for (int64_t r = 0; r < rows; r++, x += step)
-        UNROLL for (int v = 0; v < vectors; v++) sum[v] += vec_widened(x + v * WIDE);
-    UNROLL for (int v = 0; v < vectors; v++) memcpy(total + v * WIDE, &sum[v], sizeof *sum);
-}
-
-static void sum_rows(double *total, const real *x, int64_t step, int64_t rows, int64_t n)
-{
-    int64_t i = 0;
-    for (; i + SUM_COLUMNS * WIDE <= n; i += SUM_COLUMNS * WIDE)
-        sum_some_rows(total + i, x + i, step, rows, SUM_COLUMNS);
-    for (; i + WIDE <= n; i += WIDE)
-        sum_some_rows(total + i, x + i, step, rows, 1);
-    for (int64_t r = 0; r < rows && i < n; r++)
-        for (int64_t j = i; j < n; j++)
-            total[j] += (double)x[r * step + j];
-}
+/* engine/kernels_softmax.h - part of the kernel text: rows of a soft-max. */
 
 /* ---- rows of a soft-max ---------------------------------------------------------------------- */
 

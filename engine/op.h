@@ -70,7 +70,8 @@ extern const OpInfo op_info_input, op_info_index_input, op_info_parameter, op_in
     op_info_sigmoid, op_info_softplus, op_info_normal_cdf, op_info_relu, op_info_clamp,
     op_info_gate, op_info_matmul, op_info_conv2d, op_info_conv2d_input, op_info_conv2d_weight,
     op_info_maxpool_index, op_info_gather, op_info_scatter_add, op_info_log_softmax,
-    op_info_softmax, op_info_largest, op_info_maxpool, op_info_channels, op_info_attention;
+    op_info_softmax, op_info_largest, op_info_maxpool, op_info_channels, op_info_attention,
+    op_info_layer_norm;
 
 /* Of a sigmoid or softplus with a constant beta: beta. Of any other node: 0. */
 real op_constant_beta(const Graph *graph, NodeId node);

@@ -36,6 +36,13 @@ static size_t attention_scratch_size(const OpCall *call, int threads)
     return (size_t)threads * job_of(call).thread_size;
 }
 
+static inline __attribute__((always_inline)) void fetch(const real *x, int64_t n)
+{
+    enum { LINE = 64 / sizeof(real) };
+    for (int64_t i = 0; i < n; i += LINE)
+        __builtin_prefetch(x + i, 0, 2);
+}
+
 /* Loops inside run as thread 0 of their caller. */
 static void attention_task(void *data, int64_t group, int thread)
 {
@@ -66,7 +73,10 @@ static void attention_task(void *data, int64_t group, int thread)
                    .a_depth  = 1,
                    .b_depth  = 1,
                    .b_column = job->s};
+    fetch(scores.a, job->depth * job->t);
+    fetch(scores.b, job->depth * job->s);
     gemm_run(&scores, scratch);
+    fetch(values.a, job->width * job->s);
     for (int64_t row = 0; row < job->t; row++)
         kernels()->softmax(weights + row * job->s, weights + row * job->s, job->s);
     gemm_run(&values, scratch);

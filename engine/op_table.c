@@ -36,6 +36,7 @@ static const OpInfo *const table[OP_COUNT] = {
     [OP_LARGEST]       = &op_info_largest,
     [OP_MAXPOOL]       = &op_info_maxpool,
     [OP_ATTENTION]     = &op_info_attention,
+    [OP_LAYER_NORM]    = &op_info_layer_norm,
     [OP_CHANNELS]      = &op_info_channels,
 };
 

@@ -196,9 +196,9 @@ static OpCall call_of(Plan *plan, const Graph *graph, const Step *step, const Pl
     call.count               = shape_elements(call.shape);
     for (int i = 0; i < OP_ARITY; i++)
         if (step->in[i] != NODE_NONE) {
-            call.in[i] = plan->buffer[step->in[i]];
-            call.in_shape[i] =
-                graph_shape(graph, step->op == OP_ATTENTION ? step->in[i] : core->input[i]);
+            call.in[i]       = plan->buffer[step->in[i]];
+            bool is_core     = graph_op(graph, step->core) == step->op || step->op == OP_MAXPOOL;
+            call.in_shape[i] = graph_shape(graph, is_core ? core->input[i] : step->in[i]);
         }
     call.out    = plan->buffer[step->node];
     call.second = step->second == NODE_NONE ? NULL : plan->buffer[step->second];

@@ -10,7 +10,7 @@
 typedef struct Step {
     NodeId  node; // whose values are written; the last of the chain
     NodeId  core; // the node that gives op and parameters
-    OpKind  op;   // the core's, OP_MAXPOOL or OP_CHANNELS
+    OpKind  op;   // the core's, or one that the plan makes
     NodeId  in[OP_ARITY];
     NodeId  bias, add, gate; // fused tail; NODE_NONE where absent
     NodeId  second;          // another node whose values are written, or NODE_NONE
@@ -38,6 +38,10 @@ static inline void step_reads(const Step *step, NodeId reads[STEP_READS])
  * halves. `needed` are the nodes outputs depend on; `is_output` nodes keep their values. */
 void plan_fuse(const Graph *graph, const bool *needed, const bool *is_output, bool fuse,
                Step *steps, int32_t *uses);
+
+/* Of plan_fuse: the nodes of a layer norm as one step at the last of them, `id`. */
+void fuse_norm(const Graph *graph, const bool *is_output, Step *steps, const int32_t *uses,
+               NodeId id);
 
 /* The planes [n, c, h, w] a node works on channel by channel; of rank 0 where it does not. */
 Shape channel_planes(const Graph *graph, NodeId id);

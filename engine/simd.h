@@ -175,6 +175,15 @@ static inline __attribute__((always_inline)) Vec vec_load_some(const real *p, in
 #endif
 }
 
+/* The first half of a vector, or n reals and zeros if that is fewer. */
+static inline __attribute__((always_inline)) VecHalf half_load(const real *p, int64_t n)
+{
+    VecHalf half;
+    Vec     some = n < LANES / 2 ? vec_load_some(p, n) : (Vec){0};
+    memcpy(&half, n < LANES / 2 ? (const void *)&some : (const void *)p, sizeof half);
+    return half;
+}
+
 static inline __attribute__((always_inline)) void vec_store_some(real *p, Vec v, int64_t n)
 {
 #if defined SIMD_AVX512

@@ -54,9 +54,10 @@ typedef enum OpKind {
     OP_LOG_SOFTMAX,
     OP_SOFTMAX,
     OP_LARGEST,
-    OP_MAXPOOL,   // made by the plan from the two halves of op_maxpool; never a node, no gradient
-    OP_ATTENTION, // made by the plan of two products and the soft-max between; likewise
-    OP_CHANNELS,  // made by the plan of what runs channel by channel; likewise
+    OP_MAXPOOL,    // made by the plan from the two halves of op_maxpool; never a node, no gradient
+    OP_ATTENTION,  // made by the plan of two products and the soft-max between; likewise
+    OP_LAYER_NORM, // made by the plan of op_layer_norm's nodes; likewise
+    OP_CHANNELS,   // made by the plan of what runs channel by channel; likewise
     OP_COUNT
 } OpKind;
 

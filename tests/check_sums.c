@@ -90,6 +90,52 @@ static void sums_of_rows_are_exact(void)
     guarded_close(&x);
 }
 
+/* Exactly: squares rounded as numbers before doubles are added; rows as one operation after another,
+ * each rounded. */
+static void rows_of_a_layer_norm_are_exact(void)
+{
+    enum { ROWS = 5, GAP = 3, MOST = 150 };
+    Guarded x = {0}, y = {0}, columns = {0};
+    REQUIRE(guarded_open(&x) && guarded_open(&y) && guarded_open(&columns));
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const Kernels *k = kernels_for(isas[isa]);
+        for (int64_t n = 1; k && n <= MOST; n++) {
+            int64_t  step = n + GAP, count = (ROWS - 1) * step + n;
+            double   total[MOST + 1];
+            real     gain[ROWS], bias[ROWS], factor[MOST];
+            real    *from = at_end(&x, count), *to = at_end(&y, count);
+            real    *shift = at_end(&columns, n);
+            NormRows norm  = {shift, factor, gain, bias};
+            fill(from, count, 17);
+            fill(shift, n, 18);
+            fill(factor, n, 19);
+            fill(gain, ROWS, 20);
+            fill(bias, ROWS, 21);
+            for (int64_t i = 0; i <= n; i++)
+                total[i] = (double)i / 3;
+            for (int64_t i = 0; i < count; i++)
+                to[i] = -9;
+            k->sum_squares(total, from, shift, step, ROWS, n);
+            k->norm_rows(to, from, step, ROWS, &norm, n);
+            for (int64_t i = 0; i <= n; i++) {
+                double wanted = (double)i / 3;
+                for (int64_t r = 0; r < ROWS && i < n; r++) {
+                    real centred = from[r * step + i] + shift[i], square = centred * centred;
+                    real normed = centred * factor[i], scaled = normed * gain[r];
+                    wanted += (double)square;
+                    CHECK(to[r * step + i] == scaled + bias[r]);
+                }
+                CHECK(total[i] == wanted);
+            }
+            for (int64_t r = 0; r + 1 < ROWS; r++)
+                CHECK(to[r * step + n] == -9);
+        }
+    }
+    guarded_close(&x);
+    guarded_close(&y);
+    guarded_close(&columns);
+}
+
 /* Logarithms are those of double, rounded once (and near certainty keep their digits); shares to
  * the last digits, after differences of up to 8 times their place. */
 static void rows_of_a_softmax(void)
@@ -178,6 +224,7 @@ SUITE(sums)
     RUN(reductions);
     RUN(rows_are_added_in_order);
     RUN(sums_of_rows_are_exact);
+    RUN(rows_of_a_layer_norm_are_exact);
     RUN(rows_of_a_softmax);
     RUN(sums_are_one_tree_on_every_processor);
 }
