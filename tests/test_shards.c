@@ -18,8 +18,8 @@
 enum { FEW = 5, GROUPS = 130 }; // images; of three groups that are never cut
 
 typedef struct Line {
-    const char *name, *words; // %s: the clean run, or of one network, layer and set
-    bool        is_clean;
+    const char *name, *words; // %s: the clean run, or the drawn set and its network
+    bool        is_drawn;
 } Line;
 
 static const Line lines[] = {
@@ -32,7 +32,7 @@ static const char *words_of(const Line *line)
     static char words[LINE];
     char        rest[LINE / 2];
     snprintf(rest, sizeof rest, "-m demo/mini.nw -l conv1_2 -d %s -b 8", in_folder("drawn"));
-    snprintf(words, sizeof words, line->words, line->is_clean ? rest : in_folder("clean"));
+    snprintf(words, sizeof words, line->words, line->is_drawn ? rest : in_folder("clean"));
     return words;
 }
 
@@ -87,7 +87,7 @@ static bool merges_to_the_whole(const Line *line, const char *plan)
     return o->code == 0 &&
            play_same_tree(in_folder("%s", line->name), in_folder("merged"), true, true) &&
            same_document(in_folder("%s/run.json", line->name), in_folder("merged/run.json"),
-                         !line->is_clean); // a dissection in pieces takes two passes
+                         strcmp(line->name, "dissect") != 0); // takes two passes in pieces
 }
 
 // Of one phase in any order, here backwards.
@@ -130,8 +130,22 @@ static void a_sweep_in_any_number_of_pieces_has_the_bytes_of_one_run(void)
 static void a_clean_run_in_any_number_of_pieces_has_the_bytes_of_one_run(void)
 {
     static const Line dissect = {"dissect", "dissect %s", true};
+    char              words[LINE];
+    Line              clip = {"clip", words, true};
     REQUIRE(play("mini --images %d -q -o %s", GROUPS, in_folder("drawn"))->code == 0);
     CHECK(same_for(&dissect, (const int[]){2, 8}, 2));
+    snprintf(words, sizeof words, "describe %s %%s --limit 70", play_words());
+    CHECK(same_for(&clip, (const int[]){2}, 1));
+}
+
+static void captions_in_any_number_of_pieces_have_the_bytes_of_one_run(void)
+{
+    char words[LINE];
+    Line milan = {"milan", words, false};
+    REQUIRE(play_inputs(FEW));
+    snprintf(words, sizeof words, "describe --method milan --captioner %s -m %s -l conv22 -d %s",
+             play_captioner(), play_blob, play_probe);
+    CHECK(same_for(&milan, (const int[]){1, 4}, 2));
 }
 
 /* ---- two at a time, and none to the end ------------------------------------------------------ */
@@ -325,6 +339,7 @@ SUITE(shards)
 {
     RUN(a_sweep_in_any_number_of_pieces_has_the_bytes_of_one_run);
     RUN(a_clean_run_in_any_number_of_pieces_has_the_bytes_of_one_run);
+    RUN(captions_in_any_number_of_pieces_have_the_bytes_of_one_run);
     RUN(the_same_piece_twice_at_a_time);
     RUN(a_piece_that_dies_anywhere_is_made_up_for);
     RUN(a_damaged_piece_is_named_and_made_again);
