@@ -50,21 +50,26 @@ void help_titled(FILE *stream, const char *title, const char *text, int column)
     print_wrapped(stream, text, fprintf(stream, "%s", title), column, false);
 }
 
-// Many words are broken behind a |, and go on below the first.
+// How much of a title stands on a line of this room: all of it, or what ends with the last | there.
+static int title_line(const char *title, int room)
+{
+    int length = (int)strlen(title), end = room;
+    if (length <= room)
+        return length;
+    while (end > 0 && title[end - 1] != '|')
+        end--;
+    return end > 0 ? end : length;
+}
+
 static void print_title(FILE *stream, const char *title)
 {
     enum { INDENT = 8 };
-    const char *words = strchr(title, '|');
-    int         room = HELP_WIDTH, length = (int)strlen(title);
-    for (; words && length > room; length = (int)strlen(title)) {
-        int last = room;
-        while (last > 1 && title[last - 1] != '|')
-            last--;
-        fprintf(stream, "%.*s\n%*s", last, title, INDENT, "");
-        title += last;
-        room = HELP_WIDTH - INDENT;
+    int length = title_line(title, HELP_WIDTH);
+    fprintf(stream, "%.*s", length, title);
+    while (*(title += length)) {
+        length = title_line(title, HELP_WIDTH - INDENT);
+        fprintf(stream, "\n%*s%.*s", INDENT, "", length, title);
     }
-    fprintf(stream, "%s", title);
 }
 
 static void print_option(FILE *stream, const Option *option)

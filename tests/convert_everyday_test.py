@@ -4,6 +4,7 @@ that are links and pipes. The blob is the network that was saved, or a sentence 
 import os
 import subprocess
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
 
@@ -310,6 +311,24 @@ def test_devices_and_pipes_are_written_through():
     check_lenet(path_of('fifoed.nw'))
     assert run(path_of('a.pth'), '-o', HERE)[0] == EXIT_CREATE
     os.unlink(path_of('fifo'))
+
+
+def test_an_opened_file_is_written_and_one_in_memory_replaced():
+    write('a.pth', pth())
+    with open(path_of('opened.nw'), 'wb') as opened:
+        command = [sys.executable, CONVERT, path_of('a.pth'), '-o', '/dev/stdout']
+        assert subprocess.run(command, stdout=opened, timeout=60).returncode == 0
+    check_lenet(path_of('opened.nw'))
+    if not os.access('/dev/shm', os.W_OK):
+        raise Skip('no /dev/shm')
+    with tempfile.TemporaryDirectory(dir='/dev/shm') as folder:
+        out = os.path.join(folder, 'out.nw')
+        with open(out, 'wb') as before:
+            before.write(b'old')
+            before.flush()
+            assert 'lenet' in run(path_of('a.pth'), '-o', out)[1]
+            assert os.fstat(before.fileno()).st_nlink == 0
+        check_lenet(out)
 
 
 def test_a_closed_pipe_is_silent():

@@ -51,7 +51,7 @@ bool kills_is_as_wanted(int verb)
     return play_same_tree(kills_wanted(verb), kills_out(verb), true, true);
 }
 
-bool kills_open(void)
+bool kills_open(int verbs)
 {
     const char *clean   = in_folder("clean");
     const char *classes = play_inputs(KILLS_IMAGES) ? play_classes(3) : NULL;
@@ -100,7 +100,7 @@ bool kills_open(void)
     if (play("%s -o %s -q", kills_line[0], clean)->code || !folder_create(in_folder("out"), NULL) ||
         !folder_create(in_folder("wanted"), NULL))
         return false;
-    for (int verb = 0; verb < KILLS_VERBS; verb++) {
+    for (int verb = 0; verb < verbs; verb++) {
         FaultPlan      count = {.changes_only = true};
         double         begin = clock_seconds();
         const Outcome *o     = kills_run(verb, &count, "");

@@ -14,8 +14,8 @@ extern char              kills_line[KILLS_VERBS][LINE / 2]; // without -o
 extern int64_t kills_changes[KILLS_VERBS]; // what each changes on disk in an undisturbed run
 extern double  kills_seconds[KILLS_VERBS];
 
-/* Makes the inputs, and an undisturbed run of every verb. */
-bool kills_open(void);
+/* Makes the inputs, and an undisturbed run of the first `verbs`. */
+bool kills_open(int verbs);
 
 const char *kills_out(int verb);    // where a run goes
 const char *kills_wanted(int verb); // the undisturbed one

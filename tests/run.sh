@@ -4,14 +4,18 @@
 # line for all. usage: run.sh TESTS_BINARY [NAME...]
 binary=$1
 shift
-log=$(mktemp) && python_log=$(mktemp) || exit 1
-trap 'rm -f "$log" "$python_log"' EXIT
+log=$(mktemp) && other_log=$(mktemp) || exit 1
+trap 'rm -f "$log" "$other_log"' EXIT
 trap 'kill $beside 2>/dev/null; exit 130' INT TERM
 status=0
 # Memory that is given back is taken again a moment later, by thousands of small networks.
 export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000
 
-python_suites() {
+# The toy method's and those in Python.
+other_suites() {
+    if [ -x "$TOY" ]; then
+        sh tests/toy/toy_test.sh "$NEMESIS" "$TOY" || echo "exit $?"
+    fi
     # Debian's python3-minimal lacks modules of the standard library.
     if ! python3 -c 'import json, shutil, tempfile, zipfile' >/dev/null 2>&1; then
         printf '  skipped: no Python 3 with its standard library, for the converter and the walkthrough\n%s\n' \
@@ -25,14 +29,11 @@ python_suites() {
 }
 
 # The two halves share no file, so they run beside each other.
-python_suites >"$python_log" 2>&1 &
+other_suites >"$other_log" 2>&1 &
 beside=$!
 { "$binary" "$@" || echo "exit $?"; } 2>&1 | tee "$log"
-if [ -x "$TOY" ]; then
-    { sh tests/toy/toy_test.sh "$NEMESIS" "$TOY" || echo "exit $?"; } 2>&1 | tee -a "$log"
-fi
 wait $beside
-tee -a "$log" <"$python_log"
+tee -a "$log" <"$other_log"
 grep -q '^exit [0-9]' "$log" && status=1
 awk -v status="$status" '
     /^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3; skipped += $5 }

@@ -20,7 +20,7 @@ static void dying_at_any_change_is_made_up_for(void)
 {
     FaultPlan none = {0};
     int       bad  = 0;
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(KILLS_VERBS));
     for (int verb = 0; verb < KILLS_VERBS; verb++) {
         int64_t kills = kills_asked(2 * kills_changes[verb]), tried = 0;
         int64_t stride =
@@ -95,7 +95,7 @@ static void dying_while_replacing_leaves_the_old_run_or_the_new(void)
 {
     FaultPlan none = {0}, count = {.changes_only = true};
     int       bad = 0;
-    REQUIRE(kills_open() && folder_create(in_folder("old"), NULL));
+    REQUIRE(kills_open(3) && folder_create(in_folder("old"), NULL));
     for (int verb = 0; verb < 3; verb++) {
         REQUIRE(make_old(verb) && place_old(verb) &&
                 kills_run(verb, &count, "--overwrite")->code == 0);
@@ -141,7 +141,7 @@ static void dying_at_any_moment_is_made_up_for(void)
     Random    random = random_stream(test_seed(), "kills");
     int64_t   kills = kills_asked(500), done = 0, runs = 0;
     int       bad = 0;
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(KILLS_BLOBS));
     for (; done < kills && bad < 5; runs++) {
         int verb = (int)(runs % KILLS_BLOBS);
         play_remove(kills_out(verb));
@@ -163,7 +163,7 @@ static void a_signal_ends_a_batch_and_keeps_it(void)
     FaultPlan        none     = {0};
     int              bad      = 0;
     int64_t          stopped  = 0;
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(KILLS_VERBS));
     for (int verb = 0; verb < KILLS_VERBS; verb++) {
         int64_t count = kills_asked(kills_changes[verb]);
         for (int64_t i = 0; i < count && bad < 5; i++) {
@@ -194,7 +194,7 @@ static void a_folder_is_one_process_at_a_time(void)
     FaultPlan none = {0};
     FileLock  lock = {0};
     char      holder[32];
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(1));
     REQUIRE(kills_interrupt(0));
     snprintf(holder, sizeof holder, "process %ld", (long)getpid());
     REQUIRE(file_lock(&lock, in_folder("out/dissect/.lock"), NULL));
@@ -246,7 +246,7 @@ static void prepare_disturbance(void *self)
 static void inputs_may_change_meanwhile(void)
 {
     int noticed = 0, spared = 0;
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(1));
     char saved[LIMIT_PATH + 8], line[LINE];
     snprintf(line, sizeof line, "%s -o %s", kills_line[0], kills_out(0));
     for (int file = 0; file < 2; file++)

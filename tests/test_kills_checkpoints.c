@@ -14,7 +14,7 @@
 static void what_is_kept_is_not_done_again(void)
 {
     FaultPlan count = {0};
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(1));
     play_remove(kills_out(0));
     REQUIRE(kills_run(0, &count, "")->code == 0);
     int64_t all = play_operations();
@@ -35,7 +35,7 @@ static void maps_that_are_done_are_not_made_again(void)
     enum { ATTRIBUTE = 5 };
     FaultPlan none  = {0};
     Bytes     bytes = {0};
-    REQUIRE(kills_open() && kills_interrupt(ATTRIBUTE));
+    REQUIRE(kills_open(ATTRIBUTE + 1) && kills_interrupt(ATTRIBUTE));
     const char *map = in_folder("out/attribute/1-gradient-beta1.npy");
     REQUIRE(file_exists(map) && write_bytes(map, "mine", 4));
     CHECK(kills_run(ATTRIBUTE, &none, "--resume")->code == 0);
@@ -54,7 +54,7 @@ static void a_damaged_checkpoint_is_told_and_done_without(void)
                                         "controls.checkpoint", "unfinished.json"};
     FaultPlan                none    = {0};
     int                      damaged = 0;
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(3));
     for (int verb = 0; verb < 3; verb++)
         for (int i = 0; i < 6 * 3; i++) {
             char  path[LIMIT_PATH];
@@ -107,7 +107,7 @@ static void a_checkpoint_that_contradicts_itself_is_refused(void)
     FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true, .at = 8};
     size_t    size;
     int64_t   parts, place[2]; // of the first part: phase, images done
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(1));
     play_remove(kills_out(0));
     REQUIRE(kills_run(0, &plan, "")->code == 128 + SIGTERM);
     const char *path = in_folder("out/dissect/dissect.checkpoint");
@@ -167,7 +167,7 @@ static void a_checkpoint_that_lacks_a_part_or_label_is_refused(void)
         "controls.checkpoint", "masks.checkpoint", "rows.checkpoint",  "controls.checkpoint"};
     FaultPlan none           = {0};
     int       refused[FILES] = {0};
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(4));
     for (int i = 0; i < 4 * FILES * MOMENTS; i++) {
         int         verb = i / FILES / MOMENTS, file = i % FILES;
         FaultPlan   plan = {.kind         = FAULT_SIGNAL,
@@ -196,7 +196,7 @@ static void a_checkpoint_that_lacks_a_part_or_label_is_refused(void)
 static void a_checkpoint_of_other_settings_is_refused(void)
 {
     FaultPlan none = {0};
-    REQUIRE(kills_open());
+    REQUIRE(kills_open(2));
     REQUIRE(kills_interrupt(1));
     CHECK(kills_run(1, &none, "--resume -s 1")->code == 73);
     CHECK(kills_run(1, &none, "")->code == 73);

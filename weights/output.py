@@ -46,12 +46,13 @@ def check_output(output, source):
 
 
 def is_stream(path):
-    """A device or a pipe, which is written through and never replaced."""
+    """A device, a pipe or what a shell has opened: written through and never replaced."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
         return False
-    return not stat.S_ISREG(mode) or os.path.abspath(path).startswith(('/dev/', '/proc/'))
+    opened = ('/dev/fd/', '/dev/stdout', '/dev/stderr', '/proc/')   # not /dev/shm
+    return not stat.S_ISREG(mode) or os.path.abspath(path).startswith(opened)
 
 
 def write_output(path, tensors):
