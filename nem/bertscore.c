@@ -3,14 +3,14 @@
 
 #include "../models/text.h"
 #include "../models/tokens.h"
+#include "../text/text_pool.h"
 #include "bert_models.h"
 
 #include <math.h>
 #include <string.h>
 
-// A text that is known, in the form in which it is scored.
+// Of a text that is known.
 typedef struct Entry {
-    char       *text;
     Tokens      tokens;
     const real *states; // [tokens, width], each of length 1; NULL until embedded
 } Entry;
@@ -27,10 +27,9 @@ struct BertScore {
     BertOptions options;
     BertModel   model;
     int64_t     most_tokens, width;
-    Entry      *entries;
-    int64_t     count, room;
-    int32_t    *slots; // [slot_count] hash table of entries + 1; 0: free
-    int64_t     slot_count;
+    TextPool    texts;   // in the form in which they are scored
+    Entry      *entries; // [room], one a text
+    int64_t     room;
     Block      *blocks;
     double     *weights; // [ids] of idf; NULL: every token counts the same
     double     *best;    // room for the best cosines of two texts
@@ -38,7 +37,7 @@ struct BertScore {
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-enum { FIRST_SLOTS = 256, FIRST_PLACE = 2 };
+enum { FIRST_ROOM = 128, FIRST_PLACE = 2 };
 
 static bool open_blob(BertScore *self, const char *path, Error *error)
 {
@@ -54,10 +53,8 @@ static bool open_blob(BertScore *self, const char *path, Error *error)
     if (self->most_tokens < 2)
         return fail(error, ERROR_DATA, "%s: has places for %lld tokens, expected 2 or more", path,
                     (long long)self->most_tokens);
-    self->slot_count = FIRST_SLOTS;
-    return (self->slots = memory_new(FIRST_SLOTS, sizeof *self->slots, error)) != NULL &&
-           (self->best = memory_new((size_t)(2 * self->most_tokens), sizeof *self->best, error)) !=
-               NULL;
+    self->best = memory_new((size_t)(2 * self->most_tokens), sizeof *self->best, error);
+    return self->best != NULL;
 }
 
 bool bertscore_open(BertScore **out, const char *path, const BertOptions *options, Error *error)
@@ -79,17 +76,15 @@ void bertscore_close(BertScore *self)
 {
     if (!self)
         return;
-    for (int64_t i = 0; i < self->count; i++) {
-        memory_free(self->entries[i].text);
+    for (int32_t i = 0; i < self->texts.count; i++)
         tokens_free(&self->entries[i].tokens);
-    }
+    text_pool_close(&self->texts);
     for (Block *next; self->blocks; self->blocks = next) {
         next = self->blocks->next;
         memory_free(self->blocks->states);
         memory_free(self->blocks);
     }
     memory_free(self->entries);
-    memory_free(self->slots);
     memory_free(self->weights);
     memory_free(self->best);
     tokenizer_free(self->tokenizer);
@@ -127,63 +122,48 @@ static bool scored_form(const BertScore *self, const char *text, char **out, Err
     return text_plain(text, out, error);
 }
 
-// The slot of a text, or the free one where it belongs.
-static int32_t *slot_of(const BertScore *self, const char *text)
-{
-    uint64_t hash = 14695981039346656037u; // FNV-1a
-    for (const char *c = text; *c; c++)
-        hash = (hash ^ (uint8_t)*c) * 1099511628211u;
-    int64_t at = (int64_t)(hash % (uint64_t)self->slot_count);
-    while (self->slots[at] && strcmp(self->entries[self->slots[at] - 1].text, text) != 0)
-        at = (at + 1) % self->slot_count;
-    return &self->slots[at];
-}
-
 static bool make_room(BertScore *self, Error *error)
 {
-    if (self->count == self->room) {
-        int64_t room = self->room ? 2 * self->room : FIRST_SLOTS / 2;
-        Entry  *entries =
-            memory_grow(self->entries, (size_t)self->room, (size_t)room, sizeof *entries, error);
-        if (!entries)
-            return false;
-        self->entries = entries;
-        self->room    = room;
-    }
-    if (2 * self->count < self->slot_count)
+    if (self->texts.count < self->room)
         return true;
-    int32_t *slots = memory_new((size_t)self->slot_count * 2, sizeof *slots, error);
-    if (!slots)
+    int64_t room = self->room ? 2 * self->room : FIRST_ROOM;
+    Entry  *entries =
+        memory_grow(self->entries, (size_t)self->room, (size_t)room, sizeof *entries, error);
+    if (!entries)
         return false;
-    memory_free(self->slots);
-    self->slots = slots;
-    self->slot_count *= 2;
-    for (int64_t i = 0; i < self->count; i++)
-        *slot_of(self, self->entries[i].text) = (int32_t)(i + 1);
+    self->entries = entries;
+    self->room    = room;
     return true;
 }
 
-// *out: its number among the entries. A new one has its tokens, but no states yet.
-static bool entry_of(BertScore *self, const char *text, int64_t *out, Error *error)
+// A new text with its tokens, but no states yet; takes `text` on success.
+static bool add_entry(BertScore *self, char *text, Error *error)
 {
     Entry entry = {0};
-    if (!make_room(self, error) || !scored_form(self, text, &entry.text, error))
+    if (!make_room(self, error) ||
+        !tokenizer_encode(self->tokenizer, text, strlen(text), self->most_tokens, LONG_TEXT_CUT,
+                          &entry.tokens, error))
         return false;
-    int32_t *slot = slot_of(self, entry.text);
-    if (*slot) {
-        memory_free(entry.text);
-        *out = *slot - 1;
+    self->entries[self->texts.count] = entry;
+    if (text_pool_add(&self->texts, text, error))
         return true;
-    }
-    if (!tokenizer_encode(self->tokenizer, entry.text, strlen(entry.text), self->most_tokens,
-                          LONG_TEXT_CUT, &entry.tokens, error)) {
-        memory_free(entry.text);
+    tokens_free(&entry.tokens);
+    return false;
+}
+
+// *out: its number among the entries.
+static bool entry_of(BertScore *self, const char *text, int64_t *out, Error *error)
+{
+    char *scored = NULL;
+    if (!scored_form(self, text, &scored, error))
         return false;
-    }
-    *out                         = self->count;
-    self->entries[self->count++] = entry;
-    *slot                        = (int32_t)self->count;
-    return true;
+    int32_t found = text_pool_find(&self->texts, scored);
+    bool    ok    = found >= 0 || add_entry(self, scored, error);
+    if (found >= 0 || !ok)
+        memory_free(scored);
+    if (ok)
+        *out = found >= 0 ? found : self->texts.count - 1;
+    return ok;
 }
 
 /* ---- vectors of tokens (B3, B4) -------------------------------------------------------------- */
@@ -233,10 +213,10 @@ bool bertscore_read(BertScore *self, const char *const *texts, int64_t count, Er
         if (!entry_of(self, texts[i], &entry, error))
             return false;
     }
-    int64_t *list = memory_new((size_t)self->count, sizeof *list, error);
+    int64_t *list = memory_new((size_t)self->texts.count, sizeof *list, error);
     if (!list)
         return false;
-    for (int64_t i = 0; i < self->count; i++)
+    for (int64_t i = 0; i < self->texts.count; i++)
         if (!self->entries[i].states)
             list[fresh++] = i;
     bool ok = fresh == 0 || embed(self, list, fresh, error);

@@ -1,6 +1,8 @@
 /* study/text_table.c - see text_table.h. */
 #include "text_table.h"
 
+#include "../text/word_list.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,23 +74,6 @@ static bool find_texts(TextTable *table, const char *const *texts, int64_t count
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-// Letters and digits; bytes above 0x7F are part of letters of other alphabets.
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
-}
-
-// The next word of a text from *at on; false at its end.
-static bool next_word(const char **at, size_t *length)
-{
-    while (**at && !is_word_byte(**at))
-        ++*at;
-    *length = 0;
-    while (is_word_byte((*at)[*length]))
-        ++*length;
-    return *length > 0;
-}
-
 typedef struct Word {
     const char *at; // in a text of the table
     size_t      length;
@@ -110,7 +95,7 @@ static int64_t list_words(const TextTable *table, Word *out)
     int64_t count  = 0;
     size_t  length = 0;
     for (int32_t text = 0; text < table->count; text++)
-        for (const char *at = table->texts[text]; next_word(&at, &length); at += length) {
+        for (const char *at = table->texts[text]; (at = word_span(at, &length)); at += length) {
             if (out)
                 out[count] = (Word){at, length, text};
             count++;

@@ -19,11 +19,6 @@ typedef struct Curve {
     int    correct[MOST_STEPS];
 } Curve;
 
-static bool has_torch(void)
-{
-    return torch_exists();
-}
-
 static TrainSettings settings_of(int64_t batch, double rate)
 {
     return (TrainSettings){.optimiser = {OPTIMISER_SGD, rate, 0.9, 0.999, 1e-8, 1e-4, false},
@@ -150,7 +145,7 @@ static void resnet20_learns_as_in_pytorch(void)
     double        worst = 0;
     if (!test_data("cifar10/cifar10_batch_0.png"))
         SKIP("no CIFAR-10 images");
-    if (!has_torch())
+    if (!torch_exists())
         SKIP("no PyTorch");
     REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
     CHECK(set.count == 1000 && set.classes == 10);
@@ -196,7 +191,7 @@ static void a_step_equals_pytorch(void)
     TrainSettings settings = settings_of(16, 0.05);
     if (!test_data("cifar10/cifar10_batch_0.png"))
         SKIP("no CIFAR-10 images");
-    if (!has_torch())
+    if (!torch_exists())
         SKIP("no PyTorch");
     REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
     REQUIRE(training_begin(in_folder("start.nw"), "resnet20", "relu", &set, 32, 1, NULL));
@@ -213,7 +208,7 @@ static void a_step_of_a_transformer_equals_pytorch(void)
     Curve         curve    = {0};
     if (!test_data("cifar10/cifar10_batch_0.png"))
         SKIP("no CIFAR-10 images");
-    if (!has_torch())
+    if (!torch_exists())
         SKIP("no PyTorch");
     REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
     REQUIRE(training_begin(in_folder("drawn.nw"), "vit", "relu", &set, 32, 1, NULL));

@@ -70,21 +70,33 @@ int32_t word_list_special(const WordList *list, SpecialWord word)
 
 /* ---- ids of a text --------------------------------------------------------------------------- */
 
+// Bytes above 0x7F are part of letters of other alphabets.
+static bool is_word_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (uint8_t)c >= 0x80;
+}
+
+const char *word_span(const char *text, size_t *length)
+{
+    while (*text && !is_word_byte(*text))
+        text++;
+    *length = 0;
+    while (is_word_byte(text[*length]))
+        ++*length;
+    return *length ? text : NULL;
+}
+
 bool word_next(const char **text, char out[LIMIT_WORD_BYTES])
 {
-    size_t size = 0;
-    while (**text && size + 1 < LIMIT_WORD_BYTES) {
-        uint8_t c       = (uint8_t) * *text;
-        uint8_t small   = (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-        bool    is_part = (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c >= 0x80;
-        if (!is_part && size > 0)
-            break;
-        if (is_part)
-            out[size++] = (char)small;
-        ++*text;
-    }
-    out[size] = 0;
-    return size > 0;
+    size_t      length = 0;
+    const char *word   = word_span(*text, &length);
+    length             = length < LIMIT_WORD_BYTES ? length : LIMIT_WORD_BYTES - 1;
+    for (size_t i = 0; i < length; i++)
+        out[i] = (char)(word[i] >= 'A' && word[i] <= 'Z' ? word[i] + ('a' - 'A') : word[i]);
+    out[length] = 0;
+    *text       = word ? word + length : *text + strlen(*text);
+    return word != NULL;
 }
 
 static int32_t id_of(const WordList *list, const char *text)

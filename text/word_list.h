@@ -17,9 +17,12 @@ typedef enum SpecialWord {
     SPECIAL_WORDS
 } SpecialWord;
 
+/* Where the next word of a text begins, *length bytes; NULL: there is none. A word is a run of
+ * letters (of other alphabets, too) and digits. */
+const char *word_span(const char *text, size_t *length);
+
 /* The next word of a text, in lower case (A to Z), behind which *text then stands; false: there is
- * none. A word is a run of letters (of other alphabets, too) and digits; of a longer one than fits
- * the rest is the next word. */
+ * none. Of a longer word than fits the rest is the next one. */
 enum { LIMIT_WORD_BYTES = 64 };
 bool word_next(const char **text, char out[LIMIT_WORD_BYTES]);
 

@@ -87,7 +87,7 @@ static bool load_listed(void *self, int64_t index, float *planes, Error *error)
 static void run_tower(void *self, const real *pixels, int64_t count, real *maps)
 {
     Listed *listed = self;
-    float  *rows   = (float *)(void *)maps; // nobody builds this in double
+    float  *rows   = (float *)(void *)maps; // where as many reals fit; take_rows reads floats
     image_tower_run(listed->tower, pixels, count, rows, &listed->error);
 }
 
