@@ -15,6 +15,8 @@ static Cost cost_of(const MapMethod *method)
         return (Cost){1, 2};
     if (method->kind == MAP_GRADCAM)
         return (Cost){1.2, 2};
+    if (method->kind == MAP_INTEGRATED) // an attack runs its points twice, in slices
+        return (Cost){1.4, 4.5};
     if (!method->relevance)
         return (Cost){1.6, 3};
     switch (method->relevance->conv) {

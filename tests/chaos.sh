@@ -223,10 +223,11 @@ prepare() {
 submissions=0
 "$nemesis" mini --images 100 -q -o world >said 2>&1
 "$nemesis" dissect -m mini.nw -l conv4_2 -d world -q -t 1 -o clean >>said 2>&1
+prepare dissect -m mini.nw -l conv4_2 -d world
 prepare noise clean --type gaussian --std 0.02,0.05,0.1 --store float,jpeg75
 prepare attack clean -u detectors:4 --eps 4/255,8/255 --store float,jpeg75
 while [ $happened -lt "$events" ] && [ $failed -eq 0 ]; do
-    for verb in noise attack; do
+    for verb in dissect noise attack; do
         pieces=${size[$verb]}
         play
     done

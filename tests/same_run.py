@@ -1,10 +1,12 @@
 """Whether two run folders hold the same files, apart from what run.json says of command, machine,
-times and memory. usage: same_run.py RUN RUN; exit 1 with a sentence if not."""
+times, memory, and through how many passes counts came. usage: same_run.py RUN RUN; exit 1 with a
+sentence if not."""
 import json
 import os
 import sys
 
 OF_A_MACHINE = ("command", "machine", "time", "peak_memory_bytes")
+OF_A_WAY = ("forward_passes", "peak_store_bytes")  # kept cells, or a second pass
 
 
 def content(path):
@@ -13,6 +15,8 @@ def content(path):
     if os.path.basename(path) != "run.json":
         return data
     run = json.loads(data)
+    for key in OF_A_WAY:
+        run.get("counts", {}).pop(key, None)
     return {key: run[key] for key in run if key not in OF_A_MACHINE}
 
 

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -237,6 +238,54 @@ static void memory_failures_leave_nothing(void)
     setup_close(&setup);
 }
 
+/* ---- photos ahead ---------------------------------------------------------------------------- */
+
+typedef struct Ahead {
+    ImageSource      photos;
+    ActivationSource layer;
+    atomic_int       loaded;
+    int              loaded_before[8], runs;
+} Ahead;
+
+static bool count_load(void *self, int64_t image, float *planes, Error *error)
+{
+    Ahead *ahead = self;
+    atomic_fetch_add(&ahead->loaded, 1);
+    return ahead->photos.load(ahead->photos.self, image, planes, error);
+}
+
+static void note_run(void *self, const real *pixels, int64_t count, real *maps)
+{
+    Ahead *ahead = self;
+    if (ahead->runs < 8)
+        ahead->loaded_before[ahead->runs] = atomic_load(&ahead->loaded);
+    ahead->runs++;
+    ahead->layer.run(ahead->layer.self, pixels, count, maps);
+}
+
+// Seven threads have three photos of a batch to load, so two batches more are loaded with it.
+static void many_threads_load_batches_ahead(void)
+{
+    static const int expected[7] = {9, 9, 9, 18, 18, 18, 20};
+    Setup            setup;
+    REQUIRE(setup_open(&setup, test_seed(), 20, 4, 4, "corrupt23"));
+    Inputs  inputs = setup_inputs(&setup, 3);
+    Ahead   ahead  = {.photos = inputs.images, .layer = inputs.layer};
+    int64_t unit   = 1;
+    float   one[20 * 16], seven[20 * 16];
+    parallel_set_threads(1);
+    CHECK(maps_collect(&inputs, &unit, 1, &(Pass){0}, one, NULL));
+    inputs.images     = (ImageSource){count_load, &ahead};
+    inputs.layer.run  = note_run;
+    inputs.layer.self = &ahead;
+    parallel_set_threads(7);
+    CHECK(maps_collect(&inputs, &unit, 1, &(Pass){0}, seven, NULL));
+    parallel_set_threads(0);
+    CHECK(ahead.runs == 7 && memcmp(ahead.loaded_before, expected, sizeof expected) == 0);
+    CHECK(memcmp(one, seven, sizeof one) == 0);
+    setup_close(&setup);
+}
+
 SUITE(dissect_run)
 {
     RUN(runs_read_back);
@@ -247,4 +296,5 @@ SUITE(dissect_run)
     RUN(progress_and_cancel);
     RUN(sizes_must_agree);
     RUN(memory_failures_leave_nothing);
+    RUN(many_threads_load_batches_ahead);
 }
