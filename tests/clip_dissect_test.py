@@ -10,6 +10,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+
+from numeric import import_numpy, leave
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 DATA = os.environ.get('NEMESIS_DATA') or os.path.join(ROOT, '..', 'shared', 'data')
@@ -22,23 +26,6 @@ IMAGES, MASK = 120, 0xFFFFFFFF
 BOUND = 2e-5  # relative; activations and embeddings are read as the program wrote them, in float32
 # E is kept in float32: the largest it can be, images times the logarithm of the least probability.
 LARGEST = {'soft-wpmi': 100 * 6.3, 'wpmi': 28 * 16.2}
-
-
-def leave(reason):
-    print(f'  skipped: {reason}\n0 passed, 0 failed, 1 skipped')
-    sys.exit(0)
-
-
-def import_numpy():
-    """Debian's packages belong to /usr/bin/python3, which need not be the python3 of the path."""
-    try:
-        import numpy
-        return numpy
-    except ImportError:
-        system = '/usr/bin/python3'
-        if os.path.realpath(sys.executable) != os.path.realpath(system) and os.path.exists(system):
-            os.execv(system, [system, os.path.abspath(__file__)])
-        leave('NumPy is not installed')
 
 
 def program(*arguments):

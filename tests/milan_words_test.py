@@ -12,6 +12,10 @@ import sys
 import tempfile
 import zlib
 
+sys.dont_write_bytecode = True
+
+from numeric import import_numpy, leave
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 DATA = os.environ.get('NEMESIS_DATA') or os.path.join(ROOT, '..', 'shared', 'data')
@@ -22,24 +26,6 @@ NETWORK, LAYER, SIDE = os.path.join(ROOT, 'demo', 'mini.nw'), 'conv4_2', 64
 PHOTOS, EXEMPLARS, SHOWN, UNITS = 40, 15, 224, (0, 7, 21, 44, 80, 95)
 BEAM, LENGTH, TEMPERATURE = 50, 15, 0.2
 NEAR = 1e-4  # as far as sums of 15 log p in float32 were seen apart, and a margin
-
-
-def leave(reason):
-    print(f'  skipped: {reason}\n0 passed, 0 failed, 1 skipped')
-    sys.exit(0)
-
-
-def import_numpy():
-    """Debian's packages belong to /usr/bin/python3, which need not be the python3 of the path."""
-    try:
-        import numpy
-        import torch  # noqa: F401, pyramid_torch.py runs under the same interpreter
-        return numpy
-    except ImportError:
-        system = '/usr/bin/python3'
-        if os.path.realpath(sys.executable) != os.path.realpath(system) and os.path.exists(system):
-            os.execv(system, [system, os.path.abspath(__file__)])
-        leave('NumPy or PyTorch is not installed')
 
 
 def run(*command):
@@ -268,7 +254,7 @@ if not os.path.exists(PROGRAM):
 if not os.path.exists(CHECKPOINT) or not os.path.exists(RECORDED):
     leave('no milan_thin.pth')
 os.environ['OMP_NUM_THREADS'] = '1'  # other suites run beside this one
-np = import_numpy()
+np = import_numpy('torch')  # pyramid_torch.py runs under the same interpreter
 from checkpoints import read_blob  # noqa: E402
 
 scratch = tempfile.mkdtemp(prefix='nemesis-words-')
