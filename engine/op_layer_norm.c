@@ -1,4 +1,4 @@
-/* engine/op_layer_norm.c - a layer norm as one step, which the plan makes of fourteen nodes:
+/* engine/op_layer_norm.c - a layer norm as one step, which the plan makes of its nodes:
  *     out = (x - mean) / sqrt(variance + epsilon) * gain + bias      x, out [n,c,h,w]
  * Mean and variance are those of the c channels of a place, gain and bias one number a channel. A
  * task takes some places of an image through all of it while they are in its core's cache. Every
@@ -64,10 +64,11 @@ static void layer_norm_task(void *data, int64_t task, int thread)
     int64_t        block = task % job->blocks, image = task / job->blocks;
     int64_t        first = block_start(job, block), n = block_start(job, block + 1) - first;
     int64_t        channels = job->channels, at = image * channels * job->places + first;
-    const real    *x     = (const real *)call->in[IN_X] + at;
-    double        *total = (void *)(call->scratch + (size_t)thread * job->thread_size);
-    real          *shift = (real *)(total + job->most), *factor = shift + job->most;
-    real           share = (real)1 / (real)channels;
+    const real    *x      = (const real *)call->in[IN_X] + at;
+    real          *shift  = call->scratch + (size_t)thread * job->thread_size;
+    real          *factor = shift + job->most;
+    double        *total  = (void *)(factor + job->most);
+    real           share  = (real)1 / (real)channels;
 
     memset(total, 0, (size_t)n * sizeof *total);
     k->sum_rows(total, x, job->places, channels, n);

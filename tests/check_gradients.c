@@ -112,6 +112,7 @@ static const Case cases[] = {
     {"softplus", build_softplus, 1, {{1, {37}}}, -3, 3},
     {"normal_cdf", build_normal_cdf, 1, {{1, {37}}}, -4, 4},
     {"layer_norm", build_layer_norm, 2, {{4, {2, 3, 1, 2}}, {1, {3}}}, -1, 1},
+    {"layer_norm_one_step", build_layer_norm, 2, {{4, {2, 3, 2, 9}}, {1, {3}}}, -1, 1},
     {"layer_norm_flat", build_layer_norm, 2, {{2, {2, 5}}, {1, {5}}}, -1, 1},
     {"sigmoid_by", build_sigmoid_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
     {"softplus_by", build_softplus_by, 2, {{1, {9}}, {0, {0}}}, 0.1, 3},
