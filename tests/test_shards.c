@@ -148,6 +148,22 @@ static void captions_in_any_number_of_pieces_have_the_bytes_of_one_run(void)
     CHECK(same_for(&milan, (const int[]){1, 4}, 2));
 }
 
+static void studies_of_maps_in_pieces_have_the_bytes_of_one_run(void)
+{
+    char words[LINE];
+    Line manipulate = {"manipulate", words, false}, robustness = {"robustness", words, false};
+    REQUIRE(play_inputs(FEW));
+    snprintf(words, sizeof words,
+             "manipulate -m %s --pairs 2 -d %s --method gradient,lrp --steps 2 --store float",
+             play_blob, play_probe);
+    CHECK(same_for(&manipulate, (const int[]){1, 3}, 2));
+    snprintf(
+        words, sizeof words,
+        "robustness -m demo/mini.nw -d mini:101:3 --method gradient --measures rps --eps 4/255 "
+        "--draws 1 --similarities cosine");
+    CHECK(same_for(&robustness, (const int[]){2}, 1));
+}
+
 /* ---- two at a time, and none to the end ------------------------------------------------------ */
 
 static void keep_everything(void *self)
@@ -340,6 +356,7 @@ SUITE(shards)
     RUN(a_sweep_in_any_number_of_pieces_has_the_bytes_of_one_run);
     RUN(a_clean_run_in_any_number_of_pieces_has_the_bytes_of_one_run);
     RUN(captions_in_any_number_of_pieces_have_the_bytes_of_one_run);
+    RUN(studies_of_maps_in_pieces_have_the_bytes_of_one_run);
     RUN(the_same_piece_twice_at_a_time);
     RUN(a_piece_that_dies_anywhere_is_made_up_for);
     RUN(a_damaged_piece_is_named_and_made_again);
