@@ -68,6 +68,7 @@ static void write_document(const Plan *plan, JsonWriter *json)
     json_close(json);
     json_open_object(json, "estimate");
     json_number(json, "seconds", plan->estimate.seconds);
+    json_number(json, "seconds_in_each_piece", plan->estimate.shared);
     json_whole(json, "threads", parallel_threads());
     json_whole(json, "memory_bytes", plan->estimate.memory_bytes);
     json_close(json);
