@@ -14,7 +14,7 @@ static int number_of(const char *name, int64_t piece)
 {
     char start[32];
     int  length = snprintf(start, sizeof start, "%lld.", (long long)piece);
-    return strncmp(name, start, (size_t)length) == 0 ? atoi(name + length) : 0;
+    return strncmp(name, start, (size_t)length) == 0 ? (int)strtol(name + length, NULL, 10) : 0;
 }
 
 // The latest attempt that has something to go on from, and the number of the latest of all.
@@ -80,8 +80,10 @@ static bool copy_files(const char *from, const char *to, Error *error)
 static bool adopt(const char *from, const char *to, Error *error)
 {
     Error problem = {0};
-    bool  ok      = copy_files(from, to, &problem) && copy_files(from, to, &problem) &&
-              copy_file(from, to, "unfinished.json", &problem);
+    bool  ok      = true;
+    for (int look = 0; ok && look < 2; look++)
+        ok = copy_files(from, to, &problem);
+    ok = ok && copy_file(from, to, "unfinished.json", &problem);
     return ok || problem.code == ERROR_NOT_FOUND ||
            fail(error, problem.code, "%s", problem.message);
 }

@@ -1,5 +1,7 @@
 /* tests/test_shards.c - pieces of a plan make the bytes of a run on one machine, whatever happens to
  * them on the way. */
+#include "../base/digest.h"
+#include "../base/share.h"
 #include "../base/snapshot.h"
 #include "../study/shards.h"
 #include "faults.h"
@@ -133,7 +135,7 @@ static void a_clean_run_in_any_number_of_pieces_has_the_bytes_of_one_run(void)
     char              words[LINE];
     Line              clip = {"clip", words, true};
     REQUIRE(play("mini --images %d -q -o %s", GROUPS, in_folder("drawn"))->code == 0);
-    CHECK(same_for(&dissect, (const int[]){2, 8}, 2));
+    CHECK(same_for(&dissect, (const int[]){8}, 1));
     snprintf(words, sizeof words, "describe %s %%s --limit 70", play_words());
     CHECK(same_for(&clip, (const int[]){2}, 1));
 }
@@ -293,6 +295,57 @@ static void a_foreign_piece_is_named(void)
     CHECK(shard("plan", 1) == 0 && merge_again()->code == 0);
 }
 
+static bool begin_nothing(void *self, Error *error)
+{
+    (void)self;
+    (void)error;
+    return true;
+}
+
+// Published as a piece of this plan, whatever is in it.
+static bool forge(int64_t piece, const SnapshotPart *parts, int64_t count)
+{
+    Shards shards;
+    Bytes  plan = {0};
+    char   key[65], stage[PIECE_STAGE];
+    if (!file_read(in_folder("plan/plan.json"), SIZE_MAX, &plan, NULL))
+        return false;
+    sha256_of(plan.data, plan.size, key);
+    bytes_close(&plan);
+    shards_stage(piece, stage);
+    Checkpoint checkpoint = {.folder = test_folder(), .key = key, .begin = begin_nothing};
+    return shards_open(&shards, in_folder("plan/pieces"), key, NULL) &&
+           checkpoint_save(&checkpoint, "forged", stage, parts, count, NULL) &&
+           shards_publish(&shards, piece, in_folder("forged"), NULL);
+}
+
+// With the plan's own digest: then it is what the verb reads of it that has to be refused.
+static void a_forged_piece_is_refused(void)
+{
+    static uint8_t bytes[4096];
+    REQUIRE(open_world() && make_plan(&lines[0], 1, "plan"));
+    memset(bytes, 0xff, sizeof bytes);
+    for (int i = 1; i < 8; i++) { // sizes of no row, of half a row, of rows that cannot be
+        SnapshotPart parts[2] = {{bytes, (size_t)i * 68}, {bytes, 7}};
+        play_remove(in_folder("plan/pieces"));
+        REQUIRE(folder_create(in_folder("plan/pieces"), NULL) && forge(0, parts, 1 + i % 2));
+        CHECK(merge_again()->code == ERROR_DATA);
+    }
+}
+
+static void shares_are_all_of_the_work_and_cut_no_group(void)
+{
+    for (int64_t things = 0; things < 300; things += 7)
+        for (int64_t count = 1; count < 12; count++) {
+            int64_t at = 0, first, past;
+            for (int64_t i = 0; i < count; i++, at = past) {
+                share_range((Share){i, count}, things, 64, &first, &past);
+                CHECK(first == at && past >= first && (past % 64 == 0 || past == things));
+            }
+            CHECK(at == things);
+        }
+}
+
 /* ---- what is refused ------------------------------------------------------------------------- */
 
 static void what_is_missing_is_listed(void)
@@ -361,6 +414,8 @@ SUITE(shards)
     RUN(a_piece_that_dies_anywhere_is_made_up_for);
     RUN(a_damaged_piece_is_named_and_made_again);
     RUN(a_foreign_piece_is_named);
+    RUN(a_forged_piece_is_refused);
+    RUN(shares_are_all_of_the_work_and_cut_no_group);
     RUN(what_is_missing_is_listed);
     RUN(other_inputs_are_refused);
     RUN(other_kernels_are_refused_by_name);
