@@ -196,3 +196,11 @@ void sha256_text(Sha256 *sha, char out[65])
     for (int i = 0; i < 8; i++)
         snprintf(out + 8 * i, 9, "%08x", sha->state[i]);
 }
+
+void sha256_of(const void *data, size_t size, char out[65])
+{
+    Sha256 sha;
+    sha256_start(&sha);
+    sha256_add(&sha, data, size);
+    sha256_text(&sha, out);
+}

@@ -17,6 +17,7 @@ typedef struct Sha256 {
 
 void sha256_start(Sha256 *sha);
 void sha256_add(Sha256 *sha, const void *data, size_t size);
-void sha256_text(Sha256 *sha, char out[65]); // finishes; 64 hex digits and a zero
+void sha256_text(Sha256 *sha, char out[65]);                 // finishes; 64 hex digits and a zero
+void sha256_of(const void *data, size_t size, char out[65]); // of bytes that are at hand
 
 #endif

@@ -249,17 +249,14 @@ int64_t clean_run_memory(const CleanRunFiles *run)
 
 bool clean_run_share(const CleanRunFiles *run, const Settings *settings, Error *error)
 {
-    char   path[LIMIT_PATH], digest[65];
-    Bytes  bytes = {0};
-    Sha256 sha;
+    char  path[LIMIT_PATH], digest[65];
+    Bytes bytes = {0};
     if (!settings->sharing)
         return true;
     if (!path_join(path, settings->baseline, "run.json", error) ||
         !file_read(path, JSON_BYTES, &bytes, error))
         return false;
-    sha256_start(&sha);
-    sha256_add(&sha, bytes.data, bytes.size);
-    sha256_text(&sha, digest);
+    sha256_of(bytes.data, bytes.size, digest);
     bytes_close(&bytes);
     return sharing_input(settings, "baseline_sha256", digest, error) &&
            sharing_input(settings, "files_sha256", run->inputs.files_sha256, error);

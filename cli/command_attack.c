@@ -68,6 +68,7 @@ static bool rehearsed(Corruption *corruption, const AttackJob *job, bool ok, Err
     const AttackFacts *facts = &corruption->plan;
     AttackSetup setup  = {&job->clean.explainer->inputs, job->builder, job->clean.pass, job->batch};
     RehearsedWork work = {.other_units  = facts->total - facts->shared,
+                          .shared_units = facts->shared,
                           .memory_bytes = clean_run_memory(&corruption->baseline)};
     int64_t       rows = job->unit_count * corruption->arm_count * (1 + (int64_t)job->eps_count);
     work.result_bytes  = corruption_bytes(corruption, rows, facts->images * job->eps_count);

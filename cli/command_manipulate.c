@@ -5,6 +5,7 @@
 #include "next.h"
 #include "output.h"
 #include "outputs.h"
+#include "sharing.h"
 
 #include <string.h>
 
@@ -132,6 +133,32 @@ static bool keep_nothing(void *self, const MapCase *result, Error *error)
     return true;
 }
 
+// Of a piece, whose files are written where pieces meet.
+static bool keep_case(void *self, const MapCase *result, Error *error)
+{
+    Manipulation *manipulation = self;
+    return map_case_keep(&manipulation->study, result, &manipulation->run.checkpoint, error);
+}
+
+static bool save_piece(Manipulation *manipulation, const MapResults *results, Error *error)
+{
+    char       stage[PIECE_STAGE];
+    Checkpoint checkpoint = sharing_checkpoint(&manipulation->run, stage);
+    return map_results_save(&manipulation->study, results, &manipulation->run.checkpoint,
+                            &checkpoint, PIECE_FILE, stage, error) &&
+           sharing_publish(&manipulation->run, error);
+}
+
+static void share(Manipulation *manipulation)
+{
+    const Settings *settings = manipulation->settings;
+    MapStudy       *study    = &manipulation->study;
+    study->share             = sharing_share(settings);
+    if (sharing_is(settings, SHARING_PIECE))
+        study->done = keep_case;
+    sharing_cases(settings, study->pairs * study->method_count, "cases");
+}
+
 static bool manipulate(Manipulation *manipulation, Error *error)
 {
     Run        *run     = &manipulation->run;
@@ -144,8 +171,17 @@ static bool manipulate(Manipulation *manipulation, Error *error)
     study->done         = run->settings->dry_run ? keep_nothing : manipulation_files;
     study->batch        = batch_of(manipulation->settings, DEFAULT_POINTS);
     manipulation_warn(manipulation);
-    bool ok = map_study_run(study, &results, error);
+    share(manipulation);
+    bool ok = sharing_is(run->settings, SHARING_MERGE)
+                  ? map_results_join(study, sharing_pieces(run->settings), sharing_read,
+                                     run->settings->sharing, &results, error)
+                  : map_study_run(study, &results, error);
     progress_end(&run->progress);
+    if (sharing_is(run->settings, SHARING_PIECE)) {
+        ok = ok && save_piece(manipulation, &results, error);
+        map_results_close(&results);
+        return ok;
+    }
     if (run->settings->dry_run) {
         map_results_close(&results);
         return run_rehearsed(run, ok, &(RehearsedWork){.result_bytes = result_bytes(study)}, error);
@@ -330,5 +366,6 @@ const Verb verb_manipulate = {
     .options = options,
     .shared  = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
                "run|" SHARED_BY_ALL,
+    .is_cut  = true,
     .run     = run,
 };

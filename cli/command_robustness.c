@@ -4,6 +4,7 @@
 #include "map_options.h"
 #include "next.h"
 #include "output.h"
+#include "sharing.h"
 #include "robustness.h"
 
 #include <string.h>
@@ -112,12 +113,32 @@ static bool finish(Robustness *robustness, const RobustResults *results, Error *
 
 /* ---- the verb -------------------------------------------------------------------------------- */
 
+static bool save_piece(Robustness *robustness, const RobustResults *results, Error *error)
+{
+    char       stage[PIECE_STAGE];
+    Checkpoint checkpoint = sharing_checkpoint(&robustness->run, stage);
+    return robustness_save(&robustness->study, results, &checkpoint, PIECE_FILE, stage, error) &&
+           sharing_publish(&robustness->run, error);
+}
+
 static bool measure(Robustness *robustness, Error *error)
 {
     Run          *run     = &robustness->run;
     RobustResults results = {0};
-    bool          ok      = robustness_run(&robustness->study, &results, error);
+    RobustStudy  *study   = &robustness->study;
+    study->share          = sharing_share(run->settings);
+    sharing_cases(run->settings, (study->images + study->mode->group - 1) / study->mode->group,
+                  "groups of images");
+    bool ok = sharing_is(run->settings, SHARING_MERGE)
+                  ? robustness_join(study, sharing_pieces(run->settings), sharing_read,
+                                    run->settings->sharing, &results, error)
+                  : robustness_run(study, &results, error);
     progress_end(&run->progress);
+    if (sharing_is(run->settings, SHARING_PIECE)) {
+        ok = ok && save_piece(robustness, &results, error);
+        robustness_close(&results);
+        return ok;
+    }
     if (run->settings->dry_run) {
         robustness_close(&results);
         return run_rehearsed(run, ok, &(RehearsedWork){.result_bytes = -1}, error);
@@ -250,5 +271,6 @@ const Verb verb_robustness = {
     .options = options,
     .shared  = "threads|batch|seed|limit|max-pixels|compat|progress|overwrite|resume|dry-"
                "run|" SHARED_BY_ALL,
+    .is_cut  = true,
     .run     = run,
 };

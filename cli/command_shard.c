@@ -14,7 +14,7 @@ static int number_of(const char *name, int64_t piece)
 {
     char start[32];
     int  length = snprintf(start, sizeof start, "%lld.", (long long)piece);
-    return strncmp(name, start, (size_t)length) == 0 ? atoi(name + length) : 0;
+    return strncmp(name, start, (size_t)length) == 0 ? (int)strtol(name + length, NULL, 10) : 0;
 }
 
 // The latest attempt that has something to go on from, and the number of the latest of all.
@@ -59,19 +59,31 @@ static bool is_checkpoint(const char *name)
            strcmp(name, PIECE_FILE) != 0;
 }
 
+// Those that are not there yet.
+static bool copy_files(const char *from, const char *to, Error *error)
+{
+    char  **names = NULL, path[LIMIT_PATH];
+    int64_t count = 0;
+    bool    ok    = folder_list(from, &names, &count, error);
+    for (int64_t i = 0; ok && i < count; i++)
+        if (is_checkpoint(names[i]))
+            ok = path_join(path, to, names[i], error) &&
+                 (file_exists(path) || copy_file(from, to, names[i], error));
+    names_free(names, count);
+    return ok;
+}
+
 /* What an earlier attempt saved serves this one too, whether its process is gone or not: each file
- * is whole. Its settings come last; without them nothing was saved. An attempt that ends meanwhile
+ * is whole. It may save meanwhile, so what one file speaks of may be new: all are looked at twice.
+ * Its settings come last; without them nothing was saved. An attempt that ends meanwhile
  * takes its files away, and this one starts over. */
 static bool adopt(const char *from, const char *to, Error *error)
 {
-    char  **names   = NULL;
-    int64_t count   = 0;
-    Error   problem = {0};
-    bool    ok      = folder_list(from, &names, &count, &problem);
-    for (int64_t i = 0; ok && i < count; i++)
-        ok = !is_checkpoint(names[i]) || copy_file(from, to, names[i], &problem);
+    Error problem = {0};
+    bool  ok      = true;
+    for (int look = 0; ok && look < 2; look++)
+        ok = copy_files(from, to, &problem);
     ok = ok && copy_file(from, to, "unfinished.json", &problem);
-    names_free(names, count);
     return ok || problem.code == ERROR_NOT_FOUND ||
            fail(error, problem.code, "%s", problem.message);
 }

@@ -68,6 +68,7 @@ static void write_document(const Plan *plan, JsonWriter *json)
     json_close(json);
     json_open_object(json, "estimate");
     json_number(json, "seconds", plan->estimate.seconds);
+    json_number(json, "seconds_in_each_piece", plan->estimate.shared);
     json_whole(json, "threads", parallel_threads());
     json_whole(json, "memory_bytes", plan->estimate.memory_bytes);
     json_close(json);
@@ -170,10 +171,9 @@ static bool check_program(const Plan *plan, Error *error)
 
 bool plan_open(Plan *out, const char *path, Error *error)
 {
-    char   name[LIMIT_PATH];
-    Bytes  bytes = {0};
-    Sha256 sha;
-    *out = (Plan){0};
+    char  name[LIMIT_PATH];
+    Bytes bytes = {0};
+    *out        = (Plan){0};
     if (strlen(path) >= sizeof out->path || !path_join(name, path, "plan.json", error))
         return fail(error, ERROR_USAGE, "the path of the plan is too long");
     snprintf(out->path, sizeof out->path, "%s", path);
@@ -181,11 +181,8 @@ bool plan_open(Plan *out, const char *path, Error *error)
         return fail(error, ERROR_NOT_FOUND, "%s: is no plan: it has no plan.json", path);
     bool ok = file_read(name, JSON_BYTES, &bytes, error) &&
               json_read(bytes.data, bytes.size, name, &out->json, error);
-    if (ok) {
-        sha256_start(&sha);
-        sha256_add(&sha, bytes.data, bytes.size);
-        sha256_text(&sha, out->sha256);
-    }
+    if (ok)
+        sha256_of(bytes.data, bytes.size, out->sha256);
     bytes_close(&bytes);
     return ok && check_program(out, error) && read_words(out, error) && read_phases(out, error);
 }

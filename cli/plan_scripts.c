@@ -68,14 +68,14 @@ static bool write_local(const Plan *plan, const Settings *settings, Error *error
 
 /* ---- Slurm ----------------------------------------------------------------------------------- */
 
-// Twice what the estimate says for a piece, whose inputs must be opened as well.
-static int64_t minutes_of(const Plan *plan)
+// Twice what the estimate says for one of so many pieces, whose inputs must be opened as well. What a
+// phase alone takes is not known, so it is the most it may be.
+static int64_t minutes_of(const Plan *plan, int64_t pieces)
 {
-    int64_t most = 1;
-    for (int i = 0; i < plan->phase_count; i++)
-        most = plan->phases[i].count > most ? plan->phases[i].count : most;
     double seconds = plan->estimate.seconds > 0 ? plan->estimate.seconds : 0;
-    return LEAST_MINUTES + (int64_t)(2 * seconds * parallel_threads() / (double)most / 60);
+    double shared  = plan->estimate.shared < seconds ? plan->estimate.shared : seconds;
+    seconds        = shared + (seconds - shared) / (double)pieces;
+    return LEAST_MINUTES + (int64_t)(2 * seconds * parallel_threads() / 60);
 }
 
 static void write_options(const Plan *plan, Writer *script)
@@ -84,13 +84,11 @@ static void write_options(const Plan *plan, Writer *script)
                 "#SBATCH --job-name=nemesis-%s\n"
                 "#SBATCH --cpus-per-task=1\n"
                 "#SBATCH --mem=%lldM\n"
-                "#SBATCH --time=%lld\n"
                 "#SBATCH --requeue\n"
                 "#SBATCH --open-mode=append\n"
                 "#SBATCH --signal=B:USR1@120\n",
                 plan->verb->name,
-                (long long)(LEAST_MEGABYTES + plan->estimate.memory_bytes / 1000000 * 5 / 4),
-                (long long)minutes_of(plan));
+                (long long)(LEAST_MEGABYTES + plan->estimate.memory_bytes / 1000000 * 5 / 4));
 }
 
 // Within a task of an array.
@@ -133,15 +131,19 @@ static bool write_slurm(const Plan *plan, const Settings *settings, Error *error
         "# are handed to sbatch: OPTIONS='-p long -A mine' sh run.sbatch\n");
     write_head(plan, settings, script);
     writer_text(script, "%s", task_text);
-    writer_text(script, "run=${1:-$plan/run}\n"
-                        "log=$plan/work/slurm-%%A_%%a.log\n"
-                        "submit() { sbatch --parsable --output=\"$log\" ${OPTIONS:-} \"$@\"; }\n");
+    writer_text(script,
+                "run=${1:-$plan/run}\n"
+                "log=$plan/work/slurm-%%A_%%a.log\n"
+                "submit() { sbatch --parsable --output=\"$log\" --time=\"$limit\" ${OPTIONS:-} "
+                "\"$@\"; }\n");
     for (int i = 0; i < plan->phase_count; i++) {
         const PlanPhase *phase = &plan->phases[i];
-        writer_text(script, "job=$(submit --array=%lld-%lld %s\"$plan/run.sbatch\") || exit # %s\n",
-                    (long long)phase->first, (long long)(phase->first + phase->count - 1),
-                    i ? "--dependency=afterok:${job%%;*} --kill-on-invalid-dep=yes " : "",
-                    phase->name);
+        writer_text(
+            script,
+            "limit=%lld\njob=$(submit --array=%lld-%lld %s\"$plan/run.sbatch\") || exit # %s\n",
+            (long long)minutes_of(plan, phase->count), (long long)phase->first,
+            (long long)(phase->first + phase->count - 1),
+            i ? "--dependency=afterok:${job%%;*} --kill-on-invalid-dep=yes " : "", phase->name);
     }
     writer_text(script,
                 "# Merging decides itself whether all pieces are there: exit 4 lists what is not.\n"

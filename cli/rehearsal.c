@@ -60,10 +60,13 @@ WorkEstimate rehearsal_estimate(const Rehearsal *rehearsal, const RehearsedWork 
     estimate.memory_bytes    = rehearsal_peak();
     if (estimate.memory_bytes < work->memory_bytes)
         estimate.memory_bytes = work->memory_bytes;
-    if (estimate.measured > 0)
+    if (estimate.measured > 0) {
+        estimate.shared =
+            estimate.measured_seconds * (double)work->shared_units / (double)estimate.measured;
         estimate.seconds =
             estimate.measured_seconds * (1 + (double)(left - other) / (double)estimate.measured) +
             (double)other * work->other_seconds;
+    }
     return estimate;
 }
 

@@ -24,6 +24,7 @@ typedef struct RehearsedWork {
     int64_t result_bytes;  // on disk, at most; negative: not known
     int64_t other_units;   // so many of the counted things are of another kind, and come last
     double  other_seconds; // each of these
+    int64_t shared_units;  // so many are done again in each piece of a plan
     int64_t memory_bytes;  // known from elsewhere to be needed; 0: not
 } RehearsedWork;
 
@@ -32,6 +33,7 @@ typedef struct WorkEstimate {
     int64_t total, measured; // things counted
     double  measured_seconds;
     double  seconds;      // of all of it; negative: nothing was measured
+    double  shared;       // seconds of it that each piece of a plan takes
     int64_t memory_bytes; // at its peak
     int64_t result_bytes;
 } WorkEstimate;

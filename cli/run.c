@@ -77,7 +77,7 @@ static char *key_text(const Identity *identity, Error *error)
     JsonWriter json = {0};
     json_open_object(&json, NULL);
     identity_write(&json, identity);
-    json_text(&json, "isa", engine_isa()); // kernels round differently
+    json_text(&json, "isa", kernels_that_agree(engine_isa())); // others round differently
     json_close(&json);
     char *key = json_finish(&json, error) ? memory_text(json.text, error) : NULL;
     json_discard(&json);

@@ -66,6 +66,12 @@ Share sharing_share(const Settings *settings)
     return (Share){sharing->piece - phase->first, phase->count};
 }
 
+int64_t sharing_pieces(const Settings *settings)
+{
+    const Plan *plan = settings->sharing->plan;
+    return plan->phases[plan->phase_count - 1].count;
+}
+
 /* ---- a piece --------------------------------------------------------------------------------- */
 
 Checkpoint sharing_checkpoint(Run *run, char stage[PIECE_STAGE])
@@ -133,6 +139,13 @@ bool sharing_load(Sharing *sharing, int64_t piece, Snapshot *out, Error *error)
             checkpoint_load(&shards->checkpoint, found.name, stage, out, &is_there, error)) &&
            (is_there || fail(error, ERROR_PIECES, "%s: piece %lld is missing", sharing->plan->path,
                              (long long)piece));
+}
+
+bool sharing_read(void *self, int64_t index, Snapshot *out, Error *error)
+{
+    Sharing    *sharing = self;
+    const Plan *plan    = sharing->plan;
+    return sharing_load(sharing, plan->phases[plan->phase_count - 1].first + index, out, error);
 }
 
 /* ---- running --------------------------------------------------------------------------------- */

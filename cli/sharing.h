@@ -43,6 +43,9 @@ void sharing_estimate(const Settings *settings, const WorkEstimate *estimate);
 /* Of a piece, its share among the pieces of its phase; else all. */
 Share sharing_share(const Settings *settings);
 
+/* Pieces of the last phase, which make a run. */
+int64_t sharing_pieces(const Settings *settings);
+
 /* ---- a piece --------------------------------------------------------------------------------- */
 
 #define PIECE_FILE "piece" PASS_FILE_ENDING
@@ -52,6 +55,9 @@ Checkpoint sharing_checkpoint(Run *run, char stage[PIECE_STAGE]);
 bool       sharing_publish(const Run *run, Error *error);
 
 /* ---- reading pieces -------------------------------------------------------------------------- */
+
+/* For those who read the pieces of the last phase in order; `self` is a Sharing. */
+bool sharing_read(void *self, int64_t index, Snapshot *out, Error *error);
 
 /* Opens a piece. Errors: ERROR_PIECES. */
 bool sharing_load(Sharing *sharing, int64_t piece, Snapshot *out, Error *error);

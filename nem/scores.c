@@ -62,8 +62,9 @@ static bool add_map(const Explainer *explainer, int64_t unit, int64_t image, con
 
 typedef struct Collector {
     const Explainer *explainer;
-    Evidence        *evidence;
-    float           *room; // [cells]
+    int64_t          first, past; // units
+    Evidence        *evidence;    // of these
+    float           *room;        // [cells]
 } Collector;
 
 static bool take_batch(void *self, const real *maps, int64_t first, int64_t count, Error *error)
@@ -72,24 +73,26 @@ static bool take_batch(void *self, const real *maps, int64_t first, int64_t coun
     const Explainer *explainer = collector->explainer;
     int64_t          units = explainer->inputs.layer.units, cells = cells_of(explainer);
     for (int64_t i = 0; i < count * units; i++) {
-        int64_t      unit = i % units, image = first + i / units;
+        int64_t unit = i % units, image = first + i / units;
+        if (unit < collector->first || unit >= collector->past)
+            continue;
         const float *map = map_floats(maps + i * cells, cells, collector->room);
-        if (!add_map(explainer, unit, image, map, row_of(explainer, collector->evidence, unit),
-                     error))
+        if (!add_map(explainer, unit, image, map,
+                     row_of(explainer, collector->evidence, unit - collector->first), error))
             return false;
     }
     return true;
 }
 
-bool scores_collect(const Explainer *explainer, const ImageSource *images, const Pass *pass,
-                    Evidence **out, Error *error)
+static bool collect_units(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                          int64_t first, int64_t past, Evidence **out, Error *error)
 {
     const Inputs *inputs    = &explainer->inputs;
-    Collector     collector = {.explainer = explainer};
-    if (!evidence_open(&collector.evidence, explainer, inputs->layer.units, error))
+    Collector     collector = {.explainer = explainer, .first = first, .past = past};
+    if (!evidence_open(&collector.evidence, explainer, past - first, error))
         return false;
     SnapshotPart state = {collector.evidence->scores,
-                          table_size(explainer, inputs->layer.units) * sizeof(float)};
+                          table_size(explainer, past - first) * sizeof(float)};
     collector.room     = memory_new((size_t)cells_of(explainer), sizeof *collector.room, error);
     bool done          = collector.room &&
                 stream_sweep(inputs, images, pass, take_batch, &collector, &state, 1, error);
@@ -100,6 +103,57 @@ bool scores_collect(const Explainer *explainer, const ImageSource *images, const
         scores_release(collector.evidence);
     return done;
 }
+
+bool scores_collect(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                    Evidence **out, Error *error)
+{
+    return collect_units(explainer, images, pass, 0, explainer->inputs.layer.units, out, error);
+}
+
+/* ---- in pieces ------------------------------------------------------------------------------- */
+
+const MethodPhase scores_phase = {"scores", CUT_UNITS};
+
+bool scores_piece(const Explainer *explainer, const Pass *pass, int phase, Share share,
+                  const Pieces *pieces, Error *error)
+{
+    Evidence *evidence = NULL;
+    int64_t   first, past;
+    (void)phase;
+    share_range(share, explainer->inputs.layer.units, 1, &first, &past);
+    if (!collect_units(explainer, &explainer->inputs.images, pass, first, past, &evidence, error))
+        return false;
+    SnapshotPart part = {evidence->scores, table_size(explainer, past - first) * sizeof(float)};
+    bool         ok   = pieces->save(pieces->self, &part, 1, error);
+    scores_release(evidence);
+    return ok;
+}
+
+bool scores_pieces(const Explainer *explainer, const Pass *pass, const Pieces *pieces,
+                   Evidence **out, Error *error)
+{
+    Evidence *evidence = NULL;
+    int64_t   units    = explainer->inputs.layer.units;
+    bool      ok       = evidence_open(&evidence, explainer, units, error);
+    (void)pass;
+    for (int64_t i = 0; ok && i < pieces->count; i++) {
+        Snapshot piece = {0};
+        int64_t  first, past;
+        share_range((Share){i, pieces->count}, units, 1, &first, &past);
+        ok = pieces->load(pieces->self, i, &piece, error) &&
+             (snapshot_copy(&piece, 0, row_of(explainer, evidence, first),
+                            table_size(explainer, past - first) * sizeof(float)) ||
+              piece_refuse(i, error));
+        snapshot_close(&piece);
+    }
+    if (ok)
+        *out = evidence;
+    else
+        scores_release(evidence);
+    return ok;
+}
+
+/* ---- one unit -------------------------------------------------------------------------------- */
 
 bool scores_collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
                          Error *error)

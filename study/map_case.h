@@ -33,6 +33,14 @@ bool case_measure(const CaseFacts *facts, CaseRoom *room, MapMachine *machine, M
                   Error *error);
 void case_smooth(const CaseFacts *facts, CaseRoom *room, MapMachine *machine, MapResults *results);
 
+/* Room for the rows of all cases; and how many rows so many cases have, from the first on. */
+typedef struct RowCounts {
+    int64_t cases, measures, smoothings, steps;
+} RowCounts;
+
+RowCounts map_rows(const MapStudy *study, int64_t cases);
+bool      map_results_open(MapResults *out, const MapStudy *study, Error *error);
+
 /* How many rows of each kind a case of a method has. */
 int64_t case_measures(const MapStudy *study, int method);
 int64_t case_smoothings(void);

@@ -13,6 +13,7 @@ typedef struct StudyRun {
     MapResults     *results;
     MapMachine     *machine;
     CaseRoom        room;
+    int64_t         past;       // of the cases of this share; those before it count as done
     int64_t         steps_done; // of all cases before this one
     int64_t         passed;     // about so many forward passes of theirs
     double          saved;      // when the rows were
@@ -48,22 +49,24 @@ static void tell_progress(const StudyRun *run, int64_t passes)
     pass_progress(run->study->pass, run->passed + passes, total);
 }
 
-typedef struct RowCounts {
-    int64_t measures, smoothings, steps;
-} RowCounts;
-
-static RowCounts count_rows(const MapStudy *study)
+RowCounts map_rows(const MapStudy *study, int64_t cases)
 {
     RowCounts count = {0};
-    for (int m = 0; m < study->method_count; m++) {
-        count.measures += study->pairs * case_measures(study, m);
-        count.smoothings += study->pairs * case_smoothings();
-        count.steps += study->pairs * (study->rules[m].steps + 1);
-    }
+    for (int m = 0; m < study->method_count; m++)
+        for (int64_t pair = 0; pair < study->pairs && count.cases < cases; pair++, count.cases++) {
+            count.measures += case_measures(study, m);
+            count.smoothings += case_smoothings();
+            count.steps += study->rules[m].steps + 1;
+        }
     return count;
 }
 
-static bool open_results(MapResults *out, const MapStudy *study, Error *error)
+static RowCounts count_rows(const MapStudy *study)
+{
+    return map_rows(study, INT64_MAX);
+}
+
+bool map_results_open(MapResults *out, const MapStudy *study, Error *error)
 {
     RowCounts  count   = count_rows(study);
     MapResults results = {0};
@@ -104,15 +107,17 @@ static void list_rows(const StudyRun *run, int64_t counts[4], SnapshotPart parts
 // Whether counts are those after some cases of this study.
 static bool counts_fit(const MapStudy *study, const int64_t counts[4])
 {
-    int64_t cases = 0, measures = 0, smoothings = 0, steps = 0;
-    for (int m = 0; m < study->method_count; m++)
-        for (int64_t pair = 0; pair < study->pairs && cases < counts[0]; pair++, cases++) {
-            measures += case_measures(study, m);
-            smoothings += case_smoothings();
-            steps += study->rules[m].steps + 1;
-        }
-    return counts[0] == cases && counts[1] == measures && counts[2] == smoothings &&
-           counts[3] == steps;
+    RowCounts rows = map_rows(study, counts[0]);
+    return counts[0] == rows.cases && counts[1] == rows.measures && counts[2] == rows.smoothings &&
+           counts[3] == rows.steps;
+}
+
+static void set_done(MapResults *results, RowCounts rows)
+{
+    results->cases           = rows.cases;
+    results->measure_count   = rows.measures;
+    results->smoothing_count = rows.smoothings;
+    results->step_count      = rows.steps;
 }
 
 static bool load_rows(StudyRun *run, Error *error)
@@ -126,12 +131,8 @@ static bool load_rows(StudyRun *run, Error *error)
         return false;
     bool ok = !found || counts_fit(run->study, counts) ||
               checkpoint_refuse(checkpoint, cases_file, error);
-    if (ok && found) {
-        run->results->cases           = counts[0];
-        run->results->measure_count   = counts[1];
-        run->results->smoothing_count = counts[2];
-        run->results->step_count      = counts[3];
-    }
+    if (ok && found)
+        set_done(run->results, (RowCounts){counts[0], counts[1], counts[2], counts[3]});
     return ok;
 }
 
@@ -271,20 +272,20 @@ static bool run_method(StudyRun *run, int method, Error *error)
     int64_t         earlier = done < study->pairs ? done : study->pairs;
     run->steps_done += earlier * study->rules[method].steps;
     run->passed += earlier * passes_of(study, method);
-    if (done >= study->pairs)
+    if (done >= study->pairs || run->results->cases >= run->past)
         return true;
     bool ok = map_machine_open(run->machine, study, method, error) &&
               case_room_open(&run->room, run->machine, error);
     if (ok)
         tell_progress(run, 0);
-    for (int64_t pair = done; ok && pair < study->pairs; pair++) {
+    for (int64_t pair = done; ok && pair < study->pairs && run->results->cases < run->past;
+         pair++) {
         ok = run_case(run, pair, error);
         run->steps_done += study->rules[method].steps;
         run->passed += passes_of(study, method);
         if (ok)
             tell_progress(run, 0);
-        if (ok && pass_cancelled(study->pass) &&
-            run->results->cases < study->method_count * study->pairs) {
+        if (ok && pass_cancelled(study->pass) && run->results->cases < run->past) {
             run->machine->attack.state.step = 0;
             ok                              = stopped(run, error);
         }
@@ -300,7 +301,12 @@ bool map_study_run(const MapStudy *study, MapResults *out, Error *error)
     MapMachine machine = {0};
     StudyRun   run     = {
               .study = study, .results = &results, .machine = &machine, .saved = clock_seconds()};
-    bool ok = open_results(&results, study, error) && load_rows(&run, error);
+    int64_t first;
+    share_range(study->share, study->method_count * study->pairs, 1, &first, &run.past);
+    bool ok = map_results_open(&results, study, error);
+    if (ok)
+        set_done(&results, map_rows(study, first));
+    ok = ok && load_rows(&run, error);
     for (int m = 0; ok && m < study->method_count; m++)
         ok = run_method(&run, m, error);
     if (!ok) {

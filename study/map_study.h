@@ -81,12 +81,26 @@ typedef struct MapStudy {
     bool (*done)(void *self, const MapCase *result, Error *error); // writes its files
     void       *self;
     const Pass *pass;
+    Share       share; // of the cases: pair by pair of each method
 } MapStudy;
 
 /* Runs every case. Errors: those of load and done, of networks and maps, ERROR_DATA (a loss that is
  * not finite), ERROR_AGAIN (cancelled, after a checkpoint). */
 bool map_study_run(const MapStudy *study, MapResults *out, Error *error);
 void map_results_close(MapResults *results); // accepts a zeroed object
+
+/* A case as its piece has it: in place of `done`, kept beside the checkpoints until the piece is
+ * made. */
+bool map_case_keep(const MapStudy *study, const MapCase *result, Checkpoint *checkpoint,
+                   Error *error);
+/* What the study's share came to, as a snapshot: rows, and the cases that were kept. And the results
+ * of all shares, of which piece_load gives one after the other; each case is `done`. Errors: those
+ * of both, ERROR_DATA (a piece that does not fit). */
+bool map_results_save(const MapStudy *study, const MapResults *results, Checkpoint *kept,
+                      Checkpoint *checkpoint, const char *file, const char *stage, Error *error);
+bool map_results_join(const MapStudy *study, int64_t pieces,
+                      bool (*piece_load)(void *self, int64_t index, Snapshot *out, Error *error),
+                      void *self, MapResults *out, Error *error);
 
 /* Steps of all cases, for progress. */
 int64_t map_study_steps(const MapStudy *study);

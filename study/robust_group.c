@@ -14,7 +14,7 @@ bool robust_passed(RobustRun *run, int64_t passes)
 {
     const Pass *pass = run->study->pass;
     run->passed += passes;
-    pass_progress(pass, run->passed, run->tasks.passes * run->study->images);
+    pass_progress(pass, run->passed, run->tasks.passes * (run->past - run->begin));
     run->is_cancelled = pass_cancelled(pass);
     return !run->is_cancelled;
 }

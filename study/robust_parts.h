@@ -56,10 +56,14 @@ typedef struct RobustRun {
     int64_t            cells, values, classes, room; // room: images of a group
     double             radius[3];                    // of noise, for an eps of 1
     RobustPlace        place;
-    int64_t            passed; // passes so far
+    int64_t            passed;      // passes so far
+    int64_t            begin, past; // images of the share
     bool               is_cancelled;
     const RobustTask  *task; // at hand
 } RobustRun;
+
+/* Names the rows, which are all empty, makes room for the results, and finds the share. */
+bool robust_results_open(RobustRun *run, Error *error);
 
 /* The row `index` of the task at hand, of the group's first image. */
 double *robust_row(RobustRun *run, int64_t index);

@@ -114,7 +114,7 @@ static bool stop(RobustRun *run, Error *error)
     if (pass->checkpoint && !save(run, error))
         return false;
     return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld passes%s",
-                (long long)run->passed, (long long)(run->tasks.passes * run->study->images),
+                (long long)run->passed, (long long)(run->tasks.passes * (run->past - run->begin)),
                 pass->checkpoint ? CHECKPOINT_HINT : "");
 }
 
@@ -124,7 +124,8 @@ static bool run_groups(RobustRun *run, const RobustKind *kind, void *machine, Er
 {
     const RobustStudy *study = run->study;
     RobustPlace       *place = &run->place;
-    while (place->image < study->images) {
+    place->image             = place->image < run->begin ? run->begin : place->image;
+    while (place->image < run->past) {
         int64_t before = run->passed;
         if (!robust_group_load(run, place->image, error))
             return false;
@@ -135,8 +136,8 @@ static bool run_groups(RobustRun *run, const RobustKind *kind, void *machine, Er
         run->passed = before + run->group.count * run->task->passes;
         place->image += run->group.count;
         place->part  = 0;
-        bool is_last = place->image == study->images && place->task + 1 == run->tasks.count;
-        if (place->image == study->images)
+        bool is_last = place->image == run->past && place->task + 1 == run->tasks.count;
+        if (place->image == run->past)
             break;
         if (!is_last && pass_saves(study->pass, false) && !save(run, error))
             return false;
@@ -184,25 +185,33 @@ static bool find_classes(RobustRun *run, Error *error)
     return true;
 }
 
+bool robust_results_open(RobustRun *run, Error *error)
+{
+    const RobustStudy *study = run->study;
+    run->cells               = study->height * study->width;
+    run->values              = 3 * run->cells;
+    run->room                = study->mode->group;
+    share_range(study->share, study->images, run->room, &run->begin, &run->past);
+    return robust_tasks(study, &run->tasks, NULL, error) &&
+           open_results(run, run->results, error) &&
+           robust_tasks(study, &run->tasks, run->results->rows, error);
+}
+
 bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error)
 {
     RobustResults results = {0};
-    RobustRun     run     = {.study   = study,
-                             .results = &results,
-                             .cells   = study->height * study->width,
-                             .values  = 3 * study->height * study->width,
-                             .room    = study->mode->group};
+    RobustRun     run     = {.study = study, .results = &results};
     measure_radius(&run);
-    bool ok = robust_tasks(study, &run.tasks, NULL, error) && find_classes(&run, error) &&
-              open_results(&run, &results, error) && robust_group_open(&run, error) &&
-              robust_tasks(study, &run.tasks, results.rows, error) && load(&run, error);
+    bool ok = robust_results_open(&run, error) && find_classes(&run, error) &&
+              robust_group_open(&run, error) && load(&run, error);
     for (int64_t t = 0; ok && t < run.place.task; t++)
-        run.passed += run.tasks.task[t].passes * study->images;
+        run.passed += run.tasks.task[t].passes * (run.past - run.begin);
     if (ok)
-        pass_progress(study->pass, run.passed, run.tasks.passes * study->images);
+        pass_progress(study->pass, run.passed, run.tasks.passes * (run.past - run.begin));
     while (ok && run.place.task < run.tasks.count) {
         run.task = &run.tasks.task[run.place.task];
-        run.passed += run.task->passes * run.place.image;
+        if (run.place.image > run.begin)
+            run.passed += run.task->passes * (run.place.image - run.begin);
         ok = run_task(&run, error);
     }
     robust_group_close(&run);

@@ -33,14 +33,11 @@ void shards_stage(int64_t piece, char out[PIECE_STAGE])
 
 static bool name_of(const char *path, int64_t piece, char out[PIECE_NAME], Error *error)
 {
-    Bytes  bytes = {0};
-    Sha256 sha;
-    char   text[65];
+    Bytes bytes = {0};
+    char  text[65];
     if (!file_read(path, SIZE_MAX, &bytes, error))
         return false;
-    sha256_start(&sha);
-    sha256_add(&sha, bytes.data, bytes.size);
-    sha256_text(&sha, text);
+    sha256_of(bytes.data, bytes.size, text);
     bytes_close(&bytes);
     snprintf(out, PIECE_NAME, "%lld-%s", (long long)piece, text);
     return true;

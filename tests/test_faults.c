@@ -111,6 +111,23 @@ static bool add_words(void)
     return true;
 }
 
+// A piece of a plan, and a run put together.
+static bool add_pieces(const char *clean)
+{
+    const char *plan = in_folder("cut"), *done = in_folder("cut-done");
+    if (play("plan attack %s -u 0,1 --steps 2 --eps 0.1 --store float --shards 2 -t 1 -q -o %s",
+             clean, plan)
+            ->code ||
+        !play_copy_tree(plan, done) || play("shard %s 0 -t 1 -q", done)->code ||
+        play("shard %s 1 -t 1 -q", done)->code)
+        return false;
+    add_case("shard", "cut-again", 0, "%s 1");
+    cases[case_count - 1].from = "cut";
+    add_case("merge", "merged", 0, format("%s -o %%s --overwrite", done));
+    add_case("plan", "", 0, format("--status %s", done));
+    return true;
+}
+
 static bool make_cases(void)
 {
     const char *clean = in_folder("clean"), *photo, *classes;
@@ -222,7 +239,7 @@ static bool make_cases(void)
     add_case("compare", "compare.csv", 0, format("%s %s -o %%s", clean, clean));
     add_case("verify", "", -1, format("-d %s", play_probe));
     add_case("inspect", "", 0, format("%s", play_blob));
-    return add_captions() && add_words();
+    return add_pieces(clean) && add_captions() && add_words();
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */

@@ -1,5 +1,7 @@
 /* tests/test_shards.c - pieces of a plan make the bytes of a run on one machine, whatever happens to
  * them on the way. */
+#include "../base/digest.h"
+#include "../base/share.h"
 #include "../base/snapshot.h"
 #include "../study/shards.h"
 #include "faults.h"
@@ -18,8 +20,8 @@
 enum { FEW = 5, GROUPS = 130 }; // images; of three groups that are never cut
 
 typedef struct Line {
-    const char *name, *words; // %s: the clean run, or of one network, layer and set
-    bool        is_clean;
+    const char *name, *words; // %s: the clean run, or the drawn set and its network
+    bool        is_drawn;
 } Line;
 
 static const Line lines[] = {
@@ -32,7 +34,7 @@ static const char *words_of(const Line *line)
     static char words[LINE];
     char        rest[LINE / 2];
     snprintf(rest, sizeof rest, "-m demo/mini.nw -l conv1_2 -d %s -b 8", in_folder("drawn"));
-    snprintf(words, sizeof words, line->words, line->is_clean ? rest : in_folder("clean"));
+    snprintf(words, sizeof words, line->words, line->is_drawn ? rest : in_folder("clean"));
     return words;
 }
 
@@ -87,7 +89,7 @@ static bool merges_to_the_whole(const Line *line, const char *plan)
     return o->code == 0 &&
            play_same_tree(in_folder("%s", line->name), in_folder("merged"), true, true) &&
            same_document(in_folder("%s/run.json", line->name), in_folder("merged/run.json"),
-                         !line->is_clean); // a dissection in pieces takes two passes
+                         strcmp(line->name, "dissect") != 0); // takes two passes in pieces
 }
 
 // Of one phase in any order, here backwards.
@@ -130,8 +132,38 @@ static void a_sweep_in_any_number_of_pieces_has_the_bytes_of_one_run(void)
 static void a_clean_run_in_any_number_of_pieces_has_the_bytes_of_one_run(void)
 {
     static const Line dissect = {"dissect", "dissect %s", true};
+    char              words[LINE];
+    Line              clip = {"clip", words, true};
     REQUIRE(play("mini --images %d -q -o %s", GROUPS, in_folder("drawn"))->code == 0);
     CHECK(same_for(&dissect, (const int[]){2, 8}, 2));
+    snprintf(words, sizeof words, "describe %s %%s --limit 70", play_words());
+    CHECK(same_for(&clip, (const int[]){2}, 1));
+}
+
+static void captions_in_any_number_of_pieces_have_the_bytes_of_one_run(void)
+{
+    char words[LINE];
+    Line milan = {"milan", words, false};
+    REQUIRE(play_inputs(FEW));
+    snprintf(words, sizeof words, "describe --method milan --captioner %s -m %s -l conv22 -d %s",
+             play_captioner(), play_blob, play_probe);
+    CHECK(same_for(&milan, (const int[]){1, 4}, 2));
+}
+
+static void studies_of_maps_in_pieces_have_the_bytes_of_one_run(void)
+{
+    char words[LINE];
+    Line manipulate = {"manipulate", words, false}, robustness = {"robustness", words, false};
+    REQUIRE(play_inputs(FEW));
+    snprintf(words, sizeof words,
+             "manipulate -m %s --pairs 2 -d %s --method gradient,lrp --steps 2 --store float",
+             play_blob, play_probe);
+    CHECK(same_for(&manipulate, (const int[]){1, 3}, 2));
+    snprintf(
+        words, sizeof words,
+        "robustness -m demo/mini.nw -d mini:101:3 --method gradient --measures rps --eps 4/255 "
+        "--draws 1 --similarities cosine");
+    CHECK(same_for(&robustness, (const int[]){2}, 1));
 }
 
 /* ---- two at a time, and none to the end ------------------------------------------------------ */
@@ -263,6 +295,57 @@ static void a_foreign_piece_is_named(void)
     CHECK(shard("plan", 1) == 0 && merge_again()->code == 0);
 }
 
+static bool begin_nothing(void *self, Error *error)
+{
+    (void)self;
+    (void)error;
+    return true;
+}
+
+// Published as a piece of this plan, whatever is in it.
+static bool forge(int64_t piece, const SnapshotPart *parts, int64_t count)
+{
+    Shards shards;
+    Bytes  plan = {0};
+    char   key[65], stage[PIECE_STAGE];
+    if (!file_read(in_folder("plan/plan.json"), SIZE_MAX, &plan, NULL))
+        return false;
+    sha256_of(plan.data, plan.size, key);
+    bytes_close(&plan);
+    shards_stage(piece, stage);
+    Checkpoint checkpoint = {.folder = test_folder(), .key = key, .begin = begin_nothing};
+    return shards_open(&shards, in_folder("plan/pieces"), key, NULL) &&
+           checkpoint_save(&checkpoint, "forged", stage, parts, count, NULL) &&
+           shards_publish(&shards, piece, in_folder("forged"), NULL);
+}
+
+// With the plan's own digest: then it is what the verb reads of it that has to be refused.
+static void a_forged_piece_is_refused(void)
+{
+    static uint8_t bytes[4096];
+    REQUIRE(open_world() && make_plan(&lines[0], 1, "plan"));
+    memset(bytes, 0xff, sizeof bytes);
+    for (int i = 1; i < 8; i++) { // sizes of no row, of half a row, of rows that cannot be
+        SnapshotPart parts[2] = {{bytes, (size_t)i * 68}, {bytes, 7}};
+        play_remove(in_folder("plan/pieces"));
+        REQUIRE(folder_create(in_folder("plan/pieces"), NULL) && forge(0, parts, 1 + i % 2));
+        CHECK(merge_again()->code == ERROR_DATA);
+    }
+}
+
+static void shares_are_all_of_the_work_and_cut_no_group(void)
+{
+    for (int64_t things = 0; things < 300; things += 7)
+        for (int64_t count = 1; count < 12; count++) {
+            int64_t at = 0, first, past;
+            for (int64_t i = 0; i < count; i++, at = past) {
+                share_range((Share){i, count}, things, 64, &first, &past);
+                CHECK(first == at && past >= first && (past % 64 == 0 || past == things));
+            }
+            CHECK(at == things);
+        }
+}
+
 /* ---- what is refused ------------------------------------------------------------------------- */
 
 static void what_is_missing_is_listed(void)
@@ -325,10 +408,14 @@ SUITE(shards)
 {
     RUN(a_sweep_in_any_number_of_pieces_has_the_bytes_of_one_run);
     RUN(a_clean_run_in_any_number_of_pieces_has_the_bytes_of_one_run);
+    RUN(captions_in_any_number_of_pieces_have_the_bytes_of_one_run);
+    RUN(studies_of_maps_in_pieces_have_the_bytes_of_one_run);
     RUN(the_same_piece_twice_at_a_time);
     RUN(a_piece_that_dies_anywhere_is_made_up_for);
     RUN(a_damaged_piece_is_named_and_made_again);
     RUN(a_foreign_piece_is_named);
+    RUN(a_forged_piece_is_refused);
+    RUN(shares_are_all_of_the_work_and_cut_no_group);
     RUN(what_is_missing_is_listed);
     RUN(other_inputs_are_refused);
     RUN(other_kernels_are_refused_by_name);

@@ -84,8 +84,22 @@ bool    clip_score_layer(const Clip *clip, const Embeddings *images, const float
 int64_t clip_least_images(const Explainer *explainer);
 bool    clip_collect(const Explainer *explainer, const ImageSource *images, const Pass *pass,
                      Evidence **out, Error *error);
-bool    clip_collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
-                          Error *error);
+/* What the layer answers to the pass's images, activations [units, images]. */
+bool clip_activations(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                      float *activations, Error *error);
+/* Whether the set has as many images as the similarity needs. */
+bool clip_has_images(const Explainer *explainer, Error *error);
+/* Scores, from activations and embeddings [images, width] of the whole set, which it takes over. */
+bool clip_finish(const Explainer *explainer, float *activations, float *embeddings,
+                 const Pass *pass, Evidence **out, Error *error);
+/* In pieces (pieces.c). */
+extern const MethodPhase clip_phase;
+bool clip_piece(const Explainer *explainer, const Pass *pass, int phase, Share share,
+                const Pieces *pieces, Error *error);
+bool clip_pieces(const Explainer *explainer, const Pass *pass, const Pieces *pieces, Evidence **out,
+                 Error *error);
+bool clip_collect_unit(const Explainer *explainer, const UnitView *view, Evidence **out,
+                       Error *error);
 
 /* ---- embeddings (towers.c) ------------------------------------------------------------------- */
 

@@ -33,8 +33,8 @@ static bool take_batch(void *self, const real *maps, int64_t first, int64_t coun
     return true;
 }
 
-static bool collect_activations(const Explainer *explainer, const ImageSource *images,
-                                const Pass *pass, float *activations, Error *error)
+bool clip_activations(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                      float *activations, Error *error)
 {
     const ActivationSource *layer   = &explainer->inputs.layer;
     size_t                  numbers = (size_t)(layer->units * explainer->inputs.probe->image_count);
@@ -129,7 +129,7 @@ int64_t clip_least_images(const Explainer *explainer)
     return rule ? rule->least_images : 0;
 }
 
-static bool enough_images(const Explainer *explainer, Error *error)
+bool clip_has_images(const Explainer *explainer, Error *error)
 {
     const Similarity *rule  = ((const Clip *)explainer->state)->similarity;
     int64_t           count = explainer->inputs.probe->image_count;
@@ -141,27 +141,15 @@ static bool enough_images(const Explainer *explainer, Error *error)
                 (long long)rule->least_images);
 }
 
-bool clip_collect(const Explainer *explainer, const ImageSource *images, const Pass *pass,
-                  Evidence **out, Error *error)
+bool clip_finish(const Explainer *explainer, float *activations, float *embeddings,
+                 const Pass *pass, Evidence **out, Error *error)
 {
-    const Clip *clip        = explainer->state;
-    int64_t     units       = explainer->inputs.layer.units;
-    int64_t     count       = explainer->inputs.probe->image_count;
-    Evidence   *evidence    = NULL;
-    float      *activations = NULL, *embeddings = NULL;
-    size_t      numbers = 0;
-    if (!enough_images(explainer, error))
-        return false;
-    if (!size_mul((size_t)units, (size_t)count, &numbers))
-        return fail(error, ERROR_MEMORY, "activations of %lld images do not fit into memory",
-                    (long long)count);
-    bool ok = (activations = memory_new(numbers, sizeof *activations, error)) &&
-              clip_embed_concepts(explainer, pass, error) &&
-              collect_activations(explainer, images, pass, activations, error) &&
-              collect_embeddings(explainer, images, pass, &embeddings, error);
-    Embeddings rows = {.count = count, .width = clip->width, .rows = embeddings};
-    ok = ok && clip_score_layer(clip, &rows, activations, units, pass, &evidence, error);
-    if (!ok) {
+    const Clip *clip     = explainer->state;
+    Evidence   *evidence = NULL;
+    Embeddings  rows     = {
+             .count = explainer->inputs.probe->image_count, .width = clip->width, .rows = embeddings};
+    if (!clip_score_layer(clip, &rows, activations, explainer->inputs.layer.units, pass, &evidence,
+                          error)) {
         memory_free(activations);
         memory_free(embeddings);
         return false;
@@ -170,4 +158,27 @@ bool clip_collect(const Explainer *explainer, const ImageSource *images, const P
     evidence->images      = embeddings;
     *out                  = evidence;
     return true;
+}
+
+bool clip_collect(const Explainer *explainer, const ImageSource *images, const Pass *pass,
+                  Evidence **out, Error *error)
+{
+    int64_t units       = explainer->inputs.layer.units;
+    int64_t count       = explainer->inputs.probe->image_count;
+    float  *activations = NULL, *embeddings = NULL;
+    size_t  numbers = 0;
+    if (!clip_has_images(explainer, error))
+        return false;
+    if (!size_mul((size_t)units, (size_t)count, &numbers))
+        return fail(error, ERROR_MEMORY, "activations of %lld images do not fit into memory",
+                    (long long)count);
+    bool ok = (activations = memory_new(numbers, sizeof *activations, error)) &&
+              clip_embed_concepts(explainer, pass, error) &&
+              clip_activations(explainer, images, pass, activations, error) &&
+              collect_embeddings(explainer, images, pass, &embeddings, error);
+    if (ok)
+        return clip_finish(explainer, activations, embeddings, pass, out, error);
+    memory_free(activations);
+    memory_free(embeddings);
+    return false;
 }

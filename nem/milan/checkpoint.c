@@ -120,12 +120,9 @@ static bool unit_load(Collecting *collecting, int64_t index, const Snapshot *sna
 
 /* ---- captions -------------------------------------------------------------------------------- */
 
-// The texts that are found, each with its zero.
-static bool join_texts(const Collecting *collecting, char **out, size_t *size, Error *error)
+bool milan_join(const Evidence *evidence, int64_t count, char **out, size_t *size, Error *error)
 {
-    const Evidence *evidence = collecting->evidence;
-    int64_t         count    = collecting->phase == PHASE_DECODE ? collecting->next : 0;
-    *size                    = 0;
+    *size = 0;
     for (int64_t unit = 0; unit < count; unit++)
         *size += strlen(evidence->text[unit]) + 1;
     *out = memory_new(*size, 1, error);
@@ -140,16 +137,17 @@ static bool join_texts(const Collecting *collecting, char **out, size_t *size, E
     return true;
 }
 
-static bool split_texts(Collecting *collecting, SnapshotPart texts, bool *fits, Error *error)
+bool milan_split(Evidence *evidence, int64_t first, int64_t count, SnapshotPart texts, bool *fits,
+                 Error *error)
 {
     const char *at = texts.data, *end = at + texts.size;
-    for (int64_t unit = 0; *fits && unit < collecting->next; unit++) {
+    for (int64_t unit = first; *fits && unit < first + count; unit++) {
         const char *stop = at < end ? memchr(at, 0, (size_t)(end - at)) : NULL;
         *fits            = stop != NULL;
         if (!*fits)
             break;
-        collecting->evidence->text[unit] = memory_text(at, error);
-        if (!collecting->evidence->text[unit])
+        evidence->text[unit] = memory_text(at, error);
+        if (!evidence->text[unit])
             return false;
         at = stop + 1;
     }
@@ -168,9 +166,10 @@ bool collecting_save(const Collecting *collecting, Error *error)
     Place           place    = place_of(collecting);
     SnapshotPart   *parts    = memory_new((size_t)count, sizeof *parts, error);
     LevelState     *states   = memory_new((size_t)units, sizeof *states, error);
+    int64_t         found    = collecting->phase == PHASE_DECODE ? collecting->next : 0;
     char           *texts    = NULL;
     size_t          size     = 0;
-    bool            ok       = parts && states && join_texts(collecting, &texts, &size, error);
+    bool            ok       = parts && states && milan_join(evidence, found, &texts, &size, error);
     if (ok) {
         parts[0] = (SnapshotPart){&place, sizeof place};
         parts[1] = (SnapshotPart){pass->extra, pass->extra_size};
@@ -234,7 +233,7 @@ static bool load_parts(Collecting *collecting, const Snapshot *snapshot, bool *f
     SnapshotPart features = features_part(collecting);
     *fits                 = snapshot_copy(snapshot, 2, collecting->looks.features, features.size);
     return collecting->phase != PHASE_DECODE ||
-           split_texts(collecting, snapshot->parts[4], fits, error);
+           milan_split(collecting->evidence, 0, collecting->next, snapshot->parts[4], fits, error);
 }
 
 bool collecting_load(Collecting *collecting, Error *error)

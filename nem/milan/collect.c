@@ -3,7 +3,7 @@
 
 /* ---- evidence -------------------------------------------------------------------------------- */
 
-static bool evidence_open(Evidence **out, int64_t unit_count, Error *error)
+bool milan_evidence(Evidence **out, int64_t unit_count, Error *error)
 {
     size_t    units    = (size_t)unit_count;
     Evidence *evidence = memory_new(1, sizeof *evidence, error);
@@ -76,7 +76,7 @@ static bool pause_looks(void *data, int64_t done, int64_t images, Error *error)
 
 /* ---- phases ---------------------------------------------------------------------------------- */
 
-static bool gather_images(Collecting *self, const ImageSource *images, Error *error)
+bool milan_gather(Collecting *self, const ImageSource *images, Error *error)
 {
     Stream stream = {0};
     bool   ok     = stream_open(&stream, self->gathering.inputs, images, self->pass, error) &&
@@ -89,7 +89,7 @@ static bool gather_images(Collecting *self, const ImageSource *images, Error *er
     return ok;
 }
 
-static bool encode(Collecting *self, const ImageSource *images, Error *error)
+bool milan_encode(Collecting *self, const ImageSource *images, Error *error)
 {
     bool ok     = looks_run(&self->looks, self->milan, &self->gathering, images, self->next,
                             pause_looks, self, error);
@@ -98,7 +98,7 @@ static bool encode(Collecting *self, const ImageSource *images, Error *error)
     return ok;
 }
 
-static bool decode(Collecting *self, Error *error)
+bool milan_decode(Collecting *self, Error *error)
 {
     Milan    *milan    = self->milan;
     Evidence *evidence = self->evidence;
@@ -119,8 +119,7 @@ static bool decode(Collecting *self, Error *error)
     return ok;
 }
 
-// Numbers of the texts, in the order of the units.
-static bool number_texts(const Explainer *explainer, Evidence *evidence, Error *error)
+bool milan_number(const Explainer *explainer, Evidence *evidence, Error *error)
 {
     for (int64_t unit = 0; unit < evidence->unit_count; unit++)
         if (!labels_intern(explainer->labels, evidence->text[unit], &evidence->label[unit], error))
@@ -131,7 +130,7 @@ static bool number_texts(const Explainer *explainer, Evidence *evidence, Error *
 static bool finish(Collecting *self, const Explainer *explainer, bool ok, Evidence **out,
                    Error *error)
 {
-    ok = ok && number_texts(explainer, self->evidence, error);
+    ok = ok && milan_number(explainer, self->evidence, error);
     gather_close(&self->gathering);
     looks_close(&self->looks);
     if (ok)
@@ -148,14 +147,14 @@ bool milan_collect(const Explainer *explainer, const ImageSource *images, const 
     const Inputs *inputs     = &explainer->inputs;
     Collecting    collecting = {.milan = milan, .pass = pass};
     bool          ok =
-        evidence_open(&collecting.evidence, inputs->layer.units, error) &&
+        milan_evidence(&collecting.evidence, inputs->layer.units, error) &&
         gather_open(&collecting.gathering, inputs, milan->rules, 0, inputs->layer.units, error) &&
         collecting_load(&collecting, error);
     if (ok && collecting.phase == PHASE_GATHER)
-        ok = gather_images(&collecting, images, error);
+        ok = milan_gather(&collecting, images, error);
     if (ok && collecting.phase == PHASE_ENCODE)
-        ok = encode(&collecting, images, error);
-    ok = ok && decode(&collecting, error);
+        ok = milan_encode(&collecting, images, error);
+    ok = ok && milan_decode(&collecting, error);
     return finish(&collecting, explainer, ok, out, error);
 }
 
@@ -166,11 +165,11 @@ bool milan_collect_unit(const Explainer *explainer, const UnitView *view, Eviden
     Milan            *milan      = explainer->state;
     Collecting        collecting = {.milan = milan, .pass = &none};
     Gathering        *gathering  = &collecting.gathering;
-    bool              ok         = evidence_open(&collecting.evidence, 1, error) &&
+    bool              ok         = milan_evidence(&collecting.evidence, 1, error) &&
               gather_open(gathering, &explainer->inputs, milan->rules, view->unit, 1, error);
     for (int64_t image = 0; ok && image < explainer->inputs.probe->image_count; image++)
         ok = gather_map(gathering, 0, image, view->maps[image], error);
     ok = ok && gather_levels(gathering, error) && collecting_looks(&collecting, error) &&
-         encode(&collecting, view->images, error) && decode(&collecting, error);
+         milan_encode(&collecting, view->images, error) && milan_decode(&collecting, error);
     return finish(&collecting, explainer, ok, out, error);
 }

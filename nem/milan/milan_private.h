@@ -153,6 +153,26 @@ bool milan_collect_unit(const Explainer *explainer, const UnitView *view, Eviden
                         Error *error);
 void milan_release(Evidence *evidence); // NULL allowed
 
+/* What the functions above are made of. */
+bool milan_evidence(Evidence **out, int64_t unit_count, Error *error);
+bool milan_gather(Collecting *self, const ImageSource *images, Error *error);
+bool milan_encode(Collecting *self, const ImageSource *images, Error *error);
+bool milan_decode(Collecting *self, Error *error);
+/* Numbers of the texts, in the order of the units. */
+bool milan_number(const Explainer *explainer, Evidence *evidence, Error *error);
+
+/* The texts [count] of units, each with its zero, and back: *fits false if they are not so many. */
+bool milan_join(const Evidence *evidence, int64_t count, char **out, size_t *size, Error *error);
+bool milan_split(Evidence *evidence, int64_t first, int64_t count, SnapshotPart texts, bool *fits,
+                 Error *error);
+
+/* In pieces (pieces.c). */
+extern const MethodPhase milan_phases[2];
+bool milan_piece(const Explainer *explainer, const Pass *pass, int phase, Share share,
+                 const Pieces *pieces, Error *error);
+bool milan_pieces(const Explainer *explainer, const Pass *pass, const Pieces *pieces,
+                  Evidence **out, Error *error);
+
 /* ---- files, attacks, modes: functions of the table in nem/method.h --------------------------- */
 
 #define MILAN_FILE "exemplars.csv"

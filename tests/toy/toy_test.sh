@@ -103,6 +103,12 @@ for run in clean noise attack targeted; do
 done
 check 'tells of peaks' grep -q 'the peak of their concept' clean-page/index.html
 check 'shows no masks' sh -c '! grep -q "mask" noise-page/index.html'
+check 'is cut into pieces' $toy plan ${brightest#$toy } --shards 3 -o plan
+check 'runs its pieces' sh plan/run.sh pieces 1
+check 'merges to the same bytes' same clean pieces
+check 'attacks in pieces' sh -c "$toy plan attack clean -u 0-3 --steps 2 --shards 3 -o plan-attack &&
+    sh plan-attack/run.sh attack-pieces 1 && $toy attack clean -u 0-3 --steps 2 -o attack-whole"
+check 'merges to the same rows' same attack-whole attack-pieces
 check 'describes fewer images' $brightest --limit 12 -o fewer
 check 'compares' sh -c "$toy compare clean fewer >said && grep -q 'peak >= 1' said"
 
