@@ -115,22 +115,18 @@ static void state_json(const RunState *state, JsonWriter *json)
     json_text(json, "damage", state->damage.code ? state->damage.message : NULL);
 }
 
-static bool print_document(const Settings *settings, const RunState *state, const RunState *next,
-                           Error *error)
+static void place_json(const char *path, const RunState *state, const RunState *next,
+                       JsonWriter *json)
 {
-    JsonWriter json = {0};
-    json_open_object(&json, NULL);
-    json_text(&json, "path", settings->inputs[0]);
-    state_json(state, &json);
+    json_open_object(json, NULL);
+    json_text(json, "path", path);
+    state_json(state, json);
     if (next->stage != RUN_ABSENT) {
-        json_open_object(&json, "replacement");
-        state_json(next, &json);
-        json_close(&json);
+        json_open_object(json, "replacement");
+        state_json(next, json);
+        json_close(json);
     }
-    json_close(&json);
-    bool ok = json_print(&json, error);
-    json_discard(&json);
-    return ok;
+    json_close(json);
 }
 
 /* ---- as a few lines -------------------------------------------------------------------------- */
@@ -244,17 +240,63 @@ static void print_state(const char *name, const RunState *state)
 
 /* ---- the verb -------------------------------------------------------------------------------- */
 
+static void show(const char *path, const RunState *state, const RunState *next, JsonWriter *json)
+{
+    if (json) {
+        place_json(path, state, next, json);
+        return;
+    }
+    print_state(path, state);
+    if (next->stage != RUN_ABSENT)
+        print_state(path, next);
+}
+
+// The runs in a folder of runs, one a layer; false, without a cause, if there is none.
+static bool show_layers(const char *folder, JsonWriter *json)
+{
+    char  **names = NULL, path[LIMIT_PATH];
+    int64_t count = 0;
+    bool    any   = false;
+    if (!folder_list(folder, &names, &count, NULL))
+        return false;
+    if (json) {
+        json_open_object(json, NULL);
+        json_text(json, "path", folder);
+        json_open_array(json, "runs");
+    }
+    for (int64_t i = 0; i < count; i++) {
+        RunState state = {0}, next = {0};
+        if (path_join(path, folder, names[i], NULL) && folder_exists(path) &&
+            run_state_read(&state, &next, path, NULL)) {
+            show(path, &state, &next, json);
+            any = true;
+        }
+        run_state_close(&state);
+        run_state_close(&next);
+    }
+    if (json) {
+        json_close(json);
+        json_close(json);
+    }
+    names_free(names, count);
+    return any;
+}
+
 static bool run(const Settings *settings, Error *error)
 {
-    RunState state = {0}, next = {0};
-    bool     ok = run_state_read(&state, &next, settings->inputs[0], error);
-    if (ok && settings->json) {
-        ok = print_document(settings, &state, &next, error);
-    } else if (ok) {
-        print_state(settings->inputs[0], &state);
-        if (next.stage != RUN_ABSENT)
-            print_state(settings->inputs[0], &next);
-    }
+    const char *path  = settings->inputs[0];
+    RunState    state = {0}, next = {0};
+    JsonWriter  json    = {0};
+    JsonWriter *as_json = settings->json ? &json : NULL;
+    Error       cause   = {0};
+    bool        ok      = run_state_read(&state, &next, path, &cause);
+    if (ok)
+        show(path, &state, &next, as_json);
+    else
+        ok = (cause.code == ERROR_NOT_FOUND && show_layers(path, as_json)) ||
+             fail(error, cause.code, "%s", cause.message);
+    ok = ok && (!as_json || json_print(as_json, error));
+    json_discard(&json);
     run_state_close(&state);
     run_state_close(&next);
     return ok;
@@ -273,8 +315,9 @@ const Verb verb_status = {
         "of an unfinished one whose process it is or was, how far it is, how long it will take, "
         "how old its last checkpoint is, and the command that goes on with it. It only reads: a "
         "run is not disturbed. Of a process on another host, which shares the folder, it repeats "
-        "what that said last; silent for two minutes, it counts as dead. Exit 0 whatever the "
-        "state, 66 if there is no run.",
+        "what that said last; silent for two minutes, it counts as dead. Of a folder of several "
+        "layers' runs it tells one after another. Exit 0 whatever the state, 66 if there is no "
+        "run.",
     .example = "nemesis status runs/clean",
     .options = options,
     .shared  = SHARED_BY_ALL,

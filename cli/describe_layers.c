@@ -117,6 +117,7 @@ static void add_progress(void *self, int64_t done, int64_t total)
     bool       is_first = true;
     layer->done         = done;
     layer->total        = total;
+    progress_note(&layer->run.progress, clock_seconds(), done, total);
     for (int i = 0; i < all->pending_count; i++) {
         const LayerRun *other = all->pending[i];
         sum += other->done;
@@ -126,6 +127,17 @@ static void add_progress(void *self, int64_t done, int64_t total)
     progress_step(&all->progress, sum, sums);
     if (is_first)
         begin_round(all);
+}
+
+// Each layer's folder tells how far its run is.
+static void tell_layers(void *self)
+{
+    const LayersRun *all = self;
+    for (int i = 0; i < all->pending_count; i++) {
+        const Progress *progress = &all->pending[i]->run.progress;
+        if (progress->watch)
+            progress->watch(progress->watch_self);
+    }
 }
 
 static void collect_layer(void *self, int index)
@@ -165,8 +177,10 @@ static bool collect_layers(LayersRun *all, Error *error)
         return true;
     bool ok = run_inputs_load_layers(inputs, all->pending_count, error);
     if (ok) {
-        Together *together = inputs[0]->together;
-        all->saved         = clock_seconds();
+        Together *together       = inputs[0]->together;
+        all->saved               = clock_seconds();
+        all->progress.watch      = tell_layers;
+        all->progress.watch_self = all;
         ok = together_run(together, collect_layer, all, error) && tell_failure(all, error);
         note_more(all->wanted->settings, "%lld images went through the network for %d layers",
                   (long long)together_images(together), all->pending_count);

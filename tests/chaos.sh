@@ -195,7 +195,7 @@ play() {
         done
         finish
     done
-    wait
+    wait 2>>said
     if why=$(python3 "$here/same_run.py" "one.$verb" run 2>&1); then
         passed=$((passed + 1))
     else

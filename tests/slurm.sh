@@ -7,7 +7,7 @@ set -u
 export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cluster.sh"
-nemesis=$(realpath "$1") photos=${2:-24}
+nemesis=$(realpath "$1") photos=${2:-16}
 data=$(realpath "${NEMESIS_DATA:-../shared/data}" 2>/dev/null)
 passed=0 failed=0
 lack=$(cluster_lacks)
@@ -55,6 +55,6 @@ check() {
 
 check dissect -m network.nw -l $layer -d "$world" --limit "$photos"
 check noise one.dissect --type gaussian --std 0.02,0.05,0.1 --store float,jpeg75
-check attack one.dissect -u detectors:4 --eps 2/255,4/255 --store float,jpeg75
+check attack one.dissect -u detectors:4 --eps 2/255,4/255 --steps 4 --store float
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -169,6 +169,20 @@ static void no_run_is_an_error(void)
     CHECK(status("")->code == ERROR_NOT_FOUND && strstr(status("")->err, "neither a finished"));
 }
 
+static void runs_of_several_layers_are_told_one_after_another(void)
+{
+    const char *all = in_folder("layers");
+    REQUIRE(play_inputs(4));
+    REQUIRE(play("dissect -m %s -l conv11,conv22 -d %s -t 1 -q -o %s", play_blob, play_probe, all)
+                ->code == 0);
+    const Outcome *o     = play("status %s", all);
+    const char    *first = strstr(o->out, "layers/conv11: finished\n");
+    CHECK(o->code == 0 && first && strstr(first, "layers/conv22: finished\n"));
+    o = play("status %s --json", all);
+    CHECK(o->code == 0 && strstr(o->out, "\"runs\": [") && strstr(o->out, "layers/conv22\""));
+    CHECK(play("status %s", play_probe)->code == ERROR_NOT_FOUND);
+}
+
 SUITE(status)
 {
     RUN(a_finished_run);
@@ -179,4 +193,5 @@ SUITE(status)
     RUN(what_cannot_be_read_is_a_sentence);
     RUN(a_run_that_is_to_replace_one_is_told_too);
     RUN(no_run_is_an_error);
+    RUN(runs_of_several_layers_are_told_one_after_another);
 }
