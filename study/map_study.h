@@ -26,6 +26,7 @@ typedef struct MapPair {
 typedef struct MapMeasure {
     int32_t    pair, method; // indices
     bool       is_softplus, is_control;
+    uint8_t    zero[2]; // so that saved rows have no gap
     StoreArm   store;
     double     beta;
     Similarity target, original, image; // the map afterwards with each; image with stored image
@@ -38,6 +39,7 @@ typedef struct MapMeasure {
 /* One row of smoothing.csv: the attacked image, explained with softplus or SmoothGrad (M9). */
 typedef struct MapSmoothing {
     int32_t    pair, method, copies; // copies 0: no SmoothGrad
+    int32_t    spare;                // 0, as above
     double     beta, level;          // beta 0: ReLU
     Similarity target;               // with the map that the attack aimed at
     Similarity original;             // with the map of the clean image, smoothed in the same way
@@ -45,7 +47,7 @@ typedef struct MapSmoothing {
 
 /* One row of steps.csv. */
 typedef struct MapStep {
-    int32_t       pair, method, step, spare; // spare is 0, so that saved rows have no gap
+    int32_t       pair, method, step, spare; // spare is 0, as above
     MapAttackLoss loss;
 } MapStep;
 
