@@ -66,7 +66,7 @@ cluster_end() {
     pid=$(cat "$2")
     kill "-$1" "$pid" 2>/dev/null || return 0
     for _ in $(seq 100); do
-        kill -0 "$pid" 2>/dev/null || return 0
+        grep -q '^State:.[^Z]' "/proc/$pid/status" 2>/dev/null || return 0
         sleep 0.1
     done
     kill -KILL "$pid" 2>/dev/null
