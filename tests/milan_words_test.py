@@ -18,7 +18,7 @@ from numeric import import_numpy, leave
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-DATA = os.environ.get('NEMESIS_DATA') or os.path.join(ROOT, '..', 'shared', 'data')
+DATA = os.path.abspath(os.environ.get('NEMESIS_DATA') or os.path.join(ROOT, '..', 'shared', 'data'))
 CHECKPOINT = os.path.join(DATA, 'reference', 'milan_thin.pth')
 RECORDED = os.path.join(DATA, 'reference', 'milan_decoder_thin.npz')
 PROGRAM = os.path.abspath(os.environ.get('NEMESIS') or os.path.join(ROOT, 'nemesis'))

@@ -11,6 +11,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 cd "$work" || exit 1
 export LC_ALL=C
+unset NEMESIS # else the scripts of plans would run it
 
 # check CLAIM COMMAND...: the command succeeds.
 check() {
