@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NUMBER_LENGTH = 20 }; // most that is shown of one
+
 /* A share with the columns of its interval. */
 typedef struct ShareColumns {
     int value, low, high;
@@ -47,7 +49,8 @@ static int64_t next_setting(const AccuracyPage *self, int64_t row)
 // The row of a class in a setting; -1: it has no image of that class.
 static int64_t row_of_class(const AccuracyPage *self, int64_t setting, const char *label)
 {
-    for (int64_t row = setting + 1; row < next_setting(self, setting); row++)
+    int64_t past = next_setting(self, setting);
+    for (int64_t row = setting + 1; row < past; row++)
         if (strcmp(text_of(self, row, self->label), label) == 0)
             return row;
     return -1;
@@ -148,7 +151,9 @@ static void table_of_settings(AccuracyPage *self)
         html_text(self->page, text_of(self, row, self->setting), HTML_NAME_LENGTH);
         writer_text(self->page, "</th><td>");
         html_text(self->page, text_of(self, row, self->store), HTML_NAME_LENGTH);
-        writer_text(self->page, "</td><td>%.20s</td>", text_of(self, row, self->count));
+        writer_text(self->page, "</td><td>");
+        html_text(self->page, text_of(self, row, self->count), NUMBER_LENGTH);
+        writer_text(self->page, "</td>");
         if (self->has_labels)
             share_cells(self, row, self->right);
         share_cells(self, row, self->unchanged);
@@ -161,9 +166,15 @@ static void row_of_class_table(AccuracyPage *self, int64_t class)
 {
     const char *label  = text_of(self, class, self->label);
     const char *images = text_of(self, class, self->count);
-    writer_text(self->page, "<tr><th data-value=\"%.20s\">", label);
+    writer_text(self->page, "<tr><th data-value=\"");
+    html_text(self->page, label, NUMBER_LENGTH);
+    writer_text(self->page, "\">");
     html_name(self->page, csv_name(self->csv, class, self->class));
-    writer_text(self->page, "</th><td data-value=\"%.20s\">%.20s</td>", images, images);
+    writer_text(self->page, "</th><td data-value=\"");
+    html_text(self->page, images, NUMBER_LENGTH);
+    writer_text(self->page, "\">");
+    html_text(self->page, images, NUMBER_LENGTH);
+    writer_text(self->page, "</td>");
     for (int64_t row = 0; row < csv_row_count(self->csv); row = next_setting(self, row)) {
         int64_t found = row_of_class(self, row, label);
         if (found < 0) {
@@ -193,7 +204,8 @@ static void section_of_classes(AccuracyPage *self)
         writer_text(self->page, ")</th>");
     }
     writer_text(self->page, "</tr></thead>\n<tbody>\n");
-    for (int64_t class = 1; class < next_setting(self, 0); class ++)
+    int64_t past = next_setting(self, 0);
+    for (int64_t class = 1; class < past; class ++)
         row_of_class_table(self, class);
     writer_text(self->page, "</tbody></table></div>\n</section>\n");
 }
@@ -204,9 +216,10 @@ static void write_header(AccuracyPage *self)
 {
     writer_text(self->page,
                 "<header>\n<p class=\"kicker\">nemesis \xc2\xb7 accuracy report</p>\n<h1>%s</h1>\n"
-                "<p class=\"lead\">%.20s images",
-                self->has_labels ? "How often the network is right" : "How often the answer stays",
-                text_of(self, 0, self->count));
+                "<p class=\"lead\">",
+                self->has_labels ? "How often the network is right" : "How often the answer stays");
+    html_text(self->page, text_of(self, 0, self->count), NUMBER_LENGTH);
+    writer_text(self->page, " images");
     if (self->has_labels) {
         writer_text(self->page, ", of which ");
         write_share(self, 0, self->right.value);

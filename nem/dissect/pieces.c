@@ -37,16 +37,25 @@ static bool find_largest(Dissecting *dissecting, const Pieces *pieces, Error *er
 
 /* ---- thresholds ------------------------------------------------------------------------------ */
 
-static bool add_largest(Survey *survey, const Snapshot *piece, int64_t index, Error *error)
+// How many values of each unit a share keeps: all of its images', or as many as matter.
+static int64_t values_of(const Survey *survey, Share share)
 {
+    Pass    pass = {.share = share};
+    int64_t first, past;
+    pass_images(&pass, survey->probe->image_count, &first, &past);
+    int64_t values = (past - first) * survey->shape.height * survey->shape.width;
+    return values < survey->rank.keep ? values : survey->rank.keep;
+}
+
+static bool add_largest(Survey *survey, const Snapshot *piece, Share share, Error *error)
+{
+    int64_t count = values_of(survey, share);
     if (piece->count != survey->unit_count)
-        return piece_refuse(index, error);
+        return piece_refuse(share.index, error);
     for (int64_t unit = 0; unit < survey->unit_count; unit++) {
-        SnapshotPart part  = piece->parts[unit];
-        size_t       count = part.size / sizeof(float);
-        if (part.size % sizeof(float) != 0 || count > (size_t)survey->rank.keep)
-            return piece_refuse(index, error);
-        top_add(&survey->top[unit], part.data, (int64_t)count);
+        if (piece->parts[unit].size != (size_t)count * sizeof(float))
+            return piece_refuse(share.index, error);
+        top_add(&survey->top[unit], piece->parts[unit].data, count);
     }
     return true;
 }
@@ -58,14 +67,12 @@ static bool find_thresholds(Dissecting *dissecting, const Pieces *pieces, Error 
     bool    ok        = true;
     for (int64_t i = 0; ok && i < pieces->count; i++) {
         Snapshot piece = {0};
-        ok = pieces->load(pieces->self, i, &piece, error) && add_largest(survey, &piece, i, error);
+        ok             = pieces->load(pieces->self, i, &piece, error) &&
+             add_largest(survey, &piece, (Share){i, pieces->count}, error);
         snapshot_close(&piece);
     }
-    for (int64_t unit = 0; ok && unit < survey->unit_count; unit++) {
-        ok = survey->top[unit].count >= survey->rank.keep || piece_refuse(0, error);
-        if (ok)
-            threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
-    }
+    for (int64_t unit = 0; ok && unit < survey->unit_count; unit++)
+        threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
     SnapshotPart part = {threshold, (size_t)survey->unit_count * sizeof *threshold};
     return ok && pieces->save(pieces->self, &part, 1, error);
 }
