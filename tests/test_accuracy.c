@@ -497,6 +497,18 @@ static void the_page_has_a_bar_for_each_share(void)
     check_page("without", 2, "How often the answer stays");
 }
 
+// A folder may be a stranger's.
+static void numbers_of_a_page_are_text(void)
+{
+    static const char rows[] =
+        "setting,store,class,label,count,accuracy,low,high,agreement,agreement_low,agreement_high\n"
+        "clean,float,,,<b>9</b>,1,1,1,1,1,1\nclean,float,door,\"\"\"><b>\",<b>8</b>,1,1,1,1,1,1\n";
+    REQUIRE(open_play());
+    REQUIRE(measure_in(play_probe, "foreign", "")->code == 0 &&
+            file_publish(in_folder("foreign/accuracy.csv"), rows, sizeof rows - 1, NULL));
+    check_page("foreign", 2, "&lt;b&gt;9");
+}
+
 SUITE(accuracy)
 {
     RUN(rows_are_what_the_network_says);
@@ -511,4 +523,5 @@ SUITE(accuracy)
     RUN(runs_without_their_images_are_refused);
     RUN(damaged_images_are_refused);
     RUN(the_page_has_a_bar_for_each_share);
+    RUN(numbers_of_a_page_are_text);
 }
