@@ -139,8 +139,8 @@ static bool do_piece(Sharing *sharing, const Settings *settings, Error *error)
         !shards_find(&sharing->shards, sharing->piece, &piece, error))
         return false;
     if (piece.state != PIECE_DONE)
-        return fail(error, ERROR_IO, "%s: piece %lld was made, and is gone or damaged", sharing->plan->path,
-                    (long long)sharing->piece);
+        return fail(error, ERROR_IO, "%s: piece %lld was made, and is gone or damaged",
+                    sharing->plan->path, (long long)sharing->piece);
     remove_work(work);
     if (piece.wrong)
         shards_sweep(&sharing->shards, sharing->piece, NULL);

@@ -40,8 +40,9 @@ bool plan_count_fits(const Plan *plan, Error *error)
     int64_t cut = 0;
     for (int i = 0; i < plan->phase_count; i++)
         cut += plan->phases[i].count > 1;
-    return plan->pieces <= PLAN_MOST_PIECES ||
-           fail(error, ERROR_USAGE,
+    if (plan->pieces <= PLAN_MOST_PIECES || !cut)
+        return true;
+    return fail(error, ERROR_USAGE,
                 "plan: %lld pieces over all phases are more than the %d that Slurm takes by "
                 "default; --shards %lld fits",
                 (long long)plan->pieces, PLAN_MOST_PIECES,

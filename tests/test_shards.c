@@ -3,7 +3,6 @@
 #include "../base/digest.h"
 #include "../base/share.h"
 #include "../base/snapshot.h"
-#include "../cli/plan.h"
 #include "../study/shards.h"
 #include "faults.h"
 #include "nem_world.h"
@@ -14,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- runs ------------------------------------------------------------------------------------ */
@@ -383,91 +381,6 @@ static void a_long_list_is_told_by_status(void)
     CHECK(o->code == ERROR_NOT_FOUND && strstr(o->err, "is a plan; nemesis plan --status"));
 }
 
-static void fewer_pieces_than_asked_are_told(void)
-{
-    REQUIRE(open_world());
-    const Outcome *o = play("plan dissect -m %s -l conv22 -d %s -b 2 -t 1 --shards 4 -o %s",
-                            play_blob, play_probe, in_folder("plan"));
-    char          *note;
-    CHECK(o->code == 0);
-    note = strstr(o->err, "note: fewer pieces than 4: the work is cut by groups of 64 images");
-    CHECK(note && !strstr(note + 1, "note: ")); // once, and there are two such phases
-}
-
-static void what_a_plan_cannot_hold_is_refused(void)
-{
-    const char *words[] = {"noise", "caf\xc3\xa9", "caf\xe9"};
-    Plan       *plan    = memory_new(1, sizeof *plan, NULL);
-    Error       error   = {0};
-    char        name[1200];
-    REQUIRE(plan != NULL);
-    plan->words      = words;
-    plan->word_count = 2;
-    CHECK(plan_words_fit(plan, &error));
-    plan->word_count = 3;
-    CHECK(!plan_words_fit(plan, &error) && error.code == ERROR_USAGE);
-    plan_phase(plan, "largest values", 500);
-    plan_phase(plan, "thresholds", 1);
-    plan_phase(plan, "counts", 500);
-    error = (Error){0};
-    CHECK(plan_count_fits(plan, &error));
-    plan_phase(plan, "more", 1);
-    CHECK(!plan_count_fits(plan, &error) && strstr(error.message, "--shards 499 fits"));
-    memory_free(plan);
-    memset(name, '\'', sizeof name); // quoted, each takes four bytes
-    snprintf(name + 300, sizeof name - 300, "/plan");
-    REQUIRE(open_world());
-    const Outcome *o = play("plan noise %s --type gaussian --std 0.2 --shards 2 -o %s -t 1",
-                            in_folder("clean"), name);
-    CHECK(o->code == ERROR_CREATE && strstr(o->err, "is too long for a script"));
-}
-
-/* ---- the scripts ----------------------------------------------------------------------------- */
-
-// A program in place of nemesis that notes its words and then does `what`.
-static bool make_stand_in(const char *what)
-{
-    char text[2 * LIMIT_PATH];
-    int  length =
-        snprintf(text, sizeof text, "#!/bin/sh\necho \"$*\" >>%s\n%s\n", in_folder("calls"), what);
-    return write_bytes(in_folder("stand-in"), text, (size_t)length);
-}
-
-static int run_script(const char *words)
-{
-    char command[4 * LIMIT_PATH];
-    snprintf(command, sizeof command, "chmod +x %s && %s", in_folder("stand-in"), words);
-    int status = system(command); // NOLINT(cert-env33-c): scripts that the program wrote
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int calls_with(const char *words)
-{
-    Bytes bytes = {0};
-    int   count = 0;
-    if (!file_read(in_folder("calls"), SIZE_MAX, &bytes, NULL))
-        return -1;
-    for (const char *at = (const char *)bytes.data; (at = strstr(at, words)); at++)
-        count++;
-    bytes_close(&bytes);
-    return count;
-}
-
-// Every piece is killed: each is tried three times, nothing of a later phase, and merge has the word.
-static void a_killed_piece_stops_no_other(void)
-{
-    REQUIRE(open_world() && make_plan(&lines[1], 3, "plan"));
-    REQUIRE(make_stand_in("[ \"$1\" = merge ] && exit 4\nkill -9 $$"));
-    char words[2 * LIMIT_PATH];
-    snprintf(words, sizeof words, "NEMESIS=%s sh %s", in_folder("stand-in"),
-             in_folder("plan/run.sh"));
-    snprintf(words + strlen(words), sizeof words - strlen(words), " %s 2 2>/dev/null",
-             in_folder("run"));
-    CHECK(run_script(words) == ERROR_PIECES);
-    CHECK(calls_with("shard -q") == 9 && calls_with("merge") == 1 && calls_with("--resume") == 1);
-    CHECK(calls_with(" 0\n") == 3 && calls_with(" 1\n") == 3 && calls_with(" 2\n") == 3);
-}
-
 static void other_inputs_are_refused(void)
 {
     REQUIRE(open_world() && make_plan(&lines[0], 2, "plan"));
@@ -527,9 +440,6 @@ SUITE(shards)
     RUN(shares_are_all_of_the_work_and_cut_no_group);
     RUN(what_is_missing_is_listed);
     RUN(a_long_list_is_told_by_status);
-    RUN(fewer_pieces_than_asked_are_told);
-    RUN(what_a_plan_cannot_hold_is_refused);
-    RUN(a_killed_piece_stops_no_other);
     RUN(other_inputs_are_refused);
     RUN(other_kernels_are_refused_by_name);
     RUN(bad_words_are_refused);
