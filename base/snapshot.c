@@ -187,8 +187,8 @@ bool checkpoint_restore(Checkpoint *checkpoint, const char *name, const char *st
 
 bool checkpoint_refuse(const Checkpoint *checkpoint, const char *name, Error *error)
 {
-    return fail(error, ERROR_DATA, "%s/%s: does not fit this run; --overwrite starts over",
-                checkpoint->folder, name);
+    return fail(error, ERROR_DATA, "%s/%s: does not fit this run; %s", checkpoint->folder, name,
+                checkpoint->begin ? "--overwrite starts over" : "remove it and make it again");
 }
 
 void snapshot_close(Snapshot *snapshot)

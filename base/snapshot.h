@@ -26,7 +26,8 @@ typedef struct Checkpoint {
     const char *key;    // what all results depend on
     bool        resume; // whether what is in the folder may be continued
     double      last;   // clock_seconds of the last one, or of the start
-    /* Called before anything is written: makes the folder ready. */
+    /* Called before anything is written: makes the folder ready. NULL: files are only read, and
+     * somebody else makes them. */
     bool (*begin)(void *self, Error *error);
     /* Called with one sentence about a file that cannot be used. */
     void (*warn)(void *self, const char *sentence);

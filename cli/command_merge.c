@@ -3,6 +3,20 @@
 #include "outputs.h"
 #include "sharing.h"
 
+// The pieces of the last phase make a run. Where some are missing, those of the first phase that lacks
+// any are named.
+static bool is_complete(Sharing *sharing, const Settings *settings, Error *error)
+{
+    int   last  = sharing->plan->phase_count - 1;
+    Error cause = {0};
+    if (sharing_complete(sharing, last, settings, &cause))
+        return true;
+    for (int i = 0; i < last; i++)
+        if (!sharing_complete(sharing, i, settings, error))
+            return false;
+    return fail(error, cause.code, "%s", cause.message);
+}
+
 static bool run(const Settings *settings, Error *error)
 {
     Plan     plan    = {0};
@@ -14,7 +28,7 @@ static bool run(const Settings *settings, Error *error)
     bool ok  = plan_open(&plan, settings->inputs[0], error) &&
               path_join(folder, plan.path, PLAN_PIECES, error) &&
               shards_open(&sharing->shards, folder, plan.sha256, error) &&
-              sharing_complete(sharing, plan.phase_count - 1, settings, error) &&
+              is_complete(sharing, settings, error) &&
               sharing_run(sharing, settings, settings->out, error);
     plan_close(&plan);
     memory_free(sharing);

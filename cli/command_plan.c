@@ -63,11 +63,13 @@ static bool make(const Settings *settings, Error *error)
                   settings->out);
     if (ok)
         snprintf(plan.path, sizeof plan.path, "%s", settings->out);
-    ok = ok && sharing_run(sharing, settings, settings->out, error);
+    ok = ok && plan_words_fit(&plan, error) && plan_paths_fit(&plan, settings, error) &&
+         sharing_run(sharing, settings, settings->out, error);
     if (ok && !plan.phase_count)
         ok = fail(error, ERROR_INTERNAL, "%s: said nothing of how it is cut", plan.verb->name);
-    ok = ok && plan_folders(&plan, error) && plan_scripts(&plan, settings, error) &&
-         plan_write(&plan, error) && show(&plan, settings, error);
+    ok = ok && plan_count_fits(&plan, error) && plan_folders(&plan, error) &&
+         plan_scripts(&plan, settings, error) && plan_write(&plan, error) &&
+         show(&plan, settings, error);
     plan_close(&plan);
     memory_free(sharing);
     return ok;

@@ -4,6 +4,7 @@
 #include "sharing.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@ static int number_of(const char *name, int64_t piece)
 {
     char start[32];
     int  length = snprintf(start, sizeof start, "%lld.", (long long)piece);
-    return strncmp(name, start, (size_t)length) == 0 ? (int)strtol(name + length, NULL, 10) : 0;
+    long number = strncmp(name, start, (size_t)length) == 0 ? strtol(name + length, NULL, 10) : 0;
+    return number > 0 && number < INT_MAX ? (int)number : 0;
 }
 
 // The latest attempt that has something to go on from, and the number of the latest of all.
@@ -104,6 +106,16 @@ static bool begin_attempt(const Plan *plan, int64_t piece, char out[LIMIT_PATH],
            (!latest[0] || adopt(latest, out, error));
 }
 
+// What stays is in the way of nobody, and --status tells of it. Nobody adopts half an attempt: what
+// says that there is something to go on from goes first.
+static void remove_work(const char *work)
+{
+    char begun[LIMIT_PATH];
+    if (path_join(begun, work, "unfinished.json", NULL) &&
+        (!file_exists(begun) || file_remove(begun, NULL)))
+        tree_remove(work, NULL);
+}
+
 /* ---- the verb -------------------------------------------------------------------------------- */
 
 static bool read_index(const Plan *plan, const char *text, int64_t *out, Error *error)
@@ -118,14 +130,20 @@ static bool read_index(const Plan *plan, const char *text, int64_t *out, Error *
 
 static bool do_piece(Sharing *sharing, const Settings *settings, Error *error)
 {
-    char work[LIMIT_PATH];
-    int  phase = plan_phase_of(sharing->plan, sharing->piece);
+    char  work[LIMIT_PATH];
+    Piece piece;
+    int   phase = plan_phase_of(sharing->plan, sharing->piece);
     if ((phase && !sharing_complete(sharing, phase - 1, settings, error)) ||
         !begin_attempt(sharing->plan, sharing->piece, work, error) ||
-        !sharing_run(sharing, settings, work, error))
+        !sharing_run(sharing, settings, work, error) ||
+        !shards_find(&sharing->shards, sharing->piece, &piece, error))
         return false;
-    tree_remove(work, NULL);                              // what stays is in the way of nobody,
-    shards_sweep(&sharing->shards, sharing->piece, NULL); // and --status tells of it
+    if (piece.state != PIECE_DONE)
+        return fail(error, ERROR_IO, "%s: piece %lld was made, and is gone or damaged",
+                    sharing->plan->path, (long long)sharing->piece);
+    remove_work(work);
+    if (piece.wrong)
+        shards_sweep(&sharing->shards, sharing->piece, NULL);
     note(settings, "%s: piece %lld of %lld is done", sharing->plan->path, (long long)sharing->piece,
          (long long)sharing->plan->pieces);
     return true;
@@ -169,8 +187,9 @@ const Verb verb_shard = {
         "one rename. A piece that is done is left as it is: exit 0 at once. The same piece may be "
         "started again, or twice at a time on two machines; an attempt goes on from what the one "
         "before it saved. Run it where the paths of the plan's command lead to its inputs. Exit 4 "
-        "if pieces of the phase before are missing, 75 if it was interrupted: the same command "
-        "goes on.",
+        "if pieces of the phase before are missing, 65 if some of them are broken: make these "
+        "first. After 74 (reading or writing failed), 75 (interrupted) and 128 and more (killed) "
+        "the same command goes on.",
     .example = "nemesis shard plans/attack 0",
     .options = options,
     .shared  = "threads|progress|" SHARED_BY_ALL,

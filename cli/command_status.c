@@ -282,6 +282,12 @@ static bool show_layers(const char *folder, JsonWriter *json)
     return any;
 }
 
+static bool is_plan(const char *path)
+{
+    char name[LIMIT_PATH];
+    return path_join(name, path, "plan.json", NULL) && file_exists(name);
+}
+
 static bool run(const Settings *settings, Error *error)
 {
     const char *path  = settings->inputs[0];
@@ -294,6 +300,9 @@ static bool run(const Settings *settings, Error *error)
         show(path, &state, &next, as_json);
     else
         ok = (cause.code == ERROR_NOT_FOUND && show_layers(path, as_json)) ||
+             (is_plan(path) &&
+              fail(error, ERROR_NOT_FOUND,
+                   "%s: is a plan; nemesis plan --status tells how far it is", path)) ||
              fail(error, cause.code, "%s", cause.message);
     ok = ok && (!as_json || json_print(as_json, error));
     json_discard(&json);

@@ -9,8 +9,9 @@
 // Every photo is read once, for the digest.
 bool describe_plan(Run *run, RunInputs *inputs, Error *error)
 {
-    const Method *method = inputs->request.method;
-    Plan         *plan   = run->settings->sharing->plan;
+    const Method *method      = inputs->request.method;
+    Plan         *plan        = run->settings->sharing->plan;
+    bool          images_told = false; // the note about them, which is the same for all phases
     if (!method->phases)
         return fail(error, ERROR_USAGE, "plan: the method %s cannot be cut into pieces",
                     method->name);
@@ -19,12 +20,15 @@ bool describe_plan(Run *run, RunInputs *inputs, Error *error)
         !clean_run_rehearse(run, inputs, error))
         return false;
     for (int i = 0; i < method->phase_count; i++) {
-        int64_t images = inputs->probe.image_count, most = 1;
+        const char *name = method->phases[i].name;
+        int64_t     most = (inputs->probe.image_count + PASS_GROUP - 1) / PASS_GROUP;
         if (method->phases[i].cut == CUT_IMAGES)
-            most = (images + PASS_GROUP - 1) / PASS_GROUP;
+            sharing_phase(run->settings, name, most, images_told ? NULL : "groups of 64 images");
         else if (method->phases[i].cut == CUT_UNITS)
-            most = inputs->runner.units;
-        plan_phase(plan, method->phases[i].name, plan->shards < most ? plan->shards : most);
+            sharing_phase(run->settings, name, inputs->runner.units, "units");
+        else
+            plan_phase(plan, name, 1);
+        images_told = images_told || method->phases[i].cut == CUT_IMAGES;
     }
     return true;
 }

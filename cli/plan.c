@@ -33,6 +33,41 @@ int plan_phase_of(const Plan *plan, int64_t piece)
     return phase;
 }
 
+/* ---- what a plan can hold --------------------------------------------------------------------- */
+
+bool plan_count_fits(const Plan *plan, Error *error)
+{
+    int64_t cut = 0;
+    for (int i = 0; i < plan->phase_count; i++)
+        cut += plan->phases[i].count > 1;
+    if (plan->pieces <= PLAN_MOST_PIECES || !cut)
+        return true;
+    return fail(error, ERROR_USAGE,
+                "plan: %lld pieces over all phases are more than the %d that Slurm takes by "
+                "default; --shards %lld fits",
+                (long long)plan->pieces, PLAN_MOST_PIECES,
+                (long long)((PLAN_MOST_PIECES - plan->phase_count + cut) / cut));
+}
+
+bool plan_words_fit(const Plan *plan, Error *error)
+{
+    for (int i = 0; i < plan->word_count; i++) {
+        const unsigned char *at   = (const unsigned char *)plan->words[i];
+        size_t               left = strlen(plan->words[i]);
+        while (left) {
+            int length = utf8_length(at, left);
+            if (!length)
+                return fail(error, ERROR_USAGE,
+                            "plan: word %d of the command is not UTF-8, so plan.json cannot hold "
+                            "it: '%.80s'",
+                            i + 1, plan->words[i]);
+            at += length;
+            left -= (size_t)length;
+        }
+    }
+    return true;
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static void write_identity(JsonWriter *json, const char *name, const Identity *identity)

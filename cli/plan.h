@@ -2,7 +2,7 @@
  *
  * PLAN/plan.json     the command, its settings and digests, the pieces, an estimate; never changed
  * PLAN/run.sbatch    runs it by Slurm; PLAN/run.sh on one machine
- * PLAN/work/I.K      the K-th attempt at piece I, with its checkpoints
+ * PLAN/work/I.K.HOST.PROCESS   the K-th attempt at piece I, with its checkpoints
  * PLAN/pieces        what is done (study/shards.h)
  *
  * How the work is cut stands in the plan alone, never in the environment: a scheduler that runs one
@@ -17,7 +17,9 @@
 #define PLAN_PIECES "pieces"
 #define PLAN_WORK   "work"
 
-enum { PLAN_PHASES = 8, PLAN_SHARDS = 1000 }; // Slurm takes 1,001 tasks of an array by default
+/* Pieces count over all phases, and the largest index of an array that Slurm takes is 1000 unless
+ * its site says otherwise. */
+enum { PLAN_PHASES = 8, PLAN_SHARDS = 1000, PLAN_MOST_PIECES = 1001 };
 
 /* Pieces of a phase need all those of the phases before it. */
 typedef struct PlanPhase {
@@ -45,6 +47,13 @@ typedef struct Plan {
 
 /* Adds a phase of so many pieces. */
 void plan_phase(Plan *plan, const char *name, int64_t count);
+
+/* What would not survive in the scripts or in plan.json is refused: too many pieces (the sentence
+ * says how many to ask for), words that are not UTF-8, long paths. Errors: ERROR_USAGE,
+ * ERROR_CREATE. */
+bool plan_count_fits(const Plan *plan, Error *error);
+bool plan_words_fit(const Plan *plan, Error *error);
+bool plan_paths_fit(const Plan *plan, const Settings *settings, Error *error);
 
 /* Makes the folder of a plan, writes its scripts, and last plan.json. Errors: ERROR_CREATE,
  * ERROR_IO. */

@@ -20,19 +20,50 @@ static void whole_path(const char *path, char out[LIMIT_PATH])
         snprintf(out, LIMIT_PATH, "%s", path);
 }
 
+static void program_path(const Settings *settings, char out[LIMIT_PATH])
+{
+    const char *program = settings->command_count ? settings->command[0] : "nemesis";
+    if (strchr(program, '/'))
+        whole_path(program, out);
+    else
+        snprintf(out, LIMIT_PATH, "%s", program);
+}
+
+// Whether shell_word holds all of it.
+static bool is_short(const char *path, Error *error)
+{
+    size_t length = strlen(path) + 8;
+    for (const char *at = path; *at; at++)
+        length += *at == '\'' ? 3 : 0;
+    return length < NEXT_WORD ||
+           fail(error, ERROR_CREATE, "plan: %.80s...: is too long for a script: %zu bytes", path,
+                strlen(path));
+}
+
+bool plan_paths_fit(const Plan *plan, const Settings *settings, Error *error)
+{
+    char path[LIMIT_PATH], program[LIMIT_PATH], here[LIMIT_PATH];
+    whole_path(plan->path, path);
+    program_path(settings, program);
+    return is_short(path, error) && is_short(program, error) &&
+           (!getcwd(here, sizeof here) || is_short(here, error));
+}
+
 static void write_head(const Plan *plan, const Settings *settings, Writer *script)
 {
-    char        path[LIMIT_PATH], word[NEXT_WORD], here[LIMIT_PATH];
-    const char *program = settings->command_count ? settings->command[0] : "nemesis";
+    char path[LIMIT_PATH], word[NEXT_WORD], here[LIMIT_PATH];
     whole_path(plan->path, path);
     writer_text(script, "plan=%s\n", shell_word(path, "", word));
-    if (strchr(program, '/'))
-        whole_path(program, path);
-    else
-        snprintf(path, sizeof path, "%s", program);
+    program_path(settings, path);
     writer_text(script, "nemesis=${NEMESIS:-%s}\n", shell_word(path, "", word));
     if (getcwd(here, sizeof here))
         writer_text(script, "cd %s || exit 66\n", shell_word(here, "", word));
+}
+
+// What the estimate says for a task, and a quarter more.
+static long long megabytes_of(const Plan *plan)
+{
+    return (long long)(LEAST_MEGABYTES + plan->estimate.memory_bytes / 1000000 * 5 / 4);
 }
 
 /* ---- one machine ----------------------------------------------------------------------------- */
@@ -48,21 +79,29 @@ static bool write_local(const Plan *plan, const Settings *settings, Error *error
                 "# All pieces of this plan on one machine: sh run.sh [RUN [TASKS AT A TIME]]\n"
                 "# Pieces that are done are not done again, so it may be started again.\n");
     write_head(plan, settings, script);
-    writer_text(script,
-                "run=${1:-$plan/run}\ntasks=${2:-$(getconf _NPROCESSORS_ONLN)}\n"
-                "pieces() {\n"
-                "    for try in 1 2 3; do\n"
-                "        seq \"$1\" \"$2\" | xargs -n 1 -P \"$tasks\" \"$nemesis\" shard -q "
-                "-t 1 \"$plan\" && break\n"
-                "    done\n"
-                "    # or: seq \"$1\" \"$2\" | parallel -j \"$tasks\" --retries 3 "
-                "\"$nemesis\" shard -q -t 1 \"$plan\"\n"
-                "}\n");
+    writer_text(
+        script,
+        "run=${1:-$plan/run}\n"
+        "# As many at a time as there are cores, and as memory has room for.\n"
+        "cores=$(getconf _NPROCESSORS_ONLN)\n"
+        "room=$(awk '/^MemAvailable:/ { print int($2 / %lld) }' /proc/meminfo 2>/dev/null)\n"
+        "[ \"${room:-$cores}\" -lt \"$cores\" ] && cores=$((room > 0 ? room : 1))\n"
+        "tasks=${2:-$cores}\n"
+        "merge() { exec \"$nemesis\" merge \"$plan\" -o \"$run\" --resume; }\n"
+        "pieces() {\n"
+        "    for try in 1 2 3; do # exit 1, since xargs starts no more after a kill\n"
+        "        seq \"$1\" \"$2\" | xargs -n 1 -P \"$tasks\" sh -c '\"$0\" shard -q -t 1 "
+        "\"$@\" || exit 1' \"$nemesis\" \"$plan\" &&\n"
+        "            return\n"
+        "    done\n"
+        "    merge # which says what is missing\n"
+        "}\n",
+        megabytes_of(plan) * 1000);
     for (int i = 0; i < plan->phase_count; i++)
         writer_text(script, "pieces %lld %lld # %s\n", (long long)plan->phases[i].first,
                     (long long)(plan->phases[i].first + plan->phases[i].count - 1),
                     plan->phases[i].name);
-    writer_text(script, "exec \"$nemesis\" merge \"$plan\" -o \"$run\"\n");
+    writer_text(script, "merge\n");
     return writer_publish(script, error);
 }
 
@@ -87,8 +126,7 @@ static void write_options(const Plan *plan, Writer *script)
                 "#SBATCH --requeue\n"
                 "#SBATCH --open-mode=append\n"
                 "#SBATCH --signal=B:USR1@120\n",
-                plan->verb->name,
-                (long long)(LEAST_MEGABYTES + plan->estimate.memory_bytes / 1000000 * 5 / 4));
+                plan->verb->name, megabytes_of(plan));
 }
 
 // Within a task of an array.
@@ -99,14 +137,16 @@ static const char task_text[] =
     "        \"$nemesis\" shard -q -t \"${SLURM_CPUS_PER_TASK:-1}\" \"$plan\" "
     "\"$SLURM_ARRAY_TASK_ID\" &\n"
     "        task=$! asked=\n"
-    "        trap 'asked=USR1; kill -USR1 $task' USR1\n"
-    "        trap 'asked=TERM; kill -TERM $task' TERM\n"
+    "        trap 'asked=\"$asked USR1\"; kill -USR1 $task' USR1\n"
+    "        trap 'asked=\"$asked TERM\"; kill -TERM $task' TERM\n"
     "        while :; do # a signal ends a wait before the task\n"
     "            seen=$asked; wait $task; code=$?\n"
     "            [ \"$seen\" = \"$asked\" ] && break\n"
     "        done\n"
-    "        [ \"$asked\" = USR1 ] && [ $code -ne 0 ] &&\n"
-    "            scontrol requeue \"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID\"\n"
+    "        case $asked in *USR1*)\n"
+    "            [ $code -eq 0 ] || scontrol requeue "
+    "\"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID\"\n"
+    "        esac\n"
     "        # A process that was killed is tried again here: a requeue takes minutes.\n"
     "        [ -n \"$asked\" ] || { [ $code -le 128 ] && [ $code -ne 75 ]; } && exit $code\n"
     "    done\n"

@@ -41,15 +41,20 @@ bool sharing_input(const Settings *settings, const char *name, const char *diges
 
 void sharing_cases(const Settings *settings, int64_t cases, const char *what)
 {
-    if (!sharing_is(settings, SHARING_PLAN) || settings->sharing->plan->phase_count)
-        return;
+    if (sharing_is(settings, SHARING_PLAN) && !settings->sharing->plan->phase_count)
+        sharing_phase(settings, what, cases, what);
+}
+
+void sharing_phase(const Settings *settings, const char *name, int64_t cases, const char *what)
+{
     Plan   *plan  = settings->sharing->plan;
     int64_t count = plan->shards < cases ? plan->shards : cases < 1 ? 1 : cases;
-    if (count < plan->shards)
+    if (what && count < plan->shards)
         note(settings,
-             "note: %lld pieces and not %lld: the work is cut by %s, of which there are %lld",
-             (long long)count, (long long)plan->shards, what, (long long)cases);
-    plan_phase(plan, what, count);
+             "note: fewer pieces than %lld: the work is cut by %s, of which there are no more than "
+             "%lld",
+             (long long)plan->shards, what, (long long)cases);
+    plan_phase(plan, name, count);
 }
 
 void sharing_estimate(const Settings *settings, const WorkEstimate *estimate)
@@ -118,10 +123,12 @@ bool sharing_complete(Sharing *sharing, int phase, const Settings *settings, Err
     bool ok = missing && mark_missing(sharing, of, settings, missing, &count, &broken, error);
     if (ok && count) {
         shards_list(missing, of->first, of->first + of->count, list, sizeof list);
-        ok = fail(error, broken ? ERROR_DATA : ERROR_PIECES,
-                  "%.100s: %lld of %lld pieces are %s; run these again: --array=%s", plan->path,
-                  (long long)count, (long long)of->count, broken ? "missing or broken" : "missing",
-                  list);
+        bool is_whole = !strstr(list, "...");
+        ok            = fail(error, broken ? ERROR_DATA : ERROR_PIECES,
+                             "%.100s: %lld of %lld pieces are %s; %s%.255s", plan->path, (long long)count,
+                             (long long)of->count, broken ? "missing or broken" : "missing",
+                  is_whole ? "run these again: --array=" : "for the list: nemesis plan --status ",
+                  is_whole ? list : plan->path);
     }
     memory_free(missing);
     return ok;
@@ -129,16 +136,10 @@ bool sharing_complete(Sharing *sharing, int phase, const Settings *settings, Err
 
 bool sharing_load(Sharing *sharing, int64_t piece, Snapshot *out, Error *error)
 {
-    Shards *shards = &sharing->shards;
-    Piece   found;
-    char    stage[PIECE_STAGE];
-    bool    is_there = false;
-    shards_stage(piece, stage);
-    return shards_find(shards, piece, &found, error) &&
-           (found.state != PIECE_DONE ||
-            checkpoint_load(&shards->checkpoint, found.name, stage, out, &is_there, error)) &&
-           (is_there || fail(error, ERROR_PIECES, "%s: piece %lld is missing", sharing->plan->path,
-                             (long long)piece));
+    Piece found;
+    return shards_load(&sharing->shards, piece, &found, out, error) &&
+           (found.state == PIECE_DONE || fail(error, ERROR_PIECES, "%s: piece %lld is missing",
+                                              sharing->plan->path, (long long)piece));
 }
 
 bool sharing_read(void *self, int64_t index, Snapshot *out, Error *error)

@@ -36,6 +36,8 @@ bool sharing_input(const Settings *settings, const char *name, const char *diges
 
 /* Says how many things the work can be cut into; a plan has no more pieces than that. */
 void sharing_cases(const Settings *settings, int64_t cases, const char *what);
+/* The same of one phase of a plan that is being made. `what` NULL: no word if there are fewer. */
+void sharing_phase(const Settings *settings, const char *name, int64_t cases, const char *what);
 
 /* The estimate of a rehearsal. */
 void sharing_estimate(const Settings *settings, const WorkEstimate *estimate);

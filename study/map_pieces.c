@@ -67,7 +67,9 @@ static bool load_case(const MapStudy *study, Checkpoint *kept, int64_t index, Sn
         parts[i] = i < out->count ? out->parts[i] : (SnapshotPart){0};
         found    = parts[i].size == (i < 2 ? size.image : size.map);
     }
-    return found || checkpoint_refuse(kept, file, error);
+    return found || fail(error, ERROR_DATA,
+                         "%s/%s: does not fit this run; without this folder the piece starts over",
+                         kept->folder, file);
 }
 
 bool map_results_save(const MapStudy *study, const MapResults *results, Checkpoint *kept,

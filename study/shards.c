@@ -31,15 +31,20 @@ void shards_stage(int64_t piece, char out[PIECE_STAGE])
 
 /* ---- names: INDEX-SHA256 --------------------------------------------------------------------- */
 
+static void name_of_bytes(const Bytes *bytes, int64_t piece, char out[PIECE_NAME])
+{
+    char text[65];
+    sha256_of(bytes->data, bytes->size, text);
+    snprintf(out, PIECE_NAME, "%lld-%s", (long long)piece, text);
+}
+
 static bool name_of(const char *path, int64_t piece, char out[PIECE_NAME], Error *error)
 {
     Bytes bytes = {0};
-    char  text[65];
     if (!file_read(path, SIZE_MAX, &bytes, error))
         return false;
-    sha256_of(bytes.data, bytes.size, text);
+    name_of_bytes(&bytes, piece, out);
     bytes_close(&bytes);
-    snprintf(out, PIECE_NAME, "%lld-%s", (long long)piece, text);
     return true;
 }
 
@@ -59,25 +64,33 @@ static bool is_of_index(const char *name, int64_t piece)
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-// NULL: the file is a piece of this plan. Else why it is none.
+// NULL: the file is a piece of this plan, and here it is. Else why it is none.
 static const char *check(Shards *shards, int64_t piece, const char *name, const char *path,
-                         Error *error)
+                         Snapshot *out, Error *error)
 {
     char     wanted[PIECE_NAME], stage[PIECE_STAGE];
     Snapshot snapshot = {0};
     bool     found    = false;
-    if (!name_of(path, piece, wanted, error))
-        return "cannot be read";
-    if (strcmp(name, wanted) != 0)
-        return "is cut short or damaged";
     shards_stage(piece, stage);
     if (!checkpoint_load(&shards->checkpoint, name, stage, &snapshot, &found, error))
         return "cannot be read";
-    snapshot_close(&snapshot);
-    return found ? NULL : "is of another plan or another version";
+    if (found)
+        name_of_bytes(&snapshot.file, piece, wanted);
+    else if (!name_of(path, piece, wanted, error)) // read again, to say what is wrong
+        return "cannot be read";
+    bool is_whole = strcmp(name, wanted) == 0;
+    if (found && is_whole)
+        *out = snapshot;
+    else
+        snapshot_close(&snapshot);
+    return !is_whole ? "is cut short or damaged"
+           : found   ? NULL
+                     : "is of another plan or another version";
 }
 
-typedef bool FileVisit(void *self, const char *name, const char *wrong, Error *error);
+// May take the snapshot of one with nothing wrong.
+typedef bool FileVisit(void *self, const char *name, const char *wrong, Snapshot *snapshot,
+                       Error *error);
 
 // Every file of an index. One that another process took away meanwhile was not there.
 static bool each_file(Shards *shards, int64_t piece, FileVisit *visit, void *self, Error *error)
@@ -86,45 +99,71 @@ static bool each_file(Shards *shards, int64_t piece, FileVisit *visit, void *sel
     int64_t count = 0;
     bool    ok    = folder_list(shards->folder, &names, &count, error);
     for (int64_t i = 0; ok && i < count; i++) {
-        Error problem = {0};
-        char  path[LIMIT_PATH];
+        Error    problem  = {0};
+        Snapshot snapshot = {0};
+        char     path[LIMIT_PATH];
         if (!is_of_index(names[i], piece) || strlen(names[i]) >= PIECE_NAME ||
             !path_join(path, shards->folder, names[i], NULL))
             continue;
-        const char *wrong = check(shards, piece, names[i], path, &problem);
+        const char *wrong = check(shards, piece, names[i], path, &snapshot, &problem);
         if (!problem.code)
-            ok = visit(self, names[i], wrong, error);
+            ok = visit(self, names[i], wrong, &snapshot, error);
         else if (problem.code != ERROR_NOT_FOUND || file_exists(path))
             ok = fail(error, problem.code, "%s", problem.message);
+        snapshot_close(&snapshot);
     }
     names_free(names, count);
     return ok;
 }
 
-static bool take(void *self, const char *name, const char *wrong, Error *error)
+typedef struct Found {
+    Piece    piece;
+    Snapshot snapshot;
+} Found;
+
+static bool take(void *self, const char *name, const char *wrong, Snapshot *snapshot, Error *error)
 {
-    Piece *piece = self;
+    Found *found = self;
+    Piece *piece = &found->piece;
     (void)error;
     snprintf(wrong ? piece->broken : piece->name, PIECE_NAME, "%s", name);
     if (wrong)
         piece->wrong = wrong;
     piece->state = !wrong || piece->state == PIECE_DONE ? PIECE_DONE : PIECE_BROKEN;
+    if (!wrong) {
+        snapshot_close(&found->snapshot);
+        found->snapshot = *snapshot;
+        *snapshot       = (Snapshot){0};
+    }
+    return true;
+}
+
+bool shards_load(Shards *shards, int64_t piece, Piece *out, Snapshot *snapshot, Error *error)
+{
+    Found found = {.piece.state = PIECE_MISSING};
+    if (!each_file(shards, piece, take, &found, error)) {
+        snapshot_close(&found.snapshot);
+        return false;
+    }
+    *out      = found.piece;
+    *snapshot = found.snapshot;
     return true;
 }
 
 bool shards_find(Shards *shards, int64_t piece, Piece *out, Error *error)
 {
-    Piece found = {.state = PIECE_MISSING};
-    if (!each_file(shards, piece, take, &found, error))
-        return false;
-    *out = found;
-    return true;
+    Snapshot snapshot = {0};
+    bool     ok       = shards_load(shards, piece, out, &snapshot, error);
+    snapshot_close(&snapshot);
+    return ok;
 }
 
-static bool remove_broken(void *self, const char *name, const char *wrong, Error *error)
+static bool remove_broken(void *self, const char *name, const char *wrong, Snapshot *snapshot,
+                          Error *error)
 {
     const Shards *shards = self;
     char          path[LIMIT_PATH];
+    (void)snapshot;
     return !wrong || (path_join(path, shards->folder, name, error) && file_remove(path, error));
 }
 

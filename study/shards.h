@@ -36,8 +36,10 @@ typedef struct Piece {
     const char *wrong;              // why it does not: "is cut short or damaged"
 } Piece;
 
-/* What there is of a piece; reads it whole. Errors: those of files. */
+/* What there is of a piece; reads it whole, once. Errors: those of files. */
 bool shards_find(Shards *shards, int64_t piece, Piece *out, Error *error);
+/* The same, and keeps what was read of one that is done. */
+bool shards_load(Shards *shards, int64_t piece, Piece *out, Snapshot *snapshot, Error *error);
 
 /* Removes the files of a piece that do not count. */
 bool shards_sweep(Shards *shards, int64_t piece, Error *error);

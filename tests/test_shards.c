@@ -322,6 +322,7 @@ static bool forge(int64_t piece, const SnapshotPart *parts, int64_t count)
 // With the plan's own digest: then it is what the verb reads of it that has to be refused.
 static void a_forged_piece_is_refused(void)
 {
+    const Outcome *o = NULL;
     static uint8_t bytes[4096];
     REQUIRE(open_world() && make_plan(&lines[0], 1, "plan"));
     memset(bytes, 0xff, sizeof bytes);
@@ -329,8 +330,10 @@ static void a_forged_piece_is_refused(void)
         SnapshotPart parts[2] = {{bytes, (size_t)i * 68}, {bytes, 7}};
         play_remove(in_folder("plan/pieces"));
         REQUIRE(folder_create(in_folder("plan/pieces"), NULL) && forge(0, parts, 1 + i % 2));
-        CHECK(merge_again()->code == ERROR_DATA);
+        o = merge_again();
+        CHECK(o->code == ERROR_DATA && !strstr(o->err, "--overwrite"));
     }
+    CHECK(o && strstr(o->err, "does not fit this run; remove it and make it again"));
 }
 
 static void shares_are_all_of_the_work_and_cut_no_group(void)
@@ -357,6 +360,25 @@ static void what_is_missing_is_listed(void)
     o = play("plan --status %s --json", in_folder("plan"));
     CHECK(o->code == 0 && strstr(o->out, "\"missing\": \"0-1,3-5\"") &&
           strstr(o->out, "\"done\": 1"));
+}
+
+// Every other of many pieces is missing: too many for one sentence.
+static void a_long_list_is_told_by_status(void)
+{
+    char words[LINE] = "attack %s -u 0-5 --store float --steps 1 --eps 0.01";
+    Line line        = {"attack", words, false};
+    for (int i = 2; i <= 30; i++)
+        snprintf(words + strlen(words), sizeof words - strlen(words), ",0.%02d", i);
+    REQUIRE(open_world() && make_plan(&line, 180, "plan"));
+    for (int i = 1; i < 180; i += 2)
+        REQUIRE(forge(i, NULL, 0));
+    const Outcome *o = merge_again();
+    CHECK(o->code == ERROR_PIECES && strstr(o->err, "90 of 180 pieces are missing; for the list: "
+                                                    "nemesis plan --status /"));
+    o = play("plan --status %s", in_folder("plan"));
+    CHECK(o->code == 0 && strstr(o->out, "--array=0,2,4,") && strstr(o->out, ",176,178\n"));
+    o = play("status %s", in_folder("plan"));
+    CHECK(o->code == ERROR_NOT_FOUND && strstr(o->err, "is a plan; nemesis plan --status"));
 }
 
 static void other_inputs_are_refused(void)
@@ -417,6 +439,7 @@ SUITE(shards)
     RUN(a_forged_piece_is_refused);
     RUN(shares_are_all_of_the_work_and_cut_no_group);
     RUN(what_is_missing_is_listed);
+    RUN(a_long_list_is_told_by_status);
     RUN(other_inputs_are_refused);
     RUN(other_kernels_are_refused_by_name);
     RUN(bad_words_are_refused);
