@@ -83,12 +83,12 @@ static bool run_open(AccuracyRun *run, Error *error)
     run->planes     = memory_new(batch * run->image_size, sizeof *run->planes, error);
     run->logits     = memory_new(batch * (size_t)network->units, sizeof *run->logits, error);
     run->answers    = memory_new((size_t)study->count, sizeof *run->answers, error);
-    int32_t *all    = memory_new((size_t)run->total, sizeof *all, run->answers ? error : NULL);
-    if (run->answers)
-        run->answers[0] = all;
-    for (int i = 1; all && run->answers && i < study->count; i++)
+    if (!run->rows || !run->planes || !run->logits || !run->answers)
+        return false;
+    run->answers[0] = memory_new((size_t)run->total, sizeof **run->answers, error);
+    for (int i = 1; run->answers[0] && i < study->count; i++)
         run->answers[i] = run->answers[i - 1] + study->settings[i - 1].count;
-    return run->rows && run->planes && run->logits && run->answers && all;
+    return run->answers[0] != NULL;
 }
 
 static void run_close(AccuracyRun *run)
