@@ -97,7 +97,8 @@ static void sha256_portable(uint32_t state[8], const uint8_t *p, size_t blocks)
 #ifdef __x86_64__
 
 /* The processor's own rounds: state as (a b e f) and (c d g h), highest first; w is a ring of four
- * vectors of four words. Source: Intel 64 and IA-32 manual, volume 2, SHA256RNDS2, SHA256MSG1, -2. */
+ * vectors of four words. Source: Intel 64 and IA-32 manual, volume 2, SHA256RNDS2, SHA256MSG1 and
+ * SHA256MSG2. */
 __attribute__((target("sha,sse4.1"))) static void sha256_x86(uint32_t state[8], const uint8_t *p,
                                                              size_t blocks)
 {

@@ -3,8 +3,8 @@
 #include "outputs.h"
 #include "sharing.h"
 
-// The pieces of the last phase make a run. Where some are missing, those of the first phase that lacks
-// any are named.
+// The pieces of the last phase make a run. Where some are missing, those of the first phase that
+// lacks any are named.
 static bool is_complete(Sharing *sharing, const Settings *settings, Error *error)
 {
     int   last  = sharing->plan->phase_count - 1;

@@ -24,8 +24,8 @@ bool describe_tell(const DescribeRequest *wanted, Error *error);
  * the layer. */
 bool describe_layers(const DescribeRequest *wanted, Error *error);
 
-/* Of a plan (sharing.h): its phases and estimate; one piece, for inputs that are loaded; the evidence
- * of all pieces. */
+/* Of a plan (sharing.h): its phases and estimate; one piece, for inputs that are loaded; the
+ * evidence of all pieces. */
 bool describe_plan(Run *run, RunInputs *inputs, Error *error);
 bool describe_piece(Run *run, RunInputs *inputs, Error *error);
 bool describe_merge(Run *run, RunInputs *inputs, Evidence **out, Error *error);

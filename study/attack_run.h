@@ -52,8 +52,6 @@ bool attack_plan(AttackRun *run, int64_t chunk, Error *error);
 /* Runs of the network for one poisoned image at one eps, a gradient being worth three, and a part
  * of the image its share. */
 int64_t cost_of_image(const AttackJob *job, float share);
-/* The attack on a unit is open: what it costs is counted exactly, and no longer from a sample. */
-bool    attack_opened(AttackRun *run, const UnitCase *unit_case, UnitAttack *attack, Error *error);
 int64_t images_of_set(const AttackRun *run);
 /* The attack on a unit is open: finds the shares of its images. */
 bool attack_opened(AttackRun *run, const UnitCase *unit_case, UnitAttack *attack, Error *error);
