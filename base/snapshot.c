@@ -188,7 +188,7 @@ bool checkpoint_restore(Checkpoint *checkpoint, const char *name, const char *st
 bool checkpoint_refuse(const Checkpoint *checkpoint, const char *name, Error *error)
 {
     return fail(error, ERROR_DATA, "%s/%s: does not fit this run; %s", checkpoint->folder, name,
-                checkpoint->begin ? "--overwrite starts over" : "remove it and make it again");
+                checkpoint->remedy ? checkpoint->remedy : "without it the work starts over");
 }
 
 void snapshot_close(Snapshot *snapshot)

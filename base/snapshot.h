@@ -31,7 +31,8 @@ typedef struct Checkpoint {
     bool (*begin)(void *self, Error *error);
     /* Called with one sentence about a file that cannot be used. */
     void (*warn)(void *self, const char *sentence);
-    void *self;
+    void       *self;
+    const char *remedy; // ends the sentence about one that contradicts the run
 } Checkpoint;
 
 /* Seconds from one checkpoint to the next: ten; tests ask for less. */

@@ -140,15 +140,6 @@ static bool keep_case(void *self, const MapCase *result, Error *error)
     return map_case_keep(&manipulation->study, result, &manipulation->run.checkpoint, error);
 }
 
-static bool save_piece(Manipulation *manipulation, const MapResults *results, Error *error)
-{
-    char       stage[PIECE_STAGE];
-    Checkpoint checkpoint = sharing_checkpoint(&manipulation->run, stage);
-    return map_results_save(&manipulation->study, results, &manipulation->run.checkpoint,
-                            &checkpoint, PIECE_FILE, stage, error) &&
-           sharing_publish(&manipulation->run, error);
-}
-
 static void share(Manipulation *manipulation)
 {
     const Settings *settings = manipulation->settings;
@@ -172,13 +163,13 @@ static bool manipulate(Manipulation *manipulation, Error *error)
     study->batch        = batch_of(manipulation->settings, DEFAULT_POINTS);
     manipulation_warn(manipulation);
     share(manipulation);
-    bool ok = sharing_is(run->settings, SHARING_MERGE)
-                  ? map_results_join(study, sharing_pieces(run->settings), sharing_read,
-                                     run->settings->sharing, &results, error)
-                  : map_study_run(study, &results, error);
+    Pieces pieces = sharing_pieces(run);
+    bool   ok     = sharing_is(run->settings, SHARING_MERGE)
+                        ? map_results_join(study, &pieces, &results, error)
+                        : map_study_run(study, &results, error);
     progress_end(&run->progress);
     if (sharing_is(run->settings, SHARING_PIECE)) {
-        ok = ok && save_piece(manipulation, &results, error);
+        ok = ok && map_results_save(study, &results, &run->checkpoint, &pieces, error);
         map_results_close(&results);
         return ok;
     }

@@ -90,7 +90,8 @@ static void make_key(Session *session)
                                        .last   = clock_seconds(),
                                        .begin  = begin,
                                        .warn   = warn,
-                                       .self   = session};
+                                       .self   = session,
+                                       .remedy = "--overwrite starts over"};
     session->due        = clock_seconds() + checkpoint_interval();
 }
 

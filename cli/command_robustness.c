@@ -113,29 +113,21 @@ static bool finish(Robustness *robustness, const RobustResults *results, Error *
 
 /* ---- the verb -------------------------------------------------------------------------------- */
 
-static bool save_piece(Robustness *robustness, const RobustResults *results, Error *error)
-{
-    char       stage[PIECE_STAGE];
-    Checkpoint checkpoint = sharing_checkpoint(&robustness->run, stage);
-    return robustness_save(&robustness->study, results, &checkpoint, PIECE_FILE, stage, error) &&
-           sharing_publish(&robustness->run, error);
-}
-
 static bool measure(Robustness *robustness, Error *error)
 {
     Run          *run     = &robustness->run;
     RobustResults results = {0};
     RobustStudy  *study   = &robustness->study;
     study->share          = sharing_share(run->settings);
+    Pieces pieces         = sharing_pieces(run);
     sharing_cases(run->settings, (study->images + study->mode->group - 1) / study->mode->group,
                   "groups of images");
     bool ok = sharing_is(run->settings, SHARING_MERGE)
-                  ? robustness_join(study, sharing_pieces(run->settings), sharing_read,
-                                    run->settings->sharing, &results, error)
+                  ? robustness_join(study, &pieces, &results, error)
                   : robustness_run(study, &results, error);
     progress_end(&run->progress);
     if (sharing_is(run->settings, SHARING_PIECE)) {
-        ok = ok && save_piece(robustness, &results, error);
+        ok = ok && robustness_save(study, &results, &pieces, error);
         robustness_close(&results);
         return ok;
     }

@@ -95,7 +95,6 @@ static void unfinished_json(const RunState *state, JsonWriter *json)
     json_flag(json, "here", state->is_here);
     json_whole(json, "process", state->process);
     json_text(json, "started", run_state_text(state, "started"));
-    json_text(json, "phase", run_state_text(state, "phase"));
     json_text(json, "counted", run_state_text(state, "counted"));
     add_number(json, "done", run_state_number(state, "done"));
     add_number(json, "total", run_state_number(state, "total"));

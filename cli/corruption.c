@@ -58,23 +58,9 @@ bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings
 // The rows of all pieces, as if an interrupted run had left them.
 static bool take_pieces(Corruption *corruption, Error *error)
 {
-    Sharing *sharing = corruption->run.settings->sharing;
-    Labels  *labels  = corruption->baseline.inputs.explainer.labels;
-    bool     ok      = true;
-    for (int64_t i = 0; ok && i < sharing->plan->pieces; i++) {
-        char    stage[PIECE_STAGE];
-        Piece   piece;
-        bool    found  = false;
-        int64_t before = corruption->earlier.count;
-        shards_stage(i, stage);
-        ok = shards_find(&sharing->shards, i, &piece, error) &&
-             rows_load(&corruption->earlier, labels, &sharing->shards.checkpoint, piece.name, stage,
-                       &found, error) &&
-             (found || fail(error, ERROR_PIECES, "%s: piece %lld has gone", sharing->plan->path,
-                            (long long)i)) &&
-             (corruption->earlier.count > before || piece_refuse(i, error));
-    }
-    return ok;
+    Pieces pieces = sharing_pieces(&corruption->run);
+    return rows_join(&corruption->earlier, corruption->baseline.inputs.explainer.labels, &pieces,
+                     error);
 }
 
 bool corruption_load(Corruption *corruption, Error *error)

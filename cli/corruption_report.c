@@ -207,19 +207,17 @@ static bool settle(Corruption *corruption, Error *error)
     return changes_write(&written, explainer, folder, error);
 }
 
-static bool publish_piece(Corruption *corruption, Error *error)
+static bool save_piece(Corruption *corruption, Error *error)
 {
-    char       stage[PIECE_STAGE];
-    Checkpoint checkpoint = sharing_checkpoint(&corruption->run, stage);
-    return rows_save(&corruption->changes, corruption->baseline.inputs.explainer.labels,
-                     &checkpoint, PIECE_FILE, stage, error) &&
-           sharing_publish(&corruption->run, error);
+    Pieces pieces = sharing_pieces(&corruption->run);
+    return rows_share(&corruption->changes, corruption->baseline.inputs.explainer.labels, &pieces,
+                      error);
 }
 
 bool corruption_publish(Corruption *corruption, Error *error)
 {
     if (sharing_is(corruption->run.settings, SHARING_PIECE))
-        return publish_piece(corruption, error);
+        return save_piece(corruption, error);
     if (!settle(corruption, error))
         return false;
     const Run       *run       = &corruption->run;

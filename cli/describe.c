@@ -120,9 +120,8 @@ bool describe_begin(Run *run, RunInputs *inputs, const DescribeRequest *wanted,
         !output_folder_check(settings->out, used, run_inputs_used(&request, used), error) ||
         !run_folder_claim(&run->folder, settings, &run_result, error))
         return false;
-    if (first)
-        run_inputs_share(inputs, first, settings->layer);
-    else if (!run_inputs_open(inputs, &request, error))
+    if (!(first ? run_inputs_share(inputs, first, settings->layer, error)
+                : run_inputs_open(inputs, &request, error)))
         return false;
     run_identify(run, inputs);
     identity_text(&run->identity, "method", method->name);

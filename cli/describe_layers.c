@@ -3,6 +3,7 @@
  * Each layer has a run folder of its own, the same as if it were alone: whoever opens a clean run
  * (noise, attack, explain, report, compare) finds one layer there, with the method's files. */
 #include "describe.h"
+#include "rehearse_clean.h"
 #include "next.h"
 #include "output.h"
 #include "signals.h"
@@ -32,6 +33,7 @@ typedef struct LayersRun {
     volatile bool          stop;  // a signal came, or a layer failed
     double                 saved; // when, by the clock
     Progress               progress;
+    Rehearsal              rehearsal; // of --dry-run
 } LayersRun;
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -124,7 +126,10 @@ static void add_progress(void *self, int64_t done, int64_t total)
         sums += other->total ? other->total : total;
         is_first = is_first && (other >= layer || other->has_ended);
     }
-    progress_step(&all->progress, sum, sums);
+    if (all->wanted->settings->dry_run)
+        rehearsal_step(&all->rehearsal, sum, sums);
+    else
+        progress_step(&all->progress, sum, sums);
     if (is_first)
         begin_round(all);
 }
@@ -168,24 +173,98 @@ static bool tell_failure(const LayersRun *all, Error *error)
     return !failed || fail(error, failed->error.code, "%s", failed->error.message);
 }
 
-static bool collect_layers(LayersRun *all, Error *error)
+static bool load_layers(LayersRun *all, Error *error)
 {
     RunInputs *inputs[NETWORK_LAYERS];
     for (int i = 0; i < all->pending_count; i++)
         inputs[i] = &all->pending[i]->inputs;
-    if (!all->pending_count)
-        return true;
-    bool ok = run_inputs_load_layers(inputs, all->pending_count, error);
-    if (ok) {
-        Together *together       = inputs[0]->together;
-        all->saved               = clock_seconds();
-        all->progress.watch      = tell_layers;
-        all->progress.watch_self = all;
-        ok = together_run(together, collect_layer, all, error) && tell_failure(all, error);
-        note_more(all->wanted->settings, "%lld images went through the network for %d layers",
-                  (long long)together_images(together), all->pending_count);
-    }
+    return run_inputs_load_layers(inputs, all->pending_count, error);
+}
+
+static bool collect_layers(LayersRun *all, Error *error)
+{
+    Together *together       = all->pending[0]->inputs.together;
+    all->saved               = clock_seconds();
+    all->progress.watch      = tell_layers;
+    all->progress.watch_self = all;
+    bool ok = together_run(together, collect_layer, all, error) && tell_failure(all, error);
     progress_end(&all->progress);
+    note_more(all->wanted->settings, "%lld images went through the network for %d layers",
+              (long long)together_images(together), all->pending_count);
+    return ok;
+}
+
+/* ---- --dry-run ------------------------------------------------------------------------------- */
+
+// The first of the pending ones has what the others borrow, so it goes last.
+static void close_inputs(LayersRun *all)
+{
+    for (int i = all->pending_count - 1; i >= 0; i--) {
+        LayerRun *layer = all->pending[i];
+        all->wanted->method->release(layer->evidence);
+        layer->evidence = NULL;
+        run_inputs_close(&layer->inputs);
+    }
+}
+
+typedef struct Rehearsed {
+    LayersRun    *all;
+    InputsRequest request; // of the first layer
+} Rehearsed;
+
+static bool open_few(const Rehearsed *rehearsed, int64_t images, Error *error)
+{
+    LayersRun    *all   = rehearsed->all;
+    RunInputs    *first = &all->pending[0]->inputs;
+    InputsRequest few   = rehearsed->request;
+    few.limit           = images;
+    bool ok             = run_inputs_open(first, &few, error);
+    for (int i = 1; ok && i < all->pending_count; i++)
+        ok = run_inputs_share(&all->pending[i]->inputs, first, all->pending[i]->settings.layer,
+                              error);
+    return ok;
+}
+
+static bool take_sample(void *self, int64_t images, CleanSample *out, Error *error)
+{
+    const Rehearsed *rehearsed = self;
+    LayersRun       *all       = rehearsed->all;
+    rehearsal_start(&all->rehearsal, &all->progress);
+    all->rehearsal.is_whole = true;
+    bool   ok               = open_few(rehearsed, images, error) && load_layers(all, error);
+    double begin            = clock_seconds();
+    ok                      = ok && collect_layers(all, error);
+    *out                    = (CleanSample){.images  = images,
+                                            .seconds = clock_seconds() - begin,
+                                            .used    = (double)all->rehearsal.most_used};
+    for (int i = 0; ok && i < all->pending_count; i++) {
+        LayerRun *layer = all->pending[i];
+        out->result_bytes += clean_result_bytes(&layer->inputs);
+        layer->has_ended = false;
+        layer->done = layer->total = 0;
+    }
+    close_inputs(all);
+    return ok;
+}
+
+// The settings of all layers are those of the first but for the name of the layer.
+static bool rehearse(LayersRun *all, Error *error)
+{
+    Rehearsed       rehearsed = {.all = all};
+    Identity        identity  = {0};
+    WorkEstimate    estimate;
+    const Identity *first  = &all->pending[0]->run.identity;
+    int64_t         images = all->pending[0]->inputs.probe.image_count;
+    rehearsed.request      = all->pending[0]->inputs.request;
+    for (int i = 0; i < first->count; i++)
+        identity_text(&identity, first->name[i],
+                      strcmp(first->name[i], "layer") == 0 ? all->wanted->settings->layer
+                                                           : first->value[i]);
+    close_inputs(all);
+    bool ok =
+        clean_samples(&rehearsed.request, images, take_sample, &rehearsed, &estimate, error) &&
+        estimate_tell(&estimate, &all->progress, all->wanted->settings, &identity, error);
+    identity_free(&identity);
     return ok;
 }
 
@@ -216,15 +295,14 @@ static bool publish_layers(LayersRun *all, Error *error)
     return ok && output_flush(error);
 }
 
-// The first of the pending ones has what the others borrow, so it goes last.
 static void close_layers(LayersRun *all)
 {
+    close_inputs(all);
     for (int i = all->count - 1; all->layers && i >= 0; i--) {
         LayerRun *layer = &all->layers[i];
         if (!layer->has_begun)
             continue;
-        all->wanted->method->release(layer->evidence);
-        run_inputs_close(&layer->inputs);
+        run_inputs_close(&layer->inputs); // of one that is finished, or that did not begin well
         run_close(&layer->run);
     }
     memory_free(all->layers);
@@ -235,15 +313,18 @@ bool describe_layers(const DescribeRequest *wanted, Error *error)
 {
     LayersRun all    = {.wanted = wanted};
     bool      is_new = !folder_exists(wanted->settings->out);
-    if (wanted->settings->dry_run)
-        return fail(error, ERROR_USAGE, "%s one layer at a time, found '%.60s'",
-                    wanted->settings->sharing ? "a plan is of" : "--dry-run: tells of",
+    if (wanted->settings->sharing)
+        return fail(error, ERROR_USAGE, "a plan is of one layer at a time, found '%.60s'",
                     wanted->settings->layer);
     progress_start(&all.progress, wanted->verb->name, "passes", wanted->settings);
-    Error later = {0};
-    bool  begun = split_layers(&all, error) && begin_layers(&all, error);
-    bool  ok    = begun && collect_layers(&all, error);
-    if (begun && !publish_layers(&all, ok ? error : &later))
+    Error later        = {0};
+    bool  begun        = split_layers(&all, error) && begin_layers(&all, error);
+    bool  is_rehearsed = wanted->settings->dry_run && all.pending_count;
+    bool  ok =
+        begun && (is_rehearsed        ? rehearse(&all, error)
+                  : all.pending_count ? load_layers(&all, error) && collect_layers(&all, error)
+                                      : true);
+    if (begun && !is_rehearsed && !publish_layers(&all, ok ? error : &later))
         ok = false;
     if (ok)
         tell_next_report(&all.layers[0].settings);

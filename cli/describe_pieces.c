@@ -35,27 +35,6 @@ bool describe_plan(Run *run, RunInputs *inputs, Error *error)
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-typedef struct PieceFiles {
-    Run       *run;
-    PlanPhase *phase; // whose pieces are read
-} PieceFiles;
-
-static bool load_piece(void *self, int64_t index, Snapshot *out, Error *error)
-{
-    const PieceFiles *files   = self;
-    Sharing          *sharing = files->run->settings->sharing;
-    return sharing_load(sharing, files->phase->first + index, out, error);
-}
-
-static bool save_piece(void *self, const SnapshotPart *parts, int64_t count, Error *error)
-{
-    const PieceFiles *files = self;
-    char              stage[PIECE_STAGE];
-    Checkpoint        checkpoint = sharing_checkpoint(files->run, stage);
-    return checkpoint_save(&checkpoint, PIECE_FILE, stage, parts, count, error) &&
-           sharing_publish(files->run, error);
-}
-
 bool describe_piece(Run *run, RunInputs *inputs, Error *error)
 {
     const Method *method  = inputs->request.method;
@@ -63,8 +42,7 @@ bool describe_piece(Run *run, RunInputs *inputs, Error *error)
     int           phase   = plan_phase_of(sharing->plan, sharing->piece);
     Share         share   = sharing_share(run->settings);
     Pass          pass    = run->pass;
-    PieceFiles    files   = {run, &sharing->plan->phases[phase ? phase - 1 : 0]};
-    Pieces        pieces  = {phase ? files.phase->count : 0, load_piece, save_piece, &files};
+    Pieces        pieces  = sharing_pieces(run);
     char          name[48];
     if (phase >= method->phase_count)
         return fail(error, ERROR_DATA, "%s/plan.json: has more phases than %s", sharing->plan->path,
@@ -78,9 +56,7 @@ bool describe_piece(Run *run, RunInputs *inputs, Error *error)
 
 bool describe_merge(Run *run, RunInputs *inputs, Evidence **out, Error *error)
 {
-    const Plan *plan   = run->settings->sharing->plan;
-    PieceFiles  files  = {run, &run->settings->sharing->plan->phases[plan->phase_count - 1]};
-    Pieces      pieces = {files.phase->count, load_piece, save_piece, &files};
+    Pieces pieces = sharing_pieces(run);
     return inputs->request.method->collect_pieces(&inputs->explainer, &run->pass, &pieces, out,
                                                   error);
 }

@@ -113,7 +113,7 @@ static NetworkRequest network_request(const RunInputs *inputs, int64_t batch)
                             .conv      = inputs->request.conv};
 }
 
-void run_inputs_share(RunInputs *out, const RunInputs *first, const char *layer)
+bool run_inputs_share(RunInputs *out, const RunInputs *first, const char *layer, Error *error)
 {
     *out               = (RunInputs){.request   = first->request,
                                      .post_relu = first->post_relu,
@@ -121,6 +121,7 @@ void run_inputs_share(RunInputs *out, const RunInputs *first, const char *layer)
                                      .probe     = first->probe,
                                      .borrows   = true};
     out->request.layer = layer;
+    return choose_layer(out, error);
 }
 
 // What does not depend on the layer, once the network is open.
@@ -158,7 +159,7 @@ bool run_inputs_load_layers(RunInputs *const *layers, int count, Error *error)
     NetworkRequest network = network_request(first, first->request.batch);
     const char    *names[NETWORK_LAYERS];
     for (int i = 0; i < count; i++)
-        names[i] = layers[i]->request.layer;
+        names[i] = layers[i]->layer;
     network.layers      = names;
     network.layer_count = count;
     bool ok             = layer_runner_open(&first->runner, first->blob, &network, error) &&

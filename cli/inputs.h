@@ -51,7 +51,7 @@ bool run_inputs_open(RunInputs *out, const InputsRequest *request, Error *error)
 /* Opens the rest: network, label maps, method. From then on *inputs stays where it is. */
 bool run_inputs_load(RunInputs *inputs, Error *error);
 /* The same inputs for another layer of the network; `first` was opened and stays. */
-void run_inputs_share(RunInputs *out, const RunInputs *first, const char *layer);
+bool run_inputs_share(RunInputs *out, const RunInputs *first, const char *layer, Error *error);
 /* Opens the rest for several layers, of which the first is not borrowed: one network for all of
  * them, whose passes they share (first->together). */
 bool run_inputs_load_layers(RunInputs *const *layers, int count, Error *error);

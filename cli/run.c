@@ -99,7 +99,10 @@ bool run_resume(Run *run, Error *error)
                                    .last   = clock_seconds(),
                                    .begin  = begin_checkpoints,
                                    .warn   = warn_of_checkpoint,
-                                   .self   = run};
+                                   .self   = run,
+                                   .remedy = sharing_is(run->settings, SHARING_PIECE)
+                                                 ? "remove its folder and start the piece again"
+                                                 : "--overwrite starts over"};
     if (!run->key || run->settings->dry_run) // which saves nothing
         return run->key != NULL;
     run->pass.checkpoint = &run->checkpoint;

@@ -71,28 +71,46 @@ Share sharing_share(const Settings *settings)
     return (Share){sharing->piece - phase->first, phase->count};
 }
 
-int64_t sharing_pieces(const Settings *settings)
+/* ---- pieces ---------------------------------------------------------------------------------- */
+
+static bool load_piece(void *self, int64_t piece, Snapshot *out, Error *error)
 {
-    const Plan *plan = settings->sharing->plan;
-    return plan->phases[plan->phase_count - 1].count;
+    const Run *run     = self;
+    Sharing   *sharing = run->settings->sharing;
+    Piece      found;
+    return shards_load(&sharing->shards, piece, &found, out, error) &&
+           (found.state == PIECE_DONE || fail(error, ERROR_PIECES, "%s: piece %lld is missing",
+                                              sharing->plan->path, (long long)piece));
 }
 
-/* ---- a piece --------------------------------------------------------------------------------- */
-
-Checkpoint sharing_checkpoint(Run *run, char stage[PIECE_STAGE])
+static bool save_piece(void *self, const SnapshotPart *parts, int64_t count, Error *error)
 {
-    Checkpoint checkpoint = run->checkpoint;
-    checkpoint.key        = run->settings->sharing->shards.key;
-    shards_stage(run->settings->sharing->piece, stage);
-    return checkpoint;
+    const Run     *run        = self;
+    const Sharing *sharing    = run->settings->sharing;
+    Checkpoint     checkpoint = run->checkpoint;
+    char           stage[PIECE_STAGE], path[LIMIT_PATH];
+    checkpoint.key = sharing->shards.key;
+    shards_stage(sharing->piece, stage);
+    return checkpoint_save(&checkpoint, PIECE_FILE, stage, parts, count, error) &&
+           path_join(path, run->folder.path, PIECE_FILE, error) &&
+           shards_publish(&sharing->shards, sharing->piece, path, error);
 }
 
-bool sharing_publish(const Run *run, Error *error)
+Pieces sharing_pieces(Run *run)
 {
     const Sharing *sharing = run->settings->sharing;
-    char           path[LIMIT_PATH];
-    return path_join(path, run->folder.path, PIECE_FILE, error) &&
-           shards_publish(&sharing->shards, sharing->piece, path, error);
+    if (!sharing || sharing->role == SHARING_PLAN)
+        return (Pieces){0};
+    const Plan *plan   = sharing->plan;
+    bool        is_one = sharing->role == SHARING_PIECE;
+    int         phase  = is_one ? plan_phase_of(plan, sharing->piece) : plan->phase_count;
+    PlanPhase   before = phase ? plan->phases[phase - 1] : (PlanPhase){0};
+    return (Pieces){.first  = before.first,
+                    .count  = before.count,
+                    .folder = sharing->shards.folder,
+                    .load   = load_piece,
+                    .save   = save_piece,
+                    .self   = run};
 }
 
 /* ---- all pieces of a phase ------------------------------------------------------------------- */
@@ -124,29 +142,15 @@ bool sharing_complete(Sharing *sharing, int phase, const Settings *settings, Err
     if (ok && count) {
         shards_list(missing, of->first, of->first + of->count, list, sizeof list);
         bool is_whole = !strstr(list, "...");
-        ok            = fail(error, broken ? ERROR_DATA : ERROR_PIECES,
-                             "%.100s: %lld of %lld pieces are %s; %s%.255s", plan->path, (long long)count,
-                             (long long)of->count, broken ? "missing or broken" : "missing",
+        ok = fail(error, broken ? ERROR_DATA : ERROR_PIECES, "%.100s: %lld of %lld %s %s; %s%.255s",
+                  plan->path, (long long)count, (long long)of->count,
+                  of->count == 1 ? "piece is" : "pieces are",
+                  broken ? "missing or broken" : "missing",
                   is_whole ? "run these again: --array=" : "for the list: nemesis plan --status ",
                   is_whole ? list : plan->path);
     }
     memory_free(missing);
     return ok;
-}
-
-bool sharing_load(Sharing *sharing, int64_t piece, Snapshot *out, Error *error)
-{
-    Piece found;
-    return shards_load(&sharing->shards, piece, &found, out, error) &&
-           (found.state == PIECE_DONE || fail(error, ERROR_PIECES, "%s: piece %lld is missing",
-                                              sharing->plan->path, (long long)piece));
-}
-
-bool sharing_read(void *self, int64_t index, Snapshot *out, Error *error)
-{
-    Sharing    *sharing = self;
-    const Plan *plan    = sharing->plan;
-    return sharing_load(sharing, plan->phases[plan->phase_count - 1].first + index, out, error);
 }
 
 /* ---- running --------------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #ifndef CLI_SHARING_H
 #define CLI_SHARING_H
 
-#include "../base/share.h"
+#include "../base/pieces.h"
 #include "../study/shards.h"
 #include "plan.h"
 #include "rehearsal.h"
@@ -45,24 +45,14 @@ void sharing_estimate(const Settings *settings, const WorkEstimate *estimate);
 /* Of a piece, its share among the pieces of its phase; else all. */
 Share sharing_share(const Settings *settings);
 
-/* Pieces of the last phase, which make a run. */
-int64_t sharing_pieces(const Settings *settings);
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
-/* ---- a piece --------------------------------------------------------------------------------- */
+#define PIECE_FILE "piece" PASS_FILE_ENDING // in the folder of a run, before it is published
 
-#define PIECE_FILE "piece" PASS_FILE_ENDING
-
-/* Where its snapshot is to be saved, as PIECE_FILE with `stage`, before it is published. */
-Checkpoint sharing_checkpoint(Run *run, char stage[PIECE_STAGE]);
-bool       sharing_publish(const Run *run, Error *error);
-
-/* ---- reading pieces -------------------------------------------------------------------------- */
-
-/* For those who read the pieces of the last phase in order; `self` is a Sharing. */
-bool sharing_read(void *self, int64_t index, Snapshot *out, Error *error);
-
-/* Opens a piece. Errors: ERROR_PIECES. */
-bool sharing_load(Sharing *sharing, int64_t piece, Snapshot *out, Error *error);
+/* What the run of a plan reads and saves: a piece the pieces of the phase before, and its own; a
+ * merge those of the last phase; any other run none. Errors of reading: ERROR_PIECES (one is
+ * missing). */
+Pieces sharing_pieces(Run *run);
 
 /* Whether every piece of a phase is there; names those that are broken. Errors: ERROR_PIECES, or
  * ERROR_DATA where some are broken; both list what is to run again. */

@@ -55,12 +55,6 @@ const Mode *mode_named(const Method *method, const char *name)
     return NULL;
 }
 
-bool piece_refuse(int64_t index, Error *error)
-{
-    return fail(error, ERROR_DATA, "piece %lld of its phase does not fit this run",
-                (long long)index);
-}
-
 /* ---- descriptions ---------------------------------------------------------------------------- */
 
 bool is_detector(const Method *method, double score)

@@ -16,6 +16,7 @@
 #ifndef NEM_METHOD_H
 #define NEM_METHOD_H
 
+#include "../base/pieces.h"
 #include "../format/html.h"
 #include "../format/json.h"
 #include "../probe/inputs.h"
@@ -156,18 +157,6 @@ typedef struct MethodPhase {
     const char *name; // "largest values"
     PhaseCut    cut;
 } MethodPhase;
-
-/* Where what a piece found is kept, and what the pieces of the phase before found: snapshots, which
- * the method makes and reads as it does its checkpoints. */
-typedef struct Pieces {
-    int64_t count; // of the phase before; of the last one when a run is put together
-    bool (*load)(void *self, int64_t index, Snapshot *out, Error *error);
-    bool (*save)(void *self, const SnapshotPart *parts, int64_t count, Error *error);
-    void *self;
-} Pieces;
-
-/* The error for a piece that contradicts the run. Returns false. */
-bool piece_refuse(int64_t index, Error *error);
 
 /* ---- one unit again -------------------------------------------------------------------------- */
 

@@ -124,7 +124,7 @@ bool scores_piece(const Explainer *explainer, const Pass *pass, int phase, Share
     if (!collect_units(explainer, &explainer->inputs.images, pass, first, past, &evidence, error))
         return false;
     SnapshotPart part = {evidence->scores, table_size(explainer, past - first) * sizeof(float)};
-    bool         ok   = pieces->save(pieces->self, &part, 1, error);
+    bool         ok   = pieces_save(pieces, &part, 1, error);
     scores_release(evidence);
     return ok;
 }
@@ -140,10 +140,10 @@ bool scores_pieces(const Explainer *explainer, const Pass *pass, const Pieces *p
         Snapshot piece = {0};
         int64_t  first, past;
         share_range((Share){i, pieces->count}, units, 1, &first, &past);
-        ok = pieces->load(pieces->self, i, &piece, error) &&
+        ok = pieces_load(pieces, i, &piece, error) &&
              (snapshot_copy(&piece, 0, row_of(explainer, evidence, first),
                             table_size(explainer, past - first) * sizeof(float)) ||
-              piece_refuse(i, error));
+              pieces_refuse(pieces, i, error));
         snapshot_close(&piece);
     }
     if (ok)

@@ -73,16 +73,37 @@ static bool row_fits(ChangeRow *row, const Labels *labels, const Renumbering *re
            concept_fits(&row->now, labels, renumbering) && changed <= 1 && hit <= 1;
 }
 
+typedef struct SavedRows {
+    SnapshotPart parts[2]; // the second points into `texts`
+    int          count;
+    char        *texts;
+} SavedRows;
+
+static bool saved_rows(SavedRows *out, const Changes *rows, const Labels *labels, Error *error)
+{
+    *out = (SavedRows){.parts = {{rows->rows, (size_t)rows->count * sizeof *rows->rows}},
+                       .count = labels->grown ? 2 : 1};
+    if (labels->grown)
+        out->parts[1].data = out->texts = join_texts(labels, &out->parts[1].size, error);
+    return !labels->grown || out->texts;
+}
+
 bool rows_save(const Changes *rows, const Labels *labels, Checkpoint *checkpoint, const char *file,
                const char *phase, Error *error)
 {
-    SnapshotPart parts[2] = {{rows->rows, (size_t)rows->count * sizeof *rows->rows}};
-    char        *texts    = NULL;
-    if (labels->grown && !(texts = join_texts(labels, &parts[1].size, error)))
-        return false;
-    parts[1].data = texts;
-    bool ok       = checkpoint_save(checkpoint, file, phase, parts, labels->grown ? 2 : 1, error);
-    memory_free(texts);
+    SavedRows saved;
+    bool      ok = saved_rows(&saved, rows, labels, error) &&
+              checkpoint_save(checkpoint, file, phase, saved.parts, saved.count, error);
+    memory_free(saved.texts);
+    return ok;
+}
+
+bool rows_share(const Changes *rows, const Labels *labels, const Pieces *pieces, Error *error)
+{
+    SavedRows saved;
+    bool      ok = saved_rows(&saved, rows, labels, error) &&
+              pieces_save(pieces, saved.parts, saved.count, error);
+    memory_free(saved.texts);
     return ok;
 }
 
@@ -114,6 +135,21 @@ bool rows_load(Changes *out, Labels *labels, Checkpoint *checkpoint, const char 
     bool ok = !*found || take_rows(out, labels, &snapshot, &fits, error);
     snapshot_close(&snapshot);
     return ok && (fits || checkpoint_refuse(checkpoint, file, error));
+}
+
+bool rows_join(Changes *out, Labels *labels, const Pieces *pieces, Error *error)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < pieces->count; i++) {
+        Snapshot piece  = {0};
+        bool     fits   = true;
+        int64_t  before = out->count;
+        ok              = pieces_load(pieces, i, &piece, error) &&
+             take_rows(out, labels, &piece, &fits, error) &&
+             ((fits && out->count > before) || pieces_refuse(pieces, i, error));
+        snapshot_close(&piece);
+    }
+    return ok;
 }
 
 /* ---- those of a run -------------------------------------------------------------------------- */

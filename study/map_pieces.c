@@ -67,13 +67,11 @@ static bool load_case(const MapStudy *study, Checkpoint *kept, int64_t index, Sn
         parts[i] = i < out->count ? out->parts[i] : (SnapshotPart){0};
         found    = parts[i].size == (i < 2 ? size.image : size.map);
     }
-    return found || fail(error, ERROR_DATA,
-                         "%s/%s: does not fit this run; without this folder the piece starts over",
-                         kept->folder, file);
+    return found || checkpoint_refuse(kept, file, error);
 }
 
 bool map_results_save(const MapStudy *study, const MapResults *results, Checkpoint *kept,
-                      Checkpoint *checkpoint, const char *file, const char *stage, Error *error)
+                      const Pieces *pieces, Error *error)
 {
     int64_t    first, past;
     Checkpoint reader = *kept;
@@ -87,7 +85,7 @@ bool map_results_save(const MapStudy *study, const MapResults *results, Checkpoi
         list_rows(study, results, first, past, parts);
     for (int64_t i = 0; ok && i < past - first; i++)
         ok = load_case(study, &reader, first + i, &cases[i], parts + ROWS + CASE_PARTS * i, error);
-    ok = ok && checkpoint_save(checkpoint, file, stage, parts, count, error);
+    ok = ok && pieces_save(pieces, parts, count, error);
     for (int64_t i = 0; cases && i < past - first; i++)
         snapshot_close(&cases[i]);
     memory_free(cases);
@@ -137,13 +135,14 @@ static bool finish_case(const MapStudy *study, int64_t index, const SnapshotPart
     return study->done(study->self, &result, error);
 }
 
-static bool take(const MapStudy *study, const Snapshot *piece, Share share, MapResults *results,
-                 Error *error)
+static bool take(const MapStudy *study, const Pieces *pieces, int64_t index, const Snapshot *piece,
+                 MapResults *results, Error *error)
 {
     Sizes        size = sizes_of(study);
     int64_t      first, past;
     SnapshotPart rows[ROWS];
-    share_range(share, study->method_count * study->pairs, 1, &first, &past);
+    share_range((Share){index, pieces->count}, study->method_count * study->pairs, 1, &first,
+                &past);
     list_rows(study, results, first, past, rows);
     bool fits = piece->count == ROWS + CASE_PARTS * (past - first) &&
                 snapshot_copy_all(piece, 0, rows, ROWS) &&
@@ -151,23 +150,21 @@ static bool take(const MapStudy *study, const Snapshot *piece, Share share, MapR
     for (int64_t i = ROWS; fits && i < piece->count; i++)
         fits = piece->parts[i].size == ((i - ROWS) % CASE_PARTS < 2 ? size.image : size.map);
     if (!fits)
-        return fail(error, ERROR_DATA, "piece %lld does not fit this run", (long long)share.index);
+        return pieces_refuse(pieces, index, error);
     for (int64_t i = first; i < past; i++)
         if (!finish_case(study, i, piece->parts + ROWS + CASE_PARTS * (i - first), error))
             return false;
     return true;
 }
 
-bool map_results_join(const MapStudy *study, int64_t pieces,
-                      bool (*piece_load)(void *self, int64_t index, Snapshot *out, Error *error),
-                      void *self, MapResults *out, Error *error)
+bool map_results_join(const MapStudy *study, const Pieces *pieces, MapResults *out, Error *error)
 {
     MapResults results = {0};
     bool       ok      = map_results_open(&results, study, error);
-    for (int64_t i = 0; ok && i < pieces; i++) {
+    for (int64_t i = 0; ok && i < pieces->count; i++) {
         Snapshot piece = {0};
-        ok             = piece_load(self, i, &piece, error) &&
-             take(study, &piece, (Share){i, pieces}, &results, error);
+        ok             = pieces_load(pieces, i, &piece, error) &&
+             take(study, pieces, i, &piece, &results, error);
         snapshot_close(&piece);
     }
     if (!ok) {

@@ -11,6 +11,7 @@
 #include "../attack/map_attack.h"
 #include "../attribution/runner.h"
 #include "../attribution/similarity.h"
+#include "../base/pieces.h"
 #include "../probe/pass.h"
 
 enum { MAP_METHODS = 32 };
@@ -95,14 +96,12 @@ void map_results_close(MapResults *results); // accepts a zeroed object
  * made. */
 bool map_case_keep(const MapStudy *study, const MapCase *result, Checkpoint *checkpoint,
                    Error *error);
-/* What the study's share came to, as a snapshot: rows, and the cases that were kept. And the results
- * of all shares, of which piece_load gives one after the other; each case is `done`. Errors: those
- * of both, ERROR_DATA (a piece that does not fit). */
+/* Saves what the study's share came to as a piece: rows, and the cases that were kept. And the
+ * results of all pieces; each case is `done`. Errors: those of both, ERROR_DATA (a piece that does
+ * not fit). */
 bool map_results_save(const MapStudy *study, const MapResults *results, Checkpoint *kept,
-                      Checkpoint *checkpoint, const char *file, const char *stage, Error *error);
-bool map_results_join(const MapStudy *study, int64_t pieces,
-                      bool (*piece_load)(void *self, int64_t index, Snapshot *out, Error *error),
-                      void *self, MapResults *out, Error *error);
+                      const Pieces *pieces, Error *error);
+bool map_results_join(const MapStudy *study, const Pieces *pieces, MapResults *out, Error *error);
 
 /* Steps of all cases, for progress. */
 int64_t map_study_steps(const MapStudy *study);

@@ -40,8 +40,8 @@ static double *room_of(const RobustRun *run, Error *error)
                       error);
 }
 
-bool robustness_save(const RobustStudy *study, const RobustResults *results, Checkpoint *checkpoint,
-                     const char *file, const char *stage, Error *error)
+bool robustness_save(const RobustStudy *study, const RobustResults *results, const Pieces *pieces,
+                     Error *error)
 {
     RobustResults kept = *results;
     RobustRun     run  = {.study   = study,
@@ -55,12 +55,13 @@ bool robustness_save(const RobustStudy *study, const RobustResults *results, Che
         return false;
     move(&run, values, false);
     list_parts(&run, values, parts);
-    bool ok = checkpoint_save(checkpoint, file, stage, parts, PIECE_PARTS, error);
+    bool ok = pieces_save(pieces, parts, PIECE_PARTS, error);
     memory_free(values);
     return ok;
 }
 
-static bool take(RobustRun *run, const Snapshot *piece, int64_t index, Error *error)
+static bool take(RobustRun *run, const Pieces *pieces, int64_t index, const Snapshot *piece,
+                 Error *error)
 {
     SnapshotPart parts[PIECE_PARTS];
     double      *values = room_of(run, error);
@@ -71,20 +72,19 @@ static bool take(RobustRun *run, const Snapshot *piece, int64_t index, Error *er
     if (fits)
         move(run, values, true);
     memory_free(values);
-    return fits || fail(error, ERROR_DATA, "piece %lld does not fit this run", (long long)index);
+    return fits || pieces_refuse(pieces, index, error);
 }
 
-bool robustness_join(const RobustStudy *study, int64_t pieces,
-                     bool (*piece_load)(void *self, int64_t index, Snapshot *out, Error *error),
-                     void *self, RobustResults *out, Error *error)
+bool robustness_join(const RobustStudy *study, const Pieces *pieces, RobustResults *out,
+                     Error *error)
 {
     RobustResults results = {0};
     RobustRun     run     = {.study = study, .results = &results};
     bool          ok      = robust_results_open(&run, error);
-    for (int64_t i = 0; ok && i < pieces; i++) {
+    for (int64_t i = 0; ok && i < pieces->count; i++) {
         Snapshot piece = {0};
-        share_range((Share){i, pieces}, study->images, run.room, &run.begin, &run.past);
-        ok = piece_load(self, i, &piece, error) && take(&run, &piece, i, error);
+        share_range((Share){i, pieces->count}, study->images, run.room, &run.begin, &run.past);
+        ok = pieces_load(pieces, i, &piece, error) && take(&run, pieces, i, &piece, error);
         snapshot_close(&piece);
     }
     if (ok)

@@ -12,6 +12,7 @@
 
 #include "../attack/map_attack.h"
 #include "../attribution/similarity.h"
+#include "../base/pieces.h"
 #include "../probe/pass.h"
 
 /* ---- what is measured ------------------------------------------------------------------------ */
@@ -137,14 +138,12 @@ typedef struct RobustResults {
 bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error);
 void robustness_close(RobustResults *results); // accepts a zeroed object
 
-/* What the study's share of the images came to, as a snapshot; and the results of all shares, of
- * which piece_load gives one after the other. Errors: those of both, ERROR_DATA (a piece that does
- * not fit). */
-bool robustness_save(const RobustStudy *study, const RobustResults *results, Checkpoint *checkpoint,
-                     const char *file, const char *stage, Error *error);
-bool robustness_join(const RobustStudy *study, int64_t pieces,
-                     bool (*piece_load)(void *self, int64_t index, Snapshot *out, Error *error),
-                     void *self, RobustResults *out, Error *error);
+/* Saves what the study's share of the images came to as a piece; and the results of all pieces.
+ * Errors: those of both, ERROR_DATA (a piece that does not fit). */
+bool robustness_save(const RobustStudy *study, const RobustResults *results, const Pieces *pieces,
+                     Error *error);
+bool robustness_join(const RobustStudy *study, const Pieces *pieces, RobustResults *out,
+                     Error *error);
 
 /* The mean of a row and its 95 % interval over images (R15): normal, or Wilson's for shares. It
  * does not cover what another training or another seed would give. */

@@ -10,7 +10,7 @@
 #define STUDY_STUDY_H
 
 #include "../attack/unit_attack.h"
-#include "../base/share.h"
+#include "../base/pieces.h"
 
 /* ---- a clean run, opened again --------------------------------------------------------------- */
 
@@ -74,6 +74,11 @@ bool rows_save(const Changes *rows, const Labels *labels, Checkpoint *checkpoint
                const char *phase, Error *error);
 bool rows_load(Changes *out, Labels *labels, Checkpoint *checkpoint, const char *file,
                const char *phase, bool *found, Error *error);
+
+/* Rows as a piece; and those of all pieces, where each has some, behind those that *out has.
+ * Errors: also ERROR_DATA (a piece that does not fit). */
+bool rows_share(const Changes *rows, const Labels *labels, const Pieces *pieces, Error *error);
+bool rows_join(Changes *out, Labels *labels, const Pieces *pieces, Error *error);
 
 /* The rows as a checkpoint of their run, and back; without one, *out is empty. */
 bool changes_save(const Changes *changes, const Labels *labels, Checkpoint *checkpoint,

@@ -157,9 +157,35 @@ static void a_block_of_concatenations(void)
     check_layer("densenet121", MINI_SIDE, "denseblock1", 56);
 }
 
+static bool describe_words(const char *layers, const char *out)
+{
+    return program_run("describe --method clip-dissect --similarity cosine -m %s -d %s "
+                       "--concepts %s -l %s -q -o %s",
+                       in_folder("vit.nw"), in_folder("set"), in_folder("list.txt"), layers, out)
+               ->code == 0;
+}
+
+// A method that reads class tokens reads them of each layer.
+static void class_tokens_of_several_layers(void)
+{
+    static const char        list[]   = "red\nblue\ndoor\n";
+    static const char *const layers[] = {"encoder_layer_0", "encoder_layer_1"};
+    NEED_PROGRAM();
+    REQUIRE(drawn_network("vit", MINI_SIDE, in_folder("vit.nw")));
+    REQUIRE(file_publish(in_folder("list.txt"), list, sizeof list - 1, NULL));
+    REQUIRE(program_run("mini --images 30 -o %s -q", in_folder("set"))->code == 0);
+    REQUIRE(describe_words("encoder_layer_0,encoder_layer_1", in_folder("all")));
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(describe_words(layers[i], in_folder(layers[i])));
+        CHECK(same_file(in_folder("%s/units.csv", layers[i]),
+                        in_folder("all/%s/units.csv", layers[i])));
+    }
+}
+
 SUITE(any_layer)
 {
     RUN(a_stage_of_a_cifar_network_at_32_pixels);
     RUN(a_stage_of_a_bottleneck_network);
     RUN(a_block_of_concatenations);
+    RUN(class_tokens_of_several_layers);
 }

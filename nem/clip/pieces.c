@@ -77,7 +77,7 @@ bool clip_piece(const Explainer *explainer, const Pass *pass, int phase, Share s
               see_embeddings(explainer, pass, &seen, error);
     if (ok) {
         list_seen(&seen, units, clip->width, parts);
-        ok = pieces->save(pieces->self, parts, 2, error);
+        ok = pieces_save(pieces, parts, 2, error);
     }
     close_seen(&seen);
     return ok;
@@ -95,12 +95,11 @@ static bool place(const Explainer *explainer, const Pieces *pieces, int64_t inde
     Snapshot     piece  = {0};
     SnapshotPart parts[2];
     pass_images(&pass, images, &seen.first, &seen.past);
-    bool ok =
-        open_seen(&seen, units, width, error) && pieces->load(pieces->self, index, &piece, error);
+    bool ok = open_seen(&seen, units, width, error) && pieces_load(pieces, index, &piece, error);
     if (ok) {
         list_seen(&seen, units, width, parts);
         ok = (piece.count == 2 && snapshot_copy_all(&piece, 0, parts, 2)) ||
-             piece_refuse(index, error);
+             pieces_refuse(pieces, index, error);
     }
     int64_t count = seen.past - seen.first;
     for (int64_t unit = 0; ok && unit < units; unit++)

@@ -24,7 +24,7 @@ static bool save_largest(Survey *survey, const Pieces *pieces, Error *error)
         top_trim(top);
         parts[unit] = (SnapshotPart){top->values, (size_t)top->count * sizeof *top->values};
     }
-    bool ok = pieces->save(pieces->self, parts, survey->unit_count, error);
+    bool ok = pieces_save(pieces, parts, survey->unit_count, error);
     memory_free(parts);
     return ok;
 }
@@ -47,14 +47,15 @@ static int64_t values_of(const Survey *survey, Share share)
     return values < survey->rank.keep ? values : survey->rank.keep;
 }
 
-static bool add_largest(Survey *survey, const Snapshot *piece, Share share, Error *error)
+static bool add_largest(Survey *survey, const Pieces *pieces, const Snapshot *piece, int64_t index,
+                        Error *error)
 {
-    int64_t count = values_of(survey, share);
+    int64_t count = values_of(survey, (Share){index, pieces->count});
     if (piece->count != survey->unit_count)
-        return piece_refuse(share.index, error);
+        return pieces_refuse(pieces, index, error);
     for (int64_t unit = 0; unit < survey->unit_count; unit++) {
         if (piece->parts[unit].size != (size_t)count * sizeof(float))
-            return piece_refuse(share.index, error);
+            return pieces_refuse(pieces, index, error);
         top_add(&survey->top[unit], piece->parts[unit].data, count);
     }
     return true;
@@ -67,14 +68,13 @@ static bool find_thresholds(Dissecting *dissecting, const Pieces *pieces, Error 
     bool    ok        = true;
     for (int64_t i = 0; ok && i < pieces->count; i++) {
         Snapshot piece = {0};
-        ok             = pieces->load(pieces->self, i, &piece, error) &&
-             add_largest(survey, &piece, (Share){i, pieces->count}, error);
+        ok = pieces_load(pieces, i, &piece, error) && add_largest(survey, pieces, &piece, i, error);
         snapshot_close(&piece);
     }
     for (int64_t unit = 0; ok && unit < survey->unit_count; unit++)
         threshold[unit] = top_quantile(&survey->top[unit], survey->rank);
     SnapshotPart part = {threshold, (size_t)survey->unit_count * sizeof *threshold};
-    return ok && pieces->save(pieces->self, &part, 1, error);
+    return ok && pieces_save(pieces, &part, 1, error);
 }
 
 /* ---- counts ---------------------------------------------------------------------------------- */
@@ -97,11 +97,11 @@ static bool load_thresholds(Dissecting *dissecting, const Pieces *pieces, Error 
     Snapshot     piece = {0};
     SnapshotPart parts[COUNT_PARTS];
     list_counts(&dissecting->dissection, parts);
-    if (!pieces->load(pieces->self, 0, &piece, error))
+    if (!pieces_load(pieces, 0, &piece, error))
         return false;
     bool fits = piece.count == 1 && snapshot_copy_all(&piece, 0, parts, 1);
     snapshot_close(&piece);
-    return fits || piece_refuse(0, error);
+    return fits || pieces_refuse(pieces, 0, error);
 }
 
 static bool count(Dissecting *dissecting, const Pieces *pieces, Error *error)
@@ -112,7 +112,7 @@ static bool count(Dissecting *dissecting, const Pieces *pieces, Error *error)
         !dissecting_second(dissecting, 1, error))
         return false;
     list_counts(&dissecting->dissection, parts);
-    return pieces->save(pieces->self, parts, COUNT_PARTS, error);
+    return pieces_save(pieces, parts, COUNT_PARTS, error);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -143,7 +143,8 @@ static void add(uint64_t *sum, SnapshotPart part)
     }
 }
 
-static bool add_counts(Dissection *dissection, const Snapshot *piece, int64_t index, Error *error)
+static bool add_counts(Dissection *dissection, const Pieces *pieces, const Snapshot *piece,
+                       int64_t index, Error *error)
 {
     SnapshotPart parts[COUNT_PARTS];
     list_counts(dissection, parts);
@@ -153,7 +154,7 @@ static bool add_counts(Dissection *dissection, const Snapshot *piece, int64_t in
     if (fits && index == 0)
         memcpy(dissection->threshold, piece->parts[0].data, parts[0].size);
     if (!fits || memcmp(dissection->threshold, piece->parts[0].data, parts[0].size) != 0)
-        return piece_refuse(index, error);
+        return pieces_refuse(pieces, index, error);
     add(dissection->tally.truth, piece->parts[1]);
     add(dissection->tally.both, piece->parts[2]);
     add(dissection->tally.activity, piece->parts[3]);
@@ -172,8 +173,8 @@ bool dissect_pieces(const Explainer *explainer, const Pass *pass, const Pieces *
                               inputs->layer.units, error);
     for (int64_t i = 0; ok && i < pieces->count; i++) {
         Snapshot piece = {0};
-        ok             = pieces->load(pieces->self, i, &piece, error) &&
-             add_counts(&evidence->dissection, &piece, i, error);
+        ok             = pieces_load(pieces, i, &piece, error) &&
+             add_counts(&evidence->dissection, pieces, &piece, i, error);
         snapshot_close(&piece);
     }
     evidence->dissection.passes = 2;

@@ -31,7 +31,7 @@ static bool gather(const Explainer *explainer, Collecting *collecting, const Pie
     ok = ok && (parts = memory_new((size_t)gathering->unit_count, GATHERED * sizeof *parts, error));
     for (int64_t unit = 0; ok && unit < gathering->unit_count; unit++)
         list_gathered(gathering, unit, parts + GATHERED * unit);
-    ok = ok && pieces->save(pieces->self, parts, GATHERED * gathering->unit_count, error);
+    ok = ok && pieces_save(pieces, parts, GATHERED * gathering->unit_count, error);
     memory_free(parts);
     return ok;
 }
@@ -48,7 +48,7 @@ static bool load_gathered(Gathering *gathering, const Pieces *pieces, Error *err
 {
     Snapshot     piece = {0};
     SnapshotPart parts[GATHERED];
-    if (!pieces->load(pieces->self, 0, &piece, error))
+    if (!pieces_load(pieces, 0, &piece, error))
         return false;
     bool fits = true;
     for (int64_t unit = 0; fits && unit < gathering->unit_count; unit++) {
@@ -62,7 +62,7 @@ static bool load_gathered(Gathering *gathering, const Pieces *pieces, Error *err
             fits = self->slot[i] >= 0 && self->slot[i] < gathering->exemplar_count;
     }
     snapshot_close(&piece);
-    return fits || piece_refuse(0, error);
+    return fits || pieces_refuse(pieces, 0, error);
 }
 
 /* ---- captions: exemplars, scores, texts ------------------------------------------------------ */
@@ -77,7 +77,7 @@ static bool save_described(const Evidence *evidence, const Pieces *pieces, Error
     if (!milan_join(evidence, evidence->unit_count, &texts, &parts[2].size, error))
         return false;
     parts[2].data = texts;
-    bool ok       = pieces->save(pieces->self, parts, DESCRIBED, error);
+    bool ok       = pieces_save(pieces, parts, DESCRIBED, error);
     memory_free(texts);
     return ok;
 }
@@ -122,7 +122,7 @@ static bool place(const Explainer *explainer, const Pieces *pieces, int64_t inde
     int64_t      first, past;
     share_range((Share){index, pieces->count}, evidence->unit_count, 1, &first, &past);
     size_t count = (size_t)(past - first);
-    if (!pieces->load(pieces->self, index, &piece, error))
+    if (!pieces_load(pieces, index, &piece, error))
         return false;
     SnapshotPart parts[2] = {
         {evidence->exemplars + first, count * sizeof *evidence->exemplars},
@@ -135,7 +135,7 @@ static bool place(const Explainer *explainer, const Pieces *pieces, int64_t inde
     if (fits)
         ok = milan_split(evidence, first, past - first, piece.parts[2], &fits, error);
     snapshot_close(&piece);
-    return ok && (fits || piece_refuse(index, error));
+    return ok && (fits || pieces_refuse(pieces, index, error));
 }
 
 bool milan_pieces(const Explainer *explainer, const Pass *pass, const Pieces *pieces,
