@@ -1,12 +1,10 @@
 /* tests/test_shards.c - pieces of a plan make the bytes of a run on one machine, whatever happens to
  * them on the way. */
-#include "../base/digest.h"
 #include "../base/share.h"
 #include "../base/snapshot.h"
-#include "../study/shards.h"
 #include "faults.h"
 #include "nem_world.h"
-#include "play.h"
+#include "play_shards.h"
 #include "test.h"
 
 #include <signal.h>
@@ -52,16 +50,7 @@ static bool make_whole(const Line *line)
 
 static bool make_plan(const Line *line, int shards, const char *plan)
 {
-    const Outcome *o =
-        play("plan %s --shards %d -o %s -t 1 -q", words_of(line), shards, in_folder("%s", plan));
-    if (o->code)
-        printf("  plan: %s", o->err);
-    return o->code == 0;
-}
-
-static int shard(const char *plan, int64_t piece)
-{
-    return play("shard %s %lld -t 1 -q", in_folder("%s", plan), (long long)piece)->code;
+    return play_plan(words_of(line), shards, plan);
 }
 
 // run.json from its state on, up to what a machine and a clock say; `counts`: and up to them.
@@ -92,30 +81,14 @@ static bool merges_to_the_whole(const Line *line, const char *plan)
                          strcmp(line->name, "dissect") != 0); // takes two passes in pieces
 }
 
-// Of one phase in any order, here backwards.
-static bool do_pieces(const char *plan)
-{
-    const Outcome *o    = play("plan --status %s --json", in_folder("%s", plan));
-    bool           ok   = o->code == 0;
-    char          *text = memory_text(o->out, NULL);
-    for (const char *at = text; ok && (at = strstr(at, "\"first\": ")); at++) {
-        int64_t first = strtol(at + 9, NULL, 10),
-                count = strtol(strstr(at, "\"pieces\": ") + 10, NULL, 10);
-        for (int64_t i = first + count - 1; ok && i >= first; i--)
-            ok = shard(plan, i) == 0;
-    }
-    memory_free(text);
-    return ok;
-}
-
 static bool same_for(const Line *line, const int *shards, int count)
 {
     bool same = make_whole(line);
     for (int i = 0; same && i < count; i++) {
         char plan[64];
         snprintf(plan, sizeof plan, "%s-%d", line->name, shards[i]);
-        same =
-            make_plan(line, shards[i], plan) && do_pieces(plan) && merges_to_the_whole(line, plan);
+        same = make_plan(line, shards[i], plan) && play_shards(plan) &&
+               merges_to_the_whole(line, plan);
         if (!same)
             printf("  %s in %d pieces\n", line->name, shards[i]);
     }
@@ -249,8 +222,8 @@ static void a_damaged_piece_is_named_and_made_again(void)
     Bytes  good   = {0};
     Random random = random_stream(test_seed(), "damage");
     REQUIRE(open_world() && make_whole(&lines[0]) && make_plan(&lines[0], 2, "plan"));
-    REQUIRE(shard("plan", 0) == 0 && shard("plan", 1) == 0 && find_piece("plan", 1, path) &&
-            file_read(path, SIZE_MAX, &good, NULL));
+    REQUIRE(play_shard("plan", 0) == 0 && play_shard("plan", 1) == 0 &&
+            find_piece("plan", 1, path) && file_read(path, SIZE_MAX, &good, NULL));
     uint8_t *bad = memory_new(good.size + 1, 1, NULL);
     REQUIRE(bad != NULL);
     for (int i = 0; i < 40; i++) { // bits of the head, then anywhere
@@ -268,7 +241,7 @@ static void a_damaged_piece_is_named_and_made_again(void)
     REQUIRE(write_bytes(path, bad, good.size + 1));
     CHECK(is_refused("is cut short or damaged"));
     CHECK(strstr(play("plan --status %s", in_folder("plan"))->out, "broken: --array=1\n"));
-    CHECK(shard("plan", 0) == 0 && shard("plan", 1) == 0);
+    CHECK(play_shard("plan", 0) == 0 && play_shard("plan", 1) == 0);
     CHECK(merges_to_the_whole(&lines[0], "plan"));
     memory_free(bad);
     bytes_close(&good);
@@ -280,7 +253,7 @@ static void a_foreign_piece_is_named(void)
     char  path[LIMIT_PATH], other[LIMIT_PATH], name[PIECE_NAME];
     Bytes bytes = {0};
     REQUIRE(open_world() && make_plan(&lines[0], 2, "plan") && make_plan(&lines[0], 3, "other"));
-    REQUIRE(shard("plan", 0) == 0 && shard("other", 1) == 0);
+    REQUIRE(play_shard("plan", 0) == 0 && play_shard("other", 1) == 0);
     REQUIRE(find_piece("other", 1, other) && file_read(other, SIZE_MAX, &bytes, NULL));
     snprintf(path, sizeof path, "%s", in_folder("plan/pieces/%s", strrchr(other, '/') + 1));
     CHECK(file_publish(path, bytes.data, bytes.size, NULL));
@@ -292,31 +265,7 @@ static void a_foreign_piece_is_named(void)
     CHECK(file_publish(in_folder("plan/pieces/%s", name), bytes.data, bytes.size, NULL));
     CHECK(is_refused("is of another plan or another version"));
     bytes_close(&bytes);
-    CHECK(shard("plan", 1) == 0 && merge_again()->code == 0);
-}
-
-static bool begin_nothing(void *self, Error *error)
-{
-    (void)self;
-    (void)error;
-    return true;
-}
-
-// Published as a piece of this plan, whatever is in it.
-static bool forge(int64_t piece, const SnapshotPart *parts, int64_t count)
-{
-    Shards shards;
-    Bytes  plan = {0};
-    char   key[65], stage[PIECE_STAGE];
-    if (!file_read(in_folder("plan/plan.json"), SIZE_MAX, &plan, NULL))
-        return false;
-    sha256_of(plan.data, plan.size, key);
-    bytes_close(&plan);
-    shards_stage(piece, stage);
-    Checkpoint checkpoint = {.folder = test_folder(), .key = key, .begin = begin_nothing};
-    return shards_open(&shards, in_folder("plan/pieces"), key, NULL) &&
-           checkpoint_save(&checkpoint, "forged", stage, parts, count, NULL) &&
-           shards_publish(&shards, piece, in_folder("forged"), NULL);
+    CHECK(play_shard("plan", 1) == 0 && merge_again()->code == 0);
 }
 
 // With the plan's own digest: then it is what the verb reads of it that has to be refused.
@@ -329,7 +278,8 @@ static void a_forged_piece_is_refused(void)
     for (int i = 1; i < 8; i++) { // sizes of no row, of half a row, of rows that cannot be
         SnapshotPart parts[2] = {{bytes, (size_t)i * 68}, {bytes, 7}};
         play_remove(in_folder("plan/pieces"));
-        REQUIRE(folder_create(in_folder("plan/pieces"), NULL) && forge(0, parts, 1 + i % 2));
+        REQUIRE(folder_create(in_folder("plan/pieces"), NULL) &&
+                play_forge("plan", 0, parts, 1 + i % 2));
         o = merge_again();
         CHECK(o->code == ERROR_DATA && !strstr(o->err, "--overwrite"));
     }
@@ -353,7 +303,7 @@ static void shares_are_all_of_the_work_and_cut_no_group(void)
 
 static void what_is_missing_is_listed(void)
 {
-    REQUIRE(open_world() && make_plan(&lines[0], 6, "plan") && shard("plan", 2) == 0);
+    REQUIRE(open_world() && make_plan(&lines[0], 6, "plan") && play_shard("plan", 2) == 0);
     const Outcome *o = merge_again();
     CHECK(o->code == ERROR_PIECES && strstr(o->err, "5 of 6 pieces are missing"));
     CHECK(strstr(o->err, "--array=0-1,3-5\n"));
@@ -371,7 +321,7 @@ static void a_long_list_is_told_by_status(void)
         snprintf(words + strlen(words), sizeof words - strlen(words), ",0.%02d", i);
     REQUIRE(open_world() && make_plan(&line, 180, "plan"));
     for (int i = 1; i < 180; i += 2)
-        REQUIRE(forge(i, NULL, 0));
+        REQUIRE(play_forge("plan", i, NULL, 0));
     const Outcome *o = merge_again();
     CHECK(o->code == ERROR_PIECES && strstr(o->err, "90 of 180 pieces are missing; for the list: "
                                                     "nemesis plan --status /"));
