@@ -128,6 +128,11 @@ static bool measure(Accuracy *accuracy, Error *error)
     int32_t **answers = NULL;
     bool      ok      = accuracy_run(&accuracy->study, &answers, error);
     progress_end(&run->progress);
+    if (accuracy->settings->dry_run) {
+        int64_t rows = accuracy->study.count * (1 + accuracy->images.classes);
+        accuracy_free(answers);
+        return run_rehearsed(run, ok, &(RehearsedWork){.result_bytes = 100 * rows + 8192}, error);
+    }
     ok = ok && run_folder_begin(&run->folder, error) &&
          accuracy_write(&accuracy->study, answers, run->folder.path, error) &&
          finish(accuracy, answers, error) && show(accuracy, answers, error);
@@ -204,6 +209,7 @@ const Verb verb_accuracy = {
         "found in DATA by its pixels.",
     .example = "nemesis accuracy -m demo/mini.nw -d mini:40:7 --noise uniform:0.1 -o runs/a",
     .options = options,
-    .shared  = "threads|batch|seed|limit|max-pixels|progress|overwrite|resume|" SHARED_BY_ALL,
-    .run     = run,
+    .shared =
+        "threads|batch|seed|limit|max-pixels|progress|overwrite|resume|dry-run|" SHARED_BY_ALL,
+    .run = run,
 };

@@ -7,7 +7,7 @@
 #include "next.h"
 #include "output.h"
 #include "outputs.h"
-#include "progress.h"
+#include "rehearsal.h"
 #include "signals.h"
 #include "version.h"
 
@@ -25,6 +25,8 @@ typedef struct Session {
     char            key[512];
     Checkpoint      checkpoint;
     double          due; // when the next checkpoint is to be written
+    Progress        progress;
+    Rehearsal       rehearsal; // of --dry-run
 } Session;
 
 static void warn(void *self, const char *sentence)
@@ -140,30 +142,57 @@ static bool save(Session *session, Error *error)
     return true;
 }
 
+// Saves where it is time, and ends where a signal asks for it.
+static bool pause(Session *session, Error *error)
+{
+    int64_t done  = patterns_images(session->sums);
+    bool    stops = *signals_cancel && done < session->images;
+    if ((stops || clock_seconds() >= session->due) && !save(session, error))
+        return false;
+    return !stops ||
+           fail(error, ERROR_AGAIN, "interrupted after %lld of %lld images" CHECKPOINT_HINT,
+                (long long)done, (long long)session->images);
+}
+
 static bool collect(Session *session, Error *error)
 {
     const Preparation *p      = blob_preparation(session->blob);
+    bool               is_dry = session->settings->dry_run;
     int64_t            cells  = session->set.height * session->set.width;
     float             *planes = memory_new(3 * (size_t)cells, sizeof *planes, error);
     real              *image  = memory_new(3 * (size_t)cells, sizeof *image, error);
     bool               ok     = planes && image;
-    Progress           progress;
-    progress_start(&progress, "patterns", "images", session->settings);
-    while (ok && patterns_images(session->sums) < session->images) {
+    while (ok && patterns_images(session->sums) < session->images && !session->rehearsal.stop) {
         int64_t done = patterns_images(session->sums);
         data_images_prepare(&session->set, done, p, planes, image);
         patterns_add(session->sums, image);
-        progress_step(&progress, done + 1, session->images);
-        bool stops = *signals_cancel && done + 1 < session->images;
-        if (stops || clock_seconds() >= session->due)
-            ok = save(session, error);
-        if (ok && stops)
-            ok = fail(error, ERROR_AGAIN, "interrupted after %lld of %lld images" CHECKPOINT_HINT,
-                      (long long)done + 1, (long long)session->images);
+        if (is_dry)
+            rehearsal_step(&session->rehearsal, done + 1, session->images);
+        else
+            progress_step(&session->progress, done + 1, session->images);
+        ok = is_dry || pause(session, error);
     }
-    progress_end(&progress);
+    progress_end(&session->progress);
     memory_free(planes);
     memory_free(image);
+    return ok;
+}
+
+// The end of a --dry-run: nothing is kept.
+static bool rehearsed(Session *session, Error *error)
+{
+    Identity     identity = {0};
+    WorkEstimate estimate = rehearsal_estimate(
+        &session->rehearsal, &(RehearsedWork){.result_bytes = blob_bytes(session->blob)});
+    if (*signals_cancel)
+        return fail(error, ERROR_AGAIN, "interrupted");
+    identity_text(&identity, "version", NEMESIS_VERSION);
+    identity_text(&identity, "weights_sha256", blob_sha256(session->blob));
+    identity_text(&identity, "conv", word_text(CONV_NAMES, session->settings->conv));
+    identity_whole(&identity, "images", (uint64_t)session->images);
+    bool ok = estimate_tell(&estimate, &session->progress, session->settings, &identity, error) &&
+              output_flush(error);
+    identity_free(&identity);
     return ok;
 }
 
@@ -197,13 +226,15 @@ static bool run(const Settings *settings, Error *error)
     if (!session)
         return false;
     session->settings = settings;
+    progress_start(&session->progress, "patterns", "images", settings);
+    rehearsal_start(&session->rehearsal, &session->progress);
     bool ok = open_session(session, error) && load(session, error) && collect(session, error) &&
-              finish(session, error);
+              (settings->dry_run ? rehearsed(session, error) : finish(session, error));
     patterns_close(session->sums);
     training_set_free(&session->set);
     blob_close(session->blob);
     memory_free(session);
-    if (ok) {
+    if (ok && !settings->dry_run) {
         char model[NEXT_WORD], patterns[NEXT_WORD];
         tell_next(settings, "attribute -m %s PHOTO --method pattern --patterns %s -o DIR",
                   shell_word(settings->model, "", model), shell_word(settings->out, "", patterns));
@@ -227,6 +258,6 @@ const Verb verb_patterns = {
                "and ends with the same file as an undisturbed run.",
     .example = "nemesis patterns -m demo/mini.nw -d mini:50:1 -o runs/patterns.nw",
     .options = options,
-    .shared  = "threads|limit|max-pixels|overwrite|resume|progress|" SHARED_BY_ALL,
+    .shared  = "threads|limit|max-pixels|overwrite|resume|progress|dry-run|" SHARED_BY_ALL,
     .run     = run,
 };

@@ -49,6 +49,10 @@ static void verbs_say_what_they_would_take(void)
                    "2 maps\n"));
     CHECK(says_all(play("train -d mini:6:1 --epochs 2 -b 2 -t 1 -q --dry-run -o %s", out),
                    "6 steps\n"));
+    CHECK(says_all(play("patterns -m %s -d %s -t 1 -q --dry-run -o %s", play_blob, play_probe, out),
+                   "4 images\n"));
+    CHECK(says_all(play("accuracy -m demo/mini.nw -d mini:6:1 -t 1 -q --dry-run -o %s", out),
+                   "12 passes\n"));
     CHECK(!file_exists(out) && !file_exists(in_folder("dry.checkpoint")));
 }
 
