@@ -42,6 +42,15 @@ static void number(AgreePage *self, int64_t row, const char *column, bool share)
         writer_text(self->page, "%.3f", strtod(text, NULL));
 }
 
+// Whose column can be sorted; "-" comes last.
+static void number_cell(AgreePage *self, int64_t row, const char *column, bool share)
+{
+    const char *text = summary_text(self, row, column);
+    writer_text(self->page, "<td data-value=\"%.9g\">", *text ? strtod(text, NULL) : -2);
+    number(self, row, column, share);
+    writer_text(self->page, "</td>");
+}
+
 static void name_cell(AgreePage *self, const char *name)
 {
     writer_text(self->page, "<td>");
@@ -79,15 +88,16 @@ static void summary_row(AgreePage *self, int64_t row, bool has_layer)
     if (has_layer)
         name_cell(self, csv_name(self->summary, row, self->group));
     figure_cell(self, name);
+    number_cell(self, row, "value", share);
     writer_text(self->page, "<td>");
-    number(self, row, "value", share);
-    writer_text(self->page, "</td><td>");
     number(self, row, "low", share);
     writer_text(self->page, " to ");
     number(self, row, "high", share);
-    writer_text(self->page, "</td><td>");
-    number(self, row, "chance", share);
-    writer_text(self->page, "</td><td>%.12s</td></tr>\n", summary_text(self, row, "units"));
+    writer_text(self->page, "</td>");
+    number_cell(self, row, "chance", share);
+    const char *units = summary_text(self, row, "units");
+    writer_text(self->page, "<td data-value=\"%.9g\">%.12s</td></tr>\n", strtod(units, NULL),
+                units);
 }
 
 static bool tells_stable(const AgreePage *self, int64_t row)
@@ -107,9 +117,11 @@ static void summary_table(AgreePage *self, bool all, bool stayed)
             writer_text(self->page,
                         "<div class=\"scroll tall wide\" tabindex=\"0\"><table "
                         "class=\"sortable\">\n<thead><tr>"
-                        "<th>A</th><th>B</th>%s<th>figure</th><th>value</th><th>95 %%</th>"
-                        "<th>by chance</th><th>units</th></tr></thead>\n<tbody>\n",
-                        all ? "" : "<th>layer</th>");
+                        "<th data-sort=\"text\">A</th><th data-sort=\"text\">B</th>%s"
+                        "<th data-sort=\"text\">figure</th><th data-sort=\"number\">value</th>"
+                        "<th>95 %%</th><th data-sort=\"number\">by chance</th>"
+                        "<th data-sort=\"number\">units</th></tr></thead>\n<tbody>\n",
+                        all ? "" : "<th data-sort=\"text\">layer</th>");
         summary_row(self, row, !all);
     }
     if (shown)
@@ -151,10 +163,12 @@ static void unit_row(AgreePage *self, int64_t row)
 {
     writer_text(self->page, "<tr>");
     name_cell(self, csv_name(self->units, row, self->layer));
-    writer_text(self->page, "<td>%.12s</td>", csv_text(self->units, row, self->unit));
+    const char *unit = csv_text(self->units, row, self->unit);
+    writer_text(self->page, "<td data-value=\"%.9g\">%.12s</td>", strtod(unit, NULL), unit);
     for (int m = 0; m < self->job->method_count; m++)
         name_cell(self, csv_name(self->units, row, 2 + m));
-    writer_text(self->page, "<td>%.3f</td></tr>\n", mean_overlap(self, row));
+    double overlap = mean_overlap(self, row);
+    writer_text(self->page, "<td data-value=\"%.9g\">%.3f</td></tr>\n", overlap, overlap);
 }
 
 typedef struct Ranked {
@@ -175,13 +189,13 @@ static void unit_table(AgreePage *self, const Ranked *units, int64_t step, int64
     writer_text(
         self->page,
         "<div class=\"scroll tall wide\" tabindex=\"0\"><table class=\"sortable\">\n<thead><tr>"
-        "<th>layer</th><th>unit</th>");
+        "<th data-sort=\"text\">layer</th><th data-sort=\"number\">unit</th>");
     for (int m = 0; m < self->job->method_count; m++) {
-        writer_text(self->page, "<th>");
+        writer_text(self->page, "<th data-sort=\"text\">");
         html_name(self->page, self->job->methods[m]);
         writer_text(self->page, "</th>");
     }
-    writer_text(self->page, "<th>word overlap</th></tr></thead>\n<tbody>\n");
+    writer_text(self->page, "<th data-sort=\"number\">word overlap</th></tr></thead>\n<tbody>\n");
     for (int64_t i = 0; i < SHOWN_UNITS && i * step < count; i++)
         unit_row(self, units[i * step].row);
     writer_text(self->page, "</tbody></table></div>\n");
