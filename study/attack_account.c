@@ -59,6 +59,19 @@ int64_t images_of_set(const AttackRun *run)
     return run->job->clean.explainer->inputs.probe->image_count;
 }
 
+bool control_runs(const AttackJob *job, int arm)
+{
+    return job->arms[arm] != STORE_FLOAT;
+}
+
+int64_t control_arms(const AttackJob *job)
+{
+    int64_t count = 0;
+    for (int arm = 0; arm < job->arm_count; arm++)
+        count += control_runs(job, arm);
+    return count;
+}
+
 int64_t poisoned_images(const UnitCase *cases, int64_t count, int64_t total, bool *marked)
 {
     int64_t found = 0;
@@ -146,7 +159,7 @@ void attack_aimed(AttackRun *run, const UnitCase *cases, int64_t count)
 
 void attack_found_chunk(AttackRun *run, const UnitCase *cases, int64_t count)
 {
-    attack_found(run, images_of_set(run) * (2 + run->job->arm_count));
+    attack_found(run, images_of_set(run) * (2 + control_arms(run->job)));
     for (int64_t i = 0; i < count; i++)
         attack_found(run, cost_of_unit(run, &cases[i]));
 }
@@ -157,9 +170,9 @@ static int64_t cost_of_chunk(const AttackRun *run, int64_t first, int64_t count,
     const AttackJob *job    = run->job;
     int64_t          images = images_of_set(run);
     if (!is_known(run))
-        return images * (2 + job->arm_count);
+        return images * (2 + control_arms(job));
     memset(marked, 0, (size_t)images * sizeof *marked);
-    return images + job->arm_count * poisoned_images(run->cases + first, count, images, marked);
+    return images + control_arms(job) * poisoned_images(run->cases + first, count, images, marked);
 }
 
 // Passes whose rows an earlier run has, and with them nothing is run again.

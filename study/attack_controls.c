@@ -18,27 +18,29 @@ static int64_t next_images(const SavedSetting *setting, const int64_t *images, i
     return found;
 }
 
-static bool fill_control(AttackRun *run, const Chunk *chunk, const SavedSetting *setting,
+static bool fill_control(AttackRun *run, const Chunk *chunk, int arm, const SavedSetting *setting,
                          Error *error)
 {
     const CleanRun *clean  = &run->job->clean;
     StoredMaps     *out    = setting->arms;
     int64_t         batch  = run->layer.layer->batch;
     RowLoader       loader = {0};
-    int64_t         images[LIMIT_BATCH], at = 0, before = 0;
+    int64_t         images[LIMIT_BATCH], at = 0, before = 0, rows = 1;
     real *planes = memory_new((size_t)batch * run->layer.image_size, sizeof *planes, error);
     bool  done   = planes && row_loader_open(&loader, &clean->explainer->inputs.images,
                                              run->layer.image_size, error);
-    for (int64_t rows; done; before = at) {
-        rows = next_images(setting, out->images, out->count, batch, &at, images);
-        attack_discount(run, at - before - rows);
-        attack_progress(run, rows);
-        if (rows == 0)
-            break;
-        done = row_loader_load(&loader, images, rows, planes, error) &&
+    for (; done && rows; before = at) {
+        int64_t ran = run->layer.ran;
+        rows        = next_images(setting, out->images, out->count, batch, &at, images);
+        done        = row_loader_load(&loader, images, rows, planes, error) &&
                stored_layer_fill(&run->layer, out, images, rows, planes, planes, chunk->unit_maps,
-                                 error) &&
-               saved_setting_save(setting, error) && !attack_cancelled(clean->pass, error);
+                                 error);
+        ran = run->layer.ran - ran;
+        if (control_runs(run->job, arm)) {
+            attack_discount(run, at - before - ran);
+            attack_progress(run, ran);
+        }
+        done = done && saved_setting_save(setting, error) && !attack_cancelled(clean->pass, error);
     }
     row_loader_close(&loader);
     memory_free(planes);
@@ -58,7 +60,8 @@ static bool control_arm(AttackRun *run, Chunk *chunk, int arm, const int64_t *im
              (long long)chunk->count, (long long)chunk->first);
     bool done = stored_maps_open(&control, job->arms[arm], run->layer.layer, job->stored_folder,
                                  name, error) &&
-                saved_setting_load(&setting, error) && fill_control(run, chunk, &setting, error);
+                saved_setting_load(&setting, error) &&
+                fill_control(run, chunk, arm, &setting, error);
     for (int64_t i = 0; done && i < chunk->count; i++)
         done = unit_case_row(&chunk->cases[i], job, 0, &control, i,
                              &chunk->controls[i * job->arm_count + arm], error);
@@ -108,7 +111,7 @@ static int64_t list_poisoned(AttackRun *run, const Chunk *chunk, int64_t *list, 
         if (marked[image])
             list[listed++] = image;
     if (run->job->masks == MASKS_ACTIVATIONS)
-        attack_discount(run, (total - count) * run->job->arm_count);
+        attack_discount(run, (total - count) * control_arms(run->job));
     return count;
 }
 
@@ -129,7 +132,7 @@ bool control_rows(AttackRun *run, Chunk *chunk, Error *error)
     for (int arm = 0; done && !found && arm < job->arm_count; arm++)
         done = control_arm(run, chunk, arm, images, count, error);
     if (done && found) // of an earlier run: nothing to do
-        attack_discount(run, count * job->arm_count);
+        attack_discount(run, count * control_arms(job));
     memory_free(images);
     memory_free(marked);
     return done && (found || controls_save(chunk, job, phase, error));

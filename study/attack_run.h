@@ -53,6 +53,10 @@ bool attack_plan(AttackRun *run, int64_t chunk, Error *error);
  * of the image its share. */
 int64_t cost_of_image(const AttackJob *job, float share);
 int64_t images_of_set(const AttackRun *run);
+/* Whether control images of this arm may have other maps than the clean ones, so that the network
+ * runs; and how many arms do. */
+bool    control_runs(const AttackJob *job, int arm);
+int64_t control_arms(const AttackJob *job);
 /* The attack on a unit is open: finds the shares of its images. */
 bool attack_opened(AttackRun *run, const UnitCase *unit_case, UnitAttack *attack, Error *error);
 /* Begins one of its eps, whose cost is known from the shares, and no longer from a sample. */

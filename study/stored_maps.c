@@ -155,8 +155,10 @@ static void fill_maps(StoredLayer *stored, StoredMaps *out, const int64_t *image
     bool                    changed = false;
     for (int64_t row = 0; row < count; row++)
         changed = changed || out->linf_after[stored_maps_place(out, images[row])] > 0;
-    if (changed)
+    if (changed) {
         layer->run(layer->self, stored->pixels, count, stored->maps);
+        stored->ran += count;
+    }
     for (int64_t u = 0; u < out->unit_count; u++) {
         for (int64_t row = 0; row < count; row++) {
             int64_t     place = stored_maps_place(out, images[row]);

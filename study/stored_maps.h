@@ -58,6 +58,7 @@ typedef struct StoredLayer {
     real                   *pixels;         // [batch, image_size]
     real                   *maps;           // [batch, units, map_size]
     Error                  *errors;         // [batch]
+    int64_t                 ran;            // images that went through the layer so far
 } StoredLayer;
 
 bool stored_layer_open(StoredLayer *out, const ActivationSource *layer, Error *error);

@@ -220,16 +220,26 @@ static void noise_writes_a_row_for_each_unit_and_setting(void)
     CHECK(!file_exists(in_folder("noise/unfinished.json")));
 }
 
+// Passes that two units share.
+static int shared_passes(const char *clean, const char *store)
+{
+    const Outcome *o = program_run("attack --baseline %s -u 0,1 --steps 1 --store %s -o %s", clean,
+                                   store, in_folder("attack-%s", store));
+    CHECK(o->code == 0 && strncmp(o->err, "attack: 2 units, ", 17) == 0 &&
+          strstr(o->err, "\na pass is one photo"));
+    const char *passes = strstr(o->err, " passes: ");
+    int         shared = 0;
+    CHECK(passes && sscanf(passes, " passes: %d shared + ", &shared) == 1);
+    return shared;
+}
+
+// 70 clean maps, and as controls the images that are perturbed, unless their floats are kept.
 static void an_attack_says_what_it_will_cost(void)
 {
     NEED_INPUTS();
-    const Outcome *o = program_run("attack --baseline %s -u 0,1 --steps 1 --store float -o %s",
-                                   dissect("clean", ""), in_folder("attack"));
-    CHECK(o->code == 0 && strncmp(o->err, "attack: 2 units, ", 17) == 0);
-    const char *passes = strstr(o->err, " passes: ");
-    int         shared = 0; // 70 clean maps, and as controls the images that are perturbed
-    CHECK(passes && sscanf(passes, " passes: %d shared + ", &shared) == 1);
-    CHECK(shared > 70 && shared <= 140 && strstr(o->err, "\na pass is one photo"));
+    const char *clean  = dissect("clean", "");
+    int         stored = shared_passes(clean, "jpeg75");
+    CHECK(shared_passes(clean, "float") == 70 && stored > 70 && stored <= 140);
 }
 
 static void summaries_fit_a_terminal(void)
