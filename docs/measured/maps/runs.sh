@@ -1,8 +1,8 @@
 # docs/measured/maps/runs.sh - what the scripts that attack maps share.
 #
-#   measure NAME ARGUMENTS...   one run of `manipulate`; its tables become FOLDER/NAME-measures.csv
-#                               and FOLDER/NAME-smoothing.csv. What is there is not run again, and
-#                               an interrupted run goes on where it was.
+#   measure NAME ARGUMENTS...   one run of `manipulate`, a pair on each core at a time; its tables
+#                               become FOLDER/NAME-measures.csv and FOLDER/NAME-smoothing.csv. What is
+#                               there is not run again, and an interrupted run goes on where it was.
 #   measure_main N M            the main runs, on N and M pairs; $pairs is what stands before a
 #                               number of pairs on their command lines
 # Set before: network, names (the words of the command line; none: all). Work is kept in $WORK.
@@ -18,8 +18,10 @@ measure() {
         return 0
     fi
     echo "$network $name: runs"
-    "$nemesis" manipulate -m "$work/network.nw" -s 0 --conv direct --store float,png8,jpeg75 "$@" \
-        -o "$work/$name" --resume -q >"$work/$name.txt"
+    [ -e "$work/$name.plan/plan.json" ] ||
+        "$nemesis" plan manipulate -m "$work/network.nw" -s 0 --conv direct --store float,png8,jpeg75 \
+            "$@" --shards 50 -o "$work/$name.plan" -q
+    sh "$work/$name.plan/run.sh" "$work/$name" >"$work/$name.txt" 2>&1
     shorten "$work/$name/measures.csv" "$folder/$name-measures.csv"
     shorten "$work/$name/smoothing.csv" "$folder/$name-smoothing.csv"
 }

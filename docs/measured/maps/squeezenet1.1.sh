@@ -1,6 +1,6 @@
 #!/bin/sh
 # Attacks on the maps of SqueezeNet 1.1 (ImageNet, published weights): disjoint pairs of 52 photos by
-# lot, the published settings; SmoothGrad a third of its steps.
+# lot, the published settings; SmoothGrad and integrated gradients a third of their steps.
 # usage: sh docs/measured/maps/squeezenet1.1.sh [NAME...]
 # Every NAME is meant to take less than 45 minutes of two idle cores.
 network=squeezenet1.1
@@ -16,4 +16,4 @@ pairs="-d $work/photos --patterns $work/patterns.nw --pairs"
 
 measure_main 20 5
 measure gradient-smoothgrad $pairs 8 --method gradient --preset table4 --smooth 10:0.05 --steps 500
-measure integrated $pairs 4 --method integrated
+measure integrated $pairs 6 --method integrated --steps 500
