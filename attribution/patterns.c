@@ -264,6 +264,14 @@ static void unit_pattern(const PatternSums *sums, const PatternLayer *layer, int
         out[i] = (float)((product[i] / count - input[i] / count * mean) / seen);
 }
 
+int64_t patterns_bytes(const PatternSums *sums)
+{
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < sums->count; i++)
+        bytes += sums->layers[i].units * sums->layers[i].size * (int64_t)sizeof(float);
+    return bytes;
+}
+
 static bool make_tensor(const PatternSums *sums, const PatternLayer *layer, BlobTensor *out,
                         Error *error)
 {

@@ -25,6 +25,7 @@ void patterns_add(PatternSums *sums, const real *image);
 const SnapshotPart *patterns_state(PatternSums *sums, int64_t *count);
 int64_t             patterns_images(const PatternSums *sums); // added so far
 int                 patterns_layers(const PatternSums *sums);
+int64_t             patterns_bytes(const PatternSums *sums); // of the blob, about
 
 /* Writes a blob: for every layer LAYER.pattern, as large as its weights, and in its text
  * patterns_of=<SHA-256 of the weights> and the lines `note`. */

@@ -3,7 +3,6 @@
 #ifndef BASE_PIECES_H
 #define BASE_PIECES_H
 
-#include "share.h"
 #include "snapshot.h"
 
 /* The pieces that one phase of the work needs, and where what it finds is kept. */

@@ -86,15 +86,16 @@ static void make_key(Session *session)
              "patterns %s, weights %s, pixels %s, %lld images, conv %d, kernels %s",
              NEMESIS_VERSION, blob_sha256(session->blob), pixels, (long long)session->images,
              session->settings->conv, engine_isa());
-    session->checkpoint = (Checkpoint){.folder = session->folder,
-                                       .key    = session->key,
-                                       .resume = session->settings->resume,
-                                       .last   = clock_seconds(),
-                                       .begin  = begin,
-                                       .warn   = warn,
-                                       .self   = session,
-                                       .remedy = "--overwrite starts over"};
-    session->due        = clock_seconds() + checkpoint_interval();
+    session->checkpoint =
+        (Checkpoint){.folder = session->folder,
+                     .key    = session->key,
+                     .resume = session->settings->resume && !session->settings->dry_run,
+                     .last   = clock_seconds(),
+                     .begin  = begin,
+                     .warn   = warn,
+                     .self   = session,
+                     .remedy = "--overwrite starts over"};
+    session->due = clock_seconds() + checkpoint_interval();
 }
 
 static bool open_session(Session *session, Error *error)
@@ -143,7 +144,7 @@ static bool save(Session *session, Error *error)
 }
 
 // Saves where it is time, and ends where a signal asks for it.
-static bool pause(Session *session, Error *error)
+static bool save_or_stop(Session *session, Error *error)
 {
     int64_t done  = patterns_images(session->sums);
     bool    stops = *signals_cancel && done < session->images;
@@ -170,7 +171,7 @@ static bool collect(Session *session, Error *error)
             rehearsal_step(&session->rehearsal, done + 1, session->images);
         else
             progress_step(&session->progress, done + 1, session->images);
-        ok = is_dry || pause(session, error);
+        ok = is_dry || save_or_stop(session, error);
     }
     progress_end(&session->progress);
     memory_free(planes);
@@ -183,7 +184,7 @@ static bool rehearsed(Session *session, Error *error)
 {
     Identity     identity = {0};
     WorkEstimate estimate = rehearsal_estimate(
-        &session->rehearsal, &(RehearsedWork){.result_bytes = blob_bytes(session->blob)});
+        &session->rehearsal, &(RehearsedWork){.result_bytes = patterns_bytes(session->sums)});
     if (*signals_cancel)
         return fail(error, ERROR_AGAIN, "interrupted");
     identity_text(&identity, "version", NEMESIS_VERSION);

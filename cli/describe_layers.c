@@ -3,9 +3,9 @@
  * Each layer has a run folder of its own, the same as if it were alone: whoever opens a clean run
  * (noise, attack, explain, report, compare) finds one layer there, with the method's files. */
 #include "describe.h"
-#include "rehearse_clean.h"
 #include "next.h"
 #include "output.h"
+#include "rehearse_clean.h"
 #include "signals.h"
 
 #include <string.h>
@@ -189,8 +189,9 @@ static bool collect_layers(LayersRun *all, Error *error)
     all->progress.watch_self = all;
     bool ok = together_run(together, collect_layer, all, error) && tell_failure(all, error);
     progress_end(&all->progress);
-    note_more(all->wanted->settings, "%lld images went through the network for %d layers",
-              (long long)together_images(together), all->pending_count);
+    if (!all->wanted->settings->dry_run)
+        note_more(all->wanted->settings, "%lld images went through the network for %d layers",
+                  (long long)together_images(together), all->pending_count);
     return ok;
 }
 
@@ -247,23 +248,39 @@ static bool take_sample(void *self, int64_t images, CleanSample *out, Error *err
     return ok;
 }
 
-// The settings of all layers are those of the first but for the name of the layer.
+// The settings of all that are not finished: those of the first but for the name of the layer.
+static bool list_settings(const LayersRun *all, Identity *out, Error *error)
+{
+    const Identity *first = &all->pending[0]->run.identity;
+    const char     *given = all->wanted->settings->layer;
+    size_t          room = strlen(given) + 1, used = 0;
+    char           *names = memory_text(given, error); // none of them is longer
+    if (!names)
+        return false;
+    for (int i = 0; i < all->pending_count; i++)
+        used += (size_t)snprintf(names + used, room - used, "%s%s", i ? "," : "",
+                                 all->pending[i]->settings.layer);
+    for (int i = 0; i < first->count; i++)
+        identity_text(out, first->name[i],
+                      strcmp(first->name[i], "layer") == 0 ? names : first->value[i]);
+    memory_free(names);
+    return true;
+}
+
 static bool rehearse(LayersRun *all, Error *error)
 {
-    Rehearsed       rehearsed = {.all = all};
-    Identity        identity  = {0};
-    WorkEstimate    estimate;
-    const Identity *first  = &all->pending[0]->run.identity;
-    int64_t         images = all->pending[0]->inputs.probe.image_count;
-    rehearsed.request      = all->pending[0]->inputs.request;
-    for (int i = 0; i < first->count; i++)
-        identity_text(&identity, first->name[i],
-                      strcmp(first->name[i], "layer") == 0 ? all->wanted->settings->layer
-                                                           : first->value[i]);
+    Rehearsed    rehearsed = {.all = all, .request = all->pending[0]->inputs.request};
+    Identity     identity  = {0};
+    WorkEstimate estimate;
+    int64_t      images = all->pending[0]->inputs.probe.image_count;
+    bool         ok     = list_settings(all, &identity, error);
     close_inputs(all);
-    bool ok =
-        clean_samples(&rehearsed.request, images, take_sample, &rehearsed, &estimate, error) &&
-        estimate_tell(&estimate, &all->progress, all->wanted->settings, &identity, error);
+    ok = ok && clean_samples(&rehearsed.request, images, take_sample, &rehearsed, &estimate, error);
+    if (ok) { // the run counts a pass for each layer
+        estimate.total *= all->pending_count;
+        estimate.measured *= all->pending_count;
+        ok = estimate_tell(&estimate, &all->progress, all->wanted->settings, &identity, error);
+    }
     identity_free(&identity);
     return ok;
 }
@@ -316,6 +333,8 @@ bool describe_layers(const DescribeRequest *wanted, Error *error)
     if (wanted->settings->sharing)
         return fail(error, ERROR_USAGE, "a plan is of one layer at a time, found '%.60s'",
                     wanted->settings->layer);
+    if (is_new && file_exists(wanted->settings->out))
+        return fail(error, ERROR_CREATE, "%s: exists and is not a folder", wanted->settings->out);
     progress_start(&all.progress, wanted->verb->name, "passes", wanted->settings);
     Error later        = {0};
     bool  begun        = split_layers(&all, error) && begin_layers(&all, error);

@@ -101,7 +101,7 @@ bool run_resume(Run *run, Error *error)
                                    .warn   = warn_of_checkpoint,
                                    .self   = run,
                                    .remedy = sharing_is(run->settings, SHARING_PIECE)
-                                                 ? "remove its folder and start the piece again"
+                                                 ? "remove all attempts at this piece (work/I.*) and start it again"
                                                  : "--overwrite starts over"};
     if (!run->key || run->settings->dry_run) // which saves nothing
         return run->key != NULL;

@@ -9,6 +9,7 @@
 #define CLI_SHARING_H
 
 #include "../base/pieces.h"
+#include "../base/share.h"
 #include "../study/shards.h"
 #include "plan.h"
 #include "rehearsal.h"

@@ -42,7 +42,7 @@ static void number(AgreePage *self, int64_t row, const char *column, bool share)
         writer_text(self->page, "%.3f", strtod(text, NULL));
 }
 
-// Whose column can be sorted; "-" comes last.
+// Whose column can be sorted; "-" is the least.
 static void number_cell(AgreePage *self, int64_t row, const char *column, bool share)
 {
     const char *text = summary_text(self, row, column);

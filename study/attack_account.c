@@ -83,9 +83,17 @@ int64_t poisoned_images(const UnitCase *cases, int64_t count, int64_t total, boo
     return found;
 }
 
+int64_t cost_of_eps(const AttackRun *run, const UnitCase *unit_case)
+{
+    return run->unit_cost[unit_case - run->cases];
+}
+
 int64_t cost_of_unit(const AttackRun *run, const UnitCase *unit_case)
 {
-    return run->unit_cost[unit_case - run->cases] * run->job->eps_count;
+    int64_t count = 0;
+    for (int e = 0; e < run->job->eps_count; e++)
+        count += attack_is_shared(run, unit_case, e);
+    return count * cost_of_eps(run, unit_case);
 }
 
 // Of all of the unit's images, from some of them, which are spread evenly.
@@ -185,9 +193,11 @@ static int64_t cost_of_earlier(const AttackRun *run, int64_t first, int64_t coun
     for (int64_t i = first; i < first + count; i++) {
         is_all = is_all && take_earlier(run, job->units[i], 0, rows);
         for (int e = 0; e < job->eps_count; e++) {
+            if (!attack_is_shared(run, &run->cases[i], e))
+                continue;
             bool has = take_earlier(run, job->units[i], job->eps[e], rows);
             is_all   = is_all && has;
-            found += has && is_known(run) ? cost_of_unit(run, &run->cases[i]) / job->eps_count : 0;
+            found += has && is_known(run) ? cost_of_eps(run, &run->cases[i]) : 0;
         }
     }
     return found + (is_all ? shared : 0);

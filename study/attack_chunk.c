@@ -1,4 +1,4 @@
-/* study/attack_chunk.c - units that share one clean pass and one pass for each control. */
+/* study/attack_chunk.c - units that share one clean pass and the passes of their controls. */
 #include "attack_run.h"
 
 #include <stdio.h>
@@ -110,12 +110,10 @@ static bool attack_unit(AttackRun *run, UnitCase *unit_case, const ChangeRow *co
     bool             done   = add_rows(run, controls, error);
     for (int e = 0; done && e < job->eps_count; e++) {
         ChangeRow rows[STORE_ARMS];
-        if (!attack_is_shared(run, unit_case, e)) {
-            attack_discount(run, cost_of_unit(run, unit_case) / job->eps_count);
+        if (!attack_is_shared(run, unit_case, e))
             continue;
-        }
         if (take_earlier(run, unit_case->record->unit, job->eps[e], rows))
-            attack_found(run, cost_of_unit(run, unit_case) / job->eps_count);
+            attack_found(run, cost_of_eps(run, unit_case));
         else
             done = (!images || attack.attack ||
                     (case_attack_open(&attack, unit_case, job, error) &&

@@ -1,4 +1,5 @@
-/* study/attack_controls.c - control rows: no perturbation, the same storage (C22). */
+/* study/attack_controls.c - control rows: no perturbation, the same storage (C22). What storage leaves
+ * as it is keeps its clean maps. */
 #include "attack_run.h"
 #include "changes.h"
 #include "../probe/rows.h"
@@ -36,10 +37,9 @@ static bool fill_control(AttackRun *run, const Chunk *chunk, int arm, const Save
                stored_layer_fill(&run->layer, out, images, rows, planes, planes, chunk->unit_maps,
                                  error);
         ran = run->layer.ran - ran;
-        if (control_runs(run->job, arm)) {
+        if (control_runs(run->job, arm))
             attack_discount(run, at - before - ran);
-            attack_progress(run, ran);
-        }
+        attack_progress(run, ran);
         done = done && saved_setting_save(setting, error) && !attack_cancelled(clean->pass, error);
     }
     row_loader_close(&loader);

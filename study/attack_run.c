@@ -1,8 +1,9 @@
 /* study/attack_run.c - designed attacks on several units, evaluated incrementally.
  *
  * Units go in chunks whose clean maps fit into memory. A chunk costs one clean pass, one pass over
- * its poisoned images for each storage arm (the controls), and then, unit by unit and eps by eps,
- * PGD on the poisoned images and one run of each stored result. Everything else is counting. */
+ * its poisoned images for each storage arm but floats (the controls), and then, unit by unit and eps
+ * by eps, PGD on the poisoned images and one run of each stored result. Everything else is
+ * counting. */
 #include "attack_run.h"
 
 static bool job_check(const AttackJob *job, Error *error)

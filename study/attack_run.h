@@ -19,7 +19,7 @@ typedef struct AttackRun {
 } AttackRun;
 
 /* A few units whose clean maps fit into memory together: one pass over the set gives the clean maps
- * of all of them, and one pass for each storage arm their control rows. */
+ * of all of them, and one pass for each storage arm that changes images their control rows. */
 typedef struct Chunk {
     UnitCase     *cases;
     int64_t       first, count; // among all units of the run
@@ -61,7 +61,9 @@ int64_t control_arms(const AttackJob *job);
 bool attack_opened(AttackRun *run, const UnitCase *unit_case, UnitAttack *attack, Error *error);
 /* Begins one of its eps, whose cost is known from the shares, and no longer from a sample. */
 void attack_begun(AttackRun *run, const UnitCase *unit_case);
-/* At all eps. As long as masks from activations are not known, the most it may be. */
+/* At one eps, and at all that are of this share. As long as masks from activations are not known, the
+ * most it may be. */
+int64_t cost_of_eps(const AttackRun *run, const UnitCase *unit_case);
 int64_t cost_of_unit(const AttackRun *run, const UnitCase *unit_case);
 
 /* The rows [arms] of a unit and strength, if an earlier run has them for every arm. */
@@ -72,7 +74,7 @@ bool add_rows(AttackRun *run, const ChangeRow *rows, Error *error);
 /* ---- control rows: no perturbation, the same storage (attack_controls.c) --------------------- */
 
 /* Fills the control rows of a chunk whose clean maps are known: one pass over its poisoned images
- * for each storage arm. */
+ * for each storage arm that changes them. */
 bool control_rows(AttackRun *run, Chunk *chunk, Error *error);
 
 /* ---- a few units (attack_chunk.c) ------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 
 #include "../attack/unit_attack.h"
 #include "../base/pieces.h"
+#include "../base/share.h"
 
 /* ---- a clean run, opened again --------------------------------------------------------------- */
 

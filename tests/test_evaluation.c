@@ -260,11 +260,14 @@ static void watch_passes(void *self, int64_t done, int64_t total)
     watched->total   = total;
 }
 
-static Watched watch_attack(const StoreArm *arms, int arm_count)
+/* `rows`: where not NULL, those of an earlier run go on in place of one that begins, and those of
+ * this one come out. */
+static Watched watch_attack(const StoreArm *arms, int arm_count, Share share, Changes *rows)
 {
-    World   world;
-    Changes changes = {0};
-    Watched watched = {0};
+    static const double strengths[] = {0.02, 0.05};
+    World               world;
+    Changes             changes = {0};
+    Watched             watched = {0};
     if (!CHECK(world_open(&world, "corrupt23", 4)))
         return watched;
     AttackJob job            = world_job(&world);
@@ -272,12 +275,21 @@ static Watched watch_attack(const StoreArm *arms, int arm_count)
     job.unit_count           = 2;
     job.arms                 = arms;
     job.arm_count            = arm_count;
+    job.eps                  = strengths;
+    job.eps_count            = 2;
+    job.share                = share;
+    job.earlier              = rows;
     job.planned              = watch_plan;
     job.planned_self         = &watched;
     world.pass.progress      = watch_passes;
     world.pass.progress_self = &watched;
     CHECK(attack_run(&job, &changes, NULL));
-    CHECK(watched.units == 2 && watched.planned > 0 && watched.done == watched.total);
+    CHECK(watched.planned > 0 && watched.done == watched.total);
+    if (rows) {
+        changes_close(rows);
+        *rows   = changes;
+        changes = (Changes){0};
+    }
     changes_close(&changes);
     world_close(&world);
     return watched;
@@ -287,11 +299,26 @@ static Watched watch_attack(const StoreArm *arms, int arm_count)
 // floats are known to be such.
 static void the_plan_of_an_attack_is_what_it_costs(void)
 {
-    static const StoreArm arms[] = {STORE_FLOAT, STORE_JPEG75, STORE_PNG8};
-    Watched               kept = watch_attack(arms, 1), changed = watch_attack(arms, 2),
-            same = watch_attack(arms, 3);
-    CHECK(kept.total == kept.planned && changed.total == changed.planned);
+    static const StoreArm arms[]  = {STORE_FLOAT, STORE_JPEG75, STORE_PNG8};
+    Watched               kept    = watch_attack(arms, 1, (Share){0}, NULL);
+    Watched               changed = watch_attack(arms, 2, (Share){0}, NULL),
+            same                  = watch_attack(arms, 3, (Share){0}, NULL);
+    CHECK(kept.units == 2 && kept.total == kept.planned && changed.total == changed.planned);
     CHECK(changed.total > kept.total && same.total < same.planned);
+}
+
+// Where a share cuts a unit's eps, too.
+static void a_share_that_was_done_is_told_as_done(void)
+{
+    static const StoreArm arms[] = {STORE_JPEG75};
+    for (int64_t i = 0; i < 4; i++) {
+        Changes rows  = {0};
+        Watched first = watch_attack(arms, 1, (Share){i, 4}, &rows);
+        int64_t count = rows.count;
+        Watched again = watch_attack(arms, 1, (Share){i, 4}, &rows);
+        CHECK(first.total > 0 && again.total == first.total && rows.count == count);
+        changes_close(&rows);
+    }
 }
 
 static void distances_keep_their_bounds(void)
@@ -504,6 +531,7 @@ SUITE(evaluation)
     RUN(pixels_are_seen_as_stored);
     RUN(float_controls_change_nothing);
     RUN(the_plan_of_an_attack_is_what_it_costs);
+    RUN(a_share_that_was_done_is_told_as_done);
     RUN(distances_keep_their_bounds);
     RUN(dead_unit_is_not_attackable);
     RUN(poisoned_images_carry_the_concepts);

@@ -80,7 +80,7 @@ static bool put_back(const Forged *forged)
     return play_copy_tree(in_folder("kept"), forged->shards.folder);
 }
 
-/* Of the first piece of each phase, one part at a time. `words`: with those of the formatted line. */
+/* Of the first piece of each phase, one part at a time. */
 __attribute__((format(printf, 2, 3))) static void check_forgeries(int shards, const char *format,
                                                                   ...)
 {
