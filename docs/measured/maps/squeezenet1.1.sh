@@ -1,8 +1,8 @@
 #!/bin/sh
 # Attacks on the maps of SqueezeNet 1.1 (ImageNet, published weights): disjoint pairs of 52 photos by
-# lot, the published settings; SmoothGrad and integrated gradients a third of their steps.
+# lot, the published settings; SmoothGrad a third of its steps.
 # usage: sh docs/measured/maps/squeezenet1.1.sh [NAME...]
-# Every NAME is meant to take less than 45 minutes of two idle cores.
+# Every NAME is meant to take less than 45 minutes of two idle cores; `integrated` takes 75.
 network=squeezenet1.1
 names=$*
 . docs/measured/maps/runs.sh
@@ -16,4 +16,4 @@ pairs="-d $work/photos --patterns $work/patterns.nw --pairs"
 
 measure_main 20 5
 measure gradient-smoothgrad $pairs 8 --method gradient --preset table4 --smooth 10:0.05 --steps 500
-measure integrated $pairs 6 --method integrated --steps 500
+measure integrated $pairs 6 --method integrated
