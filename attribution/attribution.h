@@ -81,9 +81,10 @@ typedef struct MapForm {
 /* What published programs do differently, in one row each (docs/methods/explanation-maps.md). */
 typedef struct MapMode {
     const char *name;
-    SweepMode   sweep;           // gate at zero, biases, stabilisers
-    bool        starts_at_value; // relevance and gradients begin with the logit, else with 1
-    bool        shared_bounds;   // one lower and one upper bound of pixels for all channels
+    SweepMode   sweep;              // gate at zero, biases, stabilisers
+    bool        relevance_at_value; // relevance begins with the logit, else with 1
+    bool        gradient_at_value;  // so do the gradients of a class
+    bool        shared_bounds;      // one lower and one upper bound of pixels for all channels
     bool        path_of_probability, path_times_input;
     PathRule    path;
     int         steps;        // of the path

@@ -14,7 +14,8 @@ static bool set_rule(Composite *composite, int place, const char *rule)
     SumRule       *sums[]   = {&composite->sum, &composite->mean};
     bool           is_layer = place < 3;
     int number = word_index(is_layer ? RELEVANCE_RULE_NAMES : SUM_RULE_NAMES, rule, strlen(rule));
-    if (number < 0 || (is_layer && place > 0 && number == RULE_NONE))
+    if (number < 0 ||
+        (is_layer && place > 0 && (number == RULE_NONE || number == RULE_BOX))) // of pixels alone
         return false;
     if (is_layer)
         *layers[place] = (RelevanceRule)number;

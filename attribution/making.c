@@ -17,21 +17,32 @@ NodeId making_chosen(const Making *making)
     return op_broadcast_to(g, op_reshape(g, map->target, one), shape);
 }
 
-// What arrives at the layer that is explained: (E1).
+bool making_is_probability(const MapMode *mode, const char *layer)
+{
+    return mode->path_of_probability && !layer;
+}
+
+/* What arrives at the layer that is explained: (E1). The value of a unit with places is a map, whose
+ * cells are relevance; times it a gradient would be that of another function. */
 static NodeId make_start(Making *making)
 {
-    Graph *g        = making->graph;
-    Map   *map      = making->map;
-    bool   is_class = graph_shape(g, map->layer).rank == 2;
-    NodeId chosen   = making_chosen(making), start;
-    if (making_is_path(making->request)) {
-        if (!making->request->mode->path_of_probability || !is_class)
+    Graph            *g       = making->graph;
+    Map              *map     = making->map;
+    const MapRequest *request = making->request;
+    const MapMode    *mode    = request->mode;
+    NodeId            chosen  = making_chosen(making), start;
+    if (making_is_path(request)) {
+        if (!making_is_probability(mode, request->layer))
             return chosen;
         NodeId probability = op_dot(g, op_exp(g, op_log_softmax(g, map->layer)), chosen);
         graph_gradient(g, probability, &map->layer, 1, &start);
         return start;
     }
-    return making->request->mode->starts_at_value ? op_mul(g, map->layer, chosen) : chosen;
+    bool has_places = graph_shape(g, map->layer).rank > 2;
+    bool at_value   = request->method->relevance ? mode->relevance_at_value
+                                                 : mode->gradient_at_value && !has_places &&
+                                                     request->method->kind != MAP_GRADCAM;
+    return at_value ? op_mul(g, map->layer, chosen) : chosen;
 }
 
 // The bounds of pixels, as the network reads them: (E15).

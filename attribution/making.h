@@ -15,6 +15,8 @@ typedef struct Making {
 } Making;
 
 bool making_is_path(const MapRequest *request);
+/* Whether a path explains the probability of a class; `layer` NULL: the logits are explained. */
+bool making_is_probability(const MapMode *mode, const char *layer);
 /* 1 at the class or unit that is explained, as large as the layer: the derivative of its sum. */
 NodeId making_chosen(const Making *making);
 /* Walks back from what is explained to a node, by the rules of the method. */

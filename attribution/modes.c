@@ -6,7 +6,8 @@
 static const MapMode modes[] = {
     {.name                = "manipulated19",
      .sweep               = {.gate_at_zero = true, .stabiliser = (real)1e-9},
-     .starts_at_value     = true,
+     .relevance_at_value  = true,
+     .gradient_at_value   = true,
      .shared_bounds       = true,
      .path_of_probability = true,
      .path_times_input    = true,
@@ -19,13 +20,13 @@ static const MapMode modes[] = {
      .path  = PATH_CLOSED,
      .steps = 50,
      .form  = {MAP_SIGN_ABS, MAP_SCALE_MAX}},
-    {.name             = "clean",
-     .sweep            = {.uses_bias = true, .stabiliser = (real)1e-6},
-     .starts_at_value  = true,
-     .path_times_input = true,
-     .path             = PATH_GAUSS,
-     .steps            = 32,
-     .form             = {MAP_SIGN_NONE, MAP_SCALE_NONE}},
+    {.name               = "clean",
+     .sweep              = {.uses_bias = true, .stabiliser = (real)1e-6},
+     .relevance_at_value = true,
+     .path_times_input   = true,
+     .path               = PATH_GAUSS,
+     .steps              = 32,
+     .form               = {MAP_SIGN_NONE, MAP_SCALE_NONE}},
 };
 
 const MapMode *map_mode_at(int index)

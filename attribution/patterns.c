@@ -63,7 +63,8 @@ static NodeId value_of(const Graph *g, NodeId layer, NodeId last, const bool *ne
     for (NodeId node = value + 1; node <= last; node++)
         for (int i = 0; i < graph_input_count(g, node) && needed[node]; i++)
             if (graph_input(g, node, i) == value) {
-                *is_activated = graph_op(g, node) == OP_RELU;
+                OpKind op     = graph_op(g, node);
+                *is_activated = op == OP_RELU || op == OP_CLAMP || op == OP_SOFTPLUS;
                 if (!*is_activated)
                     return value;
             }

@@ -1,5 +1,6 @@
 /* attribution/runner.c - see runner.h. */
 #include "runner.h"
+#include "making.h"
 
 #include <math.h>
 #include <string.h>
@@ -131,7 +132,7 @@ static double value_of(const MapRunner *runner, int64_t unit, int64_t point)
     const real *values =
         plan_output(runner->plan, runner->map.layer) + point * shape.dim[1] * cells;
     double sum = 0;
-    if (runner->job.mode.path_of_probability && shape.rank == 2)
+    if (making_is_probability(&runner->job.mode, runner->job.layer))
         return logits_probability(values, shape.dim[1], unit);
     for (int64_t i = 0; i < cells; i++)
         sum += (double)values[unit * cells + i];

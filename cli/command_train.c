@@ -108,6 +108,21 @@ static bool draw_start(Session *session, const TrainSettings *training, const ch
     return ok;
 }
 
+// What the weights are before the first step: a checkpoint of another start is another training.
+static bool name_start(const Settings *settings, char *out, size_t size, Error *error)
+{
+    WeightBlob *blob = NULL;
+    if (!settings->model) {
+        snprintf(out, size, "%s", settings->arch);
+        return true;
+    }
+    if (!blob_open(settings->model, &blob, error))
+        return false;
+    snprintf(out, size, "%s", blob_sha256(blob));
+    blob_close(blob);
+    return true;
+}
+
 // From the checkpoint with --resume, else from the given or from drawn weights.
 static bool open_trainer(Session *session, Error *error)
 {
@@ -130,6 +145,7 @@ static bool open_trainer(Session *session, Error *error)
     return (session->start || blob_open(start, &session->start, error)) &&
            network_activation(session->start, &own, error) &&
            train_settings(settings, own, &training, error) &&
+           name_start(settings, training.start, sizeof training.start, error) &&
            trainer_open(&session->trainer, session->start, &session->set, &training, error) &&
            (settings->dry_run ||
             training_log_open(&session->log, settings->log, trainer_done(session->trainer), error));

@@ -133,6 +133,8 @@ static bool is_always_flat(const MapMethod *method)
 void manipulation_warn(const Manipulation *manipulation)
 {
     const MapStudy *study = &manipulation->study;
+    real            own   = 0; // beta of a network that was trained with softplus
+    network_activation(manipulation->blob, &own, NULL);
     for (int i = 0; i < study->method_count; i++)
         if (is_always_flat(study->methods[i]))
             note(manipulation->settings,
@@ -140,8 +142,8 @@ void manipulation_warn(const Manipulation *manipulation)
                  "max-pools alone, with softplus as with ReLU, so the map term has no gradient and "
                  "the attack will not move it; use --method guided",
                  study->methods[i]->name);
-        else if (manipulation->activation.is_relu && study->rules[i].beta_first <= 0 &&
-                 study->methods[i]->is_flat_on_relu)
+        else if (manipulation->activation.is_relu && !(own > 0) &&
+                 study->rules[i].beta_first <= 0 && study->methods[i]->is_flat_on_relu)
             note(manipulation->settings,
                  "warning: maps of method %s are constant in pieces on a ReLU network, so the map "
                  "term has no gradient and the attack will not move; use --beta-growth 10:100",

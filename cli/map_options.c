@@ -23,7 +23,8 @@ void map_options_mode_json(const MapMode *mode, JsonWriter *json)
     json_flag(json, "gate_at_zero", mode->sweep.gate_at_zero);
     json_flag(json, "uses_bias", mode->sweep.uses_bias);
     json_number(json, "stabiliser", (double)mode->sweep.stabiliser);
-    json_flag(json, "starts_at_value", mode->starts_at_value);
+    json_flag(json, "relevance_at_value", mode->relevance_at_value);
+    json_flag(json, "gradient_at_value", mode->gradient_at_value);
     json_flag(json, "shared_bounds", mode->shared_bounds);
     json_flag(json, "path_of_probability", mode->path_of_probability);
     json_flag(json, "path_times_input", mode->path_times_input);

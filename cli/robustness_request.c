@@ -115,9 +115,10 @@ static bool choose_mode(Robustness *robustness, Error *error)
     if (!study->mode)
         return fail(error, ERROR_USAGE, "--compat %s: robustness has the modes aligned23, clean",
                     settings->compat);
-    study->maps                 = *map_mode_named(study->mode->maps);
-    study->maps.starts_at_value = false; // which scales a map, and no map is compared in its scale
-    study->maps.form            = (MapForm){MAP_SIGN_ABS, MAP_SCALE_MAX};
+    study->maps = *map_mode_named(study->mode->maps);
+    // These scale a map, and no map is compared in its scale.
+    study->maps.relevance_at_value = study->maps.gradient_at_value = false;
+    study->maps.form = (MapForm){MAP_SIGN_ABS, MAP_SCALE_MAX};
     return true;
 }
 

@@ -93,16 +93,17 @@ bool run_resume(Run *run, Error *error)
     if (folder->is_done)
         return true;
     run->key        = key_text(&run->identity, error);
-    run->checkpoint = (Checkpoint){.folder = folder->path,
-                                   .key    = run->key,
-                                   .resume = folder->has_checkpoint && !run->settings->dry_run,
-                                   .last   = clock_seconds(),
-                                   .begin  = begin_checkpoints,
-                                   .warn   = warn_of_checkpoint,
-                                   .self   = run,
-                                   .remedy = sharing_is(run->settings, SHARING_PIECE)
-                                                 ? "remove all attempts at this piece (work/I.*) and start it again"
-                                                 : "--overwrite starts over"};
+    run->checkpoint = (Checkpoint){
+        .folder = folder->path,
+        .key    = run->key,
+        .resume = folder->has_checkpoint && !run->settings->dry_run,
+        .last   = clock_seconds(),
+        .begin  = begin_checkpoints,
+        .warn   = warn_of_checkpoint,
+        .self   = run,
+        .remedy = sharing_is(run->settings, SHARING_PIECE)
+                      ? "remove all attempts at this piece (work/I.*) and start it again"
+                      : "--overwrite starts over"};
     if (!run->key || run->settings->dry_run) // which saves nothing
         return run->key != NULL;
     run->pass.checkpoint = &run->checkpoint;

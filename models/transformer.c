@@ -194,6 +194,8 @@ void tokens_layer(Builder *builder, const Transformer *transformer, NodeId x, co
         build_module(builder, map, name);
     if (count > 0)
         build_module(builder, tokens_pick(builder, x, 0), LAYER("%s:class", name));
+    if (count > 0 && is_listed && alias)
+        build_module(builder, tokens_pick(builder, x, 0), LAYER("%s:class", alias));
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */

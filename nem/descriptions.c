@@ -81,6 +81,8 @@ static bool read_units(Source *source, const char *text_column, int64_t first, E
 static bool read_changes(Source *source, Error *error)
 {
     int layer = -1, unit = 0, text = 0, strength = 0, changed = 0;
+    int poisoned =
+        csv_column(source->csv, "poisoned"); // images; of a unit with none nothing was tried
     if (!csv_need(source->csv, "unit0", &unit, error) ||
         !csv_need(source->csv, "clean_label", &text, error) ||
         !csv_need(source->csv, "strength", &strength, error) ||
@@ -89,15 +91,17 @@ static bool read_changes(Source *source, Error *error)
         return false;
     source->list->has_stayed = true;
     for (int64_t row = 0; row < csv_row_count(source->csv); row++) {
-        int64_t     number = 0, is_other = 0;
+        int64_t     number = 0, is_other = 0, touched = 1;
         double      level = 0;
         const char *name  = NULL;
         if (!layer_of(source, row, layer, &name, error) ||
             !csv_whole(source->csv, row, unit, 0, LIMIT_UNITS - 1, &number, error) ||
             !csv_whole(source->csv, row, changed, 0, 1, &is_other, error) ||
             !csv_number(source->csv, row, strength, &level, error) ||
-            !add(source, name, number, csv_name(source->csv, row, text), level > 0 ? !is_other : -1,
-                 error))
+            (poisoned >= 0 &&
+             !csv_whole(source->csv, row, poisoned, 0, INT32_MAX, &touched, error)) ||
+            !add(source, name, number, csv_name(source->csv, row, text),
+                 level > 0 && touched ? !is_other : -1, error))
             return false;
     }
     return true;

@@ -12,15 +12,17 @@ int measure_index(const char *name)
     return index;
 }
 
+// Of the image as it is kept for the pictures, where it was measured.
 const MapMeasure *group_of(const MapPage *page, int method, bool softplus, bool control)
 {
+    const MapMeasure *found = NULL;
     for (int i = 0; i < page->group_count; i++) {
         const MapMeasure *group = page->groups[i];
         if (group->method == method && group->is_softplus == softplus &&
-            group->is_control == control)
-            return group;
+            group->is_control == control && (!found || group->store == STORE_FLOAT))
+            found = group;
     }
-    return NULL;
+    return found;
 }
 
 bool shows_softplus(const MapPage *page, int method)

@@ -161,6 +161,8 @@ bool robust_tasks(const RobustStudy *study, RobustTasks *out, RobustRow *rows, E
             add_task(&listing, ROBUST_BOUND, -1, study->eps[i], 8 * study->draws);
     for (int m = 0; m < study->method_count; m++)
         add_method(&listing, m);
+    if (out->count == 0)
+        return fail(error, ERROR_USAGE, "--measures bound needs an --eps above 0");
     return out->count < ROBUST_TASKS ||
            fail(error, ERROR_USAGE, "more than %d measures: methods times settings",
                 ROBUST_TASKS - 1);

@@ -213,8 +213,7 @@ static void a_gradient_map_is_the_slope_of_the_logit(void)
     Toy toy;
     if (!check_slopes_are_exact())
         SKIP("slopes of maps need doubles");
-    MapMode mode         = *mode_named("clean");
-    mode.starts_at_value = false;
+    MapMode mode = *mode_named("clean");
     for (int beta = 0; beta <= 10; beta += 10) {
         if (toy_open(&toy, "gradient", &mode, beta, 0)) {
             NodeId logit = op_pick(toy.graph, toy.logits, 0);
@@ -240,7 +239,7 @@ static double start_matters(const char *method, double beta, double *first, doub
     real    map[CELLS] = {0};
     double  most       = 0;
     for (int i = 0; i < 2; i++) {
-        mode.starts_at_value = i == 0;
+        mode.relevance_at_value = mode.gradient_at_value = i == 0;
         if (toy_open(&toy, method, &mode, beta, 0)) {
             run_at(&toy, 0);
             const real *found = plan_output(toy.plan, toy.map.map);
@@ -392,8 +391,8 @@ static void the_rule_of_gauss_is_exact_for_polynomials(void)
 // The gradient of the map alone, begun with 1: with the logit the map's size follows the image.
 static void a_relu_network_gives_an_attack_no_gradient(void)
 {
-    MapMode mode         = *mode_named("manipulated19");
-    mode.starts_at_value = false;
+    MapMode mode            = *mode_named("manipulated19");
+    mode.relevance_at_value = mode.gradient_at_value = false;
     for (int i = 0; i < METHODS; i++) {
         Toy toy;
         if (toy_open(&toy, methods[i], &mode, 0, points_of(methods[i]))) {

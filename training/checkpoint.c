@@ -2,6 +2,7 @@
  * `state.second.<weight>`, and the lines training_step and training_settings in its text. */
 #include "trainer.h"
 
+#include "../base/digest.h"
 #include "../base/file.h"
 #include "../base/words.h"
 #include "../models/builder.h"
@@ -24,6 +25,15 @@ __attribute__((format(printf, 2, 3))) static void append(char        out[SETTING
     va_start(arguments, format);
     vsnprintf(out + used, SETTINGS_BYTES - used, format, arguments);
     va_end(arguments);
+}
+
+static uint64_t set_digest(const TrainingSet *set)
+{
+    size_t   pixels = (size_t)(3 * set->count * set->height * set->width);
+    uint32_t seen   = digest_crc32(0, set->pixels, pixels);
+    return (uint64_t)seen << 32 |
+           (set->labels ? digest_crc32(seen, set->labels, (size_t)set->count * sizeof *set->labels)
+                        : 0);
 }
 
 // Everything that decides the bits; a checkpoint of other settings is another training.
@@ -52,6 +62,11 @@ static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
         objective->lambda_cos, objective->lambda_hessian, objective->is_attached,
         objective->by_difference, word_text(PERTURBATION_NAMES, (int)objective->perturbation),
         objective->perturb_eps, objective->attack_eps, (long long)objective->attack_steps);
+    append(out, " convolutions %d", (int)s->conv);
+    if (s->start[0])
+        append(out, " from %s", s->start);
+    if (trainer->set->pixels)
+        append(out, " pictures %016llx", (unsigned long long)set_digest(trainer->set));
     if (objective->mode)
         append(out, " compat %s", objective_mode(objective->mode)->name);
     if (objective->attack_inputs &&

@@ -152,7 +152,7 @@ static void score_unit(void *data, int64_t u, int thread)
             int64_t j = (int64_t)(keys[rank] & 0xFFFFFFFFu);
             error += cubed(q[images[j]], q[images[k - 1 - rank]]);
         }
-        double relative = error / (double)k / self->chance[u];
+        double relative = self->chance[u] > 0 ? error / (double)k / self->chance[u] : (double)NAN;
         self->scores[u * self->job->concept_count + self->first + m] =
             (float)(-relative / sqrt(sum / (double)k));
     }

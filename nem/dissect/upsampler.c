@@ -18,6 +18,11 @@ static bool axis_field_grid(Axis *axis, int64_t in, int64_t out, int64_t image,
     double reduction = nearbyint((double)image / (double)out);
     double start     = floor((floor(size / 2) + offset) / reduction);
     double stride    = floor(step / reduction);
+    if (!(reduction >= 1))
+        return fail(error, ERROR_USAGE,
+                    "mode nd2017 cannot place maps on label maps of %lld pixels, which are larger "
+                    "than the photos of %lld",
+                    (long long)out, (long long)image);
     if (!(stride >= 1))
         return fail(error, ERROR_USAGE,
                     "mode nd2017 cannot place maps of %lld cells on label maps of %lld pixels: its "
