@@ -13,11 +13,6 @@ static bool job_check(const AttackJob *job, Error *error)
     if (!explainer->method->aim)
         return fail(error, ERROR_USAGE, "units that %s explains cannot be attacked",
                     explainer->method->title);
-    if (!explainer->method->threshold &&
-        (job->loss == LOSS_SOFT_IOU || job->masks == MASKS_ACTIVATIONS))
-        return fail(error, ERROR_USAGE, "%s: cuts maps at the unit's threshold, and %s has none",
-                    job->loss == LOSS_SOFT_IOU ? "--loss soft-iou" : "--masks activations",
-                    explainer->method->title);
     for (int64_t i = 0; i < job->unit_count; i++) {
         if (job->units[i] < 0 || job->units[i] >= units)
             return fail(error, ERROR_USAGE, "there is no unit %lld, the layer has units 0 to %lld",

@@ -60,7 +60,7 @@ typedef struct TrainSettings {
     double            clip; // the length of all gradients together is at most this; 0: as it is
     real              softplus_beta; // of the network's activation; 0: the blob's
     ObjectiveSettings objective;
-    char              start[96]; // what the weights were when it began, for checkpoints; "": not told
+    char start[96]; // what the weights were when it began, for checkpoints; "": not told
 } TrainSettings;
 
 /* ---- order and augmentation ------------------------------------------------------------------ */
