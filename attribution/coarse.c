@@ -49,17 +49,11 @@ static bool enlarge(Making *making, NodeId small, Error *error)
 
 /* ---- Grad-CAM -------------------------------------------------------------------------------- */
 
-static bool is_activation(const Graph *g, NodeId node)
-{
-    OpKind op = graph_op(g, node);
-    return op == OP_RELU || op == OP_CLAMP || op == OP_SOFTPLUS || gate_input(g, node) >= 0;
-}
-
 // The last activation with places before the layer.
 static NodeId last_maps(const Graph *g, NodeId layer)
 {
     for (NodeId node = layer - 1; node >= 0; node--)
-        if (is_activation(g, node) && graph_shape(g, node).rank == 4)
+        if ((is_rectifier(g, node) || gate_input(g, node) >= 0) && graph_shape(g, node).rank == 4)
             return node;
     return NODE_NONE;
 }

@@ -22,8 +22,8 @@ bool making_is_probability(const MapMode *mode, const char *layer)
     return mode->path_of_probability && !layer;
 }
 
-/* What arrives at the layer that is explained: (E1). The value of a unit with places is a map, whose
- * cells are relevance; times it a gradient would be that of another function. */
+/* What arrives at the layer that is explained: (E1). The value of a unit with places is a map,
+ * whose cells are relevance; times it a gradient would be that of another function. */
 static NodeId make_start(Making *making)
 {
     Graph            *g       = making->graph;

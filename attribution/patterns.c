@@ -7,6 +7,7 @@
 #include "../base/file.h"
 #include "../engine/sweep.h"
 #include "attention.h"
+#include "walk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,10 +37,10 @@ struct PatternSums {
 
 /* ---- layers of the graph --------------------------------------------------------------------- */
 
-static bool has_weights(const Graph *g, NodeId node)
+static bool is_named_layer(const Graph *g, NodeId node)
 {
-    return (graph_op(g, node) == OP_CONV2D || graph_op(g, node) == OP_MATMUL) &&
-           graph_op(g, graph_input(g, node, 1)) == OP_PARAMETER && graph_name_of(g, node)[0];
+    return has_weights(g, node) && graph_op(g, graph_input(g, node, 1)) == OP_PARAMETER &&
+           graph_name_of(g, node)[0];
 }
 
 static void mark_needed(const Graph *g, NodeId last, bool *needed)
@@ -63,8 +64,7 @@ static NodeId value_of(const Graph *g, NodeId layer, NodeId last, const bool *ne
     for (NodeId node = value + 1; node <= last; node++)
         for (int i = 0; i < graph_input_count(g, node) && needed[node]; i++)
             if (graph_input(g, node, i) == value) {
-                OpKind op     = graph_op(g, node);
-                *is_activated = op == OP_RELU || op == OP_CLAMP || op == OP_SOFTPLUS;
+                *is_activated = is_rectifier(g, node);
                 if (!*is_activated)
                     return value;
             }
@@ -127,13 +127,13 @@ static bool add_layers(PatternSums *sums, Error *error)
     if (ok) {
         mark_needed(sums->graph, last, needed);
         for (NodeId node = 0; node <= last; node++)
-            most += needed[node] && has_weights(sums->graph, node);
+            most += needed[node] && is_named_layer(sums->graph, node);
         sums->layers = memory_new((size_t)most, sizeof *sums->layers, error);
         sums->parts  = memory_new(4 * (size_t)most + 1, sizeof *sums->parts, error);
         ok           = sums->layers && sums->parts;
     }
     for (NodeId node = 0; ok && node <= last; node++)
-        if (needed[node] && has_weights(sums->graph, node))
+        if (needed[node] && is_named_layer(sums->graph, node))
             ok = add_layer(sums, node, last, needed, error);
     memory_free(needed);
     return ok && graph_check(sums->graph, error);

@@ -63,6 +63,12 @@ static bool is_gate(const Graph *g, NodeId node)
     return op == OP_SIGMOID || op == OP_NORMAL_CDF || op == OP_POWER;
 }
 
+bool is_rectifier(const Graph *g, NodeId node)
+{
+    OpKind op = graph_op(g, node);
+    return op == OP_RELU || op == OP_CLAMP || op == OP_SOFTPLUS;
+}
+
 int gate_input(const Graph *g, NodeId node)
 {
     if (graph_op(g, node) != OP_MUL)

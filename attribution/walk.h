@@ -28,6 +28,8 @@ bool is_centring(const Graph *graph, NodeId node);
  * or 1. A gate is a sigmoid, a normal distribution function, or the deviation of a norm; x times
  * its own gate is SiLU or GELU. -1: any other node. */
 int gate_input(const Graph *graph, NodeId node);
+/* A ReLU, a clamp or a softplus. */
+bool is_rectifier(const Graph *graph, NodeId node);
 
 /* ---- rules of nodes -------------------------------------------------------------------------- */
 

@@ -182,16 +182,15 @@ static bool collect(Session *session, Error *error)
 // The end of a --dry-run: nothing is kept.
 static bool rehearsed(Session *session, Error *error)
 {
-    Identity     identity = {0};
-    WorkEstimate estimate = rehearsal_estimate(
-        &session->rehearsal, &(RehearsedWork){.result_bytes = patterns_bytes(session->sums)});
+    Identity      identity = {0};
+    RehearsedWork work     = {.result_bytes = patterns_bytes(session->sums)};
     if (*signals_cancel)
         return fail(error, ERROR_AGAIN, "interrupted");
     identity_text(&identity, "version", NEMESIS_VERSION);
     identity_text(&identity, "weights_sha256", blob_sha256(session->blob));
     identity_text(&identity, "conv", word_text(CONV_NAMES, session->settings->conv));
     identity_whole(&identity, "images", (uint64_t)session->images);
-    bool ok = estimate_tell(&estimate, &session->progress, session->settings, &identity, error) &&
+    bool ok = rehearsal_tell(&session->rehearsal, &work, session->settings, &identity, error) &&
               output_flush(error);
     identity_free(&identity);
     return ok;

@@ -109,16 +109,15 @@ static bool draw_start(Session *session, const TrainSettings *training, const ch
 }
 
 // What the weights are before the first step: a checkpoint of another start is another training.
-static bool name_start(const Settings *settings, char *out, size_t size, Error *error)
+static bool name_start(const Session *session, bool is_resumed, char *out, size_t size,
+                       Error *error)
 {
-    WeightBlob *blob = NULL;
-    if (!settings->model) {
-        snprintf(out, size, "%s", settings->arch);
-        return true;
-    }
-    if (!blob_open(settings->model, &blob, error))
+    const char *model = session->settings->model;
+    WeightBlob *blob  = NULL;
+    if (model && is_resumed && !blob_open(model, &blob, error))
         return false;
-    snprintf(out, size, "%s", blob_sha256(blob));
+    snprintf(out, size, "%s",
+             model ? blob_sha256(blob ? blob : session->start) : session->settings->arch);
     blob_close(blob);
     return true;
 }
@@ -140,12 +139,13 @@ static bool open_trainer(Session *session, Error *error)
         return fail(error, damage.code, "%s", damage.message);
     if (damage.code)
         note(settings, "warning: %s; the training starts over", damage.message);
-    if (!session->start && !settings->model && !draw_start(session, &training, activation, error))
+    bool is_resumed = session->start != NULL;
+    if (!is_resumed && !settings->model && !draw_start(session, &training, activation, error))
         return false;
     return (session->start || blob_open(start, &session->start, error)) &&
            network_activation(session->start, &own, error) &&
            train_settings(settings, own, &training, error) &&
-           name_start(settings, training.start, sizeof training.start, error) &&
+           name_start(session, is_resumed, training.start, sizeof training.start, error) &&
            trainer_open(&session->trainer, session->start, &session->set, &training, error) &&
            (settings->dry_run ||
             training_log_open(&session->log, settings->log, trainer_done(session->trainer), error));
@@ -233,9 +233,8 @@ static bool rehearse(Session *session, Error *error)
     identity_whole(&identity, "images", (uint64_t)session->set.count);
     identity_whole(&identity, "classes", (uint64_t)session->set.classes);
     // The weights, and until the end a checkpoint with up to two moments of each.
-    RehearsedWork work     = {.result_bytes = 4 * blob_bytes(session->start)};
-    WorkEstimate  estimate = rehearsal_estimate(&rehearsal, &work);
-    ok = ok && estimate_tell(&estimate, &session->progress, session->settings, &identity, error);
+    RehearsedWork work = {.result_bytes = 4 * blob_bytes(session->start)};
+    ok = ok && rehearsal_tell(&rehearsal, &work, session->settings, &identity, error);
     identity_free(&identity);
     return ok;
 }

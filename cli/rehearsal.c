@@ -47,7 +47,7 @@ int64_t rehearsal_peak(void)
     return (int64_t)usage.ru_maxrss * 1024;
 }
 
-WorkEstimate rehearsal_estimate(const Rehearsal *rehearsal, const RehearsedWork *work)
+static WorkEstimate estimate_of(const Rehearsal *rehearsal, const RehearsedWork *work)
 {
     const Progress *progress = rehearsal->progress;
     WorkEstimate    estimate = {.total            = progress->total,
@@ -151,4 +151,11 @@ bool estimate_tell(const WorkEstimate *estimate, const Progress *progress, const
     if (estimate->result_bytes >= 0)
         printf("disk    about %s of results\n", disk);
     return true;
+}
+
+bool rehearsal_tell(const Rehearsal *rehearsal, const RehearsedWork *work, const Settings *settings,
+                    const Identity *identity, Error *error)
+{
+    WorkEstimate estimate = estimate_of(rehearsal, work);
+    return estimate_tell(&estimate, rehearsal->progress, settings, identity, error);
 }

@@ -45,7 +45,9 @@ void rehearsal_step(void *self, int64_t done, int64_t total);
 /* Whether the work ended because it was done, or because enough was seen; then *error is empty. */
 bool rehearsal_ends(const Rehearsal *rehearsal, bool ok, Error *error);
 
-WorkEstimate rehearsal_estimate(const Rehearsal *rehearsal, const RehearsedWork *work);
+/* Says what the whole of it takes, as estimate_tell does. */
+bool rehearsal_tell(const Rehearsal *rehearsal, const RehearsedWork *work, const Settings *settings,
+                    const Identity *identity, Error *error);
 
 /* The most memory this process has had, in bytes. */
 int64_t rehearsal_peak(void);

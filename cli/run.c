@@ -113,10 +113,8 @@ bool run_resume(Run *run, Error *error)
 
 bool run_rehearsed(Run *run, bool ok, const RehearsedWork *work, Error *error)
 {
-    if (!rehearsal_ends(&run->rehearsal, ok, error))
-        return false;
-    WorkEstimate estimate = rehearsal_estimate(&run->rehearsal, work);
-    return estimate_tell(&estimate, &run->progress, run->settings, &run->identity, error);
+    return rehearsal_ends(&run->rehearsal, ok, error) &&
+           rehearsal_tell(&run->rehearsal, work, run->settings, &run->identity, error);
 }
 
 /* ---- run.json -------------------------------------------------------------------------------- */

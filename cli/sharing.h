@@ -29,8 +29,8 @@ static inline bool sharing_is(const Settings *settings, SharingRole role)
     return settings->sharing && settings->sharing->role == role;
 }
 
-/* Once the identity of a run is whole: the plan keeps it, or it is compared with the plan's. Errors:
- * ERROR_DATA, naming the first setting that differs. */
+/* Once the identity of a run is whole: the plan keeps it, or it is compared with the plan's.
+ * Errors: ERROR_DATA, naming the first setting that differs. */
 bool sharing_identify(const Settings *settings, const Identity *identity, Error *error);
 /* The same for the digest of an input that is no setting of the run. */
 bool sharing_input(const Settings *settings, const char *name, const char *digest, Error *error);

@@ -184,18 +184,20 @@ void tokens_layer(Builder *builder, const Transformer *transformer, NodeId x, co
     NodeId  map   = x;
     int64_t count = transformer->rows * transformer->columns;
     if (count > 0 && !builder_is_over(builder)) {
-        Shape in = graph_shape(builder->graph, x);
-        map      = op_reshape(builder->graph, op_slice(builder->graph, x, 3, 1, count),
-                              shape_4d(in.dim[0], in.dim[1], transformer->rows, transformer->columns));
+        Shape in     = graph_shape(builder->graph, x);
+        Shape places = shape_4d(in.dim[0], in.dim[1], transformer->rows, transformer->columns);
+        map          = op_reshape(builder->graph, op_slice(builder->graph, x, 3, 1, count), places);
     }
     if (is_listed)
         build_layer(builder, map, name, alias);
     else
         build_module(builder, map, name);
-    if (count > 0)
-        build_module(builder, tokens_pick(builder, x, 0), LAYER("%s:class", name));
-    if (count > 0 && is_listed && alias)
-        build_module(builder, tokens_pick(builder, x, 0), LAYER("%s:class", alias));
+    if (count == 0)
+        return;
+    NodeId class = tokens_pick(builder, x, 0);
+    build_module(builder, class, LAYER("%s:class", name));
+    if (is_listed && alias)
+        build_module(builder, class, LAYER("%s:class", alias));
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */

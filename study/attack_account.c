@@ -149,7 +149,7 @@ void attack_begun(AttackRun *run, const UnitCase *unit_case)
     int64_t cost = 0;
     for (int64_t i = 0; i < unit_case->aim.image_count; i++)
         cost += cost_of_image(run->job, run->shares[i]);
-    attack_discount(run, run->unit_cost[unit_case - run->cases] - cost);
+    attack_discount(run, cost_of_eps(run, unit_case) - cost);
 }
 
 void attack_aimed(AttackRun *run, const UnitCase *cases, int64_t count)

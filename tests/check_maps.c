@@ -232,7 +232,8 @@ static void a_gradient_map_is_the_slope_of_the_logit(void)
 /* ---- start values ---------------------------------------------------------------------------- */
 
 // The largest difference of two maps of one method that begin with the logit and with 1.
-static double start_matters(const char *method, double beta, double *first, double *later)
+static double start_matters(const char *method, double beta, int class, double *first,
+                            double *later)
 {
     Toy     toy;
     MapMode mode       = *mode_named("manipulated19");
@@ -241,6 +242,7 @@ static double start_matters(const char *method, double beta, double *first, doub
     for (int i = 0; i < 2; i++) {
         mode.relevance_at_value = mode.gradient_at_value = i == 0;
         if (toy_open(&toy, method, &mode, beta, 0)) {
+            map_choose(toy.plan, &toy.map, class);
             run_at(&toy, 0);
             const real *found = plan_output(toy.plan, toy.map.map);
             for (int k = 0; k < CELLS && i == 1; k++)
@@ -257,11 +259,12 @@ static double start_matters(const char *method, double beta, double *first, doub
 static void only_softplus_guided_maps_depend_on_the_start(void)
 {
     double first, later, bound = check_slopes_are_exact() ? 1e-9 : 1e-6;
-    CHECK(start_matters("gradient", 10, &first, &later) < bound);
-    CHECK(start_matters("lrp", 10, &first, &later) < bound);
-    CHECK(start_matters("pattern", 10, &first, &later) < bound);
-    CHECK(start_matters("guided", 0, &first, &later) < bound);
-    CHECK(start_matters("guided", 10, &first, &later) > 1e-4);
+    CHECK(start_matters("gradient", 10, 0, &first, &later) < bound);
+    CHECK(start_matters("lrp", 10, 0, &first, &later) < bound);
+    CHECK(start_matters("pattern", 10, 0, &first, &later) < bound);
+    CHECK(start_matters("guided", 0, 0, &first, &later) < bound);
+    CHECK(start_matters("gradcam", 0, 2, &first, &later) < bound); // whose logit is negative
+    CHECK(start_matters("guided", 10, 0, &first, &later) > 1e-4);
     toy_check_number(first, 0.0068684754, 6e-11);
     toy_check_number(later, 0.0200380728, 6e-11);
 }

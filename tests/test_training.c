@@ -243,6 +243,15 @@ static void check_resume(OptimiserKind kind)
     CHECK(!same_file(in_folder("whole.nw"), in_folder("half.nw")));
     settings.seed++; // another training
     CHECK(!train(in_folder("half.nw"), in_folder("other.nw"), &set, &settings, 6, true, NULL));
+    settings.seed--;
+    settings.conv = CONV_DIRECT;
+    CHECK(!train(in_folder("half.nw"), in_folder("other.nw"), &set, &settings, 6, true, NULL));
+    settings.conv = CONV_AUTO;
+    set.pixels[5] ^= 1;
+    CHECK(!train(in_folder("half.nw"), in_folder("other.nw"), &set, &settings, 6, true, NULL));
+    set.pixels[5] ^= 1;
+    snprintf(settings.start, sizeof settings.start, "lenet");
+    CHECK(!train(in_folder("half.nw"), in_folder("other.nw"), &set, &settings, 6, true, NULL));
     training_set_free(&set);
 }
 

@@ -2,7 +2,6 @@
  * `state.second.<weight>`, and the lines training_step and training_settings in its text. */
 #include "trainer.h"
 
-#include "../base/digest.h"
 #include "../base/file.h"
 #include "../base/words.h"
 #include "../models/builder.h"
@@ -25,15 +24,6 @@ __attribute__((format(printf, 2, 3))) static void append(char        out[SETTING
     va_start(arguments, format);
     vsnprintf(out + used, SETTINGS_BYTES - used, format, arguments);
     va_end(arguments);
-}
-
-static uint64_t set_digest(const TrainingSet *set)
-{
-    size_t   pixels = (size_t)(3 * set->count * set->height * set->width);
-    uint32_t seen   = digest_crc32(0, set->pixels, pixels);
-    return (uint64_t)seen << 32 |
-           (set->labels ? digest_crc32(seen, set->labels, (size_t)set->count * sizeof *set->labels)
-                        : 0);
 }
 
 // Everything that decides the bits; a checkpoint of other settings is another training.
@@ -65,8 +55,8 @@ static void describe(const Trainer *trainer, char out[SETTINGS_BYTES])
     append(out, " convolutions %d", (int)s->conv);
     if (s->start[0])
         append(out, " from %s", s->start);
-    if (trainer->set->pixels)
-        append(out, " pictures %016llx", (unsigned long long)set_digest(trainer->set));
+    if (trainer->pictures)
+        append(out, " pictures %016llx", (unsigned long long)trainer->pictures);
     if (objective->mode)
         append(out, " compat %s", objective_mode(objective->mode)->name);
     if (objective->attack_inputs &&
@@ -229,10 +219,11 @@ bool trainer_save(const Trainer *trainer, const char *path, bool with_state, con
     char      *about = memory_new(TEXT_BYTES, 1, error);
     bool       ok    = about && list_open(&list, trainer, error);
     if (ok) {
-        describe(trainer, settings);
-        if (with_state)
+        if (with_state) {
+            describe(trainer, settings);
             snprintf(about, TEXT_BYTES, "training_step=%lld\ntraining_settings=%s\n",
                      (long long)trainer->done, settings);
+        }
         join_lines(about, note ? note : "");
         join_lines(about, trainer->about);
         list_tensors(trainer, with_state, &list);

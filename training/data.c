@@ -2,6 +2,7 @@
  * inputs of a step. */
 #include "trainer.h"
 
+#include "../base/digest.h"
 #include "../base/parallel.h"
 
 #include <math.h>
@@ -30,6 +31,17 @@ bool training_set_new(TrainingSet *out, int64_t count, int64_t height, int64_t w
     }
     *out = set;
     return true;
+}
+
+uint64_t training_set_digest(const TrainingSet *set)
+{
+    size_t count = (size_t)set->count;
+    if (!set->pixels)
+        return 0;
+    uint32_t pixels = digest_crc32(0, set->pixels, 3 * count * (size_t)(set->height * set->width));
+    uint32_t labels =
+        set->labels ? digest_crc32(pixels, set->labels, count * sizeof *set->labels) : 0;
+    return (uint64_t)pixels << 32 | labels;
 }
 
 void training_set_free(TrainingSet *set)

@@ -106,6 +106,7 @@ bool trainer_open(Trainer **out, WeightBlob *blob, const TrainingSet *set,
     if (!trainer)
         return false;
     trainer->set         = set;
+    trainer->pictures    = training_set_digest(set);
     trainer->blob        = blob;
     trainer->settings    = *settings;
     trainer->epoch       = -1;

@@ -30,6 +30,7 @@ void step_graph_close(StepGraph *step); // accepts a zeroed object
 
 struct Trainer {
     const TrainingSet *set;
+    uint64_t           pictures; // digest of the set's pixels and labels; 0: it has no pixels
     TrainSettings      settings;
     StepGraph          whole, rest;  // of whole batches, whose inputs hold the weights; of what an
                                      // epoch's whole batches leave over

@@ -29,6 +29,8 @@ typedef struct TrainingSet {
 bool training_set_new(TrainingSet *out, int64_t count, int64_t height, int64_t width,
                       int32_t classes, Error *error);
 void training_set_free(TrainingSet *set); // accepts a zeroed object
+/* Of pixels and labels; 0: it has none. */
+uint64_t training_set_digest(const TrainingSet *set);
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
