@@ -9,7 +9,7 @@ CC     ?= cc
 BUILD  := build/$(config)
 FLOORS := base format text engine image mini models probe nem nem/clip nem/dissect nem/milan attribution attack study training report
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+WARNINGS := -Wall -Wextra -Wpedantic -Wformat-security -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
 CFLAGS   := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread $(WARNINGS) $(EXTRA_CFLAGS)
 LDFLAGS  := $(EXTRA_LDFLAGS)

@@ -176,7 +176,7 @@ static void class_tokens_of_several_layers(void)
     REQUIRE(program_run("mini --images 30 -o %s -q", in_folder("set"))->code == 0);
     REQUIRE(describe_words("encoder_layer_0,encoder_layer_1", in_folder("all")));
     for (int i = 0; i < 2; i++) {
-        REQUIRE(describe_words(layers[i], in_folder(layers[i])));
+        REQUIRE(describe_words(layers[i], in_folder("%s", layers[i])));
         CHECK(same_file(in_folder("%s/units.csv", layers[i]),
                         in_folder("all/%s/units.csv", layers[i])));
     }
