@@ -259,7 +259,7 @@ def test_onnx_of_another_network_is_refused():
                                ('layer1.0.conv1', {'group': 2}, '2 groups')):
         write('a.onnx', onnx_of('resnet18', FOLDED, change={base: values}))
         refused('a.onnx', f"'{base}'", what)
-    for op in ('LeakyRelu', 'LRN'):
+    for op in ('LeakyRelu', 'LRN', 'Clip'):
         write('a.onnx', onnx_of('resnet18', FOLDED, extra=node(op, ['input'], 'z')))
         refused('a.onnx', f'has the operation {op}')
     write('a.onnx', onnx_of('resnet18', FOLDED, extra=node('MaxPool', ['input'], 'z')))
@@ -384,6 +384,18 @@ def test_folding_takes_the_epsilon_of_the_norms():
         variance = variances[i * outputs // len(folded[0])]
         want = usual * ((variance + 1e-5) / (variance + 1e-3)) ** 0.5
         assert abs(ported - want) <= 1e-6 * abs(want), i
+
+
+def test_blue_first_turns_what_reads_pixels():
+    """A norm of the pixels and the first convolution; nothing behind them."""
+    name = written(small('resnet50_v2'))
+    (ours, _), (theirs, _) = (read_blob(converts(name, *options))
+                              for options in ((), ('--order', 'bgr')))
+    turned = {tensor for tensor in ours if ours[tensor] != theirs[tensor]}
+    assert turned == {'conv1.weight', *(f'bn0.{part}' for part in architectures.NORM_PARTS)}
+    for part in architectures.NORM_PARTS:
+        usual, other = (floats(tensors[f'bn0.{part}'][2]) for tensors in (ours, theirs))
+        assert list(other) == list(usual)[::-1], part
 
 
 def padded_conv(weight, image, side, stride, before):

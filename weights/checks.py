@@ -116,7 +116,8 @@ def check_graph(graph, match):
     if windows and not window_differences(match, graph, convs, same_padding):
         padding, windows = 'same', []
     wrong += windows
-    foreign = (FOREIGN | {'Relu'} if net.heads else FOREIGN) - net.operations
+    rectifier = 'Relu' if net.heads or 'relu6' in net.operations else 'Clip'   # of other networks
+    foreign = (FOREIGN | {rectifier}) - net.operations
     wrong += [f'has the operation {op}'
               for op in sorted({node.op for node in graph.nodes} & foreign)]
     wrong += ['has GELU by tanh' for node in graph.of('Gelu')

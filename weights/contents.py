@@ -102,6 +102,14 @@ class Contents:
 
         self.items[name] = (shape, changed)
 
+    def take_rgb(self):
+        """What was trained on blue, green, red takes red, green, blue: the first convolution, and
+        a norm of the pixels before it."""
+        self.change(self.match.net.first, swap_first_channels)
+        for name, slot in self.match.net.slots.items():
+            if slot.shape == (3,):
+                self.change(name, lambda values, _: values[::-1])
+
     def set_epsilons(self, epsilons):
         """All norms of a blob add one number to their variance: where they differ it is EPSILON,
         and the rest goes into the variance itself."""

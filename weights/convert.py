@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 from about import about_text, particulars
 from architectures import all_architectures
 from checks import check_graph, epsilons, resolver
-from contents import Contents, flatten_channels_first, swap_first_channels
+from contents import Contents, flatten_channels_first
 from exported import unfolder
 from hub import MOST_HEADS, is_ported
 from matching import detect, is_statistic, listed, plural
@@ -310,7 +310,7 @@ def convert(chosen):
         notes.append('the file does not say the epsilon of its batch norms nor how it pads; '
                      f'{contents.epsilon:g} and --padding {padding} were assumed')
     if preparation.order == 'bgr':
-        contents.change(match.net.first, swap_first_channels)
+        contents.take_rgb()
     if checkpoint.format == 'tensorflowjs' and 'flat' in match.widths:
         channels = match.last_conv_width()
         contents.change(match.net.flat_name, lambda values, shape:
