@@ -88,7 +88,9 @@ static bool open_data(Session *session, Error *error)
     // What is cropped is kept as much larger as photos usually are.
     int64_t crop = settings->random_crop;
     return open_set(&session->set, settings, settings->data, crop ? crop * 8 / 7 : side, error) &&
-           (!settings->test || open_set(&session->test, settings, settings->test, side, error));
+           (!settings->test ||
+            ((settings->captions || training_data_agree(settings->data, settings->test, error)) &&
+             open_set(&session->test, settings, settings->test, side, error)));
 }
 
 // Drawn weights are the first checkpoint.

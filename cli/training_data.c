@@ -176,6 +176,33 @@ bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error 
     return training_data_fitted(out, name, &(Preparation){.width = side, .height = side}, error);
 }
 
+static bool same_folders(const ClassFolders *a, const ClassFolders *b, Error *error)
+{
+    for (int64_t k = 0; k < a->classes || k < b->classes; k++) {
+        const char *name  = k < a->classes ? a->names[k] : "none",
+                   *other = k < b->classes ? b->names[k] : "none";
+        if (strcmp(name, other) != 0)
+            return fail(
+                error, ERROR_DATA,
+                "%s: class %lld is the folder '%.80s', in %s it is '%.80s'; both need the same "
+                "folders",
+                b->folder, (long long)k, other, a->folder, name);
+    }
+    return true;
+}
+
+bool training_data_agree(const char *name, const char *other, Error *error)
+{
+    ClassFolders a = {0}, b = {0};
+    if (!folder_exists(name) || !folder_exists(other))
+        return true;
+    bool ok = class_folders_open(&a, name, error) && class_folders_open(&b, other, error) &&
+              same_folders(&a, &b, error);
+    class_folders_close(&a);
+    class_folders_close(&b);
+    return ok;
+}
+
 bool training_data_fitted(TrainingSet *out, const char *name, const Preparation *fit, Error *error)
 {
     size_t      length = strlen(name);

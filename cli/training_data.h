@@ -19,6 +19,10 @@ bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error 
  * short side and cropped where it says so. */
 bool training_data_fitted(TrainingSet *out, const char *name, const Preparation *fit, Error *error);
 
+/* That class k of one folder is class k of the other: both have the same folders. True where one is
+ * no folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */
+bool training_data_agree(const char *name, const char *other, Error *error);
+
 /* A picture of a file, resized, as image `index` of a set. */
 bool training_data_picture(TrainingSet *set, int64_t index, const char *path,
                            const Preparation *fit, Error *error);

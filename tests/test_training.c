@@ -333,6 +333,24 @@ static void a_folder_of_folders_is_a_set(void)
     training_set_free(&set);
 }
 
+// By the names of the folders: where one is missing, the numbers of those behind it are others.
+static void held_out_folders_are_those_of_the_training(void)
+{
+    Error       error = {0};
+    const char *all = in_folder("all"), *same = in_folder("same"), *fewer = in_folder("fewer");
+    for (int i = 0; i < 3; i++) {
+        char class = "abc"[i];
+        REQUIRE(mini_write(in_folder("all/%c", class), 0, 1, NULL, NULL, NULL));
+        REQUIRE(mini_write(in_folder("same/%c", class), 0, 2, NULL, NULL, NULL));
+        REQUIRE(i == 1 || mini_write(in_folder("fewer/%c", class), 0, 1, NULL, NULL, NULL));
+    }
+    CHECK(training_data_agree(all, same, NULL));
+    CHECK(training_data_agree(all, "mini:5:0", NULL));
+    CHECK(!training_data_agree(all, fewer, &error) && error.code == ERROR_DATA);
+    CHECK(strstr(error.message, "class 1 is the folder 'c'") && strstr(error.message, "it is 'b'"));
+    CHECK(!training_data_agree(fewer, all, NULL));
+}
+
 // A photo of 20 x 10, by its short side to 16 x 8 and cropped, as `classify` has it.
 static void a_network_says_how_pictures_of_a_folder_fit(void)
 {
@@ -374,5 +392,6 @@ SUITE(training)
     RUN(a_wired_unit_stays);
     RUN(bad_names_of_data_are_refused);
     RUN(a_folder_of_folders_is_a_set);
+    RUN(held_out_folders_are_those_of_the_training);
     RUN(a_network_says_how_pictures_of_a_folder_fit);
 }
