@@ -172,15 +172,14 @@ static void measure_radius(RobustRun *run)
             (double)p->scale / (run->study->mode->cifar_deviation ? cifar[c] : (double)p->std[c]);
 }
 
-static bool find_classes(RobustRun *run, Error *error)
+bool robustness_classes(const RobustStudy *study, int64_t *out, Error *error)
 {
-    const RobustStudy *study   = run->study;
-    NetworkRequest     request = {
-            .batch = 1, .unit = -1, .raw_input = true, .height = study->height, .width = study->width};
+    NetworkRequest request = {
+        .batch = 1, .unit = -1, .raw_input = true, .height = study->height, .width = study->width};
     LayerRunner runner;
     if (!layer_runner_open(&runner, study->blob, &request, error))
         return false;
-    run->classes = runner.units;
+    *out = runner.units;
     layer_runner_close(&runner);
     return true;
 }
@@ -202,7 +201,7 @@ bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error)
     RobustResults results = {0};
     RobustRun     run     = {.study = study, .results = &results};
     measure_radius(&run);
-    bool ok = robust_results_open(&run, error) && find_classes(&run, error) &&
+    bool ok = robust_results_open(&run, error) && robustness_classes(study, &run.classes, error) &&
               robust_group_open(&run, error) && load(&run, error);
     for (int64_t t = 0; ok && t < run.place.task; t++)
         run.passed += run.tasks.task[t].passes * (run.past - run.begin);

@@ -133,6 +133,9 @@ typedef struct RobustResults {
     float     *attacked; // [method_count, shown, 3, cells], prepared; zeros without an attack
 } RobustResults;
 
+/* How many classes the network has. Errors: those of layer_runner_open. */
+bool robustness_classes(const RobustStudy *study, int64_t *out, Error *error);
+
 /* Errors: those of load and of maps, ERROR_DATA (an attack's loss that is not finite, a label the
  * network has no class for), ERROR_AGAIN (cancelled, after a checkpoint). */
 bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error);

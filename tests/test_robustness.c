@@ -400,6 +400,9 @@ static void what_cannot_be_is_said(void)
     CHECK(says(measure("run", "--method gradient --measures insertion"), 73, "--overwrite"));
     CHECK(says(measure("run", "--method lrp --measures insertion --resume"), 73,
                "methods was 'gradient'"));
+    CHECK(says(play("robustness -m %s -d %s --method gradient --measures insertion -o %s",
+                    play_blob, classes, in_folder("told")),
+               0, "classes has 2 classes, the network 10; class k is taken for class k"));
     CHECK(measure("run", "--method gradient --measures insertion --resume")->code == 0);
 }
 
