@@ -178,17 +178,14 @@ bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error 
 
 static bool same_folders(const ClassFolders *a, const ClassFolders *b, Error *error)
 {
-    for (int64_t k = 0; k < a->classes || k < b->classes; k++) {
-        const char *name  = k < a->classes ? a->names[k] : "none",
-                   *other = k < b->classes ? b->names[k] : "none";
-        if (strcmp(name, other) != 0)
-            return fail(
-                error, ERROR_DATA,
-                "%s: class %lld is the folder '%.80s', in %s it is '%.80s'; both need the same "
-                "folders",
-                b->folder, (long long)k, other, a->folder, name);
-    }
-    return true;
+    for (int64_t k = 0; k < a->classes && k < b->classes; k++)
+        if (strcmp(a->names[k], b->names[k]) != 0)
+            return fail(error, ERROR_DATA,
+                        "%s: class %lld is the folder '%.80s', in %s '%.80s'; both need the same",
+                        b->folder, (long long)k, b->names[k], a->folder, a->names[k]);
+    return a->classes == b->classes ||
+           fail(error, ERROR_DATA, "%s: has %lld class folders, %s has %lld; both need the same",
+                b->folder, (long long)b->classes, a->folder, (long long)a->classes);
 }
 
 bool training_data_agree(const char *name, const char *other, Error *error)
