@@ -2,7 +2,7 @@
 # Attacks on the maps of SqueezeNet 1.1 (ImageNet, published weights): disjoint pairs of 52 photos by
 # lot, the published settings; SmoothGrad a third of its steps.
 # usage: sh docs/measured/maps/squeezenet1.1.sh [NAME...]
-# Every NAME is meant to take less than 45 minutes of two idle cores; `integrated` takes 75.
+# Every NAME is meant to take less than 45 minutes of two idle cores; `integrated` takes 55.
 network=squeezenet1.1
 names=$*
 . docs/measured/maps/runs.sh
