@@ -9,8 +9,8 @@ CC     ?= cc
 BUILD  := build/$(config)
 FLOORS := base format text engine image mini models probe nem nem/clip nem/dissect nem/milan attribution attack study training report
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wformat-security -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-            -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wformat-security -Wdouble-promotion -Wundef -Wvla -Wconversion -Wno-sign-conversion -Wno-psabi
 CFLAGS   := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread $(WARNINGS) $(EXTRA_CFLAGS)
 LDFLAGS  := $(EXTRA_LDFLAGS)
 LDLIBS   := -lm -pthread

@@ -114,15 +114,15 @@ static bool finish(Robustness *robustness, const RobustResults *results, Error *
 /* ---- the verb -------------------------------------------------------------------------------- */
 
 // Labels are numbers: a folder of the first few classes is fine, one of any others is not.
-static bool compare_classes(const Robustness *robustness, Error *error)
+static bool find_classes(Robustness *robustness, Error *error)
 {
     const Settings *settings = robustness->settings;
-    int64_t         classes  = 0;
-    if (!robustness_classes(&robustness->study, &classes, error))
+    RobustStudy    *study    = &robustness->study;
+    if (!robustness_classes(study, error))
         return false;
-    if (classes != robustness->set.classes)
+    if (study->classes != robustness->set.classes)
         note(settings, "warning: %s has %d classes, the network %lld; class k is taken for class k",
-             settings->data, (int)robustness->set.classes, (long long)classes);
+             settings->data, (int)robustness->set.classes, (long long)study->classes);
     return true;
 }
 
@@ -131,7 +131,7 @@ static bool measure(Robustness *robustness, Error *error)
     Run          *run     = &robustness->run;
     RobustResults results = {0};
     RobustStudy  *study   = &robustness->study;
-    if (!compare_classes(robustness, error))
+    if (!sharing_is(run->settings, SHARING_MERGE) && !find_classes(robustness, error))
         return false;
     study->share  = sharing_share(run->settings);
     Pieces pieces = sharing_pieces(run);

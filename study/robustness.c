@@ -172,14 +172,14 @@ static void measure_radius(RobustRun *run)
             (double)p->scale / (run->study->mode->cifar_deviation ? cifar[c] : (double)p->std[c]);
 }
 
-bool robustness_classes(const RobustStudy *study, int64_t *out, Error *error)
+bool robustness_classes(RobustStudy *study, Error *error)
 {
     NetworkRequest request = {
         .batch = 1, .unit = -1, .raw_input = true, .height = study->height, .width = study->width};
     LayerRunner runner;
     if (!layer_runner_open(&runner, study->blob, &request, error))
         return false;
-    *out = runner.units;
+    study->classes = runner.units;
     layer_runner_close(&runner);
     return true;
 }
@@ -199,10 +199,10 @@ bool robust_results_open(RobustRun *run, Error *error)
 bool robustness_run(const RobustStudy *study, RobustResults *out, Error *error)
 {
     RobustResults results = {0};
-    RobustRun     run     = {.study = study, .results = &results};
+    RobustRun     run     = {.study = study, .results = &results, .classes = study->classes};
     measure_radius(&run);
-    bool ok = robust_results_open(&run, error) && robustness_classes(study, &run.classes, error) &&
-              robust_group_open(&run, error) && load(&run, error);
+    bool ok =
+        robust_results_open(&run, error) && robust_group_open(&run, error) && load(&run, error);
     for (int64_t t = 0; ok && t < run.place.task; t++)
         run.passed += run.tasks.task[t].passes * (run.past - run.begin);
     if (ok)

@@ -101,7 +101,8 @@ typedef struct RobustStudy {
     Alike            alike[ROBUST_LIST];
     int              alike_count;
     int64_t          images, height, width;
-    int64_t          batch; // images of one run of the network, at least 2
+    int64_t          classes; // of the network, by robustness_classes
+    int64_t          batch;   // images of one run of the network, at least 2
     uint64_t         seed;
     ConvMethod       conv;
     bool (*load)(void *self, int64_t image, RobustImage *out, Error *error);
@@ -133,8 +134,9 @@ typedef struct RobustResults {
     float     *attacked; // [method_count, shown, 3, cells], prepared; zeros without an attack
 } RobustResults;
 
-/* How many classes the network has. Errors: those of layer_runner_open. */
-bool robustness_classes(const RobustStudy *study, int64_t *out, Error *error);
+/* Sets study->classes, which a run needs and a merge does not. Errors: those of
+ * layer_runner_open. */
+bool robustness_classes(RobustStudy *study, Error *error);
 
 /* Errors: those of load and of maps, ERROR_DATA (an attack's loss that is not finite, a label the
  * network has no class for), ERROR_AGAIN (cancelled, after a checkpoint). */
