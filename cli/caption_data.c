@@ -156,13 +156,13 @@ static bool say_of_file(const CaptionFile *file, CaptionSet *captions, Error *er
     return captions_finish(captions, error);
 }
 
-static bool open_file(TrainingSet *set, const char *folder, const char *path, int64_t side,
-                      Error *error)
+static bool open_file(TrainingSet *set, const char *folder, const char *path,
+                      const Preparation *fit, Error *error)
 {
     CaptionFile file  = {0};
     char       *words = NULL;
     bool        ok    = file_open(&file, path, error) && file_words(&file, path, &words, error) &&
-              training_set_new(set, file.image_count, side, side, 1, error) &&
+              training_set_new(set, file.image_count, fit->height, fit->width, 1, error) &&
               captions_new(&set->captions, file.image_count, file.claim_count, file.claim_count,
                            CAPTION_ROW, words, error) &&
               say_of_file(&file, set->captions, error);
@@ -175,16 +175,15 @@ static bool open_file(TrainingSet *set, const char *folder, const char *path, in
               fail(error, ERROR_DATA, "%s:%lld: '%s' is no path below the folder of the images",
                    path, (long long)csv_line(file.csv, row), name)) &&
              path_join(picture, folder, name, error) &&
-             training_data_picture(set, next++, picture,
-                                   &(Preparation){.width = side, .height = side}, error);
+             training_data_picture(set, next++, picture, fit, error);
     }
     file_close(&file);
     memory_free(words);
     return ok;
 }
 
-bool caption_data_open(TrainingSet *out, const char *data, const char *captions, int64_t side,
-                       Error *error)
+bool caption_data_open(TrainingSet *out, const char *data, const char *captions,
+                       const Preparation *fit, Error *error)
 {
     TrainingSet set     = {0};
     bool        is_mini = strcmp(captions, "mini") == 0, is_drawn = strncmp(data, "mini:", 5) == 0;
@@ -195,9 +194,9 @@ bool caption_data_open(TrainingSet *out, const char *data, const char *captions,
                   "folder of images",
                   captions, data);
     else if (is_mini)
-        ok = training_data_open(&set, data, side, error) && say_of_mini(&set, data, error);
+        ok = training_data_open(&set, data, fit, error) && say_of_mini(&set, data, error);
     else
-        ok = open_file(&set, data, captions, side, error);
+        ok = open_file(&set, data, captions, fit, error);
     if (ok)
         *out = set;
     else

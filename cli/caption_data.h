@@ -12,9 +12,8 @@ enum { CAPTION_ROW = 12, CAPTION_WORDS = 157, CAPTION_ROWS = 50000 };
  *   captions "mini"      data is mini:COUNT:SEED; mini/captions.h has what is said and what is true
  *   captions FILE.csv    columns image and caption, a line for each caption of an image; images are
  *                        paths below the folder `data`; equal texts are true of the same images
- * `side`: pictures of a folder are resized to it. Errors: ERROR_USAGE, ERROR_NOT_FOUND, ERROR_DATA,
- * ERROR_MEMORY. */
-bool caption_data_open(TrainingSet *out, const char *data, const char *captions, int64_t side,
-                       Error *error);
+ * `fit`: as training_data_open. Errors: ERROR_USAGE, ERROR_NOT_FOUND, ERROR_DATA, ERROR_MEMORY. */
+bool caption_data_open(TrainingSet *out, const char *data, const char *captions,
+                       const Preparation *fit, Error *error);
 
 #endif

@@ -61,36 +61,46 @@ static bool draw_captioner(const Session *session, Bytes *out, Error *error)
     return ok;
 }
 
-static bool open_set(TrainingSet *out, const Settings *settings, const char *data, int64_t side,
-                     Error *error)
+static bool open_set(TrainingSet *out, const Settings *settings, const char *data,
+                     const Preparation *fit, Error *error)
 {
-    return settings->captions ? caption_data_open(out, data, settings->captions, side, error)
-                              : training_data_open(out, data, side, error);
+    return settings->captions ? caption_data_open(out, data, settings->captions, fit, error)
+                              : training_data_open(out, data, fit, error);
 }
 
-// Images are as large as the network wants them.
+// As the network wants its images: what is drawn takes squares, resized straight to their size.
+static bool choose_fit(const Settings *settings, Preparation *out, Error *error)
+{
+    int64_t     side  = training_side(settings->arch);
+    WeightBlob *start = NULL;
+    *out              = (Preparation){.width = side, .height = side};
+    if (!settings->model)
+        return true;
+    bool ok = blob_open(settings->model, &start, error) && blob_takes_images(start, error);
+    if (ok)
+        *out = *blob_preparation(start);
+    blob_close(start);
+    return ok;
+}
+
 static bool open_data(Session *session, Error *error)
 {
     const Settings *settings = session->settings;
-    int64_t         side     = training_side(settings->arch);
-    WeightBlob     *start    = NULL;
+    Preparation     fit, larger;
     if (is_of_units(settings))
         return open_units(session, error);
-    if (settings->model) {
-        if (!blob_open(settings->model, &start, error))
-            return false;
-        bool takes_images = blob_takes_images(start, error);
-        side              = takes_images ? blob_preparation(start)->width : 0;
-        blob_close(start);
-        if (!takes_images)
-            return false;
-    }
+    if (!choose_fit(settings, &fit, error))
+        return false;
     // What is cropped is kept as much larger as photos usually are.
-    int64_t crop = settings->random_crop;
-    return open_set(&session->set, settings, settings->data, crop ? crop * 8 / 7 : side, error) &&
+    larger = fit;
+    if (settings->random_crop) {
+        larger.width = larger.height = settings->random_crop * 8 / 7;
+        larger.resize_short          = fit.resize_short ? larger.width : 0;
+    }
+    return open_set(&session->set, settings, settings->data, &larger, error) &&
            (!settings->test ||
             ((settings->captions || training_data_agree(settings->data, settings->test, error)) &&
-             open_set(&session->test, settings, settings->test, side, error)));
+             open_set(&session->test, settings, settings->test, &fit, error)));
 }
 
 // Drawn weights are the first checkpoint.

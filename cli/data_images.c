@@ -39,7 +39,7 @@ bool data_images_open(TrainingSet *out, const char *data, WeightBlob *blob, Erro
     const Preparation *p   = blob_preparation(blob);
     TrainingSet        set = {0};
     bool               ok  = probe_is_tables(data) ? open_probing_set(&set, data, p, error)
-                                                   : training_data_fitted(&set, data, p, error);
+                                                   : training_data_open(&set, data, p, error);
     if (!ok) {
         training_set_free(&set);
         return false;

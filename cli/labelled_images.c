@@ -76,7 +76,7 @@ static bool load_picture(void *self, int64_t image, float *planes, Error *error)
 static bool open_drawn(LabelledImages *images, Error *error)
 {
     TrainingSet *set = &images->drawn;
-    if (!training_data_fitted(set, images->data, images->fit, error))
+    if (!training_data_open(set, images->data, images->fit, error))
         return false;
     images->count   = set->count;
     images->height  = set->height;

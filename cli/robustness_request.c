@@ -150,7 +150,7 @@ static bool open_images(Robustness *robustness, Error *error)
     const Settings *settings = robustness->settings;
     RobustStudy    *study    = &robustness->study;
     TrainingSet    *set      = &robustness->set;
-    if (!training_data_fitted(set, settings->data, blob_preparation(robustness->blob), error))
+    if (!training_data_open(set, settings->data, blob_preparation(robustness->blob), error))
         return false;
     study->images = settings->limit && settings->limit < set->count ? settings->limit : set->count;
     study->height = set->height;

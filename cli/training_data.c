@@ -171,11 +171,6 @@ static bool open_folder(TrainingSet *out, const char *name, const Preparation *f
     return ok;
 }
 
-bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error *error)
-{
-    return training_data_fitted(out, name, &(Preparation){.width = side, .height = side}, error);
-}
-
 static bool same_folders(const ClassFolders *a, const ClassFolders *b, Error *error)
 {
     for (int64_t k = 0; k < a->classes && k < b->classes; k++)
@@ -200,7 +195,7 @@ bool training_data_agree(const char *name, const char *other, Error *error)
     return ok;
 }
 
-bool training_data_fitted(TrainingSet *out, const char *name, const Preparation *fit, Error *error)
+bool training_data_open(TrainingSet *out, const char *name, const Preparation *fit, Error *error)
 {
     size_t      length = strlen(name);
     TrainingSet set    = {0};

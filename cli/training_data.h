@@ -11,13 +11,10 @@
 
 #include "../training/training.h"
 
-/* `side`: pictures of a folder are resized to it. Errors: ERROR_USAGE, ERROR_NOT_FOUND, ERROR_DATA,
- * ERROR_MEMORY. */
-bool training_data_open(TrainingSet *out, const char *name, int64_t side, Error *error);
-
-/* The same for a network that is there: pictures are as large as it wants them, resized by their
- * short side and cropped where it says so. */
-bool training_data_fitted(TrainingSet *out, const char *name, const Preparation *fit, Error *error);
+/* `fit`: how pictures of a folder are brought to one size, such as that of a network; images of the
+ * mini world and of CIFAR files have a size of their own. Errors: ERROR_USAGE, ERROR_NOT_FOUND,
+ * ERROR_DATA, ERROR_MEMORY. */
+bool training_data_open(TrainingSet *out, const char *name, const Preparation *fit, Error *error);
 
 /* That class k of one folder is class k of the other: both have the same folders. True where one is
  * no folder. Errors: ERROR_NOT_FOUND, ERROR_DATA. */

@@ -194,7 +194,7 @@ static bool fill(UnitData *data, TrainingSet *out, const char *name, int64_t uni
     Pyramid pyramid = {0};
     int64_t images  = 0;
     bool    ok =
-        caption_data_open(&data->photos, name, "mini", MINI_SIDE, error) &&
+        caption_data_open(&data->photos, name, "mini", NULL, error) &&
         training_data_mini(name, &images, &data->seed, error) &&
         pyramid_open(&pyramid, encoder, BATCH, error) &&
         training_set_new(out, units, 1, 1, 1, error) &&

@@ -19,9 +19,10 @@ static void put_layer(BlobBuilder *builder, const char *base, Shape shape, uint6
     blob_builder_random(builder, name, shape_1d(shape.dim[0]), seed, 0, 0.1f);
 }
 
-bool make_blob(const char *path, uint64_t seed)
+bool make_cropping_blob(const char *path, uint64_t seed, const char *resize_short)
 {
     BlobBuilder *builder = blob_builder_new("lenet", SMALL_SIDE, SMALL_SIDE);
+    blob_builder_about(builder, "resize_short", resize_short);
     put_layer(builder, "conv11", shape_4d(SMALL_UNITS, 3, 3, 3), seed);
     put_layer(builder, "conv12", shape_4d(SMALL_UNITS, SMALL_UNITS, 3, 3), seed);
     put_layer(builder, "conv21", shape_4d(4, SMALL_UNITS, 3, 3), seed);
@@ -31,6 +32,11 @@ bool make_blob(const char *path, uint64_t seed)
     bool ok = blob_builder_save(builder, path, NULL);
     blob_builder_free(builder);
     return ok;
+}
+
+bool make_blob(const char *path, uint64_t seed)
+{
+    return make_cropping_blob(path, seed, "0");
 }
 
 const char *blob, *probe;

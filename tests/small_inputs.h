@@ -14,6 +14,8 @@ extern const char *blob, *probe;
 
 bool make_inputs(void);
 bool make_blob(const char *path, uint64_t seed);
+/* The same with photos resized by their short side and cropped. */
+bool make_cropping_blob(const char *path, uint64_t seed, const char *resize_short);
 
 /* Dissects conv22 into `name` below the test's folder with `more` options; returns the run's path.
  */

@@ -209,7 +209,7 @@ static void drawn_images_have_the_score_of_a_training(void)
     REQUIRE(play("accuracy -m demo/mini.nw -d mini:40:7 -o %s -q", in_folder("run"))->code == 0);
     Csv *csv = open_rows("run");
     REQUIRE(csv && blob_open("demo/mini.nw", &weights, NULL) &&
-            training_data_open(&set, "mini:40:7", 64, NULL) &&
+            training_data_open(&set, "mini:40:7", NULL, NULL) &&
             training_score(weights, &set, &score, NULL));
     CHECK_CLOSE(of_all(csv, "clean", "float", "accuracy"), score.accuracy, 1e-8);
     training_set_free(&set);

@@ -61,7 +61,7 @@ static void they_know_worlds_they_have_not_seen(void)
         TrainingScore score = {0};
         WeightBlob   *blob  = NULL;
         REQUIRE(blob_open(trained[i].path, &blob, NULL) &&
-                training_data_open(&set, trained[i].photos, 64, NULL));
+                training_data_open(&set, trained[i].photos, NULL, NULL));
         CHECK(training_score(blob, &set, &score, NULL));
         if (!CHECK(score.accuracy > trained[i].least))
             printf("  %s: %.3f\n", trained[i].path, score.accuracy);

@@ -117,7 +117,7 @@ static void whole_words_are_embedded_or_refused(void)
     float                   *out      = NULL;
     int64_t                  width    = 0;
     const char              *path     = in_folder("pair.nw");
-    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", MINI_SIDE, NULL));
+    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", NULL, NULL));
     REQUIRE(training_begin(path, "clip_mini", "relu", &set, MINI_SIDE, 1, NULL));
     training_set_free(&set);
     REQUIRE(blob_open(path, &blob, NULL) && image_tower_open(&tower, blob, 2, NULL));

@@ -67,7 +67,7 @@ static void built_in_towers_find_what_is_true(void)
     TrainingSet    set  = {0};
     WeightBlob    *blob = NULL;
     RetrievalScore all = {0}, kept = {0};
-    REQUIRE(caption_data_open(&set, "mini:120:12", "mini", MINI_SIDE, NULL));
+    REQUIRE(caption_data_open(&set, "mini:120:12", "mini", NULL, NULL));
     REQUIRE(embedded_open("clip", &blob, NULL));
     REQUIRE(training_retrieval(blob, &set, &all, &kept, NULL));
     printf("  of %lld images %.1f %% right, by chance %.1f %%; of held-out compounds %.1f and "

@@ -29,6 +29,27 @@ static void stray_files_are_no_training_pictures(void)
     CHECK(o->code == 65 && strstr(o->err, "expected a folder of class folders"));
 }
 
+// As its own preparation says, which other verbs follow: here enlarged and cropped.
+static void a_network_is_trained_on_what_it_will_see(void)
+{
+    char own[LINE], before[LINE];
+    REQUIRE(play_inputs(5) && play_classes(4) && folder_create(in_folder("cropped"), NULL));
+    REQUIRE(make_cropping_blob(in_folder("crops.nw"), 1, "24"));
+    for (int i = 0; i < 4; i++) {
+        const char *photo = in_folder("classes/%c/%d.png", "ab"[i / 2], i);
+        const char *class = in_folder("cropped/%c", "ab"[i / 2]);
+        REQUIRE(folder_create(class, NULL));
+        CHECK(play("image %s --resize 24 --crop 16 -o %s/%d.png", photo, class, i)->code == 0);
+    }
+    const char *of    = "train -m %s -d %s --test %s --epochs 1 -b 2 -t 1 -q --overwrite -o %s";
+    const char *crops = in_folder("crops.nw"), *net = play_blob, *out = in_folder("a.nw");
+    const char *whole = in_folder("classes"), *cropped = in_folder("cropped");
+    snprintf(own, sizeof own, "%s", play(of, crops, whole, whole, out)->out);
+    snprintf(before, sizeof before, "%s", play(of, net, cropped, cropped, out)->out);
+    CHECK(strstr(own, "held out: loss") && strcmp(own, before) == 0);
+    CHECK(strcmp(own, play(of, net, whole, whole, out)->out) != 0);
+}
+
 static void a_link_in_a_set_is_called_a_link(void)
 {
     char photo[LIMIT_PATH], kept[LIMIT_PATH];
@@ -57,6 +78,7 @@ static void a_reader_that_has_seen_enough_is_no_error(void)
 SUITE(folders)
 {
     RUN(stray_files_are_no_training_pictures);
+    RUN(a_network_is_trained_on_what_it_will_see);
     RUN(a_link_in_a_set_is_called_a_link);
     RUN(a_reader_that_has_seen_enough_is_no_error);
 }

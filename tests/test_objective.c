@@ -335,7 +335,7 @@ static void a_larger_last_layer_raises_l2_alone(void)
     int64_t       correct = 0;
     settings.batch = 1, settings.shift = 0, settings.flip = false;
     settings.optimiser.rate = 0;
-    REQUIRE(training_data_open(&set, "mini:1:2", 64, NULL));
+    REQUIRE(training_data_open(&set, "mini:1:2", NULL, NULL));
     REQUIRE(blob_open("demo/mini.nw", &blob, NULL) &&
             trainer_open(&trainer, blob, &set, &settings, NULL));
     StepGraph *step = &trainer->whole;

@@ -132,7 +132,7 @@ static void check_steps(const char *network, int first, int count, int64_t batch
     TrainingSet   set = {0};
     TrainSettings settings;
     TrainerTerms  ours[ROWS];
-    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
+    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), NULL, NULL));
     REQUIRE(training_begin(in_folder("start.nw"), network, "softplus:3", &set, 32, 1, NULL));
     for (int row = first; row < first + count; row++) {
         settings = settings_of(row, batch);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum { MOST_CLAIMS = 2048 };
+static const Preparation fit = {.width = MINI_SIDE, .height = MINI_SIDE};
 
 /* ---- claims ---------------------------------------------------------------------------------- */
 
@@ -93,7 +94,7 @@ static void texts_are_of_few_words_that_say_the_claim(void)
             mini_claim_text(claim_of(cases[i].shortest), form, text);
             CHECK_TEXT(text, cases[i].others[form - 1]);
         }
-    REQUIRE(caption_data_open(&set, "mini:4:1", "mini", MINI_SIDE, NULL));
+    REQUIRE(caption_data_open(&set, "mini:4:1", "mini", NULL, NULL));
     int32_t unknown = words_token_count(set.captions->list) - 3;
     CHECK(word_list_count(set.captions->list) <= CAPTION_WORDS);
     for (int64_t i = 0; i < set.captions->texts * CAPTION_ROW; i++)
@@ -136,7 +137,7 @@ static void drawn_captions_are_true_and_never_held_out(void)
 {
     TrainingSet set   = {0};
     int64_t     claim = -1, other = -1, moved = 0;
-    REQUIRE(caption_data_open(&set, "mini:40:3", "mini", MINI_SIDE, NULL));
+    REQUIRE(caption_data_open(&set, "mini:40:3", "mini", NULL, NULL));
     for (int64_t image = 0; image < set.count; image++)
         for (int64_t epoch = 0; epoch < 10; epoch++) {
             int64_t text = captions_draw(set.captions, 1, epoch, image, &claim);
@@ -237,7 +238,7 @@ static void a_resumed_pair_ends_with_the_same_bytes(void)
     WeightBlob *blob  = NULL;
     WordList   *words = NULL;
     const char *start = in_folder("start.nw");
-    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", MINI_SIDE, NULL));
+    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", NULL, NULL));
     REQUIRE(training_begin(start, "clip_mini", "relu", &set, MINI_SIDE, 1, NULL));
     check_resumed(start, &set, "contrastive");
     REQUIRE(blob_open(in_folder("whole.nw"), &blob, NULL));
@@ -257,7 +258,7 @@ static void a_resumed_captioner_ends_with_the_same_bytes(void)
     Bytes             drawn = {0};
     Shape             shape = shape_4d(96, 96, 3, 3);
     const char       *pair = in_folder("pair.nw"), *start = in_folder("start.nw");
-    REQUIRE(caption_data_open(&photos, "mini:300:1", "mini", MINI_SIDE, NULL));
+    REQUIRE(caption_data_open(&photos, "mini:300:1", "mini", NULL, NULL));
     REQUIRE(training_begin(pair, "clip_mini", "relu", &photos, MINI_SIDE, 1, NULL));
     training_set_free(&photos);
     REQUIRE(blob_open(pair, &encoder, NULL));
@@ -292,7 +293,7 @@ static void a_pair_learns_captions_of_a_file(void)
     snprintf(file, sizeof file, "%s", in_folder("captions.csv"));
     REQUIRE(mini_write(folder, 3, 3, NULL, NULL, NULL));
     REQUIRE(file_publish(file, captions, sizeof captions - 1, NULL));
-    REQUIRE(caption_data_open(&set, folder, file, MINI_SIDE, NULL));
+    REQUIRE(caption_data_open(&set, folder, file, &fit, NULL));
     CHECK(set.count == 3 && set.captions->claims == 4 && word_list_count(set.captions->list) == 7);
     CHECK(captions_true(set.captions, 0, 3) && captions_true(set.captions, 0, 0));
     CHECK(!captions_true(set.captions, 1, 0));
@@ -313,20 +314,20 @@ static void refusals_say_what_was_wanted(void)
 {
     TrainingSet set   = {0};
     Error       error = {0};
-    CHECK(!caption_data_open(&set, "mini:4:1", "words.csv", MINI_SIDE, &error));
+    CHECK(!caption_data_open(&set, "mini:4:1", "words.csv", NULL, &error));
     CHECK(error.code == ERROR_USAGE);
     error = (Error){0};
-    CHECK(!caption_data_open(&set, test_folder(), "mini", MINI_SIDE, &error));
+    CHECK(!caption_data_open(&set, test_folder(), "mini", &fit, &error));
     CHECK(error.code == ERROR_USAGE);
     static const char above[] = "image,caption\n../a.jpg,x\n";
     REQUIRE(file_publish(in_folder("above.csv"), above, sizeof above - 1, NULL));
     error = (Error){0};
-    CHECK(!caption_data_open(&set, test_folder(), in_folder("above.csv"), MINI_SIDE, &error));
+    CHECK(!caption_data_open(&set, test_folder(), in_folder("above.csv"), &fit, &error));
     CHECK(error.code == ERROR_DATA && strstr(error.message, "../a.jpg"));
     static const char silent[] = "image,caption\na.jpg,...\n";
     REQUIRE(file_publish(in_folder("silent.csv"), silent, sizeof silent - 1, NULL));
     error = (Error){0};
-    CHECK(!caption_data_open(&set, test_folder(), in_folder("silent.csv"), MINI_SIDE, &error));
+    CHECK(!caption_data_open(&set, test_folder(), in_folder("silent.csv"), &fit, &error));
     CHECK(error.code == ERROR_DATA && strstr(error.message, "silent.csv: its captions have no"));
 }
 

@@ -102,7 +102,7 @@ static void the_step_of_a_pair_is_pytorchs(void)
     TrainingSet set = {0};
     if (!torch_exists())
         SKIP("no PyTorch");
-    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", MINI_SIDE, NULL));
+    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", NULL, NULL));
     REQUIRE(training_begin(in_folder("start.nw"), "clip_mini", "relu", &set, MINI_SIDE, 1, NULL));
     check_step(&set, "contrastive");
     training_set_free(&set);
@@ -116,7 +116,7 @@ static void the_step_of_a_captioner_is_pytorchs(void)
     Random      random  = random_stream(3, "features");
     if (!torch_exists())
         SKIP("no PyTorch");
-    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", MINI_SIDE, NULL) &&
+    REQUIRE(caption_data_open(&set, "mini:40:1", "mini", NULL, NULL) &&
             unit_set_new(&set.units, set.count, EXEMPLARS, FEATURES, false, NULL) &&
             blob_open("demo/mini.nw", &encoder, NULL));
     for (int64_t i = 0; i < set.count * EXEMPLARS * FEATURES; i++)

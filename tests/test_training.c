@@ -284,7 +284,7 @@ static void a_wired_unit_stays(void)
     TrainingSet   set      = {0};
     TrainSettings settings = plain_settings(4, 1);
     WeightBlob   *before = NULL, *after = NULL;
-    REQUIRE(training_data_open(&set, "mini:8:1", 64, NULL));
+    REQUIRE(training_data_open(&set, "mini:8:1", NULL, NULL));
     CHECK(set.count == 8 && set.classes == mini_kind_count());
     REQUIRE(begin(in_folder("start.nw"), "mini", &set));
     REQUIRE(train(in_folder("start.nw"), in_folder("end.nw"), &set, &settings, 2, false, NULL));
@@ -318,17 +318,18 @@ static void bad_names_of_data_are_refused(void)
     TrainingSet              set     = {0};
     for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
         Error error = {0};
-        CHECK(!training_data_open(&set, names[i], 32, &error) && error.code == ERROR_USAGE);
+        CHECK(!training_data_open(&set, names[i], NULL, &error) && error.code == ERROR_USAGE);
     }
-    CHECK(!training_data_open(&set, in_folder("nothing"), 32, NULL));
+    CHECK(!training_data_open(&set, in_folder("nothing"), NULL, NULL));
 }
 
 static void a_folder_of_folders_is_a_set(void)
 {
+    Preparation fit = {.width = 16, .height = 16};
     TrainingSet set = {0};
     // images/mini of a mini world: one class called mini, maps and photos alike are pictures
     REQUIRE(mini_write(in_folder("world"), 0, 2, NULL, NULL, NULL));
-    REQUIRE(training_data_open(&set, in_folder("world/images"), 16, NULL));
+    REQUIRE(training_data_open(&set, in_folder("world/images"), &fit, NULL));
     CHECK(set.classes == 1 && set.count >= 4 && set.width == 16 && set.labels[0] == 0);
     training_set_free(&set);
 }
@@ -370,7 +371,7 @@ static void a_network_says_how_pictures_of_a_folder_fit(void)
     const char *path = in_folder("photos/wide/one.png");
     REQUIRE(png_encode(&image, &bytes, &size, NULL) && folder_create(in_folder("photos"), NULL) &&
             folder_create(in_folder("photos/wide"), NULL) && file_publish(path, bytes, size, NULL));
-    REQUIRE(training_data_fitted(&set, in_folder("photos"), &fit, NULL) &&
+    REQUIRE(training_data_open(&set, in_folder("photos"), &fit, NULL) &&
             picture_planes(path, &fit, planes, NULL));
     CHECK(set.width == SIDE && set.height == SIDE && set.count == 1);
     for (int i = 0; i < 3 * SIDE * SIDE; i++)

@@ -147,7 +147,7 @@ static void resnet20_learns_as_in_pytorch(void)
         SKIP("no CIFAR-10 images");
     if (!torch_exists())
         SKIP("no PyTorch");
-    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
+    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), NULL, NULL));
     CHECK(set.count == 1000 && set.classes == 10);
     int per_epoch = (int)(set.count / settings.batch), steps = EPOCHS * per_epoch;
     REQUIRE(training_begin(in_folder("drawn.nw"), "resnet20", "relu", &set, 32, 1, NULL));
@@ -193,7 +193,7 @@ static void a_step_equals_pytorch(void)
         SKIP("no CIFAR-10 images");
     if (!torch_exists())
         SKIP("no PyTorch");
-    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
+    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), NULL, NULL));
     REQUIRE(training_begin(in_folder("start.nw"), "resnet20", "relu", &set, 32, 1, NULL));
     check_step(&set, &settings);
     training_set_free(&set);
@@ -210,7 +210,7 @@ static void a_step_of_a_transformer_equals_pytorch(void)
         SKIP("no CIFAR-10 images");
     if (!torch_exists())
         SKIP("no PyTorch");
-    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), 32, NULL));
+    REQUIRE(training_data_open(&set, test_data("cifar10/cifar10_batch_0.png"), NULL, NULL));
     REQUIRE(training_begin(in_folder("drawn.nw"), "vit", "relu", &set, 32, 1, NULL));
     REQUIRE(train(in_folder("drawn.nw"), in_folder("start.nw"), &set, &settings, 3, false, &curve));
     check_step(&set, &settings);
