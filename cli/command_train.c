@@ -165,54 +165,35 @@ static bool open_trainer(Session *session, Error *error)
 
 /* ---- epochs ---------------------------------------------------------------------------------- */
 
-// Sums over the images of an epoch.
-typedef struct Epoch {
-    int64_t      images, correct;
-    TrainerTerms sums;
-} Epoch;
-
-static void add_step(Epoch *epoch, const TrainerTerms *terms, int64_t correct)
+static void report_epoch(Session *session, int64_t number)
 {
-    double images = (double)terms->images;
-    epoch->images += terms->images;
-    epoch->correct += correct;
-    epoch->sums.loss += images * terms->loss;
-    epoch->sums.ce += images * terms->ce;
-    epoch->sums.l2 += images * terms->l2;
-    epoch->sums.cosd += images * terms->cosd;
-    epoch->sums.hessian += images * terms->hessian;
-    epoch->sums.other += images * terms->other;
-}
-
-static void report_epoch(Session *session, const Epoch *epoch, int64_t number)
-{
-    const TrainerTerms *sums = &epoch->sums;
+    int64_t            correct = 0;
+    const TrainerTerms means   = trainer_epoch(session->trainer, &correct);
     const struct {
         const char *name;
-        double      sum;
-    } terms[]     = {{"ce", sums->ce},
-                     {"l2", sums->l2},
-                     {"cosd", sums->cosd},
-                     {"hessian", sums->hessian},
-                     {"other", sums->other}};
-    double images = (double)epoch->images, accuracy = (double)epoch->correct / images;
+        double      mean;
+    } terms[]        = {{"ce", means.ce},
+                        {"l2", means.l2},
+                        {"cosd", means.cosd},
+                        {"hessian", means.hessian},
+                        {"other", means.other}};
+    double accuracy  = (double)correct / (double)means.images;
     char   text[256] = "";
     json_open_object(&session->json, NULL);
     json_whole(&session->json, "epoch", number);
-    json_number(&session->json, "loss", sums->loss / images);
+    json_number(&session->json, "loss", means.loss);
     json_number(&session->json, "accuracy", accuracy);
     // Of an objective with terms, each of them.
     for (size_t i = 0; session->settings->objective && i < sizeof terms / sizeof *terms; i++) {
         size_t used = strlen(text);
-        if (isnan(terms[i].sum))
+        if (isnan(terms[i].mean))
             continue;
-        snprintf(text + used, sizeof text - used, ", %s %.4g", terms[i].name,
-                 terms[i].sum / images);
-        json_number(&session->json, terms[i].name, terms[i].sum / images);
+        snprintf(text + used, sizeof text - used, ", %s %.4g", terms[i].name, terms[i].mean);
+        json_number(&session->json, terms[i].name, terms[i].mean);
     }
     json_close(&session->json);
     note(session->settings, "epoch %lld of %lld: loss %.4f, accuracy %.1f %%%s", (long long)number,
-         (long long)session->settings->epochs, sums->loss / images, 100 * accuracy, text);
+         (long long)session->settings->epochs, means.loss, 100 * accuracy, text);
 }
 
 static bool save_state(Session *session, Error *error)
@@ -254,7 +235,6 @@ static bool rehearse(Session *session, Error *error)
 static bool run_epochs(Session *session, Error *error)
 {
     Trainer *trainer   = session->trainer;
-    Epoch    epoch     = {0};
     int64_t  per_epoch = trainer_steps_per_epoch(trainer), total = trainer_steps(trainer);
     double   kept = clock_seconds();
     progress_step(&session->progress, trainer_done(trainer), total);
@@ -264,7 +244,6 @@ static bool run_epochs(Session *session, Error *error)
         if (!trainer_step(trainer, &loss, &correct, error))
             return false;
         TrainerTerms terms = trainer_terms(trainer);
-        add_step(&epoch, &terms, correct);
         if (!training_log_add(&session->log, trainer_done(trainer), number, &terms, error))
             return false;
         progress_step(&session->progress, trainer_done(trainer), total);
@@ -278,10 +257,8 @@ static bool run_epochs(Session *session, Error *error)
         if (*signals_cancel)
             return fail(error, ERROR_AGAIN, "interrupted after %lld of %lld steps" CHECKPOINT_HINT,
                         (long long)trainer_done(trainer), (long long)total);
-        if (is_epoch) {
-            report_epoch(session, &epoch, number);
-            epoch = (Epoch){0};
-        }
+        if (is_epoch)
+            report_epoch(session, number);
     }
     progress_end(&session->progress);
     return true;

@@ -237,8 +237,8 @@ static void check_resume(OptimiserKind kind)
     REQUIRE(squares(&set, 35, 12, 4));
     REQUIRE(begin(in_folder("start.nw"), "resnet20", &set));
     REQUIRE(train(in_folder("start.nw"), in_folder("whole.nw"), &set, &settings, 15, true, NULL));
-    REQUIRE(train(in_folder("start.nw"), in_folder("half.nw"), &set, &settings, 6, true, NULL));
-    REQUIRE(train(in_folder("half.nw"), in_folder("resumed.nw"), &set, &settings, 9, true, NULL));
+    REQUIRE(train(in_folder("start.nw"), in_folder("half.nw"), &set, &settings, 11, true, NULL));
+    REQUIRE(train(in_folder("half.nw"), in_folder("resumed.nw"), &set, &settings, 4, true, NULL));
     CHECK(same_file(in_folder("whole.nw"), in_folder("resumed.nw")));
     CHECK(!same_file(in_folder("whole.nw"), in_folder("half.nw")));
     settings.seed++; // another training

@@ -1,5 +1,6 @@
 /* training/checkpoint.c - a training as a blob. A checkpoint has `state.first.<weight>` and
- * `state.second.<weight>`, and the lines training_step and training_settings in its text. */
+ * `state.second.<weight>`, and the lines training_step, training_settings and training_epoch (images
+ * of the epoch so far, how many were right, the sums of trainer_epoch) in its text. */
 #include "trainer.h"
 
 #include "../base/file.h"
@@ -108,11 +109,23 @@ static bool restore_moments(Trainer *trainer, WeightBlob *blob, Error *error)
     return true;
 }
 
+static void restore_epoch(Trainer *trainer, const char *line)
+{
+    double *sums[TERM_COUNT];
+    char   *next;
+    term_places(&trainer->sums, sums);
+    trainer->sums.images = strtoll(line, &next, 10);
+    trainer->correct     = strtoll(next, &next, 10);
+    for (int i = 0; i < TERM_COUNT; i++)
+        *sums[i] = strtod(next, &next);
+}
+
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
 {
     const BlobTensor *about = blob_lookup(blob, "about");
     const char       *step  = blob_about(blob, "training_step"),
-               *found       = blob_about(blob, "training_settings");
+               *found       = blob_about(blob, "training_settings"),
+               *epoch       = blob_about(blob, "training_epoch");
     char settings[SETTINGS_BYTES];
     trainer->about = memory_new(about->bytes + 1, 1, error);
     if (!trainer->about)
@@ -137,6 +150,8 @@ bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
     if (trainer->done < 0 || trainer->done > trainer_steps(trainer))
         return fail(error, ERROR_DATA, "%s: is at step %s, expected 0 to %lld", blob_path(blob),
                     step, (long long)trainer_steps(trainer));
+    if (epoch)
+        restore_epoch(trainer, epoch);
     return restore_moments(trainer, blob, error);
 }
 
@@ -209,21 +224,32 @@ static void list_tensors(const Trainer *trainer, bool with_state, TensorList *ou
     }
 }
 
+static void write_state(const Trainer *trainer, char about[TEXT_BYTES])
+{
+    char         settings[SETTINGS_BYTES];
+    TrainerTerms sums = trainer->sums;
+    double      *places[TERM_COUNT];
+    describe(trainer, settings);
+    int used = snprintf(
+        about, TEXT_BYTES, "training_step=%lld\ntraining_settings=%s\ntraining_epoch=%lld %lld",
+        (long long)trainer->done, settings, (long long)sums.images, (long long)trainer->correct);
+    term_places(&sums, places);
+    for (int i = 0; i < TERM_COUNT; i++)
+        used += snprintf(about + used, (size_t)(TEXT_BYTES - used), " %.17g", *places[i]);
+    snprintf(about + used, (size_t)(TEXT_BYTES - used), "\n");
+}
+
 bool trainer_save(const Trainer *trainer, const char *path, bool with_state, const char *note,
                   Error *error)
 {
-    char       settings[SETTINGS_BYTES];
     uint8_t   *bytes = NULL;
     size_t     size  = 0;
     TensorList list  = {0};
     char      *about = memory_new(TEXT_BYTES, 1, error);
     bool       ok    = about && list_open(&list, trainer, error);
     if (ok) {
-        if (with_state) {
-            describe(trainer, settings);
-            snprintf(about, TEXT_BYTES, "training_step=%lld\ntraining_settings=%s\n",
-                     (long long)trainer->done, settings);
-        }
+        if (with_state)
+            write_state(trainer, about);
         join_lines(about, note ? note : "");
         join_lines(about, trainer->about);
         list_tensors(trainer, with_state, &list);

@@ -215,17 +215,39 @@ static void lend_weights(Trainer *trainer)
     }
 }
 
+void term_places(TrainerTerms *terms, double *out[TERM_COUNT])
+{
+    double *const places[TERM_COUNT] = {&terms->loss, &terms->ce,      &terms->l2,
+                                        &terms->cosd, &terms->hessian, &terms->other};
+    memcpy(out, places, sizeof places);
+}
+
 static void note_terms(Trainer *trainer, const StepGraph *step, StepPlace place)
 {
-    TrainerTerms *to     = &trainer->terms;
-    const NodeId  from[] = {step->terms.loss, step->terms.ce,      step->terms.l2,
-                            step->terms.cosd, step->terms.hessian, step->terms.other};
-    double *const all[]  = {&to->loss, &to->ce, &to->l2, &to->cosd, &to->hessian, &to->other};
-    for (size_t i = 0; i < sizeof from / sizeof *from; i++)
-        *all[i] = from[i] == NODE_NONE ? (double)NAN : (double)*plan_output(step->plan, from[i]);
-    to->rate          = place.rate;
-    to->images        = place.count;
-    to->gradient_norm = gradient_norm(trainer, step);
+    const NodeId from[TERM_COUNT] = {step->terms.loss, step->terms.ce,      step->terms.l2,
+                                     step->terms.cosd, step->terms.hessian, step->terms.other};
+    double      *to[TERM_COUNT];
+    term_places(&trainer->terms, to);
+    for (int i = 0; i < TERM_COUNT; i++)
+        *to[i] = from[i] == NODE_NONE ? (double)NAN : (double)*plan_output(step->plan, from[i]);
+    trainer->terms.rate          = place.rate;
+    trainer->terms.images        = place.count;
+    trainer->terms.gradient_norm = gradient_norm(trainer, step);
+}
+
+static void add_to_epoch(Trainer *trainer, int64_t correct)
+{
+    double *sums[TERM_COUNT], *terms[TERM_COUNT];
+    if (trainer->done % trainer_steps_per_epoch(trainer) == 0) {
+        trainer->sums    = (TrainerTerms){0};
+        trainer->correct = 0;
+    }
+    term_places(&trainer->sums, sums);
+    term_places(&trainer->terms, terms);
+    for (int i = 0; i < TERM_COUNT; i++)
+        *sums[i] += (double)trainer->terms.images * *terms[i];
+    trainer->sums.images += trainer->terms.images;
+    trainer->correct += correct;
 }
 
 bool trainer_step(Trainer *trainer, double *loss, int64_t *correct, Error *error)
@@ -248,6 +270,7 @@ bool trainer_step(Trainer *trainer, double *loss, int64_t *correct, Error *error
                     (long long)trainer->done + 1);
     update_statistics(trainer, step);
     update_weights(trainer, step);
+    add_to_epoch(trainer, *correct);
     trainer->done++;
     return true;
 }
@@ -255,4 +278,15 @@ bool trainer_step(Trainer *trainer, double *loss, int64_t *correct, Error *error
 TrainerTerms trainer_terms(const Trainer *trainer)
 {
     return trainer->terms;
+}
+
+TrainerTerms trainer_epoch(const Trainer *trainer, int64_t *correct)
+{
+    TrainerTerms means = trainer->sums;
+    double      *places[TERM_COUNT];
+    term_places(&means, places);
+    for (int i = 0; i < TERM_COUNT; i++)
+        *places[i] /= (double)means.images;
+    *correct = trainer->correct;
+    return means;
 }

@@ -44,6 +44,8 @@ struct Trainer {
     int64_t           done;          // steps
     int64_t           epoch, *order; // the epoch `order` belongs to
     TrainerTerms      terms;         // of the last step
+    TrainerTerms      sums;          // over the images of an epoch, see trainer_epoch
+    int64_t           correct;       // of these images
     char             *about;         // of the first blob, without our lines
 };
 
@@ -69,6 +71,10 @@ bool step_graph_of_units(StepGraph *out, WeightBlob *blob, const TrainingSet *se
 /* Whether a description says a claim: all words of its shortest text stand before the stop. `said`:
  * ids of a captioner, as many as a caption has tokens less 1. */
 bool training_names(const CaptionSet *captions, const int32_t *said, int64_t claim);
+
+enum { TERM_COUNT = 6 };
+/* Those that are means over images: the loss, and what it is made of. */
+void term_places(TrainerTerms *terms, double *out[TERM_COUNT]);
 
 /* Takes over the text of the blob and, from a checkpoint, moments and steps done. */
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error);

@@ -108,6 +108,10 @@ typedef struct TrainerTerms {
 } TrainerTerms;
 TrainerTerms trainer_terms(const Trainer *trainer);
 
+/* The same of all steps of the epoch under way, or of the one that has just ended, also of those
+ * before an interruption: means over their images, and how many of these were right. */
+TrainerTerms trainer_epoch(const Trainer *trainer, int64_t *correct);
+
 /* The weights as a blob; with state it is a checkpoint. `note` (NULL allowed): lines `key=value\n`
  * that replace or join those of the blob the training began with. */
 bool trainer_save(const Trainer *trainer, const char *path, bool with_state, const char *note,
