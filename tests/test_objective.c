@@ -134,19 +134,27 @@ static double distance_of_gradients(const char *a, const char *b)
  * which a derivative does not. */
 static void differences_come_close(void)
 {
+    static const struct {
+        int          row;
+        bool         is_attached;
+        Perturbation perturbation;
+    } cases[]       = {{1, false, PERTURB_UNIFORM}, {1, true, PERTURB_GRAD}, {2, false, 0}};
     TrainingSet set = {0};
     REQUIRE(quarters(&set, 4) && begin("resnet20", &set));
-    for (int row = 1; row < 3; row++) {
-        TrainSettings settings       = settings_of(row);
-        settings.optimiser           = (Optimiser){.kind = OPTIMISER_SGD, .momentum = 0.9};
-        settings.batch               = 4;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        TrainSettings settings          = settings_of(cases[i].row);
+        settings.optimiser              = (Optimiser){.kind = OPTIMISER_SGD, .momentum = 0.9};
+        settings.objective.is_attached  = cases[i].is_attached;
+        settings.objective.perturbation = cases[i].perturbation;
+        settings.objective.perturb_eps  = cases[i].is_attached ? 1 : settings.objective.perturb_eps;
+        settings.batch                  = 4;
         settings.objective.lambda_l2 = 1e-3, settings.objective.lambda_hessian = 1e-5;
         REQUIRE(train(in_folder("start.nw"), in_folder("exact.nw"), &set, &settings, 1, NULL));
         settings.objective.by_difference = true;
         REQUIRE(train(in_folder("start.nw"), in_folder("near.nw"), &set, &settings, 1, NULL));
         double far = distance_of_gradients(in_folder("near.nw"), in_folder("exact.nw"));
         printf("  %s: by differences %.2g of the gradient's length away\n",
-               word_text(OBJECTIVE_NAMES, row), far);
+               word_text(OBJECTIVE_NAMES, cases[i].row), far);
         CHECK(far > 0 && far < 1e-3);
         settings.objective = (ObjectiveSettings){.row = 0}; // without the term it is another one
         REQUIRE(train(in_folder("start.nw"), in_folder("plain.nw"), &set, &settings, 1, NULL));

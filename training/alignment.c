@@ -47,13 +47,16 @@ static NodeId cosd_by_product(Graph *graph, NodeId a, NodeId b, double images)
                      (real)0.5);
 }
 
-// In place of the gradient of a gradient: what moves the terms through a and b, by differences.
+// In place of the gradient of a gradient: what moves the terms through a and b, z held, by
+// differences.
 static bool by_difference(const ObjectiveBatch *batch, ObjectiveTerms *terms, NodeId penalty,
                           const NodeId points[2], const NodeId gradients[2], Error *error)
 {
     for (int i = batch->settings->is_attached ? 0 : 1; i < 2; i++) {
-        NodeId direction, part;
-        graph_gradient(batch->graph, penalty, &gradients[i], 1, &direction);
+        ObjectiveTerms penalised = *terms;
+        NodeId         direction, part;
+        penalised.descended = penalty;
+        objective_gradient(batch->graph, &penalised, &gradients[i], 1, &direction);
         if (!objective_difference(batch, terms, points[i], direction, &part, error))
             return false;
         terms->descended = op_add(batch->graph, terms->descended, part);
