@@ -53,16 +53,18 @@ static bool check_words(const Settings *settings, Error *error)
     return output_folder_check(settings->out, used, 3, error);
 }
 
-// A network without a ReLU has a curvature of its own.
+// Without a ReLU, or trained with softplus, a network has a curvature of its own.
 static bool choose_betas(CurvatureRun *self, Error *error)
 {
+    real own    = 0;
     self->betas = self->settings->betas;
-    if (!network_activation_before(self->blob, NULL, &self->activation, error))
+    if (!network_activation(self->blob, &own, error) ||
+        !network_activation_before(self->blob, NULL, &self->activation, error))
         return false;
     if (self->betas.count)
         return map_options_need_relu("--beta", self->blob, NULL, error);
     self->betas.count    = 1;
-    self->betas.value[0] = self->activation.is_relu ? default_beta : 0;
+    self->betas.value[0] = own > 0 ? (double)own : self->activation.is_relu ? default_beta : 0;
     return true;
 }
 
@@ -322,7 +324,7 @@ static const Option options[] = {
      .offset = offsetof(Settings, betas),
      .value  = "B[,B...]",
      .help = "of the softplus that stands in place of every ReLU, which has no curvature (default: "
-             "10)",
+             "that of the training, else 10)",
      .least = 0,
      .most  = 1e6},
     {.name   = "towards",

@@ -63,6 +63,17 @@ static void a_row_stands_for_each_point_and_beta(void)
     CHECK(count_lines(in_folder("line/curvature.csv")) == 1 + 3);
 }
 
+static void a_network_of_softplus_is_measured_with_its_own_beta(void)
+{
+    REQUIRE(play_inputs(4) && play_classes(4));
+    REQUIRE(play("train -d %s --arch lenet --activation softplus:3 --epochs 1 -b 2 -t 1 -q -o %s",
+                 in_folder("classes"), in_folder("soft.nw"))
+                ->code == 0);
+    const Outcome *o = play("curvature -m %s %s --steps 1 --json -t 1 -q -o %s",
+                            in_folder("soft.nw"), play_photo(0), in_folder("own"));
+    CHECK(o->code == 0 && strstr(o->out, "\"beta\": 3,"));
+}
+
 static void the_bytes_do_not_depend_on_threads(void)
 {
     REQUIRE(play_inputs(4));
@@ -119,6 +130,7 @@ static void bad_input_is_one_sentence(void)
 SUITE(curvature_verb)
 {
     RUN(a_row_stands_for_each_point_and_beta);
+    RUN(a_network_of_softplus_is_measured_with_its_own_beta);
     RUN(the_bytes_do_not_depend_on_threads);
     RUN(a_run_belongs_to_its_settings);
     RUN(bad_input_is_one_sentence);
