@@ -69,8 +69,8 @@ measure_maps() {
     fi
     echo "$network $name $method $what: is measured"
     "$nemesis" robustness -m "$(weights_of "$name")" -d "$images" --measures "$measures" \
-        --method "$method" --compat clean "$@" -t "$threads" -s 0 -o "$work/$name-$method-$what" --resume -q \
-        >"$work/$name-$method-$what.txt"
+        --method "$method" --compat clean --conv winograd "$@" -t "$threads" -s 0 \
+        -o "$work/$name-$method-$what" --resume -q >"$work/$name-$method-$what.txt"
     shorten "$work/$name-$method-$what/robustness.csv" "$folder/$name-$method-$what.csv"
 }
 
