@@ -181,6 +181,45 @@ def test_a_hub_says_heads_and_epsilon():
         refused('hub', 'config.json: ')
 
 
+def test_a_hub_says_how_photos_are_prepared():
+    os.makedirs(path_of('photos'), exist_ok=True)
+    written(hugging_face_names(SHALLOW), 'photos/model.safetensors')
+    square = {'height': 8, 'width': 8}
+    imagenet = {'image_mean': [0.485, 0.456, 0.406], 'image_std': [0.229, 0.224, 0.225]}
+    for settings, wanted in (
+            ({'size': 9, 'crop_size': 8, 'do_center_crop': True, 'resample': 3, **imagenet},
+             ('8', '9', 'bicubic', '0.485,0.456,0.406', '0.229,0.224,0.225')),
+            ({'size': square, 'resample': 2}, ('8', '0', None, '0.5,0.5,0.5', '0.5,0.5,0.5')),
+            ({'size': {'shortest_edge': 8}, 'crop_pct': 0.5, 'do_normalize': False},
+             ('8', '16', None, '0,0,0', '1,1,1')),
+            # neither said nor understood: as without
+            ({'size': {'height': [8], 'width': 9}, 'resample': [], 'crop_size': {}, 'image_mean':
+              [1, 2], 'image_std': [0, 0, 0], 'crop_pct': 'x'}, ('8', '0', None, '0.5,0.5,0.5', '0.5,0.5,0.5'))):
+        write('photos/preprocessor_config.json', json.dumps(settings).encode())
+        about, errors = told('photos', '--heads', '2')
+        assert tuple(about.get(key) for key in ('width', 'resize_short', 'filter', 'mean', 'std')) \
+            == wanted, (settings, about)
+        assert ('as preprocessor_config.json says' in errors) == (settings.get('resample') != [])
+    assert told('photos', '--heads', '2', '--mean', '0.1,0.2,0.3')[0]['mean'] == '0.1,0.2,0.3'
+    write('photos/preprocessor_config.json', json.dumps({'size': 9}).encode())
+    refused('photos', 'positions for', options=('--heads', '2'))
+    write('photos/preprocessor_config.json', b'{')
+    refused('photos', 'preprocessor_config.json: is not')
+
+
+def test_timm_says_how_photos_are_prepared():
+    os.makedirs(path_of('timm'), exist_ok=True)
+    written(timm_names(SHALLOW), 'timm/model.safetensors')
+    settings = {'input_size': [3, 8, 8], 'interpolation': 'bilinear', 'crop_pct': 0.8,
+                'crop_mode': 'center', 'mean': [0.5, 0.4, 0.3], 'std': [0.2, 0.2, 0.1]}
+    write('timm/config.json', json.dumps({'architecture': 'vit_tiny', 'pretrained_cfg': settings})
+          .encode())
+    about, errors = told('timm', '--heads', '2')
+    assert (about['resize_short'], about['mean'], about['std'], about.get('filter')) == \
+        ('10', '0.5,0.4,0.3', '0.2,0.2,0.1', None)
+    assert 'mean, std, filter, size as config.json says' in errors
+
+
 def test_a_hub_says_what_each_tower_of_clip_has():
     os.makedirs(path_of('hub'), exist_ok=True)
     written(clip_names(small('clip_vit')), 'hub/model.safetensors')

@@ -24,6 +24,7 @@ from checks import check_graph, epsilons, resolver
 from contents import Contents, flatten_channels_first
 from exported import unfolder
 from hub import MOST_HEADS, is_ported
+from hub_photos import hub_photos
 from matching import detect, is_statistic, listed, plural
 from narrow import is_blob, narrow
 from output import EXIT_IO, Failed, check_output, is_stream, write_output
@@ -295,6 +296,7 @@ def convert(chosen):
     padding = padding_of(chosen, checkpoint, match.net, padding)
     preparation = Preparation(match, checkpoint.format)
     around = {**candidate.outside, **match.extra}
+    preparation.take_settings(*hub_photos(checkpoint.folder))
     notes = preparation.take_statistics(around)
     try:
         preparation.override(chosen)

@@ -1,4 +1,4 @@
-"""`config.json` of a folder from a model hub: what the tensors beside it do not tell."""
+"""Settings in a folder from a model hub: what the tensors beside them do not tell."""
 
 import json
 import os
@@ -9,9 +9,9 @@ MAX_CONFIG = 16 << 20      # it lists the classes
 MOST_HEADS = 1024
 
 
-def read_config(folder):
-    """The dictionary in config.json, {} where there is none."""
-    path = os.path.join(folder or '', 'config.json')
+def read_config(folder, name='config.json'):
+    """The dictionary in a file of the folder, {} where there is none."""
+    path = os.path.join(folder or '', name)
     if not folder or not os.path.exists(path):
         return {}
     view = file_view(path)

@@ -85,6 +85,17 @@ class Preparation:
         return [f"'{found['mean'].name}' and '{found['std'].name}' are not of pictures in 0..1 and "
                 'were not used; --scale, --mean, --std and --order say what is right']
 
+    def take_settings(self, found, name):
+        """What the file `name` of a hub's folder says (hub_photos.py)."""
+        self.mean, self.std = found.get('mean', self.mean), found.get('std', self.std)
+        self.filter = found.get('filter', self.filter)
+        if 'cut' in found:
+            side, self.resize_short = found['cut']
+            self.width = self.height = side
+        if found:
+            what = ['size' if key == 'cut' else key for key in found]
+            self.told = f"{', '.join(what)} as {name} says"
+
     def asked(self, chosen):
         return ', '.join(f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std',
                                                 'geometry', 'filter')
