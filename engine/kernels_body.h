@@ -260,32 +260,55 @@ static real sum(const real *x, int64_t n)
 
 #if defined SIMD_AVX2 || defined SIMD_AVX512 || defined SIMD_NEON
 
-/* exp(x) = 2^n e^r, |r| <= ln 2 / 2; degree-6 polynomial, error below 1 ulp of float on the range.
- * Below -87.3 the result is 0, above 88.7 infinity. Coefficients: Taylor to degree 6 with the last
+static const float least_exp = -87.3365f; // e to the least is the smallest normal float
+
+/* e^r for exp(x) = 2^n e^r, |r| <= ln 2 / 2; degree-6 polynomial, error below 1 ulp of float.
+ * *whole: n + 0x4b400000. x from least_exp to 88.7228. Coefficients: Taylor to degree 6 with the last
  * two terms fitted (Cephes expf). */
-static inline Vec vec_exp(Vec x)
+static inline Vec vec_exp_part(Vec x, VecInt *whole)
 {
     Vec magic = vec_all(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer
-    Vec low = vec_all(-87.3365f), high = vec_all(88.7228f);
-    Vec inside = vec_select(x < low, low, vec_select(x > high, high, x));
-    Vec t      = vec_fma(inside, vec_all(1.44269504f), magic);
-    Vec n      = t - magic;
-    Vec r      = vec_fma(n, vec_all(-0.693359375f), inside);
-    r          = vec_fma(n, vec_all(2.12194440e-4f), r);
-    Vec p      = vec_all(1.9875691500e-4f);
-    p          = vec_fma(p, r, vec_all(1.3981999507e-3f));
-    p          = vec_fma(p, r, vec_all(8.3334519073e-3f));
-    p          = vec_fma(p, r, vec_all(4.1665795894e-2f));
-    p          = vec_fma(p, r, vec_all(1.6666665459e-1f));
-    p          = vec_fma(p, r, vec_all(5.0000001201e-1f));
-    p          = vec_fma(p * r, r, r + 1.0f);
+    Vec t     = vec_fma(x, vec_all(1.44269504f), magic);
+    Vec n     = t - magic;
+    Vec r     = vec_fma(n, vec_all(-0.693359375f), x);
+    r         = vec_fma(n, vec_all(2.12194440e-4f), r);
+    Vec p     = vec_all(1.9875691500e-4f);
+    p         = vec_fma(p, r, vec_all(1.3981999507e-3f));
+    p         = vec_fma(p, r, vec_all(8.3334519073e-3f));
+    p         = vec_fma(p, r, vec_all(4.1665795894e-2f));
+    p         = vec_fma(p, r, vec_all(1.6666665459e-1f));
+    p         = vec_fma(p, r, vec_all(5.0000001201e-1f));
+    *whole    = (VecInt)t;
+    return vec_fma(p * r, r, r + 1.0f);
+}
+
+/* exp(x) from least_exp to 88, NaN for NaN. */
+static inline Vec vec_exp_inside(Vec x)
+{
+    VecInt whole;
+    Vec    part = vec_exp_part(x, &whole);
+    return part * (Vec)((whole << 23) + (127 << 23)); // what is above n falls out
+}
+
+/* exp(x) of x up to 88; 0 below least_exp. */
+static inline Vec vec_exp_small(Vec x)
+{
+    Vec least = vec_all(least_exp);
+    return vec_select(x < least, vec_all(0.0f), vec_exp_inside(vec_at_least(x, least)));
+}
+
+/* exp(x) of any x; 0 below least_exp, infinity above 88.7. */
+static inline Vec vec_exp(Vec x)
+{
+    Vec    low = vec_all(least_exp), high = vec_all(88.7228f);
+    VecInt whole;
+    Vec    part = vec_exp_part(vec_at_most(vec_at_least(x, low), high), &whole);
     // 2^n in two halves, so that n = 128 does not overflow the exponent field.
-    VecInt whole = (VecInt)t - (VecInt)magic;
+    whole -= 0x4b400000;
     VecInt half  = whole >> 1;
-    Vec    value = p * (Vec)((half + 127) << 23) * (Vec)((whole - half + 127) << 23);
+    Vec    value = part * (Vec)((half + 127) << 23) * (Vec)((whole - half + 127) << 23);
     value        = vec_select(x < low, vec_all(0.0f), value);
-    value        = vec_select(x > high, vec_all((float)INFINITY), value);
-    return vec_select(x == x, value, x); // NOLINT(misc-redundant-expression): false for NaN
+    return vec_select(x > high, vec_all((float)INFINITY), value);
 }
 
 /* log1p(e) for e in 0..1: log of u = 1 + e by polynomial, corrected for what the sum lost. */
@@ -309,16 +332,19 @@ static inline Vec vec_log1p(Vec e)
     return log_u + (e - (u - 1.0f)) / u;
 }
 
+/* 0 below -88, where it is less than the smallest normal float. */
 static inline Vec vec_sigmoid(Vec x)
 {
-    return 1.0f / (1.0f + vec_exp(-x));
+    Vec most = vec_all(88.0f);
+    Vec e    = vec_exp_inside(vec_at_most(vec_at_least(-x, vec_all(least_exp)), most));
+    return vec_select(x < -most, vec_all(0.0f), 1.0f / (1.0f + e));
 }
 
 /* The part above zero is x itself, not rounded by beta and back. */
 static inline Vec vec_softplus(Vec x, real beta)
 {
-    Vec size = vec_select(x < 0.0f, x, -x) * beta;
-    return vec_select(x > 0.0f, x, vec_all(0.0f)) + vec_log1p(vec_exp(size)) / beta;
+    Vec size = (Vec)((VecInt)(x * beta) | (VecInt)vec_all(-0.0f)); // -|beta x|
+    return vec_at_least(x, vec_all(0.0f)) + vec_log1p(vec_exp_small(size)) / beta;
 }
 
 /* Phi(-a) = exp(-a^2 / 2) r(a) for a > 0, where r is smooth and slowly falling: r(a) is a quotient
@@ -344,7 +370,7 @@ static inline Vec vec_normal_cdf(Vec x)
     Vec lost = vec_fma(a, a, -s);
     Vec r    = p / q;
     r = vec_fma(r * lost, vec_all(-0.5f), r); // not into the exponential: that may be lost as
-    Vec tail = vec_exp(s * -0.5f) * r;        // a denormal
+    Vec tail = vec_exp_small(s * -0.5f) * r;  // a denormal
     return vec_select(x > 0.0f, 1.0f - tail, tail);
 }
 

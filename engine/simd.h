@@ -98,6 +98,29 @@ static inline __attribute__((always_inline)) Vec vec_select(VecInt mask, Vec a, 
     return (Vec)((mask & (VecInt)a) | (~mask & (VecInt)b));
 }
 
+/* `least` where x is less, else x, also where that is no number. */
+static inline __attribute__((always_inline)) Vec vec_at_least(Vec x, Vec least)
+{
+#if defined SIMD_AVX512
+    return (Vec)_mm512_max_ps((__m512)least, (__m512)x);
+#elif defined SIMD_AVX2
+    return (Vec)_mm256_max_ps((__m256)least, (__m256)x);
+#else
+    return vec_select(x < least, least, x);
+#endif
+}
+
+static inline __attribute__((always_inline)) Vec vec_at_most(Vec x, Vec most)
+{
+#if defined SIMD_AVX512
+    return (Vec)_mm512_min_ps((__m512)most, (__m512)x);
+#elif defined SIMD_AVX2
+    return (Vec)_mm256_min_ps((__m256)most, (__m256)x);
+#else
+    return vec_select(x > most, most, x);
+#endif
+}
+
 static inline __attribute__((always_inline)) Vec vec_fma(Vec a, Vec b, Vec c)
 {
 #if defined SIMD_AVX512
