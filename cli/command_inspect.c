@@ -11,8 +11,8 @@ static const char *type_name(BlobType type)
 }
 
 // What `about` says of a network beside its preparation.
-static const char *const about_keys[] = {"heads",   "text_heads", "activation",
-                                         "padding", "bn_epsilon", "norm_epsilon"};
+static const char *const about_keys[] = {"heads",      "text_heads",   "activation", "padding",
+                                         "bn_epsilon", "norm_epsilon", "source"};
 enum { ABOUT_KEYS = sizeof about_keys / sizeof *about_keys };
 
 static void write_json(WeightBlob *blob, JsonWriter *json)

@@ -20,6 +20,7 @@ static void stray_files_are_no_training_pictures(void)
     CHECK(play("train -d %s --arch resnet20 --epochs 1 -b 2 -t 1 -q -o %s", in_folder("data"),
                in_folder("a.nw"))
               ->code == 0);
+    CHECK(strstr(play("inspect %s", in_folder("a.nw"))->out, "source        nemesis train -d "));
     REQUIRE(file_publish(in_folder("data/README.txt"), "x", 1, NULL) &&
             file_publish(in_folder("data/a/Thumbs.db"), "x", 1, NULL));
     const Outcome *o = play("train -d %s --arch resnet20 --epochs 1 -b 2 -t 1 -q -o %s",
