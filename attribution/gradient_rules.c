@@ -42,16 +42,30 @@ void rule_clamp(void *self, Graph *g, NodeId node, NodeId arrived, const bool *w
     handed[0] = arrived;
 }
 
+/* Smooth, ReLU6 is softplus(x) - softplus(x - 6). The second half takes off what is above the bound,
+ * and its signal comes with the other sign. */
+static bool is_above_bound(const Graph *g, NodeId z)
+{
+    OpParams params = graph_params(g, z);
+    return graph_op(g, z) == OP_SCALE_OFFSET && params.value == 1 && params.term < 0;
+}
+
 void rule_softplus(void *self, Graph *g, NodeId node, NodeId arrived, const bool *wanted,
                    NodeId *handed)
 {
     const Walker *walker = self;
     NodeId        z = graph_input(g, node, 0), beta = graph_input(g, node, 1);
+    bool          is_above  = is_above_bound(g, z);
+    bool          is_deconv = walker->walk->gradient == GRADIENT_DECONV;
     (void)wanted;
-    if (walker->walk->gradient == GRADIENT_DECONV)
-        handed[0] = op_relu(g, arrived);
-    else
-        handed[0] = op_mul(g, op_softplus_by(g, arrived, beta), op_sigmoid_by(g, z, beta));
+    if (is_deconv && is_above)
+        return; // the first half has handed it all
+    if (is_above)
+        arrived = op_scale(g, arrived, -1);
+    handed[0] = is_deconv ? op_relu(g, arrived)
+                          : op_mul(g, op_softplus_by(g, arrived, beta), op_sigmoid_by(g, z, beta));
+    if (is_above)
+        handed[0] = op_scale(g, handed[0], -1);
 }
 
 /* (E9): the transposed layer, with w A in place of w. */

@@ -41,16 +41,6 @@ typedef struct BlobNetwork {
     const MapRequest *request;
 } BlobNetwork;
 
-// Smooth, ReLU6 is a difference of two softpluses, and no rule of signals is known for that.
-static bool beta_suits(const MapRequest *request, const Network *network, Error *error)
-{
-    return !request->beta || request->method->rule == GRADIENT_PLAIN ||
-           strcmp(network->activation.name, "ReLU6") != 0 ||
-           fail(error, ERROR_USAGE,
-                "softplus in place of ReLU6 is no part of this method; expected another method, or "
-                "the network as it is");
-}
-
 static bool build(void *self, Graph *graph, NodeId points, NodeId *layer, Error *error)
 {
     const BlobNetwork *network = self;
@@ -66,8 +56,7 @@ static bool build(void *self, Graph *graph, NodeId points, NodeId *layer, Error 
                                   .width      = shape.dim[3],
                                   .keep_norms = request->keep_norms};
     Network            built;
-    if (!network_build(graph, network->blob, &wanted, &built, error) ||
-        !beta_suits(request, &built, error))
+    if (!network_build(graph, network->blob, &wanted, &built, error))
         return false;
     *layer = built.layer;
     return true;

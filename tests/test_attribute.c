@@ -234,9 +234,6 @@ static void relevance_that_cancels_is_warned_of(void)
     o = program_run("attribute -m %s %s --method lrp --rules %s --class 1 -o %s --overwrite", model,
                     one, file, out);
     CHECK(o->code == 0 && !strstr(o->err, "warning"));
-    o = program_run("attribute -m %s %s --method guided --beta 10 -o %s", model, one,
-                    in_folder("smooth"));
-    CHECK(o->code == 2 && strstr(o->err, "softplus in place of ReLU6"));
 }
 
 static void bad_input_is_refused_with_a_sentence(void)
