@@ -11,9 +11,9 @@
 
 #include "../training/training.h"
 
-/* `fit`: how pictures of a folder are brought to one size, such as that of a network; images of the
- * mini world and of CIFAR files have a size of their own. Errors: ERROR_USAGE, ERROR_NOT_FOUND,
- * ERROR_DATA, ERROR_MEMORY. */
+/* `fit`: how pictures of a folder are brought to one size, such as that of a network; NULL where
+ * `name` is no folder, as images of the mini world and of CIFAR files have a size of their own.
+ * Errors: ERROR_USAGE, ERROR_NOT_FOUND, ERROR_DATA, ERROR_MEMORY. */
 bool training_data_open(TrainingSet *out, const char *name, const Preparation *fit, Error *error);
 
 /* That class k of one folder is class k of the other: both have the same folders. True where one is

@@ -260,14 +260,15 @@ static real sum(const real *x, int64_t n)
 
 #if defined SIMD_AVX2 || defined SIMD_AVX512 || defined SIMD_NEON
 
-static const float least_exp = -87.3365f; // e to the least is the smallest normal float
+static const float least_exp = -87.3365f; // e to the least is just above the smallest normal float
+enum { ROUNDING = 0x4b400000 };           // the bits of 1.5 * 2^23: adding it rounds to an integer
 
 /* e^r for exp(x) = 2^n e^r, |r| <= ln 2 / 2; degree-6 polynomial, error below 1 ulp of float.
- * *whole: n + 0x4b400000. x from least_exp to 88.7228. Coefficients: Taylor to degree 6 with the last
+ * *whole: n + ROUNDING. x from least_exp to 88.7228. Coefficients: Taylor to degree 6 with the last
  * two terms fitted (Cephes expf). */
 static inline Vec vec_exp_part(Vec x, VecInt *whole)
 {
-    Vec magic = vec_all(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer
+    Vec magic = vec_all(12582912.0f);
     Vec t     = vec_fma(x, vec_all(1.44269504f), magic);
     Vec n     = t - magic;
     Vec r     = vec_fma(n, vec_all(-0.693359375f), x);
@@ -304,7 +305,7 @@ static inline Vec vec_exp(Vec x)
     VecInt whole;
     Vec    part = vec_exp_part(vec_at_most(vec_at_least(x, low), high), &whole);
     // 2^n in two halves, so that n = 128 does not overflow the exponent field.
-    whole -= 0x4b400000;
+    whole -= ROUNDING;
     VecInt half  = whole >> 1;
     Vec    value = part * (Vec)((half + 127) << 23) * (Vec)((whole - half + 127) << 23);
     value        = vec_select(x < low, vec_all(0.0f), value);

@@ -153,7 +153,7 @@ typedef struct PlaneBlock {
     const ChannelProgram *program;
     const Kernels        *kernels;
     real                 *slots;
-    int64_t               at, n; // its first element in arrays of planes
+    int64_t               at, n, total; // its first element in arrays of planes, all of these
 } PlaneBlock;
 
 static real *block_at(const PlaneBlock *block, Place place)
@@ -162,11 +162,12 @@ static real *block_at(const PlaneBlock *block, Place place)
                                     : (real *)block->program->array[place.index].data + block->at;
 }
 
-/* Fetches the block to come of an array that was read: many arrays in turns, each in other pages, are
- * more than the processor foresees. In line: gcc leaves out a function that only fetches. */
+/* Fetches the block to come of an array that was read, where there is one: many arrays in turns,
+ * each in other pages, are more than the processor foresees. In line: gcc leaves out a function
+ * that only fetches. */
 static inline __attribute__((always_inline)) void fetch_next(const PlaneBlock *block, Place place)
 {
-    if (place.kind != PLACE_ARRAY)
+    if (place.kind != PLACE_ARRAY || block->at + 2 * block->n > block->total)
         return;
     const real *next = (const real *)block->program->array[place.index].data + block->at + block->n;
     for (int64_t i = 0; i < block->n; i += 16)
@@ -238,6 +239,7 @@ static void run_turns(const ChannelJob *job, const ChannelRun *run, int thread, 
     int32_t    from = first_turn(program, job->phase), end = end_turn(program, job->phase);
     PlaneBlock part = {.program = program,
                        .kernels = job->kernels,
+                       .total   = shape_elements(program->shape),
                        .slots = job->slots + (int64_t)thread * program->slot_count * CHANNEL_SLOT};
     for (int64_t done = 0; done < count; done += CHANNEL_BLOCK) {
         part.at = at + done;

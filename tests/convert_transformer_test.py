@@ -184,17 +184,18 @@ def test_a_hub_says_heads_and_epsilon():
 def test_a_hub_says_how_photos_are_prepared():
     os.makedirs(path_of('photos'), exist_ok=True)
     written(hugging_face_names(SHALLOW), 'photos/model.safetensors')
-    square = {'height': 8, 'width': 8}
+    square, halves = {'height': 8, 'width': 8}, ('0.5,0.5,0.5', '0.5,0.5,0.5')
     imagenet = {'image_mean': [0.485, 0.456, 0.406], 'image_std': [0.229, 0.224, 0.225]}
     for settings, wanted in (
             ({'size': 9, 'crop_size': 8, 'do_center_crop': True, 'resample': 3, **imagenet},
              ('8', '9', 'bicubic', '0.485,0.456,0.406', '0.229,0.224,0.225')),
-            ({'size': square, 'resample': 2}, ('8', '0', None, '0.5,0.5,0.5', '0.5,0.5,0.5')),
+            ({'size': square, 'resample': 2}, ('8', '0', None, *halves)),
             ({'size': {'shortest_edge': 8}, 'crop_pct': 0.5, 'do_normalize': False},
              ('8', '16', None, '0,0,0', '1,1,1')),
+            ({'size': square, 'rescale_factor': 1 / 127.5, **imagenet}, ('8', '0', None, *halves)),
             # neither said nor understood: as without
             ({'size': {'height': [8], 'width': 9}, 'resample': [], 'crop_size': {}, 'image_mean':
-              [1, 2], 'image_std': [0, 0, 0], 'crop_pct': 'x'}, ('8', '0', None, '0.5,0.5,0.5', '0.5,0.5,0.5'))):
+              [1, 2], 'image_std': [0, 0, 0], 'crop_pct': 'x'}, ('8', '0', None, *halves))):
         write('photos/preprocessor_config.json', json.dumps(settings).encode())
         about, errors = told('photos', '--heads', '2')
         assert tuple(about.get(key) for key in ('width', 'resize_short', 'filter', 'mean', 'std')) \

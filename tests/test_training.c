@@ -1,4 +1,5 @@
 /* tests/test_training.c - gradients of the training loss, optimiser steps, curves, checkpoints. */
+#include "blob_builder.h"
 #include "program.h"
 #include "test.h"
 
@@ -227,6 +228,25 @@ static void the_loss_falls_and_the_classes_are_learned(void)
     training_set_free(&set);
 }
 
+// half.nw is one step of 8 images into its epoch.
+static void check_broken_sums(const TrainingSet *set, const TrainSettings *settings)
+{
+    Bytes file = {0};
+    REQUIRE(file_read(in_folder("half.nw"), 1 << 24, &file, NULL));
+    uint8_t *bytes = memory_new(file.size, 1, NULL);
+    REQUIRE(bytes);
+    memcpy(bytes, file.data, file.size);
+    char *line = memmem(bytes, file.size, "training_epoch=8 ", 17);
+    if (CHECK(line)) {
+        line[15] = '9';
+        blob_reseal(bytes, file.size);
+        REQUIRE(file_publish(in_folder("broken.nw"), bytes, file.size, NULL));
+        CHECK(!train(in_folder("broken.nw"), in_folder("other.nw"), set, settings, 4, true, NULL));
+    }
+    memory_free(bytes);
+    bytes_close(&file);
+}
+
 static void check_resume(OptimiserKind kind)
 {
     TrainingSet   set       = {0};
@@ -241,6 +261,7 @@ static void check_resume(OptimiserKind kind)
     REQUIRE(train(in_folder("half.nw"), in_folder("resumed.nw"), &set, &settings, 4, true, NULL));
     CHECK(same_file(in_folder("whole.nw"), in_folder("resumed.nw")));
     CHECK(!same_file(in_folder("whole.nw"), in_folder("half.nw")));
+    check_broken_sums(&set, &settings);
     settings.seed++; // another training
     CHECK(!train(in_folder("half.nw"), in_folder("other.nw"), &set, &settings, 6, true, NULL));
     settings.seed--;

@@ -1,6 +1,6 @@
 /* training/checkpoint.c - a training as a blob. A checkpoint has `state.first.<weight>` and
- * `state.second.<weight>`, and the lines training_step, training_settings and training_epoch (images
- * of the epoch so far, how many were right, the sums of trainer_epoch) in its text. */
+ * `state.second.<weight>`, and in its text the lines training_step, training_settings and
+ * training_epoch: images of the epoch so far, how many were right, the sums of trainer_epoch. */
 #include "trainer.h"
 
 #include "../base/file.h"
@@ -109,15 +109,21 @@ static bool restore_moments(Trainer *trainer, WeightBlob *blob, Error *error)
     return true;
 }
 
-static void restore_epoch(Trainer *trainer, const char *line)
+// Without the line, which checkpoints of earlier programs lack, an epoch begins its sums anew.
+static bool restore_epoch(Trainer *trainer, const char *line)
 {
+    int64_t within = trainer->done % trainer_steps_per_epoch(trainer);
     double *sums[TERM_COUNT];
     char   *next;
+    if (!line)
+        return true;
     term_places(&trainer->sums, sums);
     trainer->sums.images = strtoll(line, &next, 10);
     trainer->correct     = strtoll(next, &next, 10);
     for (int i = 0; i < TERM_COUNT; i++)
         *sums[i] = strtod(next, &next);
+    return (within == 0 || trainer->sums.images == within * trainer->settings.batch) &&
+           trainer->correct >= 0 && trainer->correct <= trainer->sums.images && !*next;
 }
 
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
@@ -150,8 +156,10 @@ bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
     if (trainer->done < 0 || trainer->done > trainer_steps(trainer))
         return fail(error, ERROR_DATA, "%s: is at step %s, expected 0 to %lld", blob_path(blob),
                     step, (long long)trainer_steps(trainer));
-    if (epoch)
-        restore_epoch(trainer, epoch);
+    if (!restore_epoch(trainer, epoch))
+        return fail(error, ERROR_DATA,
+                    "%s: the sums of its epoch are '%.80s', not those of step %s", blob_path(blob),
+                    epoch, step);
     return restore_moments(trainer, blob, error);
 }
 

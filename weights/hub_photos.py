@@ -2,6 +2,7 @@
 config.json, or transformers' preprocessor_config.json."""
 
 from hub import read_config
+from readers.source import Refused
 
 PROCESSOR = 'preprocessor_config.json'
 FILTERS = {2: 'bilinear', 3: 'bicubic', 'bilinear': 'bilinear', 'bicubic': 'bicubic'}  # of Pillow
@@ -47,13 +48,16 @@ def of_transformers(config):
     if side and config.get('do_resize', True):
         if crop and config.get('do_center_crop', True):
             cut = (crop, side) if crop <= side else None
-        elif part and side < LEAST_WHOLE:
-            cut = side, int(side / part)
+        elif part:
+            cut = (side, int(side / part)) if side < LEAST_WHOLE else (side, 0)
         elif type(config['size']) is int or 'shortest_edge' not in config['size']:
             cut = side, 0
-    is_normed = config.get('do_normalize', True)
-    return {'mean': three(config.get('image_mean'), 0, 1) if is_normed else 3 * (0.0,),
-            'std': three(config.get('image_std'), 1e-6, 1) if is_normed else 3 * (1.0,),
+    mean, std = three(config.get('image_mean'), 0, 1), three(config.get('image_std'), 1e-6, 1)
+    if not config.get('do_normalize', True):
+        mean, std = 3 * (0.0,), 3 * (1.0,)
+    if config.get('rescale_factor', 1 / 255) != 1 / 255 or not config.get('do_rescale', True):
+        mean = std = None                              # of pictures in another range
+    return {'mean': mean, 'std': std,
             'filter': filter_of(config.get('resample')), 'cut': cut}
 
 
@@ -61,7 +65,10 @@ def hub_photos(folder):
     """({what: value}, the file that says so): mean and std of three numbers, filter, and cut, the
     side of the picture and the short side before its centre is cut out (0: resized straight to the
     size). What it does not say, or what blobs have no line for, is left out."""
-    timm = read_config(folder).get('pretrained_cfg')
+    try:
+        timm = read_config(folder).get('pretrained_cfg')
+    except Refused:                                    # settings of something else
+        timm = None
     if type(timm) is dict:
         found, name = of_timm(timm), 'config.json'
     else:

@@ -79,8 +79,8 @@ class Preparation:
         mean, std = (tuple(opened[kind].load()) for kind in ('mean', 'std'))
         if all(0 <= m <= 1 for m in mean) and all(1e-6 <= s <= 1 for s in std):
             self.mean, self.std = mean, std
-            self.told = f"mean and std are the file's '{found['mean'].name}' and " \
-                        f"'{found['std'].name}'"
+            self.tell(f"mean and std are the file's '{found['mean'].name}' and "
+                      f"'{found['std'].name}'")
             return []
         return [f"'{found['mean'].name}' and '{found['std'].name}' are not of pictures in 0..1 and "
                 'were not used; --scale, --mean, --std and --order say what is right']
@@ -94,7 +94,10 @@ class Preparation:
             self.width = self.height = side
         if found:
             what = ['size' if key == 'cut' else key for key in found]
-            self.told = f"{', '.join(what)} as {name} says"
+            self.tell(f"{', '.join(what)} as {name} says")
+
+    def tell(self, text):
+        self.told += ('; ' if self.told else '') + text
 
     def asked(self, chosen):
         return ', '.join(f'--{key}' for key in ('size', 'resize', 'order', 'scale', 'mean', 'std',
