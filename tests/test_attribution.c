@@ -159,7 +159,7 @@ static bool draw_map(WeightBlob *blob, const char *method, double beta, float *f
     if (!CHECK(map_runner_open(&runner, blob, &job, &error)))
         return false;
     if (beta > 0)
-        map_runner_beta(&runner, (real)beta);
+        map_runner_beta(&runner, beta);
     map_runner_run(&runner, image, 0, 0);
     for (int64_t i = 0; i < runner.cells; i++)
         form[i] = (float)runner.form[i];
