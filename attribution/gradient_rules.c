@@ -42,8 +42,8 @@ void rule_clamp(void *self, Graph *g, NodeId node, NodeId arrived, const bool *w
     handed[0] = arrived;
 }
 
-/* Smooth, ReLU6 is softplus(x) - softplus(x - 6). The second half takes off what is above the bound,
- * and its signal comes with the other sign. */
+/* Smooth, ReLU6 is softplus(x) - softplus(x - 6). The second half takes off what is above the
+ * bound, and its signal comes with the other sign. */
 static bool is_above_bound(const Graph *g, NodeId z)
 {
     OpParams params = graph_params(g, z);

@@ -61,10 +61,9 @@ enum { PARTS = 6 };
 static void list_parts(RobustRun *run, SnapshotPart parts[PARTS])
 {
     const RobustResults *kept  = run->results;
-    size_t               shown = (size_t)kept->shown;
-    parts[0]                   = (SnapshotPart){&run->place, sizeof run->place};
-    parts[1]                   = (SnapshotPart){kept->values,
-                                                (size_t)(kept->row_count * kept->images) * sizeof *kept->values};
+    size_t               shown = (size_t)kept->shown, rows = (size_t)kept->row_count;
+    parts[0] = (SnapshotPart){&run->place, sizeof run->place};
+    parts[1] = (SnapshotPart){kept->values, rows * (size_t)kept->images * sizeof *kept->values};
     parts[2] = (SnapshotPart){kept->maps, (size_t)run->study->method_count * shown * 3 *
                                               (size_t)run->cells * sizeof *kept->maps};
     parts[3] = (SnapshotPart){kept->photos, shown * (size_t)run->values * sizeof *kept->photos};

@@ -1,5 +1,5 @@
-/* tests/test_curvature.c - the verb curvature: rows, threads, resuming, and sentences for bad input.
- * What the numbers mean is checked in check_curvature.c. */
+/* tests/test_curvature.c - the verb curvature: rows, threads, resuming, and sentences for bad
+ * input. What the numbers mean is checked in check_curvature.c. */
 #include "../base/file.h"
 #include "../format/csv.h"
 #include "../format/npy.h"

@@ -1,5 +1,5 @@
-/* tests/test_objective_torch.c - objectives of a training beside PyTorch's double backward: the same
- * weights, images, order and noise. tests/objective_torch.py is the other side. */
+/* tests/test_objective_torch.c - objectives of a training beside PyTorch's double backward: the
+ * same weights, images, order and noise. tests/objective_torch.py is the other side. */
 #include "program.h"
 #include "test.h"
 
