@@ -2,7 +2,7 @@
 #include "similarity.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 const SsimRule ssim_default  = {.window = 7, .k1 = 0.01, .k2 = 0.03};
 const SsimRule ssim_gaussian = {
@@ -70,37 +70,63 @@ typedef struct Window {
     double          c1, c2;
 } Window;
 
+/* Windows side by side, computed together. Cell x of window i stands in column i + x of the strip. */
+enum { LANES = 16, STRIP = LANES + SSIM_WINDOW - 1 };
+
+typedef struct Strip {
+    double a[SSIM_WINDOW][STRIP], b[SSIM_WINDOW][STRIP];
+} Strip;
+
 // Zero outside the array.
-static double value_at(const float *array, const Window *window, int64_t y, int64_t x)
+static void strip_row(const float *array, const Window *window, int64_t y, int64_t left, double *out)
 {
-    bool is_inside = y >= 0 && x >= 0 && y < window->height && x < window->width;
-    return is_inside ? (double)array[y * window->width + x] : 0;
+    int64_t first = left < 0 ? -left : 0, end = window->width - left;
+    bool    is_inside = y >= 0 && y < window->height;
+    end               = !is_inside ? first : end < STRIP ? end : STRIP;
+    memset(out, 0, STRIP * sizeof *out);
+    for (int64_t x = first; x < end; x++)
+        out[x] = (double)array[y * window->width + left + x];
 }
 
-// Of the window whose first cell is at row `top`, column `left`.
-static Moments window_moments(const Window *window, const float *a, const float *b, int64_t top,
-                              int64_t left)
+// Of the windows whose first cells are at row `top`, columns left, left + 1, ...
+static void strip_fill(Strip *strip, const Window *window, const float *a, const float *b,
+                       int64_t top, int64_t left)
 {
-    Moments m = {0};
+    for (int64_t y = 0; y < window->side; y++) {
+        strip_row(a, window, top + y, left, strip->a[y]);
+        strip_row(b, window, top + y, left, strip->b[y]);
+    }
+}
+
+static void strip_moments(const Window *window, const Strip *strip, Moments *out)
+{
+    double mean_a[LANES] = {0}, mean_b[LANES] = {0}, n = 0;
+    double aa[LANES] = {0}, bb[LANES] = {0}, ab[LANES] = {0};
     for (int64_t y = 0; y < window->side; y++)
         for (int64_t x = 0; x < window->side; x++) {
             double weight = window->weight[y] * window->weight[x];
-            m.n += weight;
-            m.mean_a += weight * value_at(a, window, top + y, left + x);
-            m.mean_b += weight * value_at(b, window, top + y, left + x);
+            n += weight;
+            for (int64_t i = 0; i < LANES; i++) {
+                mean_a[i] += weight * strip->a[y][x + i];
+                mean_b[i] += weight * strip->b[y][x + i];
+            }
         }
-    m.mean_a /= m.n;
-    m.mean_b /= m.n;
+    for (int64_t i = 0; i < LANES; i++) {
+        mean_a[i] /= n;
+        mean_b[i] /= n;
+    }
     for (int64_t y = 0; y < window->side; y++)
         for (int64_t x = 0; x < window->side; x++) {
             double weight = window->weight[y] * window->weight[x];
-            double da     = value_at(a, window, top + y, left + x) - m.mean_a,
-                   db     = value_at(b, window, top + y, left + x) - m.mean_b;
-            m.aa += weight * da * da;
-            m.bb += weight * db * db;
-            m.ab += weight * da * db;
+            for (int64_t i = 0; i < LANES; i++) {
+                double da = strip->a[y][x + i] - mean_a[i], db = strip->b[y][x + i] - mean_b[i];
+                aa[i] += weight * da * da;
+                bb[i] += weight * db * db;
+                ab[i] += weight * da * db;
+            }
         }
-    return m;
+    for (int64_t i = 0; i < LANES; i++)
+        out[i] = (Moments){mean_a[i], mean_b[i], aa[i], bb[i], ab[i], n};
 }
 
 // (M3), (R4) of one window.
@@ -151,11 +177,16 @@ double similarity_ssim(const SsimRule *rule, const float *a, const float *b, int
     int64_t edge    = rule->pads ? window.side / 2 : 0;
     int64_t rows    = height - window.side + 1 + 2 * edge,
             columns = width - window.side + 1 + 2 * edge;
+    Strip   strip;
+    Moments moments[LANES];
     for (int64_t c = 0; c < channels; c++)
         for (int64_t y = 0; y < rows; y++)
-            for (int64_t x = 0; x < columns; x++)
-                sum += window_ssim(&window, window_moments(&window, a + c * cells, b + c * cells,
-                                                           y - edge, x - edge));
+            for (int64_t x = 0; x < columns; x += LANES) {
+                strip_fill(&strip, &window, a + c * cells, b + c * cells, y - edge, x - edge);
+                strip_moments(&window, &strip, moments);
+                for (int64_t i = 0; i < LANES && x + i < columns; i++)
+                    sum += window_ssim(&window, moments[i]);
+            }
     return sum / (double)(channels * rows * columns);
 }
 
@@ -170,10 +201,33 @@ Similarity similarity(const SsimRule *rule, const float *a, const float *b, int6
 
 /* ---- the largest cells ----------------------------------------------------------------------- */
 
-static int by_size(const void *a, const void *b)
+/* The value that would stand at `place` if the largest came first; values change their places.
+ * Source: Hoare, "Algorithm 65: find", Communications of the ACM 4, 1961. */
+static float select_largest(float *values, int64_t count, int64_t place)
 {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x < y) - (x > y);
+    int64_t first = 0, last = count - 1;
+    while (first < last) {
+        float   pivot = values[first + (last - first) / 2];
+        int64_t i = first, k = last;
+        while (i <= k) {
+            while (values[i] > pivot)
+                i++;
+            while (values[k] < pivot)
+                k--;
+            if (i <= k) {
+                float kept  = values[i];
+                values[i++] = values[k];
+                values[k--] = kept;
+            }
+        }
+        if (place <= k)
+            last = k;
+        else if (place >= i)
+            first = i;
+        else
+            break;
+    }
+    return values[place];
 }
 
 /* Which cells are the `top` largest: those above the last of them, and the first `equal` that are
@@ -183,13 +237,11 @@ typedef struct Top {
     int64_t equal;
 } Top;
 
-static Top top_of(const float *map, int64_t count, int64_t top, float *sorted)
+static Top top_of(const float *map, int64_t count, int64_t top, float *room)
 {
     Top found = {.equal = top};
-    for (int64_t i = 0; i < count; i++)
-        sorted[i] = map[i];
-    qsort(sorted, (size_t)count, sizeof *sorted, by_size);
-    found.last = sorted[top - 1];
+    memcpy(room, map, (size_t)count * sizeof *room);
+    found.last = select_largest(room, count, top - 1);
     for (int64_t i = 0; i < count; i++)
         found.equal -= map[i] > found.last;
     return found;

@@ -102,14 +102,37 @@ static uint64_t bits_at(const uint64_t *word, int64_t words, int64_t at)
     return low | high;
 }
 
-/* Bits 0, 4, 8, ... side by side. */
-static uint64_t every_fourth(uint64_t bits)
+/* Bits whose place is `step` above one of `places` change theirs with the bit there. */
+static uint64_t exchange(uint64_t bits, int step, uint64_t places)
 {
-    bits &= 0x1111111111111111u;
-    bits = (bits | bits >> 3) & 0x0303030303030303u;
-    bits = (bits | bits >> 6) & 0x000F000F000F000Fu;
-    bits = (bits | bits >> 12) & 0x000000FF000000FFu;
-    return (bits | bits >> 24) & 0xFFFF;
+    uint64_t differ = (bits ^ bits >> step) & places;
+    return bits ^ differ ^ differ << step;
+}
+
+/* Bit 4 t + j becomes bit 16 j + t: what a column of 16 tiles sees lies side by side. */
+static uint64_t by_column(uint64_t bits)
+{
+    bits = exchange(bits, 3, 0x0A0A0A0A0A0A0A0Au);
+    bits = exchange(bits, 6, 0x00CC00CC00CC00CCu);
+    bits = exchange(bits, 12, 0x0000F0F00000F0F0u);
+    return exchange(bits, 24, 0x00000000FF00FF00u);
+}
+
+/* Row i of the pixels of a span's tiles, of which `row` has the bits. */
+static void row_places(const TileSpan *s, int i, const uint64_t *row, int64_t words,
+                       uint64_t places[REACH_PLACES])
+{
+    for (int64_t t = 0; t < s->count; t += 16) {
+        int64_t  at = 4 * t - s->left, tiles = s->count - t < 16 ? s->count - t : 16;
+        uint64_t columns = by_column(bits_at(row, words, at)), next = bits_at(row, words, at + 64);
+        uint64_t kept    = ((uint64_t)1 << tiles) - 1;
+        for (int j = 0; j < 6; j++) {
+            uint64_t seen = columns >> 16 * (j % 4) & 0xFFFF; // by pixels 4 and 5: the next tile's
+            if (j >= 4)
+                seen = seen >> 1 | (next >> (j - 4) & 1) << 15;
+            places[6 * i + j] |= (seen & kept) << (s->tile + t);
+        }
+    }
 }
 
 void tiles_places(const TileSpan *span, int spans, const uint64_t *seen,
@@ -119,11 +142,7 @@ void tiles_places(const TileSpan *span, int spans, const uint64_t *seen,
     for (const TileSpan *s = span; s < span + spans; s++) {
         int64_t words = panels_of(s->inside, 64);
         for (int i = 0; i < 6; i++, seen += words)
-            for (int j = 0; j < 6 && words > 0 && s->at[i] >= 0; j++)
-                for (int64_t t = 0; t < s->count; t += 16) {
-                    uint64_t tiles = every_fourth(bits_at(seen, words, 4 * t + j - s->left));
-                    tiles &= ((uint64_t)1 << (s->count - t < 16 ? s->count - t : 16)) - 1;
-                    places[6 * i + j] |= tiles << (s->tile + t);
-                }
+            if (words > 0 && s->at[i] >= 0)
+                row_places(s, i, seen, words, places);
     }
 }

@@ -57,7 +57,9 @@ score() {
     name=$1 method=$2
     shift 2
     measure_maps moved "$lossless" aam,adv-insertion,bound "$@"
-    measure_maps random "$pictures/test" rps,insertion,accuracy "$@"
+    measures=rps,insertion
+    [ "$method" != gradient ] || measures=$measures,accuracy # of the network: no map changes it
+    measure_maps random "$pictures/test" "$measures" "$@"
 }
 
 measure_maps() {
