@@ -78,7 +78,8 @@ typedef struct Strip {
 } Strip;
 
 // Zero outside the array.
-static void strip_row(const float *array, const Window *window, int64_t y, int64_t left, double *out)
+static void strip_row(const float *array, const Window *window, int64_t y, int64_t left,
+                      double *out)
 {
     int64_t first = left < 0 ? -left : 0, end = window->width - left;
     bool    is_inside = y >= 0 && y < window->height;

@@ -125,10 +125,10 @@ static void row_places(const TileSpan *s, int i, const uint64_t *row, int64_t wo
     for (int64_t t = 0; t < s->count; t += 16) {
         int64_t  at = 4 * t - s->left, tiles = s->count - t < 16 ? s->count - t : 16;
         uint64_t columns = by_column(bits_at(row, words, at)), next = bits_at(row, words, at + 64);
-        uint64_t kept    = ((uint64_t)1 << tiles) - 1;
+        uint64_t kept = ((uint64_t)1 << tiles) - 1;
         for (int j = 0; j < 6; j++) {
-            uint64_t seen = columns >> 16 * (j % 4) & 0xFFFF; // by pixels 4 and 5: the next tile's
-            if (j >= 4)
+            uint64_t seen = columns >> 16 * (j % 4) & 0xFFFF;
+            if (j >= 4) // pixel 0 or 1 of the next tile
                 seen = seen >> 1 | (next >> (j - 4) & 1) << 15;
             places[6 * i + j] |= (seen & kept) << (s->tile + t);
         }

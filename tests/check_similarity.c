@@ -73,6 +73,34 @@ static void largest_cells_are_counted_once(void)
     CHECK(similarity_top(a, b, 8, 100, room) == 1);
 }
 
+// Cells that come before cell i, the largest first, of equal ones the first.
+static int rank_of(const float *map, int count, int i)
+{
+    int rank = 0;
+    for (int k = 0; k < count; k++)
+        rank += map[k] > map[i] || (map[k] == map[i] && k < i);
+    return rank;
+}
+
+static void largest_cells_are_those_of_a_ranking(void)
+{
+    enum { MOST = 70, TRIES = 300 };
+    Random random = random_stream(test_seed(), "largest");
+    for (int t = 0; t < TRIES; t++) {
+        float    a[MOST], b[MOST], room[MOST];
+        int      count = 1 + (int)random_below(&random, MOST), both = 0;
+        int      top    = 1 + (int)random_below(&random, (uint32_t)count);
+        uint32_t values = t % 2 ? 5 : 1000; // many equal cells, or few
+        for (int i = 0; i < count; i++) {
+            a[i] = (float)random_below(&random, values);
+            b[i] = (float)random_below(&random, values);
+        }
+        for (int i = 0; i < count; i++)
+            both += rank_of(a, count, i) < top && rank_of(b, count, i) < top;
+        CHECK(similarity_top(a, b, count, top, room) == (double)both / top);
+    }
+}
+
 static void a_distance_of_directions_stays_below_its_bound(void)
 {
     enum { COUNT = 24, TRIES = 400 };
@@ -124,6 +152,26 @@ static double plain_ssim(const float *a, const float *b, int h, int w, int side,
     return sum / ((h - side + 1) * (w - side + 1));
 }
 
+// Windows are computed several side by side: of any width, with zeros around the arrays or without.
+static void windows_of_any_width_follow_the_formula(void)
+{
+    enum { H = 9, MOST = 40, EDGE = 3, HIGH = H + 2 * EDGE, WIDE = MOST + 2 * EDGE };
+    for (int w = 7; w <= MOST; w++) {
+        float    a[H * MOST], b[H * MOST], around_a[HIGH * WIDE] = {0}, around_b[HIGH * WIDE] = {0};
+        SsimRule rule = ssim_default, padded = ssim_default;
+        rule.range = padded.range = 2;
+        padded.pads               = true;
+        for (int i = 0; i < H * w; i++) {
+            int at       = (i / w + EDGE) * (w + 2 * EDGE) + i % w + EDGE;
+            around_a[at] = a[i] = (float)sin(0.3 * i);
+            around_b[at] = b[i] = (float)(0.5 * sin(0.3 * i + 0.4) + 0.1 * cos(i));
+        }
+        CHECK_CLOSE(similarity_ssim(&rule, a, b, 1, H, w), plain_ssim(a, b, H, w, 7, 2), 1e-12);
+        CHECK_CLOSE(similarity_ssim(&padded, a, b, 1, H, w),
+                    plain_ssim(around_a, around_b, HIGH, w + 2 * EDGE, 7, 2), 1e-12);
+    }
+}
+
 static void similarities_follow_their_formulas(void)
 {
     enum { H = 11, W = 9 };
@@ -173,8 +221,10 @@ SUITE(similarity)
     RUN(similarities_are_those_of_the_published_code);
     RUN(a_map_is_exactly_like_itself);
     RUN(largest_cells_are_counted_once);
+    RUN(largest_cells_are_those_of_a_ranking);
     RUN(a_distance_of_directions_stays_below_its_bound);
     RUN(small_angles_are_exact);
     RUN(similarities_follow_their_formulas);
+    RUN(windows_of_any_width_follow_the_formula);
     RUN(similarity_does_not_depend_on_the_scale);
 }

@@ -59,7 +59,9 @@ score() {
     measure_maps moved "$lossless" aam,adv-insertion,bound "$@"
     measures=rps,insertion
     [ "$method" != gradient ] || measures=$measures,accuracy # of the network: no map changes it
-    measure_maps random "$pictures/test" "$measures" "$@"
+    images=$pictures/test
+    [ $# -eq 0 ] || images=$lossless # of few pictures: the first of a folder are of one class
+    measure_maps random "$images" "$measures" "$@"
 }
 
 measure_maps() {
