@@ -87,6 +87,20 @@ def print_answers(net):
     print()
 
 
+def print_other_answers(net):
+    rows = [(t, m) for m in METHODS[1:] for t in net.trainings(m)]
+    if not rows:
+        return
+    print('| map, training | attacked map | insertion | adv-insertion |')
+    print('| --- |' + ' ---: |' * 3)
+    for training, method in rows:
+        cells = [interval(net.row(training, method, 'moved', 'accuracy', 'correct', 'aam')),
+                 interval(net.row(training, method, 'random', 'insertion', 'probability', 'mean')),
+                 interval(net.row(training, method, 'moved', 'adv-insertion', 'probability', 'mean'))]
+        print(f'| `{method}`, {training} | ' + ' | '.join(cells) + ' |')
+    print()
+
+
 def verdict(row, rises):
     if not row:
         return ''
@@ -131,6 +145,7 @@ def main():
             print_similarities(net, method)
     if net.trainings('gradient'):
         print_answers(net)
+    print_other_answers(net)
     print_directions(net)
 
 
