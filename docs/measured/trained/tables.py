@@ -43,18 +43,11 @@ class Network:
         return None
 
 
-def value(row, digits=3):
-    return f"{float(row['value']):.{digits}f}" if row else ''
-
-
-def interval(row, digits=3):
+def interval(row, form='.3f'):
     if not row:
         return ''
-    return f"{value(row, digits)} ({float(row['low']):.{digits}f}-{float(row['high']):.{digits}f})"
-
-
-def short(row):
-    return f"{float(row['value']):.3g}" if row else ''
+    value, low, high = (format(float(row[key]), form) for key in ('value', 'low', 'high'))
+    return f'{value} ({low}-{high})'
 
 
 def print_similarities(net, method):
@@ -81,7 +74,7 @@ def print_answers(net):
                  interval(of('random', 'accuracy', 'correct', 'pgd')),
                  interval(of('random', 'insertion', 'probability', 'mean')),
                  interval(of('moved', 'adv-insertion', 'probability', 'mean'))]
-        cells += [short(of('moved', 'bound', what, STRENGTHS['4/255']))
+        cells += [interval(of('moved', 'bound', what, STRENGTHS['4/255']), '#.3g')
                   for what in ('hessian-norm', 'gradient-norm', 'ratio', 'cosd')]
         print(f'| {training} | ' + ' | '.join(cells) + ' |')
     print()
