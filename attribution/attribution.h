@@ -49,6 +49,10 @@ typedef struct MapMethod {
 const MapMethod *map_method_at(int index);           // NULL past the last
 const MapMethod *map_method_named(const char *name); // NULL if there is none
 
+/* Whether a map depends on the image through the choices of max-pools alone, with softplus as with
+ * ReLU: signals of its rule do not see what went forward, so its derivative is zero everywhere. */
+bool map_method_is_flat(const MapMethod *method);
+
 /* Whether a method explains nothing but networks with attention. */
 bool map_method_needs_attention(const MapMethod *method);
 

@@ -114,6 +114,11 @@ const MapMethod *map_method_named(const char *name)
     return NULL;
 }
 
+bool map_method_is_flat(const MapMethod *method)
+{
+    return !method->relevance && method->rule == GRADIENT_DECONV;
+}
+
 bool map_method_needs_attention(const MapMethod *method)
 {
     return method->kind == MAP_ROLLOUT || method->kind == MAP_GRADIENT_ROLLOUT ||

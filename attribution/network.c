@@ -5,25 +5,28 @@
 #include <stdio.h>
 #include <string.h>
 
+// A pixel in 0..1 of a channel; rounded once, so that no bound is beside the pixel that it bounds.
+static real prepared(const Preparation *p, double pixel, int64_t channel)
+{
+    return (real)((pixel * (double)p->scale - (double)p->mean[channel]) / (double)p->std[channel]);
+}
+
 bool pixel_bounds(const WeightBlob *blob, real low[3], real high[3], Error *error)
 {
     if (!blob_takes_images(blob, error))
         return false;
     const Preparation *p = blob_preparation(blob);
     for (int c = 0; c < 3; c++) {
-        low[c]  = -p->mean[c] / p->std[c];
-        high[c] = (p->scale - p->mean[c]) / p->std[c];
+        low[c]  = prepared(p, 0, c);
+        high[c] = prepared(p, 1, c);
     }
     return true;
 }
 
 void pixels_prepare(const Preparation *p, const float *planes, int64_t cells, real *out)
 {
-    for (int64_t i = 0; i < 3 * cells; i++) {
-        int64_t c = i / cells;
-        out[i] =
-            (real)(((double)planes[i] * (double)p->scale - (double)p->mean[c]) / (double)p->std[c]);
-    }
+    for (int64_t i = 0; i < 3 * cells; i++)
+        out[i] = prepared(p, (double)planes[i], i / cells);
 }
 
 void pixels_restore(const Preparation *p, const real *prepared, int64_t cells, float *out)

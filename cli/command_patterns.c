@@ -63,14 +63,9 @@ static bool check_outputs(const Session *session, Error *error)
          {"the data", settings->data},
          {"the labels of the data", training_data_labels(settings->data, labels)},
          {"the weight blob", settings->model}};
-    if (!output_file_check(settings->out, used, 3, error) ||
-        !output_file_check(session->checkpoint_path, used, 3, error))
-        return false;
-    // One that was killed between its last two files has both.
-    if (file_exists(settings->out) && !settings->overwrite &&
-        !(settings->resume && file_exists(session->checkpoint_path)))
-        return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
-    return true;
+    return output_file_check(settings->out, used, 3, error) &&
+           output_file_check(session->checkpoint_path, used, 3, error) &&
+           output_file_claim(settings, session->checkpoint_path, error);
 }
 
 // What the sums depend on.

@@ -413,12 +413,8 @@ static bool run(const Settings *settings, Error *error)
     if (snprintf(session.checkpoint, LIMIT_PATH, "%s.checkpoint", settings->out) >= LIMIT_PATH)
         return fail(error, ERROR_USAGE, "the name of the output has more than %d bytes",
                     LIMIT_PATH - 1);
-    if (!check_outputs(&session, error))
+    if (!check_outputs(&session, error) || !output_file_claim(settings, session.checkpoint, error))
         return false;
-    // A training that was killed between its last two files has both.
-    if (file_exists(settings->out) && !settings->overwrite &&
-        !(settings->resume && file_exists(session.checkpoint)))
-        return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
     if (settings->log && file_exists(settings->log) && !settings->overwrite && !settings->resume)
         return fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->log);
     json_open_object(&session.json, NULL);

@@ -26,18 +26,16 @@ bool is_robustness_run(const char *folder)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-// Values are paired by image, so both runs must be of the same ones.
-static bool check_images(Comparison *c, Error *error)
+bool robustness_runs_pair(const Json *a, const char *name_a, const Json *b, const char *name_b,
+                          Differences *differences, Error *error)
 {
-    const char *a = setting_text(&c->json[0], "images_sha256"),
-               *b = setting_text(&c->json[1], "images_sha256");
-    if (!a || !b || strcmp(a, b) != 0)
+    const char *images_a = setting_text(a, "images_sha256"),
+               *images_b = setting_text(b, "images_sha256");
+    if (!images_a || !images_b || strcmp(images_a, images_b) != 0)
         return fail(error, ERROR_USAGE,
-                    "%s and %s cannot be compared image by image: they are of other images",
-                    c->settings->inputs[0], c->settings->inputs[1]);
-    differences_find(&c->differences, &c->json[0], &c->json[1],
-                     (const char *const[]){"weights_sha256", NULL});
-    differences_tell(&c->differences, c->settings);
+                    "%s and %s cannot be compared image by image: they are of other images", name_a,
+                    name_b);
+    differences_find(differences, a, b, (const char *const[]){"weights_sha256", NULL});
     return true;
 }
 
@@ -49,8 +47,11 @@ static bool open(Comparison *c, Error *error)
             !robust_record_read(&c->run[i], c->settings->inputs[i], error))
             return false;
     }
-    return check_images(c, error) &&
-           robust_compare(&c->run[0], &c->run[1], &c->pairs, &c->count, error) &&
+    if (!robustness_runs_pair(&c->json[0], c->settings->inputs[0], &c->json[1],
+                              c->settings->inputs[1], &c->differences, error))
+        return false;
+    differences_tell(&c->differences, c->settings);
+    return robust_compare(&c->run[0], &c->run[1], &c->pairs, &c->count, error) &&
            (c->count > 0 || fail(error, ERROR_DATA, "the runs have no measure in common"));
 }
 

@@ -124,19 +124,13 @@ bool manipulation_rules(Manipulation *manipulation, Error *error)
     return true;
 }
 
-// Signals of this rule do not see what went forward, whichever the activation.
-static bool is_always_flat(const MapMethod *method)
-{
-    return method->rule == GRADIENT_DECONV;
-}
-
 void manipulation_warn(const Manipulation *manipulation)
 {
     const MapStudy *study = &manipulation->study;
     real            own   = 0; // beta of a network that was trained with softplus
     network_activation(manipulation->blob, &own, NULL);
     for (int i = 0; i < study->method_count; i++)
-        if (is_always_flat(study->methods[i]))
+        if (map_method_is_flat(study->methods[i]))
             note(manipulation->settings,
                  "warning: a map of method %s depends on the image through the choices of "
                  "max-pools alone, with softplus as with ReLU, so the map term has no gradient and "

@@ -28,6 +28,20 @@ bool output_folder_check(const char *output, const UsedPath *used, int count, Er
     return true;
 }
 
+bool output_file_claim(const Settings *settings, const char *checkpoint, Error *error)
+{
+    bool is_begun = file_exists(checkpoint);
+    if (settings->overwrite || (is_begun && settings->resume))
+        return true;
+    if (is_begun)
+        return fail(error, ERROR_CREATE,
+                    "%s: an interrupted run left its work there; --resume goes on with it, "
+                    "--overwrite begins anew",
+                    checkpoint);
+    return !file_exists(settings->out) ||
+           fail(error, ERROR_CREATE, "%s: exists (see --overwrite)", settings->out);
+}
+
 bool output_file_check(const char *output, const UsedPath *used, int count, Error *error)
 {
     if (!output_folder_check(output, used, count, error))

@@ -3,7 +3,7 @@
 #ifndef CLI_OUTPUTS_H
 #define CLI_OUTPUTS_H
 
-#include "../base/base.h"
+#include "arguments.h"
 
 /* Something a command reads, or writes elsewhere. */
 typedef struct UsedPath {
@@ -22,5 +22,10 @@ bool output_folder_check(const char *output, const UsedPath *used, int count, Er
 /* The same for a single file, which may not replace a file in a used folder either, nor be a
  * folder. Errors: also ERROR_CREATE. */
 bool output_file_check(const char *output, const UsedPath *used, int count, Error *error);
+
+/* For verbs that write one file and keep unfinished work in a checkpoint beside it: neither is
+ * replaced unless that is asked for. A run that was killed between its last two files has both.
+ * Errors: ERROR_CREATE. */
+bool output_file_claim(const Settings *settings, const char *checkpoint, Error *error);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "../report/map_report.h"
 #include "../report/robust_report.h"
+#include "differences.h"
 #include "outputs.h"
 #include "report_facts.h"
 #include "run.h"
@@ -35,9 +36,19 @@ bool pages_of_robustness(PagesRun *pages, Error *error); // robustness, one run 
 bool pages_of_agreement(PagesRun *pages, Error *error);  // agree
 bool pages_of_accuracy(PagesRun *pages, Error *error);   // accuracy
 
-/* A run of robustness read for its pages; texts are those of `json`. To be closed by
- * robust_report_close. Errors: those of the run's files. */
-bool robust_pages_read(const Json *json, const char *told, RobustReportRun *out, Error *error);
+/* Runs of robustness read for their pages, one or two. Texts are those of the documents. */
+typedef struct RobustPages {
+    RobustReportRun  runs[2];
+    Differences      found;
+    RobustDifference differences[DIFFERENCES];
+    RobustReportJob  job; // all but facts and folder
+} RobustPages;
+
+/* The second NULL or not told: one alone. Errors: those of the runs' files; ERROR_USAGE (they are of
+ * other images). To be closed after a failure, too. */
+bool robust_pages_open(RobustPages *pages, const BesideRun *first, const BesideRun *second,
+                       Error *error);
+void robust_pages_close(RobustPages *pages); // accepts a zeroed object
 
 /* What is to be shown of a run of maps, except where the pages are written; texts are those of
  * `json`. Errors: ERROR_DATA. */

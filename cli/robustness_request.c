@@ -1,6 +1,7 @@
 /* cli/robustness_request.c - what `robustness` was asked for, see robustness.h. */
 #include "../base/digest.h"
 #include "../base/words.h"
+#include "output.h"
 #include "outputs.h"
 #include "robustness.h"
 #include "version.h"
@@ -32,7 +33,8 @@ static bool choose_measures(Robustness *robustness, Error *error)
         study->measures[measure] = true;
     }
     for (int m = 0; m < ROBUST_MEASURES && asked->count == 0; m++)
-        study->measures[m] = !settings->given_maps || !needs_methods((RobustMeasure)m);
+        study->measures[m] = settings->given_maps ? !needs_methods((RobustMeasure)m)
+                                                  : m != ROBUST_BOUND || robust_strength(study) > 0;
     return true;
 }
 
@@ -105,6 +107,20 @@ static bool choose_methods(Robustness *robustness, Error *error)
     for (int64_t m = 0; m < robustness->given.count; m++)
         study->names[study->method_count++] = robustness->given.methods[m];
     return true;
+}
+
+// A map that no attack moves is not robust.
+static void warn_of_flat_maps(const Robustness *robustness)
+{
+    const RobustStudy *study = &robustness->study;
+    for (int m = 0; m < robustness->settings->maps.count; m++)
+        if (map_method_is_flat(study->methods[m]) &&
+            (study->measures[ROBUST_AAM] || study->measures[ROBUST_ADV_INSERTION]))
+            note(robustness->settings,
+                 "warning: a map of method %s depends on the image through the choices of "
+                 "max-pools alone, so aam and adv-insertion attack the outputs and not the map; "
+                 "method guided has a slope",
+                 study->methods[m]->name);
 }
 
 static bool choose_mode(Robustness *robustness, Error *error)
@@ -268,5 +284,6 @@ bool robustness_request(Robustness *robustness, Error *error)
     robustness->study.blob     = robustness->blob;
     robustness->study.patterns = robustness->patterns;
     identify(robustness);
+    warn_of_flat_maps(robustness);
     return run_resume(&robustness->run, error);
 }

@@ -69,6 +69,58 @@ static bool read_mode(const Settings *settings, int *mode, Error *error)
            fail(error, ERROR_USAGE, "--compat %s: train has the modes clean, aligned23", text);
 }
 
+/* The options of a training that some objectives do not read. A number of another objective means
+ * that the wrong one was chosen. */
+static const struct {
+    const char *option, *objectives;
+} readers[] = {{"lambda-l2", "l2-cosd"},      {"lambda-cos", "l2-cosd"},
+               {"lambda-hessian", "hessian"}, {"detach", "l2-cosd"},
+               {"perturb", "l2-cosd"},        {"perturb-eps", "l2-cosd"},
+               {"attack-eps", "pgd|triplet"}, {"attack-steps", "pgd|triplet"},
+               {"attack-inputs", "triplet"},  {"captions", "contrastive|caption"},
+               {"encoder", "caption"},        {"made-units", "caption"}};
+
+static const Option *option_named(const char *name)
+{
+    const Option *option = train_options;
+    while (strcmp(option->name, name) != 0)
+        option++;
+    return option;
+}
+
+// Whether it has the value that it has where it is not given.
+static bool is_initial(const Option *option, const Settings *s)
+{
+    const char *at     = (const char *)s + option->offset;
+    double      number = 0;
+    uint64_t    whole  = 0;
+    switch (option->kind) {
+    case ARGUMENT_NUMBER:
+        return number_parse(option->initial, &number) && *(const double *)at == number;
+    case ARGUMENT_WHOLE:
+        return whole_parse(option->initial, &whole) && *(const int64_t *)at == (int64_t)whole;
+    case ARGUMENT_CHOICE:
+        return *(const int *)at ==
+               word_index(option->value, option->initial, strlen(option->initial));
+    default:
+        return *(const char *const *)at == NULL;
+    }
+}
+
+static bool check_readers(const Settings *s, Error *error)
+{
+    const char *objective = word_text(OBJECTIVE_NAMES, s->objective);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (!is_initial(option_named(readers[i].option), s) &&
+            word_index(readers[i].objectives, objective, strlen(objective)) < 0)
+            return fail(error, ERROR_USAGE, "--%s is of --objective %s, not of %s",
+                        readers[i].option, readers[i].objectives, objective);
+    return !s->model || strcmp(s->arch, option_named("arch")->initial) == 0 ||
+           fail(error, ERROR_USAGE,
+                "--arch %.40s draws weights: expected it or --model, which says what it is",
+                s->arch);
+}
+
 bool train_settings(const Settings *s, real own, TrainSettings *out, Error *error)
 {
     *out = (TrainSettings){.optimiser = {.kind         = (OptimiserKind)s->optimiser,
@@ -102,7 +154,7 @@ bool train_settings(const Settings *s, real own, TrainSettings *out, Error *erro
         return fail(error, ERROR_USAGE, "--nesterov is of --optimiser sgd");
     if (s->random_crop && s->shift)
         return fail(error, ERROR_USAGE, "--shift and --random-crop: expected one of them");
-    return read_schedule(s->schedule, &out->schedule, error) &&
+    return check_readers(s, error) && read_schedule(s->schedule, &out->schedule, error) &&
            read_mode(s, &out->objective.mode, error) &&
            read_activation(s, own, &out->softplus_beta, error) &&
            objective_check(&out->objective, error);

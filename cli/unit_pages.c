@@ -21,9 +21,8 @@ typedef struct UnitPages {
     int64_t       film; // unit; where --film names one
     ReportJob     job;
     // Of runs that are shown beside it.
-    MapReportJob    maps;
-    RobustReportRun robust[2];
-    RobustReportJob robust_job;
+    MapReportJob maps;
+    RobustPages  robust;
 } UnitPages;
 
 static int setting_choice(const UnitPages *units, const char *path, const char *choices)
@@ -196,15 +195,13 @@ static bool add_maps(UnitPages *units, Error *error)
 
 static bool add_robustness(UnitPages *units, Error *error)
 {
-    const PagesRun *pages    = units->pages;
-    units->robust_job.folder = pages->run.folder.path;
-    for (int i = 0; i < 2 && pages->robust[i].told; i++) {
-        const BesideRun *beside = &pages->robust[i];
-        if (!robust_pages_read(&beside->json, beside->told, &units->robust[i], error))
-            return false;
-        units->robust_job.runs[i] = &units->robust[i];
-        units->job.robust         = &units->robust_job;
-    }
+    const PagesRun *pages = units->pages;
+    if (!pages->robust[0].told)
+        return true;
+    if (!robust_pages_open(&units->robust, &pages->robust[0], &pages->robust[1], error))
+        return false;
+    units->robust.job.folder = pages->run.folder.path;
+    units->job.robust        = &units->robust.job;
     return true;
 }
 
@@ -232,8 +229,7 @@ bool pages_of_units(PagesRun *pages, Error *error)
                              {"the weight blob", units->clean.inputs.request.model}};
     ok = ok && pages_begin(pages, used, 3, error) && open_clean_run(units, error) &&
          read_changes(units, error) && write_pages(units, error);
-    robust_report_close(&units->robust[0]);
-    robust_report_close(&units->robust[1]);
+    robust_pages_close(&units->robust);
     layer_runner_close(&units->raw);
     changes_close(&units->changes);
     clean_run_close(&units->clean);

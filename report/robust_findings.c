@@ -47,6 +47,18 @@ void robust_page_networks(RobustPage *page)
             writer_text(out, "</p>\n");
         }
     }
+    for (int i = 0; i < page->job->difference_count; i++) {
+        const RobustDifference *difference = &page->job->differences[i];
+        writer_text(out, i ? ", " : "<p class=\"note\">Beside their weights the runs differ in ");
+        html_text(out, difference->setting, HTML_VALUE_LENGTH);
+        writer_text(out, " (A: ");
+        html_text(out, difference->a, HTML_VALUE_LENGTH);
+        writer_text(out, ", B: ");
+        html_text(out, difference->b, HTML_VALUE_LENGTH);
+        writer_text(out, ")");
+    }
+    if (page->job->difference_count > 0)
+        writer_text(out, ".</p>\n");
 }
 
 /* ---- findings -------------------------------------------------------------------------------- */
@@ -153,8 +165,8 @@ void robust_page_findings(RobustPage *page)
     int64_t rows = page->job->runs[0]->record.row_count;
     writer_text(page->page, "<p>Means of %lld photos, with 95 %% intervals.</p>\n",
                 (long long)page->job->runs[0]->record.images);
-    for (int m = 0; m < page->method_count; m++)
-        find_moves(page, page->methods[m]);
+    for (int m = 0; m < page->methods[0].count; m++)
+        find_moves(page, page->methods[0].names[m]);
     explain_control(page);
     for (int64_t r = 0; r < rows; r++)
         if (is_row(page, r, "measure", "accuracy") && is_row(page, r, "setting", "clean")) {

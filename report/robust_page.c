@@ -15,16 +15,15 @@ int robust_run_count(const RobustPage *page)
 }
 
 // The first methods of the rows are those of the maps; "none" has none.
-static void list_methods(RobustPage *page)
+static void list_methods(const RobustReportRun *run, RobustMethods *out)
 {
-    const RobustReportRun *run = page->job->runs[0];
     for (int64_t r = 0; r < run->record.row_count; r++) {
         const char *name  = robust_record_text(&run->record, r, "method");
         bool        known = strcmp(name, "none") == 0;
-        for (int m = 0; m < page->method_count; m++)
-            known |= strcmp(page->methods[m], name) == 0;
-        if (!known && page->method_count < run->methods && page->method_count < ROBUST_METHODS)
-            page->methods[page->method_count++] = name;
+        for (int m = 0; m < out->count; m++)
+            known |= strcmp(out->names[m], name) == 0;
+        if (!known && out->count < run->methods && out->count < ROBUST_METHODS)
+            out->names[out->count++] = name;
     }
 }
 
@@ -37,7 +36,8 @@ bool robust_page_number(const RobustRecord *record, int64_t row, const char *col
 bool robust_page_open(RobustPage *page, const RobustReportJob *job, Error *error)
 {
     *page = (RobustPage){.job = job};
-    list_methods(page);
+    for (int i = 0; i < robust_run_count(page); i++)
+        list_methods(job->runs[i], &page->methods[i]);
     return !robust_has_two(page) || robust_compare(&job->runs[0]->record, &job->runs[1]->record,
                                                    &page->pairs, &page->pair_count, error);
 }

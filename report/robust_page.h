@@ -6,12 +6,17 @@
 #include "page.h"
 #include "robust_report.h"
 
+/* The methods of a run in the order of maps.npy. */
+typedef struct RobustMethods {
+    const char *names[ROBUST_METHODS];
+    int         count;
+} RobustMethods;
+
 typedef struct RobustPage {
     const RobustReportJob *job;
     Writer                *page;
-    const char            *methods[ROBUST_METHODS]; // of the first run, in the order of maps.npy
-    int                    method_count;
-    RobustPair            *pairs; // of two runs
+    RobustMethods          methods[2]; // of each run; pages are ordered by those of the first
+    RobustPair            *pairs;      // of two runs
     int64_t                pair_count;
 } RobustPage;
 

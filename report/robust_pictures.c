@@ -154,15 +154,26 @@ static bool map_cell(RobustPage *page, int run_index, int method, int64_t image,
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-static bool image_row(RobustPage *page, int run_index, int method, int64_t image, Error *error)
+// Where a run keeps the maps of the method; -1 if it has none.
+static int place_of(const RobustMethods *methods, const char *name)
 {
-    const RobustReportRun *run = page->job->runs[run_index];
+    for (int m = 0; m < methods->count; m++)
+        if (strcmp(methods->names[m], name) == 0)
+            return m;
+    return -1;
+}
+
+static bool image_row(RobustPage *page, int run_index, const char *name, int64_t image,
+                      Error *error)
+{
+    const RobustReportRun *run    = page->job->runs[run_index];
+    int                    method = place_of(&page->methods[run_index], name);
     writer_text(page->page, "<tr>");
     if (run_index == 0 && !photo_cell(page, image, error))
         return false;
     if (robust_has_two(page))
         writer_text(page->page, "<th scope=\"row\">%c</th>", 'A' + run_index);
-    if (method >= run->methods || image >= run->shown)
+    if (method < 0 || image >= run->shown)
         for (int i = 0; i < 4; i++)
             not_made(page);
     else if (!map_cell(page, run_index, method, image, 0, error) ||
@@ -176,14 +187,15 @@ static bool image_row(RobustPage *page, int run_index, int method, int64_t image
 
 bool robust_page_maps(RobustPage *page, Error *error)
 {
+    const RobustMethods *methods = &page->methods[0];
     writer_text(
         page->page,
         "<p class=\"note\">The first images. Each map is drawn up to its own largest value: "
         "black, red, yellow, white. At random: by the largest eps, the first draw. Below a map: "
         "how alike it is to that of the photo as it is, as correlation and as cosine.</p>\n");
-    for (int m = 0; m < page->method_count; m++) {
+    for (int m = 0; m < methods->count; m++) {
         writer_text(page->page, "<h3>");
-        html_name(page->page, page->methods[m]);
+        html_name(page->page, methods->names[m]);
         writer_text(page->page,
                     "</h3>\n<div class=\"scroll\" tabindex=\"0\"><table class=\"looks\">\n<thead>"
                     "<tr><th>photo</th>%s<th>its map</th><th>moved at random</th><th>attacked "
@@ -191,7 +203,7 @@ bool robust_page_maps(RobustPage *page, Error *error)
                     robust_has_two(page) ? "<th></th>" : "");
         for (int64_t i = 0; i < page->job->runs[0]->shown; i++)
             for (int r = 0; r < robust_run_count(page); r++)
-                if (!image_row(page, r, m, i, error))
+                if (!image_row(page, r, methods->names[m], i, error))
                     return false;
         writer_text(page->page, "</tbody></table></div>\n");
     }

@@ -67,12 +67,14 @@ static void show_lines(RobustPage *page, const char *method)
 
 static void section_lines(RobustPage *page)
 {
-    bool has_any = false;
-    for (int m = 0; m < page->method_count; m++) {
+    const RobustMethods *methods = &page->methods[0];
+    bool                 has_any = false;
+    for (int m = 0; m < methods->count; m++) {
         Line line;
-        has_any |= find_line(&page->job->runs[0]->record, page->methods[m], "insertion", &line) ||
-                   find_line(&page->job->runs[0]->record, page->methods[m], "deletion", &line) ||
-                   find_line(&page->job->runs[0]->record, page->methods[m], "adv-insertion", &line);
+        has_any |=
+            find_line(&page->job->runs[0]->record, methods->names[m], "insertion", &line) ||
+            find_line(&page->job->runs[0]->record, methods->names[m], "deletion", &line) ||
+            find_line(&page->job->runs[0]->record, methods->names[m], "adv-insertion", &line);
     }
     if (!has_any)
         return;
@@ -80,11 +82,11 @@ static void section_lines(RobustPage *page)
                 "<section id=\"curves\">\n<h2>What the map finds</h2>\n<p>Pixels stay or "
                 "go by the size of their cell in the map; the others take the mean "
                 "colour. Bands: 95 %% over images.</p>\n");
-    for (int m = 0; m < page->method_count; m++) {
+    for (int m = 0; m < methods->count; m++) {
         writer_text(page->page, "<h3>");
-        html_name(page->page, page->methods[m]);
+        html_name(page->page, methods->names[m]);
         writer_text(page->page, "</h3>\n<div class=\"charts\">\n");
-        show_lines(page, page->methods[m]);
+        show_lines(page, methods->names[m]);
         writer_text(page->page, "</div>\n");
     }
     writer_text(page->page, "</section>\n");

@@ -26,11 +26,18 @@ typedef struct RobustReportRun {
 bool robust_report_read(RobustReportRun *out, const char *folder, Error *error);
 void robust_report_close(RobustReportRun *run); // accepts a zeroed object
 
+// A setting beside the weights that two runs do not share.
+typedef struct RobustDifference {
+    const char *setting, *a, *b;
+} RobustDifference;
+
 typedef struct RobustReportJob {
-    const RobustReportRun *runs[2]; // the second NULL: one run alone
-    const ReportFact      *facts;   // of the first
-    int                    fact_count;
-    const char            *folder; // exists; index.html is written last
+    const RobustReportRun  *runs[2]; // the second NULL: one run alone; both of the same images
+    const RobustDifference *differences;
+    int                     difference_count;
+    const ReportFact       *facts; // of the first
+    int                     fact_count;
+    const char             *folder; // exists; index.html is written last
 } RobustReportJob;
 
 bool robust_report_write(const RobustReportJob *job, Error *error);

@@ -111,7 +111,7 @@ static void add_task(Listing *listing, RobustMeasure measure, int method, double
     add_rows(listing, &tasks->task[tasks->count - 1]);
 }
 
-static double largest(const RobustStudy *study)
+double robust_strength(const RobustStudy *study)
 {
     double most = 0;
     for (int i = 0; i < study->eps_count; i++)
@@ -135,7 +135,7 @@ static void add_method(Listing *listing, int method)
         add_task(listing, ROBUST_RPS, method, study->eps[i], draws + 1);
         if (listing->tasks->count)
             listing->tasks->task[listing->tasks->count - 1].is_strongest =
-                study->eps[i] >= largest(study);
+                study->eps[i] >= robust_strength(study);
     }
     if (asked[ROBUST_AAM] || asked[ROBUST_ADV_INSERTION])
         add_task(listing, ROBUST_AAM, method, study->aam_eps, steps + two);
@@ -161,7 +161,7 @@ bool robust_tasks(const RobustStudy *study, RobustTasks *out, RobustRow *rows, E
             add_task(&listing, ROBUST_BOUND, -1, study->eps[i], 8 * study->draws);
     for (int m = 0; m < study->method_count; m++)
         add_method(&listing, m);
-    if (out->count == 0)
+    if (study->measures[ROBUST_BOUND] && robust_strength(study) <= 0)
         return fail(error, ERROR_USAGE, "--measures bound needs an --eps above 0");
     return out->count < ROBUST_TASKS ||
            fail(error, ERROR_USAGE, "more than %d measures: methods times settings",

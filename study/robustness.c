@@ -119,6 +119,17 @@ static bool stop(RobustRun *run, Error *error)
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
+// Images are counted from 0, as in the files of the run.
+static bool fail_in_group(const RobustRun *run, const Error *cause, Error *error)
+{
+    const RobustGroup *group  = &run->group;
+    int                method = run->task->method;
+    return fail(error, cause->code, "%s%s%simages %lld to %lld: %s", method < 0 ? "" : "method ",
+                method < 0 ? "" : run->study->names[method], method < 0 ? "" : ", ",
+                (long long)group->first, (long long)(group->first + group->count - 1),
+                cause->message);
+}
+
 static bool run_groups(RobustRun *run, const RobustKind *kind, void *machine, Error *error)
 {
     const RobustStudy *study = run->study;
@@ -130,8 +141,9 @@ static bool run_groups(RobustRun *run, const RobustKind *kind, void *machine, Er
             return false;
         if (place->part == 0)
             robust_forget(run);
-        if (!kind->measure(machine, run, error))
-            return run->is_cancelled && stop(run, error);
+        Error cause = {0};
+        if (!kind->measure(machine, run, &cause))
+            return run->is_cancelled ? stop(run, error) : fail_in_group(run, &cause, error);
         run->passed = before + run->group.count * run->task->passes;
         place->image += run->group.count;
         place->part  = 0;

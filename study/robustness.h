@@ -134,6 +134,9 @@ typedef struct RobustResults {
     float     *attacked; // [method_count, shown, 3, cells], prepared; zeros without an attack
 } RobustResults;
 
+/* The largest eps; 0: there is none above. */
+double robust_strength(const RobustStudy *study);
+
 /* Sets study->classes, which a run needs and a merge does not. Errors: those of
  * layer_runner_open. */
 bool robustness_classes(RobustStudy *study, Error *error);

@@ -203,6 +203,24 @@ static void a_checkpoint_of_other_settings_is_refused(void)
     CHECK(kills_goes_on(1, &none, "after refusals", 0));
 }
 
+// Of the verbs that write one file: train, patterns.
+static void unfinished_work_is_thrown_away_on_request_only(void)
+{
+    FaultPlan none = {0};
+    REQUIRE(kills_open(KILLS_VERBS));
+    for (int verb = KILLS_BLOBS; verb < KILLS_VERBS; verb++) {
+        REQUIRE(kills_interrupt(verb));
+        const Outcome *o = kills_run(verb, &none, "");
+        CHECK(o->code == 73 && strstr(o->err, "--resume goes on with it"));
+        CHECK(kills_goes_on(verb, &none, "after a refusal", 0));
+    }
+    REQUIRE(kills_interrupt(KILLS_BLOBS));
+    const Outcome *o = kills_run(KILLS_BLOBS, &none, "--resume -s 1");
+    CHECK(o->code == 2 && strstr(o->err, "'seed 0' there, 'seed 1' here"));
+    CHECK(kills_run(KILLS_BLOBS, &none, "--overwrite")->code == 0);
+    CHECK(kills_is_as_wanted(KILLS_BLOBS));
+}
+
 SUITE(kills_checkpoints)
 {
     RUN(what_is_kept_is_not_done_again);
@@ -211,4 +229,5 @@ SUITE(kills_checkpoints)
     RUN(a_checkpoint_that_contradicts_itself_is_refused);
     RUN(a_checkpoint_that_lacks_a_part_or_label_is_refused);
     RUN(a_checkpoint_of_other_settings_is_refused);
+    RUN(unfinished_work_is_thrown_away_on_request_only);
 }

@@ -29,6 +29,20 @@ static const Outcome *measure(const char *name, const char *more)
     return play(SHORT "-o %s %s", play_blob, classes, in_folder("%s", name), more);
 }
 
+// Else a white pixel that is moved by nothing would be cut.
+static void black_and_white_are_the_bounds_of_pixels(void)
+{
+    static const float planes[6] = {0, 1, 0, 1, 0, 1};
+    real               prepared[6], low[3], high[3];
+    WeightBlob        *cifar = NULL;
+    REQUIRE(blob_open("models/zoo/lenet-ce-1.nw", &cifar, NULL));
+    CHECK(pixel_bounds(cifar, low, high, NULL));
+    pixels_prepare(blob_preparation(cifar), planes, 2, prepared);
+    for (int c = 0; c < 3; c++)
+        CHECK(prepared[2 * c] == low[c] && prepared[2 * c + 1] == high[c]);
+    blob_close(cifar);
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 static double value_of(const RobustRecord *record, const char *wanted)
@@ -315,11 +329,37 @@ static void pages_show_one_run_or_two(void)
     CHECK(page_has("two", "not made")); // the second run attacked nothing
     CHECK(file_exists(in_folder("two/attacked-0-0-0.png")) &&
           !file_exists(in_folder("two/attacked-1-0-0.png")));
+    CHECK(page_has("two", "measures (A: ") && page_has("two", "seed (A: 1, B: 2)"));
     REQUIRE(play("dissect -m %s -l conv22 -d %s -o %s -q", play_blob, play_probe, units)->code ==
             0);
     const Outcome *o = play("report %s %s -o %s -q", a, units, in_folder("mixed"));
     CHECK(o->code == 2 && strstr(o->err, "one of robustness may be named"));
     CHECK(!folder_exists(in_folder("mixed")));
+}
+
+// Methods of two runs are paired by name, and only runs of the same images are shown.
+static void pages_pair_what_is_the_same(void)
+{
+    REQUIRE(open_play());
+    REQUIRE(measure("a", "--method gradient,lrp --measures rps")->code == 0);
+    REQUIRE(measure("b", "--method lrp --measures rps")->code == 0);
+    REQUIRE(measure("few", "--method lrp --measures rps --limit 3")->code == 0);
+    const char *a = in_folder("a"), *b = in_folder("b"), *few = in_folder("few");
+    Bytes       page = {0};
+    REQUIRE(play("report %s %s -o %s -q", a, b, in_folder("two"))->code == 0 &&
+            file_read(in_folder("two/index.html"), 1 << 22, &page, NULL));
+    const char *of_a = strstr((const char *)page.data, "map-0-1-0-0.png"), // lrp, its second
+        *of_b        = strstr((const char *)page.data, "map-1-0-0-0.png"); // and the first there
+    CHECK(of_a && of_b && of_b > of_a);
+    CHECK(same_file(in_folder("two/map-0-1-0-0.png"), in_folder("two/map-1-0-0-0.png")));
+    bytes_close(&page);
+    const Outcome *o = play("report %s %s -o %s -q", a, few, in_folder("bad"));
+    CHECK(o->code == 2 && strstr(o->err, "they are of other images"));
+    const char *units = in_folder("units");
+    REQUIRE(play("dissect -m %s -l conv22 -d %s -o %s -q", play_blob, play_probe, units)->code ==
+            0);
+    o = play("report %s %s %s -o %s -q", units, a, few, in_folder("bad"));
+    CHECK(o->code == 2 && strstr(o->err, "they are of other images"));
 }
 
 // A page of units has a section of them; a method that the second run has not is not made there.
@@ -408,6 +448,7 @@ static void what_cannot_be_is_said(void)
 
 SUITE(robustness)
 {
+    RUN(black_and_white_are_the_bounds_of_pixels);
     RUN(what_does_not_move_is_exactly_alike);
     RUN(only_what_is_published_forgets_the_clean_map);
     RUN(attacks_stay_in_their_ball_and_reach_for_the_frame);
@@ -418,6 +459,7 @@ SUITE(robustness)
     RUN(two_trainings_are_paired_image_by_image);
     RUN(pages_show_one_run_or_two);
     RUN(pages_of_units_show_them_too);
+    RUN(pages_pair_what_is_the_same);
     RUN(maps_of_other_programs_are_scored);
     RUN(what_cannot_be_is_said);
 }

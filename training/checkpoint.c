@@ -126,6 +126,34 @@ static bool restore_epoch(Trainer *trainer, const char *line)
            trainer->correct >= 0 && trainer->correct <= trainer->sums.images && !*next;
 }
 
+// Bytes of the first two words.
+static int two_words(const char *text)
+{
+    size_t first = strcspn(text, " ");
+    return (int)(first + (text[first] ? 1 + strcspn(text + first + 1, " ") : 0));
+}
+
+// Names the first setting that differs, with the word before it, which mostly says what it is.
+static bool fail_other(const WeightBlob *blob, const char *found, const char *expected,
+                       Error *error)
+{
+    size_t      length;
+    const char *there = found, *here = expected;
+    for (const char *a = found, *b = expected; *a || *b;) {
+        length = strcspn(a, " ");
+        if (length != strcspn(b, " ") || strncmp(a, b, length) != 0)
+            break;
+        there = a;
+        here  = b;
+        a += length + (a[length] == ' ');
+        b += length + (b[length] == ' ');
+    }
+    return fail(error, ERROR_USAGE,
+                "%s: belongs to a training of other settings: '%.*s' there, '%.*s' here; "
+                "--overwrite without --resume begins anew",
+                blob_path(blob), two_words(there), there, two_words(here), here);
+}
+
 bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
 {
     const BlobTensor *about = blob_lookup(blob, "about");
@@ -150,8 +178,7 @@ bool trainer_restore(Trainer *trainer, WeightBlob *blob, Error *error)
         return true;
     describe(trainer, settings);
     if (!found || strcmp(found, settings) != 0)
-        return fail(error, ERROR_USAGE, "%s: belongs to a training with %s, expected %s",
-                    blob_path(blob), found ? found : "unknown settings", settings);
+        return fail_other(blob, found ? found : "", settings, error);
     trainer->done = strtoll(step, NULL, 10);
     if (trainer->done < 0 || trainer->done > trainer_steps(trainer))
         return fail(error, ERROR_DATA, "%s: is at step %s, expected 0 to %lld", blob_path(blob),

@@ -1,0 +1,28 @@
+/* tests/test_train_options.c - the command line of train: an option that would be ignored is told. */
+#include "small_inputs.h"
+
+#include <string.h>
+
+static void an_option_of_another_objective_is_refused(void)
+{
+    NEED_PROGRAM();
+    const char    *out = in_folder("x.nw");
+    const Outcome *o   = program_run("train -d mini:4:1 --lambda-cos 10 -o %s", out);
+    CHECK(o->code == 2 && strstr(o->err, "--lambda-cos is of --objective l2-cosd, not of ce"));
+    o = program_run("train -d mini:4:1 --objective hessian --attack-steps 7 -o %s", out);
+    CHECK(o->code == 2 &&
+          strstr(o->err, "--attack-steps is of --objective pgd|triplet, not of hessian"));
+    o = program_run("train -d mini:4:1 --perturb grad -o %s", out);
+    CHECK(o->code == 2 && strstr(o->err, "--perturb is of --objective l2-cosd"));
+    o = program_run("train -d mini:4:1 --captions mini -o %s", out);
+    CHECK(o->code == 2 && strstr(o->err, "--captions is of --objective contrastive|caption"));
+    CHECK(!file_exists(out) && !file_exists(in_folder("x.nw.checkpoint")));
+    CHECK(program_run("train -d mini:4:1 --epochs 1 -b 2 --lambda-cos 1 -q -o %s", out)->code == 0);
+    o = program_run("train -d mini:4:1 -m %s --arch vit -o %s", out, in_folder("y.nw"));
+    CHECK(o->code == 2 && strstr(o->err, "--arch vit draws weights"));
+}
+
+SUITE(train_options)
+{
+    RUN(an_option_of_another_objective_is_refused);
+}
