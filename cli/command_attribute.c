@@ -66,9 +66,10 @@ static bool open_runner(MapSession *session, const MapMethod *method, const Subj
 static bool name_map(const MapSession *session, const Subject *subject, double beta,
                      char out[LIMIT_PATH], Error *error)
 {
-    char ending[40] = "";
+    char ending[40] = "", number[32];
+    number_text(beta, number); // as in maps.csv
     if (session->settings->betas.count > 1)
-        snprintf(ending, sizeof ending, "-beta%.9g", beta);
+        snprintf(ending, sizeof ending, "-beta%s", number);
     return snprintf(out, LIMIT_PATH, "%s-%s%s", subject->name, session->runner.job.method->name,
                     ending) < LIMIT_PATH ||
            fail(error, ERROR_CREATE, "the name of a map has more than %d bytes", LIMIT_PATH - 1);

@@ -60,17 +60,17 @@ static bool check_options(const Manipulation *manipulation, Error *error)
 }
 
 /* A smooth network is attacked as it is: without a ReLU as it stands, trained with softplus with
- * its own beta. */
+ * its own beta, unless a fixed one is asked for. */
 static bool fit_betas(const Manipulation *manipulation, MapAttackRule *rule, Error *error)
 {
     const Settings *settings = manipulation->settings;
     real            own      = 0;
     if (!network_activation(manipulation->blob, &own, error))
         return false;
-    if (settings->preset && rule->beta_first > 0 && rule->beta_first == rule->beta_last &&
-        !map_options_need_relu("--preset table5", manipulation->blob, NULL, error))
+    bool is_asked = settings->preset && rule->beta_first > 0 && rule->beta_first == rule->beta_last;
+    if (is_asked && !map_options_need_relu("--preset table5", manipulation->blob, NULL, error))
         return false;
-    if (own > 0 || !manipulation->activation.is_relu)
+    if (!is_asked && (own > 0 || !manipulation->activation.is_relu))
         rule->beta_first = rule->beta_last = (double)own;
     if (settings->betas.count && settings->betas.value[0] > 0)
         return map_options_need_relu("--beta", manipulation->blob, NULL, error);

@@ -164,16 +164,24 @@ static bool identify_file(MapSession *session, const char *name, const char *pat
     return true;
 }
 
-// All that is explained, file after file.
+// All that is explained, file after file, with the names of its results and what labels say.
 static bool identify_inputs(MapSession *session, Error *error)
 {
     const Subjects *subjects = &session->subjects;
-    Sha256          sha;
-    char            digest[65];
+    const char *class        = session->settings->explained_class;
+    bool   labels            = class && strcmp(class, "label") == 0;
+    Sha256 sha;
+    char   digest[65];
     sha256_start(&sha);
-    for (int64_t i = 0; i < subjects->count; i++)
-        if (subjects->list[i].index <= 0 && !add_file(&sha, subjects->list[i].path, error))
+    for (int64_t i = 0; i < subjects->count; i++) {
+        const Subject *subject = &subjects->list[i];
+        int64_t        label   = 0;
+        if ((subject->index <= 0 && !add_file(&sha, subject->path, error)) ||
+            (labels && subject->index < 0 && !subject_label(subject, &label, error)))
             return false;
+        sha256_add(&sha, subject->name, strlen(subject->name) + 1);
+        sha256_add(&sha, &label, sizeof label);
+    }
     sha256_text(&sha, digest);
     identity_text(&session->run.identity, "inputs_sha256", digest);
     return true;

@@ -224,9 +224,9 @@ bool subject_read(const char *path, WeightBlob *blob, real **out, int64_t *heigh
 
 /* ---- classes --------------------------------------------------------------------------------- */
 
-// The place of a file's folder among the folders beside it, in the order of their names.
-static bool label_of(const char *path, int64_t *out, Error *error)
+bool subject_label(const Subject *subject, int64_t *out, Error *error)
 {
+    const char *path = subject->path;
     char        folder[LIMIT_PATH], above[LIMIT_PATH], other[LIMIT_PATH];
     char      **names = NULL;
     int64_t     count = 0, place = 0;
@@ -255,7 +255,7 @@ static bool choose_class(Subject *subject, const char *class, const real *logits
         if (subject->index >= 0)
             return fail(error, ERROR_USAGE, "--class label: the images of %s have no label",
                         subject->path);
-        if (!label_of(subject->path, &subject->class, error))
+        if (!subject_label(subject, &subject->class, error))
             return false;
     } else if (strcmp(class, "predicted") == 0) {
         subject->class = logits_predicted(logits, classes);

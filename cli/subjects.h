@@ -31,8 +31,11 @@ typedef struct Subjects {
 bool subjects_open(Subjects *out, const Settings *settings, WeightBlob *blob, Error *error);
 void subjects_close(Subjects *subjects); // accepts a zeroed object
 
-/* Chooses the classes: a number, "predicted", or "label", the place of the image's folder among the
- * folders beside it. Errors: ERROR_USAGE (no such class; an array has no label). */
+/* The label of a photo: the place of its folder among the folders beside it, in the order of their
+ * names. Errors: ERROR_USAGE (it lies in no such folder). */
+bool subject_label(const Subject *subject, int64_t *out, Error *error);
+
+/* Chooses the classes: a number, "predicted" or "label". Errors: ERROR_USAGE (no such class; an array has no label). */
 bool subjects_choose(Subjects *subjects, const char *class, ConvMethod conv, Error *error);
 
 /* The prepared tensor [3, height, width]. */

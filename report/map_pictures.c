@@ -126,6 +126,7 @@ static bool show_change(MapPage *page, const Difference *change, const char *des
 
 typedef struct Case {
     const MapMeasure *row, *control; // as the maps are shown; control may be NULL
+    const MapMeasure *answer;        // of the network itself, without what its maps are smoothed by
     char              folder[32], prefix[64];
 } Case;
 
@@ -166,7 +167,7 @@ static bool figure_change(MapPage *page, const Case *shown, Error *error)
 
 static bool photos(MapPage *page, const Case *shown, Error *error)
 {
-    const MapMeasure *row = shown->row;
+    const MapMeasure *row = shown->answer;
     if (!figure(page, shown, "original.png", "the photo", error))
         return false;
     writer_text(
@@ -202,16 +203,26 @@ static bool maps(MapPage *page, const Case *shown, Error *error)
     return true;
 }
 
-static bool show_case(MapPage *page, const MapMeasure *row, const char *place, Error *error)
+// The row of the same pair, method and store; NULL if it was not measured.
+static const MapMeasure *row_beside(const MapPage *page, const MapMeasure *row, bool is_softplus,
+                                    bool is_control)
 {
-    Case shown = {.row = row};
     for (int64_t i = 0; i < page->results.measure_count; i++) {
         const MapMeasure *other = &page->results.measures[i];
-        if (!shown.control && other->pair == row->pair && other->method == row->method &&
-            other->is_softplus == row->is_softplus && other->store == row->store &&
-            other->is_control)
-            shown.control = other;
+        if (other->pair == row->pair && other->method == row->method &&
+            other->is_softplus == is_softplus && other->store == row->store &&
+            other->is_control == is_control)
+            return other;
     }
+    return NULL;
+}
+
+static bool show_case(MapPage *page, const MapMeasure *row, const char *place, Error *error)
+{
+    Case shown   = {.row     = row,
+                    .control = row_beside(page, row, row->is_softplus, true),
+                    .answer  = row_beside(page, row, false, false)};
+    shown.answer = shown.answer ? shown.answer : row;
     if (page->job->has_pairs)
         snprintf(shown.folder, sizeof shown.folder, "pair-%03d/", row->pair);
     if (page->study.method_count > 1)

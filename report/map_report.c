@@ -13,6 +13,25 @@ static bool is_manipulation(const MapPage *page)
 
 /* ---- header of manipulate -------------------------------------------------------------------- */
 
+// Whether the answer stays: that of the network itself, whatever its maps are smoothed by.
+static void write_answer(MapPage *page, int method, bool softplus)
+{
+    const MapMeasure *own   = group_of(page, method, false, false);
+    const MapMeasure *rows  = own ? own : group_of(page, method, true, false);
+    const char       *whose = own && softplus ? " without softplus" : "";
+    int64_t           count =
+                map_results_sorted(&page->results, rows, measure_index("class_kept"), page->values),
+            kept = 0;
+    for (int64_t i = 0; i < count; i++)
+        kept += page->values[i] > 0;
+    if (count > 1)
+        writer_text(page->page, "; the class%s stays in <b>%lld of %lld</b>.</li>\n", whose,
+                    (long long)kept, (long long)count);
+    else
+        writer_text(page->page, "; the class%s %s.</li>\n", whose,
+                    kept ? "stays" : "<b>changes</b>");
+}
+
 // One method in one sentence, as its attack meant the map: on which network, against its control.
 static void write_finding(MapPage *page, int method)
 {
@@ -32,16 +51,7 @@ static void write_finding(MapPage *page, int method)
         writer_text(out, "the map\xe2\x80\x99s correlation with its target is ");
     writer_text(out, "<b>%.3f</b>, ", median_of(page, attacked, "map_pcc_target"));
     writer_text(out, "that of the photos is %.4f", median_of(page, attacked, "image_pcc"));
-    int64_t count = map_results_sorted(&page->results, attacked, measure_index("class_kept"),
-                                       page->values),
-            kept  = 0;
-    for (int64_t i = 0; i < count; i++)
-        kept += page->values[i] > 0;
-    if (count > 1)
-        writer_text(out, "; the class stays in <b>%lld of %lld</b>.</li>\n", (long long)kept,
-                    (long long)count);
-    else
-        writer_text(out, "; the class %s.</li>\n", kept ? "stays" : "<b>changes</b>");
+    write_answer(page, method, softplus);
 }
 
 static void write_findings(MapPage *page, const char *paragraph)

@@ -229,8 +229,12 @@ static bool attack(StudyRun *run, const CaseFacts *facts, Error *error)
             row->loss = map_attack_look(made, draw); // where it ended
             break;
         }
-        if (!map_attack_step(made, draw, &row->loss, error) ||
-            !save_attack(run, facts->index, steps, error))
+        Error cause = {0};
+        if (!map_attack_step(made, draw, &row->loss, &cause))
+            return fail(error, cause.code, "method %s, pair %lld: %s",
+                        run->study->methods[run->machine->method]->name, (long long)facts->index,
+                        cause.message);
+        if (!save_attack(run, facts->index, steps, error))
             return false;
         tell_progress(run, attack_passes(run->study, run->machine->method, state->step));
     }

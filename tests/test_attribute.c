@@ -86,6 +86,19 @@ static void maps_come_as_arrays_pictures_and_rows(void)
     EXISTS("maps/%s", "two-0000-guided-beta10.npy");
 }
 
+// What maps are called, and what a label says, decides a run as their files do.
+static void renamed_images_are_another_run(void)
+{
+    const char *line = "attribute -m %s %s --method gradient --beta 0.6931471806,1 -q -o %s %s";
+    const char *out = in_folder("named"), *one = images("one.npy", 1, 0);
+    const char *same = images("same.npy", 1, 0);
+    REQUIRE(program_run(line, network, one, out, "")->code == 0);
+    EXISTS("named/%s", "one-gradient-beta0.6931471806.npy"); // as maps.csv has it
+    CHECK(program_run("report %s -q", out)->code == 0);
+    CHECK(program_run(line, network, one, out, "--resume")->code == 0);
+    CHECK(program_run(line, network, same, out, "--resume")->code == 73);
+}
+
 static void neither_batch_nor_threads_nor_neighbours_change_a_map(void)
 {
     static const char *const files[] = {"integrated.npy", "integrated-raw.npy", "lrp-raw.npy"};
@@ -276,6 +289,7 @@ SUITE(attribute)
 {
     RUN(names_of_methods_are_those_of_the_table);
     RUN(maps_come_as_arrays_pictures_and_rows);
+    RUN(renamed_images_are_another_run);
     RUN(neither_batch_nor_threads_nor_neighbours_change_a_map);
     RUN(a_label_is_the_place_of_the_folder);
     RUN(units_are_explained_as_classes_are);

@@ -45,6 +45,11 @@ class Network:
         after = self.measured(run, 'class_after', network, control=control)
         return f'{sum(before[p] == after[p] for p in before)}/{len(before)}'
 
+    def kept_by_all(self, run, network):
+        """By the network of the maps; where that is not the ReLU network, by that one, too."""
+        kept = self.kept(run, network)
+        return kept if network == 'relu' else f'{kept}, ReLU {self.kept(run, "relu")}'
+
 
 def middle(values, digits=3):
     """Median and interval."""
@@ -80,7 +85,7 @@ def print_attacks(net, runs, title):
         pcc, saved = part('map_pcc_target'), lambda **more: median(part('map_pcc_target', **more))
         print(f'| {name} | {len(pcc)} | {middle(part("map_pcc_target", control=1))} | {middle(pcc)} '
               f'| {median(part("map_ssim_target"))} | {median(part("map_pcc_original"))} '
-              f'| {median(part("image_pcc"), 4)} | {net.kept(run, network)} '
+              f'| {median(part("image_pcc"), 4)} | {net.kept_by_all(run, network)} '
               f'| {saved(store="png8")}, {saved(store="png8", control=1)} '
               f'| {saved(store="jpeg75")}, {saved(store="jpeg75", control=1)} |')
     print()
