@@ -71,6 +71,7 @@ bool swap_clear(const char *folder, Error *error)
 typedef struct Parts {
     const ResultKind *kind;
     const char       *below; // the folder that is listed, from the result's on; ""
+    const char       *but;   // stays; NULL: nothing does
 } Parts;
 
 static bool remove_part(const void *self, const char *folder, const char *name, Error *error)
@@ -79,15 +80,24 @@ static bool remove_part(const void *self, const char *folder, const char *name, 
     char         path[LIMIT_PATH], relative[LIMIT_PATH];
     if (!path_join(path, folder, name, error) || !path_join(relative, parts->below, name, error))
         return false;
-    if (!parts->kind->is_part(relative + !*parts->below))
+    if (!parts->kind->is_part(relative + !*parts->below) ||
+        (parts->but && strcmp(relative + !*parts->below, parts->but) == 0))
         return true;
     if (!is_real_folder(path))
         return folder_exists(path) || file_remove(path, error); // a link to a folder is not ours
-    Parts inner = {parts->kind, relative + !*parts->below};
+    Parts inner = {parts->kind, relative + !*parts->below, parts->but};
     if (!each_name(path, remove_part, &inner, error))
         return false;
     folder_remove(path); // refuses if something is in it
     return true;
+}
+
+bool result_remove(const char *folder, const ResultKind *kind, const char *but, Error *error)
+{
+    char last[LIMIT_PATH];
+    return path_join(last, folder, kind->last, error) && file_remove(last, error) &&
+           folder_sync(folder, error) &&
+           each_name(folder, remove_part, &(Parts){kind, "", but}, error);
 }
 
 /* ---- moving ---------------------------------------------------------------------------------- */
@@ -134,10 +144,9 @@ static bool move_but_last(const void *self, const char *folder, const char *name
 // From .next to .new: the old result goes, its `last` first.
 static bool give_up_old(const char *folder, const ResultKind *kind, Error *error)
 {
-    char last[LIMIT_PATH], from[LIMIT_PATH], to[LIMIT_PATH];
-    if (!path_join(last, folder, kind->last, error) || !path_join(from, folder, building, error) ||
-        !path_join(to, folder, moving, error) || !file_remove(last, error) ||
-        !folder_sync(folder, error) || !each_name(folder, remove_part, &(Parts){kind, ""}, error))
+    char from[LIMIT_PATH], to[LIMIT_PATH];
+    if (!path_join(from, folder, building, error) || !path_join(to, folder, moving, error) ||
+        !result_remove(folder, kind, NULL, error))
         return false;
     return seam_rename(from, to) == 0 ||
            fail(error, ERROR_IO, "%s: cannot rename: %s", from, strerror(errno));

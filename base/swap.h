@@ -23,6 +23,9 @@ bool swap_path(char out[LIMIT_PATH], const char *folder, Error *error);
 /* Removes a folder and all that is in it; links are removed and not followed. */
 bool tree_remove(const char *path, Error *error);
 
+/* Removes a result, its `last` first, but not the file `but` (NULL: none). */
+bool result_remove(const char *folder, const ResultKind *kind, const char *but, Error *error);
+
 /* Removes what an unfinished new result left. The caller has the folder's lock. */
 bool swap_clear(const char *folder, Error *error);
 

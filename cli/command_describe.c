@@ -15,7 +15,7 @@ static bool collect(Run *run, RunInputs *inputs, Error *error)
     const Explainer *explainer = &inputs->explainer;
     const Method    *method    = inputs->request.method;
     Evidence        *evidence  = NULL;
-    bool             ok        = run_inputs_load(inputs, error) &&
+    bool ok = run_inputs_load(inputs, error) && run_resume_of(run, inputs->files_sha256, error) &&
               sharing_input(run->settings, "files_sha256", inputs->files_sha256, error);
     if (sharing_is(run->settings, SHARING_PIECE))
         return ok && describe_piece(run, inputs, error);

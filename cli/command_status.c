@@ -1,4 +1,5 @@
 /* cli/command_status.c - what has become of a run: of one that goes on, was cut off, or is done. */
+#include "../base/words.h"
 #include "../format/json.h"
 #include "commands.h"
 #include "next.h"
@@ -33,6 +34,13 @@ static bool is_continued(const RunState *state)
            state->stage == RUN_FAILED;
 }
 
+// A piece of a plan is done as often as one likes, and goes on by itself.
+static bool takes_resume(const char *name)
+{
+    const Verb *verb = verb_named(name);
+    return verb && word_index(verb->shared, "resume", strlen("resume")) >= 0;
+}
+
 /* "cd /work && nemesis dissect ... --resume"; empty where the words are not known, or a word is
  * longer than a path. */
 static void command_text(const RunState *state, char text[COMMAND_TEXT])
@@ -42,8 +50,8 @@ static void command_text(const RunState *state, char text[COMMAND_TEXT])
     const Json     *progress         = &state->progress;
     const JsonNode *words =
         progress->nodes ? json_member(progress, progress->nodes, "command") : NULL;
-    bool resumes = false;
-    text[0]      = 0;
+    bool resumes = false, is_verb = false;
+    text[0] = 0;
     if (!is_continued(state) || !words || words->kind != JSON_ARRAY || words->count < 2)
         return;
     if (directory && (!getcwd(here, sizeof here) || strcmp(here, directory) != 0)) {
@@ -58,7 +66,8 @@ static void command_text(const RunState *state, char text[COMMAND_TEXT])
             text[0] = 0;
             return;
         }
-        resumes = resumes || strcmp(word, "--resume") == 0;
+        resumes = resumes || strcmp(word, "--resume") == 0 || (is_verb && !takes_resume(word));
+        is_verb = i == words->first; // the next word
         add_word(text, word);
     }
     if (!resumes)

@@ -72,7 +72,8 @@ bool corruption_load(Corruption *corruption, Error *error)
         return false;
     if (run->folder.is_done)
         return true;
-    if (!clean_run_load(baseline, settings->baseline, &run->pass, error))
+    if (!clean_run_load(baseline, settings->baseline, &run->pass, error) ||
+        !run_resume_of(run, baseline->inputs.files_sha256, error))
         return false;
     if (corruption->bert)
         baseline->inputs.explainer.likeness = &corruption->likeness;

@@ -178,7 +178,10 @@ static bool load_layers(LayersRun *all, Error *error)
     RunInputs *inputs[NETWORK_LAYERS];
     for (int i = 0; i < all->pending_count; i++)
         inputs[i] = &all->pending[i]->inputs;
-    return run_inputs_load_layers(inputs, all->pending_count, error);
+    bool ok = run_inputs_load_layers(inputs, all->pending_count, error);
+    for (int i = 0; ok && i < all->pending_count; i++)
+        ok = run_resume_of(&all->pending[i]->run, inputs[i]->files_sha256, error);
+    return ok;
 }
 
 static bool collect_layers(LayersRun *all, Error *error)

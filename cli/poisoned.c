@@ -337,10 +337,19 @@ static bool open_probing_set(Poisoned *poisoned, const LabelledImages *images, E
         !run_need(&poisoned->json, poisoned->path, "data.index_sha256", &wanted, error))
         return false;
     request.data = data;
-    return request_probe_open(&poisoned->probe, &request, images->fit, error) &&
-           (strcmp(poisoned->probe.index_sha256, wanted) == 0 ||
-            fail(error, ERROR_DATA, "%s: SHA-256 is %.12s..., %s was made with %.12s...", data,
-                 poisoned->probe.index_sha256, poisoned->path, wanted));
+    if (!request_probe_open(&poisoned->probe, &request, images->fit, error))
+        return false;
+    const JsonNode *recrops = json_member(&poisoned->json, poisoned->json.nodes, "compat.recrops");
+    if (recrops && recrops->kind == JSON_TRUE && !poisoned->probe.is_photos)
+        return fail(
+            error, ERROR_USAGE,
+            "--poisoned %s: its images are enlarged and cropped, as mode clipdissect23 does "
+            "with a probing set, so they cannot be compared with the photos; make it again "
+            "with --compat clean",
+            poisoned->path);
+    return strcmp(poisoned->probe.index_sha256, wanted) == 0 ||
+           fail(error, ERROR_DATA, "%s: SHA-256 is %.12s..., %s was made with %.12s...", data,
+                poisoned->probe.index_sha256, poisoned->path, wanted);
 }
 
 static bool read_run(Poisoned *poisoned, Error *error)

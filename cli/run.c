@@ -111,6 +111,21 @@ bool run_resume(Run *run, Error *error)
     return true;
 }
 
+bool run_resume_of(Run *run, const char *files_sha256, Error *error)
+{
+    if (!run->key) // nothing is kept
+        return true;
+    size_t length = strlen(run->key) + strlen(files_sha256) + 1;
+    char  *key    = memory_new(length, 1, error);
+    if (!key)
+        return false;
+    snprintf(key, length, "%s%s", run->key, files_sha256);
+    memory_free(run->key);
+    run->key            = key;
+    run->checkpoint.key = key;
+    return true;
+}
+
 bool run_rehearsed(Run *run, bool ok, const RehearsedWork *work, Error *error)
 {
     return rehearsal_ends(&run->rehearsal, ok, error) &&

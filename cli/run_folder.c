@@ -318,27 +318,6 @@ static bool is_page_part(const char *name)
 const ResultKind run_result  = {"run.json", is_run_part};
 const ResultKind page_result = {"index.html", is_page_part};
 
-static bool is_folder_in(const char *folder, const char *name)
-{
-    char path[LIMIT_PATH];
-    return path_join(path, folder, name, NULL) && folder_exists(path);
-}
-
-// run.json first: without it nothing that is left looks like a finished run. What tells how far a
-// run is stays: it is this one's already.
-static bool remove_results(const RunFolder *folder, Error *error)
-{
-    char  **names = NULL;
-    int64_t count = 0;
-    bool    ok    = remove_in(folder->path, folder->kind->last, error) &&
-              folder_list(folder->path, &names, &count, error);
-    for (int64_t i = 0; ok && i < count; i++)
-        ok = !folder->kind->is_part(names[i]) || strcmp(names[i], PROGRESS_FILE) == 0 ||
-             is_folder_in(folder->path, names[i]) || remove_in(folder->path, names[i], error);
-    names_free(names, count);
-    return ok;
-}
-
 // Of the names of the folder's files.
 static bool remove_checkpoints(const char *folder, char *const *names, int64_t count, Error *error)
 {
@@ -358,9 +337,11 @@ static bool remove_work(const char *folder, Error *error)
     return ok;
 }
 
+// What tells how far a run is stays: it is this one's already.
 bool run_folder_begin(const RunFolder *folder, Error *error)
 {
-    return folder->has_checkpoint || folder->has_begun || remove_results(folder, error);
+    return folder->has_checkpoint || folder->has_begun ||
+           result_remove(folder->path, folder->kind, PROGRESS_FILE, error);
 }
 
 bool run_folder_start(RunFolder *folder, const Identity *identity, Error *error)

@@ -17,16 +17,32 @@ static void what_is_kept_is_not_done_again(void)
     REQUIRE(kills_open(1));
     play_remove(kills_out(0));
     REQUIRE(kills_run(0, &count, "")->code == 0);
-    int64_t all = play_operations();
-    // The photo that was taken in before the signal is not opened again.
+    int64_t   all  = play_operations();
     FaultPlan plan = {.kind = FAULT_SIGNAL, .reason = SIGTERM, .changes_only = true, .at = 8};
     play_remove(kills_out(0));
     REQUIRE(kills_run(0, &plan, "")->code == 128 + SIGTERM);
-    char photo[LIMIT_PATH];
-    snprintf(photo, sizeof photo, "%s", play_photo(0));
-    REQUIRE(write_bytes(photo, "no picture", 10));
-    CHECK(kills_goes_on(0, &count, "without its first photo", 0));
+    CHECK(kills_goes_on(0, &count, "after a signal", 0));
     CHECK(play_operations() < all);
+}
+
+// Thresholds of some photos and counts of others would be those of no set.
+static void what_was_kept_of_other_photos_is_done_again(void)
+{
+    FaultPlan none  = {0};
+    Bytes     other = {0};
+    char      photo[LIMIT_PATH];
+    REQUIRE(kills_open(1) && kills_interrupt(0));
+    snprintf(photo, sizeof photo, "%s", play_photo(0));
+    REQUIRE(file_read(play_photo(1), LIMIT_IMAGE_FILE, &other, NULL) &&
+            write_bytes(photo, other.data, other.size));
+    bytes_close(&other);
+    CHECK(kills_run(0, &none, "--resume")->code == 0);
+    REQUIRE(play_copy_tree(kills_out(0), in_folder("resumed")));
+    play_remove(kills_out(0));
+    CHECK(kills_run(0, &none, "")->code == 0);
+    CHECK(same_file(in_folder("resumed/units.csv"), in_folder("out/dissect/units.csv")) &&
+          same_file(in_folder("resumed/tally.csv"), in_folder("out/dissect/tally.csv")));
+    CHECK(!kills_is_as_wanted(0)); // the photo counts
 }
 
 // A map whose file somebody replaced after it was done stays as it is.
@@ -224,6 +240,7 @@ static void unfinished_work_is_thrown_away_on_request_only(void)
 SUITE(kills_checkpoints)
 {
     RUN(what_is_kept_is_not_done_again);
+    RUN(what_was_kept_of_other_photos_is_done_again);
     RUN(maps_that_are_done_are_not_made_again);
     RUN(a_damaged_checkpoint_is_told_and_done_without);
     RUN(a_checkpoint_that_contradicts_itself_is_refused);

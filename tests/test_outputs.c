@@ -171,6 +171,22 @@ static void an_interrupted_set_leaves_the_old_one(void)
     CHECK(reads(in_folder("set/notes.txt"), "mine") && !file_exists(in_folder("set/.next")));
 }
 
+// Else accuracy would count them as the new run's.
+static void stored_images_of_an_unfinished_run_go(void)
+{
+    NEED_INPUTS();
+    const char *clean = dissect("clean", ""), *run = in_folder("noise");
+    const char *line  = "noise %s --type gaussian --std %s --store float --keep-images -q -o %s %s";
+    char      **names = NULL;
+    int64_t     count = 0;
+    REQUIRE(program_run(line, clean, "0.1", run, "")->code == 0);
+    unlink(in_folder("noise/run.json")); // as if it had been interrupted
+    REQUIRE(program_run(line, clean, "0.2", run, "--overwrite")->code == 0);
+    REQUIRE(folder_list(in_folder("noise/poisoned"), &names, &count, NULL));
+    CHECK(count == 1 && strstr(names[0], "0.2"));
+    names_free(names, count);
+}
+
 static void a_swap_that_was_cut_off_is_finished_by_a_reader(void)
 {
     NEED_INPUTS();
@@ -189,5 +205,6 @@ SUITE(outputs)
     RUN(a_run_is_never_made_over_its_inputs);
     RUN(a_file_is_never_written_over_an_input);
     RUN(an_interrupted_set_leaves_the_old_one);
+    RUN(stored_images_of_an_unfinished_run_go);
     RUN(a_swap_that_was_cut_off_is_finished_by_a_reader);
 }

@@ -34,13 +34,15 @@ typedef struct Listed {
     Error              error;
 } Listed;
 
-// Whether pixels are those of the clean run.
+// Whether pixels are those of the clean run; of photos: of their files, so that what storage changed is
+// seen as it was stored.
 static bool is_clean(const Listed *listed, int64_t image, const float *pixels, float *room,
                      bool *clean, Error *error)
 {
     const Inputs *inputs = &listed->explainer->inputs;
+    ImageSource   source = inputs->probe->is_photos ? probe_images(inputs->probe) : inputs->images;
     size_t size = 3 * (size_t)inputs->probe->image_height * (size_t)inputs->probe->image_width;
-    if (!inputs->images.load(inputs->images.self, image, room, error))
+    if (!source.load(source.self, image, room, error))
         return false;
     *clean = memcmp(room, pixels, size * sizeof *room) == 0;
     return true;
