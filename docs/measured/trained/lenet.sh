@@ -35,7 +35,10 @@ done
 # Which training moves its maps less, picture by picture.
 for seed in 1 2; do
     is_wanted pairs-$seed || continue
-    pair ce-$seed hessian-$seed gradient
-    pair hessian-$seed l2-cosd-$seed gradient
-    pair ce-$seed l2-cosd-$seed gradient
+    for method in gradient gradient-x-input lrp-epsilon-plus integrated; do
+        pair ce-$seed hessian-$seed $method
+        pair hessian-$seed l2-cosd-$seed $method
+        pair ce-$seed l2-cosd-$seed $method
+    done
 done
+is_wanted pairs-1 && pair l2-1 cos-1 gradient

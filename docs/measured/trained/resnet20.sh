@@ -24,4 +24,7 @@ for name in ce-1 l2-cosd-1; do
     score $name integrated --limit 50
 done
 
-is_wanted pairs-1 && pair ce-1 l2-cosd-1 gradient
+is_wanted pairs-1 || exit 0
+for method in gradient gradient-x-input lrp-epsilon-plus integrated; do
+    pair ce-1 l2-cosd-1 $method
+done

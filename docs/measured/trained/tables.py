@@ -113,16 +113,20 @@ CLAIMS = (  # (what a better training does, part, measure, similarity, setting o
     ('Cosd', 'moved', 'bound', 'cosd', STRENGTHS['4/255'], False))
 
 
-def print_directions(net):
-    pairs = [(a, b) for a, b in (('ce', 'hessian'), ('hessian', 'l2-cosd'), ('ce', 'l2-cosd'))]
-    found = [(f'{a}-{seed}', f'{b}-{seed}') for seed in (1, 2) for a, b in pairs
-             if net.rows(f'{a}-{seed}-{b}-{seed}-gradient-moved')]
+PAIRS = (('ce', 'hessian'), ('hessian', 'l2-cosd'), ('ce', 'l2-cosd'), ('l2', 'cos'))
+
+
+def print_directions(net, method):
+    found = [(f'{a}-{seed}', f'{b}-{seed}') for seed in (1, 2) for a, b in PAIRS
+             if net.rows(f'{a}-{seed}-{b}-{seed}-{method}-moved')]
     if not found:
         return
-    print('| `gradient` | ' + ' | '.join(f'{a} to {b}' for a, b in found) + ' |')
+    print(f'| `{method}` | ' + ' | '.join(f'{a} to {b}' for a, b in found) + ' |')
     print('| --- |' + ' --- |' * len(found))
-    for text, part, measure, similarity, setting, rises in CLAIMS:
-        cells = [verdict(net.row(f'{a}-{b}', 'gradient', part, measure, similarity, setting), rises)
+    # What gradients do beside Hessians is the same whichever map is asked for.
+    claims = CLAIMS if method == 'gradient' else [c for c in CLAIMS if c[3] not in ('ratio', 'cosd')]
+    for text, part, measure, similarity, setting, rises in claims:
+        cells = [verdict(net.row(f'{a}-{b}', method, part, measure, similarity, setting), rises)
                  for a, b in found]
         if any(cells):
             print(f"| {text} {'rises' if rises else 'falls'} | " + ' | '.join(cells) + ' |')
@@ -139,7 +143,8 @@ def main():
     if net.trainings('gradient'):
         print_answers(net)
     print_other_answers(net)
-    print_directions(net)
+    for method in METHODS:
+        print_directions(net, method)
 
 
 if __name__ == '__main__':
