@@ -83,8 +83,10 @@ bool corruption_load(Corruption *corruption, Error *error)
     if (!clean_run_share(baseline, settings, error) ||
         (sharing_is(settings, SHARING_MERGE) && !take_pieces(corruption, error)))
         return false;
+    // Images are stored before anything else is kept: an earlier run's go now.
     return !settings->keep_images || settings->dry_run ||
-           (path_join(corruption->images, run->folder.path, "poisoned", error) &&
+           (run_folder_start(&run->folder, &run->identity, error) &&
+            path_join(corruption->images, run->folder.path, "poisoned", error) &&
             folder_create(corruption->images, error));
 }
 

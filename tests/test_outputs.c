@@ -183,8 +183,9 @@ static void stored_images_of_an_unfinished_run_go(void)
     unlink(in_folder("noise/run.json")); // as if it had been interrupted
     REQUIRE(program_run(line, clean, "0.2", run, "--overwrite")->code == 0);
     REQUIRE(folder_list(in_folder("noise/poisoned"), &names, &count, NULL));
-    CHECK(count == 1 && strstr(names[0], "0.2"));
+    CHECK(count == 2 && strstr(names[0], "_0.2_") && strstr(names[1], "_0_")); // and the control
     names_free(names, count);
+    CHECK(file_exists(in_folder("noise/poisoned/gaussian_0.2_float/000000.npy")));
 }
 
 static void a_swap_that_was_cut_off_is_finished_by_a_reader(void)
