@@ -91,7 +91,7 @@ static const Option *option_named(const char *name)
 // Whether it has the value that it has where it is not given.
 static bool is_initial(const Option *option, const Settings *s)
 {
-    const char *at     = (const char *)s + option->offset;
+    const void *at     = (const char *)s + option->offset;
     double      number = 0;
     uint64_t    whole  = 0;
     switch (option->kind) {

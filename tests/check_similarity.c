@@ -78,7 +78,7 @@ static int rank_of(const float *map, int count, int i)
 {
     int rank = 0;
     for (int k = 0; k < count; k++)
-        rank += map[k] > map[i] || (map[k] == map[i] && k < i);
+        rank += map[k] > map[i] || (k < i && map[k] == map[i]);
     return rank;
 }
 
