@@ -20,8 +20,8 @@ objective l2-cosd-1 --objective l2-cosd --lambda-l2 0.01 --lambda-cos 0.1
 for name in ce-1 l2-cosd-1; do
     is_wanted $name || continue
     score $name gradient-x-input
-    score $name lrp-epsilon-plus
     score $name integrated --limit 50
+    score $name lrp-epsilon-plus
 done
 
 is_wanted pairs-1 || exit 0
