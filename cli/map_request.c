@@ -54,6 +54,34 @@ static bool choose_methods(MapSession *session, Error *error)
     return session->method_count > 0 || fail_to_choose(session, &why, error);
 }
 
+static bool is_chosen(const MapSession *session, const char *method)
+{
+    for (int i = 0; i < session->method_count; i++)
+        if (strcmp(session->methods[i]->name, method) == 0)
+            return true;
+    return false;
+}
+
+// An option that no chosen method reads was meant for another one.
+static bool check_readers(const MapSession *session, Error *error)
+{
+    const Settings *s = session->settings;
+    const struct {
+        bool        is_given;
+        const char *option, *method;
+    } readers[] = {{s->steps > 0, "steps", "integrated"},
+                   {s->path != NULL, "path", "integrated"},
+                   {s->baseline != NULL, "baseline", "integrated"},
+                   {s->rules != NULL, "rules", "lrp"},
+                   {s->patterns != NULL, "patterns", "pattern"}};
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (readers[i].is_given && !is_chosen(session, readers[i].method))
+            return fail(error, ERROR_USAGE,
+                        "--%s is of --method %s, which is not among those asked for",
+                        readers[i].option, readers[i].method);
+    return true;
+}
+
 static bool choose_mode(MapSession *session, Error *error)
 {
     const Settings *settings = session->settings;
@@ -234,6 +262,7 @@ bool map_session_open(MapSession *session, Error *error)
            (!settings->patterns || blob_open(settings->patterns, &session->patterns, error)) &&
            read_baseline(session, error) &&
            subjects_open(&session->subjects, settings, session->blob, error) &&
-           choose_methods(session, error) && check_betas(session, error) &&
-           identify(session, error) && run_resume(&session->run, error);
+           choose_methods(session, error) && check_readers(session, error) &&
+           check_betas(session, error) && identify(session, error) &&
+           run_resume(&session->run, error);
 }

@@ -89,9 +89,12 @@ static void maps_come_as_arrays_pictures_and_rows(void)
 // What maps are called, and what a label says, decides a run as their files do.
 static void renamed_images_are_another_run(void)
 {
-    const char *line = "attribute -m %s %s --method gradient --beta 0.6931471806,1 -q -o %s %s";
-    const char *out = in_folder("named"), *one = images("one.npy", 1, 0);
-    const char *same = images("same.npy", 1, 0);
+    const char    *line = "attribute -m %s %s --method gradient --beta 0.6931471806,1 -q -o %s %s";
+    const char    *out = in_folder("named"), *one = images("one.npy", 1, 0);
+    const char    *same = images("same.npy", 1, 0);
+    const Outcome *o =
+        program_run("attribute -m %s %s --method gradient,lrp --steps 5 -o %s", network, one, out);
+    CHECK(o->code == 2 && strstr(o->err, "--steps is of --method integrated"));
     REQUIRE(program_run(line, network, one, out, "")->code == 0);
     EXISTS("named/%s", "one-gradient-beta0.6931471806.npy"); // as maps.csv has it
     CHECK(program_run("report %s -q", out)->code == 0);
