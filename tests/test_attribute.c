@@ -89,17 +89,25 @@ static void maps_come_as_arrays_pictures_and_rows(void)
 // What maps are called, and what a label says, decides a run as their files do.
 static void renamed_images_are_another_run(void)
 {
-    const char    *line = "attribute -m %s %s --method gradient --beta 0.6931471806,1 -q -o %s %s";
-    const char    *out = in_folder("named"), *one = images("one.npy", 1, 0);
-    const char    *same = images("same.npy", 1, 0);
-    const Outcome *o =
-        program_run("attribute -m %s %s --method gradient,lrp --steps 5 -o %s", network, one, out);
-    CHECK(o->code == 2 && strstr(o->err, "--steps is of --method integrated"));
+    const char *line = "attribute -m %s %s --method gradient --beta 0.6931471806,1 -q -o %s %s";
+    const char *out = in_folder("named"), *one = images("one.npy", 1, 0);
+    const char *same = images("same.npy", 1, 0);
     REQUIRE(program_run(line, network, one, out, "")->code == 0);
     EXISTS("named/%s", "one-gradient-beta0.6931471806.npy"); // as maps.csv has it
     CHECK(program_run("report %s -q", out)->code == 0);
     CHECK(program_run(line, network, one, out, "--resume")->code == 0);
     CHECK(program_run(line, network, same, out, "--resume")->code == 73);
+}
+
+static void an_option_that_no_method_reads_is_refused(void)
+{
+    const char    *one = images("one.npy", 1, 0);
+    const Outcome *o   = program_run("attribute -m %s %s --method gradient,lrp --steps 5 -o %s",
+                                     network, one, in_folder("maps"));
+    CHECK(o->code == 2 && strstr(o->err, "--steps is of --method integrated"));
+    o = program_run("attribute -m %s %s --method guided --baseline zero -o %s", network, one,
+                    in_folder("maps"));
+    CHECK(o->code == 2 && strstr(o->err, "--baseline is of --method integrated"));
 }
 
 static void neither_batch_nor_threads_nor_neighbours_change_a_map(void)
@@ -292,6 +300,7 @@ SUITE(attribute)
 {
     RUN(names_of_methods_are_those_of_the_table);
     RUN(maps_come_as_arrays_pictures_and_rows);
+    RUN(an_option_that_no_method_reads_is_refused);
     RUN(renamed_images_are_another_run);
     RUN(neither_batch_nor_threads_nor_neighbours_change_a_map);
     RUN(a_label_is_the_place_of_the_folder);
