@@ -204,12 +204,19 @@ bool clean_run_open(CleanRunFiles *out, const char *folder, const Settings *sett
 // Runs of earlier versions do not say what their photos were.
 static bool same_files(const CleanRunFiles *run, const char *folder, Error *error)
 {
-    const char *wanted = json_member_text(&run->json, "data.files_sha256");
-    return !wanted || strcmp(wanted, run->inputs.files_sha256) == 0 ||
+    const RunInputs *inputs = &run->inputs;
+    const char      *wanted = json_member_text(&run->json, "data.files_sha256"),
+               *tables      = json_member_text(&run->json, "data.tables_sha256");
+    if (wanted && strcmp(wanted, inputs->files_sha256) != 0)
+        return fail(error, ERROR_DATA,
+                    "%s: its photos or label maps are other files than when %s was made (SHA-256 "
+                    "%.12s..., then %.12s...)",
+                    inputs->request.data, folder, inputs->files_sha256, wanted);
+    return !tables || strcmp(tables, inputs->tables_sha256) == 0 ||
            fail(error, ERROR_DATA,
-                "%s: its photos or label maps are other files than when %s was made (SHA-256 "
-                "%.12s..., then %.12s...)",
-                run->inputs.request.data, folder, run->inputs.files_sha256, wanted);
+                "%s: category.csv, label.csv or a c_*.csv is another file than when %s was made "
+                "(SHA-256 %.12s..., then %.12s...)",
+                inputs->request.data, folder, inputs->tables_sha256, tables);
 }
 
 bool clean_run_load(CleanRunFiles *run, const char *folder, const Pass *pass, Error *error)
@@ -259,7 +266,7 @@ bool clean_run_share(const CleanRunFiles *run, const Settings *settings, Error *
     sha256_of(bytes.data, bytes.size, digest);
     bytes_close(&bytes);
     return sharing_input(settings, "baseline_sha256", digest, error) &&
-           sharing_input(settings, "files_sha256", run->inputs.files_sha256, error);
+           sharing_inputs(settings, &run->inputs, error);
 }
 
 void clean_run_close(CleanRunFiles *run)

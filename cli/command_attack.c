@@ -84,22 +84,21 @@ static bool attack(Corruption *corruption, Error *error)
     LayerRunner      raw      = {0};
     BlobLayer        layer = {inputs->blob, inputs->layer, inputs->post_relu, inputs->request.conv};
     int64_t         *units = NULL;
-    AttackJob        job   = {.clean         = corruption->baseline.clean,
-                              .builder       = unit_builder(&layer),
-                              .eps           = settings->strengths.value,
-                              .eps_count     = settings->strengths.count,
-                              .variant       = (PgdVariant)settings->pgd,
-                              .steps         = (int)settings->steps,
-                              .loss          = (AttackLoss)settings->loss,
-                              .masks         = (AttackMasks)settings->masks,
-                              .arms          = corruption->arms,
-                              .arm_count     = corruption->arm_count,
-                              .seed          = settings->seed,
-                              .stored_folder = corruption_stored_folder(corruption),
-                              .earlier       = &corruption->earlier,
-                              .observer      = corruption_observer(corruption),
-                              .planned       = tell_plan,
-                              .planned_self  = corruption};
+    AttackJob        job   = {.clean        = corruption->baseline.clean,
+                              .builder      = unit_builder(&layer),
+                              .eps          = settings->strengths.value,
+                              .eps_count    = settings->strengths.count,
+                              .variant      = (PgdVariant)settings->pgd,
+                              .steps        = (int)settings->steps,
+                              .loss         = (AttackLoss)settings->loss,
+                              .masks        = (AttackMasks)settings->masks,
+                              .arms         = corruption->arms,
+                              .arm_count    = corruption->arm_count,
+                              .seed         = settings->seed,
+                              .earlier      = &corruption->earlier,
+                              .observer     = corruption_observer(corruption),
+                              .planned      = tell_plan,
+                              .planned_self = corruption};
     bool             ok =
         (!settings->target || target_parse(settings->target, inputs->explainer.labels,
                                            &corruption->baseline.record, &job.target, error)) &&
@@ -109,7 +108,8 @@ static bool attack(Corruption *corruption, Error *error)
     job.units = units;
     job.share = sharing_share(settings);
     sharing_cases(settings, job.unit_count * job.eps_count, "units");
-    ok = ok && attack_run(&job, &corruption->changes, error);
+    ok = ok && corruption_store(corruption, &job.stored_folder, error) &&
+         attack_run(&job, &corruption->changes, error);
     progress_end(&corruption->run.progress);
     if (settings->dry_run)
         ok = rehearsed(corruption, &job, ok, error);

@@ -89,6 +89,8 @@ static bool find_differences(const Settings *settings, Runs *runs, Error *error)
     differences_add(&runs->differences, "store", store_text(a), store_text(b));
     differences_add(&runs->differences, "files_sha256", json_member_text(a, "data.files_sha256"),
                     json_member_text(b, "data.files_sha256"));
+    differences_add(&runs->differences, "tables_sha256", json_member_text(a, "data.tables_sha256"),
+                    json_member_text(b, "data.tables_sha256"));
     differences_tell(&runs->differences, settings);
     return true;
 }

@@ -15,8 +15,8 @@ static bool collect(Run *run, RunInputs *inputs, Error *error)
     const Explainer *explainer = &inputs->explainer;
     const Method    *method    = inputs->request.method;
     Evidence        *evidence  = NULL;
-    bool ok = run_inputs_load(inputs, error) && run_resume_of(run, inputs->files_sha256, error) &&
-              sharing_input(run->settings, "files_sha256", inputs->files_sha256, error);
+    bool             ok = run_inputs_load(inputs, error) && run_resume_of(run, inputs, error) &&
+              sharing_inputs(run->settings, inputs, error);
     if (sharing_is(run->settings, SHARING_PIECE))
         return ok && describe_piece(run, inputs, error);
     ok = ok && (sharing_is(run->settings, SHARING_MERGE)

@@ -41,12 +41,12 @@ static bool run(const Settings *settings, Error *error)
                         .arms           = corruption.arms,
                         .arm_count      = corruption.arm_count,
                         .seed           = settings->seed,
-                        .stored_folder  = corruption_stored_folder(&corruption),
                         .earlier        = &corruption.earlier,
                         .observer       = corruption_observer(&corruption),
                         .share          = sharing_share(settings)};
         sharing_cases(settings, noise_settings(&job), "settings");
-        ok = noise_run(&job, &corruption.changes, error);
+        ok = corruption_store(&corruption, &job.stored_folder, error) &&
+             noise_run(&job, &corruption.changes, error);
         progress_end(&corruption.run.progress);
         ok = settings->dry_run ? rehearsed(&corruption, ok, error)
                                : ok && corruption_publish(&corruption, error);

@@ -21,7 +21,8 @@ typedef struct Session {
     const Settings *settings;
     TrainingSet     set, test; // test is empty without --test
     char            checkpoint[LIMIT_PATH];
-    WeightBlob     *start; // what the trainer begins with
+    WeightBlob     *start;     // what the trainer begins with
+    bool            has_drawn; // and the checkpoint is what was drawn now
     Trainer        *trainer;
     TrainingLog     log;
     JsonWriter      json;
@@ -117,6 +118,7 @@ static bool draw_start(Session *session, const TrainSettings *training, const ch
         (settings->dry_run || file_publish(session->checkpoint, drawn.data, drawn.size, error)) &&
         blob_take(&drawn, session->checkpoint, &session->start, error);
     bytes_close(&drawn);
+    session->has_drawn = ok && !settings->dry_run;
     return ok;
 }
 
@@ -421,9 +423,11 @@ static bool run(const Settings *settings, Error *error)
     json_text(&session.json, "path", settings->out);
     json_open_array(&session.json, "epochs");
     progress_start(&session.progress, "train", "steps", settings);
-    bool ok = open_data(&session, error) && open_trainer(&session, error) &&
-              (settings->dry_run ? rehearse(&session, error)
-                                 : run_epochs(&session, error) && finish(&session, error));
+    bool ok = open_data(&session, error) && open_trainer(&session, error);
+    if (!ok && session.has_drawn) // of a training that cannot begin nothing is left
+        file_remove(session.checkpoint, NULL);
+    ok = ok && (settings->dry_run ? rehearse(&session, error)
+                                  : run_epochs(&session, error) && finish(&session, error));
     trainer_close(session.trainer);
     training_log_close(&session.log);
     blob_close(session.start);

@@ -73,26 +73,27 @@ bool corruption_load(Corruption *corruption, Error *error)
     if (run->folder.is_done)
         return true;
     if (!clean_run_load(baseline, settings->baseline, &run->pass, error) ||
-        !run_resume_of(run, baseline->inputs.files_sha256, error))
+        !run_resume_of(run, &baseline->inputs, error))
         return false;
     if (corruption->bert)
         baseline->inputs.explainer.likeness = &corruption->likeness;
     if (!changes_resume(&corruption->earlier, baseline->inputs.explainer.labels, &run->checkpoint,
                         error))
         return false;
-    if (!clean_run_share(baseline, settings, error) ||
-        (sharing_is(settings, SHARING_MERGE) && !take_pieces(corruption, error)))
-        return false;
-    // Images are stored before anything else is kept: an earlier run's go now.
-    return !settings->keep_images || settings->dry_run ||
-           (run_folder_start(&run->folder, &run->identity, error) &&
-            path_join(corruption->images, run->folder.path, "poisoned", error) &&
-            folder_create(corruption->images, error));
+    return clean_run_share(baseline, settings, error) &&
+           (!sharing_is(settings, SHARING_MERGE) || take_pieces(corruption, error));
 }
 
-const char *corruption_stored_folder(const Corruption *corruption)
+bool corruption_store(Corruption *corruption, const char **folder, Error *error)
 {
-    return corruption->images[0] ? corruption->images : NULL;
+    Run *run = &corruption->run;
+    *folder  = NULL;
+    if (!run->settings->keep_images || run->settings->dry_run)
+        return true;
+    *folder = corruption->images;
+    return run_folder_start(&run->folder, &run->identity, error) &&
+           path_join(corruption->images, run->folder.path, "poisoned", error) &&
+           folder_create(corruption->images, error);
 }
 
 bool corruption_checkpoint(void *self, const Changes *changes, Error *error)

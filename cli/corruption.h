@@ -32,8 +32,10 @@ bool corruption_open(Corruption *out, const Verb *verb, const Settings *settings
  * (run.folder.is_done), opens the rest of the baseline and reads a checkpoint. */
 bool corruption_load(Corruption *corruption, Error *error);
 
-/* Where perturbed images are published: a folder that exists, or NULL without --keep-images. */
-const char *corruption_stored_folder(const Corruption *corruption);
+/* Where perturbed images are published: *folder exists, or is NULL without --keep-images. To be
+ * called last before they are made: they are stored before anything else is kept, so what an
+ * earlier run left in the folder goes now. */
+bool corruption_store(Corruption *corruption, const char **folder, Error *error);
 
 /* The observer of a sweep: saves the rows and publishes changes.csv.part after each setting; rows
  * of an earlier run that come again are there already. `self` is a Corruption. */

@@ -180,7 +180,7 @@ static bool load_layers(LayersRun *all, Error *error)
         inputs[i] = &all->pending[i]->inputs;
     bool ok = run_inputs_load_layers(inputs, all->pending_count, error);
     for (int i = 0; ok && i < all->pending_count; i++)
-        ok = run_resume_of(&all->pending[i]->run, inputs[i]->files_sha256, error);
+        ok = run_resume_of(&all->pending[i]->run, inputs[i], error);
     return ok;
 }
 

@@ -15,8 +15,7 @@ bool describe_plan(Run *run, RunInputs *inputs, Error *error)
     if (!method->phases)
         return fail(error, ERROR_USAGE, "plan: the method %s cannot be cut into pieces",
                     method->name);
-    if (!run_inputs_load(inputs, error) ||
-        !sharing_input(run->settings, "files_sha256", inputs->files_sha256, error) ||
+    if (!run_inputs_load(inputs, error) || !sharing_inputs(run->settings, inputs, error) ||
         !clean_run_rehearse(run, inputs, error))
         return false;
     for (int i = 0; i < method->phase_count; i++) {

@@ -129,6 +129,7 @@ static bool load_set(RunInputs *inputs, Error *error)
 {
     bool with_maps = inputs->request.method->needs_label_maps;
     return probe_files_sha256(&inputs->probe, with_maps, inputs->files_sha256, error) &&
+           (!with_maps || probe_tables_sha256(&inputs->probe, inputs->tables_sha256, error)) &&
            (!with_maps || planes_open(&inputs->planes, &inputs->probe, PLANE_CACHE_BYTES, error));
 }
 
@@ -166,6 +167,7 @@ bool run_inputs_load_layers(RunInputs *const *layers, int count, Error *error)
               load_set(first, error) && together_open(&first->together, &first->runner, error);
     for (int i = 0; ok && i < count; i++) {
         memcpy(layers[i]->files_sha256, first->files_sha256, sizeof first->files_sha256);
+        memcpy(layers[i]->tables_sha256, first->tables_sha256, sizeof first->tables_sha256);
         layers[i]->planes = first->planes;
         ok                = load_explainer(layers[i], together_source(first->together, i), error);
     }

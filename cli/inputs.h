@@ -27,13 +27,14 @@ typedef struct RunInputs {
     WeightBlob   *blob;
     ProbeSet      probe;
     char          files_sha256[65]; // of the photos, and of the label maps where they are needed
-    PlaneCache   *planes;           // NULL for methods that need no label maps
-    LayerRunner   runner;
-    ImageSource   photos;
-    StoredImages  stored; // of `photos`
-    Explainer     explainer;
-    Together     *together; // of several layers, in the inputs of the first
-    bool          borrows;  // weights, probing set and network are those of another layer
+    char        tables_sha256[65]; // of labels and categories, where label maps are needed; else ""
+    PlaneCache *planes;            // NULL for methods that need no label maps
+    LayerRunner runner;
+    ImageSource photos;
+    StoredImages stored; // of `photos`
+    Explainer    explainer;
+    Together    *together; // of several layers, in the inputs of the first
+    bool         borrows;  // weights, probing set and network are those of another layer
 } RunInputs;
 
 /* Opens the part of the probing set that a request names by data, mode, categories and limit;

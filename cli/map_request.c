@@ -66,6 +66,9 @@ static bool is_chosen(const MapSession *session, const char *method)
 static bool check_readers(const MapSession *session, Error *error)
 {
     const Settings *s = session->settings;
+    for (int i = 0; i < s->maps.count; i++)
+        if (!map_method_at(s->maps.value[i])) // all that explain this network, whichever these are
+            return true;
     const struct {
         bool        is_given;
         const char *option, *method;

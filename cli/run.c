@@ -111,15 +111,15 @@ bool run_resume(Run *run, Error *error)
     return true;
 }
 
-bool run_resume_of(Run *run, const char *files_sha256, Error *error)
+bool run_resume_of(Run *run, const RunInputs *inputs, Error *error)
 {
     if (!run->key) // nothing is kept
         return true;
-    size_t length = strlen(run->key) + strlen(files_sha256) + 1;
+    size_t length = strlen(run->key) + 2 * 64 + 1;
     char  *key    = memory_new(length, 1, error);
     if (!key)
         return false;
-    snprintf(key, length, "%s%s", run->key, files_sha256);
+    snprintf(key, length, "%s%s%s", run->key, inputs->files_sha256, inputs->tables_sha256);
     memory_free(run->key);
     run->key            = key;
     run->checkpoint.key = key;
@@ -183,6 +183,8 @@ static void write_inputs(const Run *run, const RunInputs *inputs, JsonWriter *js
     run_path(run, "path", inputs->request.data, json);
     json_text(json, "index_sha256", probe->index_sha256);
     json_text(json, "files_sha256", inputs->files_sha256);
+    if (*inputs->tables_sha256)
+        json_text(json, "tables_sha256", inputs->tables_sha256);
     json_whole(json, "images", probe->image_count);
     json_open_array(json, "categories");
     for (int i = 0; i < probe->category_count; i++)

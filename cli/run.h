@@ -37,7 +37,7 @@ bool run_resume(Run *run, Error *error);
 
 /* Work that was kept belongs to these files, too: to be called once they were read, before any of it
  * is loaded. */
-bool run_resume_of(Run *run, const char *files_sha256, Error *error);
+bool run_resume_of(Run *run, const RunInputs *inputs, Error *error);
 
 /* The end of a --dry-run: `ok` and *error as the work returned that was watched. Says what the
  * whole of it takes, unless it failed for another reason than that enough was seen. */

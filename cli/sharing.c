@@ -39,6 +39,13 @@ bool sharing_input(const Settings *settings, const char *name, const char *diges
     return true;
 }
 
+bool sharing_inputs(const Settings *settings, const RunInputs *inputs, Error *error)
+{
+    return sharing_input(settings, "files_sha256", inputs->files_sha256, error) &&
+           (!*inputs->tables_sha256 ||
+            sharing_input(settings, "tables_sha256", inputs->tables_sha256, error));
+}
+
 void sharing_cases(const Settings *settings, int64_t cases, const char *what)
 {
     if (sharing_is(settings, SHARING_PLAN) && !settings->sharing->plan->phase_count)

@@ -34,6 +34,8 @@ static inline bool sharing_is(const Settings *settings, SharingRole role)
 bool sharing_identify(const Settings *settings, const Identity *identity, Error *error);
 /* The same for the digest of an input that is no setting of the run. */
 bool sharing_input(const Settings *settings, const char *name, const char *digest, Error *error);
+/* That of the photos of a set, and of its label maps and tables where they are needed. */
+bool sharing_inputs(const Settings *settings, const RunInputs *inputs, Error *error);
 
 /* Says how many things the work can be cut into; a plan has no more pieces than that. */
 void sharing_cases(const Settings *settings, int64_t cases, const char *what);

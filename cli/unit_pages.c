@@ -112,13 +112,15 @@ static bool find_baseline(UnitPages *units, Error *error)
 // a clean run has, but for what every run says of itself and what a run made from it may choose.
 static bool check_baseline(const UnitPages *units, Error *error)
 {
-    static const char *const own[] = {"version", "verb", "method", "store", "conv", NULL};
+    static const char *const own[] = {"version", "verb", "method", "store", "conv", "top", NULL};
     const Json              *told = &units->pages->json, *clean = &units->clean.json;
     Differences              found = {0};
     differences_find(&found, told, clean, own);
     differences_add(&found, "method", setting_text(told, "nem"), setting_text(clean, "method"));
     differences_add(&found, "files_sha256", json_member_text(told, "data.files_sha256"),
                     json_member_text(clean, "data.files_sha256"));
+    differences_add(&found, "tables_sha256", json_member_text(told, "data.tables_sha256"),
+                    json_member_text(clean, "data.tables_sha256"));
     if (found.count > 0)
         return fail(error, ERROR_USAGE,
                     "%s was made from another clean run than %s: its %s is '%.40s', there it is "

@@ -51,10 +51,11 @@ static void read_one(void *data, int64_t image, int thread)
         loop_errors_add(&reading->errors, image, thread, &failure);
 }
 
-// The tables that say which labels and categories there are, and which category a label is of.
-static bool add_tables(const ProbeSet *probe, Sha256 *sha, Error *error)
+bool probe_tables_sha256(const ProbeSet *probe, char out[65], Error *error)
 {
-    char name[LIMIT_PATH], path[LIMIT_PATH];
+    char   name[LIMIT_PATH], path[LIMIT_PATH];
+    Sha256 sha;
+    sha256_start(&sha);
     for (int i = -2; i < probe->category_count; i++) {
         Bytes bytes = {0};
         snprintf(name, sizeof name, "c_%s.csv", i < 0 ? "" : probe->category[i]);
@@ -66,10 +67,11 @@ static bool add_tables(const ProbeSet *probe, Sha256 *sha, Error *error)
             !file_read(path, LIMIT_TEXT_FILE, &bytes, error))
             return false;
         uint64_t size = bytes.size;
-        sha256_add(sha, &size, sizeof size);
-        sha256_add(sha, bytes.data, bytes.size);
+        sha256_add(&sha, &size, sizeof size);
+        sha256_add(&sha, bytes.data, bytes.size);
         bytes_close(&bytes);
     }
+    sha256_text(&sha, out);
     return true;
 }
 
@@ -86,7 +88,6 @@ bool probe_files_sha256(const ProbeSet *probe, bool with_maps, char out[65], Err
     if (ok) {
         sha256_start(&sha);
         sha256_add(&sha, reading.text, (size_t)probe->image_count * TEXT);
-        ok = !with_maps || add_tables(probe, &sha, error);
         sha256_text(&sha, out);
     }
     loop_errors_close(&reading.errors);

@@ -13,12 +13,12 @@ static bool is_manipulation(const MapPage *page)
 
 /* ---- header of manipulate -------------------------------------------------------------------- */
 
-// Whether the answer stays: that of the network itself, whatever its maps are smoothed by.
+// Whether the answer stays: that of the network as it is, whatever its maps are smoothed by.
 static void write_answer(MapPage *page, int method, bool softplus)
 {
     const MapMeasure *own   = group_of(page, method, false, false);
     const MapMeasure *rows  = own ? own : group_of(page, method, true, false);
-    const char       *whose = own && softplus ? " without softplus" : "";
+    const char       *whose = own && softplus ? " of the network itself" : "";
     int64_t           count =
                 map_results_sorted(&page->results, rows, measure_index("class_kept"), page->values),
             kept = 0;

@@ -231,9 +231,9 @@ static bool attack(StudyRun *run, const CaseFacts *facts, Error *error)
         }
         Error cause = {0};
         if (!map_attack_step(made, draw, &row->loss, &cause))
-            return fail(error, cause.code, "method %s, pair %lld: %s",
-                        run->study->methods[run->machine->method]->name, (long long)facts->index,
-                        cause.message);
+            return fail(error, cause.code, "method %s, case %lld of %lld: %s",
+                        run->study->methods[run->machine->method]->name,
+                        (long long)facts->index + 1, (long long)run->study->pairs, cause.message);
         if (!save_attack(run, facts->index, steps, error))
             return false;
         tell_progress(run, attack_passes(run->study, run->machine->method, state->step));

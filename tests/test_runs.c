@@ -285,7 +285,9 @@ static void attack_keeps_to_units_and_eps(void)
     CHECK(starts_with(in_folder("attack/changes.csv"), changes_header));
     CHECK(count_lines(in_folder("attack/changes.csv")) == 1 + 4 * 3);
     CHECK(folder_exists(in_folder("attack/poisoned")));
-    CHECK(program_run("attack --baseline %s -u 6 -o %s", clean, in_folder("x"))->code == 2);
+    CHECK(
+        program_run("attack --baseline %s -u 6 --keep-images -o %s", clean, in_folder("x"))->code ==
+        2);
     CHECK(
         program_run("attack --baseline %s -u 0 --target color:nothing -o %s", clean, in_folder("x"))
             ->code == 2);

@@ -22,7 +22,17 @@ static void an_option_of_another_objective_is_refused(void)
     CHECK(o->code == 2 && strstr(o->err, "--arch vit draws weights"));
 }
 
+static void what_cannot_begin_leaves_nothing(void)
+{
+    NEED_PROGRAM();
+    const char *out = in_folder("x.nw");
+    CHECK(program_run("train -d mini:8:1 -o %s", out)->code != 0); // a batch has 32 images
+    CHECK(!file_exists(out) && !file_exists(in_folder("x.nw.checkpoint")));
+    CHECK(program_run("train -d mini:8:1 -b 4 --epochs 1 -q -o %s", out)->code == 0);
+}
+
 SUITE(train_options)
 {
+    RUN(what_cannot_begin_leaves_nothing);
     RUN(an_option_of_another_objective_is_refused);
 }

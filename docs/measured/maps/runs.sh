@@ -41,5 +41,5 @@ measure_main() {
 # The network, and patterns of photos that are explained in no run.
 prepare() {
     [ -e "$work/network.nw" ] || python3 weights/convert.py "$data/weights/$1" -o "$work/network.nw"
-    [ -e "$work/patterns.nw" ] || "$nemesis" patterns -m "$work/network.nw" -d "$data/$2" -o "$work/patterns.nw" -q
+    [ -e "$work/patterns.nw" ] || "$nemesis" patterns -m "$work/network.nw" -d "$data/$2" -o "$work/patterns.nw" --resume -q
 }

@@ -41,4 +41,4 @@ for seed in 1 2; do
         pair ce-$seed l2-cosd-$seed $method
     done
 done
-is_wanted pairs-1 && pair l2-1 cos-1 gradient
+! is_wanted pairs-1 || pair l2-1 cos-1 gradient
