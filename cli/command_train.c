@@ -153,6 +153,11 @@ static bool open_trainer(Session *session, Error *error)
         return fail(error, damage.code, "%s", damage.message);
     if (damage.code)
         note(settings, "warning: %s; the training starts over", damage.message);
+    // What was drawn before the first step is drawn again: it says nothing of its seed.
+    if (session->start && !blob_about(session->start, "training_step")) {
+        blob_close(session->start);
+        session->start = NULL;
+    }
     bool is_resumed = session->start != NULL;
     if (!is_resumed && !settings->model && !draw_start(session, &training, activation, error))
         return false;

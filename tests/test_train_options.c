@@ -1,6 +1,7 @@
 /* tests/test_train_options.c - the command line of train: an option that would be ignored is told. */
 #include "small_inputs.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void an_option_of_another_objective_is_refused(void)
@@ -31,8 +32,21 @@ static void what_cannot_begin_leaves_nothing(void)
     CHECK(program_run("train -d mini:8:1 -b 4 --epochs 1 -q -o %s", out)->code == 0);
 }
 
+// A run that was killed before its first step has left what it drew, by whatever seed.
+static void weights_without_a_step_are_drawn_again(void)
+{
+    NEED_PROGRAM();
+    const char *line = "train -d mini:8:1 -b 4 --epochs 1 -q -s %d -o %s %s";
+    REQUIRE(program_run(line, 1, in_folder("other.nw"), "")->code == 0 &&
+            program_run(line, 2, in_folder("wanted.nw"), "")->code == 0);
+    REQUIRE(rename(in_folder("other.nw"), in_folder("x.nw.checkpoint")) == 0);
+    CHECK(program_run(line, 2, in_folder("x.nw"), "--resume")->code == 0);
+    CHECK(same_file(in_folder("x.nw"), in_folder("wanted.nw")));
+}
+
 SUITE(train_options)
 {
     RUN(what_cannot_begin_leaves_nothing);
+    RUN(weights_without_a_step_are_drawn_again);
     RUN(an_option_of_another_objective_is_refused);
 }
