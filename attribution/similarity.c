@@ -70,7 +70,8 @@ typedef struct Window {
     double          c1, c2;
 } Window;
 
-/* Windows side by side, computed together. Cell x of window i stands in column i + x of the strip. */
+/* Windows side by side, computed together. Cell x of window i stands in column i + x of the
+ * strip. */
 enum { LANES = 16, STRIP = LANES + SSIM_WINDOW - 1 };
 
 typedef struct Strip {

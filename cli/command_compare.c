@@ -87,10 +87,7 @@ static bool find_differences(const Settings *settings, Runs *runs, Error *error)
     }
     differences_find(&runs->differences, a, b, (const char *const[]){"verb", "store", NULL});
     differences_add(&runs->differences, "store", store_text(a), store_text(b));
-    differences_add(&runs->differences, "files_sha256", json_member_text(a, "data.files_sha256"),
-                    json_member_text(b, "data.files_sha256"));
-    differences_add(&runs->differences, "tables_sha256", json_member_text(a, "data.tables_sha256"),
-                    json_member_text(b, "data.tables_sha256"));
+    differences_add_files(&runs->differences, a, b);
     differences_tell(&runs->differences, settings);
     return true;
 }

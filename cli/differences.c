@@ -35,6 +35,14 @@ void differences_find(Differences *differences, const Json *a, const Json *b,
                             setting_text(b, a->nodes[i].key));
 }
 
+void differences_add_files(Differences *differences, const Json *a, const Json *b)
+{
+    differences_add(differences, "files_sha256", json_member_text(a, "data.files_sha256"),
+                    json_member_text(b, "data.files_sha256"));
+    differences_add(differences, "tables_sha256", json_member_text(a, "data.tables_sha256"),
+                    json_member_text(b, "data.tables_sha256"));
+}
+
 void differences_tell(const Differences *differences, const Settings *settings)
 {
     for (int i = 0; i < differences->count; i++)

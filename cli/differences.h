@@ -27,6 +27,9 @@ void differences_add(Differences *differences, const char *name, const char *a, 
 void differences_find(Differences *differences, const Json *a, const Json *b,
                       const char *const *but);
 
+/* Adds the digests of what the probing set of each holds: photos, label maps, tables. */
+void differences_add_files(Differences *differences, const Json *a, const Json *b);
+
 void differences_tell(const Differences *differences, const Settings *settings); // as notes
 void differences_json(const Differences *differences, JsonWriter *json); // the array "differences"
 

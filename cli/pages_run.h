@@ -44,8 +44,8 @@ typedef struct RobustPages {
     RobustReportJob  job; // all but facts and folder
 } RobustPages;
 
-/* The second NULL or not told: one alone. Errors: those of the runs' files; ERROR_USAGE (they are of
- * other images). To be closed after a failure, too. */
+/* The second NULL or not told: one alone. Errors: those of the runs' files; ERROR_USAGE (they are
+ * of other images). To be closed after a failure, too. */
 bool robust_pages_open(RobustPages *pages, const BesideRun *first, const BesideRun *second,
                        Error *error);
 void robust_pages_close(RobustPages *pages); // accepts a zeroed object

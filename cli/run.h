@@ -35,8 +35,8 @@ void run_identify(Run *run, const RunInputs *inputs);
  * find. */
 bool run_resume(Run *run, Error *error);
 
-/* Work that was kept belongs to these files, too: to be called once they were read, before any of it
- * is loaded. */
+/* Work that was kept belongs to these files, too: to be called once they were read, before any of
+ * it is loaded. */
 bool run_resume_of(Run *run, const RunInputs *inputs, Error *error);
 
 /* The end of a --dry-run: `ok` and *error as the work returned that was watched. Says what the

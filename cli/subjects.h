@@ -35,7 +35,8 @@ void subjects_close(Subjects *subjects); // accepts a zeroed object
  * names. Errors: ERROR_USAGE (it lies in no such folder). */
 bool subject_label(const Subject *subject, int64_t *out, Error *error);
 
-/* Chooses the classes: a number, "predicted" or "label". Errors: ERROR_USAGE (no such class; an array has no label). */
+/* Chooses the classes: a number, "predicted" or "label". Errors: ERROR_USAGE (no such class; an
+ * array has no label). */
 bool subjects_choose(Subjects *subjects, const char *class, ConvMethod conv, Error *error);
 
 /* The prepared tensor [3, height, width]. */

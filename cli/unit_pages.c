@@ -108,8 +108,8 @@ static bool find_baseline(UnitPages *units, Error *error)
     return fail(error, gone.code, "%s", gone.message);
 }
 
-// What decides the results of both must be the same, or the rows are not of this clean run: all that
-// a clean run has, but for what every run says of itself and what a run made from it may choose.
+// What decides the results of both must be the same, or the rows are not of this clean run: all
+// that a clean run has, but for what every run says of itself and what a run made from it may choose.
 static bool check_baseline(const UnitPages *units, Error *error)
 {
     static const char *const own[] = {"version", "verb", "method", "store", "conv", "top", NULL};
@@ -117,10 +117,7 @@ static bool check_baseline(const UnitPages *units, Error *error)
     Differences              found = {0};
     differences_find(&found, told, clean, own);
     differences_add(&found, "method", setting_text(told, "nem"), setting_text(clean, "method"));
-    differences_add(&found, "files_sha256", json_member_text(told, "data.files_sha256"),
-                    json_member_text(clean, "data.files_sha256"));
-    differences_add(&found, "tables_sha256", json_member_text(told, "data.tables_sha256"),
-                    json_member_text(clean, "data.tables_sha256"));
+    differences_add_files(&found, told, clean);
     if (found.count > 0)
         return fail(error, ERROR_USAGE,
                     "%s was made from another clean run than %s: its %s is '%.40s', there it is "

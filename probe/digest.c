@@ -17,18 +17,23 @@ typedef struct Reading {
     LoopErrors      errors;
 } Reading;
 
+// And releases them. Their number goes first, so that a byte cannot move from one file to the next.
+static void add_bytes(Sha256 *sha, Bytes *bytes)
+{
+    uint64_t size = bytes->size;
+    sha256_add(sha, &size, sizeof size);
+    sha256_add(sha, bytes->data, bytes->size);
+    bytes_close(bytes);
+}
+
 static bool add_file(const ProbeSet *probe, const char *relative, Sha256 *sha, Error *error)
 {
-    char     folder[LIMIT_PATH];
-    Bytes    bytes = {0};
-    uint64_t size;
+    char  folder[LIMIT_PATH];
+    Bytes bytes = {0};
     if (!probe_picture_folder(probe, folder, error) ||
         !file_read_below(folder, relative, LIMIT_IMAGE_FILE, &bytes, error))
         return false;
-    size = bytes.size; // so that a byte cannot move from one file to the next
-    sha256_add(sha, &size, sizeof size);
-    sha256_add(sha, bytes.data, bytes.size);
-    bytes_close(&bytes);
+    add_bytes(sha, &bytes);
     return true;
 }
 
@@ -51,28 +56,30 @@ static void read_one(void *data, int64_t image, int thread)
         loop_errors_add(&reading->errors, image, thread, &failure);
 }
 
+static bool add_table(const ProbeSet *probe, const char *name, Sha256 *sha, Error *error)
+{
+    char  path[LIMIT_PATH];
+    Bytes bytes = {0};
+    if (!path_join(path, probe->folder, name, error) ||
+        !file_read(path, LIMIT_TEXT_FILE, &bytes, error))
+        return false;
+    add_bytes(sha, &bytes);
+    return true;
+}
+
 bool probe_tables_sha256(const ProbeSet *probe, char out[65], Error *error)
 {
-    char   name[LIMIT_PATH], path[LIMIT_PATH];
+    char   name[LIMIT_PATH];
     Sha256 sha;
     sha256_start(&sha);
-    for (int i = -2; i < probe->category_count; i++) {
-        Bytes bytes = {0};
-        snprintf(name, sizeof name, "c_%s.csv", i < 0 ? "" : probe->category[i]);
-        if (!path_join(path, probe->folder,
-                       i == -2   ? "category.csv"
-                       : i == -1 ? "label.csv"
-                                 : name,
-                       error) ||
-            !file_read(path, LIMIT_TEXT_FILE, &bytes, error))
-            return false;
-        uint64_t size = bytes.size;
-        sha256_add(&sha, &size, sizeof size);
-        sha256_add(&sha, bytes.data, bytes.size);
-        bytes_close(&bytes);
+    bool ok =
+        add_table(probe, "category.csv", &sha, error) && add_table(probe, "label.csv", &sha, error);
+    for (int i = 0; ok && i < probe->category_count; i++) {
+        snprintf(name, sizeof name, "c_%s.csv", probe->category[i]);
+        ok = add_table(probe, name, &sha, error);
     }
     sha256_text(&sha, out);
-    return true;
+    return ok;
 }
 
 bool probe_files_sha256(const ProbeSet *probe, bool with_maps, char out[65], Error *error)

@@ -14,14 +14,20 @@ int robust_run_count(const RobustPage *page)
     return robust_has_two(page) ? 2 : 1;
 }
 
+int robust_method_place(const RobustMethods *methods, const char *name)
+{
+    for (int m = 0; m < methods->count; m++)
+        if (strcmp(methods->names[m], name) == 0)
+            return m;
+    return -1;
+}
+
 // The first methods of the rows are those of the maps; "none" has none.
 static void list_methods(const RobustReportRun *run, RobustMethods *out)
 {
     for (int64_t r = 0; r < run->record.row_count; r++) {
         const char *name  = robust_record_text(&run->record, r, "method");
-        bool        known = strcmp(name, "none") == 0;
-        for (int m = 0; m < out->count; m++)
-            known |= strcmp(out->names[m], name) == 0;
+        bool        known = strcmp(name, "none") == 0 || robust_method_place(out, name) >= 0;
         if (!known && out->count < run->methods && out->count < ROBUST_METHODS)
             out->names[out->count++] = name;
     }

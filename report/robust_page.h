@@ -24,6 +24,9 @@ typedef struct RobustPage {
 bool robust_page_open(RobustPage *page, const RobustReportJob *job, Error *error);
 void robust_page_close(RobustPage *page); // accepts a zeroed object
 
+/* Where a run keeps the maps of the method; -1 if it has none. */
+int robust_method_place(const RobustMethods *methods, const char *name);
+
 bool robust_has_two(const RobustPage *page);
 int  robust_run_count(const RobustPage *page);
 

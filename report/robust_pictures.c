@@ -154,20 +154,11 @@ static bool map_cell(RobustPage *page, int run_index, int method, int64_t image,
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-// Where a run keeps the maps of the method; -1 if it has none.
-static int place_of(const RobustMethods *methods, const char *name)
-{
-    for (int m = 0; m < methods->count; m++)
-        if (strcmp(methods->names[m], name) == 0)
-            return m;
-    return -1;
-}
-
 static bool image_row(RobustPage *page, int run_index, const char *name, int64_t image,
                       Error *error)
 {
     const RobustReportRun *run    = page->job->runs[run_index];
-    int                    method = place_of(&page->methods[run_index], name);
+    int                    method = robust_method_place(&page->methods[run_index], name);
     writer_text(page->page, "<tr>");
     if (run_index == 0 && !photo_cell(page, image, error))
         return false;
