@@ -109,7 +109,8 @@ static bool find_baseline(UnitPages *units, Error *error)
 }
 
 // What decides the results of both must be the same, or the rows are not of this clean run: all
-// that a clean run has, but for what every run says of itself and what a run made from it may choose.
+// that a clean run has, but for what every run says of itself and what a run made from it may
+// choose.
 static bool check_baseline(const UnitPages *units, Error *error)
 {
     static const char *const own[] = {"version", "verb", "method", "store", "conv", "top", NULL};

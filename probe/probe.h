@@ -96,8 +96,8 @@ bool probe_find_twice(const ProbeSet *probe,
  * other than they were. Cost: reads all of them. */
 bool probe_files_sha256(const ProbeSet *probe, bool with_maps, char out[65], Error *error);
 
-/* The SHA-256 of the tables that say which labels and categories there are, and which category a label
- * is of; of a set that has them. */
+/* The SHA-256 of the tables that say which labels and categories there are, and which category a
+ * label is of; of a set that has them. */
 bool probe_tables_sha256(const ProbeSet *probe, char out[65], Error *error);
 
 /* A set on disk as something that another one may replace: index.csv is written last. */

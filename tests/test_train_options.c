@@ -1,4 +1,4 @@
-/* tests/test_train_options.c - the command line of train: an option that would be ignored is told. */
+/* tests/test_train_options.c - the command line of train: what would be ignored is told. */
 #include "small_inputs.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* tests/test_words_run.c - runs of CLIP-Dissect by the program: stored photos, pages, kept images. */
+/* tests/test_words_run.c - runs of CLIP-Dissect by the program: stored photos, pages, images. */
 #include "../base/file.h"
 #include "play.h"
 #include "test.h"

@@ -34,8 +34,8 @@ typedef struct Listed {
     Error              error;
 } Listed;
 
-// Whether pixels are those of the clean run; of photos: of their files, so that what storage changed is
-// seen as it was stored.
+// Whether pixels are those of the clean run; of photos: of their files, so that what storage
+// changed is seen as it was stored.
 static bool is_clean(const Listed *listed, int64_t image, const float *pixels, float *room,
                      bool *clean, Error *error)
 {
